@@ -1,0 +1,311 @@
+//! SQL of calls and recordings.
+
+use serde_json::{Value, json};
+use songda_recordings::vault::Manifest;
+use songda_service::{
+    outcomes::LineFacts,
+    timeline::{self, By, Kind},
+};
+use songda_store::{Clock, Db, Tx};
+use sqlx::{Row, any::AnyRow};
+
+use crate::DeskError;
+
+/// A call.
+#[derive(Debug, Clone)]
+pub struct CallRow {
+    /// Id.
+    pub id: String,
+    /// Court.
+    pub court_id: String,
+    /// Task.
+    pub task_id: String,
+    /// Work order.
+    pub work_order_id: String,
+    /// Number by id.
+    pub phone_id: String,
+    /// Masked number.
+    pub phone_masked: String,
+    /// Where the number comes from.
+    pub phone_source: String,
+    /// Agent.
+    pub agent_id: String,
+    /// Agent's name.
+    pub agent_name: String,
+    /// Agent's 工号.
+    pub staff_no: String,
+    /// The court's number that was shown.
+    pub caller: String,
+    /// `dialling`, `ringing`, `talking` or `ended`.
+    pub state: String,
+    /// Click.
+    pub created_ms: i64,
+    /// First 18x.
+    pub ringing_ms: Option<i64>,
+    /// First early media.
+    pub early_ms: Option<i64>,
+    /// 200 OK.
+    pub answered_ms: Option<i64>,
+    /// The agent was heard from here on.
+    pub talk_from_ms: Option<i64>,
+    /// End.
+    pub ended_ms: Option<i64>,
+    /// Talk, milliseconds.
+    pub talk_ms: i64,
+    /// `agent`, `party` or `system`.
+    pub ended_by: String,
+    /// Technical code.
+    pub technical_code: String,
+    /// Counts as an attempt.
+    pub is_attempt: bool,
+    /// Recording, when there was media.
+    pub recording_id: Option<String>,
+    /// Prompt spans as JSON.
+    pub prompt_spans: String,
+}
+
+const COLUMNS: &str = "c.id, c.court_id, c.task_id, c.work_order_id, c.phone_id, n.masked, n.source, c.agent_id, u.name, \
+     u.staff_no, c.caller, c.state, c.created_ms, c.ringing_ms, c.early_ms, c.answered_ms, c.talk_from_ms, c.ended_ms, \
+     c.talk_ms, c.ended_by, c.technical_code, c.is_attempt, c.recording_id, c.prompt_spans \
+     FROM calls c JOIN phones n ON n.id = c.phone_id JOIN users u ON u.id = c.agent_id";
+
+fn read(row: &AnyRow) -> CallRow {
+    CallRow {
+        id: row.get(0),
+        court_id: row.get(1),
+        task_id: row.get(2),
+        work_order_id: row.get(3),
+        phone_id: row.get(4),
+        phone_masked: row.get(5),
+        phone_source: row.get(6),
+        agent_id: row.get(7),
+        agent_name: row.get(8),
+        staff_no: row.get(9),
+        caller: row.get(10),
+        state: row.get(11),
+        created_ms: row.get(12),
+        ringing_ms: row.get(13),
+        early_ms: row.get(14),
+        answered_ms: row.get(15),
+        talk_from_ms: row.get(16),
+        ended_ms: row.get(17),
+        talk_ms: row.get(18),
+        ended_by: row.get(19),
+        technical_code: row.get(20),
+        is_attempt: row.get::<i64, _>(21) == 1,
+        recording_id: row.get(22),
+        prompt_spans: row.get(23),
+    }
+}
+
+/// A call about to be placed.
+#[derive(Debug)]
+pub struct NewCall<'a> {
+    /// Id.
+    pub id: &'a str,
+    /// Court.
+    pub court: &'a str,
+    /// Task.
+    pub task: &'a str,
+    /// Work order.
+    pub work_order: &'a str,
+    /// Number by id.
+    pub phone: &'a str,
+    /// Masked number, for the timeline.
+    pub masked: &'a str,
+    /// The court's number.
+    pub caller: &'a str,
+    /// Recording.
+    pub recording: &'a str,
+}
+
+/// Writes the row of a call before it is placed. Fails on the unique keys when the agent
+/// or the task has a live call.
+pub async fn begin(tx: &mut Tx, clock: &Clock, by: &By<'_>, call: &NewCall<'_>) -> Result<(), DeskError> {
+    sqlx::query(
+        "INSERT INTO calls (id, court_id, task_id, work_order_id, phone_id, agent_id, caller, state, live_agent,
+                            live_task, created_ms, talk_ms, ended_by, end_facts, technical_code, is_attempt,
+                            recording_id, prompt_spans, quality)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'dialling', $6, $3, $8, 0, '', '{}', '', 0, $9, '[]', '{}')",
+    )
+    .bind(call.id)
+    .bind(call.court)
+    .bind(call.task)
+    .bind(call.work_order)
+    .bind(call.phone)
+    .bind(by.actor)
+    .bind(call.caller)
+    .bind(clock.now_ms())
+    .bind(call.recording)
+    .execute(&mut *tx.conn())
+    .await?;
+    let detail = json!({ "masked": call.masked, "caller": call.caller });
+    timeline::append(tx, clock, call.task, by, Kind::Dialled, call.id, &detail).await?;
+    Ok(())
+}
+
+/// Notes a moment of a live call: `ringing_ms` or `early_ms`, the first time only.
+pub async fn mark(db: &Db, call: &str, moment: &'static str, at_ms: i64) -> Result<(), DeskError> {
+    let sql = format!("UPDATE calls SET state = 'ringing', {moment} = COALESCE({moment}, $2) WHERE id = $1 AND live_task IS NOT NULL");
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(call).bind(at_ms).execute(db.read()).await?;
+    Ok(())
+}
+
+/// Notes that the party answered, or from when on the agent is heard.
+pub async fn answered(db: &Db, call: &str, answered_ms: i64, talk_from_ms: Option<i64>) -> Result<(), DeskError> {
+    sqlx::query(
+        "UPDATE calls SET state = 'talking', answered_ms = COALESCE(answered_ms, $2),
+                talk_from_ms = COALESCE(talk_from_ms, $3)
+         WHERE id = $1 AND live_task IS NOT NULL",
+    )
+    .bind(call)
+    .bind(answered_ms)
+    .bind(talk_from_ms)
+    .execute(db.read())
+    .await?;
+    Ok(())
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Ending<'a> {
+    /// When.
+    pub ended_ms: i64,
+    /// `agent`, `party` or `system`.
+    pub by: &'a str,
+    /// Talk, milliseconds.
+    pub talk_ms: i64,
+    /// What the line did.
+    pub facts: &'a LineFacts,
+    /// Technical code.
+    pub technical: &'a str,
+    /// Counts as an attempt.
+    pub is_attempt: bool,
+    /// Closed recording.
+    pub recording: Option<&'a Manifest>,
+    /// Prompt spans.
+    pub prompt_spans: Value,
+    /// Quality of both legs.
+    pub quality: Value,
+}
+
+/// Closes a call: row, recording, transcript in waiting, timeline. Answers false when it
+/// was closed already.
+pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>) -> Result<bool, DeskError> {
+    let recording_id = ending.recording.and(call.recording_id.as_deref());
+    let closed = sqlx::query(
+        "UPDATE calls SET state = 'ended', live_agent = NULL, live_task = NULL, ended_ms = $2, ended_by = $3,
+                talk_ms = $4, end_facts = $5, technical_code = $6, is_attempt = $7, recording_id = $8,
+                prompt_spans = $9, quality = $10
+         WHERE id = $1 AND live_task IS NOT NULL",
+    )
+    .bind(&call.id)
+    .bind(ending.ended_ms)
+    .bind(ending.by)
+    .bind(ending.talk_ms)
+    .bind(json!(ending.facts).to_string())
+    .bind(ending.technical)
+    .bind(i64::from(ending.is_attempt))
+    .bind(recording_id)
+    .bind(ending.prompt_spans.to_string())
+    .bind(ending.quality.to_string())
+    .execute(&mut *tx.conn())
+    .await?;
+    if closed.rows_affected() != 1 {
+        return Ok(false);
+    }
+    if let (Some(id), Some(manifest)) = (recording_id, ending.recording) {
+        sqlx::query(
+            "INSERT INTO recordings (id, call_id, court_id, state, started_ms, frames, bytes, sha256, sm3, gaps, closed_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(id)
+        .bind(&call.id)
+        .bind(&call.court_id)
+        .bind(if manifest.recovered { "recovered" } else { "closed" })
+        .bind(manifest.started_ms)
+        .bind(manifest.frames as i64)
+        .bind(manifest.bytes as i64)
+        .bind(&manifest.sha256)
+        .bind(&manifest.sm3)
+        .bind(json!(manifest.gaps).to_string())
+        .bind(clock.now_ms())
+        .execute(&mut *tx.conn())
+        .await?;
+    }
+    let detail = json!({ "technical": ending.technical, "by": ending.by, "talk_ms": ending.talk_ms,
+                         "attempt": ending.is_attempt, "recorded": recording_id.is_some() });
+    timeline::append(tx, clock, &call.task_id, &timeline::SYSTEM, Kind::CallEnded, &call.id, &detail).await?;
+    Ok(true)
+}
+
+/// One call of a court.
+pub async fn find(db: &Db, court: &str, id: &str) -> Result<Option<CallRow>, DeskError> {
+    let sql = format!("SELECT {COLUMNS} WHERE c.id = $1 AND c.court_id = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(court).fetch_optional(db.read()).await?;
+    Ok(row.as_ref().map(read))
+}
+
+/// Calls of a task, oldest first.
+pub async fn of_task(db: &Db, task: &str) -> Result<Vec<CallRow>, DeskError> {
+    let sql = format!("SELECT {COLUMNS} WHERE c.task_id = $1 ORDER BY c.created_ms, c.id");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(task).fetch_all(db.read()).await?;
+    Ok(rows.iter().map(read).collect())
+}
+
+/// Calls that were live when the server went away.
+pub async fn unfinished(db: &Db) -> Result<Vec<CallRow>, DeskError> {
+    let sql = format!("SELECT {COLUMNS} WHERE c.live_task IS NOT NULL");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(db.read()).await?;
+    Ok(rows.iter().map(read).collect())
+}
+
+/// The agent's ended call that still waits for its outcome.
+pub async fn unsaved_of_agent(db: &Db, agent: &str, work_order: &str) -> Result<Option<CallRow>, DeskError> {
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE c.agent_id = $1 AND c.work_order_id = $2 AND c.state = 'ended' AND c.is_attempt = 1
+           AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id) ORDER BY c.created_ms DESC LIMIT 1"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(agent).bind(work_order).fetch_optional(db.read()).await?;
+    Ok(row.as_ref().map(read))
+}
+
+/// State and manifest of a call's recording, as the database knows it.
+pub async fn recording(db: &Db, call: &str) -> Result<Option<(String, Manifest)>, DeskError> {
+    let row = sqlx::query("SELECT state, id, started_ms, frames, bytes, sha256, sm3, gaps FROM recordings WHERE call_id = $1")
+        .bind(call)
+        .fetch_optional(db.read())
+        .await?;
+    Ok(row.map(|row| {
+        let state: String = row.get(0);
+        let manifest = Manifest {
+            id: row.get(1),
+            started_ms: row.get(2),
+            frames: row.get::<i64, _>(3) as u64,
+            bytes: row.get::<i64, _>(4) as u64,
+            sha256: row.get(5),
+            sm3: row.get(6),
+            recovered: state == "recovered",
+            gaps: serde_json::from_str(&row.get::<String, _>(7)).unwrap_or_default(),
+        };
+        (state, manifest)
+    }))
+}
+
+/// Recordings of a task's calls by call id.
+pub async fn recordings_of(db: &Db, task: &str) -> Result<Vec<(String, String, Manifest)>, DeskError> {
+    let mut found = Vec::new();
+    for call in of_task(db, task).await? {
+        if let Some((state, manifest)) = recording(db, &call.id).await? {
+            found.push((call.id, state, manifest));
+        }
+    }
+    Ok(found)
+}
+
+/// Notes what a check of the file found: `missing` or `altered`. What once failed is
+/// never set back (X2).
+pub async fn set_recording_state(db: &Db, id: &str, state: &str) -> Result<(), DeskError> {
+    sqlx::query("UPDATE recordings SET state = $2 WHERE id = $1").bind(id).bind(state).execute(db.read()).await?;
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! What a seat knows of its live call, and how the line's facts are read.
+
+use serde_json::{Value, json};
+use songda_calls::{CallEnd, CallHandle, EndedBy};
+use songda_service::outcomes::LineFacts;
+use songda_store::clock::rfc3339;
+
+use super::technical_words;
+
+/// A call as the agent sees it.
+#[derive(Debug)]
+pub(super) struct LiveCall {
+    pub(super) id: String,
+    pub(super) work_order: String,
+    pub(super) phone_id: String,
+    pub(super) masked: String,
+    pub(super) phase: &'static str,
+    pub(super) created_ms: i64,
+    pub(super) answered_ms: Option<i64>,
+    pub(super) talk_from_ms: Option<i64>,
+    pub(super) muted: bool,
+    pub(super) recording: bool,
+    pub(super) end: Option<Value>,
+    pub(super) handle: Option<CallHandle>,
+}
+
+impl LiveCall {
+    /// The `CallState` of the contract.
+    pub(super) fn frame(&self) -> Value {
+        json!({
+            "call_id": self.id,
+            "work_order": self.work_order,
+            "phone_id": self.phone_id,
+            "phone_masked": self.masked,
+            "phase": self.phase,
+            "created_at": rfc3339(self.created_ms),
+            "answered_at": self.answered_ms.map(rfc3339),
+            "talk_from_at": self.talk_from_ms.map(rfc3339),
+            "muted": self.muted,
+            "recording": self.recording,
+            "end": self.end,
+            "outcome_saved": false,
+        })
+    }
+}
+
+/// The `end` of a `CallState`.
+pub(super) fn end_frame(by: &str, technical: &str, is_attempt: bool, talk_ms: i64, recorded: bool) -> Value {
+    json!({ "by": by, "technical": technical_words(technical), "is_attempt": is_attempt, "talk_ms": talk_ms,
+            "recorded": recorded })
+}
+
+/// The facts of the line from what call control saw.
+pub(super) fn line_facts(end: &CallEnd) -> LineFacts {
+    let facts = &end.facts;
+    LineFacts {
+        answered: facts.answered,
+        cancelled_by_agent: facts.cancelled_by_agent,
+        ring_limit: facts.ring_limit,
+        our_fault: facts.our_fault,
+        status: facts.sip_status,
+        q850: facts.q850,
+        provisional: facts.provisional,
+        rang_ms: facts.rang_ms,
+        cause: facts.cause.clone(),
+    }
+}
+
+/// Who ended it, as stored.
+pub(super) fn ended_by(end: &CallEnd) -> &'static str {
+    match end.facts.by {
+        EndedBy::Agent => "agent",
+        EndedBy::Party => "party",
+        EndedBy::System => "system",
+    }
+}

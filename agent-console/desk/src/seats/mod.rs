@@ -1,0 +1,179 @@
+//! Seats: one actor per agent at work.
+//!
+//! A seat takes the browser's commands and the call's events in one queue, so nothing
+//! about an agent's work is shared or locked. It outlives a reload: the browser attaches
+//! again and gets a snapshot. Without a browser it is off line and is offered nothing.
+
+mod call;
+mod frames;
+mod seat;
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde_json::Value;
+use songda_people::Actor;
+use songda_service::{
+    outcomes::{self, Choice, Saved},
+    tasks,
+};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use seat::AgentState;
+
+use crate::{DeskError, Ground};
+
+/// A command of the browser, or of the house, to a seat.
+#[derive(Debug)]
+pub enum Command {
+    /// A browser is there; frames go to `sink`.
+    Attach {
+        /// Who it is, with the session.
+        actor: Box<Actor>,
+        /// Key to seal to.
+        kid: String,
+        /// Public key.
+        public_key: Vec<u8>,
+        /// Where frames go. Closed when another browser takes over.
+        sink: mpsc::Sender<Value>,
+    },
+    /// The browser with this session is gone.
+    Detach {
+        /// Its session.
+        session: String,
+    },
+    /// Ready for the next task.
+    Ready,
+    /// A break; gives an untouched work order back.
+    Pause,
+    /// The envelope was opened.
+    Opened {
+        /// Work order.
+        work_order: String,
+    },
+    /// One click on a number.
+    Dial {
+        /// Work order.
+        work_order: String,
+        /// Number by id.
+        phone_id: String,
+        /// The browser's offer.
+        sdp: String,
+    },
+    /// Hang up or cancel.
+    HangUp,
+    /// Microphone to the party on or off.
+    Mute {
+        /// Off.
+        on: bool,
+    },
+    /// The outcome of the call was saved.
+    OutcomeSaved {
+        /// Call.
+        call: String,
+    },
+    /// The queue changed; a ready seat looks again.
+    QueueChanged,
+}
+
+/// A seat as supervisors see it.
+#[derive(Debug, Clone)]
+pub struct SeatView {
+    /// Name.
+    pub name: String,
+    /// 工号.
+    pub staff_no: String,
+    /// Court.
+    pub court_id: String,
+    /// State.
+    pub state: AgentState,
+    /// Since when, unix milliseconds.
+    pub since_ms: i64,
+}
+
+struct Chair {
+    commands: mpsc::Sender<Command>,
+    view: watch::Receiver<SeatView>,
+}
+
+/// All seats of the house.
+#[derive(Clone)]
+pub struct Seats {
+    ground: Ground,
+    chairs: Arc<Mutex<HashMap<String, Chair>>>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+}
+
+impl Seats {
+    /// An empty house.
+    pub fn new(ground: Ground, cancel: CancellationToken) -> Self {
+        Self { ground, chairs: Arc::default(), tasks: TaskTracker::new(), cancel }
+    }
+
+    /// The seat of this agent; it is set up on first use.
+    pub async fn seat(&self, actor: &Actor, court_name: &str) -> mpsc::Sender<Command> {
+        let mut chairs = self.chairs.lock().await;
+        if let Some(chair) = chairs.get(&actor.user_id).filter(|chair| !chair.commands.is_closed()) {
+            return chair.commands.clone();
+        }
+        let (commands, inbox) = mpsc::channel(64);
+        let (show, view) = watch::channel(SeatView {
+            name: actor.name.clone(),
+            staff_no: actor.staff_no.clone(),
+            court_id: actor.court_id.clone(),
+            state: AgentState::Offline,
+            since_ms: self.ground.clock.now_ms(),
+        });
+        let seat = seat::Seat::new(self.ground.clone(), actor.clone(), court_name.to_owned(), show);
+        let cancel = self.cancel.clone();
+        self.tasks.spawn(seat.run(inbox, cancel));
+        chairs.insert(actor.user_id.clone(), Chair { commands: commands.clone(), view });
+        commands
+    }
+
+    /// Every seat that was used since the start.
+    pub async fn views(&self, court: &str) -> Vec<SeatView> {
+        let chairs = self.chairs.lock().await;
+        chairs.values().map(|chair| chair.view.borrow().clone()).filter(|view| view.court_id == court).collect()
+    }
+
+    /// Tells every seat that the queue changed. A seat whose inbox is full is busy and
+    /// looks at the queue by itself when it is ready again.
+    pub async fn queue_changed(&self) {
+        for chair in self.chairs.lock().await.values() {
+            let _ = chair.commands.try_send(Command::QueueChanged);
+        }
+    }
+
+    /// Saves the outcome of a call (R4.1d) and lets the seat go on.
+    pub async fn save_outcome(&self, actor: &Actor, call: &str, choice: &Choice, note: &str) -> Result<Saved, DeskError> {
+        let saved = crate::outcomes::save(&self.ground, actor, call, choice, note).await?;
+        let seat = self.chairs.lock().await.get(&actor.user_id).map(|chair| chair.commands.clone());
+        if let Some(seat) = seat {
+            let _ = seat.send(Command::OutcomeSaved { call: call.to_owned() }).await;
+        }
+        self.queue_changed().await;
+        Ok(saved)
+    }
+
+    /// How the queue of a court stands.
+    pub async fn queue(&self, court: &str) -> Result<tasks::Queue, DeskError> {
+        Ok(tasks::queue(&self.ground.db, &self.ground.clock, court).await?)
+    }
+
+    /// Ends every call and waits for the seats.
+    pub async fn close(&self) {
+        self.cancel.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Catalogue entry of a technical code as frames and pages show it.
+pub fn technical_words(code: &str) -> Value {
+    match outcomes::catalogue().ok().and_then(|catalogue| catalogue.technical(code)) {
+        Some(item) => serde_json::json!({ "code": item.code, "zh": item.zh, "en": item.en }),
+        None => serde_json::json!({ "code": code, "zh": code, "en": code }),
+    }
+}

@@ -1,0 +1,8 @@
+//! Transcripts of calls: made by a child process, stored as the machine wrote them,
+//! corrected beside the original.
+
+mod job;
+mod store;
+
+pub use job::{JOB, Transcriber};
+pub use store::{Corrected, Edit, Stored, correct, enqueue, find, lines};

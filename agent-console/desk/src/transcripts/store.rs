@@ -1,0 +1,210 @@
+//! SQL of transcripts. The machine's text is never changed; corrections are rows.
+
+use serde_json::json;
+use songda_asr::Transcript;
+use songda_people::Actor;
+use songda_service::{
+    ServiceError,
+    timeline::{self, By, Kind},
+};
+use songda_store::{Clock, Db, Sealer, Tx, audit, jobs, new_id};
+use sqlx::Row;
+
+use super::JOB;
+use crate::{DeskError, calls::CallRow};
+
+/// A call's transcript.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// `waiting`, `ready` or `failed`.
+    pub state: String,
+    /// Name of the model.
+    pub model_name: String,
+    /// SHA-256 of the model.
+    pub model_sha256: String,
+    /// Made by the test model.
+    pub test_model: bool,
+    /// What the machine wrote, when ready.
+    pub transcript: Option<Transcript>,
+}
+
+/// A correction of one line.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    /// Line.
+    pub line_no: u32,
+    /// New text.
+    pub text: String,
+    /// Who.
+    pub editor: String,
+    /// When.
+    pub at_ms: i64,
+}
+
+/// A line as it is read: the newest correction, with the original beside it.
+#[derive(Debug, Clone)]
+pub struct Corrected {
+    /// The line, its text replaced by the newest correction.
+    pub line: songda_asr::Line,
+    /// What the machine wrote, when it was corrected.
+    pub original: Option<String>,
+    /// The newest correction.
+    pub edit: Option<Edit>,
+}
+
+/// Puts a call's transcript into waiting and its job into the queue.
+pub async fn enqueue(tx: &mut Tx, clock: &Clock, call: &str) -> Result<(), DeskError> {
+    sqlx::query(
+        "INSERT INTO transcripts (call_id, state, model_name, model_sha256, test_model, body_sealed, created_ms)
+         VALUES ($1, 'waiting', '', '', 0, NULL, $2) ON CONFLICT (call_id) DO NOTHING",
+    )
+    .bind(call)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    jobs::enqueue(tx, clock, JOB, Some(&format!("transcript:{call}")), &json!({ "call": call }), clock.now_ms()).await?;
+    Ok(())
+}
+
+/// Stores what the machine wrote.
+pub(super) async fn save(tx: &mut Tx, clock: &Clock, sealer: &Sealer, call: &CallRow, transcript: &Transcript) -> Result<(), DeskError> {
+    let body = json!(transcript).to_string();
+    let sealed = sealer.seal(&call.court_id, "transcript", "transcripts", "body_sealed", &call.id, body.as_bytes())?;
+    sqlx::query(
+        "UPDATE transcripts SET state = 'ready', model_name = $2, model_sha256 = $3, test_model = $4, body_sealed = $5,
+                ready_ms = $6 WHERE call_id = $1 AND state <> 'ready'",
+    )
+    .bind(&call.id)
+    .bind(&transcript.model.name)
+    .bind(&transcript.model.sha256)
+    .bind(i64::from(transcript.model.test_only))
+    .bind(sealed)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    let detail = json!({ "lines": transcript.lines.len(), "test_model": transcript.model.test_only });
+    timeline::append(tx, clock, &call.task_id, &timeline::SYSTEM, Kind::Transcript, &call.id, &detail).await?;
+    Ok(())
+}
+
+/// Notes that a transcript could not be made, after the last try.
+pub(super) async fn fail(db: &Db, call: &str) -> Result<(), DeskError> {
+    sqlx::query("UPDATE transcripts SET state = 'failed' WHERE call_id = $1 AND state = 'waiting'")
+        .bind(call)
+        .execute(db.read())
+        .await?;
+    Ok(())
+}
+
+/// The transcript of a call.
+pub async fn find(db: &Db, sealer: &Sealer, call: &str) -> Result<Option<Stored>, DeskError> {
+    let row = sqlx::query("SELECT state, model_name, model_sha256, test_model, body_sealed FROM transcripts WHERE call_id = $1")
+        .bind(call)
+        .fetch_optional(db.read())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let sealed: Option<Vec<u8>> = row.get(4);
+    let transcript = match sealed {
+        Some(sealed) => {
+            let open = sealer.open_sealed("transcripts", "body_sealed", call, &sealed)?;
+            serde_json::from_slice(&open).ok()
+        }
+        None => None,
+    };
+    Ok(Some(Stored {
+        state: row.get(0),
+        model_name: row.get(1),
+        model_sha256: row.get(2),
+        test_model: row.get::<i64, _>(3) == 1,
+        transcript,
+    }))
+}
+
+async fn edits(db: &Db, sealer: &Sealer, call: &str) -> Result<Vec<Edit>, DeskError> {
+    let rows = sqlx::query(
+        "SELECT id, line_no, text_sealed, editor_name, at_ms FROM transcript_edits WHERE call_id = $1 ORDER BY at_ms, id",
+    )
+    .bind(call)
+    .fetch_all(db.read())
+    .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (id, sealed): (String, Vec<u8>) = (row.get(0), row.get(2));
+        let open = sealer.open_sealed("transcript_edits", "text_sealed", &id, &sealed)?;
+        found.push(Edit {
+            line_no: row.get::<i64, _>(1) as u32,
+            text: String::from_utf8_lossy(&open).into_owned(),
+            editor: row.get(3),
+            at_ms: row.get(4),
+        });
+    }
+    Ok(found)
+}
+
+/// The lines of a transcript with their newest corrections.
+pub async fn lines(db: &Db, sealer: &Sealer, call: &str, transcript: &Transcript) -> Result<Vec<Corrected>, DeskError> {
+    let edits = edits(db, sealer, call).await?;
+    Ok(transcript
+        .lines
+        .iter()
+        .map(|line| {
+            let edit = edits.iter().rev().find(|edit| edit.line_no == line.no).cloned();
+            let mut shown = line.clone();
+            let original = edit.as_ref().map(|edit| std::mem::replace(&mut shown.text, edit.text.clone()));
+            Corrected { line: shown, original, edit }
+        })
+        .collect())
+}
+
+/// Corrects one line. The original and every earlier correction stay.
+pub async fn correct(
+    db: &Db,
+    clock: &Clock,
+    sealer: &Sealer,
+    actor: &Actor,
+    call: &CallRow,
+    line_no: u32,
+    text: &str,
+) -> Result<(), DeskError> {
+    let stored = find(db, sealer, &call.id).await?.and_then(|stored| stored.transcript);
+    if !stored.is_some_and(|transcript| transcript.lines.iter().any(|line| line.no == line_no)) {
+        return Err(ServiceError::NotFound { kind: "transcript line" }.into());
+    }
+    let id = new_id();
+    let sealed = sealer.seal(&call.court_id, "transcript", "transcript_edits", "text_sealed", &id, text.as_bytes())?;
+    let mut tx = db.begin().await?;
+    sqlx::query(
+        "INSERT INTO transcript_edits (id, call_id, line_no, text_sealed, editor_id, editor_name, at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&id)
+    .bind(&call.id)
+    .bind(i64::from(line_no))
+    .bind(sealed)
+    .bind(&actor.user_id)
+    .bind(&actor.name)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    let by = By { actor: &actor.user_id, name: &actor.name };
+    timeline::append(&mut tx, clock, &call.task_id, &by, Kind::TranscriptEdited, &call.id, &json!({ "line": line_no })).await?;
+    audit::append(
+        &mut tx,
+        clock,
+        audit::Entry {
+            court: &actor.court_id,
+            actor: &actor.user_id,
+            actor_role: actor.role.code(),
+            action: "transcript.edit",
+            object_kind: "call",
+            object_id: &call.id,
+            case_id: None,
+            ip: &actor.ip,
+            result: "ok",
+            detail: json!({ "line": line_no }),
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}

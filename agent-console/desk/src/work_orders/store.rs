@@ -1,0 +1,200 @@
+//! SQL of work orders. `active_agent` and `active_task` are unique: the database itself
+//! refuses a second work order at a time for an agent or a task.
+
+use serde_json::json;
+use songda_people::Actor;
+use songda_service::{
+    tasks,
+    timeline::{self, By, Kind},
+};
+use songda_store::{Clock, Db, Tx, audit, new_id};
+use sqlx::{Row, any::AnyRow};
+
+use super::LIFETIME_MS;
+use crate::DeskError;
+
+/// A work order in an agent's hands.
+#[derive(Debug, Clone)]
+pub struct WorkOrder {
+    /// Id.
+    pub id: String,
+    /// Task.
+    pub task_id: String,
+    /// Session it was sealed to.
+    pub session: String,
+    /// `offered` or `opened`.
+    pub state: String,
+    /// Unix milliseconds.
+    pub expires_ms: i64,
+}
+
+fn read(row: &AnyRow) -> WorkOrder {
+    WorkOrder { id: row.get(0), task_id: row.get(1), session: row.get(2), state: row.get(3), expires_ms: row.get(4) }
+}
+
+/// The work order an agent has in hand.
+pub async fn active(db: &Db, agent: &str) -> Result<Option<WorkOrder>, DeskError> {
+    let row = sqlx::query("SELECT id, task_id, session, state, expires_ms FROM work_orders WHERE active_agent = $1")
+        .bind(agent)
+        .fetch_optional(db.read())
+        .await?;
+    Ok(row.as_ref().map(read))
+}
+
+/// Takes the next task of the queue for an agent: person lock, work order, timeline and
+/// audit in one transaction. None when nothing is ready.
+pub async fn offer(db: &Db, clock: &Clock, agent: &Actor, kid: &str) -> Result<Option<WorkOrder>, DeskError> {
+    for _ in 0..5 {
+        let mut tx = db.begin().await?;
+        let Some(task) = tasks::next(&mut tx, clock, &agent.court_id).await? else { return Ok(None) };
+        let until = clock.now_ms() + LIFETIME_MS;
+        if !tasks::reserve(&mut tx, clock, &task, &agent.user_id, until).await? {
+            continue; // somebody was faster; the transaction rolls back
+        }
+        let id = new_id();
+        sqlx::query(
+            "INSERT INTO work_orders (id, task_id, agent_id, session, kid, state, active_agent, active_task,
+                                      expires_ms, created_ms)
+             VALUES ($1, $2, $3, $4, $5, 'offered', $3, $2, $6, $7)",
+        )
+        .bind(&id)
+        .bind(&task)
+        .bind(&agent.user_id)
+        .bind(&agent.session)
+        .bind(kid)
+        .bind(until)
+        .bind(clock.now_ms())
+        .execute(&mut *tx.conn())
+        .await?;
+        let by = By { actor: &agent.user_id, name: &agent.name };
+        timeline::append(&mut tx, clock, &task, &by, Kind::Offered, &id, &json!({})).await?;
+        note(&mut tx, clock, agent, "work_order.offer", &id, json!({ "task": task })).await?;
+        tx.commit().await?;
+        return Ok(Some(WorkOrder {
+            id,
+            task_id: task,
+            session: agent.session.clone(),
+            state: "offered".into(),
+            expires_ms: until,
+        }));
+    }
+    Ok(None)
+}
+
+/// Binds a work order to the session that asks for it again, after a reload or a new
+/// login, with a new expiry.
+pub async fn renew(db: &Db, clock: &Clock, agent: &Actor, kid: &str, order: &mut WorkOrder) -> Result<(), DeskError> {
+    let until = clock.now_ms() + LIFETIME_MS;
+    let mut tx = db.begin().await?;
+    sqlx::query("UPDATE work_orders SET session = $2, kid = $3, expires_ms = $4 WHERE id = $1 AND active_agent = $5")
+        .bind(&order.id)
+        .bind(&agent.session)
+        .bind(kid)
+        .bind(until)
+        .bind(&agent.user_id)
+        .execute(&mut *tx.conn())
+        .await?;
+    sqlx::query("UPDATE person_locks SET until_ms = $2 WHERE task_id = $1")
+        .bind(&order.task_id)
+        .bind(until)
+        .execute(&mut *tx.conn())
+        .await?;
+    note(&mut tx, clock, agent, "work_order.renew", &order.id, json!({})).await?;
+    tx.commit().await?;
+    order.session.clone_from(&agent.session);
+    order.expires_ms = until;
+    Ok(())
+}
+
+/// The browser opened the envelope. Answers false when it is not this agent's to open.
+pub async fn opened(db: &Db, clock: &Clock, agent: &Actor, id: &str) -> Result<bool, DeskError> {
+    let mut tx = db.begin().await?;
+    let row = sqlx::query(
+        "UPDATE work_orders SET state = 'opened', opened_ms = COALESCE(opened_ms, $4)
+         WHERE id = $1 AND active_agent = $2 AND session = $3 AND expires_ms > $4 RETURNING task_id",
+    )
+    .bind(id)
+    .bind(&agent.user_id)
+    .bind(&agent.session)
+    .bind(clock.now_ms())
+    .fetch_optional(&mut *tx.conn())
+    .await?;
+    let Some(row) = row else {
+        note(&mut tx, clock, agent, "work_order.open_refused", id, json!({})).await?;
+        tx.commit().await?;
+        return Ok(false);
+    };
+    let task: String = row.get(0);
+    let by = By { actor: &agent.user_id, name: &agent.name };
+    timeline::append(&mut tx, clock, &task, &by, Kind::Opened, id, &json!({})).await?;
+    note(&mut tx, clock, agent, "work_order.open", id, json!({ "task": task })).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Ends a work order in the caller's transaction. `back` gives the task to the queue.
+pub async fn close(tx: &mut Tx, clock: &Clock, order: &str, task: &str, by: &By<'_>, back: bool) -> Result<(), DeskError> {
+    sqlx::query(
+        "UPDATE work_orders SET state = 'done', active_agent = NULL, active_task = NULL, closed_ms = $2 WHERE id = $1",
+    )
+    .bind(order)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    if back {
+        tasks::release(tx, task).await?;
+        timeline::append(tx, clock, task, by, Kind::Released, order, &json!({})).await?;
+    }
+    Ok(())
+}
+
+/// Ends every work order whose time is over and that has neither a live call nor an
+/// outcome to wait for; the tasks go back to the queue. Answers how many.
+pub async fn expire_all(db: &Db, clock: &Clock) -> Result<usize, DeskError> {
+    let mut tx = db.begin().await?;
+    let rows = sqlx::query(
+        "SELECT w.id, w.task_id FROM work_orders w
+         WHERE w.active_agent IS NOT NULL AND w.expires_ms <= $1
+           AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.live_task = w.task_id)
+           AND NOT EXISTS (SELECT 1 FROM calls c LEFT JOIN attempts a ON a.call_id = c.id
+                           WHERE c.work_order_id = w.id AND c.is_attempt = 1 AND a.id IS NULL)
+         LIMIT 100",
+    )
+    .bind(clock.now_ms())
+    .fetch_all(&mut *tx.conn())
+    .await?;
+    for row in &rows {
+        let (order, task): (String, String) = (row.get(0), row.get(1));
+        close(&mut tx, clock, &order, &task, &timeline::SYSTEM, true).await?;
+    }
+    tx.commit().await?;
+    Ok(rows.len())
+}
+
+async fn note(
+    tx: &mut Tx,
+    clock: &Clock,
+    agent: &Actor,
+    action: &str,
+    order: &str,
+    detail: serde_json::Value,
+) -> Result<(), DeskError> {
+    audit::append(
+        tx,
+        clock,
+        audit::Entry {
+            court: &agent.court_id,
+            actor: &agent.user_id,
+            actor_role: agent.role.code(),
+            action,
+            object_kind: "work_order",
+            object_id: order,
+            case_id: None,
+            ip: &agent.ip,
+            result: "ok",
+            detail,
+        },
+    )
+    .await?;
+    Ok(())
+}

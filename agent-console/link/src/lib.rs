@@ -1,0 +1,4 @@
+//! The court's systems: orders are pushed in (`push`), reports go out (`deliver`).
+
+pub mod deliver;
+pub mod push;

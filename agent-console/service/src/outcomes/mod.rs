@@ -1,0 +1,136 @@
+//! What a call came to: technical, contact and business code (domain 2.4), and what follows.
+//!
+//! The technical code is judged from the facts of the line (`technical`). Who spoke and
+//! what was agreed is the agent's word, accepted only when the facts bear it
+//! (`acceptance`). Saving it makes the call an attempt and moves the task (`record`).
+//! The codes, their words and their consequences are versioned data.
+
+mod acceptance;
+mod record;
+mod technical;
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+pub use acceptance::{CallFacts, Choice, Refusal, check};
+pub use record::{CallToRecord, Saved, record};
+pub use technical::{LineFacts, judge};
+
+/// One technical code, set by the system.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Technical {
+    /// `C01` … `C13`.
+    pub code: String,
+    /// Name in Chinese.
+    pub zh: String,
+    /// Name in English.
+    pub en: String,
+    /// Whether the call counts as an attempt at service.
+    pub attempt: bool,
+    /// Minutes until the number may be tried again; none where retrying is decided otherwise.
+    pub retry_minutes: Option<i64>,
+    /// `keep`, or the state that the number gets for good.
+    pub number: String,
+}
+
+/// Who spoke.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Contact {
+    /// `W1` … `W12`.
+    pub code: String,
+    /// Name in Chinese.
+    pub zh: String,
+    /// Name in English.
+    pub en: String,
+    /// Digit key on the agent's desk.
+    pub key: Option<u8>,
+}
+
+/// What was agreed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Business {
+    /// `B01` … `B17`.
+    pub code: String,
+    /// Name in Chinese.
+    pub zh: String,
+    /// Name in English.
+    pub en: String,
+    /// Digit key on the agent's desk.
+    pub key: Option<u8>,
+    /// The phase in which the task waits afterwards.
+    pub phase: String,
+    /// Minutes until the next call, where the task goes back to the queue.
+    #[serde(default)]
+    pub retry_minutes: Option<i64>,
+    /// What follows, in Chinese.
+    pub next_zh: String,
+    /// What follows, in English.
+    pub next_en: String,
+    /// Contacts with whom this may be agreed; empty means any.
+    #[serde(default)]
+    pub contacts: Vec<String>,
+    /// Needs the tag 已清楚、完整听取.
+    #[serde(default)]
+    pub heard_all: bool,
+}
+
+/// When a call alone is service (rule S13).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PhoneService {
+    /// Rule id.
+    pub rule: String,
+    /// Document classes that may be served by telephone (L3).
+    pub classes: Vec<String>,
+    /// Whether the court allows it at all.
+    pub allowed: bool,
+}
+
+/// The outcome table in force.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// Version of the table.
+    pub version: u32,
+    /// Talk below this, in milliseconds, cannot be 已清楚、完整听取 (R4.1d).
+    pub minimum_talk_ms: i64,
+    /// Technical codes.
+    pub technical: Vec<Technical>,
+    /// Contact codes.
+    pub contacts: Vec<Contact>,
+    /// Business codes.
+    pub businesses: Vec<Business>,
+    /// Service by telephone.
+    pub phone_service: PhoneService,
+}
+
+static CATALOGUE: LazyLock<Result<Catalogue, String>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../rules/outcomes-v1.json")).map_err(|error| error.to_string())
+});
+
+/// The outcome table in force; an error when the embedded table cannot be read, which
+/// the server finds at its start.
+pub fn catalogue() -> Result<&'static Catalogue, &'static str> {
+    CATALOGUE.as_ref().map_err(String::as_str)
+}
+
+impl Catalogue {
+    /// The technical code with this name.
+    pub fn technical(&self, code: &str) -> Option<&Technical> {
+        self.technical.iter().find(|item| item.code == code)
+    }
+
+    /// The contact code with this name.
+    pub fn contact(&self, code: &str) -> Option<&Contact> {
+        self.contacts.iter().find(|item| item.code == code)
+    }
+
+    /// The business code with this name.
+    pub fn business(&self, code: &str) -> Option<&Business> {
+        self.businesses.iter().find(|item| item.code == code)
+    }
+
+    /// Name of the table with its version, stored with each attempt.
+    pub fn rule(&self) -> String {
+        format!("outcomes v{}", self.version)
+    }
+}

@@ -1,0 +1,302 @@
+//! SQL of tasks and the queue.
+
+use songda_store::{Clock, Db, Tx};
+use sqlx::Row;
+
+use super::{AWAITING_REPORT, CALLING, SERVED, WAITING};
+use crate::ServiceError;
+
+/// A task as lists and details show it.
+#[derive(Debug, Clone)]
+pub struct TaskRow {
+    /// Id.
+    pub id: String,
+    /// Number shown to people.
+    pub number: String,
+    /// Court.
+    pub court_id: String,
+    /// Order.
+    pub order_id: String,
+    /// Case.
+    pub case_id: String,
+    /// Canonical case number.
+    pub case_number: String,
+    /// Recipient row.
+    pub party_id: String,
+    /// Recipient's name.
+    pub recipient: String,
+    /// 诉讼地位.
+    pub position: String,
+    /// Phase.
+    pub phase: String,
+    /// Result.
+    pub result: String,
+    /// Rule behind the result, with its version.
+    pub result_rule: String,
+    /// When the result was reached.
+    pub result_ms: Option<i64>,
+    /// What follows.
+    pub next_step: String,
+    /// Place in the queue; smaller is earlier.
+    pub priority: i64,
+    /// The court's own date.
+    pub deadline: String,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// Last event.
+    pub last_event_ms: i64,
+    /// Login of the judge in charge.
+    pub judge_login: String,
+    /// Login of the clerk in charge.
+    pub clerk_login: String,
+}
+
+const COLUMNS: &str = "t.id, t.number, t.court_id, t.order_id, t.case_id, c.number, t.party_id, p.name, p.position, \
+     t.phase, t.result, t.result_rule, t.result_ms, t.next_step, t.priority, t.deadline, \
+     (SELECT COUNT(*) FROM attempts a WHERE a.task_id = t.id), \
+     (SELECT CAST(COALESCE(MAX(e.at_ms), 0) AS BIGINT) FROM events e WHERE e.task_id = t.id), \
+     c.judge_login, c.clerk_login";
+
+fn row(row: &sqlx::any::AnyRow) -> TaskRow {
+    TaskRow {
+        id: row.get(0),
+        number: row.get(1),
+        court_id: row.get(2),
+        order_id: row.get(3),
+        case_id: row.get(4),
+        case_number: row.get(5),
+        party_id: row.get(6),
+        recipient: row.get(7),
+        position: row.get(8),
+        phase: row.get(9),
+        result: row.get(10),
+        result_rule: row.get(11),
+        result_ms: row.get(12),
+        next_step: row.get(13),
+        priority: row.get(14),
+        deadline: row.get(15),
+        attempts: row.get(16),
+        last_event_ms: row.get(17),
+        judge_login: row.get(18),
+        clerk_login: row.get(19),
+    }
+}
+
+/// The task with this id, in this court.
+pub async fn find(db: &Db, court: &str, id: &str) -> Result<TaskRow, ServiceError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tasks t JOIN cases c ON c.id = t.case_id JOIN parties p ON p.id = t.party_id
+         WHERE t.id = $1 AND t.court_id = $2"
+    );
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(court).fetch_optional(db.read()).await?;
+    found.as_ref().map(row).ok_or(ServiceError::NotFound { kind: "task" })
+}
+
+/// Tasks of a court, newest first: all, those of one case, or those in whose case
+/// `login` is judge or clerk. `before` is the id after which the page starts.
+pub async fn list(
+    db: &Db,
+    court: &str,
+    case: Option<&str>,
+    login: Option<&str>,
+    phase: Option<&str>,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<TaskRow>, ServiceError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tasks t JOIN cases c ON c.id = t.case_id JOIN parties p ON p.id = t.party_id
+         WHERE t.court_id = $1
+           AND (CAST($2 AS TEXT) IS NULL OR t.case_id = $2)
+           AND (CAST($3 AS TEXT) IS NULL OR c.judge_login = $3 OR c.clerk_login = $3)
+           AND (CAST($4 AS TEXT) IS NULL OR t.phase = $4)
+           AND (CAST($5 AS TEXT) IS NULL OR t.id < $5)
+         ORDER BY t.id DESC LIMIT $6"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(court)
+        .bind(case)
+        .bind(login)
+        .bind(phase)
+        .bind(before)
+        .bind(limit)
+        .fetch_all(db.read())
+        .await?;
+    Ok(rows.iter().map(row).collect())
+}
+
+/// How the queue stands.
+#[derive(Debug, Clone, Default)]
+pub struct Queue {
+    /// Tasks that may be called now.
+    pub ready: i64,
+    /// Tasks that wait for their time.
+    pub later: i64,
+    /// Tasks that an agent has.
+    pub calling: i64,
+    /// Orders that wait for correction.
+    pub to_fix: i64,
+    /// When the next waiting task becomes ready.
+    pub next_ms: Option<i64>,
+}
+
+/// How the queue of a court stands.
+pub async fn queue(db: &Db, clock: &Clock, court: &str) -> Result<Queue, ServiceError> {
+    let now = clock.now_ms();
+    let row = sqlx::query(
+        "SELECT COUNT(*) FILTER (WHERE phase = '待外呼' AND next_call_ms <= $2),
+                COUNT(*) FILTER (WHERE phase = '待外呼' AND next_call_ms > $2),
+                COUNT(*) FILTER (WHERE phase = '外呼中'),
+                MIN(CASE WHEN phase = '待外呼' AND next_call_ms > $2 THEN next_call_ms END)
+         FROM tasks WHERE court_id = $1",
+    )
+    .bind(court)
+    .bind(now)
+    .fetch_one(db.read())
+    .await?;
+    let to_fix = sqlx::query("SELECT COUNT(*) FROM orders WHERE court_id = $1 AND state = '待补正'")
+        .bind(court)
+        .fetch_one(db.read())
+        .await?;
+    Ok(Queue { ready: row.get(0), later: row.get(1), calling: row.get(2), next_ms: row.get(3), to_fix: to_fix.get(0) })
+}
+
+/// The task that comes next: highest urgency, then deadline, then age, whose person is
+/// not locked and who has a number that can be called.
+pub async fn next(tx: &mut Tx, clock: &Clock, court: &str) -> Result<Option<String>, ServiceError> {
+    let row = sqlx::query(
+        "SELECT t.id FROM tasks t JOIN parties p ON p.id = t.party_id
+         WHERE t.court_id = $1 AND t.phase = '待外呼' AND t.next_call_ms <= $2
+           AND NOT EXISTS (SELECT 1 FROM person_locks l WHERE l.person_index = p.person_index AND l.until_ms > $2)
+           AND NOT EXISTS (SELECT 1 FROM work_orders w WHERE w.active_task = t.id)
+           AND EXISTS (SELECT 1 FROM phones n WHERE n.party_id = p.id AND n.state = '有效')
+         ORDER BY t.priority, CASE WHEN t.deadline = '' THEN '9999' ELSE t.deadline END, t.created_ms, t.id
+         LIMIT 1",
+    )
+    .bind(court)
+    .bind(clock.now_ms())
+    .fetch_optional(&mut *tx.conn())
+    .await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// Takes a waiting task and locks its person until `until_ms`. Answers false when
+/// somebody else was faster.
+pub async fn reserve(tx: &mut Tx, clock: &Clock, task: &str, agent: &str, until_ms: i64) -> Result<bool, ServiceError> {
+    let now = clock.now_ms();
+    let taken = sqlx::query(
+        "UPDATE tasks SET phase = '外呼中', version = version + 1, first_action_ms = COALESCE(first_action_ms, $2)
+         WHERE id = $1 AND phase = '待外呼'",
+    )
+    .bind(task)
+    .bind(now)
+    .execute(&mut *tx.conn())
+    .await?;
+    if taken.rows_affected() != 1 {
+        return Ok(false);
+    }
+    let locked = sqlx::query(
+        "INSERT INTO person_locks (person_index, task_id, agent_id, until_ms)
+         SELECT p.person_index, t.id, $2, $3 FROM tasks t JOIN parties p ON p.id = t.party_id WHERE t.id = $1
+         ON CONFLICT (person_index) DO UPDATE SET task_id = excluded.task_id, agent_id = excluded.agent_id,
+                                                  until_ms = excluded.until_ms
+         WHERE person_locks.until_ms <= $4",
+    )
+    .bind(task)
+    .bind(agent)
+    .bind(until_ms)
+    .bind(now)
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(locked.rows_affected() == 1)
+}
+
+/// Gives a task back to the queue, and its person free.
+pub async fn release(tx: &mut Tx, task: &str) -> Result<(), ServiceError> {
+    sqlx::query("UPDATE tasks SET phase = '待外呼', version = version + 1 WHERE id = $1 AND phase = '外呼中'")
+        .bind(task)
+        .execute(&mut *tx.conn())
+        .await?;
+    unlock(tx, task).await
+}
+
+async fn unlock(tx: &mut Tx, task: &str) -> Result<(), ServiceError> {
+    sqlx::query("DELETE FROM person_locks WHERE task_id = $1").bind(task).execute(&mut *tx.conn()).await?;
+    Ok(())
+}
+
+/// Where a task goes after an attempt.
+#[derive(Debug)]
+pub struct Move<'a> {
+    /// New phase.
+    pub phase: &'a str,
+    /// Proposal shown to people.
+    pub next_step: &'a str,
+    /// Not to be called before.
+    pub next_call_ms: i64,
+    /// Rule that makes the service effective, when it does.
+    pub result: Option<&'a str>,
+}
+
+/// Moves a task after an attempt and frees its person.
+pub async fn after_attempt(tx: &mut Tx, clock: &Clock, task: &str, to: &Move<'_>) -> Result<(), ServiceError> {
+    let moved = sqlx::query(
+        "UPDATE tasks SET phase = $2, next_step = $3, next_call_ms = $4, version = version + 1,
+                result = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result ELSE '送达成功' END,
+                result_rule = COALESCE($5, result_rule),
+                result_ms = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result_ms ELSE $6 END
+         WHERE id = $1 AND phase = '外呼中'",
+    )
+    .bind(task)
+    .bind(to.phase)
+    .bind(to.next_step)
+    .bind(to.next_call_ms)
+    .bind(to.result)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    if moved.rows_affected() != 1 {
+        return Err(ServiceError::WrongState { action: "saving an outcome", kind: "task", state: CALLING.into() });
+    }
+    unlock(tx, task).await
+}
+
+/// The report of a served task exists: now it is done.
+pub async fn close_with_report(tx: &mut Tx, clock: &Clock, task: &str) -> Result<(), ServiceError> {
+    sqlx::query("UPDATE tasks SET phase = $2, closed_ms = $3, version = version + 1 WHERE id = $1 AND phase = $4")
+        .bind(task)
+        .bind(SERVED)
+        .bind(clock.now_ms())
+        .bind(AWAITING_REPORT)
+        .execute(&mut *tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Whether the recipient has a usable number that this task has not tried yet.
+pub async fn has_other_number(tx: &mut Tx, task: &str, phone: &str) -> Result<bool, ServiceError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) FROM phones n JOIN tasks t ON t.party_id = n.party_id
+         WHERE t.id = $1 AND n.id <> $2 AND n.state = '有效'
+           AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.task_id = t.id AND c.phone_id = n.id AND c.is_attempt = 1)",
+    )
+    .bind(task)
+    .bind(phone)
+    .fetch_one(&mut *tx.conn())
+    .await?;
+    Ok(row.get::<i64, _>(0) > 0)
+}
+
+/// Whether a number may be dialled again.
+pub async fn number_is_usable(tx: &mut Tx, phone: &str) -> Result<bool, ServiceError> {
+    let row = sqlx::query("SELECT state FROM phones WHERE id = $1").bind(phone).fetch_one(&mut *tx.conn()).await?;
+    Ok(row.get::<String, _>(0) == "有效")
+}
+
+/// Waiting phase, for callers that put a task into the queue.
+pub(crate) fn first_phase(callable: bool, call_wanted: bool) -> &'static str {
+    match (call_wanted, callable) {
+        (false, _) => super::ELSEWHERE,
+        (true, true) => WAITING,
+        (true, false) => super::SEARCHING,
+    }
+}
