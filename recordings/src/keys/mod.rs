@@ -1,0 +1,95 @@
+//! Keys: a provider that never gives its own key away, and envelope keys under it.
+
+mod file;
+mod ring;
+
+pub use file::KeyFile;
+pub use ring::{Keyring, WrappedKey};
+use zeroize::Zeroizing;
+
+/// Why a key operation failed. No variant carries key material or plain text.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The key file is not there.
+    #[error("the key file {path} is missing: restore it from the backup of the keys; sealed data cannot be read without it")]
+    Missing {
+        /// Path.
+        path: String,
+    },
+    /// Others than the owner may read the key file.
+    #[error("the key file {path} is readable by others: set its mode to 0600")]
+    Permissions {
+        /// Path.
+        path: String,
+    },
+    /// The key file is damaged.
+    #[error("the key file {path} is damaged: restore it from the backup of the keys")]
+    Corrupt {
+        /// Path.
+        path: String,
+    },
+    /// The key file could not be read or written.
+    #[error("the key file {path}: {error}")]
+    Io {
+        /// Path.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// Sealed data does not open: another key, another place, or altered.
+    #[error("sealed data does not open: it was sealed under another key, moved, or altered")]
+    DoesNotOpen,
+    /// No envelope key with this id or purpose.
+    #[error("there is no envelope key for {0}")]
+    Unknown(String),
+    /// The system gave no random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+/// Holds the master key: a file, later an HSM.
+pub trait KeyProvider: Send + Sync {
+    /// Wraps a key under the master key, bound to `aad`.
+    fn wrap(&self, key: &[u8; 32], aad: &[u8]) -> Result<Vec<u8>, KeyError>;
+    /// Unwraps a key.
+    fn unwrap(&self, wrapped: &[u8], aad: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError>;
+    /// HMAC-SHA-256 under a key of its own for `label`, for blind indexes.
+    fn mac(&self, label: &str, data: &[u8]) -> Result<[u8; 32], KeyError>;
+}
+
+/// Suite of all sealed data of this version: AES-256-GCM.
+pub const SUITE: u8 = 0x01;
+const NONCE: usize = 12;
+const TAG: usize = 16;
+
+/// Seals with AES-256-GCM under a random nonce, which goes in front.
+pub(crate) fn seal(key: &[u8; 32], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+    use aes_gcm::{
+        Aes256Gcm, KeyInit,
+        aead::{Aead, Payload},
+    };
+    let mut nonce = [0u8; NONCE];
+    getrandom::fill(&mut nonce).map_err(|_| KeyError::Random)?;
+    let cipher = Aes256Gcm::new(key.into());
+    let sealed =
+        cipher.encrypt((&nonce).into(), Payload { msg: plain, aad }).map_err(|_| KeyError::DoesNotOpen)?;
+    let mut out = Vec::with_capacity(NONCE + sealed.len());
+    out.extend_from_slice(&nonce);
+    out.extend_from_slice(&sealed);
+    Ok(out)
+}
+
+/// Opens what [`seal`] made.
+pub(crate) fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
+    use aes_gcm::{
+        Aes256Gcm, KeyInit,
+        aead::{Aead, Payload},
+    };
+    let (nonce, body) = sealed.split_first_chunk::<NONCE>().ok_or(KeyError::DoesNotOpen)?;
+    if body.len() < TAG {
+        return Err(KeyError::DoesNotOpen);
+    }
+    let cipher = Aes256Gcm::new(key.into());
+    cipher.decrypt(nonce.into(), Payload { msg: body, aad }).map_err(|_| KeyError::DoesNotOpen)
+}

@@ -1,0 +1,84 @@
+//! Layout of a vault file.
+//!
+//! Header: magic `SDVAULT1`, suite, length of the wrapped key (2 bytes), wrapped key,
+//! start time (8 bytes). Then blocks: length of the sealed body (4 bytes), kind (1 byte),
+//! sealed body. The body is bound to recording, place and kind. All numbers big endian.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BLOCK_FRAMES, CHANNELS, Gap, RATE, RecordingId};
+
+pub(super) const MAGIC: &[u8; 8] = b"SDVAULT1";
+/// Bytes in front of each block's body.
+pub(super) const BLOCK_HEAD: usize = 5;
+/// One frame: two samples of two bytes.
+pub(super) const FRAME: usize = 4;
+/// Nonce and tag around the body.
+pub(super) const OVERHEAD: usize = 28;
+/// Largest body: a full block, or the closing block with its gaps.
+pub(super) const BODY_LIMIT: usize = 1 << 20;
+/// Bytes of a WAV header.
+pub(super) const WAV_HEAD: u64 = 44;
+/// Clear bytes of a full block.
+pub(super) const BLOCK_BYTES: usize = BLOCK_FRAMES * FRAME;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Audio,
+    Closing,
+}
+
+impl Kind {
+    pub(super) fn byte(self) -> u8 {
+        match self {
+            Self::Audio => 1,
+            Self::Closing => 2,
+        }
+    }
+
+    pub(super) fn read(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Audio),
+            2 => Some(Self::Closing),
+            _ => None,
+        }
+    }
+}
+
+/// What the closing block says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Closing {
+    pub(super) frames: u64,
+    pub(super) sha256: String,
+    pub(super) sm3: String,
+    pub(super) recovered: bool,
+    pub(super) gaps: Vec<Gap>,
+}
+
+pub(super) fn key_aad(id: &RecordingId) -> String {
+    format!("songda/recording|{id}")
+}
+
+pub(super) fn block_aad(id: &RecordingId, place: u64, kind: Kind) -> String {
+    format!("songda/recording|{id}|{place}|{}", kind.byte())
+}
+
+/// The WAV header for this many frames: RIFF, PCM16, 8 kHz, two channels.
+pub(super) fn wav_header(frames: u64) -> [u8; WAV_HEAD as usize] {
+    let data = u32::try_from(frames * FRAME as u64).unwrap_or(u32::MAX - 36);
+    let mut head = [0u8; WAV_HEAD as usize];
+    let rate = RATE * u32::from(CHANNELS) * 2;
+    head[0..4].copy_from_slice(b"RIFF");
+    head[4..8].copy_from_slice(&(data + 36).to_le_bytes());
+    head[8..16].copy_from_slice(b"WAVEfmt ");
+    head[16..20].copy_from_slice(&16u32.to_le_bytes());
+    head[20..22].copy_from_slice(&1u16.to_le_bytes());
+    head[22..24].copy_from_slice(&CHANNELS.to_le_bytes());
+    head[24..28].copy_from_slice(&RATE.to_le_bytes());
+    head[28..32].copy_from_slice(&rate.to_le_bytes());
+    head[32..34].copy_from_slice(&(FRAME as u16).to_le_bytes());
+    head[34..36].copy_from_slice(&16u16.to_le_bytes());
+    head[36..40].copy_from_slice(b"data");
+    head[40..44].copy_from_slice(&data.to_le_bytes());
+    head
+}

@@ -1,0 +1,67 @@
+//! What is known of a recording once it is closed.
+
+use serde::{Deserialize, Serialize};
+
+use super::RecordingId;
+
+/// A hole in one channel: silence in the file, and listed here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// 0 left, 1 right.
+    pub channel: u8,
+    /// First frame.
+    pub from_frame: u64,
+    /// Frame after the last.
+    pub to_frame: u64,
+}
+
+/// Facts of a closed recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Recording.
+    pub id: RecordingId,
+    /// Frames per channel.
+    pub frames: u64,
+    /// Bytes of the WAV.
+    pub bytes: u64,
+    /// SHA-256 of the WAV, hex.
+    pub sha256: String,
+    /// SM3 of the WAV, hex.
+    pub sm3: String,
+    /// Unix milliseconds of frame 0.
+    pub started_ms: i64,
+    /// Closed after a kill, at its last whole block.
+    pub recovered: bool,
+    /// Holes.
+    pub gaps: Vec<Gap>,
+}
+
+/// A recording that was closed after a kill.
+#[derive(Debug, Clone)]
+pub struct Recovered {
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it was written.
+    Intact,
+    /// Not there.
+    Missing,
+    /// Not as it was written.
+    Altered {
+        /// What differs.
+        reason: String,
+    },
+}
+
+/// Loudness for a wave form, 0 to 255, one value per step and channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peaks {
+    /// Left.
+    pub left: Vec<u8>,
+    /// Right.
+    pub right: Vec<u8>,
+}

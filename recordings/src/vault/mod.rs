@@ -1,0 +1,220 @@
+//! The vault: one append-only file of sealed blocks per recording.
+//!
+//! A block is one second of both channels, sealed with AES-256-GCM under the recording's
+//! own key and bound to recording and place, and it is on the disk before the next one is
+//! taken. So a kill leaves a valid prefix, and the disk never holds clear audio. A closing
+//! block ends a finished file, so that a cut shows. What is read is WAV, PCM16, 8 kHz,
+//! two channels, and the hashes are those of the WAV.
+
+mod format;
+mod manifest;
+mod reader;
+mod writer;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub use manifest::{Gap, Manifest, Peaks, Recovered, Verdict};
+pub use reader::WavReader;
+pub use writer::Writer;
+
+use crate::keys::{KeyError, KeyProvider};
+
+/// Frames per second.
+pub const RATE: u32 = 8_000;
+/// Channels: left is what the party heard from us, right is what came from the party.
+pub const CHANNELS: u16 = 2;
+/// Frames of a full block.
+pub const BLOCK_FRAMES: usize = 8_000;
+
+/// Why the vault could not do something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// The file system refused.
+    #[error("the vault cannot {action} {path}: {error}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// No such recording.
+    #[error("the recording {0} is missing from the vault")]
+    Missing(String),
+    /// A block does not open.
+    #[error("the recording {id} is altered at block {block}: {reason}")]
+    Altered {
+        /// Recording.
+        id: String,
+        /// Block, from 0.
+        block: u64,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Less room than the floor.
+    #[error("the vault has less than {floor} bytes left: make room before the next call")]
+    Full {
+        /// Bytes that must stay free.
+        floor: u64,
+    },
+    /// The text is no recording id.
+    #[error("not a recording id")]
+    BadId,
+    /// A key operation failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// Id of a recording: letters and digits only, because it names a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RecordingId(String);
+
+impl RecordingId {
+    /// Takes an id of 1 to 64 ASCII letters and digits.
+    pub fn new(text: &str) -> Result<Self, VaultError> {
+        if (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(VaultError::BadId)
+        }
+    }
+
+    /// The text of the id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for RecordingId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for RecordingId {
+    type Error = VaultError;
+    fn try_from(text: String) -> Result<Self, VaultError> {
+        Self::new(&text)
+    }
+}
+
+impl From<RecordingId> for String {
+    fn from(id: RecordingId) -> Self {
+        id.0
+    }
+}
+
+/// The vault.
+pub struct Vault {
+    root: PathBuf,
+    keys: Arc<dyn KeyProvider>,
+    floor: u64,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// Opens a vault in a folder, which is made when it is not there. `floor` is the
+    /// number of bytes below which no new recording begins.
+    pub fn open(root: &Path, keys: Arc<dyn KeyProvider>, floor: u64) -> Result<Self, VaultError> {
+        for folder in [root.to_owned(), root.join("live"), root.join("closed")] {
+            fs::create_dir_all(&folder).map_err(io("make", &folder))?;
+        }
+        Ok(Self { root: root.to_owned(), keys, floor })
+    }
+
+    /// Begins a recording: its file is there and on the disk when this returns. When it
+    /// fails, the call must not go out (R4.2a).
+    pub fn begin(&self, id: &RecordingId, started_ms: i64) -> Result<Writer, VaultError> {
+        if self.free_bytes()? < self.floor {
+            return Err(VaultError::Full { floor: self.floor });
+        }
+        Writer::begin(self, id, started_ms)
+    }
+
+    /// Reads a recording, closed or live. A live one reads up to its last whole block.
+    pub fn read(&self, id: &RecordingId) -> Result<WavReader, VaultError> {
+        let closed = self.closed_path(id);
+        if !closed.exists() {
+            return WavReader::open(&self.live_path(id), id, self.keys.as_ref());
+        }
+        let reader = WavReader::open(&closed, id, self.keys.as_ref())?;
+        if !reader.is_closed() {
+            return Err(VaultError::Altered { id: id.to_string(), block: reader.blocks(), reason: "its end is cut off" });
+        }
+        Ok(reader)
+    }
+
+    /// Closes what a kill left open, each at its last whole block. Empty ones are removed.
+    pub fn finish_unclosed(&self) -> Result<Vec<Recovered>, VaultError> {
+        let folder = self.root.join("live");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(io("list", &folder))? {
+            let path = entry.map_err(io("list", &folder))?.path();
+            let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let Ok(id) = RecordingId::new(id) else { continue };
+            match Writer::resume(self, &id) {
+                Ok(Some(writer)) => found.push(Recovered { manifest: writer.finish_recovered()? }),
+                Ok(None) => fs::remove_file(&path).map_err(io("remove", &path))?,
+                Err(error) => tracing::error!(recording = %id, %error, "an unfinished recording cannot be closed"),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Checks a recording against its manifest, every block of it.
+    pub fn verify(&self, id: &RecordingId, manifest: &Manifest) -> Verdict {
+        let mut reader = match self.read(id) {
+            Ok(reader) => reader,
+            Err(VaultError::Missing(_)) => return Verdict::Missing,
+            Err(error) => return Verdict::Altered { reason: error.to_string() },
+        };
+        if reader.frames() != manifest.frames {
+            return Verdict::Altered { reason: format!("{} frames instead of {}", reader.frames(), manifest.frames) };
+        }
+        match reader.hashes() {
+            Ok((sha256, sm3)) if sha256 == manifest.sha256 && sm3 == manifest.sm3 => Verdict::Intact,
+            Ok(_) => Verdict::Altered { reason: "the hash differs from the manifest".into() },
+            Err(error) => Verdict::Altered { reason: error.to_string() },
+        }
+    }
+
+    /// Bytes free on the vault's file system.
+    pub fn free_bytes(&self) -> Result<u64, VaultError> {
+        let stat = rustix::fs::statvfs(&self.root)
+            .map_err(|error| VaultError::Io { action: "measure", path: self.root.display().to_string(), error: error.into() })?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    fn live_path(&self, id: &RecordingId) -> PathBuf {
+        self.root.join("live").join(format!("{id}.sdv"))
+    }
+
+    /// Closed recordings lie in folders by the first characters of their id, which for an
+    /// ULID is its time.
+    fn closed_path(&self, id: &RecordingId) -> PathBuf {
+        let shelf: String = id.as_str().chars().take(5).collect();
+        self.root.join("closed").join(shelf).join(format!("{id}.sdv"))
+    }
+}
+
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> VaultError {
+    let path = path.display().to_string();
+    move |error| VaultError::Io { action, path, error }
+}
+
+fn sync_folder(path: &Path) -> Result<(), VaultError> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))
+}

@@ -1,0 +1,180 @@
+//! Writing a recording.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
+};
+
+use zeroize::Zeroizing;
+
+use super::{
+    BLOCK_FRAMES, CHANNELS, Gap, Manifest, RecordingId, Vault, VaultError, WavReader,
+    format::{BLOCK_BYTES, Closing, FRAME, Kind, MAGIC, WAV_HEAD, block_aad, key_aad},
+    io, sync_folder,
+};
+use crate::keys::{KeyError, SUITE, seal};
+
+/// An open recording. Dropped without [`Writer::finish`], it stays live and is closed by
+/// [`Vault::finish_unclosed`] at the next start.
+pub struct Writer {
+    id: RecordingId,
+    key: Zeroizing<[u8; 32]>,
+    file: File,
+    live: std::path::PathBuf,
+    closed: std::path::PathBuf,
+    keys: std::sync::Arc<dyn crate::keys::KeyProvider>,
+    started_ms: i64,
+    place: u64,
+    frames: u64,
+    /// A short block was written: it must have been the last.
+    short: bool,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("id", &self.id).field("frames", &self.frames).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    pub(super) fn begin(vault: &Vault, id: &RecordingId, started_ms: i64) -> Result<Self, VaultError> {
+        let live = vault.live_path(id);
+        let mut key = Zeroizing::new([0u8; 32]);
+        getrandom::fill(&mut key[..]).map_err(|_| KeyError::Random)?;
+        let wrapped = vault.keys.wrap(&key, key_aad(id).as_bytes())?;
+        let mut head = Vec::with_capacity(96);
+        head.extend_from_slice(MAGIC);
+        head.push(SUITE);
+        head.extend_from_slice(&(wrapped.len() as u16).to_be_bytes());
+        head.extend_from_slice(&wrapped);
+        head.extend_from_slice(&started_ms.to_be_bytes());
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&live).map_err(io("create", &live))?;
+        file.write_all(&head).and_then(|()| file.sync_all()).map_err(io("write", &live))?;
+        sync_folder(&live)?;
+        Ok(Self {
+            id: id.clone(),
+            key,
+            file,
+            live,
+            closed: vault.closed_path(id),
+            keys: vault.keys.clone(),
+            started_ms,
+            place: 0,
+            frames: 0,
+            short: false,
+        })
+    }
+
+    /// Opens a live file again after a kill, cut to its last whole block. None when there
+    /// is no audio in it.
+    pub(super) fn resume(vault: &Vault, id: &RecordingId) -> Result<Option<Self>, VaultError> {
+        let live = vault.live_path(id);
+        let reader = match WavReader::open(&live, id, vault.keys.as_ref()) {
+            Ok(reader) => reader,
+            // Killed while the header was being written: no audio can be in it.
+            Err(VaultError::Altered { block: 0, reason: "the header is cut", .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if reader.frames() == 0 {
+            return Ok(None);
+        }
+        let mut file = OpenOptions::new().write(true).open(&live).map_err(io("open", &live))?;
+        file.set_len(reader.end()).map_err(io("cut", &live))?;
+        file.seek(SeekFrom::End(0)).map_err(io("seek", &live))?;
+        Ok(Some(Self {
+            id: id.clone(),
+            key: reader.key(),
+            file,
+            closed: vault.closed_path(id),
+            live,
+            keys: vault.keys.clone(),
+            started_ms: reader.started_ms(),
+            place: reader.blocks(),
+            frames: reader.frames(),
+            short: !reader.frames().is_multiple_of(BLOCK_FRAMES as u64),
+        }))
+    }
+
+    /// Seconds sealed so far, in frames.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Seals one block of interleaved samples and waits until it is on the disk. Every
+    /// block but the last must be a whole second.
+    pub fn append(&mut self, pcm: &[i16]) -> Result<(), VaultError> {
+        let channels = usize::from(CHANNELS);
+        let whole = pcm.len() == BLOCK_FRAMES * channels;
+        if self.short || pcm.is_empty() || pcm.len() > BLOCK_FRAMES * channels || !pcm.len().is_multiple_of(channels) {
+            return Err(VaultError::Altered { id: self.id.to_string(), block: self.place, reason: "a block must be one second" });
+        }
+        let mut clear = Zeroizing::new(Vec::with_capacity(BLOCK_BYTES));
+        for sample in pcm {
+            clear.extend_from_slice(&sample.to_le_bytes());
+        }
+        self.write(Kind::Audio, &clear)?;
+        self.short = !whole;
+        self.frames += (clear.len() / FRAME) as u64;
+        Ok(())
+    }
+
+    fn write(&mut self, kind: Kind, clear: &[u8]) -> Result<(), VaultError> {
+        let sealed = seal(&self.key, block_aad(&self.id, self.place, kind).as_bytes(), clear)?;
+        let mut block = Vec::with_capacity(sealed.len() + 5);
+        block.extend_from_slice(&(sealed.len() as u32).to_be_bytes());
+        block.push(kind.byte());
+        block.extend_from_slice(&sealed);
+        let end = self.file.stream_position().map_err(io("seek", &self.live))?;
+        if let Err(error) = self.file.write_all(&block).and_then(|()| self.file.sync_data()) {
+            // A torn block would hide later ones: cut it off before saying so.
+            let _ = self.file.set_len(end);
+            let _ = self.file.seek(SeekFrom::Start(end));
+            return Err(io("write", &self.live)(error));
+        }
+        self.place += 1;
+        Ok(())
+    }
+
+    /// Closes the recording with the holes that are known, hashes it as WAV, and puts it
+    /// on its shelf.
+    pub fn finish(self, gaps: Vec<Gap>) -> Result<Manifest, VaultError> {
+        self.close(gaps, false)
+    }
+
+    pub(super) fn finish_recovered(self) -> Result<Manifest, VaultError> {
+        self.close(Vec::new(), true)
+    }
+
+    fn close(mut self, gaps: Vec<Gap>, recovered: bool) -> Result<Manifest, VaultError> {
+        let (sha256, sm3) = WavReader::open(&self.live, &self.id, self.keys.as_ref())?.hashes()?;
+        let closing = Closing { frames: self.frames, sha256, sm3, recovered, gaps };
+        let clear = serde_json::to_vec(&closing).unwrap_or_default();
+        self.write(Kind::Closing, &clear)?;
+        let shelf = self.closed.parent().unwrap_or(&self.closed).to_owned();
+        fs::create_dir_all(&shelf).map_err(io("make", &shelf))?;
+        sync_folder(&shelf)?;
+        fs::rename(&self.live, &self.closed).map_err(io("shelve", &self.live))?;
+        sync_folder(&self.closed)?;
+        sync_folder(&self.live)?;
+        Ok(Manifest {
+            id: self.id,
+            frames: closing.frames,
+            bytes: WAV_HEAD + closing.frames * FRAME as u64,
+            sha256: closing.sha256,
+            sm3: closing.sm3,
+            started_ms: self.started_ms,
+            recovered,
+            gaps: closing.gaps,
+        })
+    }
+
+    /// Removes a recording in which nothing was ever heard.
+    pub fn abandon(self) -> Result<(), VaultError> {
+        if self.frames > 0 {
+            return Err(VaultError::Altered { id: self.id.to_string(), block: 0, reason: "it holds audio and must be closed" });
+        }
+        fs::remove_file(&self.live).map_err(io("remove", &self.live))
+    }
+}
