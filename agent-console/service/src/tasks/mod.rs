@@ -34,3 +34,12 @@ pub fn priority(now_ms: i64, hearing_ms: Option<i64>, urgent: bool) -> i64 {
         _ => 2,
     }
 }
+
+/// The phase in which a task begins.
+pub(crate) fn first_phase(callable: bool, call_wanted: bool) -> &'static str {
+    match (call_wanted, callable) {
+        (false, _) => ELSEWHERE,
+        (true, true) => WAITING,
+        (true, false) => SEARCHING,
+    }
+}

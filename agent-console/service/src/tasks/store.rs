@@ -3,7 +3,7 @@
 use songda_store::{Clock, Db, Tx};
 use sqlx::Row;
 
-use super::{AWAITING_REPORT, CALLING, SERVED, WAITING};
+use super::{AWAITING_REPORT, CALLING, SERVED};
 use crate::ServiceError;
 
 /// A task as lists and details show it.
@@ -290,13 +290,4 @@ pub async fn has_other_number(tx: &mut Tx, task: &str, phone: &str) -> Result<bo
 pub async fn number_is_usable(tx: &mut Tx, phone: &str) -> Result<bool, ServiceError> {
     let row = sqlx::query("SELECT state FROM phones WHERE id = $1").bind(phone).fetch_one(&mut *tx.conn()).await?;
     Ok(row.get::<String, _>(0) == "有效")
-}
-
-/// Waiting phase, for callers that put a task into the queue.
-pub(crate) fn first_phase(callable: bool, call_wanted: bool) -> &'static str {
-    match (call_wanted, callable) {
-        (false, _) => super::ELSEWHERE,
-        (true, true) => WAITING,
-        (true, false) => super::SEARCHING,
-    }
 }

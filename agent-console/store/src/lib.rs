@@ -1,0 +1,32 @@
+//! The ground: database, sealed columns, files, jobs, outbox, audit, alarms, clock.
+//!
+//! One set of queries runs on SQLite and PostgreSQL: `$N` parameters, and only TEXT,
+//! BIGINT, DOUBLE PRECISION and BYTEA columns. Everything that changes does so in a
+//! transaction together with its audit row.
+
+pub mod alarms;
+pub mod audit;
+pub mod clock;
+mod db;
+mod error;
+pub mod http;
+pub mod jobs;
+pub mod masked;
+mod objects;
+pub mod outbox;
+mod sealer;
+pub mod testing;
+
+pub use clock::Clock;
+pub use db::{Db, Dialect, Tx};
+pub use error::StoreError;
+pub use objects::{Object, Objects};
+pub use sealer::{PURPOSES, Sealer};
+
+/// A new id: an ULID, sorted by time.
+pub fn new_id() -> String {
+    use std::sync::{LazyLock, Mutex};
+    static GENERATOR: LazyLock<Mutex<ulid::Generator>> = LazyLock::new(|| Mutex::new(ulid::Generator::new()));
+    let made = GENERATOR.lock().ok().and_then(|mut generator| generator.generate().ok());
+    made.unwrap_or_else(ulid::Ulid::new).to_string()
+}

@@ -1,0 +1,125 @@
+//! Files: sealed on the disk, known by a row with their hashes.
+
+use std::{
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+
+use crate::{Clock, Db, Sealer, StoreError, Tx, new_id};
+
+/// A stored file.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// Id.
+    pub id: String,
+    /// SHA-256 of the clear content, hex.
+    pub sha256: String,
+    /// SM3 of the clear content, hex.
+    pub sm3: String,
+    /// Bytes of the clear content.
+    pub size: i64,
+}
+
+/// The folder of files.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    root: Arc<PathBuf>,
+    sealer: Sealer,
+    clock: Clock,
+}
+
+impl Objects {
+    /// Files lie under `root`, which is made when it is not there.
+    pub fn open(root: &Path, sealer: Sealer, clock: Clock) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(root).map_err(io("make", root))?;
+        Ok(Self { root: Arc::new(root.to_owned()), sealer, clock })
+    }
+
+    /// Stores a file: it lies on the disk before its row can commit. A row that does not
+    /// commit leaves a file nobody knows, which harms nobody.
+    pub async fn put(&self, tx: &mut Tx, court: &str, kind: &str, media_type: &str, content: &[u8]) -> Result<Object, StoreError> {
+        let object = Object {
+            id: new_id(),
+            sha256: hex::encode(Sha256::digest(content)),
+            sm3: hex::encode(sm3::Sm3::digest(content)),
+            size: content.len() as i64,
+        };
+        let sealed = self.sealer.seal(court, "document", "objects", "file", &object.id, content)?;
+        let path = self.path(&object.id);
+        tokio::task::spawn_blocking(move || write(&path, &sealed))
+            .await
+            .map_err(|error| StoreError::internal("storing a file", error))??;
+        sqlx::query(
+            "INSERT INTO objects (id, court_id, kind, suite, sha256, sm3, size, media_type, created_ms)
+             VALUES ($1, $2, $3, 'aes-256-gcm', $4, $5, $6, $7, $8)",
+        )
+        .bind(&object.id)
+        .bind(court)
+        .bind(kind)
+        .bind(&object.sha256)
+        .bind(&object.sm3)
+        .bind(object.size)
+        .bind(media_type)
+        .bind(self.clock.now_ms())
+        .execute(&mut *tx.conn())
+        .await?;
+        Ok(object)
+    }
+
+    /// Reads a file and checks it against its row.
+    pub async fn get(&self, db: &Db, id: &str) -> Result<Vec<u8>, StoreError> {
+        let row = sqlx::query("SELECT sha256 FROM objects WHERE id = $1").bind(id).fetch_optional(db.read()).await?;
+        let sha256: String = row.ok_or_else(|| StoreError::FileMissing(id.to_owned()))?.get(0);
+        self.load(id, sha256).await
+    }
+
+    /// Like [`Self::get`], within a transaction.
+    pub async fn get_in(&self, tx: &mut Tx, id: &str) -> Result<Vec<u8>, StoreError> {
+        let row = sqlx::query("SELECT sha256 FROM objects WHERE id = $1").bind(id).fetch_optional(&mut *tx.conn()).await?;
+        let sha256: String = row.ok_or_else(|| StoreError::FileMissing(id.to_owned()))?.get(0);
+        self.load(id, sha256).await
+    }
+
+    async fn load(&self, id: &str, sha256: String) -> Result<Vec<u8>, StoreError> {
+        let path = self.path(id);
+        let sealed = match tokio::fs::read(&path).await {
+            Ok(sealed) => sealed,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(StoreError::FileMissing(id.to_owned())),
+            Err(error) => return Err(io("read", &path)(error)),
+        };
+        let content =
+            self.sealer.open_sealed("objects", "file", id, &sealed).map_err(|_| StoreError::FileAltered(id.to_owned()))?;
+        if hex::encode(Sha256::digest(&content)) != sha256 {
+            return Err(StoreError::FileAltered(id.to_owned()));
+        }
+        Ok(content.to_vec())
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        let shelf: String = id.chars().take(5).collect();
+        self.root.join(shelf).join(format!("{id}.sealed"))
+    }
+}
+
+fn write(path: &Path, sealed: &[u8]) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(io("make", folder))?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(io("create", path))?;
+    file.write_all(sealed).and_then(|()| file.sync_all()).map_err(io("write", path))?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))
+}
+
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.display().to_string();
+    move |error| StoreError::Io { action, path, error }
+}
