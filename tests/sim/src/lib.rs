@@ -1,0 +1,230 @@
+//! The outside world of Songda: a strict SIP carrier with parties that behave by their
+//! number, and the court's case system.
+//!
+//! Its signalling, digest and caller checks are its own, so that it judges the product
+//! instead of repeating its mistakes. Parties and their numbers: [`table_text`].
+
+mod cases;
+mod config;
+pub mod journal;
+mod numbers;
+mod party;
+mod rtp;
+mod sip;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use cases::{Office, PushTarget};
+pub use config::{Config, Say};
+pub use numbers::{DEMO_LANDLINE, DEMO_MOBILE, Number};
+pub use party::{Row, TABLE, table_text};
+pub use rtp::wav::{Channel, WavError};
+pub use sip::Algorithm;
+
+use journal::Journal;
+use sip::carrier::{Carrier, Rules};
+use sip::digest::Guard;
+use sip::driver::{Driver, Speech};
+
+/// How long the end waits for open calls and requests.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Why the world did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address could not be bound.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The output folder could not be made.
+    #[error("cannot use the folder {path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A speaker's file cannot be spoken.
+    #[error("cannot speak {path}: {source}")]
+    Speech {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: WavError,
+    },
+    /// The HTTP client could not be made.
+    #[error("cannot make the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A world that runs; it ends with [`Running::stop`] or when it is dropped.
+pub struct Running {
+    /// Address of the carrier.
+    pub sip_addr: SocketAddr,
+    /// Address of the case system.
+    pub http_addr: SocketAddr,
+    journal: Journal,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+impl Running {
+    /// Everything that happened so far.
+    pub fn journal(&self) -> journal::Content {
+        self.journal.content()
+    }
+
+    /// Hangs up all calls, closes all files and ends.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        if tokio::time::timeout(FAREWELL, self.tracker.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("not everything ended in time");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.tracker.close();
+    }
+}
+
+/// Starts carrier and case system.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    // A second start in one process finds the provider installed, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    std::fs::create_dir_all(&config.out_dir).map_err(|source| StartError::Folder {
+        path: config.out_dir.clone(),
+        source,
+    })?;
+    let speeches = config
+        .say
+        .iter()
+        .map(speech)
+        .collect::<Result<HashMap<_, _>, _>>()?;
+
+    let failed = |address| move |source| StartError::Listen { address, source };
+    let socket = UdpSocket::bind(config.sip)
+        .await
+        .map_err(failed(config.sip))?;
+    let sip_addr = socket.local_addr().map_err(failed(config.sip))?;
+    let listener = TcpListener::bind(config.http)
+        .await
+        .map_err(failed(config.http))?;
+    let http_addr = listener.local_addr().map_err(failed(config.http))?;
+
+    let (journal, stop, tracker) = (
+        Journal::default(),
+        CancellationToken::new(),
+        TaskTracker::new(),
+    );
+    let (orders, inbox) = mpsc::channel(64);
+    let guard = Guard::new(
+        config.realm,
+        config.user,
+        config.password,
+        config.algorithms,
+        config.nonce_lifetime,
+    );
+    let rules = Rules {
+        local: sip_addr,
+        callers: config.callers,
+        answer_after: config.answer_after,
+    };
+    let driver = Driver {
+        socket,
+        carrier: Carrier::new(rules, guard, Box::new(token)),
+        journal: journal.clone(),
+        audio_dir: config.out_dir.clone(),
+        speeches,
+        orders: inbox,
+        tracker: tracker.clone(),
+        stop: stop.clone(),
+    };
+    tracker.spawn(driver.run());
+
+    let cases = cases::Cases {
+        journal: journal.clone(),
+        events_key: config.events_key.into(),
+        target: config.push,
+        client: reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(60))
+            .build()?,
+        out_dir: config.out_dir,
+        day: config.day,
+        office: Arc::new(config.office),
+        orders,
+        fault: Arc::new(Mutex::new(None)),
+    };
+    let (pusher, at_start, stopped) = (cases.clone(), config.push_at_start, stop.clone());
+    tracker.spawn(async move {
+        stopped
+            .run_until_cancelled(pusher.push_at_start(at_start))
+            .await
+    });
+    let (router, stopped) = (cases.router(), stop.clone());
+    tracker.spawn(async move {
+        let served = axum::serve(listener, router)
+            .with_graceful_shutdown(stopped.cancelled_owned())
+            .await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the case system ended");
+        }
+    });
+    Ok(Running {
+        sip_addr,
+        http_addr,
+        journal,
+        stop,
+        tracker,
+    })
+}
+
+fn speech(say: &Say) -> Result<(Number, Speech), StartError> {
+    let samples = rtp::wav::read(&say.file, say.channel).map_err(|source| StartError::Speech {
+        path: say.file.clone(),
+        source,
+    })?;
+    let name = say
+        .file
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let clip = party::voices::Clip {
+        name: name.into(),
+        samples,
+    };
+    let hang_up_after = say.hang_up_ms.map(Duration::from_millis);
+    Ok((
+        say.number.clone(),
+        Speech {
+            clip,
+            delay_ms: say.delay_ms,
+            hang_up_after,
+        },
+    ))
+}
+
+fn token() -> String {
+    hex::encode(rand::random::<[u8; 16]>())
+}

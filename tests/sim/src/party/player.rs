@@ -1,0 +1,176 @@
+//! A party's mouth and ear: twenty milliseconds out for every twenty milliseconds in.
+//!
+//! No clock and no socket: the media task asks for one frame per tick and says whether
+//! it heard the other side since the last one.
+
+use std::collections::VecDeque;
+use std::f32::consts::TAU;
+
+use super::voices::Clip;
+
+/// Samples of one frame: 20 ms at 8 kHz.
+pub(crate) const FRAME: usize = 160;
+const FRAME_MS: u32 = 20;
+/// Silence after which the other side counts as having finished its sentence.
+const PAUSE_MS: u32 = 900;
+const TONE_HZ: f32 = 1000.0;
+const TONE_AMPLITUDE: f32 = 8_000.0;
+
+/// One thing a party does.
+#[derive(Clone)]
+pub(crate) enum Step {
+    /// Silence for a time.
+    Wait { ms: u32 },
+    /// A whole clip.
+    Say(Clip),
+    /// The first milliseconds of a clip.
+    Begin { clip: Clip, ms: u32 },
+    /// Silence until the other side spoke and paused, or the time is over.
+    Listen { at_most_ms: u32 },
+    /// 1000 Hz without end.
+    Tone,
+}
+
+/// A script being played.
+pub(crate) struct Plan {
+    steps: VecDeque<Step>,
+    /// Samples done of the current step.
+    done: usize,
+    heard_ms: u32,
+    quiet_ms: u32,
+    reported: bool,
+}
+
+/// What a tick brought.
+pub(crate) struct Frame {
+    pub(crate) samples: [i16; FRAME],
+    /// A clip that starts with this frame.
+    pub(crate) began: Option<std::sync::Arc<str>>,
+    /// True once, with the first frame after the last step.
+    pub(crate) over: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(steps: Vec<Step>) -> Self {
+        Self {
+            steps: steps.into(),
+            done: 0,
+            heard_ms: 0,
+            quiet_ms: 0,
+            reported: false,
+        }
+    }
+
+    /// The next 20 ms. `heard` says whether the other side made a sound meanwhile.
+    pub(crate) fn frame(&mut self, heard: bool) -> Frame {
+        let mut frame = Frame {
+            samples: [0; FRAME],
+            began: None,
+            over: false,
+        };
+        let Some(step) = self.steps.front() else {
+            frame.over = !std::mem::replace(&mut self.reported, true);
+            return frame;
+        };
+        let at = self.done;
+        self.done += FRAME;
+        let finished = match step {
+            Step::Wait { ms } => self.done >= samples(*ms),
+            Step::Say(clip) => {
+                frame.began = (at == 0).then(|| clip.name.clone());
+                copy(&clip.samples, at, &mut frame.samples);
+                self.done >= clip.samples.len()
+            }
+            Step::Begin { clip, ms } => {
+                frame.began = (at == 0).then(|| clip.name.clone());
+                copy(&clip.samples, at, &mut frame.samples);
+                self.done >= samples(*ms)
+            }
+            Step::Listen { at_most_ms } => {
+                if heard {
+                    self.heard_ms += FRAME_MS;
+                    self.quiet_ms = 0;
+                } else {
+                    self.quiet_ms += FRAME_MS;
+                }
+                let answered = self.heard_ms >= 200 && self.quiet_ms >= PAUSE_MS;
+                answered || self.done >= samples(*at_most_ms)
+            }
+            Step::Tone => {
+                for (n, sample) in frame.samples.iter_mut().enumerate() {
+                    // 1000 Hz repeats every 8 samples, so the phase may wrap with them.
+                    let phase = ((at + n) % 8) as f32 * TONE_HZ / 8000.0;
+                    *sample = (TONE_AMPLITUDE * (TAU * phase).sin()) as i16;
+                }
+                self.done %= 8;
+                false
+            }
+        };
+        if finished {
+            self.steps.pop_front();
+            (self.done, self.heard_ms, self.quiet_ms) = (0, 0, 0);
+        }
+        frame
+    }
+}
+
+fn samples(ms: u32) -> usize {
+    ms as usize * 8
+}
+
+fn copy(from: &[i16], at: usize, to: &mut [i16; FRAME]) {
+    for (out, sample) in to.iter_mut().zip(from.iter().skip(at)) {
+        *out = *sample;
+    }
+}
+
+/// Whether a frame is loud enough to be speech or a tone (about −44 dBFS).
+pub(crate) fn audible(frame: &[i16]) -> bool {
+    let energy: i64 = frame.iter().map(|s| i64::from(*s) * i64::from(*s)).sum();
+    !frame.is_empty() && energy / frame.len() as i64 > 200 * 200
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clip(length: usize) -> Clip {
+        Clip {
+            name: "x".into(),
+            samples: vec![7; length].into(),
+        }
+    }
+
+    #[test]
+    fn a_script_speaks_in_order_and_says_once_that_it_is_over() {
+        let mut plan = Plan::new(vec![Step::Wait { ms: 40 }, Step::Say(clip(200))]);
+        let frames: Vec<Frame> = (0..7).map(|_| plan.frame(false)).collect();
+        let spoken: Vec<i16> = frames.iter().map(|f| f.samples[0]).collect();
+        assert_eq!(spoken, [0, 0, 7, 7, 0, 0, 0]);
+        assert_eq!(frames[3].samples[39..42], [7, 0, 0]);
+        assert_eq!(frames.iter().filter(|f| f.over).count(), 1);
+        assert!(frames[2].began.is_some() && frames[4].over);
+    }
+
+    #[test]
+    fn listening_ends_when_the_other_side_has_spoken_and_paused() {
+        let mut plan = Plan::new(vec![
+            Step::Listen { at_most_ms: 60_000 },
+            Step::Say(clip(160)),
+        ]);
+        for _ in 0..50 {
+            assert_eq!(plan.frame(true).samples[0], 0);
+        }
+        let frames = (0..60).position(|_| plan.frame(false).samples[0] == 7);
+        assert_eq!(frames, Some(45));
+    }
+
+    #[test]
+    fn listening_to_nobody_ends_with_its_time() {
+        let mut plan = Plan::new(vec![Step::Listen { at_most_ms: 100 }, Step::Say(clip(160))]);
+        assert_eq!(
+            (0..9).position(|_| plan.frame(false).samples[0] == 7),
+            Some(5)
+        );
+    }
+}
