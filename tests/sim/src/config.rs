@@ -60,7 +60,7 @@ impl Config {
             user: "songda".into(),
             password: "secret".into(),
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
-            nonce_lifetime: Duration::from_secs(60),
+            nonce_lifetime: Duration::from_mins(1),
             callers: Number::parse("02988009000").into_iter().collect(),
             answer_after: Duration::from_millis(300),
             say: Vec::new(),

@@ -169,7 +169,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         target: config.push,
         client: reqwest::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()?,
         out_dir: config.out_dir,
         day: config.day,

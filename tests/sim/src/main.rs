@@ -44,7 +44,7 @@ struct Arguments {
     /// Milliseconds that a party that answers lets it ring.
     #[arg(long, default_value_t = 2_000)]
     answer_after_ms: u64,
-    /// What a speaker plays: NUMBER=FILE.wav[,delay_ms=N][,hang_up_ms=N][,channel=left|right].
+    /// What a speaker plays: `NUMBER=FILE.wav[,delay_ms=N][,hang_up_ms=N][,channel=left|right]`.
     #[arg(long)]
     say: Vec<Say>,
     /// Folder for received audio and reports; one under the system's temporary folder without it.

@@ -39,9 +39,9 @@ pub(crate) fn check(event: &Value, report: Option<&[u8]>) -> Vec<Fault> {
     text(event, "order_no", &mut faults);
     positive(event, "revision", &mut faults);
     positive(event, "seq", &mut faults);
-    if !event["at"]
+    if event["at"]
         .as_str()
-        .is_some_and(|at| OffsetDateTime::parse(at, &Rfc3339).is_ok())
+        .is_none_or(|at| OffsetDateTime::parse(at, &Rfc3339).is_err())
     {
         faults.push(fault("at", "format", "not a time by RFC 3339"));
     }
@@ -77,7 +77,7 @@ fn text(event: &Value, name: &str, faults: &mut Vec<Fault>) {
 }
 
 fn positive(event: &Value, name: &str, faults: &mut Vec<Fault>) {
-    if !event[name].as_u64().is_some_and(|n| n > 0) {
+    if event[name].as_u64().unwrap_or(0) == 0 {
         faults.push(fault(name, "missing", "a number above zero is needed"));
     }
 }
@@ -137,7 +137,7 @@ fn check_report(report: &Value, bytes: &[u8], faults: &mut Vec<Fault>) {
 }
 
 fn text_of(report: &Value, name: &str, faults: &mut Vec<Fault>) {
-    if !report[name].as_str().is_some_and(|t| !t.is_empty()) {
+    if report[name].as_str().is_none_or(str::is_empty) {
         faults.push(fault(
             &format!("report.{name}"),
             "missing",

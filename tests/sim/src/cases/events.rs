@@ -110,12 +110,12 @@ async fn read(request: Request) -> Result<(Value, Option<Vec<u8>>), Refusal> {
         .await
         .map_err(|_| refuse(StatusCode::BAD_REQUEST, "multipart-invalid"))?;
     let (mut event, mut report) = (None, None);
-    while let Some(field) = form.next_field().await.map_err(broken)? {
+    while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
-        let bytes = field.bytes().await.map_err(broken)?;
+        let bytes = field.bytes().await.map_err(|error| broken(&error))?;
         match name.as_str() {
             "event" if event.is_none() && bytes.len() <= MAX_EVENT => {
-                event = Some(json_of(&bytes)?)
+                event = Some(json_of(&bytes)?);
             }
             "report" if report.is_none() => report = Some(bytes.to_vec()),
             _ => return Err(refuse(StatusCode::UNPROCESSABLE_ENTITY, "part-unexpected")),
@@ -125,7 +125,7 @@ async fn read(request: Request) -> Result<(Value, Option<Vec<u8>>), Refusal> {
     Ok((event, report))
 }
 
-fn broken(error: MultipartError) -> Refusal {
+fn broken(error: &MultipartError) -> Refusal {
     refuse(error.status(), "multipart-invalid")
 }
 

@@ -50,11 +50,8 @@ pub(crate) fn page(title: &str, lines: &[String], latin: &str) -> Vec<u8> {
 }
 
 fn utf16(text: &str) -> String {
-    let units: String = text
-        .encode_utf16()
-        .map(|unit| format!("{unit:04X}"))
-        .collect();
-    format!("<{units}>")
+    let units = text.encode_utf16().flat_map(u16::to_be_bytes);
+    format!("<{}>", hex::encode_upper(units.collect::<Vec<u8>>()))
 }
 
 #[cfg(test)]

@@ -232,10 +232,8 @@ pub(crate) fn behaviour(ending: u16) -> (Behaviour, &'static str) {
 
 /// The table as text, one row a line.
 pub fn table_text() -> String {
-    TABLE
-        .iter()
-        .map(|r| format!("  {:04}-{:04}  {:<15} {}\n", r.from, r.to, r.name, r.what))
-        .collect()
+    let line = |r: &Row| format!("  {:04}-{:04}  {:<15} {}", r.from, r.to, r.name, r.what);
+    TABLE.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What a party of script `script` says, with pauses in which it listens.

@@ -67,7 +67,7 @@ fn decode_a(code: u8) -> i16 {
 fn encode_mu(sample: i16) -> u8 {
     let negative = sample < 0;
     let magnitude = i32::from(sample).abs().min(32_635) + 0x84;
-    let segment = (31 - (magnitude as u32).leading_zeros()).saturating_sub(7) as u8;
+    let segment = (magnitude as u32).ilog2().saturating_sub(7) as u8;
     let mantissa = ((magnitude >> (segment + 3)) & 0x0F) as u8;
     let code = (segment << 4) | mantissa;
     !(if negative { code | 0x80 } else { code })

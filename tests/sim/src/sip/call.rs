@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::message::{Headers, Request, Response, name_addr, tag};
+use super::message::{Headers, Request, name_addr, tag};
 use super::reply::{hop, route_set};
 use super::transactions::{GIVE_UP, T1, T2, TxKey};
 use crate::party::Behaviour;
@@ -87,7 +87,7 @@ pub(crate) struct Call {
     pub(crate) remote_cseq: u32,
     pub(crate) remote_target: String,
     pub(crate) phase: Phase,
-    /// A 200 to INVITE that waits for its ACK, with the CSeq the ACK must carry.
+    /// A 200 to INVITE that waits for its ACK, with the `CSeq` the ACK must carry.
     pub(crate) accepted: Option<(u32, Repeating)>,
     /// Our BYE that waits for its answer, with its branch.
     pub(crate) bye: Option<(String, Repeating)>,
@@ -133,19 +133,6 @@ impl Call {
             body: Vec::new(),
         };
         (to, request.bytes())
-    }
-
-    /// Adds body and Contact of an answer with SDP.
-    pub(crate) fn with_sdp(
-        &self,
-        mut response: Response,
-        local: SocketAddr,
-        body: Vec<u8>,
-    ) -> Response {
-        response.headers.push("Contact", format!("<sip:{local}>"));
-        response.headers.push("Content-Type", "application/sdp");
-        response.body = body;
-        response
     }
 
     /// When this call has work next.

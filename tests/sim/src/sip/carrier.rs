@@ -17,7 +17,7 @@ use crate::party::{Behaviour, Then};
 use crate::rtp::sdp::{self, Offer};
 
 /// How long 180 may stay unrepeated (RFC 3261, section 13.3.1.1).
-const RENEW: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_mins(1);
 
 /// Something the driver has to carry out.
 pub(crate) enum Output {
@@ -227,7 +227,7 @@ impl Carrier {
         if next.is_some_and(|n| n <= now) {
             match call.behaviour {
                 Behaviour::Reject { status, q850, .. } => {
-                    self.finish(id, status, q850, "party", now)
+                    self.finish(id, status, q850, "party", now);
                 }
                 _ => self.answer(id, now),
             }
@@ -313,7 +313,7 @@ impl Carrier {
         };
         let body = sdp::answer(offer, media, call.session, call.sdp_version);
         let response = reply(&call.invite, call.source, status, &call.local_tag);
-        let response = call.with_sdp(response, self.rules.local, body);
+        let response = response.with_sdp(self.rules.local, body);
         let (key, cseq) = (call.key.clone(), call.remote_cseq);
         let sent = self.respond(&key, &response, now);
         if let (Some((to, bytes)), true, Some(call)) = (sent, status == 200, self.calls.get_mut(id))

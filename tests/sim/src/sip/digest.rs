@@ -214,7 +214,7 @@ mod tests {
             "u".into(),
             "p".into(),
             offered,
-            Duration::from_secs(60),
+            Duration::from_mins(1),
         )
     }
 
@@ -291,7 +291,7 @@ mod tests {
     fn the_example_of_the_rfc_is_accepted() {
         // RFC 2617, section 3.5.
         let offered = vec![Algorithm::Md5];
-        let lifetime = Duration::from_secs(60);
+        let lifetime = Duration::from_mins(1);
         let mut guard = Guard::new(
             "testrealm@host.com".into(),
             "Mufasa".into(),

@@ -20,7 +20,7 @@ use crate::rtp::sdp::Offer;
 use crate::rtp::stream::{Command, ScriptOver, Stream};
 
 /// How long the driver sleeps when nothing is due.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 const QUEUE: usize = 256;
 
 /// A file that a party speaks.

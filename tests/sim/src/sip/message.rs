@@ -5,6 +5,7 @@
 //! bounds everything it reads.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 const MAX_MESSAGE: usize = 65_535;
 const MAX_HEADERS: usize = 256;
@@ -77,7 +78,7 @@ pub(crate) enum Message {
 }
 
 impl Request {
-    /// Number and method of CSeq.
+    /// Number and method of `CSeq`.
     pub(crate) fn cseq(&self) -> Option<(u32, &str)> {
         let (number, method) = self.headers.get("CSeq")?.split_once(char::is_whitespace)?;
         let number: u32 = number.parse().ok().filter(|n| *n < 1 << 31)?;
@@ -95,6 +96,14 @@ impl Request {
 }
 
 impl Response {
+    /// The response with our Contact and an SDP body.
+    pub(crate) fn with_sdp(mut self, local: SocketAddr, body: Vec<u8>) -> Self {
+        self.headers.push("Contact", format!("<sip:{local}>"));
+        self.headers.push("Content-Type", "application/sdp");
+        self.body = body;
+        self
+    }
+
     /// Writes the response with a right Content-Length.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         print(

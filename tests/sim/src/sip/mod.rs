@@ -10,6 +10,8 @@ pub(crate) mod driver;
 mod message;
 mod reply;
 mod requests;
+#[cfg(test)]
+mod tests;
 mod transactions;
 
 pub use digest::Algorithm;

@@ -1,5 +1,6 @@
 //! Responses, and where they go (RFC 3261, sections 8.2.6 and 18.2; RFC 3581).
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::message::{Headers, Request, Response, parameter, split_list, tag};
@@ -68,12 +69,13 @@ fn stamped(via: &str, from: SocketAddr) -> String {
             out.push(';');
         }
         if at > 0 && name.eq_ignore_ascii_case("rport") {
-            out.push_str(&format!("rport={}", from.port()));
+            // Writing into a String cannot fail.
+            let _ = write!(out, "rport={}", from.port());
         } else {
             out.push_str(part.trim());
         }
     }
-    out.push_str(&format!(";received={}", from.ip()));
+    let _ = write!(out, ";received={}", from.ip());
     out
 }
 

@@ -54,7 +54,7 @@ impl Carrier {
         }
         match request.method.as_str() {
             "INVITE" if request.headers.get("To").and_then(tag).is_some() => {
-                self.reinvite(&key, request, from, now)
+                self.reinvite(&key, request, from, now);
             }
             "INVITE" => self.invite(&key, request, from, now),
             "CANCEL" => self.cancel(&key, request, from, now),
@@ -235,7 +235,7 @@ impl Carrier {
             }
             (Behaviour::NoAnswer, _) => self.ring(&id, None, now),
             (_, Some(offer)) if needs_media => {
-                self.out.push(Output::OpenMedia { call_id: id, offer })
+                self.out.push(Output::OpenMedia { call_id: id, offer });
             }
             _ => {}
         }
@@ -306,11 +306,7 @@ impl Carrier {
             uri.clone_into(&mut call.remote_target);
         }
         let body = sdp::answer(&offer, media, call.session, call.sdp_version);
-        let response = call.with_sdp(
-            reply(request, from, 200, &call.local_tag),
-            self.rules.local,
-            body,
-        );
+        let response = reply(request, from, 200, &call.local_tag).with_sdp(self.rules.local, body);
         if let Some((to, bytes)) = self.respond(key, &response, now)
             && let Some(call) = self.calls.get_mut(&id)
         {

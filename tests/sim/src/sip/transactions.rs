@@ -168,17 +168,13 @@ impl Transactions {
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut due = Vec::new();
         for transaction in self.0.values_mut() {
-            if let State::Completed { next, interval, .. } = &mut transaction.state {
-                if *next <= now {
-                    *interval = (*interval * 2).min(T2);
-                    *next = now + *interval;
-                    due.extend(
-                        transaction
-                            .last
-                            .clone()
-                            .map(|bytes| (transaction.destination, bytes)),
-                    );
-                }
+            if let State::Completed { next, interval, .. } = &mut transaction.state
+                && *next <= now
+            {
+                *interval = (*interval * 2).min(T2);
+                *next = now + *interval;
+                let last = transaction.last.clone();
+                due.extend(last.map(|bytes| (transaction.destination, bytes)));
             }
         }
         self.0.retain(|_, t| match t.state {

@@ -1,0 +1,10 @@
+//! The outside world against a caller and a court's client that know nothing of its code.
+
+#[cfg(test)]
+mod caller;
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod sipp;
