@@ -70,7 +70,7 @@ impl Deliverer {
                     delivered += 1;
                 }
                 Err(error) => {
-                    let dead = outbox::retry(&self.db, &self.clock, &message.id, &error.to_string()).await?;
+                    let dead = outbox::retry(&self.db, &self.clock, &message, &error.to_string()).await?;
                     tracing::warn!(message = %message.id, topic = %message.topic, attempts = message.attempts + 1, %error, "delivery failed");
                     if dead || message.attempts >= 3 {
                         let text = format!("回传失败（第 {} 次）：{error}", message.attempts + 1);

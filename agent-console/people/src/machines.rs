@@ -21,14 +21,16 @@ pub struct Machine {
 /// Makes an account; the key is shown this once and never stored.
 pub async fn create(tx: &mut Tx, clock: &Clock, court: &str, source: &str) -> Result<String, PeopleError> {
     let (id, secret) = (new_id(), secret(32)?);
-    sqlx::query("INSERT INTO machine_accounts (id, court_id, source, secret_hash, created_ms) VALUES ($1, $2, $3, $4, $5)")
-        .bind(&id)
-        .bind(court)
-        .bind(source)
-        .bind(digest(&secret))
-        .bind(clock.now_ms())
-        .execute(&mut *tx.conn())
-        .await?;
+    sqlx::query(
+        "INSERT INTO machine_accounts (id, court_id, source, secret_hash, created_ms) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(&id)
+    .bind(court)
+    .bind(source)
+    .bind(digest(&secret))
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
     Ok(format!("sdk_{id}_{secret}"))
 }
 

@@ -55,7 +55,13 @@ impl Actor {
 
 /// Signs in. Right or wrong, an audit row tells of it; five wrong passwords lock the
 /// account for a quarter of an hour.
-pub async fn login(db: &Db, clock: &Clock, login: &str, password: &str, ip: &str) -> Result<(Actor, String), PeopleError> {
+pub async fn login(
+    db: &Db,
+    clock: &Clock,
+    login: &str,
+    password: &str,
+    ip: &str,
+) -> Result<(Actor, String), PeopleError> {
     let row = sqlx::query(
         "SELECT id, court_id, name, staff_no, role, password_hash, locked_until_ms, disabled_ms FROM users WHERE login = $1",
     )
@@ -109,14 +115,16 @@ pub async fn login(db: &Db, clock: &Clock, login: &str, password: &str, ip: &str
     let cookie = secret(32)?;
     let session = digest(&cookie);
     sqlx::query("UPDATE users SET failed_logins = 0 WHERE id = $1").bind(&user_id).execute(&mut *tx.conn()).await?;
-    sqlx::query("INSERT INTO sessions (id_hash, user_id, created_ms, seen_ms, expires_ms, ip) VALUES ($1, $2, $3, $3, $4, $5)")
-        .bind(&session)
-        .bind(&user_id)
-        .bind(now)
-        .bind(now + ABSOLUTE_MS)
-        .bind(ip)
-        .execute(&mut *tx.conn())
-        .await?;
+    sqlx::query(
+        "INSERT INTO sessions (id_hash, user_id, created_ms, seen_ms, expires_ms, ip) VALUES ($1, $2, $3, $3, $4, $5)",
+    )
+    .bind(&session)
+    .bind(&user_id)
+    .bind(now)
+    .bind(now + ABSOLUTE_MS)
+    .bind(ip)
+    .execute(&mut *tx.conn())
+    .await?;
     audit::append(&mut tx, clock, note("session.login", "ok")).await?;
     tx.commit().await?;
     let actor = Actor {
@@ -148,7 +156,11 @@ pub async fn resume(db: &Db, clock: &Clock, cookie: &str, ip: &str) -> Result<Op
     let Some(row) = row else { return Ok(None) };
     let Some(role) = Role::parse(&row.get::<String, _>(5)) else { return Ok(None) };
     if now - row.get::<i64, _>(6) > 30_000 {
-        sqlx::query("UPDATE sessions SET seen_ms = $2 WHERE id_hash = $1").bind(&session).bind(now).execute(db.read()).await?;
+        sqlx::query("UPDATE sessions SET seen_ms = $2 WHERE id_hash = $1")
+            .bind(&session)
+            .bind(now)
+            .execute(db.read())
+            .await?;
     }
     Ok(Some(Actor {
         user_id: row.get(0),
@@ -166,7 +178,11 @@ pub async fn resume(db: &Db, clock: &Clock, cookie: &str, ip: &str) -> Result<Op
 pub async fn logout(db: &Db, clock: &Clock, actor: &Actor) -> Result<(), PeopleError> {
     let mut tx = db.begin().await?;
     let now = clock.now_ms();
-    sqlx::query("UPDATE sessions SET revoked_ms = $2 WHERE id_hash = $1").bind(&actor.session).bind(now).execute(&mut *tx.conn()).await?;
+    sqlx::query("UPDATE sessions SET revoked_ms = $2 WHERE id_hash = $1")
+        .bind(&actor.session)
+        .bind(now)
+        .execute(&mut *tx.conn())
+        .await?;
     sqlx::query("UPDATE agent_keys SET revoked_ms = $2 WHERE session = $1 AND revoked_ms IS NULL")
         .bind(&actor.session)
         .bind(now)

@@ -63,10 +63,12 @@ pub async fn create(tx: &mut Tx, clock: &Clock, user: &NewUser<'_>) -> Result<St
 
 /// Accounts of a court by login.
 pub async fn list(db: &Db, court: &str) -> Result<Vec<User>, PeopleError> {
-    let rows = sqlx::query("SELECT id, login, name, staff_no, role, disabled_ms FROM users WHERE court_id = $1 ORDER BY login")
-        .bind(court)
-        .fetch_all(db.read())
-        .await?;
+    let rows = sqlx::query(
+        "SELECT id, login, name, staff_no, role, disabled_ms FROM users WHERE court_id = $1 ORDER BY login",
+    )
+    .bind(court)
+    .fetch_all(db.read())
+    .await?;
     Ok(rows
         .into_iter()
         .map(|row| User {

@@ -83,7 +83,8 @@ pub async fn append(tx: &mut Tx, clock: &Clock, entry: Entry<'_>) -> Result<i64,
         // One writer at a time: the chain has one end.
         sqlx::query("SELECT CAST(pg_advisory_xact_lock(7341001) AS TEXT)").execute(&mut *tx.conn()).await?;
     }
-    let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *tx.conn()).await?;
+    let last =
+        sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *tx.conn()).await?;
     let (seq, prev_hash) = match last {
         Some(row) => (row.get::<i64, _>(0) + 1, row.get::<String, _>(1)),
         None => (1, String::new()),

@@ -57,9 +57,7 @@ impl From<sqlx::Error> for StoreError {
         match error.as_database_error() {
             Some(database) if database.is_unique_violation() => Self::Unique,
             // The message of a database error may repeat values: its kind and code do not.
-            Some(database) => {
-                Self::Database(format!("{:?} {}", database.kind(), database.code().unwrap_or_default()))
-            }
+            Some(database) => Self::Database(format!("{:?} {}", database.kind(), database.code().unwrap_or_default())),
             None => Self::Database(error.to_string()),
         }
     }

@@ -116,14 +116,21 @@ pub(crate) fn backoff_ms(tries: i64) -> i64 {
 
 /// How many jobs wait or run, for the health page.
 pub async fn depth(db: &Db) -> Result<i64, StoreError> {
-    let row = sqlx::query("SELECT COUNT(*) FROM jobs WHERE state IN ('waiting', 'running')").fetch_one(db.read()).await?;
+    let row =
+        sqlx::query("SELECT COUNT(*) FROM jobs WHERE state IN ('waiting', 'running')").fetch_one(db.read()).await?;
     Ok(row.get(0))
 }
 
 /// Works until cancelled: claims jobs when woken, and each second for those whose time
 /// has come. The handler answers an error text to try again later.
-pub async fn work<F, H>(db: Db, clock: Clock, kinds: &'static [&'static str], wake: Arc<Notify>, cancel: CancellationToken, handler: H)
-where
+pub async fn work<F, H>(
+    db: Db,
+    clock: Clock,
+    kinds: &'static [&'static str],
+    wake: Arc<Notify>,
+    cancel: CancellationToken,
+    handler: H,
+) where
     H: Fn(Job) -> F,
     F: Future<Output = Result<(), String>>,
 {

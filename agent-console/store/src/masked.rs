@@ -105,7 +105,11 @@ fn mask_phone(number: &str) -> String {
         let area = if main.starts_with("01") || main.starts_with("02") { 3 } else { 4 };
         return format!("{}-****{last}", &main[..area]);
     }
-    if main.len() >= 11 { format!("{}****{last}", &main[..3]) } else { format!("****{}", &last[last.len().saturating_sub(2)..]) }
+    if main.len() >= 11 {
+        format!("{}****{last}", &main[..3])
+    } else {
+        format!("****{}", &last[last.len().saturating_sub(2)..])
+    }
 }
 
 /// The text is no identity number.

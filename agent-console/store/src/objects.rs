@@ -42,7 +42,14 @@ impl Objects {
 
     /// Stores a file: it lies on the disk before its row can commit. A row that does not
     /// commit leaves a file nobody knows, which harms nobody.
-    pub async fn put(&self, tx: &mut Tx, court: &str, kind: &str, media_type: &str, content: &[u8]) -> Result<Object, StoreError> {
+    pub async fn put(
+        &self,
+        tx: &mut Tx,
+        court: &str,
+        kind: &str,
+        media_type: &str,
+        content: &[u8],
+    ) -> Result<Object, StoreError> {
         let object = Object {
             id: new_id(),
             sha256: hex::encode(Sha256::digest(content)),
@@ -80,7 +87,8 @@ impl Objects {
 
     /// Like [`Self::get`], within a transaction.
     pub async fn get_in(&self, tx: &mut Tx, id: &str) -> Result<Vec<u8>, StoreError> {
-        let row = sqlx::query("SELECT sha256 FROM objects WHERE id = $1").bind(id).fetch_optional(&mut *tx.conn()).await?;
+        let row =
+            sqlx::query("SELECT sha256 FROM objects WHERE id = $1").bind(id).fetch_optional(&mut *tx.conn()).await?;
         let sha256: String = row.ok_or_else(|| StoreError::FileMissing(id.to_owned()))?.get(0);
         self.load(id, sha256).await
     }
@@ -89,11 +97,15 @@ impl Objects {
         let path = self.path(id);
         let sealed = match tokio::fs::read(&path).await {
             Ok(sealed) => sealed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(StoreError::FileMissing(id.to_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StoreError::FileMissing(id.to_owned()));
+            }
             Err(error) => return Err(io("read", &path)(error)),
         };
-        let content =
-            self.sealer.open_sealed("objects", "file", id, &sealed).map_err(|_| StoreError::FileAltered(id.to_owned()))?;
+        let content = self
+            .sealer
+            .open_sealed("objects", "file", id, &sealed)
+            .map_err(|_| StoreError::FileAltered(id.to_owned()))?;
         if hex::encode(Sha256::digest(&content)) != sha256 {
             return Err(StoreError::FileAltered(id.to_owned()));
         }
@@ -109,12 +121,8 @@ impl Objects {
 fn write(path: &Path, sealed: &[u8]) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(io("make", folder))?;
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(io("create", path))?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io("create", path))?;
     file.write_all(sealed).and_then(|()| file.sync_all()).map_err(io("write", path))?;
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))
 }

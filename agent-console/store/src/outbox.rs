@@ -52,11 +52,12 @@ pub async fn put(
     object_id: Option<&str>,
 ) -> Result<String, StoreError> {
     let id = new_id();
-    let row = sqlx::query("SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM outbox WHERE sink = $1 AND order_key = $2")
-        .bind(sink)
-        .bind(order_key)
-        .fetch_one(&mut *tx.conn())
-        .await?;
+    let row =
+        sqlx::query("SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM outbox WHERE sink = $1 AND order_key = $2")
+            .bind(sink)
+            .bind(order_key)
+            .fetch_one(&mut *tx.conn())
+            .await?;
     let sealed = sealer.seal(court, "payload", "outbox", "payload_sealed", &id, payload.to_string().as_bytes())?;
     sqlx::query(
         "INSERT INTO outbox (id, court_id, sink, topic, order_key, seq, payload_sealed, object_id, state, attempts,
@@ -117,11 +118,13 @@ pub async fn claim(db: &Db, clock: &Clock, sink: &str, lease_ms: i64, limit: i64
 
 /// The receiver has it.
 pub async fn done(tx: &mut Tx, clock: &Clock, id: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE outbox SET state = 'done', done_ms = $2, attempts = attempts + 1, last_error = '' WHERE id = $1")
-        .bind(id)
-        .bind(clock.now_ms())
-        .execute(&mut *tx.conn())
-        .await?;
+    sqlx::query(
+        "UPDATE outbox SET state = 'done', done_ms = $2, attempts = attempts + 1, last_error = '' WHERE id = $1",
+    )
+    .bind(id)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
     Ok(())
 }
 
@@ -129,14 +132,16 @@ pub async fn done(tx: &mut Tx, clock: &Clock, id: &str) -> Result<(), StoreError
 pub async fn retry(db: &Db, clock: &Clock, message: &Message, error: &str) -> Result<bool, StoreError> {
     let tries = message.attempts + 1;
     let dead = tries >= MAX_ATTEMPTS;
-    sqlx::query("UPDATE outbox SET state = $2, attempts = $3, next_ms = $4, lease_until_ms = 0, last_error = $5 WHERE id = $1")
-        .bind(&message.id)
-        .bind(if dead { "dead" } else { "waiting" })
-        .bind(tries)
-        .bind(clock.now_ms() + backoff_ms(tries))
-        .bind(error)
-        .execute(db.read())
-        .await?;
+    sqlx::query(
+        "UPDATE outbox SET state = $2, attempts = $3, next_ms = $4, lease_until_ms = 0, last_error = $5 WHERE id = $1",
+    )
+    .bind(&message.id)
+    .bind(if dead { "dead" } else { "waiting" })
+    .bind(tries)
+    .bind(clock.now_ms() + backoff_ms(tries))
+    .bind(error)
+    .execute(db.read())
+    .await?;
     Ok(dead)
 }
 

@@ -54,7 +54,9 @@ impl Sealer {
 
     /// Makes the missing keys of a court.
     pub async fn ensure_court(&self, tx: &mut Tx, clock: &Clock, court: &str) -> Result<(), StoreError> {
-        let row = sqlx::query("SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM data_keys").fetch_one(&mut *tx.conn()).await?;
+        let row = sqlx::query("SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM data_keys")
+            .fetch_one(&mut *tx.conn())
+            .await?;
         let mut next = row.get::<i64, _>(0) + 1;
         let have: HashSet<&str> = PURPOSES.into_iter().filter(|purpose| self.ring.has(court, purpose)).collect();
         for purpose in PURPOSES.into_iter().filter(|purpose| !have.contains(purpose)) {
@@ -76,12 +78,26 @@ impl Sealer {
     }
 
     /// Seals one column of one row.
-    pub fn seal(&self, court: &str, purpose: &str, table: &str, column: &str, row: &str, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub fn seal(
+        &self,
+        court: &str,
+        purpose: &str,
+        table: &str,
+        column: &str,
+        row: &str,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
         Ok(self.ring.seal(court, purpose, &place(table, column, row), plain)?)
     }
 
     /// Opens one column of one row.
-    pub fn open_sealed(&self, table: &str, column: &str, row: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    pub fn open_sealed(
+        &self,
+        table: &str,
+        column: &str,
+        row: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         Ok(self.ring.open(&place(table, column, row), sealed)?)
     }
 

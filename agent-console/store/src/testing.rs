@@ -102,14 +102,21 @@ impl Cluster {
         if root {
             run(Command::new("chown").arg("postgres").arg(&folder))?;
         }
-        run(as_user(root, &binaries.join("initdb")).args(["-U", "songda", "-A", "trust", "-E", "UTF8", "--no-sync", "-D"]).arg(&data))?;
+        run(as_user(root, &binaries.join("initdb"))
+            .args(["-U", "songda", "-A", "trust", "-E", "UTF8", "--no-sync", "-D"])
+            .arg(&data))?;
         let options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c full_page_writes=off \
              -c synchronous_commit=off -c max_connections=300",
             folder.display()
         );
         let log = folder.join("log");
-        run(as_user(root, &binaries.join("pg_ctl")).args(["-w", "-o", &options, "-l"]).arg(&log).arg("-D").arg(&data).arg("start"))?;
+        run(as_user(root, &binaries.join("pg_ctl"))
+            .args(["-w", "-o", &options, "-l"])
+            .arg(&log)
+            .arg("-D")
+            .arg(&data)
+            .arg("start"))?;
         stop_with_this_process(root, &binaries.join("pg_ctl"), &data)?;
         Ok(Self { url: format!("postgres://songda@127.0.0.1:{port}") })
     }
@@ -145,8 +152,10 @@ fn is_root() -> bool {
 }
 
 fn newest_binaries() -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> =
-        std::fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect();
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
     found.sort();
     found.pop().filter(|path| path.join("initdb").exists())
 }

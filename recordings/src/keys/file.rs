@@ -42,7 +42,8 @@ impl KeyFile {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
         file.write_all(&content[..]).map_err(io)?;
         file.sync_all().map_err(io)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(PathBuf::from("."), Path::to_owned);
+        let folder =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(PathBuf::from("."), Path::to_owned);
         fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
         Self::open(path)
     }
@@ -85,8 +86,8 @@ impl KeyProvider for KeyFile {
     }
 
     fn mac(&self, label: &str, data: &[u8]) -> Result<[u8; 32], KeyError> {
-        let mut mac =
-            <Hmac<Sha256> as KeyInit>::new_from_slice(&self.index[..]).map_err(|_| KeyError::Unknown(label.to_owned()))?;
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.index[..])
+            .map_err(|_| KeyError::Unknown(label.to_owned()))?;
         mac.update(label.as_bytes());
         mac.update(&[0]);
         mac.update(data);

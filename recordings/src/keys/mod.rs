@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 #[non_exhaustive]
 pub enum KeyError {
     /// The key file is not there.
-    #[error("the key file {path} is missing: restore it from the backup of the keys; sealed data cannot be read without it")]
+    #[error(
+        "the key file {path} is missing: restore it from the backup of the keys; sealed data cannot be read without it"
+    )]
     Missing {
         /// Path.
         path: String,
@@ -72,8 +74,7 @@ pub(crate) fn seal(key: &[u8; 32], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, 
     let mut nonce = [0u8; NONCE];
     getrandom::fill(&mut nonce).map_err(|_| KeyError::Random)?;
     let cipher = Aes256Gcm::new(key.into());
-    let sealed =
-        cipher.encrypt((&nonce).into(), Payload { msg: plain, aad }).map_err(|_| KeyError::DoesNotOpen)?;
+    let sealed = cipher.encrypt((&nonce).into(), Payload { msg: plain, aad }).map_err(|_| KeyError::DoesNotOpen)?;
     let mut out = Vec::with_capacity(NONCE + sealed.len());
     out.extend_from_slice(&nonce);
     out.extend_from_slice(&sealed);

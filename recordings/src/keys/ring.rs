@@ -125,7 +125,14 @@ impl Keyring {
         Ok(hex::encode(&mac[..16]))
     }
 
-    fn hold(&self, id: u32, court: &str, purpose: &str, version: u32, key: Zeroizing<[u8; 32]>) -> Result<(), KeyError> {
+    fn hold(
+        &self,
+        id: u32,
+        court: &str,
+        purpose: &str,
+        version: u32,
+        key: Zeroizing<[u8; 32]>,
+    ) -> Result<(), KeyError> {
         let mut table = self.table.write().map_err(|_| KeyError::Unknown("a poisoned key table".into()))?;
         let place = (court.to_owned(), purpose.to_owned());
         let newer = match table.newest.get(&place).and_then(|id| table.by_id.get(id)) {

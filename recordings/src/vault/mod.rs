@@ -151,7 +151,11 @@ impl Vault {
         }
         let reader = WavReader::open(&closed, id, self.keys.as_ref())?;
         if !reader.is_closed() {
-            return Err(VaultError::Altered { id: id.to_string(), block: reader.blocks(), reason: "its end is cut off" });
+            return Err(VaultError::Altered {
+                id: id.to_string(),
+                block: reader.blocks(),
+                reason: "its end is cut off",
+            });
         }
         Ok(reader)
     }
@@ -192,8 +196,11 @@ impl Vault {
 
     /// Bytes free on the vault's file system.
     pub fn free_bytes(&self) -> Result<u64, VaultError> {
-        let stat = rustix::fs::statvfs(&self.root)
-            .map_err(|error| VaultError::Io { action: "measure", path: self.root.display().to_string(), error: error.into() })?;
+        let stat = rustix::fs::statvfs(&self.root).map_err(|error| VaultError::Io {
+            action: "measure",
+            path: self.root.display().to_string(),
+            error: error.into(),
+        })?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 

@@ -12,7 +12,10 @@ use zeroize::Zeroizing;
 
 use super::{
     BLOCK_FRAMES, Peaks, RecordingId, VaultError,
-    format::{BLOCK_BYTES, BLOCK_HEAD, BODY_LIMIT, Closing, FRAME, Kind, MAGIC, OVERHEAD, WAV_HEAD, block_aad, key_aad, wav_header},
+    format::{
+        BLOCK_BYTES, BLOCK_HEAD, BODY_LIMIT, Closing, FRAME, Kind, MAGIC, OVERHEAD, WAV_HEAD, block_aad, key_aad,
+        wav_header,
+    },
     io,
 };
 use crate::keys::{KeyProvider, SUITE, open};

@@ -108,7 +108,11 @@ impl Writer {
         let channels = usize::from(CHANNELS);
         let whole = pcm.len() == BLOCK_FRAMES * channels;
         if self.short || pcm.is_empty() || pcm.len() > BLOCK_FRAMES * channels || !pcm.len().is_multiple_of(channels) {
-            return Err(VaultError::Altered { id: self.id.to_string(), block: self.place, reason: "a block must be one second" });
+            return Err(VaultError::Altered {
+                id: self.id.to_string(),
+                block: self.place,
+                reason: "a block must be one second",
+            });
         }
         let mut clear = Zeroizing::new(Vec::with_capacity(BLOCK_BYTES));
         for sample in pcm {
@@ -173,7 +177,11 @@ impl Writer {
     /// Removes a recording in which nothing was ever heard.
     pub fn abandon(self) -> Result<(), VaultError> {
         if self.frames > 0 {
-            return Err(VaultError::Altered { id: self.id.to_string(), block: 0, reason: "it holds audio and must be closed" });
+            return Err(VaultError::Altered {
+                id: self.id.to_string(),
+                block: 0,
+                reason: "it holds audio and must be closed",
+            });
         }
         fs::remove_file(&self.live).map_err(io("remove", &self.live))
     }

@@ -69,10 +69,7 @@ impl Config {
             push_at_start: 0,
             events_key: "events".into(),
             day: Date::MIN.replace_year(2026).unwrap_or(Date::MIN),
-            office: Office {
-                judge: ("J0001".into(), "周明远".into()),
-                clerk: "C0001".into(),
-            },
+            office: Office { judge: ("J0001".into(), "周明远".into()), clerk: "C0001".into() },
         }
     }
 }
@@ -100,26 +97,12 @@ impl std::str::FromStr for Say {
         let (number, rest) = text.split_once('=').ok_or("NUMBER=FILE.wav is needed")?;
         let number = Number::parse(number).ok_or("not a telephone number before =")?;
         let mut parts = rest.split(',');
-        let file = parts
-            .next()
-            .filter(|f| !f.is_empty())
-            .ok_or("no file after =")?;
-        let mut say = Self {
-            number,
-            file: file.into(),
-            delay_ms: 1_000,
-            hang_up_ms: None,
-            channel: Channel::default(),
-        };
+        let file = parts.next().filter(|f| !f.is_empty()).ok_or("no file after =")?;
+        let mut say =
+            Self { number, file: file.into(), delay_ms: 1_000, hang_up_ms: None, channel: Channel::default() };
         for part in parts {
-            let (name, value) = part
-                .split_once('=')
-                .ok_or_else(|| format!("{part}: a value is missing"))?;
-            let number = || {
-                value
-                    .parse::<u32>()
-                    .map_err(|_| format!("{name}: not a number of milliseconds"))
-            };
+            let (name, value) = part.split_once('=').ok_or_else(|| format!("{part}: a value is missing"))?;
+            let number = || value.parse::<u32>().map_err(|_| format!("{name}: not a number of milliseconds"));
             match (name, value) {
                 ("delay_ms", _) => say.delay_ms = number()?,
                 ("hang_up_ms", _) => say.hang_up_ms = Some(number()?.into()),
@@ -138,13 +121,8 @@ mod tests {
 
     #[test]
     fn a_speaker_is_described_in_one_argument() {
-        let say: Say = "13800008501=a.wav,delay_ms=5,hang_up_ms=900,channel=left"
-            .parse()
-            .unwrap();
-        assert_eq!(
-            (say.delay_ms, say.hang_up_ms, say.channel),
-            (5, Some(900), Channel::Left)
-        );
+        let say: Say = "13800008501=a.wav,delay_ms=5,hang_up_ms=900,channel=left".parse().unwrap();
+        assert_eq!((say.delay_ms, say.hang_up_ms, say.channel), (5, Some(900), Channel::Left));
         assert!("13800008501".parse::<Say>().is_err());
         assert!("13800008501=a.wav,what=1".parse::<Say>().is_err());
     }

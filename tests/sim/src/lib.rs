@@ -93,10 +93,7 @@ impl Running {
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tracker.close();
-        if tokio::time::timeout(FAREWELL, self.tracker.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(FAREWELL, self.tracker.wait()).await.is_err() {
             tracing::warn!("not everything ended in time");
         }
     }
@@ -113,44 +110,20 @@ impl Drop for Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     // A second start in one process finds the provider installed, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    std::fs::create_dir_all(&config.out_dir).map_err(|source| StartError::Folder {
-        path: config.out_dir.clone(),
-        source,
-    })?;
-    let speeches = config
-        .say
-        .iter()
-        .map(speech)
-        .collect::<Result<HashMap<_, _>, _>>()?;
+    std::fs::create_dir_all(&config.out_dir)
+        .map_err(|source| StartError::Folder { path: config.out_dir.clone(), source })?;
+    let speeches = config.say.iter().map(speech).collect::<Result<HashMap<_, _>, _>>()?;
 
     let failed = |address| move |source| StartError::Listen { address, source };
-    let socket = UdpSocket::bind(config.sip)
-        .await
-        .map_err(failed(config.sip))?;
+    let socket = UdpSocket::bind(config.sip).await.map_err(failed(config.sip))?;
     let sip_addr = socket.local_addr().map_err(failed(config.sip))?;
-    let listener = TcpListener::bind(config.http)
-        .await
-        .map_err(failed(config.http))?;
+    let listener = TcpListener::bind(config.http).await.map_err(failed(config.http))?;
     let http_addr = listener.local_addr().map_err(failed(config.http))?;
 
-    let (journal, stop, tracker) = (
-        Journal::default(),
-        CancellationToken::new(),
-        TaskTracker::new(),
-    );
+    let (journal, stop, tracker) = (Journal::default(), CancellationToken::new(), TaskTracker::new());
     let (orders, inbox) = mpsc::channel(64);
-    let guard = Guard::new(
-        config.realm,
-        config.user,
-        config.password,
-        config.algorithms,
-        config.nonce_lifetime,
-    );
-    let rules = Rules {
-        local: sip_addr,
-        callers: config.callers,
-        answer_after: config.answer_after,
-    };
+    let guard = Guard::new(config.realm, config.user, config.password, config.algorithms, config.nonce_lifetime);
+    let rules = Rules { local: sip_addr, callers: config.callers, answer_after: config.answer_after };
     let driver = Driver {
         socket,
         carrier: Carrier::new(rules, guard, Box::new(token)),
@@ -167,10 +140,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         journal: journal.clone(),
         events_key: config.events_key.into(),
         target: config.push,
-        client: reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_mins(1))
-            .build()?,
+        client: reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?,
         out_dir: config.out_dir,
         day: config.day,
         office: Arc::new(config.office),
@@ -178,51 +148,24 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         fault: Arc::new(Mutex::new(None)),
     };
     let (pusher, at_start, stopped) = (cases.clone(), config.push_at_start, stop.clone());
-    tracker.spawn(async move {
-        stopped
-            .run_until_cancelled(pusher.push_at_start(at_start))
-            .await
-    });
+    tracker.spawn(async move { stopped.run_until_cancelled(pusher.push_at_start(at_start)).await });
     let (router, stopped) = (cases.router(), stop.clone());
     tracker.spawn(async move {
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(stopped.cancelled_owned())
-            .await;
+        let served = axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "the case system ended");
         }
     });
-    Ok(Running {
-        sip_addr,
-        http_addr,
-        journal,
-        stop,
-        tracker,
-    })
+    Ok(Running { sip_addr, http_addr, journal, stop, tracker })
 }
 
 fn speech(say: &Say) -> Result<(Number, Speech), StartError> {
-    let samples = rtp::wav::read(&say.file, say.channel).map_err(|source| StartError::Speech {
-        path: say.file.clone(),
-        source,
-    })?;
-    let name = say
-        .file
-        .file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let clip = party::voices::Clip {
-        name: name.into(),
-        samples,
-    };
+    let samples = rtp::wav::read(&say.file, say.channel)
+        .map_err(|source| StartError::Speech { path: say.file.clone(), source })?;
+    let name = say.file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let clip = party::voices::Clip { name: name.into(), samples };
     let hang_up_after = say.hang_up_ms.map(Duration::from_millis);
-    Ok((
-        say.number.clone(),
-        Speech {
-            clip,
-            delay_ms: say.delay_ms,
-            hang_up_after,
-        },
-    ))
+    Ok((say.number.clone(), Speech { clip, delay_ms: say.delay_ms, hang_up_after }))
 }
 
 fn token() -> String {

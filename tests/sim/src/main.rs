@@ -92,9 +92,8 @@ fn day(text: &str) -> Result<Date, String> {
 
 impl Arguments {
     fn config(self) -> Config {
-        let out_dir = self.out.unwrap_or_else(|| {
-            std::env::temp_dir().join(format!("songda-sim-{}", std::process::id()))
-        });
+        let out_dir =
+            self.out.unwrap_or_else(|| std::env::temp_dir().join(format!("songda-sim-{}", std::process::id())));
         let china = UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC);
         let (judge_id, judge_name) = self.judge.split_once(':').unwrap_or((&self.judge, ""));
         Config {
@@ -103,43 +102,29 @@ impl Arguments {
             realm: self.realm,
             user: self.user,
             password: self.password,
-            algorithms: self
-                .algorithm
-                .map_or_else(|| vec![Algorithm::Sha256, Algorithm::Md5], |a| vec![a]),
+            algorithms: self.algorithm.map_or_else(|| vec![Algorithm::Sha256, Algorithm::Md5], |a| vec![a]),
             nonce_lifetime: Duration::from_secs(self.nonce_lifetime),
             callers: self.caller,
             answer_after: Duration::from_millis(self.answer_after_ms),
             say: self.say,
             out_dir,
-            push: self
-                .push_to
-                .zip(self.key)
-                .map(|(url, key)| PushTarget { url, key }),
+            push: self.push_to.zip(self.key).map(|(url, key)| PushTarget { url, key }),
             push_at_start: self.push_samples,
             events_key: self.events_key,
-            day: self
-                .day
-                .unwrap_or_else(|| OffsetDateTime::now_utc().to_offset(china).date()),
-            office: Office {
-                judge: (judge_id.to_owned(), judge_name.to_owned()),
-                clerk: self.clerk,
-            },
+            day: self.day.unwrap_or_else(|| OffsetDateTime::now_utc().to_offset(china).date()),
+            office: Office { judge: (judge_id.to_owned(), judge_name.to_owned()), clerk: self.clerk },
         }
     }
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| "songda_sim=info".into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "songda_sim=info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let config = Arguments::parse().config();
     let out_dir = config.out_dir.clone();
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .context("cannot wait for SIGTERM")?;
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let running = songda_sim::start(config).await?;
     let line = serde_json::json!({
         "sip": running.sip_addr.to_string(),

@@ -31,16 +31,9 @@ impl Number {
                 _ => return None,
             }
         }
-        let national = if let Some(rest) = digits
-            .strip_prefix("+86")
-            .or_else(|| digits.strip_prefix("0086"))
-        {
+        let national = if let Some(rest) = digits.strip_prefix("+86").or_else(|| digits.strip_prefix("0086")) {
             let mobile = rest.len() == 11 && rest.starts_with('1');
-            if rest.len() >= 9 && !mobile && !rest.starts_with('0') {
-                format!("0{rest}")
-            } else {
-                rest.to_owned()
-            }
+            if rest.len() >= 9 && !mobile && !rest.starts_with('0') { format!("0{rest}") } else { rest.to_owned() }
         } else {
             digits
         };
@@ -56,15 +49,8 @@ impl Number {
     /// The last four digits of a number of the demo range, which decide how its party
     /// behaves; `None` for every other number.
     pub fn demo_ending(&self) -> Option<u16> {
-        let ending = self
-            .0
-            .strip_prefix(DEMO_MOBILE)
-            .or_else(|| self.0.strip_prefix(DEMO_LANDLINE))?;
-        if ending.len() == 4 {
-            ending.parse().ok()
-        } else {
-            None
-        }
+        let ending = self.0.strip_prefix(DEMO_MOBILE).or_else(|| self.0.strip_prefix(DEMO_LANDLINE))?;
+        if ending.len() == 4 { ending.parse().ok() } else { None }
     }
 }
 
@@ -91,36 +77,18 @@ mod tests {
     #[test]
     fn every_spelling_of_a_number_is_the_same_number() {
         let plain = Number::parse("02988001234").unwrap();
-        for other in [
-            "029-88001234",
-            "+862988001234",
-            "0086-29-88001234",
-            "%2B8602988001234",
-        ] {
-            assert_eq!(
-                Number::parse(other).unwrap().reveal(),
-                plain.reveal(),
-                "{other}"
-            );
+        for other in ["029-88001234", "+862988001234", "0086-29-88001234", "%2B8602988001234"] {
+            assert_eq!(Number::parse(other).unwrap().reveal(), plain.reveal(), "{other}");
         }
-        assert_eq!(
-            Number::parse("+8613800000001").unwrap().reveal(),
-            "13800000001"
-        );
+        assert_eq!(Number::parse("+8613800000001").unwrap().reveal(), "13800000001");
         assert!(Number::parse("+1 202 555 0100").is_none());
         assert!(Number::parse("anonymous").is_none());
     }
 
     #[test]
     fn only_the_demo_range_has_parties() {
-        assert_eq!(
-            Number::parse("13800004001").unwrap().demo_ending(),
-            Some(4001)
-        );
-        assert_eq!(
-            Number::parse("029-88000012").unwrap().demo_ending(),
-            Some(12)
-        );
+        assert_eq!(Number::parse("13800004001").unwrap().demo_ending(), Some(4001));
+        assert_eq!(Number::parse("029-88000012").unwrap().demo_ending(), Some(12));
         assert_eq!(Number::parse("13912345678").unwrap().demo_ending(), None);
     }
 

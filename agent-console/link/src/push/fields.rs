@@ -94,7 +94,14 @@ impl<'a> At<'a> {
     }
 
     /// A whole number within bounds; absent becomes `default`.
-    pub fn number(self, path: &str, key: &str, range: std::ops::RangeInclusive<i64>, default: i64, problems: &mut Problems) -> i64 {
+    pub fn number(
+        self,
+        path: &str,
+        key: &str,
+        range: std::ops::RangeInclusive<i64>,
+        default: i64,
+        problems: &mut Problems,
+    ) -> i64 {
         let Some(value) = self.get(key) else { return default };
         match value.as_i64() {
             Some(number) if range.contains(&number) => number,

@@ -112,7 +112,11 @@ pub fn read(value: &Value, problems: &mut Problems) -> Message {
     for document in &documents {
         for reference in &document.recipients {
             if !parties.iter().any(|party| party.reference == *reference) {
-                p.wrong(&format!("{}.for", document.path), "field.unknown", "names a recipient that is not in the message");
+                p.wrong(
+                    &format!("{}.for", document.path),
+                    "field.unknown",
+                    "names a recipient that is not in the message",
+                );
             }
         }
     }
@@ -144,7 +148,11 @@ fn unique<'a>(references: impl Iterator<Item = &'a str>, path: &str, problems: &
     let mut seen = std::collections::HashSet::new();
     for (index, reference) in references.enumerate() {
         if !reference.is_empty() && !seen.insert(reference) {
-            problems.wrong(&format!("{path}[{index}].ref"), "field.duplicate", "this reference stands twice in the message");
+            problems.wrong(
+                &format!("{path}[{index}].ref"),
+                "field.duplicate",
+                "this reference stands twice in the message",
+            );
         }
     }
 }
@@ -225,7 +233,12 @@ fn read_party(path: &str, at: At<'_>, p: &mut Problems) -> PartyFacts {
             .filter_map(|(path, at)| {
                 let number = read_phone(&at.text(&path, "no", p), &format!("{path}.no"), p)?;
                 let dialable = number.dialable();
-                Some(PhoneFacts { number, source: at.text(&path, "source", p), label: at.text(&path, "label", p), dialable })
+                Some(PhoneFacts {
+                    number,
+                    source: at.text(&path, "source", p),
+                    label: at.text(&path, "label", p),
+                    dialable,
+                })
             })
             .collect(),
         addresses: at

@@ -88,7 +88,13 @@ impl From<StoreError> for PushError {
 
 impl Push {
     /// Takes a message and its files.
-    pub async fn receive(&self, machine: &Machine, ip: &str, order: &[u8], files: HashMap<String, Bytes>) -> Result<Pushed, PushError> {
+    pub async fn receive(
+        &self,
+        machine: &Machine,
+        ip: &str,
+        order: &[u8],
+        files: HashMap<String, Bytes>,
+    ) -> Result<Pushed, PushError> {
         let value: Value = serde_json::from_slice(order).map_err(|error| PushError::Unreadable(error.to_string()))?;
         if !value.is_object() {
             return Err(PushError::Unreadable("it must be an object".into()));
@@ -130,7 +136,11 @@ impl Push {
                 continue;
             };
             if !document.sha256.is_empty() && hex::encode(Sha256::digest(bytes)) != document.sha256 {
-                problems.wrong(&format!("{}.sha256", document.path), "document.hash", "the file that arrived has another SHA-256");
+                problems.wrong(
+                    &format!("{}.sha256", document.path),
+                    "document.hash",
+                    "the file that arrived has another SHA-256",
+                );
             }
             if !bytes.starts_with(b"%PDF-") {
                 problems.wrong(&format!("{}.file", document.path), "document.type", "the file is not a PDF");
@@ -186,8 +196,13 @@ impl Push {
                 .iter()
                 .map(|(path, text)| Missing { path: path.clone(), text: text.clone() })
                 .collect();
-            let id = intake::keep_incomplete(&mut tx, &self.clock, court, &message.key, hash, &body.id, &missing).await?;
-            (Pushed::Incomplete(json!({ "status": "incomplete", "order_id": id, "missing": missing })), id, "incomplete")
+            let id =
+                intake::keep_incomplete(&mut tx, &self.clock, court, &message.key, hash, &body.id, &missing).await?;
+            (
+                Pushed::Incomplete(json!({ "status": "incomplete", "order_id": id, "missing": missing })),
+                id,
+                "incomplete",
+            )
         };
         audit::append(
             &mut tx,
@@ -273,12 +288,20 @@ fn check_demo_numbers(message: &Message, problems: &mut Problems) {
         let path = format!("parties[{party_index}]");
         for (index, phone) in party.phones.iter().enumerate() {
             if !phone.number.is_demo() {
-                problems.wrong(&format!("{path}.phones[{index}].no"), "demo.real_number", "demo mode takes numbers of the demo range only");
+                problems.wrong(
+                    &format!("{path}.phones[{index}].no"),
+                    "demo.real_number",
+                    "demo mode takes numbers of the demo range only",
+                );
             }
         }
         for (index, representative) in party.representatives.iter().enumerate() {
             if representative.phone.as_ref().is_some_and(|phone| !phone.is_demo()) {
-                problems.wrong(&format!("{path}.agents[{index}].phone"), "demo.real_number", "demo mode takes numbers of the demo range only");
+                problems.wrong(
+                    &format!("{path}.agents[{index}].phone"),
+                    "demo.real_number",
+                    "demo mode takes numbers of the demo range only",
+                );
             }
         }
     }
@@ -308,7 +331,8 @@ fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let sorted: BTreeMap<_, _> = map.iter().collect();
-            let parts: Vec<_> = sorted.iter().map(|(key, value)| format!("{}:{}", json!(key), canonical(value))).collect();
+            let parts: Vec<_> =
+                sorted.iter().map(|(key, value)| format!("{}:{}", json!(key), canonical(value))).collect();
             format!("{{{}}}", parts.join(","))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),

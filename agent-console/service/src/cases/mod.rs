@@ -2,7 +2,9 @@
 
 mod store;
 
-pub use store::{case, cases, documents, incomplete_orders, order, orders_of_case, other_parties, party, phone, phones};
+pub use store::{
+    case, cases, documents, incomplete_orders, order, orders_of_case, other_parties, party, phone, phones,
+};
 
 /// A case in a list.
 #[derive(Debug, Clone)]

@@ -78,12 +78,8 @@ pub async fn case(db: &Db, court: &str, scope: Scope<'_>, id: &str) -> Result<Ca
         "SELECT {CASE} FROM cases c WHERE c.court_id = $1 AND c.id = $3
            AND (CAST($2 AS TEXT) IS NULL OR c.judge_login = $2 OR c.clerk_login = $2)"
     );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(court)
-        .bind(login(scope))
-        .bind(id)
-        .fetch_optional(db.read())
-        .await?;
+    let row =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(court).bind(login(scope)).bind(id).fetch_optional(db.read()).await?;
     row.as_ref().map(case_row).ok_or(ServiceError::NotFound { kind: "case" })
 }
 
@@ -129,11 +125,12 @@ pub async fn incomplete_orders(db: &Db, court: &str) -> Result<Vec<OrderRow>, Se
 
 /// One recipient.
 pub async fn party(db: &Db, id: &str) -> Result<PartyRow, ServiceError> {
-    let row = sqlx::query("SELECT id, ref, name, position, kind, id_type, id_masked, id_state FROM parties WHERE id = $1")
-        .bind(id)
-        .fetch_optional(db.read())
-        .await?
-        .ok_or(ServiceError::NotFound { kind: "party" })?;
+    let row =
+        sqlx::query("SELECT id, ref, name, position, kind, id_type, id_masked, id_state FROM parties WHERE id = $1")
+            .bind(id)
+            .fetch_optional(db.read())
+            .await?
+            .ok_or(ServiceError::NotFound { kind: "party" })?;
     Ok(PartyRow {
         id: row.get(0),
         reference: row.get(1),

@@ -252,13 +252,14 @@ async fn insert_party(
         Some(number) => Some(sealer.id_index(court, number)?),
         None => None,
     };
-    let known = sqlx::query("SELECT id FROM parties WHERE case_id = $1 AND id_index = $2 AND position = $3 AND name = $4")
-        .bind(case)
-        .bind(id_index.as_deref())
-        .bind(&party.position)
-        .bind(&party.name)
-        .fetch_optional(&mut *tx.conn())
-        .await?;
+    let known =
+        sqlx::query("SELECT id FROM parties WHERE case_id = $1 AND id_index = $2 AND position = $3 AND name = $4")
+            .bind(case)
+            .bind(id_index.as_deref())
+            .bind(&party.position)
+            .bind(&party.name)
+            .fetch_optional(&mut *tx.conn())
+            .await?;
     let id = if let Some(row) = known {
         row.get(0)
     } else {

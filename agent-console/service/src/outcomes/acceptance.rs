@@ -50,7 +50,11 @@ pub fn check(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result
         return refuse("call.not_ended", "", "the call is still up: hang up first");
     }
     if !call.is_attempt {
-        return refuse("outcome.not_an_attempt", "", "the line failed on our side or the call was cancelled: it is no attempt");
+        return refuse(
+            "outcome.not_an_attempt",
+            "",
+            "the line failed on our side or the call was cancelled: it is no attempt",
+        );
     }
     if !call.answered {
         if choice.contact.is_empty() && choice.business.is_empty() && !choice.heard_all {
@@ -95,7 +99,11 @@ pub fn check(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result
             return refuse(
                 "outcome.talk_too_short",
                 "heard_all",
-                format!("{} s of talk are too few: at least {} s", call.talk_ms / 1000, catalogue.minimum_talk_ms / 1000),
+                format!(
+                    "{} s of talk are too few: at least {} s",
+                    call.talk_ms / 1000,
+                    catalogue.minimum_talk_ms / 1000
+                ),
             );
         }
     }

@@ -39,10 +39,7 @@ pub(crate) fn check(event: &Value, report: Option<&[u8]>) -> Vec<Fault> {
     text(event, "order_no", &mut faults);
     positive(event, "revision", &mut faults);
     positive(event, "seq", &mut faults);
-    if event["at"]
-        .as_str()
-        .is_none_or(|at| OffsetDateTime::parse(at, &Rfc3339).is_err())
-    {
+    if event["at"].as_str().is_none_or(|at| OffsetDateTime::parse(at, &Rfc3339).is_err()) {
         faults.push(fault("at", "format", "not a time by RFC 3339"));
     }
     if kind == "report.ready" {
@@ -51,27 +48,16 @@ pub(crate) fn check(event: &Value, report: Option<&[u8]>) -> Vec<Fault> {
         check_outcome(&event["outcome"], &mut faults);
         match report {
             Some(bytes) => check_report(&event["report"], bytes, &mut faults),
-            None => faults.push(fault(
-                "report",
-                "missing",
-                "the part with the file is missing",
-            )),
+            None => faults.push(fault("report", "missing", "the part with the file is missing")),
         }
     } else if report.is_some() {
-        faults.push(fault(
-            "report",
-            "unexpected",
-            "only report.ready carries a report",
-        ));
+        faults.push(fault("report", "unexpected", "only report.ready carries a report"));
     }
     faults
 }
 
 fn text(event: &Value, name: &str, faults: &mut Vec<Fault>) {
-    if !event[name]
-        .as_str()
-        .is_some_and(|t| !t.is_empty() && t.len() <= 200)
-    {
+    if !event[name].as_str().is_some_and(|t| !t.is_empty() && t.len() <= 200) {
         faults.push(fault(name, "missing", "a text of 1 to 200 bytes is needed"));
     }
 }
@@ -87,23 +73,14 @@ fn check_outcome(outcome: &Value, faults: &mut Vec<Fault>) {
         let code = outcome[name].as_str()?;
         let rest = code.strip_prefix(letter)?;
         let digits = rest.trim_end_matches(|c: char| c.is_ascii_lowercase());
-        (!digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit()))
-            .then_some(())
+        (!digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(())
     };
     if code("technical", 'C').is_none() {
-        faults.push(fault(
-            "outcome.technical",
-            "format",
-            "a code C01 to C13 is needed",
-        ));
+        faults.push(fault("outcome.technical", "format", "a code C01 to C13 is needed"));
     }
     for (name, letter) in [("contact", 'W'), ("business", 'B')] {
         if !outcome[name].is_null() && code(name, letter).is_none() {
-            faults.push(fault(
-                &format!("outcome.{name}"),
-                "format",
-                "null or a code of the list",
-            ));
+            faults.push(fault(&format!("outcome.{name}"), "format", "null or a code of the list"));
         }
     }
 }
@@ -112,18 +89,10 @@ fn check_report(report: &Value, bytes: &[u8], faults: &mut Vec<Fault>) {
     text_of(report, "id", faults);
     let version = report["version"].as_u64().unwrap_or(0);
     if version == 0 || report["pages"].as_u64().unwrap_or(0) == 0 {
-        faults.push(fault(
-            "report.version",
-            "missing",
-            "version and pages begin at 1",
-        ));
+        faults.push(fault("report.version", "missing", "version and pages begin at 1"));
     }
     if (version == 1) != report["supersedes"].is_null() {
-        faults.push(fault(
-            "report.supersedes",
-            "value",
-            "null for version 1, else the report it replaces",
-        ));
+        faults.push(fault("report.supersedes", "value", "null for version 1, else the report it replaces"));
     }
     if !bytes.starts_with(b"%PDF-") {
         faults.push(fault("report", "format", "not a PDF file"));
@@ -138,11 +107,7 @@ fn check_report(report: &Value, bytes: &[u8], faults: &mut Vec<Fault>) {
 
 fn text_of(report: &Value, name: &str, faults: &mut Vec<Fault>) {
     if report[name].as_str().is_none_or(str::is_empty) {
-        faults.push(fault(
-            &format!("report.{name}"),
-            "missing",
-            "a text is needed",
-        ));
+        faults.push(fault(&format!("report.{name}"), "missing", "a text is needed"));
     }
 }
 

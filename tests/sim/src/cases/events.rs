@@ -40,9 +40,7 @@ pub(super) async fn receive(State(cases): State<Cases>, request: Request) -> Res
         Err(refusal) => {
             let code = refusal.1;
             if code != "fault" {
-                cases
-                    .journal
-                    .complain("events", format!("an event was refused: {code}"));
+                cases.journal.complain("events", format!("an event was refused: {code}"));
             }
             refusal.into_response()
         }
@@ -54,36 +52,22 @@ async fn take(cases: &Cases, request: Request) -> Result<bool, Refusal> {
     if let Some(status) = cases.take_fault() {
         return Err(refuse(status, "fault"));
     }
-    let key = request
-        .headers()
-        .get("Idempotency-Key")
-        .and_then(|v| v.to_str().ok())
-        .map(str::to_owned);
+    let key = request.headers().get("Idempotency-Key").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let Some(key) = key.filter(|k| !k.is_empty() && k.len() <= 200) else {
         return Err(refuse(StatusCode::BAD_REQUEST, "idempotency-key-missing"));
     };
     let (event, report) = read(request).await?;
     let faults = event::check(&event, report.as_deref());
     if !faults.is_empty() {
-        return Err(Refusal(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "event-invalid",
-            faults,
-        ));
+        return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, "event-invalid", faults));
     }
-    let hash = report
-        .as_deref()
-        .map(|bytes| hex::encode(Sha256::digest(bytes)));
+    let hash = report.as_deref().map(|bytes| hex::encode(Sha256::digest(bytes)));
     store(cases, key, event, report, hash)
 }
 
 fn authorise(cases: &Cases, headers: &HeaderMap) -> Result<(), Refusal> {
-    let sent = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok());
-    let token = sent
-        .and_then(|v| v.strip_prefix("Bearer "))
-        .unwrap_or_default();
+    let sent = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let token = sent.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default();
     // Compared by hash, so that the time taken says nothing about the key.
     if Sha256::digest(token) == Sha256::digest(cases.events_key.as_bytes()) {
         Ok(())
@@ -93,11 +77,7 @@ fn authorise(cases: &Cases, headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 async fn read(request: Request) -> Result<(Value, Option<Vec<u8>>), Refusal> {
-    let kind = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind.starts_with("application/json") {
         let body = axum::body::to_bytes(request.into_body(), MAX_EVENT).await;
         let body = body.map_err(|_| refuse(StatusCode::PAYLOAD_TOO_LARGE, "too-large"))?;
@@ -149,9 +129,7 @@ fn store(
         known.deliveries += 1;
         return Ok(true);
     }
-    let same_place = |e: &EventRecord| {
-        e.event["order_no"] == event["order_no"] && e.event["seq"] == event["seq"]
-    };
+    let same_place = |e: &EventRecord| e.event["order_no"] == event["order_no"] && e.event["seq"] == event["seq"];
     if content.events.iter().any(same_place) {
         return Err(refuse(StatusCode::CONFLICT, "seq-taken"));
     }
@@ -166,14 +144,6 @@ fn store(
         file = Some(name);
     }
     let bytes = report.map_or(0, |b| b.len());
-    content.events.push(EventRecord {
-        at: now_ms(),
-        key,
-        deliveries: 1,
-        event,
-        report: file,
-        sha256,
-        bytes,
-    });
+    content.events.push(EventRecord { at: now_ms(), key, deliveries: 1, event, report: file, sha256, bytes });
     Ok(false)
 }

@@ -5,11 +5,7 @@
 /// An 18-digit resident number (GB 11643: mod 11-2) for a birth date `YYYYMMDD`.
 pub(crate) fn resident(birth: u32, serial: u32) -> String {
     let body = format!("610199{birth:08}{:03}", serial % 1000);
-    let sum: u32 = body
-        .bytes()
-        .zip(WEIGHTS)
-        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
-        .sum();
+    let sum: u32 = body.bytes().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
     let check = b"10X98765432"[(sum % 11) as usize];
     format!("{body}{}", char::from(check))
 }
@@ -37,11 +33,7 @@ mod tests {
 
     #[test]
     fn check_digits_agree_with_known_numbers() {
-        let sum: u32 = b"11010519491231002"
-            .iter()
-            .zip(WEIGHTS)
-            .map(|(d, w)| u32::from(d - b'0') * w)
-            .sum();
+        let sum: u32 = b"11010519491231002".iter().zip(WEIGHTS).map(|(d, w)| u32::from(d - b'0') * w).sum();
         assert_eq!(b"10X98765432"[(sum % 11) as usize], b'X');
         assert_eq!(resident(19_900_101, 1).len(), 18);
         let (mut sum, mut weight) = (0, 1);

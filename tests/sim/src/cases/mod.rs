@@ -62,14 +62,7 @@ impl Cases {
     pub(crate) async fn push_at_start(&self, count: usize) {
         if let Some(target) = &self.target {
             let samples = self.samples(count);
-            push::push(
-                &self.client,
-                target,
-                &samples,
-                Patience::Wait,
-                &self.journal,
-            )
-            .await;
+            push::push(&self.client, target, &samples, Patience::Wait, &self.journal).await;
         }
     }
 
@@ -105,12 +98,7 @@ async fn journal(State(cases): State<Cases>) -> Json<crate::journal::Content> {
 }
 
 async fn report(State(cases): State<Cases>, Path(file): Path<String>) -> Response {
-    let known = cases
-        .journal
-        .lock()
-        .events
-        .iter()
-        .any(|e| e.report.as_deref() == Some(&file));
+    let known = cases.journal.lock().events.iter().any(|e| e.report.as_deref() == Some(&file));
     if !known {
         return StatusCode::NOT_FOUND.into_response();
     }
@@ -136,19 +124,12 @@ struct PushBody {
     key: String,
 }
 
-async fn push_samples(
-    State(cases): State<Cases>,
-    Query(query): Query<PushQuery>,
-    body: Bytes,
-) -> Response {
+async fn push_samples(State(cases): State<Cases>, Query(query): Query<PushQuery>, body: Bytes) -> Response {
     let target = if body.is_empty() {
         cases.target.clone()
     } else {
         match serde_json::from_slice::<PushBody>(&body) {
-            Ok(body) => Some(PushTarget {
-                url: body.to,
-                key: body.key,
-            }),
+            Ok(body) => Some(PushTarget { url: body.to, key: body.key }),
             Err(_) => return wrong("the body is empty or {\"to\": URL, \"key\": machine key}"),
         }
     };
@@ -156,25 +137,13 @@ async fn push_samples(
         return wrong("no --push-to was given, nor a body with to and key");
     };
     let samples = cases.samples(query.samples);
-    let records = push::push(
-        &cases.client,
-        &target,
-        &samples,
-        Patience::Once,
-        &cases.journal,
-    )
-    .await;
+    let records = push::push(&cases.client, &target, &samples, Patience::Once, &cases.journal).await;
     Json(records).into_response()
 }
 
 async fn list_samples(State(cases): State<Cases>) -> Json<Vec<Value>> {
     let samples = cases.samples(all_samples());
-    Json(
-        samples
-            .into_iter()
-            .map(|s| json!({"expected": s.expected, "order": s.order}))
-            .collect(),
-    )
+    Json(samples.into_iter().map(|s| json!({"expected": s.expected, "order": s.order})).collect())
 }
 
 #[derive(Deserialize)]
@@ -218,14 +187,7 @@ async fn set_fault(State(cases): State<Cases>, Json(body): Json<FaultBody>) -> R
         let Some(status) = sip.code() else {
             return wrong("sip is a status from 400 to 699");
         };
-        return order(
-            &cases,
-            Order::Fault {
-                status,
-                times: body.times,
-            },
-        )
-        .await;
+        return order(&cases, Order::Fault { status, times: body.times }).await;
     }
     if body.events.is_none() {
         return wrong("events or sip is needed");
@@ -247,32 +209,14 @@ async fn say(State(cases): State<Cases>, Query(query): Query<SayQuery>, body: By
     let Some(number) = Number::parse(&query.number) else {
         return wrong("number is no telephone number");
     };
-    let channel = if query.left {
-        Channel::Left
-    } else {
-        Channel::Right
-    };
+    let channel = if query.left { Channel::Left } else { Channel::Right };
     let samples = match wav::decode(&body, channel) {
         Ok(samples) => samples,
         Err(error) => return wrong(&error.to_string()),
     };
     let hang_up_after = query.hang_up_ms.map(Duration::from_millis);
-    let clip = Clip {
-        name: "given".into(),
-        samples,
-    };
-    order(
-        &cases,
-        Order::Say {
-            number,
-            speech: Speech {
-                clip,
-                delay_ms: query.delay_ms,
-                hang_up_after,
-            },
-        },
-    )
-    .await
+    let clip = Clip { name: "given".into(), samples };
+    order(&cases, Order::Say { number, speech: Speech { clip, delay_ms: query.delay_ms, hang_up_after } }).await
 }
 
 async fn order(cases: &Cases, order: Order) -> Response {
@@ -283,9 +227,5 @@ async fn order(cases: &Cases, order: Order) -> Response {
 }
 
 fn wrong(text: &str) -> Response {
-    (
-        StatusCode::BAD_REQUEST,
-        Json(json!({"status": 400, "text": text})),
-    )
-        .into_response()
+    (StatusCode::BAD_REQUEST, Json(json!({"status": 400, "text": text}))).into_response()
 }

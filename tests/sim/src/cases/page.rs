@@ -21,39 +21,22 @@ pub(super) fn render(content: &Content) -> String {
             continue;
         }
         seen.push(&push.order_no);
-        let events: Vec<&EventRecord> = content
-            .events
-            .iter()
-            .filter(|e| e.event["order_no"] == push.order_no.as_str())
-            .collect();
-        row(
-            &mut html,
-            &push.order_no,
-            &push.title,
-            &result(content, push),
-            &events,
-        );
+        let events: Vec<&EventRecord> =
+            content.events.iter().filter(|e| e.event["order_no"] == push.order_no.as_str()).collect();
+        row(&mut html, &push.order_no, &push.title, &result(content, push), &events);
     }
     for event in &content.events {
         let order_no = event.event["order_no"].as_str().unwrap_or_default();
         if !seen.contains(&order_no) {
             seen.push(order_no);
-            let events: Vec<&EventRecord> = content
-                .events
-                .iter()
-                .filter(|e| e.event["order_no"] == order_no)
-                .collect();
+            let events: Vec<&EventRecord> = content.events.iter().filter(|e| e.event["order_no"] == order_no).collect();
             row(&mut html, order_no, "", "", &events);
         }
     }
     if seen.is_empty() {
         html.push_str("<tr><td colspan=\"5\">尚未推送委托。</td></tr>");
     }
-    let answered = content
-        .calls
-        .iter()
-        .filter(|c| c.answered_at.is_some())
-        .count();
+    let answered = content.calls.iter().filter(|c| c.answered_at.is_some()).count();
     // Writing into a String cannot fail.
     let _ = write!(
         html,
@@ -65,37 +48,22 @@ pub(super) fn render(content: &Content) -> String {
 }
 
 fn result(content: &Content, last: &PushRecord) -> String {
-    let times = content
-        .pushes
-        .iter()
-        .filter(|p| p.order_no == last.order_no)
-        .count();
+    let times = content.pushes.iter().filter(|p| p.order_no == last.order_no).count();
     let status = match last.status {
         Some(202) => "待补正（202）".to_owned(),
         Some(status @ 200..300) => format!("已接收（{status}）"),
         Some(status) => format!("<span class=\"bad\">被拒绝（{status}）</span>"),
         None => "<span class=\"bad\">未送达</span>".to_owned(),
     };
-    if times > 1 {
-        format!("{status}<br><small>共推送 {times} 次</small>")
-    } else {
-        status
-    }
+    if times > 1 { format!("{status}<br><small>共推送 {times} 次</small>") } else { status }
 }
 
 fn row(html: &mut String, order_no: &str, title: &str, result: &str, events: &[&EventRecord]) {
-    let _ = write!(
-        html,
-        "<tr><td>{}</td><td>{}</td><td>{result}</td><td>",
-        escape(order_no),
-        escape(title)
-    );
+    let _ = write!(html, "<tr><td>{}</td><td>{}</td><td>{result}</td><td>", escape(order_no), escape(title));
     for record in events {
         let outcome = &record.event["outcome"];
-        let codes: Vec<&str> = ["technical", "contact", "business"]
-            .iter()
-            .filter_map(|k| outcome[*k].as_str())
-            .collect();
+        let codes: Vec<&str> =
+            ["technical", "contact", "business"].iter().filter_map(|k| outcome[*k].as_str()).collect();
         let name = name_of(record.event["event"].as_str().unwrap_or_default());
         let _ = write!(html, "{name} {}<br>", escape(&codes.join("·")));
     }
@@ -104,10 +72,7 @@ fn row(html: &mut String, order_no: &str, title: &str, result: &str, events: &[&
         if let Some(file) = &record.report {
             let version = record.event["report"]["version"].as_u64().unwrap_or(0);
             let party = escape(record.event["party_ref"].as_str().unwrap_or_default());
-            let _ = write!(
-                html,
-                "<a href=\"/case/reports/{file}\">{party} 报告第 {version} 版</a><br>"
-            );
+            let _ = write!(html, "<a href=\"/case/reports/{file}\">{party} 报告第 {version} 版</a><br>");
         }
     }
     html.push_str("</td></tr>");
@@ -128,10 +93,7 @@ fn name_of(event: &str) -> &'static str {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -150,10 +112,6 @@ mod tests {
             reply: serde_json::Value::Null,
         });
         let html = render(&content);
-        assert!(
-            html.contains("&lt;script&gt;")
-                && html.contains("待补正")
-                && !html.contains("<script>")
-        );
+        assert!(html.contains("&lt;script&gt;") && html.contains("待补正") && !html.contains("<script>"));
     }
 }

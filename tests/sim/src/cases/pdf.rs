@@ -10,17 +10,9 @@ pub(crate) fn page(title: &str, lines: &[String], latin: &str) -> Vec<u8> {
     let mut text = format!("BT /F1 22 Tf 220 760 Td {} Tj ET\n", utf16(title));
     for (n, line) in lines.iter().enumerate() {
         // Writing into a String cannot fail.
-        let _ = writeln!(
-            text,
-            "BT /F1 12 Tf 72 {} Td {} Tj ET",
-            700 - 24 * n,
-            utf16(line)
-        );
+        let _ = writeln!(text, "BT /F1 12 Tf 72 {} Td {} Tj ET", 700 - 24 * n, utf16(line));
     }
-    let latin: String = latin
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || " -.".contains(*c))
-        .collect();
+    let latin: String = latin.chars().filter(|c| c.is_ascii_alphanumeric() || " -.".contains(*c)).collect();
     let _ = write!(text, "BT /F2 10 Tf 72 60 Td ({latin}) Tj ET");
 
     let objects = [
@@ -40,11 +32,7 @@ pub(crate) fn page(title: &str, lines: &[String], latin: &str) -> Vec<u8> {
         file.extend_from_slice(format!("{} 0 obj\n{object}\nendobj\n", n + 1).as_bytes());
     }
     let start = file.len();
-    let _ = write!(
-        table,
-        "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n",
-        objects.len() + 1
-    );
+    let _ = write!(table, "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", objects.len() + 1);
     file.extend_from_slice(table.as_bytes());
     file
 }
@@ -62,17 +50,9 @@ mod tests {
         let text = String::from_utf8_lossy(&bytes);
         let start: usize = text.lines().rev().nth(1).unwrap().parse().unwrap();
         let table = std::str::from_utf8(&bytes[start..]).unwrap();
-        let offsets = table
-            .lines()
-            .skip(3)
-            .take(8)
-            .map(|l| l[..10].parse::<usize>().unwrap());
+        let offsets = table.lines().skip(3).take(8).map(|l| l[..10].parse::<usize>().unwrap());
         for (n, offset) in offsets.enumerate() {
-            assert!(
-                bytes[offset..].starts_with(format!("{} 0 obj", n + 1).as_bytes()),
-                "object {}",
-                n + 1
-            );
+            assert!(bytes[offset..].starts_with(format!("{} 0 obj", n + 1).as_bytes()), "object {}", n + 1);
         }
     }
 }

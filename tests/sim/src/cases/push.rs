@@ -68,12 +68,7 @@ async fn send(
     let url = format!("{}/api/v1/orders", target.url.trim_end_matches('/'));
     let mut tries = 0;
     let response = loop {
-        let sent = client
-            .post(&url)
-            .bearer_auth(&target.key)
-            .multipart(form(sample)?)
-            .send()
-            .await;
+        let sent = client.post(&url).bearer_auth(&target.key).multipart(form(sample)?).send().await;
         match sent {
             Err(error) if error.is_connect() && patience == Patience::Wait && tries < PATIENCE => {
                 tries += 1;
@@ -85,8 +80,7 @@ async fn send(
     let status = response.status().as_u16();
     let bytes = response.bytes().await?;
     let bytes = &bytes[..bytes.len().min(MAX_REPLY)];
-    let reply =
-        serde_json::from_slice(bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(bytes)));
+    let reply = serde_json::from_slice(bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(bytes)));
     Ok((status, reply))
 }
 
@@ -94,9 +88,7 @@ fn form(sample: &Sample) -> Result<Form, reqwest::Error> {
     let order = Part::text(sample.order.to_string()).mime_str("application/json")?;
     let mut form = Form::new().part("order", order);
     for (name, file_name, bytes) in &sample.files {
-        let part = Part::bytes(bytes.clone())
-            .file_name(file_name.clone())
-            .mime_str("application/pdf")?;
+        let part = Part::bytes(bytes.clone()).file_name(file_name.clone()).mime_str("application/pdf")?;
         form = form.part(name.clone(), part);
     }
     Ok(form)

@@ -52,67 +52,32 @@ struct Case {
 }
 
 const SUMMONS: &[(&str, &str)] = &[("传票", "D1"), ("起诉状副本", "D1")];
-const NOTICES: &[(&str, &str)] = &[
-    ("应诉通知书", "D1"),
-    ("举证通知书", "D1"),
-    ("开庭传票", "D1"),
-];
+const NOTICES: &[(&str, &str)] = &[("应诉通知书", "D1"), ("举证通知书", "D1"), ("开庭传票", "D1")];
 const JUDGMENT: &[(&str, &str)] = &[("民事判决书", "D2")];
 const CLEAR: &str = "明确送达联系方式";
 const SELF: &str = "本人";
 
-fn person(
-    name: &'static str,
-    id: (&'static str, String),
-    phones: &[(&'static str, &'static str)],
-) -> Party {
-    Party {
-        position: "被告",
-        kind: "自然人",
-        name,
-        id,
-        phones: phones.to_vec(),
-        agent: None,
-    }
+fn person(name: &'static str, id: (&'static str, String), phones: &[(&'static str, &'static str)]) -> Party {
+    Party { position: "被告", kind: "自然人", name, id, phones: phones.to_vec(), agent: None }
 }
 
 fn company(name: &'static str, serial: u32, phones: &[(&'static str, &'static str)]) -> Party {
     let id = ("统一社会信用代码", credit_code(serial));
-    Party {
-        position: "被告",
-        kind: "法人",
-        name,
-        id,
-        phones: phones.to_vec(),
-        agent: None,
-    }
+    Party { position: "被告", kind: "法人", name, id, phones: phones.to_vec(), agent: None }
 }
 
 fn card(birth: u32, serial: u32) -> (&'static str, String) {
     ("居民身份证", resident(birth, serial))
 }
 
-fn case(
-    cause: &'static str,
-    documents: &'static [(&'static str, &'static str)],
-    parties: Vec<Party>,
-) -> Case {
-    Case {
-        cause,
-        procedure: "简易",
-        urgency: "normal",
-        order_kind: "一般诉讼文书",
-        documents,
-        parties,
-    }
+fn case(cause: &'static str, documents: &'static [(&'static str, &'static str)], parties: Vec<Party>) -> Case {
+    Case { cause, procedure: "简易", urgency: "normal", order_kind: "一般诉讼文书", documents, parties }
 }
 
 /// Digits and X in their full-width forms.
 fn wide(text: &str) -> String {
     let widen = |c: char| char::from_u32(c as u32 + 0xFEE0).unwrap_or(c);
-    text.chars()
-        .map(|c| if c.is_ascii_graphic() { widen(c) } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_ascii_graphic() { widen(c) } else { c }).collect()
 }
 
 fn spaced(text: &str) -> String {
@@ -121,10 +86,7 @@ fn spaced(text: &str) -> String {
 
 /// A resident number that ends in X, found by its serial.
 fn ending_in_x(birth: u32) -> String {
-    (1..1000)
-        .map(|serial| resident(birth, serial))
-        .find(|id| id.ends_with('X'))
-        .unwrap_or_default()
+    (1..1000).map(|serial| resident(birth, serial)).find(|id| id.ends_with('X')).unwrap_or_default()
 }
 
 fn cases() -> Vec<Case> {
@@ -136,32 +98,12 @@ fn cases() -> Vec<Case> {
         id
     };
     let mut list = vec![
-        case(
-            "买卖合同纠纷",
-            SUMMONS,
-            vec![person(
-                "阿依古丽·买买提",
-                card(19_880_312, 24),
-                &[("13800000001", CLEAR)],
-            )],
-        ),
-        case(
-            "民间借贷纠纷",
-            SUMMONS,
-            vec![person(
-                "王𬱖",
-                card(19_790_621, 41),
-                &[("13800000006", SELF)],
-            )],
-        ),
+        case("买卖合同纠纷", SUMMONS, vec![person("阿依古丽·买买提", card(19_880_312, 24), &[("13800000001", CLEAR)])]),
+        case("民间借贷纠纷", SUMMONS, vec![person("王𬱖", card(19_790_621, 41), &[("13800000006", SELF)])]),
         case(
             "金融借款合同纠纷",
             NOTICES,
-            vec![company(
-                "华信（西安）贸易有限公司",
-                101,
-                &[("029-88000004", "单位"), ("13800000005", SELF)],
-            )],
+            vec![company("华信（西安）贸易有限公司", 101, &[("029-88000004", "单位"), ("13800000005", SELF)])],
         ),
         case(
             "房屋租赁合同纠纷",
@@ -177,11 +119,7 @@ fn cases() -> Vec<Case> {
             NOTICES,
             vec![
                 person("买买提•艾力", card(19_850_101, 7), &[("13800000011", SELF)]),
-                person(
-                    "古丽娜尔‧吐尔逊",
-                    card(19_870_707, 28),
-                    &[("13800000021", SELF)],
-                ),
+                person("古丽娜尔‧吐尔逊", card(19_870_707, 28), &[("13800000021", SELF)]),
             ],
         ),
         case(
@@ -190,94 +128,30 @@ fn cases() -> Vec<Case> {
             vec![person(
                 "赵国华",
                 card(19_700_203, 35),
-                &[
-                    ("13800004001", CLEAR),
-                    ("13800002001", "家属"),
-                    ("13800000000", SELF),
-                ],
+                &[("13800004001", CLEAR), ("13800002001", "家属"), ("13800000000", SELF)],
             )],
         ),
         case(
             "信用卡纠纷",
             SUMMONS,
-            vec![person(
-                "周宏博",
-                ("居民身份证", ending_in_x(19_910_909).to_lowercase()),
-                &[("13800003001", SELF)],
-            )],
+            vec![person("周宏博", ("居民身份证", ending_in_x(19_910_909).to_lowercase()), &[("13800003001", SELF)])],
         ),
         case(
             "民间借贷纠纷",
             SUMMONS,
-            vec![person(
-                "孙晓东",
-                ("居民身份证", wide(&spaced(&resident(19_820_118, 53)))),
-                &[("13800003501", SELF)],
-            )],
+            vec![person("孙晓东", ("居民身份证", wide(&spaced(&resident(19_820_118, 53)))), &[("13800003501", SELF)])],
         ),
-        case(
-            "买卖合同纠纷",
-            SUMMONS,
-            vec![person(
-                "吴志强",
-                ("居民身份证", wrong),
-                &[("13800005001", SELF)],
-            )],
-        ),
-        case(
-            "追索劳动报酬纠纷",
-            SUMMONS,
-            vec![person(
-                "郑安康",
-                ("", String::new()),
-                &[("13800007001", SELF)],
-            )],
-        ),
-        case(
-            "离婚纠纷",
-            JUDGMENT,
-            vec![person(
-                "冯䶮㛃",
-                card(19_930_523, 62),
-                &[("13800001001", CLEAR)],
-            )],
-        ),
-        case(
-            "建设工程施工合同纠纷",
-            NOTICES,
-            vec![company(
-                "远东建设(陕西)有限公司",
-                102,
-                &[("02988000009", "单位")],
-            )],
-        ),
-        case(
-            "继承纠纷",
-            SUMMONS,
-            vec![person(
-                "陈𪚥",
-                card(19_680_830, 73),
-                &[("+86 138 0000 0016", SELF)],
-            )],
-        ),
+        case("买卖合同纠纷", SUMMONS, vec![person("吴志强", ("居民身份证", wrong), &[("13800005001", SELF)])]),
+        case("追索劳动报酬纠纷", SUMMONS, vec![person("郑安康", ("", String::new()), &[("13800007001", SELF)])]),
+        case("离婚纠纷", JUDGMENT, vec![person("冯䶮㛃", card(19_930_523, 62), &[("13800001001", CLEAR)])]),
+        case("建设工程施工合同纠纷", NOTICES, vec![company("远东建设(陕西)有限公司", 102, &[("02988000009", "单位")])]),
+        case("继承纠纷", SUMMONS, vec![person("陈𪚥", card(19_680_830, 73), &[("+86 138 0000 0016", SELF)])]),
         case(
             "机动车交通事故责任纠纷",
             NOTICES,
-            vec![person(
-                "欧阳若曦",
-                card(20_010_214, 84),
-                &[("138-0000-0010", SELF)],
-            )],
+            vec![person("欧阳若曦", card(20_010_214, 84), &[("138-0000-0010", SELF)])],
         ),
-        case(
-            "房屋租赁合同纠纷",
-            SUMMONS,
-            vec![person(
-                "卢明超",
-                card(19_760_606, 95),
-                &[("13800002002", SELF)],
-            )],
-        ),
+        case("房屋租赁合同纠纷", SUMMONS, vec![person("卢明超", card(19_760_606, 95), &[("13800002002", SELF)])]),
         case(
             "物业服务合同纠纷",
             SUMMONS,
@@ -299,23 +173,11 @@ fn cases() -> Vec<Case> {
             "买卖合同纠纷",
             SUMMONS,
             vec![
-                person(
-                    "秦德福",
-                    ("居民身份证", "610199700101001".into()),
-                    &[("13800006001", SELF)],
-                ),
+                person("秦德福", ("居民身份证", "610199700101001".into()), &[("13800006001", SELF)]),
                 person("江成林", card(19_690_709, 151), &[("13800006501", SELF)]),
             ],
         ),
-        case(
-            "劳动争议",
-            SUMMONS,
-            vec![person(
-                "雷鹏飞",
-                card(19_950_505, 162),
-                &[("13800000002", SELF)],
-            )],
-        ),
+        case("劳动争议", SUMMONS, vec![person("雷鹏飞", card(19_950_505, 162), &[("13800000002", SELF)])]),
     ];
     list[10].order_kind = "裁判文书";
     list[13].urgency = "urgent";
@@ -325,11 +187,8 @@ fn cases() -> Vec<Case> {
 
 /// The twenty samples of the day `day`.
 pub(crate) fn twenty(day: Date, office: &Office) -> Vec<Sample> {
-    let mut samples: Vec<Sample> = cases()
-        .iter()
-        .enumerate()
-        .map(|(n, case)| sample(n as u32 + 1, case, day, office))
-        .collect();
+    let mut samples: Vec<Sample> =
+        cases().iter().enumerate().map(|(n, case)| sample(n as u32 + 1, case, day, office)).collect();
     if let Some(last) = samples.last_mut() {
         last.order["case"]["no"] = json!("");
         last.title = format!("（缺案号）{}", last.title);
@@ -342,17 +201,8 @@ pub(crate) fn twenty(day: Date, office: &Office) -> Vec<Sample> {
 }
 
 fn sample(n: u32, case: &Case, day: Date, office: &Office) -> Sample {
-    let order_no = format!(
-        "SD{:04}{:02}{:02}{n:02}",
-        day.year(),
-        u8::from(day.month()),
-        day.day()
-    );
-    let number = format!(
-        "（{}）陕0102民初{}号",
-        day.year(),
-        100 * u32::from(day.ordinal()) + n
-    );
+    let order_no = format!("SD{:04}{:02}{:02}{n:02}", day.year(), u8::from(day.month()), day.day());
+    let number = format!("（{}）陕0102民初{}号", day.year(), 100 * u32::from(day.ordinal()) + n);
     let names: Vec<&str> = case.parties.iter().map(|p| p.name).collect();
     let refs: Vec<String> = (1..=case.parties.len()).map(|p| format!("p{p}")).collect();
 
@@ -375,18 +225,9 @@ fn sample(n: u32, case: &Case, day: Date, office: &Office) -> Sample {
     let confirmed = n == 1;
     if confirmed {
         let lines = [number.clone(), format!("确认人：{}", names.join("、"))];
-        files.push((
-            "f9".to_owned(),
-            "送达地址确认书.pdf".to_owned(),
-            pdf::page("送达地址确认书", &lines, &order_no),
-        ));
+        files.push(("f9".to_owned(), "送达地址确认书.pdf".to_owned(), pdf::page("送达地址确认书", &lines, &order_no)));
     }
-    let parties: Vec<Value> = case
-        .parties
-        .iter()
-        .zip(&refs)
-        .map(|(p, r)| party(p, r, n, confirmed))
-        .collect();
+    let parties: Vec<Value> = case.parties.iter().zip(&refs).map(|(p, r)| party(p, r, n, confirmed)).collect();
     let order = json!({
         "msg_id": format!("sim-{order_no}"), "source": "ajxt", "order_no": order_no, "revision": 1,
         "court": "陕0102", "dept": "民一庭",
@@ -401,21 +242,12 @@ fn sample(n: u32, case: &Case, day: Date, office: &Office) -> Sample {
         "urgency": case.urgency, "remark": "", "parties": parties, "documents": documents,
     });
     let title = format!("{number} {} {}", case.cause, names.join("、"));
-    Sample {
-        order_no,
-        title,
-        expected: "received",
-        order,
-        files,
-    }
+    Sample { order_no, title, expected: "received", order, files }
 }
 
 fn party(party: &Party, party_ref: &str, n: u32, confirmed: bool) -> Value {
-    let phones: Vec<Value> = party
-        .phones
-        .iter()
-        .map(|(no, label)| json!({"no": no, "source": "起诉状", "label": label}))
-        .collect();
+    let phones: Vec<Value> =
+        party.phones.iter().map(|(no, label)| json!({"no": no, "source": "起诉状", "label": label})).collect();
     let agents: Vec<Value> = party
         .agent
         .iter()
@@ -445,14 +277,8 @@ mod tests {
     use crate::numbers::Number;
 
     fn samples() -> Vec<Sample> {
-        let office = Office {
-            judge: ("J1".into(), "法官".into()),
-            clerk: "C1".into(),
-        };
-        twenty(
-            Date::from_calendar_date(2026, time::Month::November, 23).unwrap(),
-            &office,
-        )
+        let office = Office { judge: ("J1".into(), "法官".into()), clerk: "C1".into() };
+        twenty(Date::from_calendar_date(2026, time::Month::November, 23).unwrap(), &office)
     }
 
     #[test]
@@ -476,11 +302,7 @@ mod tests {
                 }
             }
             for document in sample.order["documents"].as_array().unwrap() {
-                let (_, _, bytes) = sample
-                    .files
-                    .iter()
-                    .find(|f| f.0 == document["file"].as_str().unwrap())
-                    .unwrap();
+                let (_, _, bytes) = sample.files.iter().find(|f| f.0 == document["file"].as_str().unwrap()).unwrap();
                 assert_eq!(document["sha256"], hex::encode(Sha256::digest(bytes)));
             }
         }

@@ -165,9 +165,7 @@ pub struct Complaint {
 
 /// Unix time in milliseconds.
 pub(crate) fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
 impl Journal {
@@ -183,18 +181,10 @@ impl Journal {
     /// Changes the record of a call; makes it if it is new and there is room.
     pub(crate) fn call(&self, call_id: &str, change: impl FnOnce(&mut CallRecord)) {
         let mut content = self.lock();
-        if let Some(record) = content
-            .calls
-            .iter_mut()
-            .rev()
-            .find(|c| c.call_id == call_id)
-        {
+        if let Some(record) = content.calls.iter_mut().rev().find(|c| c.call_id == call_id) {
             change(record);
         } else if content.calls.len() < MAX_RECORDS {
-            let mut record = CallRecord {
-                call_id: call_id.to_owned(),
-                ..CallRecord::default()
-            };
+            let mut record = CallRecord { call_id: call_id.to_owned(), ..CallRecord::default() };
             change(&mut record);
             content.calls.push(record);
         }
@@ -210,11 +200,7 @@ impl Journal {
     pub(crate) fn complain(&self, part: &'static str, what: impl Into<String>) {
         let mut content = self.lock();
         if content.complaints.len() < MAX_RECORDS {
-            content.complaints.push(Complaint {
-                at: now_ms(),
-                part,
-                what: what.into(),
-            });
+            content.complaints.push(Complaint { at: now_ms(), part, what: what.into() });
         }
     }
 }

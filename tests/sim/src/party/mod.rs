@@ -17,17 +17,9 @@ pub(crate) enum Behaviour {
     /// Rings until the caller gives up.
     NoAnswer,
     /// A final answer at once or after ringing.
-    Reject {
-        ring_ms: u64,
-        status: u16,
-        q850: Option<u8>,
-    },
+    Reject { ring_ms: u64, status: u16, q850: Option<u8> },
     /// A spoken announcement in 183, then a final answer.
-    Announce {
-        clip: &'static str,
-        status: u16,
-        q850: u8,
-    },
+    Announce { clip: &'static str, status: u16, q850: u8 },
     /// Answers, begins a sentence and hangs up in the middle of it.
     CutOff,
     /// Answers and says nothing.
@@ -60,21 +52,11 @@ pub struct Row {
 }
 
 const fn row(from: u16, to: u16, name: &'static str, what: &'static str, kind: Behaviour) -> Row {
-    Row {
-        from,
-        to,
-        name,
-        what,
-        kind,
-    }
+    Row { from, to, name, what, kind }
 }
 
 const fn reject(ring_ms: u64, status: u16, q850: Option<u8>) -> Behaviour {
-    Behaviour::Reject {
-        ring_ms,
-        status,
-        q850,
-    }
+    Behaviour::Reject { ring_ms, status, q850 }
 }
 
 const fn announce(clip: &'static str, status: u16, q850: u8) -> Behaviour {
@@ -101,27 +83,9 @@ pub const TABLE: &[Row] = &[
         "the same five scripts, hangs up itself when the script is over",
         talk(Then::HangUp),
     ),
-    row(
-        2000,
-        2999,
-        "no-answer",
-        "180 for ever, until CANCEL",
-        Behaviour::NoAnswer,
-    ),
-    row(
-        3000,
-        3499,
-        "busy",
-        "486 with Reason Q.850 cause 17, at once, no 180",
-        reject(0, 486, Some(17)),
-    ),
-    row(
-        3500,
-        3999,
-        "refuse",
-        "180, after 4 s 603 with Q.850 cause 21",
-        reject(4_000, 603, Some(21)),
-    ),
+    row(2000, 2999, "no-answer", "180 for ever, until CANCEL", Behaviour::NoAnswer),
+    row(3000, 3499, "busy", "486 with Reason Q.850 cause 17, at once, no 180", reject(0, 486, Some(17))),
+    row(3500, 3999, "refuse", "180, after 4 s 603 with Q.850 cause 21", reject(4_000, 603, Some(21))),
     row(
         4000,
         4499,
@@ -164,34 +128,10 @@ pub const TABLE: &[Row] = &[
         "answers, begins to speak and hangs up in the middle of a sentence, 4.5 s after the answer",
         Behaviour::CutOff,
     ),
-    row(
-        6000,
-        6499,
-        "barred",
-        "180, after 1 s 403",
-        reject(1_000, 403, None),
-    ),
-    row(
-        6500,
-        6999,
-        "line-fault",
-        "503 with Q.850 cause 34, at once",
-        reject(0, 503, Some(34)),
-    ),
-    row(
-        7000,
-        7999,
-        "silent",
-        "answers, sends silence, stays until BYE",
-        Behaviour::Silent,
-    ),
-    row(
-        8000,
-        8499,
-        "tone",
-        "answers, sends 1000 Hz, stays until BYE",
-        Behaviour::Tone,
-    ),
+    row(6000, 6499, "barred", "180, after 1 s 403", reject(1_000, 403, None)),
+    row(6500, 6999, "line-fault", "503 with Q.850 cause 34, at once", reject(0, 503, Some(34))),
+    row(7000, 7999, "silent", "answers, sends silence, stays until BYE", Behaviour::Silent),
+    row(8000, 8499, "tone", "answers, sends 1000 Hz, stays until BYE", Behaviour::Tone),
     row(
         8500,
         8999,
@@ -199,32 +139,16 @@ pub const TABLE: &[Row] = &[
         "answers, plays the WAV given with --say for this number once, stays until BYE or the given time",
         Behaviour::Speaker,
     ),
-    row(
-        9000,
-        9999,
-        "unknown",
-        "404 at once, no announcement, no Reason",
-        reject(0, 404, None),
-    ),
+    row(9000, 9999, "unknown", "404 at once, no announcement, no Reason", reject(0, 404, None)),
 ];
 
 /// The behaviour of a number that ends in `ending`, and its name.
 pub(crate) fn behaviour(ending: u16) -> (Behaviour, &'static str) {
-    let row = TABLE
-        .iter()
-        .find(|row| (row.from..=row.to).contains(&ending));
+    let row = TABLE.iter().find(|row| (row.from..=row.to).contains(&ending));
     match row {
-        Some(Row {
-            kind: Behaviour::Talk { then, .. },
-            name,
-            ..
-        }) => (
-            Behaviour::Talk {
-                script: ending % 5,
-                then: *then,
-            },
-            name,
-        ),
+        Some(Row { kind: Behaviour::Talk { then, .. }, name, .. }) => {
+            (Behaviour::Talk { script: ending % 5, then: *then }, name)
+        }
         Some(row) => (row.kind, row.name),
         None => (reject(0, 404, None), "unknown"),
     }
@@ -290,14 +214,7 @@ fn script(script: u16) -> &'static [Line] {
             Listen(8),
             Say("bye-f4"),
         ],
-        _ => &[
-            Wait(400),
-            Say("company-m"),
-            Listen(12),
-            Say("understood-m"),
-            Listen(8),
-            Say("bye-m"),
-        ],
+        _ => &[Wait(400), Say("company-m"), Listen(12), Say("understood-m"), Listen(8), Say("bye-m")],
     }
 }
 
@@ -320,30 +237,16 @@ pub(crate) fn plan(behaviour: Behaviour, own: Option<(Clip, u32)>) -> Option<Pla
             .iter()
             .filter_map(|line| match line {
                 Line::Wait(ms) => Some(Step::Wait { ms: *ms }),
-                Line::Listen(seconds) => Some(Step::Listen {
-                    at_most_ms: seconds * 1000,
-                }),
+                Line::Listen(seconds) => Some(Step::Listen { at_most_ms: seconds * 1000 }),
                 Line::Say(name) => clip(name).map(Step::Say),
             })
             .collect(),
         Behaviour::Announce { clip: name, .. } => {
-            vec![
-                Step::Wait { ms: 200 },
-                Step::Say(clip(name)?),
-                Step::Wait { ms: 300 },
-            ]
+            vec![Step::Wait { ms: 200 }, Step::Say(clip(name)?), Step::Wait { ms: 300 }]
         }
-        Behaviour::CutOff => vec![
-            Step::Wait { ms: 500 },
-            Step::Begin {
-                clip: clip("cut-off")?,
-                ms: 4_000,
-            },
-        ],
+        Behaviour::CutOff => vec![Step::Wait { ms: 500 }, Step::Begin { clip: clip("cut-off")?, ms: 4_000 }],
         Behaviour::Tone => vec![Step::Tone],
-        Behaviour::Speaker => own.map_or_else(Vec::new, |(clip, ms)| {
-            vec![Step::Wait { ms }, Step::Say(clip)]
-        }),
+        Behaviour::Speaker => own.map_or_else(Vec::new, |(clip, ms)| vec![Step::Wait { ms }, Step::Say(clip)]),
         Behaviour::Silent => Vec::new(),
         Behaviour::NoAnswer | Behaviour::Reject { .. } => return None,
     };

@@ -52,22 +52,12 @@ pub(crate) struct Frame {
 
 impl Plan {
     pub(crate) fn new(steps: Vec<Step>) -> Self {
-        Self {
-            steps: steps.into(),
-            done: 0,
-            heard_ms: 0,
-            quiet_ms: 0,
-            reported: false,
-        }
+        Self { steps: steps.into(), done: 0, heard_ms: 0, quiet_ms: 0, reported: false }
     }
 
     /// The next 20 ms. `heard` says whether the other side made a sound meanwhile.
     pub(crate) fn frame(&mut self, heard: bool) -> Frame {
-        let mut frame = Frame {
-            samples: [0; FRAME],
-            began: None,
-            over: false,
-        };
+        let mut frame = Frame { samples: [0; FRAME], began: None, over: false };
         let Some(step) = self.steps.front() else {
             frame.over = !std::mem::replace(&mut self.reported, true);
             return frame;
@@ -135,10 +125,7 @@ mod tests {
     use super::*;
 
     fn clip(length: usize) -> Clip {
-        Clip {
-            name: "x".into(),
-            samples: vec![7; length].into(),
-        }
+        Clip { name: "x".into(), samples: vec![7; length].into() }
     }
 
     #[test]
@@ -154,10 +141,7 @@ mod tests {
 
     #[test]
     fn listening_ends_when_the_other_side_has_spoken_and_paused() {
-        let mut plan = Plan::new(vec![
-            Step::Listen { at_most_ms: 60_000 },
-            Step::Say(clip(160)),
-        ]);
+        let mut plan = Plan::new(vec![Step::Listen { at_most_ms: 60_000 }, Step::Say(clip(160))]);
         for _ in 0..50 {
             assert_eq!(plan.frame(true).samples[0], 0);
         }
@@ -168,9 +152,6 @@ mod tests {
     #[test]
     fn listening_to_nobody_ends_with_its_time() {
         let mut plan = Plan::new(vec![Step::Listen { at_most_ms: 100 }, Step::Say(clip(160))]);
-        assert_eq!(
-            (0..9).position(|_| plan.frame(false).samples[0] == 7),
-            Some(5)
-        );
+        assert_eq!((0..9).position(|_| plan.frame(false).samples[0] == 7), Some(5));
     }
 }

@@ -54,10 +54,7 @@ clips![
 /// Reads a built-in clip; `None` if there is no such name.
 pub(crate) fn clip(name: &str) -> Option<Result<Clip, WavError>> {
     let (name, bytes) = FILES.iter().find(|(n, _)| *n == name)?;
-    Some(wav::decode(bytes, Channel::Right).map(|samples| Clip {
-        name: (*name).into(),
-        samples,
-    }))
+    Some(wav::decode(bytes, Channel::Right).map(|samples| Clip { name: (*name).into(), samples }))
 }
 
 #[cfg(test)]

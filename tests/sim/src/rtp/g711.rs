@@ -57,11 +57,7 @@ fn decode_a(code: u8) -> i16 {
         0 => mantissa + 8,
         s => (mantissa + 0x108) << (s - 1),
     };
-    if code & 0x80 == 0 {
-        -magnitude
-    } else {
-        magnitude
-    }
+    if code & 0x80 == 0 { -magnitude } else { magnitude }
 }
 
 fn encode_mu(sample: i16) -> u8 {
@@ -76,11 +72,7 @@ fn encode_mu(sample: i16) -> u8 {
 fn decode_mu(code: u8) -> i16 {
     let code = !code;
     let magnitude = ((i32::from(code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4);
-    let value = if code & 0x80 == 0 {
-        magnitude - 0x84
-    } else {
-        0x84 - magnitude
-    };
+    let value = if code & 0x80 == 0 { magnitude - 0x84 } else { 0x84 - magnitude };
     value as i16
 }
 
@@ -105,10 +97,7 @@ mod tests {
             for law in [Law::A, Law::Mu] {
                 let back = i32::from(law.decode(law.encode(sample)));
                 let error = (back - i32::from(sample)).abs();
-                assert!(
-                    error <= 16 + i32::from(sample).abs() / 16,
-                    "{law:?} {sample} {back}"
-                );
+                assert!(error <= 16 + i32::from(sample).abs() / 16, "{law:?} {sample} {back}");
             }
         }
     }

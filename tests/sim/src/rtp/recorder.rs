@@ -21,26 +21,12 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn create(path: &Path) -> Result<Self, hound::Error> {
-        let spec = WavSpec {
-            channels: 1,
-            sample_rate: 8000,
-            bits_per_sample: 16,
-            sample_format: SampleFormat::Int,
-        };
-        Ok(Self {
-            writer: WavWriter::create(path, spec)?,
-            anchor: None,
-            written: 0,
-        })
+        let spec = WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        Ok(Self { writer: WavWriter::create(path, spec)?, anchor: None, written: 0 })
     }
 
     /// Writes the samples of a packet where its timestamp says, silence before it, nothing twice.
-    pub(crate) fn write(
-        &mut self,
-        source: u32,
-        timestamp: u32,
-        samples: &[i16],
-    ) -> Result<(), hound::Error> {
+    pub(crate) fn write(&mut self, source: u32, timestamp: u32, samples: &[i16]) -> Result<(), hound::Error> {
         let placed = self
             .anchor
             .filter(|(s, ..)| *s == source)
@@ -85,11 +71,7 @@ mod tests {
         }
         recorder.write(6, 77, &[4]).unwrap();
         recorder.finish().unwrap();
-        let samples: Vec<i16> = hound::WavReader::open(path)
-            .unwrap()
-            .samples()
-            .map(Result::unwrap)
-            .collect();
+        let samples: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
         assert_eq!(samples, [1, 1, 2, 2, 0, 0, 3, 3, 4]);
     }
 }

@@ -38,10 +38,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Offer, Unusable> {
         };
         match kind {
             "c" if !after => {
-                let parsed = value
-                    .split_whitespace()
-                    .nth(2)
-                    .and_then(|a| a.split('/').next()?.parse::<IpAddr>().ok());
+                let parsed = value.split_whitespace().nth(2).and_then(|a| a.split('/').next()?.parse::<IpAddr>().ok());
                 if in_audio {
                     media_address = parsed;
                 } else {
@@ -53,17 +50,11 @@ pub(crate) fn read(body: &[u8]) -> Result<Offer, Unusable> {
                 in_audio = !after && value.starts_with("audio ");
                 if in_audio {
                     let mut words = value.split_whitespace().skip(1);
-                    port = words
-                        .next()
-                        .and_then(|p| p.split('/').next()?.parse().ok())
-                        .unwrap_or(0);
+                    port = words.next().and_then(|p| p.split('/').next()?.parse().ok()).unwrap_or(0);
                     if words.next() != Some("RTP/AVP") {
                         return Err(Unusable::NoAudio);
                     }
-                    formats = words
-                        .filter_map(|f| f.parse::<u8>().ok())
-                        .take(64)
-                        .collect();
+                    formats = words.filter_map(|f| f.parse::<u8>().ok()).take(64).collect();
                 }
             }
             "a" if !after => match value {
@@ -85,46 +76,26 @@ pub(crate) fn read(body: &[u8]) -> Result<Offer, Unusable> {
         0 => Some(Law::Mu),
         _ => None,
     });
-    let events = names
-        .iter()
-        .find(|(_, n)| n.eq_ignore_ascii_case("telephone-event/8000"))
-        .map(|(t, _)| *t);
-    Ok(Offer {
-        target: SocketAddr::new(ip, port),
-        law: law.ok_or(Unusable::NoG711)?,
-        events,
-        direction,
-    })
+    let events = names.iter().find(|(_, n)| n.eq_ignore_ascii_case("telephone-event/8000")).map(|(t, _)| *t);
+    Ok(Offer { target: SocketAddr::new(ip, port), law: law.ok_or(Unusable::NoG711)?, events, direction })
 }
 
 fn rtpmap(value: &str) -> Option<(u8, String)> {
     let (format, name) = value.split_once(' ')?;
-    Some((
-        format.parse().ok()?,
-        name.trim().trim_end_matches("/1").to_owned(),
-    ))
+    Some((format.parse().ok()?, name.trim().trim_end_matches("/1").to_owned()))
 }
 
 /// Writes the answer to `offer` for media at `local`; `version` rises with each answer.
 pub(crate) fn answer(offer: &Offer, local: SocketAddr, session: u64, version: u32) -> Vec<u8> {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let (ip, port, format) = (local.ip(), local.port(), offer.law.payload_type());
-    let mut text = format!(
-        "v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n"
-    );
+    let mut text = format!("v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n");
     let events = offer.events.map(|t| format!(" {t}")).unwrap_or_default();
     // Writing into a String cannot fail.
     let _ = write!(text, "m=audio {port} RTP/AVP {format}{events}\r\n");
-    let _ = write!(
-        text,
-        "a=rtpmap:{format} {}/8000\r\n",
-        offer.law.encoding_name()
-    );
+    let _ = write!(text, "a=rtpmap:{format} {}/8000\r\n", offer.law.encoding_name());
     if let Some(t) = offer.events {
-        let _ = write!(
-            text,
-            "a=rtpmap:{t} telephone-event/8000\r\na=fmtp:{t} 0-15\r\n"
-        );
+        let _ = write!(text, "a=rtpmap:{t} telephone-event/8000\r\na=fmtp:{t} 0-15\r\n");
     }
     let direction = match offer.direction {
         "sendonly" => "recvonly",
@@ -144,31 +115,15 @@ mod tests {
     #[test]
     fn an_offer_is_answered_in_its_first_law_with_its_events() {
         let offer = read(OFFER.as_bytes()).unwrap();
-        assert_eq!(
-            (offer.law, offer.events, offer.target.port()),
-            (Law::Mu, Some(101), 4000)
-        );
-        let text =
-            String::from_utf8(answer(&offer, "127.0.0.1:5000".parse().unwrap(), 1, 1)).unwrap();
-        assert!(
-            text.contains("m=audio 5000 RTP/AVP 0 101\r\n") && text.ends_with("a=recvonly\r\n")
-        );
+        assert_eq!((offer.law, offer.events, offer.target.port()), (Law::Mu, Some(101), 4000));
+        let text = String::from_utf8(answer(&offer, "127.0.0.1:5000".parse().unwrap(), 1, 1)).unwrap();
+        assert!(text.contains("m=audio 5000 RTP/AVP 0 101\r\n") && text.ends_with("a=recvonly\r\n"));
     }
 
     #[test]
     fn an_offer_without_g711_or_address_is_unusable() {
-        assert_eq!(
-            read(OFFER.replace("0 8 101", "111").as_bytes()),
-            Err(Unusable::NoG711)
-        );
-        assert_eq!(
-            read(
-                OFFER
-                    .replace("c=IN IP4 127.0.0.1", "c=IN IP4 host")
-                    .as_bytes()
-            ),
-            Err(Unusable::NoAudio)
-        );
+        assert_eq!(read(OFFER.replace("0 8 101", "111").as_bytes()), Err(Unusable::NoG711));
+        assert_eq!(read(OFFER.replace("c=IN IP4 127.0.0.1", "c=IN IP4 host").as_bytes()), Err(Unusable::NoAudio));
         assert_eq!(read(b"\xff\xfe"), Err(Unusable::NoAudio));
     }
 }

@@ -63,23 +63,10 @@ struct Incoming {
 }
 
 impl Stream {
-    pub(crate) fn new(
-        call_id: String,
-        socket: UdpSocket,
-        offer: Offer,
-        journal: Journal,
-        file: PathBuf,
-    ) -> Self {
-        let outgoing = Outgoing {
-            source: rand::random(),
-            sequence: rand::random(),
-            timestamp: rand::random(),
-            first: true,
-        };
-        let record = RtpRecord {
-            codec: Some(offer.law.encoding_name()),
-            ..RtpRecord::default()
-        };
+    pub(crate) fn new(call_id: String, socket: UdpSocket, offer: Offer, journal: Journal, file: PathBuf) -> Self {
+        let outgoing =
+            Outgoing { source: rand::random(), sequence: rand::random(), timestamp: rand::random(), first: true };
+        let record = RtpRecord { codec: Some(offer.law.encoding_name()), ..RtpRecord::default() };
         let incoming = Incoming::default();
         Self {
             call_id,
@@ -97,11 +84,7 @@ impl Stream {
     }
 
     /// Runs until the sender of commands is gone.
-    pub(crate) async fn run(
-        mut self,
-        mut commands: mpsc::Receiver<Command>,
-        over: mpsc::Sender<ScriptOver>,
-    ) {
+    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>, over: mpsc::Sender<ScriptOver>) {
         let mut clock: Interval = interval(Duration::from_millis(20));
         // A late tick is caught up: the packets keep their own clock.
         clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -135,10 +118,7 @@ impl Stream {
         }
         let written = self.recorder.take().map(Recorder::finish);
         match written {
-            Some(Err(error)) => self.journal.complain(
-                "rtp",
-                format!("the received audio could not be kept: {error}"),
-            ),
+            Some(Err(error)) => self.journal.complain("rtp", format!("the received audio could not be kept: {error}")),
             Some(Ok(())) => self.report(Some(self.file.display().to_string())),
             None => self.report(None),
         }
@@ -158,16 +138,11 @@ impl Stream {
         };
         let frame = plan.frame(std::mem::take(&mut self.heard));
         if let Some(clip) = &frame.began {
-            let said = Said {
-                clip: clip.to_string(),
-                at: now_ms(),
-            };
-            self.journal
-                .call(&self.call_id, |call| call.said.push(said));
+            let said = Said { clip: clip.to_string(), at: now_ms() };
+            self.journal.call(&self.call_id, |call| call.said.push(said));
         }
         if frame.over {
-            self.journal
-                .call(&self.call_id, |call| call.script_over = true);
+            self.journal.call(&self.call_id, |call| call.script_over = true);
         }
         if matches!(self.offer.direction, "sendrecv" | "recvonly") {
             let law = self.offer.law;
@@ -181,11 +156,7 @@ impl Stream {
                 .payload(&payload)
                 .build();
             if let Ok(packet) = packet
-                && self
-                    .socket
-                    .send_to(&packet, self.offer.target)
-                    .await
-                    .is_ok()
+                && self.socket.send_to(&packet, self.offer.target).await.is_ok()
             {
                 self.record.sent += 1;
                 self.record.last_sent_at = Some(now_ms());
@@ -218,31 +189,21 @@ impl Stream {
             return;
         }
         self.sequence(source, packet.sequence_number().into());
-        let samples: Vec<i16> = packet
-            .payload()
-            .iter()
-            .map(|&code| self.offer.law.decode(code))
-            .collect();
+        let samples: Vec<i16> = packet.payload().iter().map(|&code| self.offer.law.decode(code)).collect();
         self.heard |= audible(&samples);
         self.record.received += 1;
         self.record.last_received_at = Some(now_ms());
-        self.record.first_received_at = self
-            .record
-            .first_received_at
-            .or(self.record.last_received_at);
+        self.record.first_received_at = self.record.first_received_at.or(self.record.last_received_at);
         if self.recorder.is_none() && self.record.received == 1 {
             match Recorder::create(&self.file) {
                 Ok(recorder) => self.recorder = Some(recorder),
-                Err(error) => self
-                    .journal
-                    .complain("rtp", format!("cannot write the received audio: {error}")),
+                Err(error) => self.journal.complain("rtp", format!("cannot write the received audio: {error}")),
             }
         }
         if let Some(recorder) = &mut self.recorder
             && let Err(error) = recorder.write(source, timestamp, &samples)
         {
-            self.journal
-                .complain("rtp", format!("cannot write the received audio: {error}"));
+            self.journal.complain("rtp", format!("cannot write the received audio: {error}"));
             self.recorder = None;
         }
     }

@@ -64,11 +64,7 @@ struct Format {
 
 impl Format {
     fn read(chunk: &[u8]) -> Result<Self, WavError> {
-        let short = |at: usize| {
-            chunk
-                .get(at..at + 2)
-                .map(|b| u16::from_le_bytes([b[0], b[1]]))
-        };
+        let short = |at: usize| chunk.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]]));
         let (Some(tag), Some(channels), Some(bits)) = (short(0), short(2), short(14)) else {
             return Err(WavError::NotWave);
         };
@@ -82,21 +78,13 @@ impl Format {
         if rate != 8000 || !(1..=2).contains(&channels) {
             return Err(WavError::Format);
         }
-        Ok(Self {
-            law,
-            channels: usize::from(channels),
-        })
+        Ok(Self { law, channels: usize::from(channels) })
     }
 
     fn samples(&self, data: &[u8], channel: Channel) -> Arc<[i16]> {
         let all: Vec<i16> = match self.law {
             Some(law) => data.iter().map(|&code| law.decode(code)).collect(),
-            None => data
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|b| i16::from_le_bytes(*b))
-                .collect(),
+            None => data.as_chunks::<2>().0.iter().map(|b| i16::from_le_bytes(*b)).collect(),
         };
         let first = usize::from(self.channels == 2 && channel == Channel::Right);
         all.into_iter().skip(first).step_by(self.channels).collect()
@@ -129,23 +117,11 @@ mod tests {
 
     #[test]
     fn g711_is_decoded_and_other_formats_are_refused() {
-        assert_eq!(
-            decode(&file(6, 1, 8, 8000, &[0xD5]), Channel::Right).unwrap()[0],
-            8
-        );
-        assert!(matches!(
-            decode(&file(1, 1, 16, 16000, &[]), Channel::Right),
-            Err(WavError::Format)
-        ));
-        assert!(matches!(
-            decode(b"RIFF", Channel::Right),
-            Err(WavError::NotWave)
-        ));
+        assert_eq!(decode(&file(6, 1, 8, 8000, &[0xD5]), Channel::Right).unwrap()[0], 8);
+        assert!(matches!(decode(&file(1, 1, 16, 16000, &[]), Channel::Right), Err(WavError::Format)));
+        assert!(matches!(decode(b"RIFF", Channel::Right), Err(WavError::NotWave)));
         let mut cut = file(1, 1, 16, 8000, &[0; 8]);
         cut.truncate(cut.len() - 1);
-        assert!(matches!(
-            decode(&cut, Channel::Right),
-            Err(WavError::NotWave)
-        ));
+        assert!(matches!(decode(&cut, Channel::Right), Err(WavError::NotWave)));
     }
 }

@@ -15,10 +15,7 @@ pub(crate) enum Phase {
     /// Waiting for its media port before anything is said.
     Opening,
     /// 180 is out; `next` is the party's decision, if it takes one.
-    Ringing {
-        next: Option<Instant>,
-        renew: Instant,
-    },
+    Ringing { next: Option<Instant>, renew: Instant },
     /// The announcement plays in 183.
     Announcing,
     /// 200 is out.
@@ -45,13 +42,7 @@ pub(crate) enum Repeat {
 
 impl Repeating {
     pub(crate) fn new(to: SocketAddr, bytes: Vec<u8>, now: Instant) -> Self {
-        Self {
-            to,
-            bytes,
-            next: now + T1,
-            interval: T1,
-            until: now + GIVE_UP,
-        }
+        Self { to, bytes, next: now + T1, interval: T1, until: now + GIVE_UP }
     }
 
     pub(crate) fn tick(&mut self, now: Instant) -> Repeat {
@@ -121,17 +112,9 @@ impl Call {
             headers.push("Route", route.clone());
         }
         headers.push("User-Agent", "songda-sim");
-        let next = routes
-            .first()
-            .and_then(|r| name_addr(r))
-            .map_or(self.remote_target.as_str(), |(uri, _)| uri);
+        let next = routes.first().and_then(|r| name_addr(r)).map_or(self.remote_target.as_str(), |(uri, _)| uri);
         let to = hop(next).unwrap_or(self.source);
-        let request = Request {
-            method: "BYE".to_owned(),
-            uri: self.remote_target.clone(),
-            headers,
-            body: Vec::new(),
-        };
+        let request = Request { method: "BYE".to_owned(), uri: self.remote_target.clone(), headers, body: Vec::new() };
         (to, request.bytes())
     }
 

@@ -26,11 +26,7 @@ pub(crate) enum Output {
     /// Open a port for the media of a call and say so with [`Carrier::media_ready`].
     OpenMedia { call_id: String, offer: Offer },
     /// Start the party's script.
-    Play {
-        call_id: String,
-        number: String,
-        behaviour: Behaviour,
-    },
+    Play { call_id: String, number: String, behaviour: Behaviour },
     /// The caller moved its media.
     Retarget { call_id: String, offer: Offer },
     /// Close the media of a call.
@@ -44,14 +40,8 @@ pub(crate) enum Output {
 /// An entry of the journal about one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Note {
-    Invite {
-        number: String,
-        caller: String,
-        asserted: Vec<String>,
-    },
-    Challenged {
-        stale: bool,
-    },
+    Invite { number: String, caller: String, asserted: Vec<String> },
+    Challenged { stale: bool },
     Credentials(Option<Algorithm>),
     Party(&'static str),
     Refused(&'static str),
@@ -81,21 +71,9 @@ pub(crate) struct Carrier {
 
 impl Carrier {
     /// `tokens` makes tags, branches and nonces: unguessable text of letters and digits.
-    pub(crate) fn new(
-        rules: Rules,
-        guard: Guard,
-        tokens: Box<dyn FnMut() -> String + Send>,
-    ) -> Self {
+    pub(crate) fn new(rules: Rules, guard: Guard, tokens: Box<dyn FnMut() -> String + Send>) -> Self {
         let (transactions, calls) = (Transactions::default(), HashMap::new());
-        Self {
-            rules,
-            guard,
-            tokens,
-            transactions,
-            calls,
-            out: Vec::new(),
-            fault: None,
-        }
+        Self { rules, guard, tokens, transactions, calls, out: Vec::new(), fault: None }
     }
 
     /// The next `times` calls are refused with `status` after their credentials were checked.
@@ -118,17 +96,8 @@ impl Carrier {
     }
 
     /// The media port of a call is open at `local`, or could not be opened.
-    pub(crate) fn media_ready(
-        &mut self,
-        call_id: &str,
-        local: Option<SocketAddr>,
-        now: Instant,
-    ) -> Vec<Output> {
-        let Some(call) = self
-            .calls
-            .get_mut(call_id)
-            .filter(|c| c.phase == Phase::Opening)
-        else {
+    pub(crate) fn media_ready(&mut self, call_id: &str, local: Option<SocketAddr>, now: Instant) -> Vec<Output> {
+        let Some(call) = self.calls.get_mut(call_id).filter(|c| c.phase == Phase::Opening) else {
             return Vec::new();
         };
         call.media = local;
@@ -154,13 +123,7 @@ impl Carrier {
             (Phase::Announcing, Behaviour::Announce { status, q850, .. }) => {
                 self.finish(call_id, status, Some(q850), "party", now);
             }
-            (
-                Phase::Answered,
-                Behaviour::Talk {
-                    then: Then::HangUp, ..
-                }
-                | Behaviour::CutOff,
-            ) => {
+            (Phase::Answered, Behaviour::Talk { then: Then::HangUp, .. } | Behaviour::CutOff) => {
                 self.hang_up(call_id, "party", now);
             }
             _ => {}
@@ -176,17 +139,9 @@ impl Carrier {
 
     /// Ends every call, because the carrier stops.
     pub(crate) fn stop(&mut self, now: Instant) -> Vec<Output> {
-        let ids: Vec<String> = self
-            .calls
-            .values()
-            .filter(|c| c.is_live())
-            .map(|c| c.id.clone())
-            .collect();
+        let ids: Vec<String> = self.calls.values().filter(|c| c.is_live()).map(|c| c.id.clone()).collect();
         for id in ids {
-            let answered = self
-                .calls
-                .get(&id)
-                .is_some_and(|c| c.phase == Phase::Answered);
+            let answered = self.calls.get(&id).is_some_and(|c| c.phase == Phase::Answered);
             if answered {
                 self.hang_up(&id, "carrier", now);
             } else {
@@ -206,8 +161,7 @@ impl Carrier {
             self.tick_phase(&id, now);
             self.tick_repeats(&id, now);
         }
-        self.calls
-            .retain(|_, c| !matches!(c.phase, Phase::Over { until } if until <= now));
+        self.calls.retain(|_, c| !matches!(c.phase, Phase::Over { until } if until <= now));
         std::mem::take(&mut self.out)
     }
 
@@ -245,18 +199,14 @@ impl Carrier {
         if let Some((_, repeating)) = &mut call.accepted {
             match repeating.tick(now) {
                 Repeat::NotYet => {}
-                Repeat::Again => self
-                    .out
-                    .push(Output::Send(repeating.to, repeating.bytes.clone())),
+                Repeat::Again => self.out.push(Output::Send(repeating.to, repeating.bytes.clone())),
                 Repeat::GiveUp => lost_ack = true,
             }
         }
         if let Some((_, repeating)) = &mut call.bye {
             match repeating.tick(now) {
                 Repeat::NotYet => {}
-                Repeat::Again => self
-                    .out
-                    .push(Output::Send(repeating.to, repeating.bytes.clone())),
+                Repeat::Again => self.out.push(Output::Send(repeating.to, repeating.bytes.clone())),
                 Repeat::GiveUp => {
                     call.bye = None;
                     self.complain("a BYE was never answered");
@@ -278,10 +228,7 @@ impl Carrier {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
-        call.phase = Phase::Ringing {
-            next: decide_after.map(|d| now + d),
-            renew: now + RENEW,
-        };
+        call.phase = Phase::Ringing { next: decide_after.map(|d| now + d), renew: now + RENEW };
         self.provisional(id, 180, now);
     }
 
@@ -290,9 +237,7 @@ impl Carrier {
             return;
         };
         let mut response = reply(&call.invite, call.source, status, &call.local_tag);
-        response
-            .headers
-            .push("Contact", format!("<sip:{}>", self.rules.local));
+        response.headers.push("Contact", format!("<sip:{}>", self.rules.local));
         let key = call.key.clone();
         self.respond(&key, &response, now);
         self.note(id, Note::Status(status));
@@ -316,8 +261,7 @@ impl Carrier {
         let response = response.with_sdp(self.rules.local, body);
         let (key, cseq) = (call.key.clone(), call.remote_cseq);
         let sent = self.respond(&key, &response, now);
-        if let (Some((to, bytes)), true, Some(call)) = (sent, status == 200, self.calls.get_mut(id))
-        {
+        if let (Some((to, bytes)), true, Some(call)) = (sent, status == 200, self.calls.get_mut(id)) {
             call.phase = Phase::Answered;
             call.accepted = Some((cseq, Repeating::new(to, bytes, now)));
         }
@@ -327,31 +271,18 @@ impl Carrier {
     fn play(&mut self, id: &str) {
         if let Some(call) = self.calls.get(id) {
             let (number, behaviour) = (call.number.clone(), call.behaviour);
-            self.out.push(Output::Play {
-                call_id: id.to_owned(),
-                number,
-                behaviour,
-            });
+            self.out.push(Output::Play { call_id: id.to_owned(), number, behaviour });
         }
     }
 
     /// Refuses or ends a call that was not answered.
-    pub(super) fn finish(
-        &mut self,
-        id: &str,
-        status: u16,
-        q850: Option<u8>,
-        by: &'static str,
-        now: Instant,
-    ) {
+    pub(super) fn finish(&mut self, id: &str, status: u16, q850: Option<u8>, by: &'static str, now: Instant) {
         let Some(call) = self.calls.get(id) else {
             return;
         };
         let mut response = reply(&call.invite, call.source, status, &call.local_tag);
         if let Some(cause) = q850 {
-            response
-                .headers
-                .push("Reason", format!("Q.850;cause={cause}"));
+            response.headers.push("Reason", format!("Q.850;cause={cause}"));
         }
         let key = call.key.clone();
         self.respond(&key, &response, now);
@@ -362,11 +293,7 @@ impl Carrier {
     pub(super) fn hang_up(&mut self, id: &str, by: &'static str, now: Instant) {
         let branch = format!("z9hG4bK{}", (self.tokens)());
         let local = self.rules.local;
-        let Some(call) = self
-            .calls
-            .get_mut(id)
-            .filter(|c| c.phase == Phase::Answered)
-        else {
+        let Some(call) = self.calls.get_mut(id).filter(|c| c.phase == Phase::Answered) else {
             return;
         };
         let (to, bytes) = call.bye(local, &branch);
@@ -380,13 +307,9 @@ impl Carrier {
         let Some(call) = self.calls.get_mut(id).filter(|c| c.is_live()) else {
             return;
         };
-        call.phase = Phase::Over {
-            until: now + GIVE_UP + Duration::from_secs(1),
-        };
+        call.phase = Phase::Over { until: now + GIVE_UP + Duration::from_secs(1) };
         self.note(id, Note::Ended(by));
-        self.out.push(Output::CloseMedia {
-            call_id: id.to_owned(),
-        });
+        self.out.push(Output::CloseMedia { call_id: id.to_owned() });
     }
 
     fn response(&mut self, response: &Response, _now: Instant) {
@@ -394,10 +317,7 @@ impl Carrier {
             return;
         };
         let branch = super::message::parameter(via, "branch").unwrap_or_default();
-        let call = self
-            .calls
-            .values_mut()
-            .find(|c| c.bye.as_ref().is_some_and(|(b, _)| b == branch));
+        let call = self.calls.values_mut().find(|c| c.bye.as_ref().is_some_and(|(b, _)| b == branch));
         match call {
             Some(call) if response.status >= 200 => call.bye = None,
             Some(_) => {}
@@ -417,10 +337,7 @@ impl Carrier {
     }
 
     pub(super) fn note(&mut self, call_id: &str, note: Note) {
-        self.out.push(Output::Note {
-            call_id: call_id.to_owned(),
-            note,
-        });
+        self.out.push(Output::Note { call_id: call_id.to_owned(), note });
     }
 
     pub(super) fn complain(&mut self, what: &'static str) {

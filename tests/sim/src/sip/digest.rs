@@ -79,27 +79,14 @@ impl Guard {
         offered: Vec<Algorithm>,
         lifetime: Duration,
     ) -> Self {
-        Self {
-            realm,
-            user,
-            password,
-            offered,
-            lifetime,
-            nonces: HashMap::new(),
-        }
+        Self { realm, user, password, offered, lifetime, nonces: HashMap::new() }
     }
 
     /// The values of the WWW-Authenticate headers of a new challenge, best first.
-    pub(crate) fn challenge(
-        &mut self,
-        stale: bool,
-        mut token: impl FnMut() -> String,
-        now: Instant,
-    ) -> Vec<String> {
+    pub(crate) fn challenge(&mut self, stale: bool, mut token: impl FnMut() -> String, now: Instant) -> Vec<String> {
         if self.nonces.len() >= MAX_NONCES {
             let lifetime = self.lifetime;
-            self.nonces
-                .retain(|_, n| now.duration_since(n.issued) < lifetime);
+            self.nonces.retain(|_, n| now.duration_since(n.issued) < lifetime);
         }
         let mut values = Vec::new();
         for &algorithm in &self.offered {
@@ -111,37 +98,21 @@ impl Guard {
                 algorithm.token()
             ));
             if self.nonces.len() < MAX_NONCES {
-                self.nonces.insert(
-                    nonce,
-                    Nonce {
-                        algorithm,
-                        issued: now,
-                        last_count: 0,
-                    },
-                );
+                self.nonces.insert(nonce, Nonce { algorithm, issued: now, last_count: 0 });
             }
         }
         values
     }
 
     /// Judges an Authorization value for `method` on the Request-URI `uri`.
-    pub(crate) fn judge(
-        &mut self,
-        authorization: Option<&str>,
-        method: &str,
-        uri: &str,
-        now: Instant,
-    ) -> Verdict {
+    pub(crate) fn judge(&mut self, authorization: Option<&str>, method: &str, uri: &str, now: Instant) -> Verdict {
         let Some(value) = authorization else {
             return Verdict::Missing;
         };
         let Some(rest) = strip_scheme(value) else {
             return Verdict::Bad("not a Digest");
         };
-        let fields: HashMap<String, String> = split_list(rest)
-            .iter()
-            .filter_map(|part| field(part))
-            .collect();
+        let fields: HashMap<String, String> = split_list(rest).iter().filter_map(|part| field(part)).collect();
         let get = |name: &str| fields.get(name).map_or("", String::as_str);
         let algorithm = match get("algorithm").to_ascii_uppercase().as_str() {
             "" | "MD5" => Algorithm::Md5,
@@ -166,20 +137,13 @@ impl Guard {
         };
         let secret = algorithm.hash(&format!("{}:{}:{}", self.user, self.realm, self.password));
         let request = algorithm.hash(&format!("{method}:{uri}"));
-        let expected = algorithm.hash(&format!(
-            "{secret}:{nonce}:{count}:{cnonce}:{qop}:{request}"
-        ));
+        let expected = algorithm.hash(&format!("{secret}:{nonce}:{count}:{cnonce}:{qop}:{request}"));
         if get("response") != expected {
             return Verdict::Bad("wrong response");
         }
         match self.nonces.get_mut(nonce) {
-            Some(known) if known.algorithm != algorithm => {
-                Verdict::Bad("nonce of another algorithm")
-            }
-            Some(known)
-                if now.duration_since(known.issued) < self.lifetime
-                    && counted > known.last_count =>
-            {
+            Some(known) if known.algorithm != algorithm => Verdict::Bad("nonce of another algorithm"),
+            Some(known) if now.duration_since(known.issued) < self.lifetime && counted > known.last_count => {
                 known.last_count = counted;
                 Verdict::Good(algorithm)
             }
@@ -196,10 +160,7 @@ fn strip_scheme(value: &str) -> Option<&str> {
 fn field(part: &str) -> Option<(String, String)> {
     let (name, value) = part.split_once('=')?;
     let value = value.trim();
-    let value = value
-        .strip_prefix('"')
-        .and_then(|v| v.strip_suffix('"'))
-        .unwrap_or(value);
+    let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
     Some((name.trim().to_ascii_lowercase(), value.to_owned()))
 }
 
@@ -209,13 +170,7 @@ mod tests {
 
     fn guard() -> Guard {
         let offered = vec![Algorithm::Sha256, Algorithm::Md5];
-        Guard::new(
-            "sim".into(),
-            "u".into(),
-            "p".into(),
-            offered,
-            Duration::from_mins(1),
-        )
+        Guard::new("sim".into(), "u".into(), "p".into(), offered, Duration::from_mins(1))
     }
 
     fn answer(nonce: &str, algorithm: Algorithm, password: &str, count: &str) -> String {
@@ -247,22 +202,10 @@ mod tests {
         let (mut guard, now) = (guard(), Instant::now());
         guard.challenge(false, tokens(), now);
         let mut judge = |value: String| guard.judge(Some(&value), "INVITE", "sip:1@h", now);
-        assert_eq!(
-            judge(answer("n1", Algorithm::Sha256, "p", "00000001")),
-            Verdict::Good(Algorithm::Sha256)
-        );
-        assert_eq!(
-            judge(answer("n2", Algorithm::Md5, "p", "00000001")),
-            Verdict::Good(Algorithm::Md5)
-        );
-        assert_eq!(
-            judge(answer("n1", Algorithm::Md5, "p", "00000002")),
-            Verdict::Bad("nonce of another algorithm")
-        );
-        assert_eq!(
-            judge(answer("n1", Algorithm::Sha256, "x", "00000002")),
-            Verdict::Bad("wrong response")
-        );
+        assert_eq!(judge(answer("n1", Algorithm::Sha256, "p", "00000001")), Verdict::Good(Algorithm::Sha256));
+        assert_eq!(judge(answer("n2", Algorithm::Md5, "p", "00000001")), Verdict::Good(Algorithm::Md5));
+        assert_eq!(judge(answer("n1", Algorithm::Md5, "p", "00000002")), Verdict::Bad("nonce of another algorithm"));
+        assert_eq!(judge(answer("n1", Algorithm::Sha256, "x", "00000002")), Verdict::Bad("wrong response"));
     }
 
     #[test]
@@ -270,20 +213,11 @@ mod tests {
         let (mut guard, now) = (guard(), Instant::now());
         guard.challenge(false, tokens(), now);
         let value = answer("n2", Algorithm::Md5, "p", "00000001");
-        assert_eq!(
-            guard.judge(Some(&value), "INVITE", "sip:1@h", now),
-            Verdict::Good(Algorithm::Md5)
-        );
-        assert_eq!(
-            guard.judge(Some(&value), "INVITE", "sip:1@h", now),
-            Verdict::Stale
-        );
+        assert_eq!(guard.judge(Some(&value), "INVITE", "sip:1@h", now), Verdict::Good(Algorithm::Md5));
+        assert_eq!(guard.judge(Some(&value), "INVITE", "sip:1@h", now), Verdict::Stale);
         let later = answer("n2", Algorithm::Md5, "p", "00000002");
         let end = now + Duration::from_secs(61);
-        assert_eq!(
-            guard.judge(Some(&later), "INVITE", "sip:1@h", end),
-            Verdict::Stale
-        );
+        assert_eq!(guard.judge(Some(&later), "INVITE", "sip:1@h", end), Verdict::Stale);
         assert!(guard.challenge(true, tokens(), end)[0].ends_with("stale=true"));
     }
 
@@ -292,23 +226,11 @@ mod tests {
         // RFC 2617, section 3.5.
         let offered = vec![Algorithm::Md5];
         let lifetime = Duration::from_mins(1);
-        let mut guard = Guard::new(
-            "testrealm@host.com".into(),
-            "Mufasa".into(),
-            "Circle Of Life".into(),
-            offered,
-            lifetime,
-        );
+        let mut guard =
+            Guard::new("testrealm@host.com".into(), "Mufasa".into(), "Circle Of Life".into(), offered, lifetime);
         let now = Instant::now();
-        guard.challenge(
-            false,
-            || "dcd98b7102dd2f0e8b11d0f600bfb0c093".to_owned(),
-            now,
-        );
+        guard.challenge(false, || "dcd98b7102dd2f0e8b11d0f600bfb0c093".to_owned(), now);
         let value = "Digest username=\"Mufasa\", realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", uri=\"/dir/index.html\", qop=auth, nc=00000001, cnonce=\"0a4f113b\", response=\"6629fae49393a05397450978507c4ef1\"";
-        assert_eq!(
-            guard.judge(Some(value), "GET", "/dir/index.html", now),
-            Verdict::Good(Algorithm::Md5)
-        );
+        assert_eq!(guard.judge(Some(value), "GET", "/dir/index.html", now), Verdict::Good(Algorithm::Md5));
     }
 }

@@ -55,19 +55,11 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) async fn run(mut self) {
         let (over, mut finished) = mpsc::channel::<ScriptOver>(QUEUE);
-        let mut state = Media {
-            streams: HashMap::new(),
-            hang_ups: Vec::new(),
-            over,
-            files: 0,
-        };
+        let mut state = Media { streams: HashMap::new(), hang_ups: Vec::new(), over, files: 0 };
         let mut buffer = vec![0; 65_535];
         loop {
             let now = Instant::now();
-            let wake = [
-                self.carrier.deadline(),
-                state.hang_ups.iter().map(|(at, _)| *at).min(),
-            ];
+            let wake = [self.carrier.deadline(), state.hang_ups.iter().map(|(at, _)| *at).min()];
             let wake = wake.into_iter().flatten().min().unwrap_or(now + IDLE);
             let outputs = tokio::select! {
                 arrived = self.socket.recv_from(&mut buffer) => match arrived {
@@ -101,9 +93,7 @@ impl Driver {
     fn due(&mut self, state: &mut Media) -> Vec<Output> {
         let now = Instant::now();
         let mut outputs = self.carrier.tick(now);
-        let (due, later) = std::mem::take(&mut state.hang_ups)
-            .into_iter()
-            .partition(|(at, _)| *at <= now);
+        let (due, later) = std::mem::take(&mut state.hang_ups).into_iter().partition(|(at, _)| *at <= now);
         state.hang_ups = later;
         let due: Vec<(Instant, String)> = due;
         for (_, call_id) in due {
@@ -126,16 +116,9 @@ impl Driver {
                     if let Err(error) = &local {
                         tracing::warn!(%error, "no media port could be opened");
                     }
-                    queue.extend(
-                        self.carrier
-                            .media_ready(&call_id, local.ok(), Instant::now()),
-                    );
+                    queue.extend(self.carrier.media_ready(&call_id, local.ok(), Instant::now()));
                 }
-                Output::Play {
-                    call_id,
-                    number,
-                    behaviour,
-                } => self.play(call_id, &number, behaviour, state),
+                Output::Play { call_id, number, behaviour } => self.play(call_id, &number, behaviour, state),
                 Output::Retarget { call_id, offer } => {
                     if let Some(stream) = state.streams.get(&call_id) {
                         // A stream that is gone has nobody left to move.
@@ -146,9 +129,7 @@ impl Driver {
                     state.streams.remove(&call_id);
                     state.hang_ups.retain(|(_, id)| *id != call_id);
                 }
-                Output::Note { call_id, note } => self
-                    .journal
-                    .call(&call_id, |record| write_down(record, note)),
+                Output::Note { call_id, note } => self.journal.call(&call_id, |record| write_down(record, note)),
                 Output::Complain(what) => {
                     tracing::warn!(complaint = what, "the other side broke the protocol");
                     self.journal.complain("sip", what);
@@ -165,13 +146,7 @@ impl Driver {
         let (commands, inbox) = mpsc::channel(QUEUE);
         state.files += 1;
         let file = self.audio_dir.join(format!("call-{:05}.wav", state.files));
-        let stream = Stream::new(
-            call_id.to_owned(),
-            UdpSocket::from_std(socket)?,
-            offer,
-            self.journal.clone(),
-            file,
-        );
+        let stream = Stream::new(call_id.to_owned(), UdpSocket::from_std(socket)?, offer, self.journal.clone(), file);
         self.tracker.spawn(stream.run(inbox, state.over.clone()));
         state.streams.insert(call_id.to_owned(), commands);
         Ok(local)
@@ -180,14 +155,11 @@ impl Driver {
     fn play(&self, call_id: String, number: &str, behaviour: Behaviour, state: &mut Media) {
         let speech = Number::parse(number).and_then(|n| self.speeches.get(&n));
         let own = speech.map(|s| (s.clip.clone(), s.delay_ms));
-        if let (Some(stream), Some(plan)) =
-            (state.streams.get(&call_id), party::plan(behaviour, own))
-        {
+        if let (Some(stream), Some(plan)) = (state.streams.get(&call_id), party::plan(behaviour, own)) {
             // A stream that is gone has its call gone with it.
             let _ = stream.try_send(Command::Play(plan));
         }
-        if let (Behaviour::Speaker, Some(after)) = (behaviour, speech.and_then(|s| s.hang_up_after))
-        {
+        if let (Behaviour::Speaker, Some(after)) = (behaviour, speech.and_then(|s| s.hang_up_after)) {
             state.hang_ups.push((Instant::now() + after, call_id));
         }
     }
@@ -204,11 +176,7 @@ struct Media {
 fn write_down(record: &mut CallRecord, note: Note) {
     let now = Some(now_ms());
     match note {
-        Note::Invite {
-            number,
-            caller,
-            asserted,
-        } => {
+        Note::Invite { number, caller, asserted } => {
             record.invites += 1;
             record.invite_at = record.invite_at.or(now);
             (record.number, record.caller, record.asserted) = (number, caller, asserted);

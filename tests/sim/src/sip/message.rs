@@ -33,17 +33,11 @@ impl Headers {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v.as_str())
+        self.0.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v.as_str())
+        self.0.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
     /// All values of a header that may be joined by commas, one by one.
@@ -87,11 +81,7 @@ impl Request {
 
     /// Writes the request with a right Content-Length.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        print(
-            &format!("{} {} SIP/2.0", self.method, self.uri),
-            &self.headers,
-            &self.body,
-        )
+        print(&format!("{} {} SIP/2.0", self.method, self.uri), &self.headers, &self.body)
     }
 }
 
@@ -106,11 +96,7 @@ impl Response {
 
     /// Writes the response with a right Content-Length.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        print(
-            &format!("SIP/2.0 {} {}", self.status, self.reason),
-            &self.headers,
-            &self.body,
-        )
+        print(&format!("SIP/2.0 {} {}", self.status, self.reason), &self.headers, &self.body)
     }
 }
 
@@ -162,9 +148,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
             body.get(..length).ok_or(Malformed::ContentLength)?
         }
     };
-    headers
-        .0
-        .retain(|(name, _)| !name.eq_ignore_ascii_case("Content-Length"));
+    headers.0.retain(|(name, _)| !name.eq_ignore_ascii_case("Content-Length"));
     start_line(start, headers, body.to_vec())
 }
 
@@ -174,29 +158,15 @@ fn start_line(start: &str, headers: Headers, body: Vec<u8>) -> Result<Message, M
         return Err(Malformed::StartLine);
     };
     if first == "SIP/2.0" {
-        let status = second
-            .parse()
-            .ok()
-            .filter(|s| (100..700).contains(s))
-            .ok_or(Malformed::StartLine)?;
+        let status = second.parse().ok().filter(|s| (100..700).contains(s)).ok_or(Malformed::StartLine)?;
         let reason = third.unwrap_or_default().to_owned();
-        return Ok(Message::Response(Response {
-            status,
-            reason,
-            headers,
-            body,
-        }));
+        return Ok(Message::Response(Response { status, reason, headers, body }));
     }
     let token = !first.is_empty() && first.bytes().all(|b| b.is_ascii_graphic());
     if !token || second.is_empty() || third != Some("SIP/2.0") {
         return Err(Malformed::StartLine);
     }
-    Ok(Message::Request(Request {
-        method: first.to_owned(),
-        uri: second.to_owned(),
-        headers,
-        body,
-    }))
+    Ok(Message::Request(Request { method: first.to_owned(), uri: second.to_owned(), headers, body }))
 }
 
 fn long_name(name: &str) -> &str {
@@ -294,9 +264,7 @@ mod tests {
     #[test]
     fn compact_names_and_folded_lines_are_read() {
         let text = "OPTIONS sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9\r\nf: <sip:x@y>;tag=1\r\nSubject: one\r\n two\r\nl: 2\r\n\r\nokrest";
-        let Message::Request(request) = parse(text.as_bytes()).unwrap() else {
-            panic!()
-        };
+        let Message::Request(request) = parse(text.as_bytes()).unwrap() else { panic!() };
         assert_eq!(request.headers.get("Via"), Some("SIP/2.0/UDP h;branch=z9"));
         assert_eq!(request.headers.get("Subject"), Some("one two"));
         assert_eq!(request.body, b"ok");
@@ -322,14 +290,8 @@ mod tests {
     fn lists_and_addresses_mind_quotes() {
         assert_eq!(split_list("\"a, b\" <sip:x,y@h>;q=1, <sip:z@h>").len(), 2);
         let (uri, rest) = name_addr("\"<no>\" <sip:u@h;transport=udp>;tag=7").unwrap();
-        assert_eq!(
-            (uri, parameter(rest, "tag")),
-            ("sip:u@h;transport=udp", Some("7"))
-        );
-        assert_eq!(
-            user("tel:+8613800000001;phone-context=x"),
-            Some("+8613800000001")
-        );
+        assert_eq!((uri, parameter(rest, "tag")), ("sip:u@h;transport=udp", Some("7")));
+        assert_eq!(user("tel:+8613800000001;phone-context=x"), Some("+8613800000001"));
         assert_eq!(user("sip:029@h"), Some("029"));
     }
 }

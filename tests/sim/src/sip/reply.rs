@@ -28,12 +28,7 @@ pub(crate) fn reply(request: &Request, from: SocketAddr, status: u16, to_tag: &s
         headers.push("Allow", ALLOW);
     }
     headers.push("Server", "songda-sim");
-    Response {
-        status,
-        reason: phrase(status).to_owned(),
-        headers,
-        body: Vec::new(),
-    }
+    Response { status, reason: phrase(status).to_owned(), headers, body: Vec::new() }
 }
 
 /// Where responses to `request` go: back to the source when it asked for that with
@@ -44,13 +39,7 @@ pub(crate) fn destination(request: &Request, from: SocketAddr) -> SocketAddr {
     if parameter(via, "rport").is_some() {
         return from;
     }
-    let sent_by = via
-        .split_whitespace()
-        .nth(1)
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default();
+    let sent_by = via.split_whitespace().nth(1).unwrap_or_default().split(';').next().unwrap_or_default();
     let port = match sent_by.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => port.parse().ok(),
         _ => None,
@@ -86,22 +75,14 @@ pub(crate) fn hop(uri: &str) -> Option<SocketAddr> {
     let rest = rest.split(['?', ';', '>']).next()?;
     let host = rest.rsplit('@').next()?;
     host.parse().ok().or_else(|| {
-        let ip = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse()
-            .ok()?;
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
         Some(SocketAddr::new(ip, 5060))
     })
 }
 
 /// The Record-Route set of a request in the order in which the server uses it.
 pub(crate) fn route_set(request: &Request) -> Vec<String> {
-    request
-        .headers
-        .all("Record-Route")
-        .flat_map(split_list)
-        .collect()
+    request.headers.all("Record-Route").flat_map(split_list).collect()
 }
 
 fn phrase(status: u16) -> &'static str {
@@ -164,10 +145,7 @@ mod tests {
 
     #[test]
     fn the_next_hop_is_an_address_or_nothing() {
-        assert_eq!(
-            hop("sip:u@127.0.0.1:5080;transport=udp").unwrap().port(),
-            5080
-        );
+        assert_eq!(hop("sip:u@127.0.0.1:5080;transport=udp").unwrap().port(), 5080);
         assert_eq!(hop("sip:127.0.0.1;lr").unwrap().port(), 5060);
         assert_eq!(hop("sip:u@host.example"), None);
     }

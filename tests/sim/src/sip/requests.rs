@@ -27,9 +27,7 @@ impl Carrier {
             return;
         }
         let key = TxKey::of(request, &request.method);
-        let whole = ["From", "To", "Call-ID", "CSeq"]
-            .iter()
-            .all(|name| request.headers.get(name).is_some());
+        let whole = ["From", "To", "Call-ID", "CSeq"].iter().all(|name| request.headers.get(name).is_some());
         let (Some(key), true) = (key, whole) else {
             // Without these there is nothing that a response could be matched with.
             self.complain("a request without Via branch, From, To, Call-ID or CSeq");
@@ -38,8 +36,7 @@ impl Carrier {
         match self.transactions.arrive(&key, request, from) {
             Arrival::New => {}
             Arrival::Repeat(again) => {
-                self.out
-                    .extend(again.map(|(to, bytes)| Output::Send(to, bytes)));
+                self.out.extend(again.map(|(to, bytes)| Output::Send(to, bytes)));
                 return;
             }
             Arrival::Full => {
@@ -64,14 +61,7 @@ impl Carrier {
         }
     }
 
-    fn answer_plainly(
-        &mut self,
-        key: &TxKey,
-        request: &Request,
-        from: SocketAddr,
-        status: u16,
-        now: Instant,
-    ) {
+    fn answer_plainly(&mut self, key: &TxKey, request: &Request, from: SocketAddr, status: u16, now: Instant) {
         let local_tag = (self.tokens)();
         let response = reply(request, from, status, &local_tag);
         self.respond(key, &response, now);
@@ -89,30 +79,16 @@ impl Carrier {
     ) {
         let local_tag = (self.tokens)();
         let mut response = reply(request, from, status, &local_tag);
-        response
-            .headers
-            .push("Warning", format!("399 songda-sim \"{why}\""));
+        response.headers.push("Warning", format!("399 songda-sim \"{why}\""));
         self.respond(key, &response, now);
-        let id = request
-            .headers
-            .get("Call-ID")
-            .unwrap_or_default()
-            .to_owned();
-        for note in [
-            Note::Refused(why),
-            Note::Status(status),
-            Note::Ended("carrier"),
-        ] {
+        let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
+        for note in [Note::Refused(why), Note::Status(status), Note::Ended("carrier")] {
             self.note(&id, note);
         }
     }
 
     fn invite(&mut self, key: &TxKey, request: &Request, from: SocketAddr, now: Instant) {
-        let id = request
-            .headers
-            .get("Call-ID")
-            .unwrap_or_default()
-            .to_owned();
+        let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
         if self.calls.contains_key(&id) {
             self.complain("an INVITE outside a dialog with the Call-ID of a known call");
             self.answer_plainly(key, request, from, 482, now);
@@ -120,30 +96,12 @@ impl Carrier {
         }
         let (dialled, caller, asserted) = identities(request);
         let number = dialled.as_ref().map_or_else(
-            || {
-                user(&request.uri)
-                    .unwrap_or(&request.uri)
-                    .chars()
-                    .take(64)
-                    .collect()
-            },
+            || user(&request.uri).unwrap_or(&request.uri).chars().take(64).collect(),
             |n| n.reveal().to_owned(),
         );
-        self.note(
-            &id,
-            Note::Invite {
-                number: number.clone(),
-                caller: caller.clone(),
-                asserted: asserted.clone(),
-            },
-        );
+        self.note(&id, Note::Invite { number: number.clone(), caller: caller.clone(), asserted: asserted.clone() });
 
-        match self.guard.judge(
-            request.headers.get("Authorization"),
-            "INVITE",
-            &request.uri,
-            now,
-        ) {
+        match self.guard.judge(request.headers.get("Authorization"), "INVITE", &request.uri, now) {
             Verdict::Good(algorithm) => self.note(&id, Note::Credentials(Some(algorithm))),
             Verdict::Bad(why) => {
                 self.note(&id, Note::Credentials(None));
@@ -156,14 +114,7 @@ impl Carrier {
             }
         }
         if !self.may_call(&caller, &asserted) {
-            self.refuse(
-                key,
-                request,
-                from,
-                403,
-                "caller not on the allow-list or not asserted",
-                now,
-            );
+            self.refuse(key, request, from, 403, "caller not on the allow-list or not asserted", now);
             return;
         }
         if let Some((status, times)) = self.fault.take() {
@@ -180,25 +131,14 @@ impl Carrier {
         let needs_media = !matches!(behaviour, Behaviour::NoAnswer | Behaviour::Reject { .. });
         let offer = sdp::read(&request.body).ok();
         if offer.is_none() {
-            self.refuse(
-                key,
-                request,
-                from,
-                488,
-                "no usable offer of G.711 over RTP/AVP",
-                now,
-            );
+            self.refuse(key, request, from, 488, "no usable offer of G.711 over RTP/AVP", now);
             return;
         }
         if self.calls.len() >= MAX_CALLS {
             self.refuse(key, request, from, 503, "too many calls", now);
             return;
         }
-        let contact = request
-            .headers
-            .get("Contact")
-            .and_then(name_addr)
-            .map(|(uri, _)| uri.to_owned());
+        let contact = request.headers.get("Contact").and_then(name_addr).map(|(uri, _)| uri.to_owned());
         let call = Call {
             id: id.clone(),
             invite: request.clone(),
@@ -209,8 +149,7 @@ impl Carrier {
             behaviour,
             offer: offer.clone(),
             media: None,
-            session: u64::from_str_radix(&(self.tokens)().chars().take(12).collect::<String>(), 16)
-                .unwrap_or(1),
+            session: u64::from_str_radix(&(self.tokens)().chars().take(12).collect::<String>(), 16).unwrap_or(1),
             sdp_version: 1,
             remote_cseq: request.cseq().map_or(0, |(n, _)| n),
             remote_target: contact.unwrap_or_default(),
@@ -222,14 +161,7 @@ impl Carrier {
         self.respond(key, &trying, now);
         self.calls.insert(id.clone(), call);
         match (behaviour, offer) {
-            (
-                Behaviour::Reject {
-                    ring_ms: 0,
-                    status,
-                    q850,
-                },
-                _,
-            ) => self.finish(&id, status, q850, "party", now),
+            (Behaviour::Reject { ring_ms: 0, status, q850 }, _) => self.finish(&id, status, q850, "party", now),
             (Behaviour::Reject { ring_ms, .. }, _) => {
                 self.ring(&id, Some(std::time::Duration::from_millis(ring_ms)), now);
             }
@@ -241,25 +173,14 @@ impl Carrier {
         }
     }
 
-    fn challenge(
-        &mut self,
-        key: &TxKey,
-        request: &Request,
-        from: SocketAddr,
-        stale: bool,
-        now: Instant,
-    ) {
+    fn challenge(&mut self, key: &TxKey, request: &Request, from: SocketAddr, stale: bool, now: Instant) {
         let local_tag = (self.tokens)();
         let mut response = reply(request, from, 401, &local_tag);
         for value in self.guard.challenge(stale, &mut self.tokens, now) {
             response.headers.push("WWW-Authenticate", value);
         }
         self.respond(key, &response, now);
-        let id = request
-            .headers
-            .get("Call-ID")
-            .unwrap_or_default()
-            .to_owned();
+        let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
         self.note(&id, Note::Challenged { stale });
     }
 
@@ -268,23 +189,14 @@ impl Carrier {
         let Some(caller) = Number::parse(caller) else {
             return false;
         };
-        let same = asserted
-            .iter()
-            .all(|a| Number::parse(a).is_some_and(|n| n == caller));
+        let same = asserted.iter().all(|a| Number::parse(a).is_some_and(|n| n == caller));
         (1..=2).contains(&asserted.len()) && same && self.rules.callers.contains(&caller)
     }
 
     /// An INVITE inside a dialog: the same call with a new offer.
     fn reinvite(&mut self, key: &TxKey, request: &Request, from: SocketAddr, now: Instant) {
-        let id = request
-            .headers
-            .get("Call-ID")
-            .unwrap_or_default()
-            .to_owned();
-        let known = self
-            .calls
-            .get_mut(&id)
-            .filter(|c| c.owns(request) && c.phase == Phase::Answered);
+        let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
+        let known = self.calls.get_mut(&id).filter(|c| c.owns(request) && c.phase == Phase::Answered);
         let Some(call) = known else {
             self.complain("an INVITE inside a dialog that does not exist");
             self.answer_plainly(key, request, from, 481, now);
@@ -316,13 +228,8 @@ impl Carrier {
     }
 
     fn ack(&mut self, request: &Request, now: Instant) {
-        let refused = TxKey::of(request, "INVITE")
-            .is_some_and(|key| self.transactions.acknowledge(&key, now));
-        let id = request
-            .headers
-            .get("Call-ID")
-            .unwrap_or_default()
-            .to_owned();
+        let refused = TxKey::of(request, "INVITE").is_some_and(|key| self.transactions.acknowledge(&key, now));
+        let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
         let Some(call) = self.calls.get_mut(&id).filter(|c| c.owns(request)) else {
             if !refused {
                 self.complain("an ACK that belongs to nothing");
@@ -330,10 +237,8 @@ impl Carrier {
             return;
         };
         let cseq = request.cseq().map(|(n, _)| n);
-        let (waiting, same_transaction) = (
-            call.accepted.as_ref().map(|(n, _)| *n),
-            TxKey::of(request, "INVITE").as_ref() == Some(&call.key),
-        );
+        let (waiting, same_transaction) =
+            (call.accepted.as_ref().map(|(n, _)| *n), TxKey::of(request, "INVITE").as_ref() == Some(&call.key));
         if waiting.is_some() && waiting == cseq {
             call.accepted = None;
             self.note(&id, Note::Acked);
@@ -347,25 +252,15 @@ impl Carrier {
 
     fn cancel(&mut self, key: &TxKey, request: &Request, from: SocketAddr, now: Instant) {
         let invite = TxKey::of(request, "INVITE");
-        let id = request
-            .headers
-            .get("Call-ID")
-            .unwrap_or_default()
-            .to_owned();
-        let known = self
-            .calls
-            .get(&id)
-            .filter(|c| Some(&c.key) == invite.as_ref());
+        let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
+        let known = self.calls.get(&id).filter(|c| Some(&c.key) == invite.as_ref());
         let Some(call) = known else {
             self.complain("a CANCEL that belongs to nothing");
             self.answer_plainly(key, request, from, 481, now);
             return;
         };
         let response = reply(request, from, 200, &call.local_tag);
-        let (open, invite_key) = (
-            call.is_live() && call.phase != Phase::Answered,
-            call.key.clone(),
-        );
+        let (open, invite_key) = (call.is_live() && call.phase != Phase::Answered, call.key.clone());
         self.respond(key, &response, now);
         if open && self.transactions.is_open(&invite_key) {
             self.finish(&id, 487, None, "caller", now);
@@ -373,11 +268,7 @@ impl Carrier {
     }
 
     fn bye(&mut self, key: &TxKey, request: &Request, from: SocketAddr, now: Instant) {
-        let id = request
-            .headers
-            .get("Call-ID")
-            .unwrap_or_default()
-            .to_owned();
+        let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
         let known = self.calls.get_mut(&id).filter(|c| c.owns(request));
         let Some(call) = known.filter(|c| c.phase == Phase::Answered || c.bye.is_some()) else {
             self.complain("a BYE that belongs to nothing");
@@ -403,10 +294,7 @@ fn malformed(request: &Request) -> Option<(u16, &'static str)> {
     if get("From").and_then(tag).is_none() {
         return Some((400, "a request whose From has no tag"));
     }
-    if request
-        .cseq()
-        .is_none_or(|(_, method)| method != request.method)
-    {
+    if request.cseq().is_none_or(|(_, method)| method != request.method) {
         return Some((400, "a request whose CSeq does not name its method"));
     }
     if get("Call-ID").is_none_or(|id| id.is_empty() || id.len() > MAX_CALL_ID) {
@@ -418,19 +306,13 @@ fn malformed(request: &Request) -> Option<(u16, &'static str)> {
         _ => return Some((400, "a request without Max-Forwards")),
     }
     if request.method == "INVITE" {
-        if get("Contact")
-            .and_then(name_addr)
-            .is_none_or(|(uri, _)| !uri.starts_with("sip:"))
-        {
+        if get("Contact").and_then(name_addr).is_none_or(|(uri, _)| !uri.starts_with("sip:")) {
             return Some((400, "an INVITE without a sip: Contact"));
         }
         if get("Require").is_some() {
             return Some((420, "an INVITE that requires an extension"));
         }
-        if !["sip:", "tel:"]
-            .iter()
-            .any(|scheme| request.uri.starts_with(scheme))
-        {
+        if !["sip:", "tel:"].iter().any(|scheme| request.uri.starts_with(scheme)) {
             return Some((416, "an INVITE to neither sip: nor tel:"));
         }
     }
@@ -439,19 +321,9 @@ fn malformed(request: &Request) -> Option<(u16, &'static str)> {
 
 /// The number dialled, the user of From and the users of P-Asserted-Identity.
 fn identities(request: &Request) -> (Option<Number>, String, Vec<String>) {
-    let of = |value: &str| {
-        name_addr(value)
-            .and_then(|(uri, _)| user(uri))
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let of = |value: &str| name_addr(value).and_then(|(uri, _)| user(uri)).unwrap_or_default().to_owned();
     let dialled = user(&request.uri).and_then(Number::parse);
     let caller = request.headers.get("From").map(of).unwrap_or_default();
-    let asserted = request
-        .headers
-        .list("P-Asserted-Identity")
-        .iter()
-        .map(|v| of(v))
-        .collect();
+    let asserted = request.headers.list("P-Asserted-Identity").iter().map(|v| of(v)).collect();
     (dialled, caller, asserted)
 }

@@ -32,30 +32,16 @@ struct Line {
 impl Line {
     fn new() -> Self {
         let local = "127.0.0.1:5060".parse().unwrap();
-        let rules = Rules {
-            local,
-            callers: vec![Number::parse(CALLER).unwrap()],
-            answer_after: Duration::from_secs(2),
-        };
-        let guard = Guard::new(
-            "r".into(),
-            "u".into(),
-            "p".into(),
-            vec![Algorithm::Md5],
-            Duration::from_mins(1),
-        );
+        let rules =
+            Rules { local, callers: vec![Number::parse(CALLER).unwrap()], answer_after: Duration::from_secs(2) };
+        let guard = Guard::new("r".into(), "u".into(), "p".into(), vec![Algorithm::Md5], Duration::from_mins(1));
         let mut count = 0;
         let tokens = Box::new(move || {
             count += 1;
             format!("{count:012x}")
         });
         let carrier = Carrier::new(rules, guard, tokens);
-        Self {
-            carrier,
-            from: "127.0.0.1:9".parse().unwrap(),
-            now: Instant::now(),
-            nonce: String::new(),
-        }
+        Self { carrier, from: "127.0.0.1:9".parse().unwrap(), now: Instant::now(), nonce: String::new() }
     }
 
     fn send(&mut self, bytes: &[u8]) -> Vec<Output> {
@@ -69,21 +55,11 @@ impl Line {
         let response = first(&out);
         assert_eq!(response.status, 401);
         let value = response.headers.get("WWW-Authenticate").unwrap();
-        self.nonce = value
-            .split("nonce=\"")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap()
-            .to_owned();
+        self.nonce = value.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let ack = text("ACK", "1", 1, &to_tag(&response), "");
         assert!(self.send(&ack).is_empty());
 
-        let (a1, a2) = (
-            Algorithm::Md5.hash("u:r:p"),
-            Algorithm::Md5.hash("INVITE:sip:13800000001@h"),
-        );
+        let (a1, a2) = (Algorithm::Md5.hash("u:r:p"), Algorithm::Md5.hash("INVITE:sip:13800000001@h"));
         let response = Algorithm::Md5.hash(&format!("{a1}:{}:00000001:c:auth:{a2}", self.nonce));
         let credentials = format!(
             "Authorization: Digest username=\"u\", realm=\"r\", nonce=\"{}\", uri=\"sip:13800000001@h\", qop=auth, nc=00000001, cnonce=\"c\", response=\"{response}\"\r\n",
@@ -94,8 +70,7 @@ impl Line {
     }
 
     fn ready(&mut self) -> Vec<Output> {
-        self.carrier
-            .media_ready("c", Some("127.0.0.1:7000".parse().unwrap()), self.now)
+        self.carrier.media_ready("c", Some("127.0.0.1:7000".parse().unwrap()), self.now)
     }
 
     /// Lets time pass until something is due, at most `limit`; says how long it took.
@@ -135,9 +110,7 @@ fn to_tag(response: &Response) -> String {
 }
 
 fn byes(out: &[Output]) -> usize {
-    out.iter()
-        .filter(|o| matches!(o, Output::Send(_, b) if b.starts_with(b"BYE ")))
-        .count()
+    out.iter().filter(|o| matches!(o, Output::Send(_, b) if b.starts_with(b"BYE "))).count()
 }
 
 #[test]
@@ -149,20 +122,12 @@ fn an_answer_is_repeated_at_growing_intervals_until_its_ack() {
     let (rang, out) = line.wait(Duration::from_secs(3));
     let answer = first(&out);
     assert_eq!((rang, answer.status), (Duration::from_secs(2), 200));
-    let gaps: Vec<u128> = (0..4)
-        .map(|_| line.wait(Duration::from_secs(9)).0.as_millis())
-        .collect();
+    let gaps: Vec<u128> = (0..4).map(|_| line.wait(Duration::from_secs(9)).0.as_millis()).collect();
     assert_eq!(gaps, [500, 1000, 2000, 4000]);
 
     let ack = text("ACK", "3", 2, &to_tag(&answer), "");
     let out = line.send(&ack);
-    assert!(matches!(
-        &out[..],
-        [Output::Note {
-            note: Note::Acked,
-            ..
-        }]
-    ));
+    assert!(matches!(&out[..], [Output::Note { note: Note::Acked, .. }]));
     let (_, out) = line.wait(Duration::from_secs(40));
     assert!(responses(&out).is_empty());
 }
@@ -187,10 +152,7 @@ fn a_cancelled_call_repeats_its_487_until_the_ack_and_is_forgotten() {
     let cancel = text("CANCEL", "2", 2, "", "");
     let out = line.send(&cancel);
     let answers = responses(&out);
-    assert_eq!(
-        answers.iter().map(|r| r.status).collect::<Vec<_>>(),
-        [200, 487]
-    );
+    assert_eq!(answers.iter().map(|r| r.status).collect::<Vec<_>>(), [200, 487]);
     let (gap, out) = line.wait(Duration::from_secs(1));
     assert_eq!((gap.as_millis(), first(&out).status), (500, 487));
     // The repeated CANCEL gets its first answer again.
@@ -208,10 +170,7 @@ fn a_repeated_invite_gets_the_last_answer_and_no_second_call() {
     line.ready();
     let bytes = text("INVITE", "2", 2, "", "");
     let out = line.send(&bytes);
-    assert_eq!(
-        responses(&out).iter().map(|r| r.status).collect::<Vec<_>>(),
-        [180]
-    );
+    assert_eq!(responses(&out).iter().map(|r| r.status).collect::<Vec<_>>(), [180]);
     assert_eq!(out.len(), 1);
 }
 
@@ -249,19 +208,10 @@ fn an_offer_inside_a_call_moves_the_media_and_a_late_one_is_refused() {
     assert_eq!(first(&out).status, 200);
     assert!(out.iter().any(|o| matches!(o, Output::Retarget { .. })));
     // Not acknowledged yet: another one is out of order.
-    assert_eq!(
-        first(&line.send(&text("INVITE", "5", 4, &tag, ""))).status,
-        500
-    );
+    assert_eq!(first(&line.send(&text("INVITE", "5", 4, &tag, ""))).status, 500);
     line.send(&text("ACK", "6", 3, &tag, ""));
-    assert_eq!(
-        first(&line.send(&text("INVITE", "7", 3, &tag, ""))).status,
-        500
-    );
-    assert_eq!(
-        first(&line.send(&text("INVITE", "8", 9, ";tag=other", ""))).status,
-        481
-    );
+    assert_eq!(first(&line.send(&text("INVITE", "7", 3, &tag, ""))).status, 500);
+    assert_eq!(first(&line.send(&text("INVITE", "8", 9, ";tag=other", ""))).status, 481);
 }
 
 #[test]
@@ -275,9 +225,7 @@ fn a_carrier_that_stops_hangs_up_and_repeats_its_bye_until_it_is_answered() {
         Output::Send(_, bytes) => Some(String::from_utf8(bytes).unwrap()),
         _ => None,
     });
-    let answer = bye
-        .unwrap()
-        .replacen("BYE sip:a@127.0.0.1:9 SIP/2.0", "SIP/2.0 200 OK", 1);
+    let answer = bye.unwrap().replacen("BYE sip:a@127.0.0.1:9 SIP/2.0", "SIP/2.0 200 OK", 1);
     line.send(answer.as_bytes());
     assert!(line.wait(Duration::from_mins(2)).1.is_empty());
 }
@@ -285,25 +233,10 @@ fn a_carrier_that_stops_hangs_up_and_repeats_its_bye_until_it_is_answered() {
 #[test]
 fn other_requests_get_the_answer_the_rfc_asks_for() {
     let mut line = Line::new();
-    assert_eq!(
-        first(&line.send(&text("OPTIONS", "1", 1, "", ""))).status,
-        200
-    );
+    assert_eq!(first(&line.send(&text("OPTIONS", "1", 1, "", ""))).status, 200);
     let refused = first(&line.send(&text("REGISTER", "2", 1, "", "")));
-    assert_eq!(
-        (refused.status, refused.headers.get("Allow").is_some()),
-        (405, true)
-    );
-    assert_eq!(
-        first(&line.send(&text("BYE", "3", 1, ";tag=x", ""))).status,
-        481
-    );
-    assert_eq!(
-        first(&line.send(&text("CANCEL", "4", 1, "", ""))).status,
-        481
-    );
-    assert_eq!(
-        first(&line.send(&text("INVITE", "5", 1, "", "Require: 100rel\r\n"))).status,
-        420
-    );
+    assert_eq!((refused.status, refused.headers.get("Allow").is_some()), (405, true));
+    assert_eq!(first(&line.send(&text("BYE", "3", 1, ";tag=x", ""))).status, 481);
+    assert_eq!(first(&line.send(&text("CANCEL", "4", 1, "", ""))).status, 481);
+    assert_eq!(first(&line.send(&text("INVITE", "5", 1, "", "Require: 100rel\r\n"))).status, 420);
 }

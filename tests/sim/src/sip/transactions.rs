@@ -34,19 +34,9 @@ impl TxKey {
     pub(crate) fn of(request: &Request, method: &str) -> Option<Self> {
         let vias = request.headers.list("Via");
         let via = vias.first()?;
-        let branch =
-            parameter(via, "branch").filter(|b| b.starts_with("z9hG4bK") && b.len() > 7)?;
-        let sent_by = via
-            .split_whitespace()
-            .nth(1)?
-            .split(';')
-            .next()?
-            .to_ascii_lowercase();
-        Some(Self {
-            branch: branch.to_owned(),
-            sent_by,
-            method: method.to_owned(),
-        })
+        let branch = parameter(via, "branch").filter(|b| b.starts_with("z9hG4bK") && b.len() > 7)?;
+        let sent_by = via.split_whitespace().nth(1)?.split(';').next()?.to_ascii_lowercase();
+        Some(Self { branch: branch.to_owned(), sent_by, method: method.to_owned() })
     }
 }
 
@@ -64,14 +54,8 @@ pub(crate) enum Arrival {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Proceeding,
-    Completed {
-        next: Instant,
-        interval: Duration,
-        until: Instant,
-    },
-    Confirmed {
-        until: Instant,
-    },
+    Completed { next: Instant, interval: Duration, until: Instant },
+    Confirmed { until: Instant },
 }
 
 struct Transaction {
@@ -96,25 +80,13 @@ impl Transactions {
         }
         let invite = request.method == "INVITE";
         let destination = destination(request, from);
-        self.0.insert(
-            key.clone(),
-            Transaction {
-                destination,
-                last: None,
-                state: State::Proceeding,
-                invite,
-            },
-        );
+        self.0.insert(key.clone(), Transaction { destination, last: None, state: State::Proceeding, invite });
         Arrival::New
     }
 
     /// Takes an ACK; true when it belongs to a refused invitation.
     pub(crate) fn acknowledge(&mut self, key: &TxKey, now: Instant) -> bool {
-        let Some(known) = self
-            .0
-            .get_mut(key)
-            .filter(|t| !matches!(t.state, State::Proceeding))
-        else {
+        let Some(known) = self.0.get_mut(key).filter(|t| !matches!(t.state, State::Proceeding)) else {
             return false;
         };
         if matches!(known.state, State::Completed { .. }) {
@@ -125,22 +97,12 @@ impl Transactions {
 
     /// Whether the transaction still waits for its final answer.
     pub(crate) fn is_open(&self, key: &TxKey) -> bool {
-        self.0
-            .get(key)
-            .is_some_and(|t| t.state == State::Proceeding)
+        self.0.get(key).is_some_and(|t| t.state == State::Proceeding)
     }
 
     /// Keeps `response` as the last of its transaction; returns what to send.
-    pub(crate) fn respond(
-        &mut self,
-        key: &TxKey,
-        response: &Response,
-        now: Instant,
-    ) -> Option<(SocketAddr, Vec<u8>)> {
-        let known = self
-            .0
-            .get_mut(key)
-            .filter(|t| t.state == State::Proceeding)?;
+    pub(crate) fn respond(&mut self, key: &TxKey, response: &Response, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        let known = self.0.get_mut(key).filter(|t| t.state == State::Proceeding)?;
         let bytes = response.bytes();
         known.last = Some(bytes.clone());
         known.state = match response.status {
@@ -148,18 +110,10 @@ impl Transactions {
             // The dialog repeats the 200 by itself; repeats of the INVITE are absorbed.
             200..300 if known.invite => {
                 known.last = None;
-                State::Confirmed {
-                    until: now + GIVE_UP,
-                }
+                State::Confirmed { until: now + GIVE_UP }
             }
-            _ if known.invite => State::Completed {
-                next: now + T1,
-                interval: T1,
-                until: now + GIVE_UP,
-            },
-            _ => State::Confirmed {
-                until: now + GIVE_UP,
-            },
+            _ if known.invite => State::Completed { next: now + T1, interval: T1, until: now + GIVE_UP },
+            _ => State::Confirmed { until: now + GIVE_UP },
         };
         Some((known.destination, bytes))
     }

@@ -16,16 +16,12 @@ pub(crate) struct Received(pub(crate) String);
 
 impl Received {
     pub(crate) fn status(&self) -> u16 {
-        self.0
-            .strip_prefix("SIP/2.0 ")
-            .map_or(0, |s| s[..3].parse().unwrap())
+        self.0.strip_prefix("SIP/2.0 ").map_or(0, |s| s[..3].parse().unwrap())
     }
 
     pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
         let lines = self.0.lines().take_while(|l| !l.is_empty());
-        lines
-            .filter_map(|l| l.strip_prefix(name)?.strip_prefix(": "))
-            .collect()
+        lines.filter_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).collect()
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -34,14 +30,7 @@ impl Received {
 
     /// Media address of the SDP body.
     pub(crate) fn media(&self) -> SocketAddr {
-        let port = self
-            .0
-            .split("m=audio ")
-            .nth(1)
-            .unwrap()
-            .split(' ')
-            .next()
-            .unwrap();
+        let port = self.0.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap();
         format!("127.0.0.1:{port}").parse().unwrap()
     }
 }
@@ -57,12 +46,7 @@ pub(crate) struct Identity {
 
 impl Default for Identity {
     fn default() -> Self {
-        Self {
-            from: CALLER,
-            asserted: Some(CALLER),
-            password: "secret",
-            algorithm: "SHA-256",
-        }
+        Self { from: CALLER, asserted: Some(CALLER), password: "secret", algorithm: "SHA-256" }
     }
 }
 
@@ -86,18 +70,7 @@ impl Caller {
         let uri = format!("sip:{number}@{carrier}");
         let to = format!("<{uri}>");
         let call_id = format!("{}-{number}", socket.local_addr().unwrap().port());
-        Self {
-            socket,
-            media,
-            carrier,
-            identity,
-            uri,
-            call_id,
-            branch: 0,
-            cseq: 0,
-            to,
-            authorization: String::new(),
-        }
+        Self { socket, media, carrier, identity, uri, call_id, branch: 0, cseq: 0, to, authorization: String::new() }
     }
 
     pub(crate) fn call_id(&self) -> &str {
@@ -131,11 +104,7 @@ impl Caller {
             .asserted
             .map(|a| format!("P-Asserted-Identity: <sip:{a}@court.example>\r\n"))
             .unwrap_or_default();
-        let authorization = if method == "INVITE" {
-            self.authorization.as_str()
-        } else {
-            ""
-        };
+        let authorization = if method == "INVITE" { self.authorization.as_str() } else { "" };
         let text = format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{branch};rport\r\nMax-Forwards: 70\r\n\
              From: <sip:{from}@court.example>;tag=caller\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
@@ -148,10 +117,7 @@ impl Caller {
             cseq = self.cseq,
             length = body.len(),
         );
-        self.socket
-            .send_to(text.as_bytes(), self.carrier)
-            .await
-            .unwrap();
+        self.socket.send_to(text.as_bytes(), self.carrier).await.unwrap();
     }
 
     /// An ACK for a 200, which is a transaction of its own.
@@ -161,17 +127,12 @@ impl Caller {
     }
 
     pub(crate) async fn receive(&mut self) -> Received {
-        self.receive_within(Duration::from_secs(15))
-            .await
-            .expect("a message in time")
+        self.receive_within(Duration::from_secs(15)).await.expect("a message in time")
     }
 
     pub(crate) async fn receive_within(&mut self, limit: Duration) -> Option<Received> {
         let mut buffer = vec![0; 65_535];
-        let (length, _) = timeout(limit, self.socket.recv_from(&mut buffer))
-            .await
-            .ok()?
-            .unwrap();
+        let (length, _) = timeout(limit, self.socket.recv_from(&mut buffer)).await.ok()?.unwrap();
         let message = Received(String::from_utf8(buffer[..length].to_vec()).unwrap());
         if message.status() > 100
             && message.header("To").contains(";tag=")
@@ -199,17 +160,8 @@ impl Caller {
         let algorithm = self.identity.algorithm;
         let wanted = format!("algorithm={algorithm},");
         let challenges = response.headers("WWW-Authenticate");
-        let challenge = challenges
-            .iter()
-            .find(|c| c.contains(&wanted))
-            .expect("the algorithm is offered");
-        let nonce = challenge
-            .split("nonce=\"")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap();
+        let challenge = challenges.iter().find(|c| c.contains(&wanted)).expect("the algorithm is offered");
+        let nonce = challenge.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
         let hash = |text: String| match algorithm {
             "MD5" => hex::encode(Md5::digest(text)),
             _ => hex::encode(Sha256::digest(text)),
@@ -253,10 +205,8 @@ impl Caller {
     pub(crate) async fn listen(&self, count: usize) -> Vec<u8> {
         let (mut audio, mut buffer) = (Vec::new(), [0; 2048]);
         for _ in 0..count {
-            let (length, _) = timeout(Duration::from_secs(5), self.media.recv_from(&mut buffer))
-                .await
-                .unwrap()
-                .unwrap();
+            let (length, _) =
+                timeout(Duration::from_secs(5), self.media.recv_from(&mut buffer)).await.unwrap().unwrap();
             assert_eq!((buffer[0], buffer[1] & 0x7F, length), (0x80, 8, 172));
             audio.extend_from_slice(&buffer[12..length]);
         }

@@ -103,38 +103,17 @@ async fn sipp_completes_twenty_calls_through_the_digest() {
     let (target, place) = (sim.sip_addr.to_string(), folder.path().to_owned());
     let output = tokio::task::spawn_blocking(move || {
         let mut sipp = Command::new("sipp");
-        sipp.arg(&target)
-            .arg("-sf")
-            .arg(&scenario)
-            .current_dir(place);
-        sipp.args(
-            "-s 13800007001 -i 127.0.0.1 -m 20 -r 20 -l 20 -timeout 30 -timeout_error -nostdin"
-                .split(' '),
-        );
+        sipp.arg(&target).arg("-sf").arg(&scenario).current_dir(place);
+        sipp.args("-s 13800007001 -i 127.0.0.1 -m 20 -r 20 -l 20 -timeout 30 -timeout_error -nostdin".split(' '));
         // Without this SIPp computes its digest over the bare address of the carrier.
         sipp.arg("-auth_uri").arg(format!("13800007001@{target}"));
-        sipp.output()
-            .expect("sipp is installed (package sip-tester)")
+        sipp.output().expect("sipp is installed (package sip-tester)")
     })
     .await
     .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let journal = sim.journal();
     assert_eq!(journal.calls.len(), 20);
-    assert!(
-        journal
-            .calls
-            .iter()
-            .all(|c| c.digest_ok == Some(true) && c.acked_at.is_some())
-    );
-    assert!(
-        journal
-            .calls
-            .iter()
-            .all(|c| c.ended_by == Some("caller") && c.invites == 2)
-    );
+    assert!(journal.calls.iter().all(|c| c.digest_ok == Some(true) && c.acked_at.is_some()));
+    assert!(journal.calls.iter().all(|c| c.ended_by == Some("caller") && c.invites == 2));
 }

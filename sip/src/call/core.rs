@@ -1,0 +1,518 @@
+//! All calls of one endpoint over its transactions.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use super::{
+    EndCause, LegEvent, OutboundCall, Side,
+    dialog::Dialog,
+    inside,
+    outbound::{ALLOW, Call, State, invite, sdp},
+};
+use crate::{
+    auth::{self, Challenge, Credentials},
+    msg::{Headers, Message, Method, Request, Response},
+    tx::{Event, Key, Layer, Output},
+    wire::{self, print_request},
+};
+
+/// What comes out of the core.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Out {
+    /// Bytes to send.
+    Send(SocketAddr, Vec<u8>),
+    /// News of the call with this Call-ID.
+    Event(String, LegEvent),
+    /// A probe was answered, or not.
+    Probed(Key, bool),
+}
+
+/// All calls of one endpoint, without I/O.
+pub struct CallCore {
+    pub(super) layer: Layer,
+    pub(super) calls: HashMap<String, Call>,
+    owners: HashMap<Key, String>,
+    probes: Vec<Key>,
+    out: VecDeque<Out>,
+    local: SocketAddr,
+    user_agent: String,
+    random: Box<dyn FnMut() -> u64 + Send>,
+}
+
+impl std::fmt::Debug for CallCore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallCore")
+            .field("calls", &self.calls.len())
+            .field("transactions", &self.layer.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl CallCore {
+    /// A core that names `local` as its address. `random` gives tags and branches.
+    pub fn new(local: SocketAddr, user_agent: String, random: Box<dyn FnMut() -> u64 + Send>) -> Self {
+        Self {
+            layer: Layer::default(),
+            calls: HashMap::new(),
+            owners: HashMap::new(),
+            probes: Vec::new(),
+            out: VecDeque::new(),
+            local,
+            user_agent,
+            random,
+        }
+    }
+
+    /// Calls and transactions alive.
+    pub fn load(&self) -> (usize, usize) {
+        (self.calls.len(), self.layer.len())
+    }
+
+    /// Messages that were sent again since the start.
+    pub fn retransmissions(&self) -> u64 {
+        self.layer.retransmissions()
+    }
+
+    /// Places a call to the carrier at `target`; answers its Call-ID.
+    pub fn dial(&mut self, now: Instant, call: OutboundCall, target: SocketAddr) -> String {
+        let call_id = format!("{}@{}", self.token(2), self.local.ip());
+        let from_tag = self.token(1);
+        let request = invite(&call, &call_id, &from_tag, 1);
+        let ring_deadline = now + call.ring_limit;
+        self.calls.insert(
+            call_id.clone(),
+            Call {
+                call,
+                target,
+                state: State::Inviting,
+                invite: request,
+                invite_key: None,
+                from_tag,
+                cseq: 1,
+                challenge: None,
+                nonce_uses: 0,
+                ring_deadline,
+                rang_from: None,
+                answered_at: None,
+                trying_told: false,
+                early: Vec::new(),
+                dialog: None,
+                remote_sdp: String::new(),
+                unacknowledged: None,
+                forget_at: None,
+                events: Vec::new(),
+            },
+        );
+        self.send_invite(now, &call_id);
+        call_id
+    }
+
+    /// Hangs up: CANCEL before the answer, BYE after it.
+    pub fn hang_up(&mut self, now: Instant, call_id: &str) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        match call.state {
+            State::Inviting => self.give_up(now, call_id, EndCause::Cancelled),
+            State::Up => {
+                call.end(now, Side::Us, EndCause::HungUp, None);
+                let dialog = call.dialog.clone();
+                if let Some(dialog) = dialog {
+                    self.bye(now, call_id, &dialog);
+                }
+            }
+            State::Cancelling(_) | State::Over => {}
+        }
+        self.collect(call_id);
+    }
+
+    /// Asks the carrier at `target` whether it is there (RFC 3261, 11).
+    pub fn probe(&mut self, now: Instant, domain: &str, target: SocketAddr) -> Option<Key> {
+        let mut headers = Headers::default();
+        let tag = self.token(1);
+        headers.push("Max-Forwards", "70");
+        headers.push("From", format!("<sip:{}>;tag={tag}", self.local));
+        headers.push("To", format!("<sip:{domain}>"));
+        headers.push("Call-ID", format!("{}@{}", self.token(2), self.local.ip()));
+        headers.push("CSeq", "1 OPTIONS");
+        let request = Request { method: Method::OPTIONS, uri: format!("sip:{domain}"), headers, body: Vec::new() };
+        let request = self.finish(request);
+        let key = self.layer.send(now, request, target)?;
+        self.probes.push(key.clone());
+        Some(key)
+    }
+
+    /// A datagram arrived.
+    pub fn receive(&mut self, now: Instant, datagram: &[u8], from: SocketAddr) {
+        if datagram == b"\r\n\r\n" {
+            self.out.push_back(Out::Send(from, b"\r\n".to_vec()));
+            return;
+        }
+        match wire::parse(datagram) {
+            Some((Message::Response(response), defects)) if defects.is_empty() => {
+                self.layer.response(now, response, from)
+            }
+            Some((Message::Request(request), defects)) => {
+                let request = received(request, from);
+                if defects.is_empty() {
+                    self.layer.request(now, request, from);
+                } else if request.method != Method::ACK {
+                    // Answered without state: what is broken must not fill a table.
+                    let status = defects[0].status();
+                    let answer = Response::to(&request, status, &self.token(1));
+                    self.out.push_back(Out::Send(from, wire::print_response(&answer)));
+                }
+            }
+            _ => metrics::counter!("songda_sip_unreadable_total").increment(1),
+        }
+        self.drain(now);
+    }
+
+    /// Time went on.
+    pub fn tick(&mut self, now: Instant) {
+        self.layer.tick(now);
+        self.drain(now);
+        let ids: Vec<String> = self.calls.keys().cloned().collect();
+        for id in ids {
+            self.call_timers(now, &id);
+            self.collect(&id);
+        }
+        self.drain(now);
+    }
+
+    fn call_timers(&mut self, now: Instant, id: &str) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if call.forget_at.is_some_and(|at| at <= now) {
+            self.calls.remove(id);
+            self.owners.retain(|_, owner| owner != id);
+            return;
+        }
+        if let Some(waiting) = call.unacknowledged.as_mut().filter(|waiting| waiting.next <= now) {
+            if now >= waiting.until {
+                call.unacknowledged = None;
+            } else {
+                waiting.interval = (waiting.interval * 2).min(crate::tx::T2);
+                waiting.next = now + waiting.interval;
+                let (key, response) = (waiting.key.clone(), waiting.response.clone());
+                self.layer.respond(now, &key, &response);
+            }
+        }
+        if self.calls.get(id).is_some_and(|call| call.state == State::Inviting && call.ring_deadline <= now) {
+            self.give_up(now, id, EndCause::RingLimit);
+        }
+    }
+
+    /// When [`CallCore::tick`] wants to be called.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let calls = self.calls.values().flat_map(|call| {
+            let ring = (call.state == State::Inviting).then_some(call.ring_deadline);
+            [ring, call.forget_at, call.unacknowledged.as_ref().map(|waiting| waiting.next)]
+        });
+        calls.flatten().chain(self.layer.next_deadline()).min()
+    }
+
+    /// What has to be done next.
+    pub fn poll(&mut self) -> Option<Out> {
+        self.out.pop_front()
+    }
+
+    fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.layer.poll() {
+            match output {
+                Output::Send(to, bytes) => self.out.push_back(Out::Send(to, bytes)),
+                Output::Event(event) => self.event(now, event),
+            }
+        }
+    }
+
+    fn event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Response(key, response, from) => self.answer(now, &key, &response, from),
+            Event::Timeout(key) => self.timeout(now, &key),
+            Event::Request(key, request, _) => inside::request(self, now, &key, &request),
+            Event::Ack(request) => inside::ack(self, &request),
+            Event::Cancelled(key) => {
+                // Only a re-INVITE can be meant, and ours are answered at once.
+                tracing::debug!(branch = %key.branch, "a cancelled re-INVITE had its answer already");
+            }
+        }
+    }
+
+    fn answer(&mut self, now: Instant, key: &Key, response: &Response, from: SocketAddr) {
+        if let Some(at) = self.probes.iter().position(|probe| probe == key) {
+            if response.status >= 200 {
+                self.probes.swap_remove(at);
+                self.out.push_back(Out::Probed(key.clone(), true));
+            }
+            return;
+        }
+        let id = match self.owners.get(key) {
+            Some(id) => id.clone(),
+            None => response.headers.get("Call-ID").unwrap_or_default().to_owned(),
+        };
+        let invite = response.headers.cseq().is_some_and(|(_, method)| method == Method::INVITE);
+        if invite {
+            self.invite_answer(now, &id, response, from);
+        } else if matches!(response.status, 401 | 407) {
+            self.bye_again(now, &id, key, response);
+        }
+        self.collect(&id);
+    }
+
+    fn invite_answer(&mut self, now: Instant, id: &str, response: &Response, from: SocketAddr) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        match response.status {
+            100..=199 => {
+                if call.state == State::Over {
+                    return;
+                }
+                let prack = reliable(response);
+                let cseq = call.invite.headers.cseq().map_or(1, |(number, _)| number);
+                if let Some((dialog, rseq)) = call.early_dialog(response, from).zip(prack) {
+                    let next = dialog.rseq.is_none_or(|last| rseq == last + 1);
+                    if next {
+                        dialog.rseq = Some(rseq);
+                        dialog.local_cseq += 1;
+                        let mut request = dialog.request(Method::PRACK, dialog.local_cseq);
+                        request.headers.push("RAck", format!("{rseq} {cseq} INVITE"));
+                        let hop = dialog.next_hop();
+                        call.cseq += 1;
+                        let request = self.finish(request);
+                        self.layer.send(now, request, hop);
+                    }
+                }
+                if let Some(call) = self.calls.get_mut(id).filter(|call| call.state == State::Inviting) {
+                    call.progress(now, response);
+                }
+            }
+            200..=299 => self.accepted(now, id, response, from),
+            401 | 407 if call.state == State::Inviting => self.authenticate(now, id, response),
+            _ => {
+                let (by, cause) = match call.state {
+                    State::Cancelling(EndCause::RingLimit) => (Side::Timer, EndCause::RingLimit),
+                    State::Cancelling(cause) => (Side::Us, cause),
+                    _ => (Side::Peer, EndCause::Refused),
+                };
+                call.end(now, by, cause, Some(response));
+            }
+        }
+    }
+
+    /// A 2xx: acknowledged always; kept when it is the first and we did not give up.
+    fn accepted(&mut self, now: Instant, id: &str, response: &Response, from: SocketAddr) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let Some(mut dialog) = Dialog::begin(&call.invite, response, from) else { return };
+        if let Some(known) = call.dialog.as_ref().filter(|known| known.remote_tag == dialog.remote_tag) {
+            if let Some(ack) = known.ack.clone() {
+                let hop = known.next_hop();
+                self.out.push_back(Out::Send(hop, ack));
+            }
+            return;
+        }
+        let cseq = call.invite.headers.cseq().map_or(1, |(number, _)| number);
+        let mut ack = dialog.request(Method::ACK, cseq);
+        for name in ["Authorization", "Proxy-Authorization"] {
+            if let Some(value) = call.invite.headers.get(name) {
+                ack.headers.push(name, value);
+            }
+        }
+        let wanted = call.state == State::Inviting && call.dialog.is_none();
+        let cancelled = match call.state {
+            State::Cancelling(cause) => Some(cause),
+            _ => None,
+        };
+        dialog.local_cseq = dialog.local_cseq.max(call.cseq);
+        let ack = print_request(&self.finish(ack));
+        dialog.ack = Some(ack.clone());
+        self.out.push_back(Out::Send(dialog.next_hop(), ack));
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if wanted {
+            call.state = State::Up;
+            call.answered_at = Some(now);
+            call.dialog = Some(dialog);
+            let sdp = sdp(&response.headers, &response.body).unwrap_or_else(|| call.remote_sdp.clone());
+            call.remote_sdp.clone_from(&sdp);
+            call.events.push(LegEvent::Answered { sdp });
+            return;
+        }
+        // The 200 crossed our CANCEL, or is one fork too many: the call is up there, hang it up.
+        if let Some(cause) = cancelled {
+            let by = if cause == EndCause::RingLimit { Side::Timer } else { Side::Us };
+            call.end(now, by, cause, None);
+            call.dialog = Some(dialog.clone());
+        }
+        self.bye(now, id, &dialog);
+    }
+
+    fn authenticate(&mut self, now: Instant, id: &str, response: &Response) {
+        let Some(challenge) = Challenge::strongest(response.status, &response.headers) else {
+            if let Some(call) = self.calls.get_mut(id) {
+                call.end(now, Side::Peer, EndCause::AuthenticationFailed, Some(response));
+            }
+            return;
+        };
+        let Some(call) = self.calls.get_mut(id) else { return };
+        // Asked again for the same: the password is wrong. Only an old nonce is another try.
+        if call.challenge.is_some() && (!challenge.stale || call.nonce_uses > 3) {
+            call.end(now, Side::Peer, EndCause::AuthenticationFailed, Some(response));
+            return;
+        }
+        call.challenge = Some(challenge);
+        call.cseq += 1;
+        let call_id = call.invite.headers.get("Call-ID").unwrap_or_default().to_owned();
+        call.invite = invite(&call.call, &call_id, &call.from_tag, call.cseq);
+        self.send_invite(now, id);
+    }
+
+    fn send_invite(&mut self, now: Instant, id: &str) {
+        let Some(request) = self.calls.get(id).map(|call| call.invite.clone()) else { return };
+        let request = self.authorise(id, request);
+        let request = self.finish(request);
+        let Some(call) = self.calls.get_mut(id) else { return };
+        call.invite = request.clone();
+        let target = call.target;
+        if let Some(key) = self.layer.send(now, request, target) {
+            self.owners.insert(key.clone(), id.to_owned());
+            if let Some(call) = self.calls.get_mut(id) {
+                call.invite_key = Some(key);
+            }
+        }
+        self.drain(now);
+    }
+
+    fn authorise(&mut self, id: &str, mut request: Request) -> Request {
+        let cnonce = self.token(1);
+        if let Some(call) = self.calls.get_mut(id) {
+            if let Some(challenge) = &call.challenge {
+                call.nonce_uses += 1;
+                let who =
+                    Credentials { username: &call.call.trunk.username, password: call.call.trunk.password.reveal() };
+                let value = auth::answer(challenge, &who, &request.method.to_string(), &request.uri, 1, &cnonce);
+                request.headers.set(if challenge.proxy { "Proxy-Authorization" } else { "Authorization" }, value);
+            }
+        }
+        request
+    }
+
+    fn bye(&mut self, now: Instant, id: &str, dialog: &Dialog) {
+        let cseq = dialog.local_cseq + 1;
+        if let Some(known) = self.calls.get_mut(id).and_then(|call| call.dialog.as_mut()) {
+            if known.remote_tag == dialog.remote_tag {
+                known.local_cseq = cseq;
+            }
+        }
+        let request = self.finish(dialog.request(Method::BYE, cseq));
+        if let Some(key) = self.layer.send(now, request, dialog.next_hop()) {
+            self.owners.insert(key, id.to_owned());
+        }
+        self.drain(now);
+    }
+
+    /// A carrier that challenges the BYE gets it once more with our credentials.
+    fn bye_again(&mut self, now: Instant, id: &str, key: &Key, response: &Response) {
+        self.owners.remove(key);
+        let Some(challenge) = Challenge::strongest(response.status, &response.headers) else { return };
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let Some(dialog) = call.dialog.as_mut().filter(|_| call.state == State::Over && call.nonce_uses < 8) else {
+            return;
+        };
+        dialog.local_cseq += 1;
+        let (request, hop) = (dialog.request(Method::BYE, dialog.local_cseq), dialog.next_hop());
+        call.challenge = Some(challenge);
+        let request = self.authorise(id, request);
+        let request = self.finish(request);
+        if let Some(key) = self.layer.send(now, request, hop) {
+            self.owners.insert(key, id.to_owned());
+        }
+    }
+
+    fn give_up(&mut self, now: Instant, id: &str, cause: EndCause) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        call.state = State::Cancelling(cause);
+        if let Some(key) = call.invite_key.clone() {
+            self.layer.cancel(now, &key);
+        }
+        self.drain(now);
+    }
+
+    fn timeout(&mut self, now: Instant, key: &Key) {
+        if let Some(at) = self.probes.iter().position(|probe| probe == key) {
+            self.probes.swap_remove(at);
+            self.out.push_back(Out::Probed(key.clone(), false));
+            return;
+        }
+        let Some(id) = self.owners.remove(key) else { return };
+        if let Some(call) = self.calls.get_mut(&id).filter(|call| call.invite_key.as_ref() == Some(key)) {
+            match call.state {
+                State::Cancelling(EndCause::RingLimit) => call.end(now, Side::Timer, EndCause::RingLimit, None),
+                State::Cancelling(cause) => call.end(now, Side::Us, cause, None),
+                _ => call.end(now, Side::Timer, EndCause::Timeout, None),
+            }
+        }
+        self.collect(&id);
+    }
+
+    /// Adds Via, Contact and User-Agent to a request of ours.
+    pub(super) fn finish(&mut self, mut request: Request) -> Request {
+        let branch = self.token(2);
+        let mut headers = Headers::default();
+        headers.push("Via", format!("SIP/2.0/UDP {};rport;branch=z9hG4bK{branch}", self.local));
+        for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Via")) {
+            if !name.eq_ignore_ascii_case("Contact") && !name.eq_ignore_ascii_case("User-Agent") {
+                headers.push(name, value);
+            }
+        }
+        headers.push("Contact", self.contact());
+        headers.push("User-Agent", &self.user_agent);
+        request.headers = headers;
+        request
+    }
+
+    pub(super) fn contact(&self) -> String {
+        format!("<sip:songda@{}>", self.local)
+    }
+
+    /// A word of random hexadecimal digits.
+    pub(super) fn token(&mut self, words: usize) -> String {
+        (0..words).map(|_| format!("{:016x}", (self.random)())).collect()
+    }
+
+    pub(super) fn allow(&self) -> &'static str {
+        ALLOW
+    }
+
+    /// Moves the events of a call to the outside.
+    pub(super) fn collect(&mut self, id: &str) {
+        if let Some(call) = self.calls.get_mut(id) {
+            for event in call.events.drain(..) {
+                self.out.push_back(Out::Event(id.to_owned(), event));
+            }
+        }
+    }
+
+    /// How long a 2xx of ours is repeated.
+    pub(super) const REPEAT: Duration = crate::tx::T64;
+}
+
+/// The RSeq of a provisional response that wants a PRACK (RFC 3262).
+fn reliable(response: &Response) -> Option<u32> {
+    let required = response.headers.list("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));
+    if required { response.headers.get("RSeq")?.parse().ok() } else { None }
+}
+
+/// Notes in the top Via where the request came from (RFC 3261, 18.2.1; RFC 3581).
+fn received(mut request: Request, from: SocketAddr) -> Request {
+    let Some(via) = request.headers.get("Via").map(str::to_owned) else { return request };
+    let (top, rest) = match via.split_once(',') {
+        Some((top, rest)) => (top.to_owned(), format!(",{rest}")),
+        None => (via, String::new()),
+    };
+    let mut stamped = top.replace(";rport;", &format!(";rport={};", from.port()));
+    if let Some(head) = stamped.strip_suffix(";rport") {
+        stamped = format!("{head};rport={}", from.port());
+    }
+    stamped.push_str(&format!(";received={}", from.ip()));
+    request.headers.set("Via", stamped + &rest);
+    request
+}

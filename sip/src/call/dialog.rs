@@ -1,0 +1,87 @@
+//! Dialogs (RFC 3261, 12) as the caller of the INVITE keeps them.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::{
+    msg::{Headers, Method, Request, Response},
+    uri::{NameAddr, Uri},
+};
+
+/// One dialog, early or confirmed, of one fork.
+#[derive(Debug, Clone)]
+pub(super) struct Dialog {
+    pub(super) remote_tag: String,
+    remote_target: String,
+    route_set: Vec<String>,
+    from: String,
+    to: String,
+    call_id: String,
+    pub(super) local_cseq: u32,
+    pub(super) remote_cseq: Option<u32>,
+    flow: SocketAddr,
+    /// ACK of the 2xx, sent again for each repeat.
+    pub(super) ack: Option<Vec<u8>>,
+    /// Last reliable provisional that was acknowledged (RFC 3262).
+    pub(super) rseq: Option<u32>,
+}
+
+impl Dialog {
+    /// The dialog that a response to our INVITE begins; none without a tag in To.
+    pub(super) fn begin(invite: &Request, response: &Response, flow: SocketAddr) -> Option<Self> {
+        let to = response.headers.get("To")?.to_owned();
+        let remote_tag = NameAddr::parse(&to)?.tag()?.to_owned();
+        let mut route_set: Vec<String> = response.headers.list("Record-Route").map(str::to_owned).collect();
+        route_set.reverse();
+        Some(Self {
+            remote_tag,
+            remote_target: contact(&response.headers).unwrap_or_else(|| invite.uri.clone()),
+            route_set,
+            from: invite.headers.get("From")?.to_owned(),
+            to,
+            call_id: invite.headers.get("Call-ID")?.to_owned(),
+            local_cseq: invite.headers.cseq()?.0,
+            remote_cseq: None,
+            flow,
+            ack: None,
+            rseq: None,
+        })
+    }
+
+    /// A later message may move the other end (12.2.1.2).
+    pub(super) fn refresh_target(&mut self, headers: &Headers) {
+        if let Some(target) = contact(headers) {
+            self.remote_target = target;
+        }
+    }
+
+    /// A request inside this dialog, without Via and Contact (12.2.1.1).
+    pub(super) fn request(&self, method: Method, cseq: u32) -> Request {
+        let mut headers = Headers::default();
+        headers.push("Max-Forwards", "70");
+        for route in &self.route_set {
+            headers.push("Route", route);
+        }
+        headers.push("From", &self.from);
+        headers.push("To", &self.to);
+        headers.push("Call-ID", &self.call_id);
+        headers.push("CSeq", format!("{cseq} {method}"));
+        Request { method, uri: self.remote_target.clone(), headers, body: Vec::new() }
+    }
+
+    /// Where requests go: the first hop of the route set, else the remote target, when
+    /// they are addresses; else where the last message came from.
+    pub(super) fn next_hop(&self) -> SocketAddr {
+        let first = match self.route_set.first() {
+            Some(route) => NameAddr::parse(route).map(|route| route.uri),
+            None => Uri::parse(&self.remote_target),
+        };
+        first
+            .and_then(|uri| Some(SocketAddr::new(uri.host.parse::<IpAddr>().ok()?, uri.port.unwrap_or(5060))))
+            .unwrap_or(self.flow)
+    }
+}
+
+fn contact(headers: &Headers) -> Option<String> {
+    let contact = headers.list("Contact").next()?;
+    NameAddr::parse(contact).map(|contact| contact.uri.to_string())
+}

@@ -1,0 +1,280 @@
+//! One UDP socket and the task that turns the crank.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    net::UdpSocket,
+    sync::{mpsc, oneshot},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    call::{CallCore, LegEvent, Out, OutboundCall, Trunk},
+    tx::Key,
+};
+
+/// Where the endpoint listens and how it names itself.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    /// Address to bind; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Address that the carrier sees, when it is not the bound one.
+    pub advertise: Option<IpAddr>,
+    /// User-Agent.
+    pub user_agent: String,
+}
+
+/// The endpoint could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen for SIP on {listen}: {error}")]
+pub struct StartError {
+    listen: SocketAddr,
+    error: std::io::Error,
+}
+
+/// A call could not be placed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The carrier's address cannot be found.
+    #[error("the carrier's address {proxy} of trunk {trunk} cannot be resolved")]
+    Resolve {
+        /// Trunk.
+        trunk: String,
+        /// Its address.
+        proxy: String,
+    },
+    /// The endpoint is closing, or has too much to do.
+    #[error("the telephone line takes no more calls at the moment")]
+    Busy,
+}
+
+/// A trunk did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// The carrier's address cannot be found, or the endpoint is closing.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Nothing came back within 32 seconds.
+    #[error("the carrier of trunk {0} does not answer")]
+    Silent(String),
+}
+
+enum Command {
+    Dial { call: Box<OutboundCall>, target: SocketAddr, events: mpsc::Sender<LegEvent>, id: oneshot::Sender<String> },
+    HangUp { id: String },
+    Probe { domain: String, target: SocketAddr, done: oneshot::Sender<bool> },
+}
+
+/// The SIP endpoint. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    commands: mpsc::Sender<Command>,
+    local: SocketAddr,
+}
+
+/// A call that was placed. Dropping it hangs up.
+#[derive(Debug)]
+pub struct Leg {
+    events: mpsc::Receiver<LegEvent>,
+    handle: LegHandle,
+}
+
+/// Hangs up a call; may be cloned.
+#[derive(Debug, Clone)]
+pub struct LegHandle {
+    commands: mpsc::Sender<Command>,
+    id: String,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Command")
+    }
+}
+
+impl Endpoint {
+    /// Binds the socket and starts its task, which ends with `cancel`.
+    pub async fn start(config: EndpointConfig, cancel: CancellationToken) -> Result<Self, StartError> {
+        let refused = |error| StartError { listen: config.listen, error };
+        let socket = UdpSocket::bind(config.listen).await.map_err(refused)?;
+        let mut local = socket.local_addr().map_err(refused)?;
+        if let Some(ip) = config.advertise {
+            local.set_ip(ip);
+        }
+        let core = CallCore::new(local, config.user_agent, Box::new(random));
+        let (commands, inbox) = mpsc::channel(1024);
+        let driver = Driver { socket, core, legs: HashMap::new(), probes: HashMap::new() };
+        tokio::spawn(driver.run(inbox, cancel));
+        Ok(Self { commands, local })
+    }
+
+    /// The address that stands in Via and Contact.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Places a call.
+    pub async fn call(&self, call: OutboundCall) -> Result<Leg, CallError> {
+        let target = resolve(&call.trunk).await?;
+        // Room for every event of a call: the driver never waits for a slow reader.
+        let (sender, events) = mpsc::channel(256);
+        let (id, placed) = oneshot::channel();
+        let command = Command::Dial { call: Box::new(call), target, events: sender, id };
+        self.commands.try_send(command).map_err(|_| CallError::Busy)?;
+        let id = placed.await.map_err(|_| CallError::Busy)?;
+        Ok(Leg { events, handle: LegHandle { commands: self.commands.clone(), id } })
+    }
+
+    /// Asks a trunk whether it is there; any final answer counts.
+    pub async fn probe(&self, trunk: &Trunk) -> Result<(), ProbeError> {
+        let target = resolve(trunk).await?;
+        let (done, answer) = oneshot::channel();
+        let command = Command::Probe { domain: trunk.domain.clone(), target, done };
+        self.commands.send(command).await.map_err(|_| CallError::Busy)?;
+        match answer.await {
+            Ok(true) => Ok(()),
+            _ => Err(ProbeError::Silent(trunk.name.clone())),
+        }
+    }
+}
+
+async fn resolve(trunk: &Trunk) -> Result<SocketAddr, CallError> {
+    let refused = || CallError::Resolve { trunk: trunk.name.clone(), proxy: trunk.proxy.clone() };
+    let mut found = tokio::net::lookup_host(&trunk.proxy).await.map_err(|_| refused())?;
+    found.next().ok_or_else(refused)
+}
+
+impl Leg {
+    /// The next event; none after [`LegEvent::Ended`].
+    pub async fn next(&mut self) -> Option<LegEvent> {
+        self.events.recv().await
+    }
+
+    /// A handle that hangs up.
+    pub fn handle(&self) -> LegHandle {
+        self.handle.clone()
+    }
+
+    /// Call-ID, which may stand in logs.
+    pub fn call_id(&self) -> &str {
+        &self.handle.id
+    }
+}
+
+impl Drop for Leg {
+    fn drop(&mut self) {
+        let _ = self.handle.commands.try_send(Command::HangUp { id: self.handle.id.clone() });
+    }
+}
+
+impl LegHandle {
+    /// CANCEL or BYE, whichever fits; nothing when the call is over.
+    pub async fn hang_up(&self) {
+        let _ = self.commands.send(Command::HangUp { id: self.id.clone() }).await;
+    }
+}
+
+struct Driver {
+    socket: UdpSocket,
+    core: CallCore,
+    legs: HashMap<String, mpsc::Sender<LegEvent>>,
+    probes: HashMap<Key, oneshot::Sender<bool>>,
+}
+
+impl Driver {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Command>, cancel: CancellationToken) {
+        let mut buffer = vec![0_u8; 65_536];
+        let mut closing: Option<Instant> = None;
+        loop {
+            let wake = self.core.next_deadline().unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            let wake = closing.map_or(wake, |end| end.min(wake));
+            tokio::select! {
+                () = cancel.cancelled(), if closing.is_none() => closing = Some(self.close()),
+                command = inbox.recv(), if closing.is_none() => match command {
+                    Some(command) => self.command(command),
+                    None => closing = Some(self.close()),
+                },
+                datagram = self.socket.recv_from(&mut buffer) => match datagram {
+                    Ok((length, from)) => self.core.receive(Instant::now(), &buffer[..length], from),
+                    // A port that nobody listens on answers by ICMP; the transaction times out by itself.
+                    Err(error) => tracing::debug!(%error, "receiving from the SIP socket"),
+                },
+                () = tokio::time::sleep_until(wake.into()) => self.core.tick(Instant::now()),
+            }
+            self.flush().await;
+            if closing.is_some_and(|end| self.core.load().1 == 0 || end <= Instant::now()) {
+                return;
+            }
+        }
+    }
+
+    /// Hangs everything up; the answers are waited for at most two seconds.
+    fn close(&mut self) -> Instant {
+        let now = Instant::now();
+        for id in self.legs.keys().cloned().collect::<Vec<_>>() {
+            self.core.hang_up(now, &id);
+        }
+        now + Duration::from_secs(2)
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = Instant::now();
+        match command {
+            Command::Dial { call, target, events, id } => {
+                let call_id = self.core.dial(now, *call, target);
+                self.legs.insert(call_id.clone(), events);
+                // Whoever asked is gone: nobody would hang up.
+                if id.send(call_id.clone()).is_err() {
+                    self.core.hang_up(now, &call_id);
+                }
+                metrics::counter!("songda_sip_requests_total", "method" => "INVITE").increment(1);
+            }
+            Command::HangUp { id } => self.core.hang_up(now, &id),
+            Command::Probe { domain, target, done } => {
+                if let Some(key) = self.core.probe(now, &domain, target) {
+                    self.probes.insert(key, done);
+                }
+            }
+        }
+    }
+
+    async fn flush(&mut self) {
+        while let Some(out) = self.core.poll() {
+            match out {
+                Out::Send(to, bytes) => {
+                    if let Err(error) = self.socket.send_to(&bytes, to).await {
+                        tracing::warn!(%error, "sending a SIP message");
+                    }
+                }
+                Out::Event(id, event) => {
+                    let last = matches!(event, LegEvent::Ended(_));
+                    if let Some(leg) = self.legs.get(&id) {
+                        let _ = leg.try_send(event);
+                    }
+                    if last {
+                        self.legs.remove(&id);
+                    }
+                }
+                Out::Probed(key, alive) => {
+                    if let Some(done) = self.probes.remove(&key) {
+                        let _ = done.send(alive);
+                    }
+                }
+            }
+        }
+        let (calls, transactions) = self.core.load();
+        metrics::gauge!("songda_sip_calls").set(calls as f64);
+        metrics::gauge!("songda_sip_transactions_active").set(transactions as f64);
+        metrics::counter!("songda_sip_retransmissions_total").absolute(self.core.retransmissions());
+    }
+}
+
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| std::process::id().into())
+}

@@ -1,0 +1,31 @@
+//! SIP signalling for calls that the court places.
+//!
+//! Everything but `endpoint` is sans-IO: `wire` reads and prints messages, `tx` holds the
+//! transactions of RFC 3261 (with RFC 6026), `call` the outbound INVITE session with its
+//! dialogs, `auth` the digest. Bytes and time are passed in, bytes and events come out.
+//! `endpoint` owns one UDP socket and turns the crank.
+
+mod auth;
+mod call;
+mod endpoint;
+mod msg;
+mod number;
+mod tx;
+mod uri;
+mod wire;
+
+/// The machines, for tests and for what will be built on them.
+pub mod machine {
+    pub use crate::{
+        auth::{Algorithm, Challenge, Credentials, answer},
+        call::{CallCore, Out},
+        msg::{Headers, Message, Method, Request, Response},
+        tx::{Event, Key, Layer, Output, T1, T2, T4},
+        uri::{NameAddr, Uri},
+        wire::{Defect, parse, print_request, print_response},
+    };
+}
+
+pub use call::{EndCause, Ended, LegEvent, OutboundCall, Side, Trunk};
+pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, ProbeError, StartError};
+pub use number::{Number, Secret};

@@ -1,0 +1,397 @@
+//! Races of the RFCs in virtual time.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use songda_sip::{
+    EndCause, Ended, LegEvent, Number, OutboundCall, Side, Trunk,
+    machine::{CallCore, Message, Method, Out, Request, Response, parse, print_request, print_response},
+};
+
+const SDP: &str = "v=0\r\nm=audio 4000 RTP/AVP 8\r\n";
+
+fn far() -> SocketAddr {
+    "127.0.0.1:5070".parse().unwrap()
+}
+
+/// One call against a carrier whose answers the test writes.
+struct Bench {
+    core: CallCore,
+    now: Instant,
+    id: String,
+    sent: Vec<Request>,
+    answers: Vec<Response>,
+    events: Vec<LegEvent>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut counter = 0;
+        let random = move || {
+            counter += 1;
+            counter
+        };
+        let mut core = CallCore::new("127.0.0.1:5060".parse().unwrap(), "songda-test".into(), Box::new(random));
+        let now = Instant::now();
+        let trunk = Trunk {
+            name: "t".into(),
+            proxy: far().to_string(),
+            domain: "carrier.test".into(),
+            username: "court".into(),
+            password: "secret".to_owned().into(),
+        };
+        let call = OutboundCall {
+            trunk: Arc::new(trunk),
+            callee: Number::new("138 0000 0001"),
+            caller: Number::new("029-88009000"),
+            offer: SDP.into(),
+            ring_limit: Duration::from_secs(50),
+        };
+        let id = core.dial(now, call, far());
+        let mut bench = Self { core, now, id, sent: vec![], answers: vec![], events: vec![] };
+        bench.drain();
+        bench
+    }
+
+    fn drain(&mut self) {
+        while let Some(out) = self.core.poll() {
+            match out {
+                Out::Send(_, bytes) => match parse(&bytes).unwrap() {
+                    (Message::Request(request), defects) => {
+                        assert!(defects.is_empty(), "{defects:?}");
+                        self.sent.push(request);
+                    }
+                    (Message::Response(response), _) => self.answers.push(response),
+                },
+                Out::Event(_, event) => self.events.push(event),
+                Out::Probed(..) => {}
+            }
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.core.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.core.tick(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    fn invite(&self) -> Request {
+        self.sent.iter().rfind(|request| request.method == Method::INVITE).unwrap().clone()
+    }
+
+    /// Answers the newest INVITE.
+    fn answer(&mut self, status: u16, tag: &str, extra: &[(&str, &str)], body: &str) {
+        let mut response = Response::to(&self.invite(), status, tag);
+        response.headers.push("Contact", format!("<sip:party-{tag}@127.0.0.1:5070>"));
+        for (name, value) in extra {
+            response.headers.push(name, *value);
+        }
+        response.body = body.as_bytes().to_vec();
+        self.core.receive(self.now, &print_response(&response), far());
+        self.drain();
+    }
+
+    fn answer_to(&mut self, request: &Request, status: u16) {
+        let response = Response::to(request, status, "far");
+        self.core.receive(self.now, &print_response(&response), far());
+        self.drain();
+    }
+
+    /// A request of the carrier inside the dialog with this tag.
+    fn ask(&mut self, method: &str, cseq: u32, tag: &str, body: &str) {
+        let invite = self.invite();
+        let from = format!("{};tag={tag}", invite.headers.get("To").unwrap());
+        let mut text = format!(
+            "{method} sip:songda@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK-{method}-{cseq}\r\n\
+             Max-Forwards: 70\r\nFrom: {from}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n",
+            invite.headers.get("From").unwrap(),
+            invite.headers.get("Call-ID").unwrap(),
+        );
+        if !body.is_empty() {
+            text.push_str("Content-Type: application/sdp\r\n");
+        }
+        text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+        self.core.receive(self.now, text.as_bytes(), far());
+        self.drain();
+    }
+
+    fn hang_up(&mut self) {
+        let id = self.id.clone();
+        self.core.hang_up(self.now, &id);
+        self.drain();
+    }
+
+    fn count(&self, method: &Method) -> usize {
+        self.sent.iter().filter(|request| request.method == *method).count()
+    }
+
+    fn end(&self) -> &Ended {
+        match self.events.last() {
+            Some(LegEvent::Ended(ended)) => ended,
+            other => panic!("not ended: {other:?}"),
+        }
+    }
+
+    fn settle(&mut self) {
+        self.wait(Duration::from_secs(400));
+        assert_eq!(self.core.load(), (0, 0), "tables are empty in the end");
+        assert_eq!(self.events.iter().filter(|event| matches!(event, LegEvent::Ended(_))).count(), 1);
+    }
+}
+
+#[test]
+fn r4_3c_the_invite_shows_the_courts_number_and_nothing_hides_it() {
+    let bench = Bench::new();
+    let invite = bench.invite();
+    assert_eq!(invite.uri, "sip:13800000001@carrier.test");
+    assert!(invite.headers.get("From").unwrap().starts_with("<sip:02988009000@carrier.test>;tag="));
+    assert_eq!(invite.headers.get("P-Asserted-Identity"), Some("<sip:02988009000@carrier.test>"));
+    assert_eq!(invite.headers.get("Privacy"), None);
+}
+
+#[test]
+fn an_unanswered_invite_is_repeated_at_the_times_of_the_rfc_and_then_given_up() {
+    let mut bench = Bench::new();
+    let mut counts = Vec::new();
+    // Timer A: after 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s; timer B at 32 s.
+    for ms in [499, 2, 998, 2, 1998, 2, 3998, 2, 7998, 2, 15998, 2] {
+        bench.wait(Duration::from_millis(ms));
+        counts.push(bench.count(&Method::INVITE));
+    }
+    assert_eq!(counts, [1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7]);
+    bench.wait(Duration::from_secs(1));
+    assert_eq!((bench.end().cause, bench.end().provisional), (EndCause::Timeout, false));
+    bench.settle();
+}
+
+#[test]
+fn an_answer_that_crosses_our_cancel_is_acknowledged_and_hung_up() {
+    let mut bench = Bench::new();
+    bench.answer(180, "a", &[], "");
+    bench.hang_up();
+    assert_eq!(bench.count(&Method::CANCEL), 1);
+    bench.answer(200, "a", &[], SDP);
+    assert_eq!((bench.count(&Method::ACK), bench.count(&Method::BYE)), (1, 1));
+    assert_eq!((bench.end().by, bench.end().cause), (Side::Us, EndCause::Cancelled));
+    let bye = bench.sent.last().unwrap().clone();
+    bench.answer_to(&bye, 200);
+    bench.settle();
+}
+
+#[test]
+fn a_cancel_waits_for_the_first_provisional_response() {
+    let mut bench = Bench::new();
+    bench.hang_up();
+    assert_eq!(bench.count(&Method::CANCEL), 0);
+    bench.answer(100, "", &[], "");
+    assert_eq!(bench.count(&Method::CANCEL), 1);
+    let cancel = bench.sent.last().unwrap().clone();
+    assert_eq!(cancel.headers.get("Via"), bench.invite().headers.get("Via"));
+    bench.answer_to(&cancel, 200);
+    bench.answer(487, "a", &[], "");
+    assert_eq!((bench.end().cause, bench.end().status), (EndCause::Cancelled, Some(487)));
+    assert_eq!(bench.count(&Method::ACK), 1);
+    bench.settle();
+}
+
+#[test]
+fn each_repeated_200_is_acknowledged_again() {
+    let mut bench = Bench::new();
+    for _ in 0..3 {
+        bench.answer(200, "a", &[], SDP);
+    }
+    assert_eq!(bench.count(&Method::ACK), 3);
+    assert_eq!(bench.events, [LegEvent::Answered { sdp: SDP.into() }]);
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
+fn a_second_fork_that_answers_is_hung_up_and_the_first_lives_on() {
+    let mut bench = Bench::new();
+    bench.answer(200, "a", &[], SDP);
+    bench.answer(200, "b", &[], SDP);
+    assert_eq!((bench.count(&Method::ACK), bench.count(&Method::BYE)), (2, 1));
+    let bye = bench.sent.last().unwrap();
+    assert!(bye.headers.get("To").unwrap().ends_with("tag=b"), "{bye:?}");
+    assert!(!bench.events.iter().any(|event| matches!(event, LegEvent::Ended(_))));
+    bench.ask("BYE", 1, "a", "");
+    assert_eq!((bench.end().by, bench.end().cause), (Side::Peer, EndCause::HungUp));
+    bench.settle();
+}
+
+#[test]
+fn byes_that_cross_end_the_call_once() {
+    let mut bench = Bench::new();
+    bench.answer(200, "a", &[], SDP);
+    bench.hang_up();
+    bench.ask("BYE", 1, "a", "");
+    assert_eq!(bench.answers.last().unwrap().status, 481);
+    assert_eq!(bench.end().by, Side::Us);
+    bench.settle();
+}
+
+#[test]
+fn the_ring_limit_cancels_and_says_so() {
+    let mut bench = Bench::new();
+    bench.answer(180, "a", &[], "");
+    bench.wait(Duration::from_secs(49));
+    assert_eq!(bench.count(&Method::CANCEL), 0);
+    bench.wait(Duration::from_secs(1));
+    assert_eq!(bench.count(&Method::CANCEL), 1);
+    bench.answer(487, "a", &[], "");
+    let ended = bench.end();
+    assert_eq!((ended.by, ended.cause, ended.rang), (Side::Timer, EndCause::RingLimit, Some(Duration::from_secs(50))));
+    bench.settle();
+}
+
+#[test]
+fn early_media_and_the_reason_of_a_dead_number_are_told() {
+    let mut bench = Bench::new();
+    bench.answer(183, "a", &[], SDP);
+    bench.wait(Duration::from_secs(4));
+    bench.answer(404, "a", &[("Reason", "SIP;cause=404, Q.850;cause=1;text=\"x\"")], "");
+    assert_eq!(bench.events[0], LegEvent::EarlyMedia { sdp: SDP.into() });
+    let ended = bench.end();
+    assert_eq!((ended.status, ended.q850, ended.rang), (Some(404), Some(1), Some(Duration::from_secs(4))));
+    bench.settle();
+}
+
+#[test]
+fn a_reliable_provisional_is_acknowledged_by_prack_once() {
+    let mut bench = Bench::new();
+    let reliable = [("Require", "100rel"), ("RSeq", "41")];
+    bench.answer(183, "a", &reliable, SDP);
+    bench.answer(183, "a", &reliable, SDP);
+    let pracks: Vec<_> = bench.sent.iter().filter(|request| request.method == Method::PRACK).collect();
+    assert_eq!(pracks.len(), 1);
+    assert_eq!(pracks[0].headers.get("RAck"), Some("41 1 INVITE"));
+    let prack = pracks[0].clone();
+    bench.answer_to(&prack, 200);
+    bench.answer(200, "a", &[], SDP);
+    bench.hang_up();
+    let bye = bench.sent.last().unwrap();
+    assert!(bye.headers.cseq().unwrap().0 > prack.headers.cseq().unwrap().0, "CSeq grows within the dialog");
+    bench.settle();
+}
+
+#[test]
+fn a_challenge_is_answered_once_and_a_wrong_password_ends_the_call() {
+    let challenge = [("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=MD5")];
+    let mut bench = Bench::new();
+    bench.answer(401, "a", &challenge, "");
+    let invite = bench.invite();
+    assert_eq!(invite.headers.cseq().unwrap().0, 2);
+    assert!(invite.headers.get("Authorization").unwrap().contains("username=\"court\""));
+    bench.answer(401, "a", &challenge, "");
+    assert_eq!((bench.end().cause, bench.end().status), (EndCause::AuthenticationFailed, Some(401)));
+    bench.settle();
+}
+
+#[test]
+fn an_old_nonce_is_one_more_try_and_the_stronger_hash_wins() {
+    let mut bench = Bench::new();
+    let both = [
+        ("Proxy-Authenticate", "Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=MD5"),
+        ("Proxy-Authenticate", "Digest realm=\"r\", nonce=\"n2\", qop=\"auth\", algorithm=SHA-256"),
+    ];
+    bench.answer(407, "a", &both, "");
+    assert!(bench.invite().headers.get("Proxy-Authorization").unwrap().contains("algorithm=SHA-256"));
+    let stale =
+        [("Proxy-Authenticate", "Digest realm=\"r\", nonce=\"n3\", stale=true, qop=\"auth\", algorithm=SHA-256")];
+    bench.answer(407, "a", &stale, "");
+    assert!(bench.invite().headers.get("Proxy-Authorization").unwrap().contains("nonce=\"n3\""));
+    bench.answer(200, "a", &[], SDP);
+    assert!(bench.sent.last().unwrap().headers.get("Proxy-Authorization").is_some(), "the ACK carries it too");
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
+fn a_carriers_re_invite_is_agreed_to_with_our_sdp_and_repeated_until_its_ack() {
+    let mut bench = Bench::new();
+    bench.answer(200, "a", &[], SDP);
+    let moved = "v=0\r\nm=audio 4900 RTP/AVP 8\r\n";
+    bench.ask("INVITE", 1, "a", moved);
+    assert_eq!(bench.answers.last().unwrap().status, 200);
+    assert_eq!(bench.answers.last().unwrap().body, SDP.as_bytes());
+    assert_eq!(bench.events.last(), Some(&LegEvent::Reoffered { sdp: moved.into() }));
+    bench.wait(Duration::from_millis(600));
+    assert_eq!(bench.answers.iter().filter(|answer| answer.status == 200).count(), 2);
+    bench.ask("INVITE", 2, "a", moved);
+    assert_eq!(bench.answers.last().unwrap().status, 500, "one at a time");
+    bench.ask("ACK", 1, "a", "");
+    let agreed = |bench: &Bench| bench.answers.iter().filter(|answer| answer.status == 200).count();
+    let before = agreed(&bench);
+    bench.wait(Duration::from_secs(5));
+    assert_eq!(agreed(&bench), before);
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
+fn an_offer_in_our_200_is_answered_in_the_ack() {
+    let mut bench = Bench::new();
+    bench.answer(200, "a", &[], SDP);
+    bench.ask("INVITE", 1, "a", "");
+    bench.ask("ACK", 1, "a", "v=0\r\nm=audio 4950 RTP/AVP 8\r\n");
+    assert!(matches!(bench.events.last(), Some(LegEvent::Reoffered { sdp }) if sdp.contains("4950")));
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
+fn fax_and_video_are_refused_and_the_call_lives_on() {
+    let mut bench = Bench::new();
+    bench.answer(200, "a", &[], SDP);
+    bench.ask("INVITE", 1, "a", "v=0\r\nm=image 4900 udptl t38\r\n");
+    assert_eq!(bench.answers.last().unwrap().status, 488);
+    bench.ask("INVITE", 2, "a", "v=0\r\nm=audio 1 RTP/AVP 8\r\nm=video 5000 RTP/AVP 96\r\n");
+    assert_eq!(bench.answers.last().unwrap().status, 488);
+    bench.ask("BYE", 3, "a", "");
+    assert_eq!(bench.answers.last().unwrap().status, 200);
+    bench.settle();
+}
+
+#[test]
+fn what_arrives_inside_a_dialog_always_gets_an_answer() {
+    for (method, status) in [("OPTIONS", 200), ("INFO", 200), ("UPDATE", 200), ("REFER", 405), ("JUMP", 501)] {
+        let mut bench = Bench::new();
+        bench.answer(200, "a", &[], SDP);
+        bench.ask(method, 7, "a", "");
+        assert_eq!(bench.answers.last().unwrap().status, status, "{method}");
+        bench.ask("OPTIONS", 6, "a", "");
+        assert_eq!(
+            bench.answers.last().unwrap().status,
+            if status == 200 { 500 } else { 200 },
+            "{method}: out of order"
+        );
+        bench.ask("BYE", 8, "stranger", "");
+        assert_eq!(bench.answers.last().unwrap().status, 481, "another's tag");
+        bench.hang_up();
+        bench.settle();
+    }
+}
+
+#[test]
+fn a_stranger_who_calls_learns_nothing() {
+    let mut bench = Bench::new();
+    let invite = bench.invite();
+    let mut request = invite.clone();
+    request.headers.set("Call-ID", "stranger");
+    request.headers.set("Via", "SIP/2.0/UDP 127.0.0.1:5070;rport;branch=z9hG4bKstranger");
+    bench.core.receive(bench.now, &print_request(&request), far());
+    bench.drain();
+    let answer = bench.answers.last().unwrap();
+    assert_eq!(answer.status, 480);
+    assert!(answer.headers.get("Via").unwrap().contains(";rport=5070;"), "{answer:?}");
+    bench.answer(486, "a", &[], "");
+    bench.settle();
+}
