@@ -192,7 +192,7 @@ impl Driver {
         let mut buffer = vec![0_u8; 65_536];
         let mut closing: Option<Instant> = None;
         loop {
-            let wake = self.core.next_deadline().unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            let wake = self.core.next_deadline().unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
             let wake = closing.map_or(wake, |end| end.min(wake));
             tokio::select! {
                 () = cancel.cancelled(), if closing.is_none() => closing = Some(self.close()),

@@ -90,7 +90,7 @@ impl Deliverer {
         let mut form = Form::new().part("event", event);
         if let Some(object) = &message.object_id {
             let bytes = self.objects.get(&self.db, object).await?;
-            let file = Part::bytes(bytes.to_vec())
+            let file = Part::bytes(bytes.clone())
                 .file_name("report.pdf")
                 .mime_str("application/pdf")
                 .map_err(|error| DeliverError::Unreachable(error.to_string()))?;

@@ -15,7 +15,7 @@ pub fn client() -> Result<Client, StoreError> {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(std::time::Duration::from_secs(10))
-        .timeout(std::time::Duration::from_secs(60))
+        .timeout(std::time::Duration::from_mins(1))
         .user_agent(concat!("songda/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| StoreError::internal("building the HTTP client", error))

@@ -28,5 +28,5 @@ pub fn new_id() -> String {
     use std::sync::{LazyLock, Mutex};
     static GENERATOR: LazyLock<Mutex<ulid::Generator>> = LazyLock::new(|| Mutex::new(ulid::Generator::new()));
     let made = GENERATOR.lock().ok().and_then(|mut generator| generator.generate().ok());
-    made.unwrap_or_else(ulid::Ulid::new).to_string()
+    made.unwrap_or_default().to_string()
 }

@@ -57,14 +57,15 @@ impl Sealer {
         let row = sqlx::query("SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM data_keys")
             .fetch_one(&mut *tx.conn())
             .await?;
-        let mut next = row.get::<i64, _>(0) + 1;
+        let first = row.get::<i64, _>(0) + 1;
         let have: HashSet<&str> = PURPOSES.into_iter().filter(|purpose| self.ring.has(court, purpose)).collect();
-        for purpose in PURPOSES.into_iter().filter(|purpose| !have.contains(purpose)) {
-            let key = self.ring.mint(next as u32, court, purpose)?;
+        let missing = PURPOSES.into_iter().filter(|purpose| !have.contains(purpose));
+        for (id, purpose) in (first..).zip(missing) {
+            let key = self.ring.mint(id as u32, court, purpose)?;
             sqlx::query(
                 "INSERT INTO data_keys (id, court_id, purpose, version, wrapped, created_ms) VALUES ($1, $2, $3, $4, $5, $6)",
             )
-            .bind(next)
+            .bind(id)
             .bind(court)
             .bind(purpose)
             .bind(i64::from(key.version))
@@ -72,7 +73,6 @@ impl Sealer {
             .bind(clock.now_ms())
             .execute(&mut *tx.conn())
             .await?;
-            next += 1;
         }
         Ok(())
     }

@@ -165,6 +165,6 @@ fn run(command: &mut Command) -> Result<(), Box<dyn std::error::Error>> {
     if output.status.success() {
         Ok(())
     } else {
-        Err(format!("{:?}: {}", command.get_program(), String::from_utf8_lossy(&output.stderr)).into())
+        Err(format!("{}: {}", command.get_program().display(), String::from_utf8_lossy(&output.stderr)).into())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt::Write as _,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use super::{
     EndCause, LegEvent, OutboundCall, Side,
     dialog::Dialog,
     inside,
-    outbound::{ALLOW, Call, State, invite, sdp},
+    outbound::{Call, State, invite, sdp},
 };
 use crate::{
     auth::{self, Challenge, Credentials},
@@ -85,7 +86,7 @@ impl CallCore {
         self.calls.insert(
             call_id.clone(),
             Call {
-                call,
+                order: call,
                 target,
                 state: State::Inviting,
                 invite: request,
@@ -151,7 +152,7 @@ impl CallCore {
         }
         match wire::parse(datagram) {
             Some((Message::Response(response), defects)) if defects.is_empty() => {
-                self.layer.response(now, response, from)
+                self.layer.response(now, response, from);
             }
             Some((Message::Request(request), defects)) => {
                 let request = received(request, from);
@@ -361,7 +362,7 @@ impl CallCore {
         call.challenge = Some(challenge);
         call.cseq += 1;
         let call_id = call.invite.headers.get("Call-ID").unwrap_or_default().to_owned();
-        call.invite = invite(&call.call, &call_id, &call.from_tag, call.cseq);
+        call.invite = invite(&call.order, &call_id, &call.from_tag, call.cseq);
         self.send_invite(now, id);
     }
 
@@ -383,24 +384,24 @@ impl CallCore {
 
     fn authorise(&mut self, id: &str, mut request: Request) -> Request {
         let cnonce = self.token(1);
-        if let Some(call) = self.calls.get_mut(id) {
-            if let Some(challenge) = &call.challenge {
-                call.nonce_uses += 1;
-                let who =
-                    Credentials { username: &call.call.trunk.username, password: call.call.trunk.password.reveal() };
-                let value = auth::answer(challenge, &who, &request.method.to_string(), &request.uri, 1, &cnonce);
-                request.headers.set(if challenge.proxy { "Proxy-Authorization" } else { "Authorization" }, value);
-            }
+        if let Some(call) = self.calls.get_mut(id)
+            && let Some(challenge) = &call.challenge
+        {
+            call.nonce_uses += 1;
+            let who =
+                Credentials { username: &call.order.trunk.username, password: call.order.trunk.password.reveal() };
+            let value = auth::answer(challenge, &who, &request.method.to_string(), &request.uri, 1, &cnonce);
+            request.headers.set(if challenge.proxy { "Proxy-Authorization" } else { "Authorization" }, value);
         }
         request
     }
 
     fn bye(&mut self, now: Instant, id: &str, dialog: &Dialog) {
         let cseq = dialog.local_cseq + 1;
-        if let Some(known) = self.calls.get_mut(id).and_then(|call| call.dialog.as_mut()) {
-            if known.remote_tag == dialog.remote_tag {
-                known.local_cseq = cseq;
-            }
+        if let Some(known) = self.calls.get_mut(id).and_then(|call| call.dialog.as_mut())
+            && known.remote_tag == dialog.remote_tag
+        {
+            known.local_cseq = cseq;
         }
         let request = self.finish(dialog.request(Method::BYE, cseq));
         if let Some(key) = self.layer.send(now, request, dialog.next_hop()) {
@@ -475,11 +476,11 @@ impl CallCore {
 
     /// A word of random hexadecimal digits.
     pub(super) fn token(&mut self, words: usize) -> String {
-        (0..words).map(|_| format!("{:016x}", (self.random)())).collect()
-    }
-
-    pub(super) fn allow(&self) -> &'static str {
-        ALLOW
+        let mut token = String::with_capacity(16 * words);
+        for _ in 0..words {
+            let _ = write!(token, "{:016x}", (self.random)());
+        }
+        token
     }
 
     /// Moves the events of a call to the outside.
@@ -495,7 +496,7 @@ impl CallCore {
     pub(super) const REPEAT: Duration = crate::tx::T64;
 }
 
-/// The RSeq of a provisional response that wants a PRACK (RFC 3262).
+/// The `RSeq` of a provisional response that wants a PRACK (RFC 3262).
 fn reliable(response: &Response) -> Option<u32> {
     let required = response.headers.list("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));
     if required { response.headers.get("RSeq")?.parse().ok() } else { None }
@@ -512,7 +513,7 @@ fn received(mut request: Request, from: SocketAddr) -> Request {
     if let Some(head) = stamped.strip_suffix(";rport") {
         stamped = format!("{head};rport={}", from.port());
     }
-    stamped.push_str(&format!(";received={}", from.ip()));
+    let _ = write!(stamped, ";received={}", from.ip());
     request.headers.set("Via", stamped + &rest);
     request
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{
     LegEvent,
     core::CallCore,
-    outbound::{State, Unacknowledged, sdp},
+    outbound::{ALLOW, State, Unacknowledged, sdp},
 };
 use crate::{
     msg::{Method, Request, Response},
@@ -16,7 +16,7 @@ use crate::{
 /// Answers a request.
 pub(super) fn request(core: &mut CallCore, now: Instant, key: &Key, request: &Request) {
     let tag = core.token(1);
-    if let Some(response) = refused(core, request, &tag) {
+    if let Some(response) = refused(request, &tag) {
         core.layer.respond(now, key, &response);
         return;
     }
@@ -56,13 +56,13 @@ pub(super) fn request(core: &mut CallCore, now: Instant, key: &Key, request: &Re
     } else {
         // OPTIONS, INFO and whatever else `refused` let through.
         let mut response = Response::to(request, 200, &tag);
-        response.headers.push("Allow", core.allow());
+        response.headers.push("Allow", ALLOW);
         core.layer.respond(now, key, &response);
     }
 }
 
 /// What no state could make right: 483, 420, 501, 405.
-fn refused(core: &CallCore, request: &Request, tag: &str) -> Option<Response> {
+fn refused(request: &Request, tag: &str) -> Option<Response> {
     let unsupported: Vec<&str> =
         request.headers.list("Require").filter(|tag| !tag.eq_ignore_ascii_case("100rel")).collect();
     if !unsupported.is_empty() {
@@ -76,7 +76,7 @@ fn refused(core: &CallCore, request: &Request, tag: &str) -> Option<Response> {
     }
     let status = if matches!(request.method, Method::Extension(_)) { 501 } else { 405 };
     let mut response = Response::to(request, status, tag);
-    response.headers.push("Allow", core.allow());
+    response.headers.push("Allow", ALLOW);
     Some(response)
 }
 
@@ -91,7 +91,7 @@ fn outside(core: &mut CallCore, now: Instant, key: &Key, request: &Request, tag:
     };
     let mut response = Response::to(request, status, tag);
     if status == 200 {
-        response.headers.push("Allow", core.allow());
+        response.headers.push("Allow", ALLOW);
         response.headers.push("Accept", "application/sdp");
     }
     core.layer.respond(now, key, &response);
@@ -119,7 +119,7 @@ fn renegotiate(core: &mut CallCore, now: Instant, key: &Key, request: &Request, 
     response.headers.push("Contact", contact);
     if invite || offer.is_some() {
         response.headers.push("Content-Type", "application/sdp");
-        response.body = call.call.offer.clone().into_bytes();
+        response.body = call.order.offer.clone().into_bytes();
     }
     if invite {
         call.unacknowledged = Some(Unacknowledged {
@@ -143,11 +143,11 @@ fn renegotiate(core: &mut CallCore, now: Instant, key: &Key, request: &Request, 
 pub(super) fn ack(core: &mut CallCore, request: &Request) {
     let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
     let Some(call) = core.calls.get_mut(&id) else { return };
-    if let Some(waiting) = call.unacknowledged.take() {
-        if let Some(sdp) = sdp(&request.headers, &request.body).filter(|_| waiting.answer_in_ack) {
-            call.remote_sdp.clone_from(&sdp);
-            call.events.push(LegEvent::Reoffered { sdp });
-        }
+    if let Some(waiting) = call.unacknowledged.take()
+        && let Some(sdp) = sdp(&request.headers, &request.body).filter(|_| waiting.answer_in_ack)
+    {
+        call.remote_sdp.clone_from(&sdp);
+        call.events.push(LegEvent::Reoffered { sdp });
     }
     core.collect(&id);
 }

@@ -41,7 +41,7 @@ pub(super) struct Unacknowledged {
 /// One call.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) call: OutboundCall,
+    pub(super) order: OutboundCall,
     pub(super) target: SocketAddr,
     pub(super) state: State,
     pub(super) invite: Request,
@@ -125,9 +125,8 @@ impl Call {
                 self.remote_sdp.clone_from(&sdp);
                 self.events.push(LegEvent::EarlyMedia { sdp });
             }
-            Some(_) => {}
             None if first => self.events.push(LegEvent::Ringing),
-            None => {}
+            Some(_) | None => {}
         }
     }
 }

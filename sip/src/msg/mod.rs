@@ -96,7 +96,7 @@ impl Headers {
         self.0.is_empty()
     }
 
-    /// Number and method of the CSeq.
+    /// Number and method of the `CSeq`.
     pub fn cseq(&self) -> Option<(u32, Method)> {
         let (number, method) = self.get("CSeq")?.split_once([' ', '\t'])?;
         Some((number.parse().ok()?, Method::parse(method.trim())))

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long an INVITE may ring after a provisional response (timer C, 16.6).
-const TIMER_C: Duration = Duration::from_secs(180);
+const TIMER_C: Duration = Duration::from_mins(3);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -149,7 +149,7 @@ impl Layer {
     }
 }
 
-/// ACK to a non-2xx and CANCEL: same Request-URI, top Via, Route, From, Call-ID and CSeq
+/// ACK to a non-2xx and CANCEL: same Request-URI, top Via, Route, From, Call-ID and `CSeq`
 /// number as the INVITE (RFC 3261, 9.1 and 17.1.1.3).
 fn follow(invite: &Request, method: Method, to: Option<&str>) -> Request {
     let mut headers = Headers::default();

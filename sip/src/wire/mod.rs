@@ -3,7 +3,7 @@
 //! A message that must be answered is never thrown away by the parser: it is read as far
 //! as it goes, and what is wrong stands beside it as defects.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use crate::msg::{Headers, Message, Method, Request, Response};
 
@@ -25,7 +25,7 @@ pub enum Defect {
     Header(&'static str),
     /// Content-Length does not fit the datagram: 400.
     ContentLength,
-    /// CSeq cannot be, or names another method: 400.
+    /// `CSeq` cannot be, or names another method: 400.
     CSeq,
     /// The Request-URI cannot be read: 400.
     Uri,
@@ -71,7 +71,7 @@ pub fn parse(datagram: &[u8]) -> Option<(Message, Vec<Defect>)> {
     }
     required(&kept, &mut defects);
     let message = if let Some(rest) = first.strip_prefix("SIP/2.0 ") {
-        let (status, reason) = rest.split_once(' ').unwrap_or((&rest[..], ""));
+        let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
         let status: u16 = status.parse().ok().filter(|status| (100..700).contains(status))?;
         Message::Response(Response { status, reason: reason.to_owned(), headers: kept, body })
     } else {
@@ -241,7 +241,7 @@ fn print(first: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {
         out.push_str(value);
         out.push_str("\r\n");
     }
-    out.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    let _ = write!(out, "Content-Length: {}\r\n\r\n", body.len());
     let mut out = out.into_bytes();
     out.extend_from_slice(body);
     out

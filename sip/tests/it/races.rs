@@ -1,6 +1,7 @@
 //! Races of the RFCs in virtual time.
 
 use std::{
+    fmt::Write as _,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -117,7 +118,7 @@ impl Bench {
         if !body.is_empty() {
             text.push_str("Content-Type: application/sdp\r\n");
         }
-        text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+        write!(text, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         self.core.receive(self.now, text.as_bytes(), far());
         self.drain();
     }

@@ -293,15 +293,12 @@ fn read_id(id_type: &str, text: &str, path: &str, p: &mut Problems) -> (Option<I
     if text.is_empty() {
         return (None, false);
     }
-    match IdNumber::parse(id_type, text) {
-        Ok(number) => {
-            let checked = number.checked();
-            (Some(number), checked)
-        }
-        Err(_) => {
-            p.wrong(path, "field.format", "not readable as an identity number");
-            (None, false)
-        }
+    if let Ok(number) = IdNumber::parse(id_type, text) {
+        let checked = number.checked();
+        (Some(number), checked)
+    } else {
+        p.wrong(path, "field.format", "not readable as an identity number");
+        (None, false)
     }
 }
 

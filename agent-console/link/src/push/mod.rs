@@ -101,7 +101,7 @@ impl Push {
         }
         let mut problems = Problems::default();
         let message = message::read(&value, &mut problems);
-        self.check_files(&message, &files, &mut problems);
+        Self::check_files(&message, &files, &mut problems);
         if self.demo_numbers_only {
             check_demo_numbers(&message, &mut problems);
         }
@@ -129,7 +129,7 @@ impl Push {
     }
 
     /// Each file must be the one whose hash the message names.
-    fn check_files(&self, message: &Message, files: &HashMap<String, Bytes>, problems: &mut Problems) {
+    fn check_files(message: &Message, files: &HashMap<String, Bytes>, problems: &mut Problems) {
         for document in message.documents.iter().filter(|document| !document.file.is_empty()) {
             let Some(bytes) = files.get(&document.file) else {
                 problems.missing(&format!("{}.file", document.path), "文件没有随消息到达");
@@ -177,10 +177,10 @@ impl Push {
         files: &HashMap<String, Bytes>,
         problems: &Problems,
     ) -> Result<Pushed, PushError> {
-        if let Some((last, state)) = intake::last_revision(&mut tx, &message.key).await? {
-            if state != "待补正" || message.key.revision < last {
-                return Err(PushError::RevisionTaken { last });
-            }
+        if let Some((last, state)) = intake::last_revision(&mut tx, &message.key).await?
+            && (state != "待补正" || message.key.revision < last)
+        {
+            return Err(PushError::RevisionTaken { last });
         }
         let court = &machine.court_id;
         let body = value.to_string();

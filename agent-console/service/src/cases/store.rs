@@ -35,7 +35,7 @@ fn case_row(row: &AnyRow) -> CaseRow {
     }
 }
 
-fn login<'a>(scope: Scope<'a>) -> Option<&'a str> {
+fn login(scope: Scope<'_>) -> Option<&str> {
     match scope {
         Scope::Court => None,
         Scope::Own(login) => Some(login),

@@ -64,9 +64,8 @@ fn ours(facts: &LineFacts) -> bool {
         Some(401 | 407 | 488 | 606) => true,
         // Without any ringing a 403 answers our credentials or our calling number.
         Some(403) => !facts.provisional && facts.q850.is_none(),
-        Some(408) => !facts.provisional,
+        Some(408) | None => !facts.provisional,
         Some(status) => (500..600).contains(&status),
-        None => !facts.provisional,
     }
 }
 
@@ -89,11 +88,10 @@ fn by_status(facts: &LineFacts) -> &'static str {
         Some(486 | 600) if facts.rang_ms <= RANG_REJECTED_MS => "C03",
         Some(486 | 600 | 603) => "C04",
         Some(403) => "C09",
-        Some(408 | 487) => "C02",
+        // Without a final answer: it rang, and then nothing more came.
+        Some(408 | 487) | None => "C02",
         Some(480) if facts.rang_ms >= RANG_UNANSWERED_MS => "C02",
         Some(480) => "C08",
-        // It rang, and then nothing more came: nobody answered.
-        None => "C02",
         // An answer nobody foresaw proves nothing about the party.
         Some(_) => "C11",
     }

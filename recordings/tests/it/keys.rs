@@ -1,0 +1,69 @@
+//! The key file and the envelope keys.
+
+use std::{os::unix::fs::PermissionsExt, sync::Arc};
+
+use songda_recordings::keys::{KeyError, KeyFile, Keyring};
+
+#[test]
+fn r4_3d_the_key_file_is_its_owners_alone_and_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("songda.key");
+    assert!(matches!(KeyFile::open(&path), Err(KeyError::Missing { .. })));
+    KeyFile::create(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(KeyFile::create(&path).is_err(), "an existing key is never overwritten");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(KeyFile::open(&path), Err(KeyError::Permissions { .. })));
+}
+
+#[test]
+fn a_damaged_key_file_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("songda.key");
+    KeyFile::create(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(matches!(KeyFile::open(&path), Err(KeyError::Corrupt { .. })));
+}
+
+#[test]
+fn sealed_data_opens_only_in_its_place_and_under_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = |name: &str| Arc::new(KeyFile::create(&folder.path().join(name)).unwrap());
+    let ring = Keyring::new(key("a"));
+    let stored = ring.mint(1, "court", "phone").unwrap();
+    let sealed = ring.seal("court", "phone", "phones|number|1", "13800000001".as_bytes()).unwrap();
+    assert!(!sealed.windows(4).any(|window| window == b"1380"));
+    assert_eq!(*ring.open("phones|number|1", &sealed).unwrap(), b"13800000001");
+    assert!(matches!(ring.open("phones|number|2", &sealed), Err(KeyError::DoesNotOpen)));
+    for at in [0, 3, 10, sealed.len() - 1] {
+        let mut flipped = sealed.clone();
+        flipped[at] ^= 1;
+        assert!(ring.open("phones|number|1", &flipped).is_err(), "byte {at}");
+    }
+    assert!(matches!(Keyring::new(key("b")).load(&[stored]), Err(KeyError::DoesNotOpen)));
+}
+
+#[test]
+fn a_new_version_seals_and_the_old_one_still_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = Keyring::new(Arc::new(KeyFile::create(&folder.path().join("k")).unwrap()));
+    ring.mint(1, "court", "note").unwrap();
+    let old = ring.seal("court", "note", "x", b"old").unwrap();
+    assert_eq!(ring.mint(2, "court", "note").unwrap().version, 2);
+    let new = ring.seal("court", "note", "x", b"new").unwrap();
+    assert_eq!((&old[1..5], &new[1..5]), (&[0, 0, 0, 1][..], &[0, 0, 0, 2][..]));
+    assert_eq!(*ring.open("x", &old).unwrap(), b"old");
+}
+
+#[test]
+fn blind_indexes_are_equal_for_equal_values_of_one_court_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = Keyring::new(Arc::new(KeyFile::create(&folder.path().join("k")).unwrap()));
+    let index = |court: &str, kind: &str, value: &str| ring.blind_index(court, kind, value).unwrap();
+    assert_eq!(index("a", "phone", "1"), index("a", "phone", "1"));
+    assert_ne!(index("a", "phone", "1"), index("b", "phone", "1"));
+    assert_ne!(index("a", "phone", "1"), index("a", "id", "1"));
+    assert_ne!(index("a", "phone", "1"), index("a", "phone", "2"));
+}

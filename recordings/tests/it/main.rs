@@ -1,0 +1,6 @@
+//! Keys and the vault: what a kill, a flip or a cut leaves, and that WAV is WAV.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod keys;
+mod vault;

@@ -1,0 +1,221 @@
+//! Recordings: sealed blocks in, WAV out.
+
+use std::{path::PathBuf, process::Command, sync::Arc};
+
+use songda_recordings::{
+    keys::KeyFile,
+    vault::{BLOCK_FRAMES, Gap, Manifest, RecordingId, Vault, VaultError, Verdict},
+};
+
+struct House {
+    folder: tempfile::TempDir,
+    keys: Arc<KeyFile>,
+    vault: Vault,
+}
+
+fn house() -> House {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Arc::new(KeyFile::create(&folder.path().join("key")).unwrap());
+    let vault = Vault::open(&folder.path().join("vault"), keys.clone(), 0).unwrap();
+    House { folder, keys, vault }
+}
+
+fn id(text: &str) -> RecordingId {
+    RecordingId::new(text).unwrap()
+}
+
+/// A block whose samples tell their place.
+fn block(second: usize, frames: usize) -> Vec<i16> {
+    (0..frames).flat_map(|frame| [(second * 1000 + frame % 997) as i16, -((frame % 991) as i16)]).collect()
+}
+
+fn record(vault: &Vault, name: &str, last: usize) -> (Manifest, Vec<i16>) {
+    let mut writer = vault.begin(&id(name), 1_000).unwrap();
+    let mut all = Vec::new();
+    for (second, frames) in [BLOCK_FRAMES, BLOCK_FRAMES, last].into_iter().enumerate() {
+        let pcm = block(second, frames);
+        writer.append(&pcm).unwrap();
+        all.extend(pcm);
+    }
+    (writer.finish(vec![Gap { channel: 1, from_frame: 5, to_frame: 9 }]).unwrap(), all)
+}
+
+fn wav(vault: &Vault, name: &str) -> Vec<u8> {
+    let mut reader = vault.read(&id(name)).unwrap();
+    let mut bytes = vec![0; reader.wav_bytes() as usize];
+    assert_eq!(reader.read_at(0, &mut bytes).unwrap(), bytes.len());
+    bytes
+}
+
+fn file(house: &House, shelf: &str, name: &str) -> PathBuf {
+    house.folder.path().join("vault").join(shelf).join(format!("{name}.sdv"))
+}
+
+#[test]
+fn a_recording_is_read_as_wav_with_the_hashes_of_the_wav() {
+    let house = house();
+    let (manifest, samples) = record(&house.vault, "01ABC", 4_000);
+    let bytes = wav(&house.vault, "01ABC");
+    assert_eq!((manifest.frames, manifest.bytes), (20_000, bytes.len() as u64));
+    use sha2::Digest;
+    assert_eq!(manifest.sha256, hex::encode(sha2::Sha256::digest(&bytes)));
+    assert_eq!(manifest.sm3, hex::encode(sm3::Sm3::digest(&bytes)));
+    let mut read = hound::WavReader::new(&bytes[..]).unwrap();
+    assert_eq!((read.spec().channels, read.spec().sample_rate, read.spec().bits_per_sample), (2, 8_000, 16));
+    assert_eq!(read.samples::<i16>().map(Result::unwrap).collect::<Vec<_>>(), samples);
+    assert_eq!(house.vault.verify(&id("01ABC"), &manifest), Verdict::Intact);
+}
+
+#[test]
+fn python_opens_what_we_write() {
+    let house = house();
+    record(&house.vault, "01PY", 123);
+    let path = house.folder.path().join("x.wav");
+    std::fs::write(&path, wav(&house.vault, "01PY")).unwrap();
+    let script = "import sys,wave; w=wave.open(sys.argv[1]); print(w.getnchannels(), w.getframerate(), w.getnframes())";
+    let output = Command::new("python3").args(["-c", script]).arg(&path).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "2 8000 16123");
+}
+
+#[test]
+fn any_range_is_a_slice_of_the_whole() {
+    let house = house();
+    record(&house.vault, "01RANGE", 77);
+    let whole = wav(&house.vault, "01RANGE");
+    let mut reader = house.vault.read(&id("01RANGE")).unwrap();
+    for (offset, length) in
+        [(0, 1), (40, 8), (43, 2), (44, 4), (32_040, 10), (64_043, 3), (64_000, 400), (whole.len() - 3, 9)]
+    {
+        let mut bytes = vec![0; length];
+        let read = reader.read_at(offset as u64, &mut bytes).unwrap();
+        assert_eq!(bytes[..read], whole[offset..whole.len().min(offset + length)], "at {offset}");
+    }
+}
+
+#[test]
+fn r4_3d_the_disk_never_holds_clear_audio() {
+    let house = house();
+    let mut writer = house.vault.begin(&id("01CLEAR"), 0).unwrap();
+    let marker: Vec<i16> = (0..BLOCK_FRAMES * 2).map(|_| 0x4d4d).collect();
+    writer.append(&marker).unwrap();
+    let bytes = std::fs::read(file(&house, "live", "01CLEAR")).unwrap();
+    assert!(!bytes.windows(8).any(|window| window == [0x4d; 8]));
+}
+
+#[test]
+fn every_cut_of_a_live_file_leaves_its_whole_blocks_and_nothing_else() {
+    let house = house();
+    let mut writer = house.vault.begin(&id("01CUT"), 7).unwrap();
+    for second in 0..3 {
+        writer.append(&block(second, BLOCK_FRAMES)).unwrap();
+    }
+    drop(writer);
+    let path = file(&house, "live", "01CUT");
+    let whole = std::fs::read(&path).unwrap();
+    let block_bytes = (whole.len() - header_length(&whole)) / 3;
+    let lengths = (0..whole.len()).step_by(997).chain((0..3).flat_map(|n| {
+        let border = header_length(&whole) + n * block_bytes;
+        [border - 1, border, border + 1]
+    }));
+    for length in lengths.chain([whole.len()]) {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let frames = length.saturating_sub(header_length(&whole)) / block_bytes * BLOCK_FRAMES;
+        match house.vault.read(&id("01CUT")) {
+            Ok(reader) => assert_eq!(reader.frames(), frames as u64, "cut at {length}"),
+            Err(error) => assert!(length < header_length(&whole), "cut at {length}: {error}"),
+        }
+    }
+}
+
+fn header_length(file: &[u8]) -> usize {
+    19 + usize::from(u16::from_be_bytes([file[9], file[10]]))
+}
+
+#[test]
+fn r4_2a_a_kill_leaves_a_recording_that_is_closed_at_its_last_block() {
+    let house = house();
+    let mut writer = house.vault.begin(&id("01KILL"), 42).unwrap();
+    for second in 0..2 {
+        writer.append(&block(second, BLOCK_FRAMES)).unwrap();
+    }
+    drop(writer);
+    house.vault.begin(&id("01EMPTY"), 42).unwrap();
+    let path = file(&house, "live", "01KILL");
+    let mut torn = std::fs::read(&path).unwrap();
+    torn.extend_from_slice(&[0, 0, 125, 28, 1, 9, 9, 9]);
+    std::fs::write(&path, torn).unwrap();
+    let again = Vault::open(&house.folder.path().join("vault"), house.keys.clone(), 0).unwrap();
+    let closed = again.finish_unclosed().unwrap();
+    assert_eq!(closed.len(), 1, "the empty one is removed");
+    let manifest = &closed[0].manifest;
+    assert_eq!((manifest.frames, manifest.started_ms, manifest.recovered), (16_000, 42, true));
+    assert_eq!(again.verify(&id("01KILL"), manifest), Verdict::Intact);
+    assert!(again.finish_unclosed().unwrap().is_empty());
+}
+
+#[test]
+fn a_flipped_byte_anywhere_is_found_and_never_read_as_sound() {
+    let house = house();
+    let (manifest, _) = record(&house.vault, "01FLIP", 800);
+    let path = file(&house, "closed/01FLI", "01FLIP");
+    let whole = std::fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(701).chain([whole.len() - 1]) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x10;
+        std::fs::write(&path, &flipped).unwrap();
+        assert!(matches!(house.vault.verify(&id("01FLIP"), &manifest), Verdict::Altered { .. }), "byte {at}");
+    }
+    for length in [whole.len() - 1, whole.len() / 2] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(matches!(house.vault.verify(&id("01FLIP"), &manifest), Verdict::Altered { .. }), "cut at {length}");
+        assert!(house.vault.read(&id("01FLIP")).is_err(), "a closed file that was cut is not read at all");
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(house.vault.verify(&id("01FLIP"), &manifest), Verdict::Missing);
+}
+
+#[test]
+fn blocks_cannot_change_places_or_recordings() {
+    let house = house();
+    let (manifest, _) = record(&house.vault, "01SWAP", BLOCK_FRAMES);
+    let path = file(&house, "closed/01SWA", "01SWAP");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let (start, size) = (header_length(&bytes), 5 + 28 + BLOCK_FRAMES * 4);
+    let first = bytes[start..start + size].to_vec();
+    bytes.copy_within(start + size..start + 2 * size, start);
+    bytes[start + size..start + 2 * size].copy_from_slice(&first);
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest), Verdict::Altered { .. }));
+    record(&house.vault, "01SWBP", BLOCK_FRAMES);
+    std::fs::copy(file(&house, "closed/01SWB", "01SWBP"), &path).unwrap();
+    assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest), Verdict::Altered { .. }));
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let house = house();
+    assert!(RecordingId::new("../etc/passwd").is_err());
+    assert!(RecordingId::new("").is_err());
+    let mut writer = house.vault.begin(&id("01BAD"), 0).unwrap();
+    assert!(house.vault.begin(&id("01BAD"), 0).is_err(), "one file per recording");
+    assert!(writer.append(&[]).is_err());
+    assert!(writer.append(&[1; 3]).is_err());
+    assert!(writer.append(&vec![1; BLOCK_FRAMES * 2 + 2]).is_err());
+    writer.append(&[1; 2]).unwrap();
+    assert!(writer.append(&vec![1; BLOCK_FRAMES * 2]).is_err(), "a short block is the last");
+    assert!(writer.abandon().is_err(), "what holds sound is not thrown away");
+    let full = Vault::open(&house.folder.path().join("full"), house.keys.clone(), u64::MAX).unwrap();
+    assert!(matches!(full.begin(&id("01FULL"), 0), Err(VaultError::Full { .. })));
+}
+
+#[test]
+fn the_wave_form_shows_both_channels() {
+    let house = house();
+    let mut writer = house.vault.begin(&id("01PEAK"), 0).unwrap();
+    let pcm: Vec<i16> = (0..BLOCK_FRAMES).flat_map(|frame| [if frame < 4_000 { 20_000 } else { 0 }, -32_768]).collect();
+    writer.append(&pcm).unwrap();
+    writer.finish(vec![]).unwrap();
+    let peaks = house.vault.read(&id("01PEAK")).unwrap().peaks(20).unwrap();
+    assert_eq!((peaks.left.len(), peaks.right.len()), (20, 20));
+    assert_eq!((peaks.left[0], peaks.left[19], peaks.right[10]), (156, 0, 255));
+}
