@@ -1,0 +1,9 @@
+//! The law of service in tables, and on both databases.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod case_numbers;
+mod house;
+mod outcomes;
+mod queue;
+mod technical;

@@ -1,0 +1,124 @@
+//! What a saved outcome does to attempt, task, number and timeline.
+
+use songda_service::{
+    cases,
+    outcomes::{CallToRecord, Choice, Saved, catalogue, record},
+    tasks,
+    timeline::{self, By},
+};
+use songda_store::jobs;
+
+use crate::house::{House, houses, party};
+
+async fn reserve(house: &House, task: &str) {
+    let mut tx = house.on.db.begin().await.unwrap();
+    let until = house.on.clock.now_ms() + 60_000;
+    assert!(tasks::reserve(&mut tx, &house.on.clock, task, &house.agents[0], until).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+/// Reserves the task, "calls" its first usable number and saves the outcome.
+async fn outcome(house: &House, task: &str, technical: &str, contact: &str, business: &str) -> Saved {
+    reserve(house, task).await;
+    let row = tasks::find(&house.on.db, &house.court, task).await.unwrap();
+    let phones = cases::phones(&house.on.db, &row.party_id).await.unwrap();
+    let phone = phones.iter().find(|phone| phone.state == "有效").unwrap();
+    let call = house.ended_call(task, &phone.id, technical).await;
+    let to_record = CallToRecord {
+        court: &house.court,
+        call: &call,
+        task,
+        phone: &phone.id,
+        technical,
+        agent: By { actor: &house.agents[0], name: "liu" },
+        note: "很着急",
+    };
+    let choice = Choice { contact: contact.into(), business: business.into(), heard_all: business == "B05" };
+    let mut tx = house.on.db.begin().await.unwrap();
+    let saved =
+        record(&mut tx, &house.on.clock, &house.on.sealer, catalogue().unwrap(), &to_record, &choice).await.unwrap();
+    let twice = record(&mut tx, &house.on.clock, &house.on.sealer, catalogue().unwrap(), &to_record, &choice).await;
+    assert!(twice.is_err(), "one attempt per call");
+    drop(tx);
+    let mut tx = house.on.db.begin().await.unwrap();
+    let again =
+        record(&mut tx, &house.on.clock, &house.on.sealer, catalogue().unwrap(), &to_record, &choice).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(saved.no, again.no, "what was rolled back left nothing");
+    again
+}
+
+async fn one_task(house: &House, phones: &[&str], class: &str) -> String {
+    house.order("SD1", "（2026）陕0102民初1号", vec![party("p", None, phones)], class).await.tasks[0].id.clone()
+}
+
+#[tokio::test]
+async fn r4_1d_told_in_full_serves_general_papers_and_the_task_waits_for_its_report() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        let saved = outcome(&house, &task, "C01", "W1", "B05").await;
+        assert_eq!((saved.no, saved.phase.as_str()), (1, tasks::AWAITING_REPORT));
+        let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+        assert_eq!((row.result.as_str(), row.result_rule.as_str()), ("送达成功", "S13 v1"), "{}", house.on.engine);
+        assert_eq!(cases::documents(&house.on.db, &task).await.unwrap()[0].state, "已送达");
+        let job = jobs::claim(&house.on.db, &house.on.clock, &["report"], 1_000, 9).await.unwrap();
+        assert_eq!((job.len(), job[0].payload["task"].as_str()), (1, Some(task.as_str())));
+        let mut tx = house.on.db.begin().await.unwrap();
+        tasks::close_with_report(&mut tx, &house.on.clock, &task).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(tasks::find(&house.on.db, &house.court, &task).await.unwrap().phase, tasks::SERVED);
+    }
+}
+
+#[tokio::test]
+async fn a_judgment_is_not_served_by_telephone_whatever_was_heard() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D2").await;
+        let saved = outcome(&house, &task, "C01", "W1", "B05").await;
+        let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+        assert_eq!((saved.phase.as_str(), row.result.as_str()), (tasks::ELSEWHERE, "未定"), "{}", house.on.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_does_not_exist_is_dead_for_everybody_and_the_next_one_is_tried() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800004000", "13800000001"], "D1").await;
+        let saved = outcome(&house, &task, "C07", "", "").await;
+        assert_eq!((saved.phase.as_str(), saved.next_en.as_str()), (tasks::WAITING, "Try the next number"));
+        let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+        let phones = cases::phones(&house.on.db, &row.party_id).await.unwrap();
+        assert_eq!((phones[0].state.as_str(), phones[1].state.as_str()), ("空号", "有效"));
+        let saved = outcome(&house, &task, "C01", "W10", "").await;
+        assert_eq!(saved.phase, tasks::SEARCHING, "{}: no number is left", house.on.engine);
+        let other = house.order("SD2", "（2026）陕0102民初2号", vec![party("q", None, &["13800004000"])], "D1").await;
+        assert_eq!(other.tasks[0].phase, tasks::SEARCHING, "a dead number calls nobody");
+    }
+}
+
+#[tokio::test]
+async fn who_did_not_answer_is_called_again_after_the_gap_of_the_rules() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800002000"], "D1").await;
+        outcome(&house, &task, "C02", "", "").await;
+        let queue = tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap();
+        assert_eq!((queue.ready, queue.later), (0, 1), "{}", house.on.engine);
+        assert_eq!(queue.next_ms, Some(house.on.clock.now_ms() + 120 * 60_000));
+        house.on.clock.advance(120 * 60_000);
+        let queue = tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap();
+        assert_eq!(queue.ready, 1);
+    }
+}
+
+#[tokio::test]
+async fn r2_4c_the_timeline_tells_who_did_what_when_and_what_came_of_it() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        outcome(&house, &task, "C01", "W1", "B02").await;
+        let events = timeline::list(&house.on.db, &task).await.unwrap();
+        let last = events.last().unwrap();
+        assert_eq!((last.seq, last.kind.as_str(), last.actor_name.as_str()), (2, "attempt", "liu"));
+        assert_eq!((last.detail["contact"].as_str(), last.detail["business"].as_str()), (Some("W1"), Some("B02")));
+        assert!(!last.detail.to_string().contains("很着急"), "the note is sealed");
+    }
+}

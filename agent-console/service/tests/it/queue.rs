@@ -1,0 +1,93 @@
+//! From order to queue to agent.
+
+use songda_service::{cases, tasks, timeline};
+use sqlx::Row;
+
+use crate::house::{House, ID_NUMBER, houses, party};
+
+const DAY_MS: i64 = 86_400_000;
+
+async fn take(house: &House, agent: usize) -> Option<String> {
+    let mut tx = house.on.db.begin().await.unwrap();
+    let task = tasks::next(&mut tx, &house.on.clock, &house.court).await.unwrap()?;
+    let until = house.on.clock.now_ms() + 60_000;
+    assert!(tasks::reserve(&mut tx, &house.on.clock, &task, &house.agents[agent], until).await.unwrap());
+    tx.commit().await.unwrap();
+    Some(task)
+}
+
+#[tokio::test]
+async fn r6_1a_each_recipient_who_can_be_called_stands_in_the_queue() {
+    for house in houses().await {
+        let many = (0..30).map(|n| party(&format!("p{n}"), None, &[&format!("1380000{n:04}")])).collect();
+        house.order("SD1", "（2026）陕0102民初1号", many, "D1").await;
+        let odd = vec![party("no-phone", None, &[]), party("abroad", None, &["+85255501234"])];
+        let accepted = house.order("SD2", "（2026）陕0102民初2号", odd, "D1").await;
+        let queue = tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap();
+        assert_eq!((queue.ready, queue.later), (30, 0), "{}", house.on.engine);
+        assert!(accepted.tasks.iter().all(|task| task.phase == tasks::SEARCHING), "no number: not into the queue");
+        let events = timeline::list(&house.on.db, &accepted.tasks[0].id).await.unwrap();
+        assert_eq!(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(), ["received", "no_number"]);
+    }
+}
+
+#[tokio::test]
+async fn the_nearest_hearing_comes_first_then_age() {
+    for house in houses().await {
+        let now = house.on.clock.now_ms();
+        for (number, hearing) in [(1, None), (2, Some(now + 5 * DAY_MS)), (3, Some(now + DAY_MS)), (4, None)] {
+            let parties = vec![party("p", None, &[&format!("1380000000{number}")])];
+            house
+                .order_at(&format!("SD{number}"), &format!("（2026）陕0102民初{number}号"), parties, "D1", hearing)
+                .await;
+            house.on.clock.advance(10);
+        }
+        let mut order = Vec::new();
+        while let Some(task) = take(&house, 0).await {
+            order.push(tasks::find(&house.on.db, &house.court, &task).await.unwrap().number);
+        }
+        assert_eq!(order, ["SD3-01", "SD2-01", "SD1-01", "SD4-01"], "{}", house.on.engine);
+    }
+}
+
+#[tokio::test]
+async fn one_person_in_two_cases_is_not_called_by_two_agents_at_once() {
+    for house in houses().await {
+        for number in 1..=2 {
+            let parties = vec![party("p", Some(ID_NUMBER), &["13800000001"])];
+            house.order(&format!("SD{number}"), &format!("（2026）陕0102民初{number}号"), parties, "D1").await;
+        }
+        let first = take(&house, 0).await.unwrap();
+        assert_eq!(take(&house, 1).await, None, "{}: the person is locked", house.on.engine);
+        let mut tx = house.on.db.begin().await.unwrap();
+        tasks::release(&mut tx, &first).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(take(&house, 1).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn r4_3d_nothing_of_a_person_stands_in_clear_in_the_database() {
+    for house in houses().await {
+        let parties = vec![party("p", Some(ID_NUMBER), &["13800001234"])];
+        let accepted = house.order("SD1", "（2026）陕0102民初1号", parties, "D1").await;
+        let task = tasks::find(&house.on.db, &house.court, &accepted.tasks[0].id).await.unwrap();
+        let phone = cases::phones(&house.on.db, &task.party_id).await.unwrap().remove(0);
+        assert_eq!(phone.masked, "138****1234");
+        for secret in ["13800001234", ID_NUMBER, "请尽快"] {
+            let clear = secret.as_bytes();
+            assert!(!phone.sealed.windows(clear.len()).any(|window| window == clear));
+            let rows = sqlx::query("SELECT id_sealed, id_masked, person_index FROM parties")
+                .fetch_all(house.on.db.read())
+                .await
+                .unwrap();
+            for row in rows {
+                let sealed: Vec<u8> = row.get(0);
+                assert!(!sealed.windows(clear.len()).any(|window| window == clear), "{}", house.on.engine);
+                assert!(!row.get::<String, _>(1).contains(secret) && !row.get::<String, _>(2).contains(secret));
+            }
+        }
+        let open = house.on.sealer.open_sealed("phones", "number_sealed", &phone.id, &phone.sealed).unwrap();
+        assert_eq!(open.as_slice(), b"13800001234");
+    }
+}

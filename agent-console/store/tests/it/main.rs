@@ -1,0 +1,8 @@
+//! The ground, on SQLite and PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod chains;
+mod masks;
+mod queues;
+mod sealing;
