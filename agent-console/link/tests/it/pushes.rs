@@ -1,0 +1,203 @@
+//! What becomes of a push.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use songda_link::push::{PushError, Pushed};
+use songda_service::{cases, tasks};
+use songda_store::audit::{self, Verdict};
+
+use crate::house::{houses, message};
+
+#[tokio::test]
+async fn r1_1a_a_push_becomes_case_parties_documents_and_one_task_per_recipient() {
+    for house in houses().await {
+        let Pushed::Received(answer) = house.push(&message()).await.unwrap() else { panic!("not received") };
+        assert_eq!(answer["tasks"].as_array().unwrap().len(), 2);
+        let expected = [1, 1, 2, 3, 1, 2, 1];
+        assert_eq!(
+            house.counts().await.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(),
+            expected,
+            "{}",
+            house.on.engine
+        );
+        let court = &house.machine.court_id;
+        let task = tasks::find(&house.on.db, court, answer["tasks"][0]["id"].as_str().unwrap()).await.unwrap();
+        assert_eq!((task.recipient.as_str(), task.phase.as_str()), ("阿依古丽·买买提", tasks::WAITING));
+        assert_eq!(task.case_number, "（2026）陕0102民初11号");
+        let party = cases::party(&house.on.db, &task.party_id).await.unwrap();
+        assert_eq!((party.id_masked.as_str(), party.id_state.as_str()), ("110105********002X", "有效"));
+        let phones = cases::phones(&house.on.db, &task.party_id).await.unwrap();
+        assert_eq!(
+            phones.iter().map(|phone| phone.masked.as_str()).collect::<Vec<_>>(),
+            ["138****1234", "138****2000", "138****0009"]
+        );
+        assert_eq!(answer["tasks"][1]["phase"], tasks::SEARCHING, "no number: to be searched for");
+        assert!(cases::documents(&house.on.db, answer["tasks"][1]["id"].as_str().unwrap()).await.unwrap().is_empty());
+        assert!(matches!(audit::verify(&house.on.db).await.unwrap(), Verdict::Intact { rows: 1 }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_1d_fifty_equal_pushes_at_once_make_one_order() {
+    for house in houses().await {
+        let house = Arc::new(house);
+        let mut pushes = tokio::task::JoinSet::new();
+        for number in 0..50 {
+            let house = house.clone();
+            pushes.spawn(async move {
+                let mut message = message();
+                message["msg_id"] = json!(format!("m{number}"));
+                house.push(&message).await.unwrap()
+            });
+        }
+        let answers = pushes.join_all().await;
+        let received = answers.iter().filter(|answer| matches!(answer, Pushed::Received(_))).count();
+        let ids: std::collections::HashSet<String> = answers
+            .iter()
+            .map(|answer| match answer {
+                Pushed::Received(answer) | Pushed::Incomplete(answer) | Pushed::Duplicate(answer) => {
+                    answer["order_id"].to_string()
+                }
+            })
+            .collect();
+        assert_eq!(
+            (received, ids.len(), house.count("orders").await, house.count("tasks").await),
+            (1, 1, 1, 2),
+            "{}",
+            house.on.engine
+        );
+    }
+}
+
+#[tokio::test]
+async fn r1_1d_the_same_key_with_other_content_is_refused_and_says_where() {
+    for house in houses().await {
+        house.push(&message()).await.unwrap();
+        let mut other = message();
+        other["case"]["cause"] = json!("租赁合同纠纷");
+        other["parties"][0]["phones"][1]["no"] = json!("13800003000");
+        let Err(PushError::Conflict { differing }) = house.push(&other).await else { panic!("no conflict") };
+        assert_eq!(differing, ["case.cause", "parties[0].phones[1].no"], "{}", house.on.engine);
+        let mut next = message();
+        next["revision"] = json!(2);
+        assert!(matches!(house.push(&next).await, Err(PushError::RevisionTaken { last: 1 })));
+        assert_eq!(house.count("orders").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn r1_1a_an_incomplete_push_is_kept_with_what_is_missing_and_the_next_revision_completes_it() {
+    for house in houses().await {
+        let mut bad = message();
+        bad["case"]["no"] = json!("没有号");
+        bad["parties"][0]["name"] = json!("");
+        bad["documents"][0]["file"] = json!("f9");
+        let Pushed::Incomplete(answer) = house.push(&bad).await.unwrap() else { panic!("not incomplete") };
+        let paths: Vec<_> =
+            answer["missing"].as_array().unwrap().iter().map(|gap| gap["path"].as_str().unwrap()).collect();
+        assert_eq!(paths, ["case.no", "parties[0].name", "documents[0].file"]);
+        assert_eq!((house.count("orders").await, house.count("cases").await, house.count("tasks").await), (1, 0, 0));
+        let kept = cases::incomplete_orders(&house.on.db, &house.machine.court_id).await.unwrap();
+        assert_eq!((kept.len(), kept[0].gaps.len(), kept[0].state.as_str()), (1, 3, "待补正"));
+        assert!(matches!(house.push(&bad).await.unwrap(), Pushed::Duplicate(_)));
+        let mut next = message();
+        next["revision"] = json!(2);
+        assert!(matches!(house.push(&next).await.unwrap(), Pushed::Received(_)), "{}", house.on.engine);
+        assert_eq!(house.count("tasks").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named_and_nothing_arises() {
+    for house in houses().await {
+        let mut bad = message();
+        bad["order_no"] = json!("has blanks");
+        bad["revision"] = json!("one");
+        bad["order_kind"] = json!("杂项");
+        bad["case"]["hearing"]["at"] = json!("tomorrow");
+        bad["parties"][0]["id_no"] = json!("?");
+        bad["parties"][1]["ref"] = json!("p1");
+        bad["documents"][0]["class"] = json!("D9");
+        bad["documents"][0]["for"] = json!(["p7"]);
+        bad["emails"] = json!(5);
+        let Err(PushError::Wrong(errors)) = house.push(&bad).await else { panic!("not refused") };
+        let mut paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
+        paths.sort_unstable();
+        let expected = [
+            "case.hearing.at",
+            "documents[0].class",
+            "documents[0].for",
+            "order_kind",
+            "order_no",
+            "parties[0].id_no",
+            "parties[1].ref",
+            "revision",
+        ];
+        assert_eq!(paths, expected, "{}", house.on.engine);
+        assert!(house.counts().await.iter().all(|(_, rows)| *rows == 0));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_hash_or_a_file_that_is_no_pdf_rejects_the_whole_push() {
+    for house in houses().await {
+        let Err(PushError::Wrong(errors)) = house.push_with(&message(), b"%PDF-other").await else {
+            panic!("not refused")
+        };
+        assert_eq!(
+            (errors.len(), errors[0].path.as_str(), errors[0].code),
+            (1, "documents[0].sha256", "document.hash")
+        );
+        let Err(PushError::Wrong(errors)) = house.push_with(&message(), b"MZ").await else { panic!("not refused") };
+        assert!(errors.iter().any(|error| error.code == "document.type"));
+        assert!(house.counts().await.iter().all(|(_, rows)| *rows == 0), "{}", house.on.engine);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_a_message_is_refused_and_repeats_no_number() {
+    for house in houses().await {
+        for text in ["", "[]", "{", "13800001234", "\u{0}"] {
+            let files = std::collections::HashMap::new();
+            let error = house.push.receive(&house.machine, "", text.as_bytes(), files).await.unwrap_err();
+            assert!(matches!(error, PushError::Unreadable(_)), "{text}: {error}");
+            assert!(!error.to_string().contains("1380000"));
+        }
+        for (field, value) in [("source", "another"), ("court", "京0105")] {
+            let mut foreign = message();
+            foreign[field] = json!(value);
+            assert!(matches!(house.push(&foreign).await, Err(PushError::Foreign)));
+        }
+        let mut nulls = message();
+        for (_, value) in nulls.as_object_mut().unwrap().iter_mut() {
+            *value = Value::Null;
+        }
+        assert!(matches!(house.push(&nulls).await, Err(PushError::Wrong(_))));
+    }
+}
+
+#[tokio::test]
+async fn x5_demo_mode_refuses_real_numbers() {
+    for house in houses().await {
+        let mut real = message();
+        real["parties"][0]["phones"][0]["no"] = json!("13912345678");
+        real["parties"][0]["agents"][0]["phone"] = json!("13912345679");
+        let Err(PushError::Wrong(errors)) = house.push(&real).await else { panic!("not refused") };
+        let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
+        assert_eq!(paths, ["parties[0].phones[0].no", "parties[0].agents[0].phone"], "{}", house.on.engine);
+        assert!(errors.iter().all(|error| error.code == "demo.real_number" && !error.text.contains("139")));
+    }
+}
+
+#[tokio::test]
+async fn identity_numbers_that_fail_their_check_are_kept_to_be_verified() {
+    for house in houses().await {
+        let mut odd = message();
+        odd["parties"][0]["id_no"] = json!("110105194912310021");
+        let Pushed::Received(answer) = house.push(&odd).await.unwrap() else { panic!("not received") };
+        let task = answer["tasks"][0]["id"].as_str().unwrap();
+        let task = tasks::find(&house.on.db, &house.machine.court_id, task).await.unwrap();
+        assert_eq!(cases::party(&house.on.db, &task.party_id).await.unwrap().id_state, "待核实", "{}", house.on.engine);
+    }
+}
