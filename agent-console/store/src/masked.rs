@@ -35,10 +35,12 @@ impl Phone {
                 _ => return Err(NotAPhone),
             }
         }
-        let national = digits
-            .strip_prefix("+86")
-            .or_else(|| digits.strip_prefix("0086"))
-            .map_or_else(|| digits.clone(), str::to_owned);
+        let national = match digits.strip_prefix("+86").or_else(|| digits.strip_prefix("0086")) {
+            // Behind the country code an area code stands without its 0.
+            Some(rest) if rest.starts_with('0') || (rest.len() == 11 && rest.starts_with('1')) => rest.to_owned(),
+            Some(rest) => format!("0{rest}"),
+            None => digits.clone(),
+        };
         let national = match national.strip_prefix("00") {
             Some(foreign) => format!("+{foreign}"),
             None => national,
@@ -66,13 +68,12 @@ impl Phone {
     }
 
     /// Whether it belongs to the range that demo mode may use: mobiles 1380000xxxx and
-    /// landlines with the subscriber number 5550xxxx (X5).
+    /// landlines with the subscriber number 8800xxxx (X5).
     pub fn is_demo(&self) -> bool {
         let main = self.0.split(',').next().unwrap_or_default();
         let mobile = main.len() == 11 && main.starts_with("1380000");
-        let landline = main.starts_with('0') && main.len() >= 11 && main[main.len() - 8..].starts_with("5550");
-        let foreign = main.starts_with("+8525550") || main.starts_with("+8535550") || main.starts_with("+1555");
-        mobile || landline || foreign
+        let landline = main.starts_with('0') && main.len() >= 11 && main[main.len() - 8..].starts_with("8800");
+        mobile || landline
     }
 }
 

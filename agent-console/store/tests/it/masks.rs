@@ -25,6 +25,10 @@ fn r4_3b_one_number_in_many_spellings_is_one_number_and_stays_masked() {
 fn landlines_extensions_and_foreign_numbers_keep_their_shape() {
     let line = Phone::parse("029-88001234").unwrap();
     assert_eq!((line.to_string().as_str(), line.dialable()), ("029-****1234", true));
+    for text in ["+86 29 8800 1234", "0086-29-88001234", "０２９－８８００１２３４"] {
+        assert_eq!(Phone::parse(text).unwrap().reveal(), "02988001234", "{text}");
+    }
+    assert!(line.is_demo() && !Phone::parse("029-87651234").unwrap().is_demo());
     let extension = Phone::parse("0917-3261234 转 801").unwrap();
     assert_eq!((extension.reveal(), extension.dialable()), ("09173261234,801", false));
     assert_eq!(extension.to_string(), "0917-****1234");

@@ -1,0 +1,13 @@
+//! The edge: configuration, HTTP by audience, and the start of the house.
+//!
+//! Handlers are thin: extract, authorise, act, answer. Every route stands in one table
+//! with its permission (`routes`), and everything that shows or changes something writes
+//! its audit row.
+
+pub mod config;
+pub mod house;
+mod problem;
+pub mod routes;
+pub mod seed;
+pub mod serve;
+mod who;

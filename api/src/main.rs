@@ -1,0 +1,125 @@
+//! The `songda` command.
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use songda_api::{config::Config, house::House, seed, serve};
+use songda_store::audit::{self, Verdict};
+use tokio_util::sync::CancellationToken;
+
+/// Songda (送达): a court's service-of-process server.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Configuration file.
+    #[arg(long, default_value = "songda.toml", global = true)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves until it is told to stop.
+    Serve,
+    /// Fills an empty database.
+    Seed {
+        /// With the demo court, which reaches songda-sim only.
+        #[arg(long, required = true)]
+        demo: bool,
+    },
+    /// Looks at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Looks at the audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Says what is wrong with it, by key and line.
+    Check,
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Checks that no row was changed or removed.
+    Verify,
+}
+
+fn main() -> ExitCode {
+    songda_store::http::install_crypto();
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("SONGDA_LOG").unwrap_or_else(|_| "info,sqlx=warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "songda: {error:#}");
+    ExitCode::FAILURE
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let config = Config::read(&arguments.config)?;
+    let mut out = std::io::stdout();
+    match arguments.command {
+        Command::Config(ConfigCommand::Check) => writeln!(out, "{} is well", arguments.config.display())?,
+        Command::Serve => {
+            let house = House::open(&config).await?;
+            let cancel = CancellationToken::new();
+            tokio::spawn(stop_on_signal(cancel.clone()));
+            serve::serve(&config, house, cancel, |address| {
+                tracing::info!(%address, "serving");
+                let _ = writeln!(std::io::stdout(), "listening on {address}");
+            })
+            .await?;
+        }
+        Command::Seed { .. } => {
+            let key = seed::demo(&House::open(&config).await?).await?;
+            writeln!(out, "{key}")?;
+        }
+        Command::Audit(AuditCommand::Verify) => {
+            let house = House::open(&config).await?;
+            match audit::verify(&house.db).await? {
+                Verdict::Intact { rows } => writeln!(out, "{rows} rows, every one follows from the one before")?,
+                Verdict::Broken { seq } => anyhow::bail!("row {seq} was changed, or a row before it was removed"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// SIGTERM and Ctrl-C end the server; what runs is finished first.
+async fn stop_on_signal(cancel: CancellationToken) {
+    let term = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = term => {}
+        result = tokio::signal::ctrl_c() => {
+            if let Err(error) = result.context("waiting for Ctrl-C") {
+                tracing::warn!(%error, "only SIGTERM ends the server");
+                return;
+            }
+        }
+    }
+    cancel.cancel();
+}

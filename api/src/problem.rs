@@ -1,0 +1,99 @@
+//! Errors as `application/problem+json` (RFC 9457) with a stable code.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use songda_people::PeopleError;
+use songda_service::ServiceError;
+use songda_store::StoreError;
+
+/// An error as it is told outside. What happened inside stands in the log.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    more: Value,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), more: Value::Null }
+    }
+
+    /// Adds a member, e.g. `errors`.
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
+        if self.more.is_null() {
+            self.more = json!({});
+        }
+        self.more[name] = value;
+        self
+    }
+
+    pub(crate) fn not_found(kind: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {kind} here"))
+    }
+
+    pub(crate) fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "your role does not allow this")
+    }
+
+    pub(crate) fn no_session() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "session.missing", "sign in first")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let Some(more) = self.more.as_object() {
+            for (name, value) in more {
+                body[name] = value.clone();
+            }
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server could not do this; it was written down")
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::NotFound { kind } => Self::not_found(kind),
+            ServiceError::Store(error) => error.into(),
+            other => Self::new(StatusCode::CONFLICT, "wrong_state", other.to_string()),
+        }
+    }
+}
+
+impl From<PeopleError> for Problem {
+    fn from(error: PeopleError) -> Self {
+        let text = error.to_string();
+        match error {
+            PeopleError::Wrong => Self::new(StatusCode::UNAUTHORIZED, "login.wrong", text),
+            PeopleError::Locked { until_ms } => Self::new(StatusCode::LOCKED, "login.locked", text)
+                .with("until_at", json!(songda_store::clock::rfc3339(until_ms))),
+            PeopleError::Disabled => Self::new(StatusCode::FORBIDDEN, "login.disabled", text),
+            PeopleError::BadKey => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key.bad", text),
+            PeopleError::Store(error) => error.into(),
+            _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "people.refused", text),
+        }
+    }
+}

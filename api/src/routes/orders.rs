@@ -1,0 +1,94 @@
+//! Orders: pushed by the case system, and those that wait for correction.
+
+use std::collections::HashMap;
+
+use axum::{
+    Json,
+    extract::{Multipart, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use songda_link::push::{PushError, Pushed};
+use songda_people::Permission;
+use songda_service::cases;
+use songda_store::clock::rfc3339;
+
+use super::require;
+use crate::{
+    house::House,
+    problem::Problem,
+    who::{Pusher, SignedIn},
+};
+
+/// Most files in one push.
+const FILES: usize = 1_000;
+
+/// `POST /api/v1/orders`: the message of domain 8.1 as `multipart/form-data`.
+pub(super) async fn push(State(house): State<House>, pusher: Pusher, form: Multipart) -> Result<Response, Problem> {
+    let (order, files) = parts(form).await?;
+    let pushed = house.push().receive(&pusher.machine, &pusher.ip, &order, files).await.map_err(problem)?;
+    let (status, answer) = match pushed {
+        Pushed::Received(answer) => (StatusCode::CREATED, answer),
+        Pushed::Incomplete(answer) => (StatusCode::ACCEPTED, answer),
+        Pushed::Duplicate(answer) => (StatusCode::OK, answer),
+    };
+    Ok((status, Json(answer)).into_response())
+}
+
+async fn parts(mut form: Multipart) -> Result<(Bytes, HashMap<String, Bytes>), Problem> {
+    let broken = |error: axum::extract::multipart::MultipartError| {
+        Problem::new(error.status(), "push.multipart", error.body_text())
+    };
+    let mut order = None;
+    let mut files = HashMap::new();
+    while let Some(field) = form.next_field().await.map_err(broken)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let bytes = field.bytes().await.map_err(broken)?;
+        let twice = if name == "order" { order.replace(bytes).is_some() } else { files.insert(name, bytes).is_some() };
+        if twice || files.len() > FILES {
+            return Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "push.parts",
+                "a part stands twice, or there are too many",
+            ));
+        }
+    }
+    let order = order.ok_or_else(|| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "push.no_order", "the part `order` with the message is missing")
+    })?;
+    Ok((order, files))
+}
+
+fn problem(error: PushError) -> Problem {
+    let text = error.to_string();
+    match error {
+        PushError::Unreadable(_) => Problem::new(StatusCode::BAD_REQUEST, "push.unreadable", text),
+        PushError::Wrong(errors) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "push.wrong", text).with("errors", json!(errors))
+        }
+        PushError::Foreign => Problem::new(StatusCode::FORBIDDEN, "push.foreign", text),
+        PushError::Conflict { differing } => {
+            Problem::new(StatusCode::CONFLICT, "push.conflict", text).with("differing", json!(differing))
+        }
+        PushError::RevisionTaken { last } => {
+            Problem::new(StatusCode::CONFLICT, "push.revision_taken", text).with("last", json!(last))
+        }
+        PushError::Service(error) => error.into(),
+    }
+}
+
+/// `GET /api/v1/orders`: those that wait for correction (待补正).
+pub(super) async fn incomplete(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Value>, Problem> {
+    require(&house, &actor, Permission::OrdersRead).await?;
+    let items: Vec<Value> = cases::incomplete_orders(&house.db, &actor.court_id)
+        .await?
+        .into_iter()
+        .map(|order| {
+            json!({ "id": order.id, "order_no": order.order_no, "source": order.source, "revision": order.revision,
+                    "state": order.state, "gaps": order.gaps, "created_at": rfc3339(order.created_ms) })
+        })
+        .collect();
+    Ok(Json(json!({ "items": items })))
+}

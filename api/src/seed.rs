@@ -1,0 +1,41 @@
+//! `songda seed --demo`: one court with its people and the account of its case system.
+
+use songda_people::{
+    Role, courts, machines,
+    users::{self, NewUser},
+};
+
+use crate::house::House;
+
+/// Password of every demo login. Demo mode reaches songda-sim only (X5).
+pub const DEMO_PASSWORD: &str = "Songda-demo-2026";
+
+/// Logins of the demo court.
+pub const DEMO_LOGINS: [(&str, &str, &str, Role); 6] = [
+    ("agent", "刘敏", "1026", Role::Agent),
+    ("supervisor", "陈静", "1001", Role::Supervisor),
+    ("J0001", "周明远", "2001", Role::Judge),
+    ("C0001", "吴婷", "3001", Role::Clerk),
+    ("admin", "管理员", "9001", Role::Admin),
+    ("auditor", "审计员", "9002", Role::Auditor),
+];
+
+/// Seeds an empty database; answers the key of the case system's account, which is shown
+/// this once.
+pub async fn demo(house: &House) -> anyhow::Result<String> {
+    anyhow::ensure!(
+        house.demo,
+        "the configuration does not say `demo = true`: a real court is not seeded with demo data"
+    );
+    anyhow::ensure!(courts::list(&house.db).await?.is_empty(), "the database has a court already: seed an empty one");
+    let mut tx = house.db.begin().await?;
+    let court = courts::create(&mut tx, &house.clock, "陕0102", "西安市新城区人民法院", true).await?;
+    house.sealer.ensure_court(&mut tx, &house.clock, &court.id).await?;
+    for (login, name, staff_no, role) in DEMO_LOGINS {
+        let user = NewUser { court: &court.id, login, name, staff_no, role, password: DEMO_PASSWORD };
+        users::create(&mut tx, &house.clock, &user).await?;
+    }
+    let key = machines::create(&mut tx, &house.clock, &court.id, "ajxt").await?;
+    tx.commit().await?;
+    Ok(key)
+}

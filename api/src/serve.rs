@@ -1,0 +1,136 @@
+//! The start and the end of the server.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::Context as _;
+use axum::{Router, extract::connect_info::Connected, serve::IncomingStream};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use songda_link::deliver::Deliverer;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Tls},
+    house::House,
+    routes,
+    who::Peer,
+};
+
+/// Serves until `cancel`. `ready` is told the bound address.
+pub async fn serve(
+    config: &Config,
+    house: House,
+    cancel: CancellationToken,
+    ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    if let Some(address) = config.server.metrics {
+        metrics_exporter_prometheus::PrometheusBuilder::new()
+            .with_http_listener(address)
+            .install()
+            .with_context(|| format!("serving metrics on {address}"))?;
+    }
+    let deliveries = house.deliverer(config)?.map(|deliverer| tokio::spawn(deliver(deliverer, cancel.clone())));
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("listening on {}", config.server.listen))?;
+    ready(listener.local_addr()?);
+    let app: Router = routes::router(house.clone());
+    let app = app.into_make_service_with_connect_info::<Peer>();
+    let closing = cancel.clone().cancelled_owned();
+    match &config.server.tls {
+        None => axum::serve(listener, app).with_graceful_shutdown(closing).await?,
+        Some(tls) => axum::serve(TlsListener::new(listener, tls)?, app).with_graceful_shutdown(closing).await?,
+    }
+    if let Some(deliveries) = deliveries {
+        deliveries.await?;
+    }
+    house.db.close().await;
+    Ok(())
+}
+
+/// Sends what waits in the outbox, each second.
+async fn deliver(deliverer: Deliverer, cancel: CancellationToken) {
+    loop {
+        if let Err(error) = deliverer.run_once().await {
+            tracing::error!(%error, "the outbox could not be worked on");
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+impl Connected<IncomingStream<'_, TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+/// Accepts TLS. Handshakes run beside each other: a slow one holds nobody up.
+struct TlsListener {
+    local: SocketAddr,
+    shaken: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+}
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+impl TlsListener {
+    fn new(listener: TcpListener, tls: &Tls) -> anyhow::Result<Self> {
+        let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate)
+            .and_then(Iterator::collect)
+            .with_context(|| format!("reading the certificate {}", tls.certificate.display()))?;
+        let key =
+            PrivateKeyDer::from_pem_file(&tls.key).with_context(|| format!("reading the key {}", tls.key.display()))?;
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .context("the certificate and its key do not fit")?;
+        let acceptor = TlsAcceptor::from(std::sync::Arc::new(config));
+        let local = listener.local_addr()?;
+        let (sender, shaken) = mpsc::channel(64);
+        tokio::spawn(async move {
+            loop {
+                let permit = tokio::select! {
+                    () = sender.closed() => return,
+                    permit = sender.clone().reserve_owned() => permit,
+                };
+                let (Ok(permit), Ok((stream, from))) = (permit, listener.accept().await) else { continue };
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                        permit.send((stream, from));
+                    }
+                });
+            }
+        });
+        Ok(Self { local, shaken })
+    }
+}
+
+impl axum::serve::Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.shaken.recv().await {
+            Some(accepted) => accepted,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+}

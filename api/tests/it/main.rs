@@ -1,0 +1,8 @@
+//! The edge: configuration, sign-in, and every endpoint against the matrix of roles.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod config;
+mod matrix;
+mod running;
+mod sign_in;

@@ -1,0 +1,47 @@
+//! Signing in, health, and the browser's key over HTTP.
+
+use serde_json::{Value, json};
+
+use crate::running::running;
+
+#[tokio::test]
+async fn who_signs_in_learns_his_permissions_and_a_wrong_password_says_nothing() {
+    let house = running().await;
+    let cookie = house.cookie("J0001").await;
+    let me: Value = house.ask("GET", "/api/v1/me", &cookie).send().await.unwrap().json().await.unwrap();
+    assert_eq!((me["user"]["role"].as_str(), me["demo"].as_bool()), (Some("judge"), Some(true)));
+    assert!(me["permissions"].as_array().unwrap().contains(&json!("case.read")));
+    for (login, password) in [("J0001", "wrong"), ("nobody", "wrong")] {
+        let body = json!({ "login": login, "password": password });
+        let answer = house.ask("POST", "/api/v1/session", "").json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 401);
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(
+            (problem["code"].as_str(), problem["detail"].as_str()),
+            (Some("login.wrong"), Some("login or password is wrong"))
+        );
+    }
+    assert_eq!(house.ask("DELETE", "/api/v1/session", &cookie).send().await.unwrap().status(), 204);
+    assert_eq!(house.ask("GET", "/api/v1/me", &cookie).send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn health_says_what_is_there_and_every_answer_is_guarded() {
+    let house = running().await;
+    let answer = house.ask("GET", "/health/ready", "").send().await.unwrap();
+    assert_eq!(answer.headers().get("x-content-type-options").unwrap(), "nosniff");
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(body["status"], "ok");
+    assert_eq!(body["checks"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn r4_3d_a_missing_key_file_is_told_and_no_new_one_takes_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = crate::running::config(folder.path());
+    songda_api::seed::demo(&songda_api::house::House::open(&config).await.unwrap()).await.unwrap();
+    std::fs::remove_file(folder.path().join("songda.key")).unwrap();
+    let error = songda_api::house::House::open(&config).await.unwrap_err();
+    assert!(error.to_string().contains("songda.key") && error.to_string().contains("missing"), "{error}");
+    assert!(!folder.path().join("songda.key").exists());
+}
