@@ -45,3 +45,26 @@ async fn r4_3d_a_missing_key_file_is_told_and_no_new_one_takes_its_place() {
     assert!(error.to_string().contains("songda.key") && error.to_string().contains("missing"), "{error}");
     assert!(!folder.path().join("songda.key").exists());
 }
+
+#[tokio::test]
+async fn a_malformed_push_is_a_problem_that_names_every_field() {
+    let house = running().await;
+    let send = |order: &'static str| {
+        let form = reqwest::multipart::Form::new().text("order", order);
+        house.ask("POST", "/api/v1/orders", "").bearer_auth(&house.machine_key).multipart(form).send()
+    };
+    let answer = send("{ not json").await.unwrap();
+    assert_eq!(answer.status(), 400);
+    assert_eq!(answer.json::<Value>().await.unwrap()["code"], "push.unreadable");
+    let answer =
+        send(r#"{"source":"ajxt","order_no":"a b","court":"陕0102","order_kind":"?","parties":5}"#).await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let problem: Value = answer.json().await.unwrap();
+    let paths: Vec<_> =
+        problem["errors"].as_array().unwrap().iter().map(|error| error["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["order_no", "order_kind", "parties"]);
+    let form = reqwest::multipart::Form::new().text("file", "x");
+    let answer =
+        house.ask("POST", "/api/v1/orders", "").bearer_auth(&house.machine_key).multipart(form).send().await.unwrap();
+    assert_eq!(answer.json::<Value>().await.unwrap()["code"], "push.no_order");
+}

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::Command, sync::Arc};
 
+use sha2::Digest;
 use songda_recordings::{
     keys::KeyFile,
     vault::{BLOCK_FRAMES, Gap, Manifest, RecordingId, Vault, VaultError, Verdict},
@@ -57,7 +58,6 @@ fn a_recording_is_read_as_wav_with_the_hashes_of_the_wav() {
     let (manifest, samples) = record(&house.vault, "01ABC", 4_000);
     let bytes = wav(&house.vault, "01ABC");
     assert_eq!((manifest.frames, manifest.bytes), (20_000, bytes.len() as u64));
-    use sha2::Digest;
     assert_eq!(manifest.sha256, hex::encode(sha2::Sha256::digest(&bytes)));
     assert_eq!(manifest.sm3, hex::encode(sm3::Sm3::digest(&bytes)));
     let mut read = hound::WavReader::new(&bytes[..]).unwrap();

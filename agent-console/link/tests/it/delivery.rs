@@ -22,10 +22,13 @@ use tokio::sync::Mutex;
 
 use crate::house::{House, houses, message};
 
+/// Idempotency key, event and file of one delivery.
+type Got = (String, Value, Vec<u8>);
+
 #[derive(Clone, Default)]
 struct Receiver {
     refuse: Arc<AtomicUsize>,
-    got: Arc<Mutex<Vec<(String, Value, Vec<u8>)>>>,
+    got: Arc<Mutex<Vec<Got>>>,
 }
 
 async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, mut form: Multipart) -> StatusCode {

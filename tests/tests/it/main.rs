@@ -1,0 +1,8 @@
+//! The built server and its parts against the outside world.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod carrier;
+mod leaks;
+mod push;
+mod server;

@@ -1,0 +1,97 @@
+//! The built `songda`, started as a court starts it.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// The binary beside this test; `scripts/test` builds it first.
+pub(crate) fn songda() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("songda");
+    assert!(path.exists(), "build the server first: cargo build --workspace");
+    path
+}
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) machine_key: String,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Seeds a demo court in a fresh folder and serves it.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("songda.toml");
+        let data = folder.path().join("data");
+        let text = format!(
+            "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n",
+            data.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let seeded = Command::new(songda()).arg("--config").arg(&config).args(["seed", "--demo"]).output().unwrap();
+        assert!(seeded.status.success(), "{}", String::from_utf8_lossy(&seeded.stderr));
+        let machine_key = String::from_utf8(seeded.stdout).unwrap().trim().to_owned();
+        let (child, url) = serve(&config, folder.path());
+        Self { child, url, machine_key, folder }
+    }
+
+    /// `kill -9`, and up again over the same data.
+    pub(crate) fn kill_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.url) = serve(&self.folder.path().join("songda.toml"), self.folder.path());
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let config = self.folder.path().join("songda.toml");
+        let output = Command::new(songda()).arg("--config").arg(config).args(arguments).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Signs in; answers the cookie.
+    pub(crate) async fn cookie(&self, login: &str) -> String {
+        let body = serde_json::json!({ "login": login, "password": "Songda-demo-2026" });
+        let answer =
+            reqwest::Client::new().post(format!("{}/api/v1/session", self.url)).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.headers().get("set-cookie").unwrap().to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+
+    pub(crate) async fn get(&self, path: &str, cookie: &str) -> (u16, String) {
+        let answer =
+            reqwest::Client::new().get(format!("{}{path}", self.url)).header("cookie", cookie).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn serve(config: &Path, folder: &Path) -> (Child, String) {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+    let mut child = Command::new(songda())
+        .arg("--config")
+        .arg(config)
+        .arg("serve")
+        .env("SONGDA_LOG", "debug,hyper=info,sqlx=info")
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("not serving: {line:?}"));
+    (child, format!("http://{address}"))
+}
