@@ -74,7 +74,7 @@ pub async fn claim(db: &Db, clock: &Clock, kinds: &[&str], lease_ms: i64, limit:
         .fetch_all(&mut *tx.conn())
         .await?;
     tx.commit().await?;
-    Ok(rows
+    let mut jobs: Vec<_> = rows
         .into_iter()
         .map(|row| Job {
             id: row.get(0),
@@ -82,7 +82,10 @@ pub async fn claim(db: &Db, clock: &Clock, kinds: &[&str], lease_ms: i64, limit:
             payload: serde_json::from_str(&row.get::<String, _>(2)).unwrap_or(Value::Null),
             attempts: row.get::<i64, _>(3) - 1,
         })
-        .collect())
+        .collect();
+    // RETURNING keeps no order; ids grow with time.
+    jobs.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(jobs)
 }
 
 /// The job is done.

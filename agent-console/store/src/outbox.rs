@@ -102,7 +102,7 @@ pub async fn claim(db: &Db, clock: &Clock, sink: &str, lease_ms: i64, limit: i64
         .fetch_all(&mut *tx.conn())
         .await?;
     tx.commit().await?;
-    Ok(rows
+    let mut messages: Vec<_> = rows
         .into_iter()
         .map(|row| Message {
             id: row.get(0),
@@ -113,7 +113,10 @@ pub async fn claim(db: &Db, clock: &Clock, sink: &str, lease_ms: i64, limit: i64
             attempts: row.get(5),
             sealed: row.get(6),
         })
-        .collect())
+        .collect();
+    // RETURNING keeps no order; ids grow with time.
+    messages.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(messages)
 }
 
 /// The receiver has it.
