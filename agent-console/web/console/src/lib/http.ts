@@ -1,0 +1,85 @@
+// One door to the server: JSON in, JSON out, problems (RFC 9457) as one error type whose
+// `code` the pages translate. A lost session is told to the shell, wherever it is noticed.
+
+export interface FieldProblem {
+  path: string;
+  code: string;
+  text: string;
+}
+
+export class Problem extends Error {
+  readonly code: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly errors: FieldProblem[];
+  readonly until: string | null;
+
+  constructor(status: number, body: Record<string, unknown>) {
+    const code = typeof body.code === "string" ? body.code : "unknown";
+    super(code);
+    this.name = "Problem";
+    this.status = status;
+    this.code = code;
+    this.detail = typeof body.detail === "string" ? body.detail : "";
+    this.errors = Array.isArray(body.errors) ? (body.errors as FieldProblem[]) : [];
+    this.until = typeof body.until_at === "string" ? body.until_at : null;
+  }
+}
+
+type Listener = () => void;
+let sessionLost: Listener = () => {};
+
+/** Names who is told when the server no longer knows this session. */
+export function onSessionLost(listener: Listener): void {
+  sessionLost = listener;
+}
+
+const API = "/api/v1";
+
+export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(API + path, {
+      method,
+      credentials: "same-origin",
+      headers:
+        body === undefined
+          ? { accept: "application/json" }
+          : { accept: "application/json", "content-type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Problem(0, { code: "network.down" });
+  }
+  if (response.status === 204) return undefined as T;
+  const text = await response.text();
+  const parsed = parse(text);
+  if (response.ok && parsed !== undefined) return parsed as T;
+  const problem = new Problem(
+    response.status,
+    typeof parsed === "object" && parsed !== null && !response.ok
+      ? (parsed as Record<string, unknown>)
+      : { code: `http.${response.status}` },
+  );
+  if (problem.code === "session.missing" && path !== "/me") sessionLost();
+  throw problem;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export const get = <T>(path: string) => request<T>("GET", path);
+export const post = <T>(path: string, body?: unknown) => request<T>("POST", path, body);
+export const put = <T>(path: string, body: unknown) => request<T>("PUT", path, body);
+export const remove = <T>(path: string) => request<T>("DELETE", path);
+
+/** Address of a file that the browser fetches by itself (audio, PDF, downloads). */
+export const fileUrl = (path: string) => API + path;
+
+/** Path segment from an identifier of the server. */
+export const id = (value: string) => encodeURIComponent(value);
