@@ -1,0 +1,43 @@
+//! Sound of a call: RTP to the carrier, WebRTC to the browser, the bridge between them and
+//! the timeline of the recording.
+//!
+//! Everything but [`engine`](Engine) is sans-IO: packets and the time go in, packets and
+//! blocks come out. The engine is one plain thread that sweeps its sockets every
+//! millisecond, because waking up for each packet is what relaying costs. Knows nothing of
+//! SIP, SQL or courts; recordings leave through [`Tap`].
+
+mod bridge;
+mod codec;
+mod egress;
+mod engine;
+mod prompt;
+mod reception;
+mod sdp;
+mod timeline;
+mod trunk;
+mod web;
+
+pub use bridge::{MediaEvent, Summary, Tap};
+pub use codec::Law;
+pub use engine::{CallMedia, Engine, EngineConfig, EngineError};
+pub use prompt::{Prompt, PromptError};
+pub use reception::Quality;
+pub use sdp::SdpError;
+pub use timeline::Gap;
+
+/// Samples per second of everything in here.
+pub const RATE: u32 = 8_000;
+
+/// Samples in one packet of 20 ms.
+pub(crate) const PACKET: usize = 160;
+
+/// The inside, for property tests and benches of this crate.
+#[doc(hidden)]
+pub mod inside {
+    pub use crate::{
+        bridge::{Bridge, View, Wires},
+        egress::{Egress, Head},
+        sdp::{Remote, offer, only_telephone},
+        timeline::Timeline,
+    };
+}

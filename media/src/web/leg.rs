@@ -1,0 +1,263 @@
+//! One browser: the sans-IO WebRTC stack, driven by the engine.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rtc::{
+    crypto::providers::RingProvider,
+    ice::mdns::MulticastDnsMode,
+    interceptor::Registry,
+    media_stream::MediaStreamTrack,
+    peer_connection::{
+        RTCPeerConnection, RTCPeerConnectionBuilder,
+        configuration::{
+            interceptor_registry::configure_rtcp_reports, media_engine::MediaEngine,
+            setting_engine::SettingEngineBuilder,
+        },
+        event::RTCPeerConnectionEvent,
+        message::RTCMessage,
+        sdp::RTCSessionDescription,
+        state::RTCPeerConnectionState,
+        transport::RTCIceCandidateInit,
+    },
+    rtp,
+    rtp_transceiver::{
+        RTCRtpSenderId,
+        rtp_sender::{
+            RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+        },
+    },
+    sansio::Protocol,
+    shared::{TaggedBytesMut, TransportContext, TransportProtocol},
+};
+
+use crate::{
+    Law,
+    egress::Head,
+    sdp::{SdpError, only_telephone},
+};
+
+/// A browser's leg.
+pub(crate) struct WebLeg {
+    connection: RTCPeerConnection,
+    sender: RTCRtpSenderId,
+    address: SocketAddr,
+    due: Instant,
+    connected: bool,
+    unsent: bool,
+}
+
+/// What became of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WebNews {
+    Connected,
+    Lost,
+}
+
+/// The stack is asked for its timers at least this often.
+const LONGEST_NAP: Duration = Duration::from_secs(1);
+
+impl WebLeg {
+    /// Takes a browser's offer. Answers the leg, our answer, the ICE user name and the law
+    /// that the browser will speak. `ssrc` is the stream that the browser will get.
+    pub(crate) fn accept(
+        now: Instant,
+        offer: &str,
+        address: SocketAddr,
+        ssrc: u32,
+    ) -> Result<(Self, String, String, Law), SdpError> {
+        let offer = only_telephone(offer)?;
+        Self::negotiate(now, offer, address, ssrc).map_err(|error| SdpError::Refused(error.to_string())).and_then(
+            |(leg, answer)| {
+                let ufrag = answer
+                    .lines()
+                    .find_map(|line| line.strip_prefix("a=ice-ufrag:"))
+                    .ok_or_else(|| SdpError::Refused("the answer has no ICE user name".into()))?
+                    .trim()
+                    .to_owned();
+                let law = first_law(&answer).ok_or(SdpError::NoCommonCodec)?;
+                Ok((leg, answer, ufrag, law))
+            },
+        )
+    }
+
+    fn negotiate(
+        now: Instant,
+        offer: String,
+        address: SocketAddr,
+        ssrc: u32,
+    ) -> Result<(Self, String), rtc::shared::error::Error> {
+        let mut setting =
+            SettingEngineBuilder::default().with_multicast_dns_mode(MulticastDnsMode::Disabled).with_lite(true).build();
+        setting.set_crypto_provider(Arc::new(RingProvider::new()));
+        let mut connection = RTCPeerConnectionBuilder::new()
+            .with_media_engine(codecs()?)
+            .with_setting_engine(setting)
+            .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
+            .build(now)?;
+        let sender = connection.add_track(MediaStreamTrack::new(
+            "songda".into(),
+            "party".into(),
+            "party".into(),
+            RtpCodecKind::Audio,
+            vec![RTCRtpEncodingParameters {
+                rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+                codec: codec("audio/PCMA", ""),
+                ..Default::default()
+            }],
+        ))?;
+        connection.set_remote_description(now, RTCSessionDescription::offer(offer)?)?;
+        let answer = connection.create_answer(None)?;
+        connection.set_local_description(now, answer)?;
+        connection.add_local_candidate(RTCIceCandidateInit {
+            candidate: format!("candidate:1 1 udp 2130706431 {} {} typ host", address.ip(), address.port()),
+            sdp_mid: Some("0".into()),
+            sdp_mline_index: Some(0),
+            ..Default::default()
+        })?;
+        let answer = connection.local_description().map(|description| description.sdp).unwrap_or_default();
+        Ok((Self { connection, sender, address, due: now, connected: false, unsent: false }, answer))
+    }
+
+    /// A datagram of the browser.
+    pub(crate) fn datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        let read = self.connection.handle_read(TaggedBytesMut {
+            now,
+            transport: TransportContext {
+                local_addr: self.address,
+                peer_addr: from,
+                transport_protocol: TransportProtocol::UDP,
+                ecn: None,
+            },
+            message: bytes.into(),
+        });
+        if let Err(error) = read {
+            tracing::debug!(%error, "a browser's datagram was refused");
+        }
+        self.due = now;
+    }
+
+    /// Turns the timers, if one is due.
+    pub(crate) fn turn(&mut self, now: Instant) -> bool {
+        if self.due > now {
+            return false;
+        }
+        if let Err(error) = self.connection.handle_timeout(now) {
+            tracing::debug!(%error, "a timer of a browser's leg failed");
+        }
+        true
+    }
+
+    /// The next change of the connection.
+    pub(crate) fn news(&mut self) -> Option<WebNews> {
+        while let Some(event) = self.connection.poll_event() {
+            let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event else { continue };
+            match state {
+                RTCPeerConnectionState::Connected => {
+                    self.connected = true;
+                    return Some(WebNews::Connected);
+                }
+                RTCPeerConnectionState::Disconnected
+                | RTCPeerConnectionState::Failed
+                | RTCPeerConnectionState::Closed
+                    if self.connected =>
+                {
+                    self.connected = false;
+                    return Some(WebNews::Lost);
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The next packet of the agent's voice.
+    pub(crate) fn packet(&mut self) -> Option<rtp::Packet> {
+        while let Some(read) = self.connection.poll_read() {
+            if let RTCMessage::RtpPacket(_, packet) = read.message {
+                return Some(packet);
+            }
+        }
+        None
+    }
+
+    /// A packet for the browser.
+    pub(crate) fn send(&mut self, now: Instant, head: Head, payload_type: u8, payload: &[u8]) {
+        if !self.connected {
+            return;
+        }
+        let packet = rtp::Packet {
+            header: rtp::Header {
+                version: 2,
+                payload_type,
+                marker: head.marker,
+                sequence_number: head.seq,
+                timestamp: head.timestamp,
+                ssrc: head.ssrc,
+                ..Default::default()
+            },
+            payload: bytes::Bytes::copy_from_slice(payload),
+        };
+        self.unsent = true;
+        if let Some(mut sender) = self.connection.rtp_sender(self.sender)
+            && let Err(error) = sender.write_rtp(now, packet)
+        {
+            tracing::debug!(%error, "a packet to the browser was refused");
+        }
+    }
+
+    /// Whether a packet was handed in since the last flush.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.unsent
+    }
+
+    /// Writes what the stack wants to send.
+    pub(crate) fn flush(&mut self, now: Instant, socket: &UdpSocket) {
+        self.unsent = false;
+        while let Some(out) = self.connection.poll_write() {
+            let _ = socket.send_to(&out.message, out.transport.peer_addr);
+        }
+        self.due = self
+            .connection
+            .poll_timeout()
+            .unwrap_or(now + LONGEST_NAP)
+            .clamp(now + Duration::from_millis(1), now + LONGEST_NAP);
+    }
+
+    /// Says goodbye to the browser.
+    pub(crate) fn close(&mut self, now: Instant, socket: &UdpSocket) {
+        if let Err(error) = self.connection.close() {
+            tracing::debug!(%error, "a browser's leg did not close cleanly");
+        }
+        self.flush(now, socket);
+    }
+}
+
+fn codec(mime_type: &str, fmtp: &str) -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: mime_type.into(),
+        clock_rate: crate::RATE,
+        channels: 1,
+        sdp_fmtp_line: fmtp.into(),
+        rtcp_feedback: vec![],
+    }
+}
+
+fn codecs() -> Result<MediaEngine, rtc::shared::error::Error> {
+    let mut engine = MediaEngine::default();
+    for (mime, fmtp, payload_type) in
+        [("audio/PCMA", "", 8), ("audio/PCMU", "", 0), ("audio/telephone-event", "0-15", 126)]
+    {
+        let parameters = RTCRtpCodecParameters { rtp_codec: codec(mime, fmtp), payload_type };
+        engine.register_codec(parameters, RtpCodecKind::Audio)?;
+    }
+    Ok(engine)
+}
+
+fn first_law(answer: &str) -> Option<Law> {
+    let line = answer.lines().find_map(|line| line.strip_prefix("m=audio "))?;
+    line.split_ascii_whitespace().skip(2).find_map(|word| Law::of(word.parse().ok()?))
+}

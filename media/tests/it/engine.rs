@@ -1,0 +1,98 @@
+use std::{net::UdpSocket, sync::Arc, sync::mpsc, time::Duration};
+
+use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
+use songda_media::{Engine, EngineConfig, EngineError, MediaEvent, Prompt, SdpError, Tap};
+
+struct Blocks(mpsc::Sender<Vec<i16>>);
+
+impl Tap for Blocks {
+    fn started(&mut self, _: i64) {}
+    fn block(&mut self, frames: &[i16]) -> bool {
+        self.0.send(frames.to_vec()).is_ok()
+    }
+}
+
+fn config() -> EngineConfig {
+    EngineConfig {
+        web_listen: "127.0.0.1:0".parse().unwrap(),
+        web_advertise: None,
+        trunk_bind: "127.0.0.1".parse().unwrap(),
+        trunk_advertise: None,
+        trunk_ports: 0..=0,
+    }
+}
+
+fn answer(carrier: &UdpSocket) -> String {
+    let port = carrier.local_addr().unwrap().port();
+    format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8\r\n")
+}
+
+fn port(sdp: &str) -> u16 {
+    let line = sdp.lines().find_map(|line| line.strip_prefix("m=audio ")).unwrap();
+    line.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_carriers_sound_is_recorded_and_the_notice_reaches_the_carrier() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, recorded) = mpsc::channel();
+    let (media, mut events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    carrier.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let ours = port(&media.trunk_offer().await.unwrap());
+    media.trunk_answer(answer(&carrier)).await.unwrap();
+    media.early().unwrap();
+    let packet = |seq: u16| {
+        RtpPacketBuilder::new()
+            .payload_type(8)
+            .ssrc(5)
+            .sequence(Seq::from(seq))
+            .timestamp(u32::from(seq) * 160)
+            .payload(&[0x91; 160])
+            .build()
+            .unwrap()
+    };
+    // Somebody who is not the carrier is not heard.
+    let stranger = UdpSocket::bind("127.0.0.2:0").unwrap();
+    stranger.send_to(&packet(1), ("127.0.0.1", ours)).unwrap();
+    carrier.send_to(&packet(1), ("127.0.0.1", ours)).unwrap();
+    assert_eq!(events.recv().await, Some(MediaEvent::PartyHeard));
+    media.play_then_talk(Arc::new(Prompt::from_samples(vec![8_000; 1_600]))).unwrap();
+    let loud = (0..200).any(|_| {
+        let mut buffer = [0u8; 500];
+        let len = carrier.recv(&mut buffer).unwrap();
+        RtpReader::new(&buffer[..len]).unwrap().payload().iter().all(|octet| *octet != 0xd5)
+    });
+    assert!(loud, "the notice reaches the carrier");
+    assert!(matches!(events.recv().await, Some(MediaEvent::PromptFinished { .. })));
+    let summary = media.close().await.unwrap();
+    let frames: Vec<i16> = recorded.try_iter().flatten().collect();
+    assert_eq!(summary.frames as usize * 2, frames.len());
+    assert_eq!(summary.party.received, 1, "the stranger's packet does not count");
+    assert!(frames.iter().step_by(2).any(|sample| *sample > 7_000), "left: the notice");
+    assert!(frames.iter().skip(1).step_by(2).any(|sample| *sample != 0), "right: the party");
+}
+
+#[tokio::test]
+async fn bad_offers_are_refused_and_hurt_no_other_call() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, _recorded) = mpsc::channel();
+    let (media, _events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    let no_codec = media.browser_offer("v=0\r\n".into()).await.unwrap_err();
+    assert!(matches!(no_codec, EngineError::Sdp(SdpError::NoCommonCodec)), "{no_codec}");
+    let wild = "m=audio 9 UDP/TLS/RTP/SAVPF 8\r\na=rtpmap:8 PCMA/8000\r\n".to_owned();
+    let refused = media.browser_offer(wild).await.unwrap_err();
+    assert!(matches!(refused, EngineError::Sdp(SdpError::Refused(_))), "{refused}");
+    media.trunk_offer().await.unwrap();
+    let deaf = media.trunk_answer("v=0\r\nm=video 1 X 8\r\n".into()).await.unwrap_err();
+    assert!(matches!(deaf, EngineError::Sdp(SdpError::NoAudio)), "{deaf}");
+    assert_eq!(media.close().await.unwrap().frames, 0);
+}
+
+#[test]
+fn listening_everywhere_needs_an_address_to_tell() {
+    let everywhere = EngineConfig { web_listen: "0.0.0.0:0".parse().unwrap(), ..config() };
+    assert!(matches!(Engine::start(everywhere.clone()), Err(EngineError::Unspecified(_))));
+    let told = EngineConfig { web_advertise: Some("192.0.2.1".parse().unwrap()), ..everywhere };
+    assert_eq!(Engine::start(told).unwrap().web_address().ip().to_string(), "192.0.2.1");
+}
