@@ -38,4 +38,3 @@ export function useTwo(): (zh: string, en: string) => string {
   const { i18n } = useTranslation();
   return (zhText, enText) => (i18n.language === "en" && enText ? enText : zhText);
 }
-

@@ -36,12 +36,16 @@ export interface Business {
   key: number | null;
   next_zh: string;
   next_en: string;
-  needs_answer: boolean;
-  needs_heard_all: boolean;
+  /** Contacts with whom this may be agreed; empty means any. */
+  contacts: string[];
+  /** Needs the tag 已清楚、完整听取. */
+  heard_all: boolean;
 }
 
 export interface OutcomeTable {
   version: string | number;
+  /** Talk without which 已清楚、完整听取 cannot be said. */
+  minimum_talk_ms: number;
   technical: Technical[];
   contacts: Contact[];
   businesses: Business[];
@@ -205,7 +209,7 @@ export interface TaskEvent {
   report_id?: string | null;
 }
 
-export interface TaskDetail extends TaskRow {
+export interface TaskDetail extends Omit<TaskRow, "attempts"> {
   case: {
     id: string;
     number: string;
@@ -358,7 +362,7 @@ export interface CallState {
   phone_id: string;
   phone_masked: string;
   phase: CallPhase;
-  at: string;
+  created_at: string;
   answered_at: string | null;
   talk_from_at: string | null;
   muted: boolean;
@@ -398,6 +402,7 @@ export interface WorkOrder {
   finish_by: string | null;
   urgency: string;
   court: { name: string };
+  agent: { name: string; staff_no: string };
   case: {
     number: string;
     cause: string;

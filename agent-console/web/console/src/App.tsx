@@ -1,0 +1,142 @@
+// Who is there, and which screen. Each area is loaded when it is first opened.
+
+import { Button, Spin } from "antd";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { onSessionLost, Problem } from "./lib/http.ts";
+import { go, match, usePath } from "./lib/router.ts";
+import { may, signOut, whoAmI } from "./lib/session.ts";
+import type { Me } from "./lib/types.ts";
+import { homeOf } from "./shell/areas.ts";
+import { Login } from "./shell/Login.tsx";
+import { Shell } from "./shell/Shell.tsx";
+import { Failed } from "./ui/problem.tsx";
+
+const Desk = lazy(() => import("./desk/Desk.tsx"));
+
+type Who =
+  | { at: "asking" }
+  | { at: "nobody" }
+  | { at: "broken"; error: unknown }
+  | { at: "in"; me: Me };
+
+export function App({ onForget }: { onForget: () => void }) {
+  const [who, setWho] = useState<Who>({ at: "asking" });
+
+  const ask = useCallback(() => {
+    setWho({ at: "asking" });
+    whoAmI().then(
+      (me) => setWho({ at: "in", me }),
+      (error) =>
+        setWho(
+          error instanceof Problem && error.status === 401
+            ? { at: "nobody" }
+            : { at: "broken", error },
+        ),
+    );
+  }, []);
+
+  useEffect(() => {
+    onSessionLost(() => setWho({ at: "nobody" }));
+    ask();
+  }, [ask]);
+
+  const leave = () => {
+    onForget();
+    signOut().then(
+      () => {
+        go("/", "replace");
+        setWho({ at: "nobody" });
+      },
+      (error) => setWho({ at: "broken", error }),
+    );
+  };
+
+  switch (who.at) {
+    case "asking":
+      return <Waiting />;
+    case "broken":
+      return (
+        <main className="login">
+          <Failed error={who.error} onRetry={ask} />
+        </main>
+      );
+    case "nobody":
+      return (
+        <Login
+          onSignedIn={(me) => {
+            if (!screenAt(window.location.pathname, me)) go(homeOf(me), "replace");
+            setWho({ at: "in", me });
+          }}
+        />
+      );
+    case "in":
+      return <Areas me={who.me} onSignOut={leave} />;
+  }
+}
+
+function Waiting() {
+  const { t } = useTranslation();
+  return (
+    <div className="login" role="status" aria-label={t("page.loading")}>
+      <Spin size="large" />
+    </div>
+  );
+}
+
+interface AreaProps {
+  me: Me;
+  onSignOut: () => void;
+}
+
+interface Screen {
+  pattern: string;
+  permission: string;
+  show: (values: Record<string, string>, props: AreaProps) => ReactNode;
+}
+
+const SCREENS: Screen[] = [
+  { pattern: "/desk", permission: "desk.work", show: (_values, props) => <Desk {...props} /> },
+];
+
+function screenAt(path: string, me: Me) {
+  for (const screen of SCREENS) {
+    const values = match(screen.pattern, path);
+    if (values && may(me, screen.permission)) return { screen, values };
+  }
+  return null;
+}
+
+function Areas({ me, onSignOut }: AreaProps) {
+  const path = usePath();
+  useEffect(() => {
+    if (path === "/") go(homeOf(me), "replace");
+  }, [path, me]);
+  if (path === "/") return <Waiting />;
+  const found = screenAt(path, me);
+  if (found) {
+    return (
+      <Suspense fallback={<Waiting />}>
+        {found.screen.show(found.values, { me, onSignOut })}
+      </Suspense>
+    );
+  }
+  return (
+    <Shell me={me} onSignOut={onSignOut}>
+      <NotHere me={me} />
+    </Shell>
+  );
+}
+
+function NotHere({ me }: { me: Me }) {
+  const { t } = useTranslation();
+  return (
+    <div className="empty">
+      <b>{t("page.not_here")}</b>
+      <p className="muted">{t("page.not_here_why")}</p>
+      <Button style={{ marginTop: 12 }} onClick={() => go(homeOf(me))}>
+        {t("page.home")}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,60 @@
+// The call itself: its phase in words, its clock, mute and hang up.
+
+import { Button } from "antd";
+import { useTranslation } from "react-i18next";
+import { clock } from "../lib/time.ts";
+import { useNow } from "../ui/useNow.ts";
+import { isLive } from "./state.ts";
+import type { Desk } from "./useDesk.ts";
+import type { TwoPresses } from "./useTwoPresses.ts";
+
+export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
+  const { t, i18n } = useTranslation();
+  const { call, offset } = desk.state;
+  const live = isLive(call);
+  const now = useNow(live) + offset;
+  const phase = desk.dialling && !live ? "preparing" : (call?.phase ?? "none");
+
+  let time = "";
+  if (call?.end) time = clock(call.end.talk_ms);
+  else if (call?.talk_from_at) time = clock(now - Date.parse(call.talk_from_at));
+
+  let words = t(`phase.${phase}`);
+  if (call?.end) {
+    const technical = i18n.language === "en" ? call.end.technical.en : call.end.technical.zh;
+    words = t("phase.ended_by", { technical, by: t(`ended_by.${call.end.by}`) });
+  }
+  return (
+    <>
+      <div className="call">
+        <span className="clock">{time || "--:--"}</span>
+        <span className="phase clip grow" data-testid="phase" data-phase={phase} role="status">
+          {words}
+        </span>
+        <Button
+          data-testid="mute"
+          disabled={!live}
+          aria-pressed={call?.muted ?? false}
+          type={call?.muted && live ? "primary" : "default"}
+          onClick={() => call && desk.mute(!call.muted)}
+        >
+          {t(call?.muted && live ? "desk.unmute" : "desk.mute")} <kbd>Alt M</kbd>
+        </Button>
+        <Button
+          data-testid="hang-up"
+          type={live ? "primary" : "default"}
+          danger
+          disabled={!live}
+          onClick={hangUp.press}
+        >
+          {t(hangUp.armed ? "desk.hang_up_again" : "desk.hang_up")} <kbd>Alt E</kbd>
+        </Button>
+      </div>
+      {call?.phase === "notice" && (
+        <p className="notice" role="status">
+          {t("desk.notice_plays")}
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,33 @@
+// The list of keys, on `?`.
+
+import { Modal } from "antd";
+import { useTranslation } from "react-i18next";
+
+const KEYS: [string, string][] = [
+  ["Alt D", "keys.dial"],
+  ["Alt M", "keys.mute"],
+  ["Alt E ×2", "keys.hang_up"],
+  ["1 – 9", "keys.digits"],
+  ["0", "keys.zero"],
+  ["Ctrl ↵", "keys.save"],
+  ["?", "keys.help"],
+];
+
+export function Shortcuts({ open, onClose }: { open: boolean; onClose: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Modal open={open} onCancel={onClose} onOk={onClose} footer={null} title={t("keys.title")}>
+      <dl className="shortcuts">
+        {KEYS.map(([key, text]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{t(text)}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="muted">{t("keys.note")}</p>
+    </Modal>
+  );
+}

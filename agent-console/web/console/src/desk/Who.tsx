@@ -1,0 +1,161 @@
+// The left column: whom, in which case, by which numbers, with what before. Numbers are
+// masked here as everywhere; the call goes by an id.
+
+import { Button } from "antd";
+import { useTranslation } from "react-i18next";
+import { useTwo } from "../i18n/index.ts";
+import { dateTime, daysUntil, shortTime } from "../lib/time.ts";
+import type { CallState, WorkOrder, WorkOrderPhone } from "../lib/types.ts";
+import { isLive } from "./state.ts";
+
+interface WhoProps {
+  order: WorkOrder;
+  call: CallState | null;
+  mayDial: boolean;
+  dialling: boolean;
+  onDial: (phoneId: string) => void;
+}
+
+export function Who({ order, call, mayDial, dialling, onDial }: WhoProps) {
+  const { t } = useTranslation();
+  const two = useTwo();
+  const { recipient, case: matter } = order;
+  const days = daysUntil(matter.hearing_at, Date.now());
+  return (
+    <section className="left" aria-label={t("desk.who")}>
+      <div className="card">
+        <div className="row top">
+          <h1 className="grow">{recipient.name}</h1>
+          <span className="tag blue">{recipient.position}</span>
+        </div>
+        <p className="case">{matter.number}</p>
+        <dl>
+          <dt>{t("field.cause")}</dt>
+          <dd>{matter.cause}</dd>
+          {order.others.length > 0 && (
+            <>
+              <dt>{t("field.others")}</dt>
+              <dd className="clamp" title={names(order)}>
+                {names(order)}
+              </dd>
+            </>
+          )}
+          <dt>{t("field.dept")}</dt>
+          <dd>
+            {matter.dept} {matter.judge_name}
+          </dd>
+          <dt>{t("field.hearing")}</dt>
+          <dd>
+            {matter.hearing_at ? dateTime(matter.hearing_at) : t("field.none")}{" "}
+            {matter.hearing_room}{" "}
+            {days !== null && (
+              <span className={`tag ${days <= 20 ? "amber" : ""}`}>
+                {days >= 0 ? t("field.days_left", { n: days }) : t("field.days_past", { n: -days })}
+              </span>
+            )}
+          </dd>
+          {recipient.id_masked && (
+            <>
+              <dt>{t("field.id")}</dt>
+              <dd>{recipient.id_masked}</dd>
+            </>
+          )}
+        </dl>
+      </div>
+      <div className="card">
+        <h2>{t("desk.phones")}</h2>
+        <ul>
+          {order.phones.map((phone, n) => (
+            <Phone
+              key={phone.phone_id}
+              phone={phone}
+              n={n}
+              on={call?.phone_id === phone.phone_id && isLive(call)}
+              enabled={mayDial && phone.dialable}
+              first={phone.phone_id === order.phones.find((each) => each.dialable)?.phone_id}
+              busy={dialling}
+              onDial={onDial}
+            />
+          ))}
+        </ul>
+        {order.phones.length === 0 && <p className="muted">{t("desk.no_phones")}</p>}
+      </div>
+      <div className="card">
+        <h2>
+          {t("desk.documents")} <span className="muted">{order.documents.length}</span>
+        </h2>
+        <ul className="documents">
+          {order.documents.map((document, n) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: two documents may share name and class, and the list never changes
+            <li key={n} className="row">
+              <span className="clip grow" title={document.name}>
+                {document.name}
+              </span>
+              <span className="muted small">
+                {document.pages !== null && t("field.pages", { n: document.pages })}
+              </span>
+            </li>
+          ))}
+        </ul>
+      </div>
+      <div className="card last">
+        <h2>{t("desk.history")}</h2>
+        <ul>
+          {order.history.map((entry) => (
+            <li key={`${entry.at} ${entry.text_zh}`} className="try">
+              <time dateTime={entry.at}>{shortTime(entry.at)}</time>
+              <span>{two(entry.text_zh, entry.text_en)}</span>
+            </li>
+          ))}
+        </ul>
+        {order.history.length === 0 && <p className="muted">{t("desk.no_history")}</p>}
+      </div>
+    </section>
+  );
+}
+
+function names(order: WorkOrder): string {
+  return order.others.map((other) => `${other.position} ${other.name}`).join("、");
+}
+
+function Phone(props: {
+  phone: WorkOrderPhone;
+  n: number;
+  on: boolean;
+  enabled: boolean;
+  first: boolean;
+  busy: boolean;
+  onDial: (phoneId: string) => void;
+}) {
+  const { t, i18n } = useTranslation();
+  const { phone, n, on, enabled } = props;
+  const reason = `why_not.${phone.why_not}`;
+  const why = phone.why_not ? (i18n.exists(reason) ? t(reason) : phone.why_not) : "";
+  return (
+    <li className={`phone ${on ? "on" : ""}`}>
+      <span className="grow">
+        <b>{phone.masked}</b>
+        <span className="muted small clip">
+          {[phone.label, phone.source].filter(Boolean).join(" · ")}
+        </span>
+      </span>
+      {on ? (
+        <span className="tag green">{t("desk.on_call")}</span>
+      ) : (
+        <span className={`tag ${phone.dialable ? "" : "red"}`}>
+          {phone.last_result || (phone.dialable ? t("desk.not_dialled") : phone.state)}
+        </span>
+      )}
+      <Button
+        data-testid={`dial-${n}`}
+        size="small"
+        type={props.first ? "primary" : "default"}
+        disabled={!enabled}
+        title={why || undefined}
+        onClick={() => props.onDial(phone.phone_id)}
+      >
+        {t("desk.dial")} {props.first && <kbd>Alt D</kbd>}
+      </Button>
+    </li>
+  );
+}

@@ -1,0 +1,65 @@
+// The keyboard of the desk. Alt with a letter acts anywhere; bare digits and `?` only while
+// no text field has the focus and no input method is composing, for they are text there.
+
+import { useEffect, useRef } from "react";
+
+export type DeskKey =
+  | { do: "dial" }
+  | { do: "mute" }
+  | { do: "hang_up" }
+  | { do: "digit"; digit: number }
+  | { do: "save" }
+  | { do: "help" };
+
+interface Pressed {
+  code: string;
+  key: string;
+  altKey: boolean;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  isComposing: boolean;
+  repeat: boolean;
+}
+
+const LETTERS: Record<string, DeskKey> = {
+  KeyD: { do: "dial" },
+  KeyM: { do: "mute" },
+  KeyE: { do: "hang_up" },
+};
+
+/** What a key press means here; nothing for most. */
+export function meaning(event: Pressed, inTextField: boolean): DeskKey | null {
+  // A key held down repeats; nothing here is meant more than once.
+  if (event.isComposing || event.repeat) return null;
+  if (event.altKey && !event.ctrlKey && !event.metaKey) return LETTERS[event.code] ?? null;
+  if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return { do: "save" };
+  if (event.altKey || event.ctrlKey || event.metaKey || inTextField) return null;
+  if (event.key === "?") return { do: "help" };
+  if (/^[0-9]$/.test(event.key)) return { do: "digit", digit: Number(event.key) };
+  return null;
+}
+
+/** Whether typing goes into this element. */
+export function isTextField(element: Element | null): boolean {
+  if (!(element instanceof HTMLElement)) return false;
+  if (element.isContentEditable || element instanceof HTMLTextAreaElement) return true;
+  if (element instanceof HTMLSelectElement) return true;
+  return (
+    element instanceof HTMLInputElement && !["radio", "checkbox", "button"].includes(element.type)
+  );
+}
+
+export function useDeskKeys(act: (key: DeskKey) => void): void {
+  const current = useRef(act);
+  current.current = act;
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      const key = meaning(event, isTextField(document.activeElement));
+      if (!key) return;
+      event.preventDefault();
+      current.current(key);
+    };
+    window.addEventListener("keydown", listen);
+    return () => window.removeEventListener("keydown", listen);
+  }, []);
+}

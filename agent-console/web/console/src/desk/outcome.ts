@@ -1,0 +1,94 @@
+// What an outcome still lacks, said before it is sent. The server decides (it checks the
+// same table against the facts of the line); this only keeps the agent from guessing.
+
+import type { Business, CallState, OutcomeTable } from "../lib/types.ts";
+import { isLive, wasAnswered } from "./state.ts";
+
+export interface Choice {
+  contact: string;
+  business: string;
+  heard_all: boolean;
+  note: string;
+}
+
+export const emptyChoice: Choice = { contact: "", business: "", heard_all: false, note: "" };
+
+export const NOTE_LENGTH = 500;
+
+/** A machine answered: nothing can have been agreed. */
+const MACHINE = "W12";
+/** Wrong number: the contact alone may be the outcome. */
+const WRONG_NUMBER = "W10";
+
+export type Missing =
+  | "missing.call"
+  | "missing.hang_up"
+  | "missing.contact"
+  | "missing.business"
+  | "missing.heard_all"
+  | "missing.talk"
+  | "missing.recording"
+  | "missing.contact_may_not"
+  | "missing.note_long";
+
+/** Everything that keeps this choice from being saved; empty when it may be. */
+export function missing(call: CallState | null, choice: Choice, table: OutcomeTable): Missing[] {
+  if (!call) return ["missing.call"];
+  const list: Missing[] = isLive(call) ? ["missing.hang_up"] : [];
+  if (choice.note.length > NOTE_LENGTH) list.push("missing.note_long");
+  if (!isLive(call) && !wasAnswered(call)) return list;
+  if (!choice.contact) list.push("missing.contact");
+  const business = table.businesses.find((item) => item.code === choice.business);
+  if (!business) {
+    if (!mayStandAlone(choice.contact)) list.push("missing.business");
+    return list;
+  }
+  if (choice.contact && !allows(business, choice.contact)) list.push("missing.contact_may_not");
+  if (business.heard_all && !choice.heard_all) list.push("missing.heard_all");
+  if (choice.heard_all) list.push(...heardAllLacks(call, table));
+  return list;
+}
+
+/** Why 已清楚、完整听取 cannot be said of an ended call. */
+export function heardAllLacks(call: CallState | null, table: OutcomeTable): Missing[] {
+  if (!call?.end) return [];
+  const lacks: Missing[] = [];
+  if (!call.end.recorded) lacks.push("missing.recording");
+  if (call.end.talk_ms < table.minimum_talk_ms) lacks.push("missing.talk");
+  return lacks;
+}
+
+/** Whether this may be agreed with that person. */
+export function allows(business: Business, contact: string): boolean {
+  if (contact === MACHINE) return false;
+  return contact === "" || business.contacts.length === 0 || business.contacts.includes(contact);
+}
+
+/** Choosing who spoke drops an agreement that this person cannot give. */
+export function withContact(choice: Choice, contact: string, table: OutcomeTable): Choice {
+  const business = table.businesses.find((item) => item.code === choice.business);
+  if (contact === MACHINE) return { ...choice, contact, business: "", heard_all: false };
+  if (business && !allows(business, contact)) return { ...choice, contact, business: "" };
+  return { ...choice, contact };
+}
+
+/** A digit chooses who spoke first, and then what was agreed. */
+export function withDigit(
+  choice: Choice,
+  group: "contact" | "business",
+  digit: number,
+  table: OutcomeTable,
+): Choice {
+  if (group === "contact") {
+    const contact = table.contacts.find((item) => item.key === digit);
+    return contact ? withContact(choice, contact.code, table) : choice;
+  }
+  const business = table.businesses.find((item) => item.key === digit);
+  return business && allows(business, choice.contact)
+    ? { ...choice, business: business.code }
+    : choice;
+}
+
+function mayStandAlone(contact: string): boolean {
+  return contact === MACHINE || contact === WRONG_NUMBER;
+}

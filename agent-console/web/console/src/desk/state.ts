@@ -1,0 +1,151 @@
+// What the desk knows, as a pure function of the frames that came in.
+//
+// Each frame carries a sequence number; one that is not newer than the last is dropped, and
+// a snapshot replaces everything and starts the count anew (a new line counts from one).
+
+import type { AgentState, CallState, Envelope } from "../lib/types.ts";
+
+export interface DeskState {
+  seq: number;
+  /** The server's clock minus ours, milliseconds; running timers use it. */
+  offset: number;
+  known: boolean;
+  agent: { state: AgentState; since_at: string };
+  envelope: Envelope | null;
+  call: CallState | null;
+  today: { answered: number; closed: number };
+  queue: { ready: number; later: number; next_at: string | null };
+  error: DeskError | null;
+  closed: { work_order: string; reason: string } | null;
+  bye: string | null;
+}
+
+export interface DeskError {
+  code: string;
+  detail: string;
+  call_id: string | null;
+  at: number;
+}
+
+export const nothing: DeskState = {
+  seq: 0,
+  offset: 0,
+  known: false,
+  agent: { state: "offline", since_at: "" },
+  envelope: null,
+  call: null,
+  today: { answered: 0, closed: 0 },
+  queue: { ready: 0, later: 0, next_at: null },
+  error: null,
+  closed: null,
+  bye: null,
+};
+
+export type Frame = { type: string; seq?: number; at?: string } & Record<string, unknown>;
+
+export type DeskAction =
+  | { kind: "frame"; frame: Frame; now: number }
+  | { kind: "error"; code: string; detail: string; now: number }
+  | { kind: "error_read" }
+  | { kind: "outcome_saved"; call_id: string };
+
+export function reduce(state: DeskState, action: DeskAction): DeskState {
+  switch (action.kind) {
+    case "frame":
+      return onFrame(state, action.frame, action.now);
+    case "error":
+      return {
+        ...state,
+        error: { code: action.code, detail: action.detail, call_id: null, at: action.now },
+      };
+    case "error_read":
+      return { ...state, error: null };
+    case "outcome_saved":
+      return state.call?.call_id === action.call_id
+        ? { ...state, call: { ...state.call, outcome_saved: true } }
+        : state;
+  }
+}
+
+function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
+  if (frame.type === "pong") return before;
+  const snapshot = frame.type === "snapshot";
+  const seq = typeof frame.seq === "number" ? frame.seq : before.seq + 1;
+  if (!snapshot && seq <= before.seq) return before;
+  const at = typeof frame.at === "string" ? Date.parse(frame.at) : Number.NaN;
+  const state = { ...before, seq, offset: Number.isNaN(at) ? before.offset : at - now };
+  switch (frame.type) {
+    case "snapshot":
+      return {
+        ...state,
+        known: true,
+        agent: frame.agent as DeskState["agent"],
+        envelope: (frame.work_order as Envelope | null) ?? null,
+        call: (frame.call as CallState | null) ?? null,
+        today: (frame.today as DeskState["today"]) ?? nothing.today,
+        queue: { ...nothing.queue, ...(frame.queue as object) },
+        bye: null,
+      };
+    case "agent":
+      return {
+        ...state,
+        agent: { state: frame.state as AgentState, since_at: String(frame.since_at ?? "") },
+      };
+    case "queue":
+      return {
+        ...state,
+        queue: {
+          ready: Number(frame.ready ?? 0),
+          later: Number(frame.later ?? 0),
+          next_at: typeof frame.next_at === "string" ? frame.next_at : null,
+        },
+      };
+    case "work_order":
+      // A renewed envelope of the same order comes in during its call; the call stays.
+      return { ...state, envelope: frame.envelope as Envelope, closed: null };
+    case "work_order_closed":
+      return {
+        ...state,
+        envelope: null,
+        call: null,
+        closed: { work_order: String(frame.work_order ?? ""), reason: String(frame.reason ?? "") },
+      };
+    case "call":
+      return onCall(state, frame as unknown as CallState);
+    case "today":
+      return {
+        ...state,
+        today: { answered: Number(frame.answered ?? 0), closed: Number(frame.closed ?? 0) },
+      };
+    case "error":
+      return {
+        ...state,
+        error: {
+          code: String(frame.code ?? "unknown"),
+          detail: String(frame.detail ?? ""),
+          call_id: typeof frame.call_id === "string" ? frame.call_id : null,
+          at: now,
+        },
+      };
+    case "bye":
+      return { ...state, bye: String(frame.reason ?? "") };
+    default:
+      return state;
+  }
+}
+
+function onCall(state: DeskState, call: CallState): DeskState {
+  // A new attempt clears what went wrong with the one before.
+  const error = state.call?.call_id === call.call_id ? state.error : null;
+  return { ...state, call, error };
+}
+
+/** Whether a line is up or on its way up. */
+export function isLive(call: CallState | null): boolean {
+  return call !== null && call.phase !== "ended";
+}
+
+/** Whether the party answered. */
+export function wasAnswered(call: CallState): boolean {
+  return call.answered_at !== null;
+}

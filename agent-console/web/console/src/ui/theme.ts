@@ -1,0 +1,26 @@
+// Colours that pass AA on every background they stand on; one accent, three meanings.
+
+import type { ThemeConfig } from "antd";
+
+export const theme: ThemeConfig = {
+  token: {
+    colorPrimary: "#1d4f91",
+    colorPrimaryBg: "#e8f1fb",
+    colorPrimaryBgHover: "#d3e4f7",
+    colorLink: "#1d4f91",
+    colorSuccess: "#237804",
+    colorSuccessBg: "#f0f9eb",
+    colorSuccessBorder: "#95de64",
+    colorWarning: "#ad4e00",
+    colorWarningBg: "#fff7e6",
+    colorError: "#cf1322",
+    colorErrorBg: "#fff1f0",
+    colorTextSecondary: "#434b55",
+    colorTextTertiary: "#5a6470",
+    colorTextDescription: "#5a6470",
+    colorTextPlaceholder: "#6b7280",
+    colorTextDisabled: "#6b7280",
+    borderRadius: 4,
+    fontFamily: '"Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", sans-serif',
+  },
+};

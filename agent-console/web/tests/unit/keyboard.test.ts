@@ -1,0 +1,42 @@
+// Keys act where they are meant and stay text where they are typed.
+import { expect, test } from "vitest";
+import { isTextField, meaning } from "../../console/src/desk/keyboard.ts";
+
+const press = (over: object) => ({
+  code: "",
+  key: "",
+  altKey: false,
+  ctrlKey: false,
+  metaKey: false,
+  isComposing: false,
+  repeat: false,
+  ...over,
+});
+
+test("a digit chooses only while no field has the focus and nothing is composed", () => {
+  expect(meaning(press({ key: "5" }), false)).toEqual({ do: "digit", digit: 5 });
+  expect(meaning(press({ key: "5" }), true)).toBeNull();
+  expect(meaning(press({ key: "5", isComposing: true }), false)).toBeNull();
+});
+
+test("alt with a letter acts also in a field, once per press", () => {
+  expect(meaning(press({ code: "KeyE", key: "é", altKey: true }), true)).toEqual({ do: "hang_up" });
+  expect(meaning(press({ code: "KeyE", altKey: true, repeat: true }), false)).toBeNull();
+  expect(meaning(press({ code: "KeyE", altKey: true, ctrlKey: true }), false)).toBeNull();
+  expect(meaning(press({ code: "KeyE", key: "e" }), false)).toBeNull();
+});
+
+test("control and enter saves from within the note", () => {
+  expect(meaning(press({ key: "Enter", ctrlKey: true }), true)).toEqual({ do: "save" });
+  expect(meaning(press({ key: "?" }), true)).toBeNull();
+  expect(meaning(press({ key: "?" }), false)).toEqual({ do: "help" });
+});
+
+test("a radio button is no text field", () => {
+  const radio = document.createElement("input");
+  radio.type = "radio";
+  expect(isTextField(radio)).toBe(false);
+  expect(isTextField(document.createElement("input"))).toBe(true);
+  expect(isTextField(document.createElement("textarea"))).toBe(true);
+  expect(isTextField(null)).toBe(false);
+});

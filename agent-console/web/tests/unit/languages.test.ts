@@ -1,0 +1,43 @@
+// Both languages hold the same keys with the same values put in, and every key that the
+// source names exists.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import en from "../../console/src/i18n/en.json";
+import zh from "../../console/src/i18n/zh-CN.json";
+
+const texts = { en: en as Record<string, string>, zh: zh as Record<string, string> };
+const names = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map((m) => m[1]).sort();
+
+test("both languages have the same keys, none empty, with the same values", () => {
+  expect(Object.keys(texts.en).sort()).toEqual(Object.keys(texts.zh).sort());
+  for (const [key, text] of Object.entries(texts.zh)) {
+    expect(text.trim(), key).not.toBe("");
+    expect(texts.en[key]?.trim(), key).not.toBe("");
+    expect(names(texts.en[key] ?? ""), key).toEqual(names(text));
+  }
+});
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? sources(path) : /\.tsx?$/.test(path) ? [path] : [];
+  });
+}
+
+test("every key that the source names by itself exists, and no Chinese stands in the source", () => {
+  const missing: string[] = [];
+  const written: string[] = [];
+  for (const path of sources(join(process.cwd(), "console/src"))) {
+    const text = readFileSync(path, "utf8");
+    for (const [, key] of text.matchAll(/\bt\(\s*"([^"]+)"/g)) {
+      if (key && !(key in texts.zh)) missing.push(`${path}: ${key}`);
+    }
+    const bare = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
+    for (const [found] of bare.matchAll(/>[^<>{}]*\p{Script=Han}[^<>{}]*</gu)) {
+      written.push(`${path}: ${found}`);
+    }
+  }
+  expect(missing).toEqual([]);
+  expect(written).toEqual([]);
+});

@@ -1,0 +1,99 @@
+// The desk names what an outcome lacks by the same table as the server.
+import { expect, test } from "vitest";
+import {
+  type Choice,
+  emptyChoice,
+  missing,
+  withContact,
+  withDigit,
+} from "../../console/src/desk/outcome.ts";
+import { fillScript } from "../../console/src/desk/script.ts";
+import type { CallState, OutcomeTable } from "../../console/src/lib/types.ts";
+
+const words = { zh: "", en: "", next_zh: "", next_en: "" };
+const table: OutcomeTable = {
+  version: 1,
+  minimum_talk_ms: 20_000,
+  technical: [],
+  contacts: [
+    { code: "W1", key: 1, zh: "", en: "" },
+    { code: "W9", key: 9, zh: "", en: "" },
+    { code: "W10", key: null, zh: "", en: "" },
+    { code: "W12", key: null, zh: "", en: "" },
+  ],
+  businesses: [
+    { code: "B05", key: 5, contacts: ["W1"], heard_all: true, ...words },
+    { code: "B07", key: 7, contacts: [], heard_all: false, ...words },
+  ],
+};
+const call = (talk_ms: number, over: Partial<CallState> = {}): CallState => ({
+  call_id: "c",
+  work_order: "w",
+  phone_id: "p",
+  phone_masked: "138****1234",
+  phase: "ended",
+  created_at: "",
+  answered_at: "2026-11-24T09:00:00+08:00",
+  talk_from_at: null,
+  muted: false,
+  recording: false,
+  end: {
+    by: "party",
+    technical: { code: "C01", zh: "接通", en: "" },
+    is_attempt: true,
+    talk_ms,
+    recorded: true,
+  },
+  outcome_saved: false,
+  ...over,
+});
+const choice = (over: Partial<Choice>): Choice => ({ ...emptyChoice, ...over });
+
+test("r4_1d heard in full is refused under twenty seconds of talk, or without a recording", () => {
+  const heard = choice({ contact: "W1", business: "B05", heard_all: true });
+  expect(missing(call(19_999), heard, table)).toEqual(["missing.talk"]);
+  expect(missing(call(20_000), heard, table)).toEqual([]);
+  const silent = call(30_000);
+  if (silent.end) silent.end.recorded = false;
+  expect(missing(silent, heard, table)).toEqual(["missing.recording"]);
+});
+
+test("everything that lacks is named at once", () => {
+  expect(missing(null, emptyChoice, table)).toEqual(["missing.call"]);
+  expect(missing(call(0, { phase: "talking", end: null }), emptyChoice, table)).toEqual([
+    "missing.hang_up",
+    "missing.contact",
+    "missing.business",
+  ]);
+  expect(missing(call(0), choice({ contact: "W1", business: "B05" }), table)).toEqual([
+    "missing.heard_all",
+  ]);
+  expect(missing(call(0), choice({ contact: "W9", business: "B05" }), table)).toContain(
+    "missing.contact_may_not",
+  );
+});
+
+test("a call that nobody answered needs no choice", () => {
+  expect(missing(call(0, { answered_at: null }), emptyChoice, table)).toEqual([]);
+});
+
+test("a machine or a wrong number stands alone", () => {
+  expect(missing(call(0), choice({ contact: "W12" }), table)).toEqual([]);
+  expect(missing(call(0), choice({ contact: "W10" }), table)).toEqual([]);
+  const before = choice({ contact: "W1", business: "B05", heard_all: true });
+  expect(withContact(before, "W12", table)).toEqual(choice({ contact: "W12" }));
+});
+
+test("digits choose by the table and never what the person cannot agree to", () => {
+  const who = withDigit(emptyChoice, "contact", 9, table);
+  expect(who.contact).toBe("W9");
+  expect(withDigit(who, "business", 5, table).business).toBe("");
+  expect(withDigit(who, "business", 7, table).business).toBe("B07");
+  expect(withDigit(who, "business", 3, table)).toBe(who);
+});
+
+test("what the script names is put in, and a gap stays visible", () => {
+  expect(fillScript("您是{name}吗？在{room}。", { name: "阿依古丽·买买提", room: "" })).toBe(
+    "您是阿依古丽·买买提吗？在＿＿＿。",
+  );
+});

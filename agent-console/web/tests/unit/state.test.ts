@@ -1,0 +1,59 @@
+// The desk follows the frames of the server, in order, and believes the last snapshot.
+import { expect, test } from "vitest";
+import { type DeskState, type Frame, nothing, reduce } from "../../console/src/desk/state.ts";
+
+const NOW = 1_000_000;
+const frame = (state: DeskState, f: Frame) => reduce(state, { kind: "frame", frame: f, now: NOW });
+const call = { type: "call", call_id: "c1", phase: "ringing", answered_at: null, end: null };
+const snapshot = {
+  type: "snapshot",
+  seq: 1,
+  at: new Date(NOW + 2_000).toISOString(),
+  agent: { state: "ready", since_at: "2026-11-24T09:00:00+08:00" },
+  work_order: null,
+  call: null,
+  today: { answered: 3, closed: 2 },
+  queue: { ready: 4, later: 1 },
+};
+
+test("a snapshot replaces everything and keeps the offset to the server's clock", () => {
+  const old = { ...nothing, seq: 90, closed: { work_order: "w", reason: "saved" } };
+  const state = frame(old, snapshot);
+  expect(state).toMatchObject({ seq: 1, known: true, offset: 2_000, agent: { state: "ready" } });
+  expect(state.queue).toEqual({ ready: 4, later: 1, next_at: null });
+  expect(state.closed?.reason).toBe("saved");
+});
+
+test("a frame that is not newer than the last is dropped", () => {
+  const state = frame(frame(nothing, snapshot), { ...call, seq: 3 });
+  expect(frame(state, { ...call, seq: 3, phase: "talking" }).call?.phase).toBe("ringing");
+  expect(frame(state, { ...call, seq: 2, phase: "talking" })).toBe(state);
+  expect(frame(state, { ...call, seq: 4, phase: "talking" }).call?.phase).toBe("talking");
+});
+
+test("a new call clears the error of the one before, its own frames do not", () => {
+  let state = frame(frame(nothing, snapshot), { ...call, seq: 2 });
+  state = frame(state, { type: "error", seq: 3, code: "dial.trunk_down", detail: "" });
+  state = frame(state, { ...call, seq: 4, phase: "ended" });
+  expect(state.error?.code).toBe("dial.trunk_down");
+  expect(frame(state, { ...call, seq: 5, call_id: "c2" }).error).toBeNull();
+});
+
+test("closing a work order takes the call and the envelope away", () => {
+  let state = frame(frame(nothing, snapshot), { ...call, seq: 2 });
+  state = frame(state, { type: "work_order_closed", seq: 3, work_order: "wo", reason: "saved" });
+  expect(state).toMatchObject({ call: null, envelope: null, closed: { reason: "saved" } });
+});
+
+test("an unknown frame moves only the count, a pong not even that", () => {
+  const state = frame(nothing, snapshot);
+  expect(frame(state, { type: "caption", seq: 2 })).toEqual({ ...state, seq: 2 });
+  expect(frame(state, { type: "pong" })).toBe(state);
+});
+
+test("a saved outcome marks only its own call", () => {
+  const state = frame(frame(nothing, snapshot), { ...call, seq: 2 });
+  expect(reduce(state, { kind: "outcome_saved", call_id: "other" })).toBe(state);
+  const saved = reduce(state, { kind: "outcome_saved", call_id: "c1" });
+  expect(saved.call?.outcome_saved).toBe(true);
+});
