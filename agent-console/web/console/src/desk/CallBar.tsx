@@ -17,7 +17,7 @@ export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
 
   let time = "";
   if (call?.end) time = clock(call.end.talk_ms);
-  else if (call?.talk_from_at) time = clock(now - Date.parse(call.talk_from_at));
+  else if (call) time = clock(now - Date.parse(call.talk_from_at ?? call.created_at));
 
   let words = t(`phase.${phase}`);
   if (call?.end) {

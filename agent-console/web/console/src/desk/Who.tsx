@@ -4,7 +4,7 @@
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { useTwo } from "../i18n/index.ts";
-import { dateTime, daysUntil, shortTime } from "../lib/time.ts";
+import { daysUntil, shortTime } from "../lib/time.ts";
 import type { CallState, WorkOrder, WorkOrderPhone } from "../lib/types.ts";
 import { isLive } from "./state.ts";
 
@@ -12,17 +12,17 @@ interface WhoProps {
   order: WorkOrder;
   call: CallState | null;
   mayDial: boolean;
-  dialling: boolean;
   onDial: (phoneId: string) => void;
 }
 
-export function Who({ order, call, mayDial, dialling, onDial }: WhoProps) {
+export function Who({ order, call, mayDial, onDial }: WhoProps) {
   const { t } = useTranslation();
   const two = useTwo();
   const { recipient, case: matter } = order;
   const days = daysUntil(matter.hearing_at, Date.now());
   return (
-    <section className="left" aria-label={t("desk.who")}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: many numbers make it scroll, and keys must reach that
+    <section className="left" aria-label={t("desk.who")} tabIndex={0}>
       <div className="card">
         <div className="row top">
           <h1 className="grow">{recipient.name}</h1>
@@ -46,13 +46,18 @@ export function Who({ order, call, mayDial, dialling, onDial }: WhoProps) {
           </dd>
           <dt>{t("field.hearing")}</dt>
           <dd>
-            {matter.hearing_at ? dateTime(matter.hearing_at) : t("field.none")}{" "}
+            {matter.hearing_at ? shortTime(matter.hearing_at) : t("field.none")}{" "}
             {matter.hearing_room}{" "}
             {days !== null && (
               <span className={`tag ${days <= 20 ? "amber" : ""}`}>
                 {days >= 0 ? t("field.days_left", { n: days }) : t("field.days_past", { n: -days })}
               </span>
             )}
+          </dd>
+          <dt>{t("desk.documents")}</dt>
+          <dd className="clamp" title={papers(order)}>
+            {papers(order)}{" "}
+            <span className="muted">{t("field.of", { n: order.documents.length })}</span>
           </dd>
           {recipient.id_masked && (
             <>
@@ -73,30 +78,11 @@ export function Who({ order, call, mayDial, dialling, onDial }: WhoProps) {
               on={call?.phone_id === phone.phone_id && isLive(call)}
               enabled={mayDial && phone.dialable}
               first={phone.phone_id === order.phones.find((each) => each.dialable)?.phone_id}
-              busy={dialling}
               onDial={onDial}
             />
           ))}
         </ul>
         {order.phones.length === 0 && <p className="muted">{t("desk.no_phones")}</p>}
-      </div>
-      <div className="card">
-        <h2>
-          {t("desk.documents")} <span className="muted">{order.documents.length}</span>
-        </h2>
-        <ul className="documents">
-          {order.documents.map((document, n) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: two documents may share name and class, and the list never changes
-            <li key={n} className="row">
-              <span className="clip grow" title={document.name}>
-                {document.name}
-              </span>
-              <span className="muted small">
-                {document.pages !== null && t("field.pages", { n: document.pages })}
-              </span>
-            </li>
-          ))}
-        </ul>
       </div>
       <div className="card last">
         <h2>{t("desk.history")}</h2>
@@ -114,6 +100,10 @@ export function Who({ order, call, mayDial, dialling, onDial }: WhoProps) {
   );
 }
 
+function papers(order: WorkOrder): string {
+  return order.documents.map((document) => document.name).join("、");
+}
+
 function names(order: WorkOrder): string {
   return order.others.map((other) => `${other.position} ${other.name}`).join("、");
 }
@@ -124,7 +114,6 @@ function Phone(props: {
   on: boolean;
   enabled: boolean;
   first: boolean;
-  busy: boolean;
   onDial: (phoneId: string) => void;
 }) {
   const { t, i18n } = useTranslation();
@@ -146,16 +135,18 @@ function Phone(props: {
           {phone.last_result || (phone.dialable ? t("desk.not_dialled") : phone.state)}
         </span>
       )}
-      <Button
-        data-testid={`dial-${n}`}
-        size="small"
-        type={props.first ? "primary" : "default"}
-        disabled={!enabled}
-        title={why || undefined}
-        onClick={() => props.onDial(phone.phone_id)}
-      >
-        {t("desk.dial")} {props.first && <kbd>Alt D</kbd>}
-      </Button>
+      {!on && (
+        <Button
+          data-testid={`dial-${n}`}
+          size="small"
+          type={props.first ? "primary" : "default"}
+          disabled={!enabled}
+          title={why || undefined}
+          onClick={() => props.onDial(phone.phone_id)}
+        >
+          {t("desk.dial")} {props.first && <kbd>Alt D</kbd>}
+        </Button>
+      )}
     </li>
   );
 }

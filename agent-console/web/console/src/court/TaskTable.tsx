@@ -1,0 +1,63 @@
+// Tasks as rows: recipient, where it stands, what is next. Used by a case and by the list.
+
+import { Table, type TableColumnsType } from "antd";
+import { useTranslation } from "react-i18next";
+import { id } from "../lib/http.ts";
+import { day, shortTime } from "../lib/time.ts";
+import type { TaskRow } from "../lib/types.ts";
+import { Link } from "../shell/Shell.tsx";
+
+export function useTaskColumns(withCase: boolean): TableColumnsType<TaskRow> {
+  const { t } = useTranslation();
+  const columns: TableColumnsType<TaskRow> = [
+    {
+      title: t("field.recipient"),
+      render: (_v, row) => (
+        <>
+          <Link to={`/tasks/${id(row.id)}`}>{row.recipient}</Link>{" "}
+          <span className="tag blue">{row.position}</span>
+        </>
+      ),
+    },
+    {
+      title: t("field.phase"),
+      width: 120,
+      render: (_v, row) => <span className={`tag ${row.result ? "green" : ""}`}>{row.phase}</span>,
+    },
+    {
+      title: t("field.next"),
+      render: (_v, row) => row.result || row.next_step || "—",
+    },
+    { title: t("field.attempts"), dataIndex: "attempts", align: "right", width: 90 },
+    { title: t("field.deadline"), render: (_v, row) => day(row.deadline) || "—", width: 120 },
+    {
+      title: t("field.last_event"),
+      render: (_v, row) => shortTime(row.last_event_at),
+      width: 120,
+    },
+  ];
+  if (withCase) {
+    columns.splice(1, 0, {
+      title: t("field.number"),
+      render: (_v, row) => row.case_number,
+    });
+  }
+  return columns;
+}
+
+export function TaskTable({ tasks }: { tasks: TaskRow[] }) {
+  const { t } = useTranslation();
+  return (
+    <div className="card list">
+      <Table<TaskRow>
+        size="middle"
+        rowKey={(row) => row.id}
+        columns={useTaskColumns(false)}
+        dataSource={tasks}
+        pagination={false}
+        onRow={() => ({ "data-testid": "task-row" }) as object}
+        locale={{ emptyText: <p className="none">{t("case.no_tasks")}</p> }}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,202 @@
+// `npm run shots`: each screen at 1366x768 in headless Chromium, judged by axe, pictures to
+// the folder of $SHOTS. For development; the pictures of the documentation come from the
+// test run against the real server.
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { chromium, type Page } from "playwright-core";
+import { Stage, serve } from "./shots/server.ts";
+
+const out = process.env.SHOTS ?? "/tmp/shots";
+mkdirSync(out, { recursive: true });
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
+
+const stage = new Stage();
+const server = serve(stage);
+await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+});
+
+let faults = 0;
+const fault = (...words: unknown[]) => {
+  faults += 1;
+  console.error("FAULT", ...words);
+};
+
+async function fresh(): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: 1366, height: 768 },
+    permissions: ["microphone"],
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => fault("page error", error.message));
+  page.on("console", (message) => {
+    const text = message.text();
+    if (message.type() === "error" && !/401|404/.test(text)) fault("console", text);
+  });
+  return page;
+}
+
+async function shot(page: Page, name: string, options: { fits?: boolean } = {}) {
+  await page.waitForTimeout(350);
+  await page.screenshot({ path: join(out, `${name}.png`) });
+  await page.evaluate(axeSource);
+  const found = await page.evaluate(async () => {
+    // biome-ignore lint/suspicious/noExplicitAny: axe is injected as a script
+    const result = await (window as any).axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+    });
+    // biome-ignore lint/suspicious/noExplicitAny: the result is only printed
+    return result.violations.map(
+      (v: any) =>
+        `${v.id}: ${v.nodes
+          .map((n: any) => n.html)
+          .slice(0, 3)
+          .join(" | ")}`,
+    );
+  });
+  for (const violation of found) fault(name, violation);
+  if (options.fits) {
+    const over = await page.evaluate(() =>
+      [".body", ".right", ".left"].filter((selector) => {
+        const element = document.querySelector(selector);
+        return element !== null && element.scrollHeight > element.clientHeight + 1;
+      }),
+    );
+    if (over.length > 0) fault(name, "does not fit:", over.join(", "));
+  }
+  console.log("shot", name);
+}
+
+const testId = (id: string) => `[data-testid="${id}"]`;
+
+async function signIn(page: Page, role: string, path = "/") {
+  await page.goto(base + path);
+  await page.fill(testId("login-user"), role);
+  await page.fill(testId("login-password"), "demo");
+  await page.click(testId("login-submit"));
+}
+
+async function desk() {
+  const page = await fresh();
+  await page.goto(base);
+  await page.fill(testId("login-user"), "agent");
+  await page.fill(testId("login-password"), "wrong");
+  await page.click(testId("login-submit"));
+  await shot(page, "login");
+  await page.fill(testId("login-password"), "demo");
+  await page.click(testId("login-submit"));
+  await page.waitForSelector(testId("device-continue"));
+  await shot(page, "desk-devices");
+  await page.click(testId("device-continue"));
+  await page.waitForSelector(testId("ready"));
+  await shot(page, "desk-away");
+  stage.send("agent", { state: "ready", since_at: new Date().toISOString() });
+  await page.waitForSelector(testId("empty-queue"));
+  await shot(page, "desk-empty");
+  stage.send("work_order", { envelope: await stage.workOrder("wo-1") });
+  stage.send("agent", { state: "reserved", since_at: new Date().toISOString() });
+  await page.waitForSelector(testId("dial-0"));
+  await shot(page, "desk-order", { fits: true });
+  await page.click(testId("dial-0"));
+  await page.waitForTimeout(1500);
+  stage.send("agent", { state: "calling", since_at: new Date().toISOString() });
+  stage.call("ringing");
+  await shot(page, "desk-ringing", { fits: true });
+  const answered_at = new Date(Date.now() - 140_000).toISOString();
+  stage.call("notice", { answered_at });
+  await shot(page, "desk-notice", { fits: true });
+  stage.call("talking", {
+    answered_at,
+    talk_from_at: new Date(Date.now() - 134_000).toISOString(),
+  });
+  await page.waitForSelector(`${testId("phase")}[data-phase="talking"]`);
+  await page.keyboard.press("1");
+  await page.keyboard.press("5");
+  await page.click(testId("hang-up"));
+  await shot(page, "desk-talking", { fits: true });
+  const technical = { code: "C01", zh: "接通", en: "Answered" };
+  const end = { by: "party", technical, is_attempt: true, talk_ms: 134_000, recorded: true };
+  stage.call("ended", { answered_at, recording: false, end });
+  stage.send("agent", { state: "wrap_up", since_at: new Date().toISOString() });
+  await page.waitForSelector(`${testId("phase")}[data-phase="ended"]`);
+  await page.click(testId("heard-all"));
+  await shot(page, "desk-outcome", { fits: true });
+  await page.click(testId("lang"));
+  await shot(page, "desk-outcome-en", { fits: true });
+  await page.click(testId("lang"));
+  await page.click(testId("save-outcome"));
+  await page.waitForSelector(testId("outcome-saved"));
+  stage.send("work_order_closed", { work_order: "wo-1", reason: "saved" });
+  stage.send("agent", { state: "ready", since_at: new Date().toISOString() });
+  await page.waitForSelector(testId("empty-queue"));
+  await shot(page, "desk-saved");
+
+  stage.send("work_order", { envelope: await stage.workOrder("wo-2") });
+  stage.call("ended", {
+    call_id: "call-10",
+    recording: false,
+    end: { ...end, talk_ms: 0, technical: { code: "C02", zh: "无人接听", en: "No answer" } },
+  });
+  stage.send("error", { code: "dial.trunk_down", detail: "" });
+  await page.waitForSelector(testId("error-dial.trunk_down"));
+  await shot(page, "desk-unanswered", { fits: true });
+  stage.wrongAgent = true;
+  stage.send("work_order", { envelope: await stage.workOrder("wo-3") });
+  await page.waitForSelector(testId("error-envelope.agent"));
+  await shot(page, "desk-refused");
+  await page.keyboard.press("?");
+  await page.waitForTimeout(400);
+  await shot(page, "desk-keys");
+  await page.keyboard.press("Escape");
+  await page.click(testId("logout"));
+  await page.waitForSelector(testId("login-user"));
+  const left = await page.evaluate(async () => (await indexedDB.databases()).length);
+  if (left !== 0) fault("databases left after signing out:", left);
+  await page.context().close();
+}
+
+async function screens(role: string, list: [string, string, string][]) {
+  const page = await fresh();
+  await signIn(page, role);
+  for (const [name, path, wait] of list) {
+    await page.waitForTimeout(200);
+    await page.goto(base + path);
+    await page.waitForSelector(wait);
+    await shot(page, name);
+    await page.screenshot({ path: join(out, `${name}-full.png`), fullPage: true });
+  }
+  await page.context().close();
+}
+
+const only = process.argv[2];
+if (!only || only === "desk") await desk();
+if (!only || only === "court") {
+  await screens("judge", [
+    ["cases", "/cases", testId("case-row")],
+    ["case", "/cases/case-1", testId("task-row")],
+    ["task", "/tasks/task-1", testId("transcript-line")],
+    ["task-missing", "/tasks/task-1?call=call-3", testId("banner-recording")],
+  ]);
+}
+if (!only || only === "house") {
+  await screens("supervisor", [
+    ["overview", "/overview", ".tile"],
+    ["tasks", "/tasks", testId("task-row")],
+    ["orders", "/orders", "table"],
+  ]);
+  await screens("admin", [
+    ["users", "/users", "table"],
+    ["health", "/health", "table"],
+  ]);
+  await screens("auditor", [["audit", "/audit", "table"]]);
+}
+await browser.close();
+server.close();
+console.log(faults === 0 ? "no faults" : `${faults} faults`);
+process.exit(faults === 0 ? 0 : 1);

@@ -1,0 +1,491 @@
+// Canned answers of the contract, with the awkward names and numbers, for looking at screens
+// in development. Nothing here is part of the product.
+
+export const day = (offset: number, time: string) => {
+  const date = new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+  return `${date}T${time}:00+08:00`;
+};
+
+const permissions: Record<string, string[]> = {
+  agent: ["me.read", "desk.work", "outcomes.read", "outcome.save"],
+  judge: [
+    "case.read",
+    "task.read",
+    "recording.play",
+    "recording.download",
+    "transcript.read",
+    "transcript.edit",
+    "report.read",
+  ],
+  supervisor: [
+    "overview.read",
+    "task.read",
+    "orders.read",
+    "alarms.read",
+    "health.read",
+    "court.read",
+  ],
+  admin: ["users.read", "health.read", "overview.read"],
+  auditor: ["audit.read"],
+};
+
+export const me = (role: string) => ({
+  user: { id: `u-${role}`, name: "刘敏", staff_no: "1026", role },
+  court: { id: "court-1", name: "新城区人民法院", code: "陕0102" },
+  permissions: permissions[role] ?? [],
+  demo: true,
+});
+
+export const outcomes = (rules: unknown) => ({ ...(rules as object), minimum_talk_ms: 20_000 });
+
+export const workOrder = (id: string, script: unknown) => ({
+  v: 1,
+  work_order: id,
+  task_id: "task-1",
+  task_number: "SD20260001-01",
+  order_no: "SD20260001",
+  link: "开庭",
+  order_kind: "送达",
+  finish_by: null,
+  urgency: "普通",
+  court: { name: "新城区人民法院" },
+  agent: { name: "刘敏", staff_no: "1026" },
+  case: {
+    number: "（2026）陕0102民初11号",
+    cause: "买卖合同纠纷",
+    kind: "民事",
+    procedure: "普通程序",
+    dept: "民一庭",
+    judge_name: "陆法官",
+    hearing_at: day(17, "09:30"),
+    hearing_room: "第三法庭",
+    evidence_until: day(10, "17:00").slice(0, 10),
+  },
+  recipient: {
+    name: "阿依古丽·买买提",
+    position: "被告",
+    kind: "自然人",
+    id_masked: "650***********002X",
+    language: "",
+  },
+  others: Array.from({ length: 12 }, (_, n) => ({
+    position: n === 0 ? "原告" : "第三人",
+    name: n === 0 ? "秦川机械厂" : `西安市新城区某某物资贸易有限责任公司第${n}分公司`,
+  })),
+  phones: [
+    phone("p1", "138****1234", "送达地址确认书", "手机", "有效", null),
+    phone("p2", "029-****6677", "起诉状", "单位电话", "有效", "无人接听"),
+    phone("p3", "155****0902", "起诉状", "手机", "空号", "空号"),
+  ],
+  documents: ["传票", "起诉状副本", "举证通知书", "应诉通知书", "合议庭组成人员通知书"].map(
+    (name) => ({ name, class: "D1", pages: 3, copies: 1 }),
+  ),
+  history: [
+    { at: day(-2, "10:06"), text_zh: "无人接听 · 振铃 48 秒", text_en: "No answer, rang 48 s" },
+    { at: day(-3, "16:31"), text_zh: "155****0902 空号", text_en: "155****0902 does not exist" },
+    { at: day(-3, "15:02"), text_zh: "收到送达委托 SD20260001", text_en: "Order received" },
+  ],
+  script,
+  attempts: 2,
+});
+
+function phone(
+  phone_id: string,
+  masked: string,
+  source: string,
+  label: string,
+  state: string,
+  last_result: string | null,
+) {
+  const dialable = state === "有效";
+  const why_not = dialable ? "" : "phone.dead";
+  return { phone_id, masked, source, label, state, last_result, dialable, why_not };
+}
+
+const caseRow = (n: number) => ({
+  id: `case-${n}`,
+  number: n === 4 ? "（2026）陕0102知民初字第10086号之一" : `（2026）陕0102民初${11 + n}号`,
+  cause: n === 2 ? "侵害作品信息网络传播权及不正当竞争纠纷" : "买卖合同纠纷",
+  kind: "民事",
+  dept: "民一庭",
+  judge_name: "陆法官",
+  hearing_at: n === 3 ? null : day(17 + n, "09:30"),
+  parties: n === 2 ? 13 : 2,
+  tasks: { total: n === 2 ? 12 : 1, done: n % 2 },
+  last_event_at: day(-n, "09:20"),
+});
+
+const taskRow = (n: number) => ({
+  id: `task-${n}`,
+  number: `SD2026000${n}-01`,
+  case_id: "case-1",
+  case_number: "（2026）陕0102民初11号",
+  recipient: ["阿依古丽·买买提", "欧阳震华", "西安市新城区某某物资贸易有限责任公司第一分公司"][
+    n % 3
+  ],
+  position: "被告",
+  phase: ["电话告知", "待外呼", "待转渠道"][n % 3],
+  result: n % 3 === 0 ? "成功" : null,
+  next_step: n % 3 === 1 ? "按约定时间回拨" : null,
+  priority: 3,
+  attempts: n,
+  deadline: day(12, "17:00").slice(0, 10),
+  last_event_at: day(-1, "09:20"),
+});
+
+export const cases = { items: Array.from({ length: 9 }, (_, n) => caseRow(n)), next_cursor: "9" };
+export const tasks = { items: Array.from({ length: 9 }, (_, n) => taskRow(n)), next_cursor: null };
+
+export const caseDetail = {
+  ...caseRow(1),
+  procedure: "普通程序",
+  hearing_room: "第三法庭",
+  evidence_until: day(10, "17:00").slice(0, 10),
+  orders: [
+    {
+      id: "order-1",
+      order_no: "SD20260001",
+      revision: 1,
+      state: "已受理",
+      link: "开庭",
+      order_kind: "送达",
+      finish_by: day(12, "17:00"),
+      gaps: [],
+      created_at: day(-3, "15:02"),
+    },
+    {
+      id: "order-2",
+      order_no: "SD20260009",
+      revision: 2,
+      state: "待补正",
+      link: "开庭",
+      order_kind: "送达",
+      finish_by: null,
+      gaps: [{ path: "/parties/0/phones", text: "没有任何联系电话" }],
+      created_at: day(-1, "15:02"),
+    },
+  ],
+  tasks: [taskRow(0), taskRow(1), taskRow(2)],
+};
+
+const SHA = "9f2c4be1a70d33f5580e61c2d9a4477bb01c5de823fa94660b7d1c02e8f581ab";
+
+export const task = {
+  ...taskRow(0),
+  case: {
+    id: "case-1",
+    number: "（2026）陕0102民初11号",
+    cause: "买卖合同纠纷",
+    kind: "民事",
+    procedure: "普通程序",
+    dept: "民一庭",
+    judge_name: "陆法官",
+    clerk: "白雪",
+    hearing_at: day(17, "09:30"),
+    hearing_room: "第三法庭",
+  },
+  order: {
+    order_no: "SD20260001",
+    revision: 1,
+    link: "开庭",
+    order_kind: "送达",
+    finish_by: day(12, "17:00"),
+    urgency: "普通",
+  },
+  recipient_kind: "自然人",
+  id_masked: "650***********002X",
+  id_state: "有效",
+  result: "电话送达成功",
+  result_rule: "S13 v1",
+  result_at: day(0, "09:20"),
+  nodes: [
+    { key: "pushed", at: day(-3, "15:02"), state: "done" },
+    { key: "received", at: day(-3, "15:02"), state: "done" },
+    { key: "calling", at: day(-3, "16:31"), state: "done" },
+    { key: "served", at: day(0, "09:20"), state: "now" },
+    { key: "confirmed", at: null, state: "todo" },
+  ],
+  phones: [
+    {
+      phone_id: "p1",
+      masked: "138****1234",
+      source: "确认书",
+      label: "手机",
+      state: "有效",
+      last_result: "接通",
+    },
+    {
+      phone_id: "p3",
+      masked: "155****0902",
+      source: "起诉状",
+      label: "手机",
+      state: "空号",
+      last_result: "空号",
+    },
+  ],
+  documents: ["传票", "起诉状副本"].map((name, n) => ({
+    id: `d${n}`,
+    name,
+    class: "D1",
+    pages: 3,
+    copies: 1,
+    sha256: SHA,
+    sm3: SHA,
+    state: "已核对",
+  })),
+  calls: [
+    call(
+      "call-1",
+      day(0, "09:12"),
+      "138****1234",
+      { code: "C01", zh: "接通", en: "Answered" },
+      true,
+    ),
+    call(
+      "call-2",
+      day(-2, "10:06"),
+      "138****1234",
+      { code: "C02", zh: "无人接听", en: "No answer" },
+      false,
+    ),
+    call(
+      "call-3",
+      day(-3, "16:31"),
+      "155****0902",
+      { code: "C07", zh: "空号", en: "Does not exist" },
+      true,
+      "missing",
+    ),
+  ],
+  attempts: [
+    {
+      no: 3,
+      call_id: "call-1",
+      at: day(0, "09:16"),
+      technical: "C01",
+      contact: "W1",
+      business: "B05",
+      heard_all: true,
+      agent: "刘敏 1026",
+      note: "本人接听，已清楚、完整听取开庭时间地点。",
+    },
+  ],
+  reports: [1, 2].map((version) => ({
+    id: `r${version}`,
+    kind: "T3-phone",
+    version,
+    state: version === 2 ? "有效" : "已被替代",
+    sha256: SHA,
+    sm3: SHA.split("").reverse().join(""),
+    pages: 3,
+    created_at: day(0, "09:2" + version),
+    transcript_state: version === 2 ? "已附" : "转写待补",
+    template: "T3-phone",
+    template_version: "1",
+    delivered: { state: version === 2 ? "waiting" : "done", at: day(0, "09:21") },
+  })),
+  events: [
+    event(5, day(0, "09:20"), "送达成功 · 报告书已回传办案系统", "Served; report delivered", null),
+    event(
+      4,
+      day(0, "09:12"),
+      "接通 3 分 08 秒 · 本人 · 已清楚、完整听取",
+      "Answered 3:08",
+      "call-1",
+    ),
+    event(3, day(-2, "10:06"), "无人接听 · 振铃 48 秒", "No answer", "call-2"),
+    event(2, day(-3, "16:31"), "155****0902 空号 · 运营商语音已存证", "Does not exist", "call-3"),
+    event(1, day(-3, "15:02"), "收到送达委托 SD20260001（修订 1）", "Order received", null),
+  ],
+};
+
+function event(seq: number, at: string, text_zh: string, text_en: string, call_id: string | null) {
+  return { seq, at, actor: "刘敏", kind: call_id ? "attempt" : "order", text_zh, text_en, call_id };
+}
+
+function call(
+  id: string,
+  at: string,
+  phone_masked: string,
+  technical: object,
+  heard: boolean,
+  state = "closed",
+) {
+  return {
+    id,
+    at,
+    answered_at: heard ? at : null,
+    ended_at: at,
+    phone_masked,
+    phone_source: "确认书",
+    caller: "029-8765****",
+    agent: "刘敏 1026",
+    technical,
+    is_attempt: true,
+    talk_ms: heard ? 188_000 : 0,
+    ended_by: "party",
+    answer_offset_ms: 6_000,
+    recording: heard
+      ? { state, duration_ms: 188_000, bytes: 6_016_044, sha256: SHA, sm3: SHA, gaps: 1 }
+      : null,
+    transcript: heard ? { state: "ready", test_model: true } : null,
+    outcome: heard ? { contact: "W1", business: "B05", heard_all: true } : null,
+  };
+}
+
+export const verdict = (id: string) =>
+  id === "call-3"
+    ? {
+        state: "missing",
+        verdict: "missing",
+        detail: "the recording file is not in the vault",
+        duration_ms: 0,
+        bytes: 0,
+        sha256: SHA,
+        sm3: SHA,
+        answer_offset_ms: 0,
+        gaps: [],
+      }
+    : {
+        state: "closed",
+        verdict: "intact",
+        detail: "",
+        duration_ms: 188_000,
+        bytes: 6_016_044,
+        sha256: SHA,
+        sm3: SHA,
+        answer_offset_ms: 6_000,
+        gaps: [{ channel: "left", from_ms: 60_000, to_ms: 66_000 }],
+      };
+
+export function peaks() {
+  const row = (turn: number) =>
+    Buffer.from(
+      Array.from({ length: 188 * 20 }, (_, i) => {
+        const on = Math.floor(i / 220) % 2 === turn && Math.sin(i / 40) + Math.sin(i / 13) > -0.6;
+        return on ? 30 + Math.floor(Math.abs(Math.sin(i * 1.7) * 200)) : 2;
+      }),
+    ).toString("base64");
+  return { per_second: 20, left: row(0), right: row(1) };
+}
+
+const line = (
+  no: number,
+  speaker: string,
+  from: number,
+  text: string,
+  more: Record<string, unknown> = {},
+) => ({
+  no,
+  speaker,
+  from_ms: from * 1000,
+  to_ms: from * 1000 + 5000,
+  text,
+  original: null,
+  weak: false,
+  hidden: false,
+  edited_by: null,
+  edited_at: null,
+  ...more,
+});
+
+export const transcript = {
+  state: "ready",
+  test_model: true,
+  model_name: "songda-test-tiny",
+  model_sha256: SHA,
+  lines: [
+    line(1, "system", 0, "本次通话将被录音。"),
+    line(
+      2,
+      "agent",
+      6,
+      "您好，这里是新城区人民法院，我是送达专员刘敏，工号 1026。请问您是阿依古丽·买买提本人吗？",
+    ),
+    line(3, "party", 17, "对，我是，什么事？"),
+    line(4, "agent", 33, "秦川机械厂起诉您买卖合同纠纷一案，12 月 10 日上午九点半开庭。", {
+      original: "秦川机械厂启诉您买卖合同纠分一案，12 月 10 日上午九点半开庭。",
+      edited_by: "白雪",
+      edited_at: day(0, "10:30"),
+    }),
+    line(5, "party", 112, "我知道这个事，材料怎么给我？", { weak: true }),
+    line(6, "agent", 141, "以上内容您是否已经清楚、完整听取？"),
+    line(7, "party", 150, "听清楚了。"),
+  ],
+};
+
+export const overview = {
+  queue: { ready: 12, later: 5, calling: 2, to_fix: 3 },
+  agents: ["calling", "wrap_up", "ready", "paused", "offline"].map((state, n) => ({
+    name: ["刘敏", "张伟", "古丽娜尔·艾合买提", "陈静", "赵强"][n],
+    staff_no: `10${26 + n}`,
+    state,
+    since_at: new Date(Date.now() - (n + 1) * 134_000).toISOString(),
+  })),
+  alarms: [
+    {
+      id: "a1",
+      kind: "trunk.failed",
+      object_id: "court-1",
+      text: "线路故障：503，无法到达运营商",
+      raised_at: day(0, "09:00"),
+      last_at: day(0, "09:40"),
+      times: 4,
+    },
+  ],
+};
+
+export const orders = {
+  items: [
+    {
+      id: "order-2",
+      order_no: "SD20260009",
+      source: "case-system",
+      revision: 2,
+      state: "待补正",
+      case_number: "（2026）陕0102民初19号",
+      gaps: [
+        { path: "/parties/0/phones", text: "没有任何联系电话" },
+        { path: "/documents/1/sha256", text: "哈希与文件不符" },
+      ],
+      created_at: day(-1, "15:02"),
+    },
+  ],
+};
+
+export const users = {
+  items: ["agent", "supervisor", "judge", "clerk", "admin", "auditor"].map((role, n) => ({
+    id: `u${n}`,
+    login: role,
+    name: ["刘敏", "陈静", "陆法官", "白雪", "赵强", "周正"][n],
+    staff_no: `10${26 + n}`,
+    role,
+    disabled: n === 4,
+  })),
+};
+
+export const audit = {
+  items: Array.from({ length: 14 }, (_, n) => ({
+    seq: 900 - n,
+    at: day(0, `09:${String(50 - n)}`),
+    actor: n % 3 ? "刘敏" : "陆法官",
+    role: n % 3 ? "agent" : "judge",
+    action: ["recording.play", "call.dial", "outcome.save", "work_order.open"][n % 4],
+    object_kind: ["call", "call", "call", "work_order"][n % 4],
+    object_id: `0199f2c4-be1a-70d3-83f5-580e61c2d9a${n % 10}`,
+    ip: "10.2.3.4",
+    result: n === 5 ? "denied" : "ok",
+    detail: { technical: "C01" },
+  })),
+  next_cursor: "886",
+};
+
+export const health = {
+  status: "degraded",
+  checks: [
+    { name: "database", status: "ok", detail: "" },
+    { name: "vault", status: "ok", detail: "41.2 GiB free" },
+    { name: "trunk", status: "failed", detail: "no answer to OPTIONS for 40 s" },
+    { name: "jobs", status: "ok", detail: 3 },
+  ],
+};

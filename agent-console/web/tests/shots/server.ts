@@ -1,0 +1,196 @@
+// A small server for looking at screens in development: the built console, the canned
+// answers, and the agent's WebSocket with sealed work orders. It is no part of the product.
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { extname, join } from "node:path";
+import type { Duplex } from "node:stream";
+import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from "@hpke/core";
+import * as fixture from "./fixture.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const DIST = join(ROOT, "dist");
+const read = (path: string) => JSON.parse(readFileSync(join(ROOT, path), "utf8"));
+const rules = read("../service/rules/outcomes-v1.json");
+const script = read("../desk/scripts/notice-v1.json");
+const types: Record<string, string> = {
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".html": "text/html",
+};
+
+const suite = new CipherSuite({
+  kem: new DhkemP256HkdfSha256(),
+  kdf: new HkdfSha256(),
+  aead: new Aes256Gcm(),
+});
+
+/** What the screens can be put into. */
+export class Stage {
+  role: string | null = null;
+  publicKey = "";
+  socket: Duplex | null = null;
+  seq = 0;
+  /** State that the next snapshot tells. */
+  agent = { state: "paused", since_at: new Date(Date.now() - 65_000).toISOString() };
+  wrongAgent = false;
+
+  send(type: string, body: object = {}) {
+    this.seq += 1;
+    const frame = { seq: this.seq, type, at: new Date().toISOString(), ...body };
+    const payload = Buffer.from(JSON.stringify(frame));
+    const head =
+      payload.length < 126
+        ? Buffer.from([0x81, payload.length])
+        : payload.length < 65_536
+          ? Buffer.from([0x81, 126, payload.length >> 8, payload.length & 255])
+          : Buffer.from([0x81, 127, 0, 0, 0, 0, ...u32(payload.length)]);
+    this.socket?.write(Buffer.concat([head, payload]));
+  }
+
+  async workOrder(id: string) {
+    const now = Math.floor(Date.now() / 1000);
+    const agent = this.wrongAgent ? "u-other" : "u-agent";
+    const aad = JSON.stringify({ agent, exp: now + 3600, iat: now, sid: "tag", v: 1, wo: id });
+    const encoder = new TextEncoder();
+    const sender = await suite.createSenderContext({
+      recipientPublicKey: await suite.kem.deserializePublicKey(
+        new Uint8Array(Buffer.from(this.publicKey, "base64url")).buffer,
+      ),
+      info: encoder.encode("songda/work-order/v1").buffer,
+    });
+    const plain = JSON.stringify(fixture.workOrder(id, script));
+    const ct = await sender.seal(encoder.encode(plain).buffer, encoder.encode(aad).buffer);
+    const enc = Buffer.from(sender.enc).toString("base64url");
+    return {
+      v: 1,
+      suite: "0010-0001-0002",
+      kid: "kid",
+      enc,
+      ct: Buffer.from(ct).toString("base64url"),
+      aad,
+    };
+  }
+
+  call(phase: string, more: object = {}) {
+    const now = Date.now();
+    this.send("call", {
+      call_id: "call-9",
+      work_order: "wo-1",
+      phone_id: "p1",
+      phone_masked: "138****1234",
+      phase,
+      created_at: new Date(now - 150_000).toISOString(),
+      answered_at: null,
+      talk_from_at: null,
+      muted: false,
+      recording: true,
+      end: null,
+      outcome_saved: false,
+      ...more,
+    });
+  }
+}
+
+const u32 = (n: number) => [(n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
+
+export function serve(stage: Stage) {
+  const server = createServer((request, response) => void answer(stage, request, response));
+  server.on("upgrade", (request, socket) => upgrade(stage, request, socket));
+  return server;
+}
+
+function upgrade(stage: Stage, request: IncomingMessage, socket: Duplex) {
+  const accept = createHash("sha1")
+    .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest("base64");
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+  );
+  stage.socket = socket;
+  stage.seq = 0;
+  socket.on("error", () => undefined);
+  // The browser's frames are masked and short; only the first one needs an answer.
+  socket.once("data", () =>
+    stage.send("snapshot", {
+      agent: stage.agent,
+      work_order: null,
+      call: null,
+      today: { answered: 21, closed: 14 },
+      queue: { ready: 0, later: 5, next_at: new Date(Date.now() + 3_600_000).toISOString() },
+    }),
+  );
+  socket.on("data", () => stage.send("pong"));
+}
+
+async function answer(stage: Stage, request: IncomingMessage, response: ServerResponse) {
+  const url = new URL(request.url ?? "/", "http://here");
+  const path = url.pathname;
+  const json = (status: number, body: unknown) => {
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify(body));
+  };
+  if (!path.startsWith("/api/")) {
+    const file = path.startsWith("/assets/") ? path : "/index.html";
+    response.writeHead(200, { "content-type": types[extname(file)] ?? "text/plain" });
+    response.end(readFileSync(join(DIST, file)));
+    return;
+  }
+  const route = `${request.method} ${path.slice("/api/v1".length)}`;
+  const body = await text(request);
+  const callId = /\/calls\/([^/]+)\//.exec(path)?.[1] ?? "";
+  if (route === "POST /session") {
+    const { login, password } = JSON.parse(body);
+    if (password !== "demo") return json(401, { code: "login.wrong", status: 401 });
+    stage.role = login;
+    return json(200, fixture.me(login));
+  }
+  if (route === "POST /session/key") {
+    stage.publicKey = JSON.parse(body).public_key;
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    return json(200, { kid: "kid", session_tag: "tag", expires_at });
+  }
+  if (route === "DELETE /session") {
+    stage.role = null;
+    response.writeHead(204).end();
+    return;
+  }
+  if (!stage.role) return json(401, { code: "session.missing", status: 401 });
+  if (callId === "call-3" && /recording\/(audio|peaks)/.test(path)) {
+    return json(404, { code: "recording.missing", status: 404 });
+  }
+  const routes: [RegExp, () => unknown][] = [
+    [/^GET \/me$/, () => fixture.me(stage.role ?? "")],
+    [/^GET \/outcomes$/, () => fixture.outcomes(rules)],
+    [/^POST .*\/outcome$/, () => saved],
+    [/^GET \/cases$/, () => fixture.cases],
+    [/^GET \/cases\/.+$/, () => fixture.caseDetail],
+    [/^GET \/tasks$/, () => fixture.tasks],
+    [/^GET \/tasks\/.+$/, () => fixture.task],
+    [/recording$/, () => fixture.verdict(callId)],
+    [/peaks$/, () => fixture.peaks()],
+    [/transcript$/, () => fixture.transcript],
+    [/^GET \/overview$/, () => fixture.overview],
+    [/^GET \/orders$/, () => fixture.orders],
+    [/^GET \/users$/, () => fixture.users],
+    [/^GET \/audit$/, () => fixture.audit],
+    [/^GET \/health$/, () => fixture.health],
+  ];
+  const found = routes.find(([pattern]) => pattern.test(route));
+  if (found) return json(200, found[1]());
+  json(404, { code: "http.404", status: 404 });
+}
+
+const saved = {
+  attempt_no: 3,
+  task_phase: "电话告知",
+  next_zh: "电话送达，出具报告书",
+  next_en: "Served by telephone, report follows",
+};
+
+async function text(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString("utf8");
+}
