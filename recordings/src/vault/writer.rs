@@ -97,6 +97,22 @@ impl Writer {
         }))
     }
 
+    /// Says when frame 0 was heard, for a recording that was opened before any sound came.
+    /// Too late once a block was sealed.
+    pub fn start_at(&mut self, unix_ms: i64) -> Result<(), VaultError> {
+        if self.place > 0 {
+            return Err(VaultError::Altered { id: self.id.to_string(), block: 0, reason: "it holds audio already" });
+        }
+        let stamp = std::mem::size_of::<i64>() as i64;
+        self.file
+            .seek(SeekFrom::End(-stamp))
+            .and_then(|_| self.file.write_all(&unix_ms.to_be_bytes()))
+            .and_then(|()| self.file.sync_data())
+            .map_err(io("write", &self.live))?;
+        self.started_ms = unix_ms;
+        Ok(())
+    }
+
     /// Seconds sealed so far, in frames.
     pub fn frames(&self) -> u64 {
         self.frames

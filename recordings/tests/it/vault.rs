@@ -219,3 +219,15 @@ fn the_wave_form_shows_both_channels() {
     assert_eq!((peaks.left.len(), peaks.right.len()), (20, 20));
     assert_eq!((peaks.left[0], peaks.left[19], peaks.right[10]), (156, 0, 255));
 }
+
+#[test]
+fn a_recording_says_when_its_first_sound_was_heard_and_cannot_be_moved_later() {
+    let house = house();
+    let mut writer = house.vault.begin(&id("early"), 1_000).unwrap();
+    writer.start_at(5_000).unwrap();
+    writer.append(&block(0, 8_000)).unwrap();
+    assert!(writer.start_at(9_000).is_err());
+    let manifest = writer.finish(Vec::new()).unwrap();
+    assert_eq!(manifest.started_ms, 5_000);
+    assert_eq!(house.vault.read(&id("early")).unwrap().started_ms(), 5_000);
+}

@@ -1,0 +1,247 @@
+//! The task that owns one call.
+
+use std::{sync::Arc, time::Instant};
+
+use songda_media::{CallMedia, MediaEvent};
+use songda_sip::{Leg, LegEvent, OutboundCall};
+use tokio::{sync::mpsc, task::spawn_blocking};
+
+use crate::{
+    machine::{CallEnd, CallEvent, Do, Input, Machine, PromptSpan, Told},
+    recorder::Recorder,
+    switchboard::{Dial, Live, Notice, SwitchboardConfig, unix_ms},
+};
+
+/// What the agent wants.
+#[derive(Debug)]
+pub(crate) enum Order {
+    HangUp,
+    Mute(bool),
+}
+
+pub(crate) struct Actor {
+    pub(crate) ground: Arc<SwitchboardConfig>,
+    pub(crate) dial: Dial,
+    pub(crate) notice: Notice,
+    pub(crate) recorder: Recorder,
+    pub(crate) media: CallMedia,
+    pub(crate) news: mpsc::Receiver<MediaEvent>,
+    pub(crate) inbox: mpsc::Receiver<Order>,
+    pub(crate) events: mpsc::Sender<CallEvent>,
+    pub(crate) live: Live,
+    pub(crate) offer: String,
+}
+
+/// What is known beside the machine.
+#[derive(Default)]
+struct Notes {
+    talk_from_ms: Option<i64>,
+    spans: Vec<PromptSpan>,
+    notice_from_ms: Option<i64>,
+}
+
+impl Actor {
+    pub(crate) async fn run(mut self, answer: String) {
+        let mut machine = Machine::new(Instant::now());
+        let mut notes = Notes::default();
+        let mut leg: Option<Leg> = None;
+        let mut news_open = true;
+        let mut orders_open = true;
+        self.tell(CallEvent::BrowserAnswer { sdp: answer }).await;
+        loop {
+            let deadline = machine.deadline();
+            let input = tokio::select! {
+                event = next(&mut leg) => if let Some(event) = event {
+                    Input::Leg(event)
+                } else {
+                    leg = None;
+                    Input::NotPlaced("signalling stopped".into())
+                },
+                news = self.news.recv(), if news_open => if let Some(news) = news {
+                    self.sound(news, &mut notes).await
+                } else {
+                    news_open = false;
+                    Input::BadAnswer("the media engine stopped".into())
+                },
+                order = self.inbox.recv(), if orders_open => match order {
+                    Some(Order::HangUp) => Input::HangUp,
+                    Some(Order::Mute(on)) => Input::Mute(on),
+                    None => { orders_open = false; continue }
+                },
+                () = self.events.closed() , if !self.events.is_closed() => Input::Abandoned,
+                () = until(deadline) => Input::Deadline,
+            };
+            if self.turn(&mut machine, Some(input), &mut leg, &mut notes).await {
+                break;
+            }
+        }
+        self.finish(&machine, notes).await;
+    }
+
+    /// Feeds the machine and does what it says, until it asks for nothing more. True when
+    /// the call is over.
+    async fn turn(
+        &mut self,
+        machine: &mut Machine,
+        mut input: Option<Input>,
+        leg: &mut Option<Leg>,
+        notes: &mut Notes,
+    ) -> bool {
+        let mut over = false;
+        while let Some(given) = input.take() {
+            for order in machine.handle(Instant::now(), given) {
+                match order {
+                    Do::Dial => match self.place().await {
+                        Ok(placed) => *leg = Some(placed),
+                        Err(reason) => input = Some(Input::NotPlaced(reason)),
+                    },
+                    Do::TrunkAnswer(sdp) => {
+                        if let Err(error) = self.media.trunk_answer(sdp).await {
+                            input = Some(Input::BadAnswer(error.to_string()));
+                        }
+                    }
+                    Do::OpenEarly => self.engine_took(self.media.early(), &mut input),
+                    Do::PlayNotice => {
+                        notes.notice_from_ms = Some(unix_ms());
+                        let playing = self.media.play_then_talk(self.notice.prompt.clone());
+                        self.engine_took(playing, &mut input);
+                    }
+                    Do::Mute(on) => self.engine_took(self.media.mute(on), &mut input),
+                    Do::HangUp => {
+                        if let Some(leg) = leg {
+                            leg.handle().hang_up().await;
+                        }
+                    }
+                    Do::Tell(told) => self.pass_on(told, notes).await,
+                    Do::Finish => over = true,
+                }
+            }
+        }
+        over
+    }
+
+    fn engine_took(&self, done: Result<(), songda_media::EngineError>, input: &mut Option<Input>) {
+        if let Err(error) = done {
+            tracing::error!(call = %self.dial.call, %error, "the media engine refused an order");
+            *input = Some(Input::BadAnswer(error.to_string()));
+        }
+    }
+
+    async fn place(&self) -> Result<Leg, String> {
+        let call = OutboundCall {
+            trunk: self.dial.trunk.clone(),
+            callee: self.dial.callee.clone(),
+            caller: self.dial.caller.clone(),
+            offer: self.offer.clone(),
+            ring_limit: self.ground.ring_limit,
+        };
+        let leg = self.ground.endpoint.call(call).await.map_err(|error| error.to_string())?;
+        tracing::info!(call = %self.dial.call, sip_call_id = %leg.call_id(), "INVITE sent");
+        Ok(leg)
+    }
+
+    async fn sound(&mut self, news: MediaEvent, notes: &mut Notes) -> Input {
+        match news {
+            MediaEvent::BrowserConnected => Input::BrowserConnected,
+            MediaEvent::BrowserLost => Input::BrowserLost,
+            MediaEvent::RecordingFailed => Input::RecordingFailed,
+            MediaEvent::PromptFinished { from_frame, to_frame } => {
+                let ms = |frame: u64| frame * 1000 / u64::from(songda_media::RATE);
+                let span = PromptSpan { from_ms: ms(from_frame), to_ms: ms(to_frame), text: self.notice.text.clone() };
+                notes.spans.push(span.clone());
+                self.tell(CallEvent::NoticeFinished { span }).await;
+                Input::NoticeFinished
+            }
+            MediaEvent::PartyHeard => Input::PartyHeard,
+        }
+    }
+
+    async fn pass_on(&mut self, told: Told, notes: &mut Notes) {
+        let event = match told {
+            Told::BrowserConnected => CallEvent::BrowserConnected,
+            Told::Dialling => CallEvent::Dialling,
+            Told::Ringing => CallEvent::Ringing,
+            Told::EarlyMedia => CallEvent::EarlyMedia,
+            Told::Answered => CallEvent::Answered { at_ms: unix_ms() },
+            Told::NoticeStarted => CallEvent::NoticeStarted,
+            Told::Talking => {
+                let at_ms = unix_ms();
+                notes.talk_from_ms = Some(at_ms);
+                CallEvent::Talking { at_ms }
+            }
+            Told::Muted(on) => CallEvent::Muted(on),
+            Told::BrowserLost => CallEvent::BrowserLost,
+            Told::RecordingFailed => CallEvent::RecordingFailed,
+        };
+        self.tell(event).await;
+    }
+
+    async fn tell(&self, event: CallEvent) {
+        let _ = self.events.send(event).await;
+    }
+
+    async fn finish(self, machine: &Machine, mut notes: Notes) {
+        let ended_ms = unix_ms();
+        let Self { dial, notice, recorder, media, events, live, .. } = self;
+        let summary = media.close().await;
+        let (gaps, quality, frames) = match &summary {
+            Ok(summary) => (summary.gaps.clone(), quality(summary), summary.frames),
+            Err(error) => {
+                tracing::error!(call = %dial.call, %error, "the sound of a call did not close");
+                (Vec::new(), serde_json::Value::Null, 0)
+            }
+        };
+        let recording = match spawn_blocking(move || recorder.finish(&gaps)).await {
+            Ok(Ok(manifest)) => manifest,
+            Ok(Err(error)) => {
+                tracing::error!(call = %dial.call, %error, "a recording could not be closed");
+                None
+            }
+            Err(error) => {
+                tracing::error!(call = %dial.call, %error, "a recording could not be closed");
+                None
+            }
+        };
+        // A notice that the party cut short stands in the recording as far as it got.
+        if let (true, Some(from), Some(manifest)) = (notes.spans.is_empty(), notes.notice_from_ms, &recording) {
+            let end = frames * 1000 / u64::from(songda_media::RATE);
+            let from_ms = (from - manifest.started_ms).max(0) as u64;
+            if from_ms < end {
+                notes.spans.push(PromptSpan { from_ms, to_ms: end, text: notice.text });
+            }
+        }
+        let end = CallEnd {
+            facts: machine.facts(),
+            ended_ms,
+            talk_ms: notes.talk_from_ms.map_or(0, |from| (ended_ms - from).max(0)),
+            recording,
+            prompt_spans: notes.spans,
+            quality,
+        };
+        drop(live);
+        let _ = events.send(CallEvent::Ended(Box::new(end))).await;
+    }
+}
+
+fn quality(summary: &songda_media::Summary) -> serde_json::Value {
+    serde_json::json!({
+        "agent": summary.agent,
+        "party": summary.party,
+        "late_samples": summary.late_samples,
+        "slips": summary.slips,
+    })
+}
+
+async fn next(leg: &mut Option<Leg>) -> Option<LegEvent> {
+    match leg {
+        Some(leg) => leg.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

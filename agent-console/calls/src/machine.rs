@@ -1,0 +1,410 @@
+//! What happens next in a call, without I/O. Inputs and the time go in, orders come out.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use songda_recordings::vault::Manifest;
+use songda_sip::{EndCause, Ended, LegEvent, Side};
+
+/// The browser's sound must be up within this time after the click, or nothing is dialled.
+const BROWSER_LIMIT: Duration = Duration::from_secs(10);
+/// A browser that was lost may come back within this time; then the call ends.
+const BROWSER_GRACE: Duration = Duration::from_secs(10);
+/// A leg that was hung up answers within this time (RFC 3261, timer F is 32 s).
+const HANG_UP_LIMIT: Duration = Duration::from_secs(40);
+
+/// Who ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The agent.
+    Agent,
+    /// The party or the carrier.
+    Party,
+    /// Songda: ring limit, lost browser, failed recording.
+    System,
+}
+
+/// What the line did, for the rules to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// A 200 OK arrived.
+    pub answered: bool,
+    /// The agent gave up before the answer.
+    pub cancelled_by_agent: bool,
+    /// Nobody answered within the ring limit.
+    pub ring_limit: bool,
+    /// Our own side failed: credentials, network, browser, recording.
+    pub our_fault: bool,
+    /// Final SIP status.
+    pub sip_status: Option<u16>,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// It rang.
+    pub provisional: bool,
+    /// For how long, milliseconds.
+    pub rang_ms: i64,
+    /// What ended it, for people; never a number.
+    pub cause: String,
+    /// Who ended it.
+    pub by: EndedBy,
+}
+
+/// A prompt in the recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PromptSpan {
+    /// From, milliseconds of the recording.
+    pub from_ms: u64,
+    /// To, milliseconds of the recording.
+    pub to_ms: u64,
+    /// What it says.
+    pub text: String,
+}
+
+/// A call is over.
+#[derive(Debug, Clone)]
+pub struct CallEnd {
+    /// What the line did.
+    pub facts: Facts,
+    /// Unix milliseconds.
+    pub ended_ms: i64,
+    /// From the end of the notice to the end, milliseconds.
+    pub talk_ms: i64,
+    /// The recording, when there was any sound.
+    pub recording: Option<Manifest>,
+    /// Prompts in the recording.
+    pub prompt_spans: Vec<PromptSpan>,
+    /// Losses, jitter and slips of both legs.
+    pub quality: serde_json::Value,
+}
+
+/// News of a call, for whoever placed it.
+#[derive(Debug, Clone)]
+pub enum CallEvent {
+    /// Our answer to the browser's offer.
+    BrowserAnswer {
+        /// Session description.
+        sdp: String,
+    },
+    /// The browser's sound is up.
+    BrowserConnected,
+    /// The INVITE went out.
+    Dialling,
+    /// It rings.
+    Ringing,
+    /// The carrier sends sound before the answer; it is recorded.
+    EarlyMedia,
+    /// The party answered.
+    Answered {
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
+    /// The recording notice plays; the agent is not heard.
+    NoticeStarted,
+    /// The notice was played to its end.
+    NoticeFinished {
+        /// Where it stands in the recording.
+        span: PromptSpan,
+    },
+    /// Both talk.
+    Talking {
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
+    /// The agent is muted or not.
+    Muted(bool),
+    /// The browser's sound was lost.
+    BrowserLost,
+    /// A block of the recording could not be kept; the call ends.
+    RecordingFailed,
+    /// Always the last.
+    Ended(Box<CallEnd>),
+}
+
+/// What the actor is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Do {
+    /// Place the call at the carrier.
+    Dial,
+    /// Give this session description to the sound.
+    TrunkAnswer(String),
+    /// Let the agent hear the carrier.
+    OpenEarly,
+    /// Play the notice, then talk.
+    PlayNotice,
+    /// Mute or unmute the agent.
+    Mute(bool),
+    /// CANCEL or BYE.
+    HangUp,
+    /// Say this to whoever placed the call.
+    Tell(Told),
+    /// Everything is over: close the sound and the recording.
+    Finish,
+}
+
+/// News without their data, which the actor adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// See [`CallEvent::BrowserConnected`].
+    BrowserConnected,
+    /// See [`CallEvent::Dialling`].
+    Dialling,
+    /// See [`CallEvent::Ringing`].
+    Ringing,
+    /// See [`CallEvent::EarlyMedia`].
+    EarlyMedia,
+    /// See [`CallEvent::Answered`].
+    Answered,
+    /// See [`CallEvent::NoticeStarted`].
+    NoticeStarted,
+    /// See [`CallEvent::Talking`].
+    Talking,
+    /// See [`CallEvent::Muted`].
+    Muted(bool),
+    /// See [`CallEvent::BrowserLost`].
+    BrowserLost,
+    /// See [`CallEvent::RecordingFailed`].
+    RecordingFailed,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// The browser's sound is up.
+    BrowserConnected,
+    /// The browser's sound is gone.
+    BrowserLost,
+    /// The carrier's leg says something.
+    Leg(LegEvent),
+    /// The call could not be placed at all.
+    NotPlaced(String),
+    /// The carrier's session description cannot be used.
+    BadAnswer(String),
+    /// The first packet of the carrier came; nothing changes for the call.
+    PartyHeard,
+    /// The notice was played to its end.
+    NoticeFinished,
+    /// The recording cannot be kept.
+    RecordingFailed,
+    /// The agent hangs up.
+    HangUp,
+    /// Whoever placed the call is gone.
+    Abandoned,
+    /// The agent mutes himself or not.
+    Mute(bool),
+    /// The deadline passed.
+    Deadline,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Preparing,
+    Dialling,
+    Answered,
+    HangingUp,
+    Over,
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Machine {
+    phase: Phase,
+    answered: bool,
+    early: bool,
+    rang: bool,
+    talking: bool,
+    deadline: Option<Instant>,
+    ending: Option<(EndedBy, &'static str, bool)>,
+    ended: Option<Ended>,
+    failed: Option<String>,
+    out: Vec<Do>,
+}
+
+impl Machine {
+    /// A call whose browser has been answered.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            phase: Phase::Preparing,
+            answered: false,
+            early: false,
+            rang: false,
+            talking: false,
+            deadline: Some(now + BROWSER_LIMIT),
+            ending: None,
+            ended: None,
+            failed: None,
+            out: Vec::new(),
+        }
+    }
+
+    /// When [`Input::Deadline`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Takes what happened and answers what to do, in order.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Do> {
+        match input {
+            Input::BrowserConnected => self.browser_connected(),
+            Input::BrowserLost if self.phase != Phase::Over => {
+                self.tell(Told::BrowserLost);
+                if self.phase != Phase::HangingUp {
+                    self.deadline = Some(now + BROWSER_GRACE);
+                }
+            }
+            Input::Leg(event) => self.leg(event),
+            Input::NotPlaced(reason) => {
+                self.failed = Some(reason);
+                self.end(now, EndedBy::System, "the call could not be placed", true);
+                self.over();
+            }
+            Input::BadAnswer(reason) => {
+                self.failed = Some(reason);
+                self.end(now, EndedBy::System, "the carrier's session description cannot be used", true);
+            }
+            Input::NoticeFinished if self.phase == Phase::Answered && !self.talking => {
+                self.talking = true;
+                self.tell(Told::Talking);
+            }
+            Input::RecordingFailed => {
+                self.tell(Told::RecordingFailed);
+                self.end(now, EndedBy::System, "the recording could not be kept", true);
+            }
+            Input::HangUp => self.end(now, EndedBy::Agent, "hung up by the agent", false),
+            Input::Abandoned => self.end(now, EndedBy::System, "the desk is gone", true),
+            Input::Mute(on) if self.talking && self.phase == Phase::Answered => {
+                self.out.push(Do::Mute(on));
+                self.tell(Told::Muted(on));
+            }
+            Input::Deadline => self.deadline_passed(now),
+            _ => {}
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn tell(&mut self, what: Told) {
+        self.out.push(Do::Tell(what));
+    }
+
+    fn browser_connected(&mut self) {
+        match self.phase {
+            Phase::Preparing => {
+                self.phase = Phase::Dialling;
+                self.deadline = None;
+                self.tell(Told::BrowserConnected);
+                self.out.push(Do::Dial);
+                self.tell(Told::Dialling);
+            }
+            Phase::Dialling | Phase::Answered => {
+                self.deadline = None;
+                self.tell(Told::BrowserConnected);
+            }
+            _ => {}
+        }
+    }
+
+    fn leg(&mut self, event: LegEvent) {
+        match event {
+            LegEvent::Ringing if self.phase == Phase::Dialling && !self.rang => {
+                self.rang = true;
+                self.tell(Told::Ringing);
+            }
+            LegEvent::EarlyMedia { sdp } if self.phase == Phase::Dialling => {
+                self.out.push(Do::TrunkAnswer(sdp));
+                if !self.early {
+                    self.early = true;
+                    self.out.push(Do::OpenEarly);
+                    self.tell(Told::EarlyMedia);
+                }
+            }
+            LegEvent::Answered { sdp } => {
+                self.answered = true;
+                // A 200 OK that crosses our CANCEL is answered and hung up by signalling.
+                if self.phase == Phase::Dialling {
+                    self.phase = Phase::Answered;
+                    self.out.push(Do::TrunkAnswer(sdp));
+                    self.tell(Told::Answered);
+                    self.out.push(Do::PlayNotice);
+                    self.tell(Told::NoticeStarted);
+                }
+            }
+            LegEvent::Reoffered { sdp } if self.phase == Phase::Answered => self.out.push(Do::TrunkAnswer(sdp)),
+            LegEvent::Ended(ended) if self.phase != Phase::Over => {
+                self.ended = Some(ended);
+                self.over();
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, now: Instant, by: EndedBy, why: &'static str, fault: bool) {
+        match self.phase {
+            Phase::Preparing => {
+                self.ending = Some((by, why, fault));
+                self.over();
+            }
+            Phase::Dialling | Phase::Answered => {
+                self.ending = Some((by, why, fault));
+                self.phase = Phase::HangingUp;
+                self.deadline = Some(now + HANG_UP_LIMIT);
+                self.out.push(Do::HangUp);
+            }
+            Phase::HangingUp | Phase::Over => {}
+        }
+    }
+
+    fn deadline_passed(&mut self, now: Instant) {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        match self.phase {
+            Phase::Preparing => self.end(now, EndedBy::System, "the browser's sound did not come up", true),
+            Phase::Dialling | Phase::Answered => self.end(now, EndedBy::System, "the browser's sound was lost", true),
+            Phase::HangingUp => self.over(),
+            Phase::Over => {}
+        }
+    }
+
+    fn over(&mut self) {
+        self.phase = Phase::Over;
+        self.deadline = None;
+        self.out.push(Do::Finish);
+    }
+
+    /// Whether the party answered.
+    pub fn was_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// The facts of the line, once it is over.
+    pub fn facts(&self) -> Facts {
+        let ended = self.ended.as_ref();
+        let (by, why, fault) = self.ending.unwrap_or_else(|| match ended.map(|ended| (ended.by, ended.cause)) {
+            Some((_, EndCause::AuthenticationFailed)) => {
+                (EndedBy::System, "authentication failed at the carrier", true)
+            }
+            Some((_, EndCause::Transport)) => (EndedBy::System, "the carrier cannot be reached", true),
+            Some((_, EndCause::Timeout)) => (EndedBy::System, "the carrier did not answer", true),
+            Some((_, EndCause::RingLimit)) => (EndedBy::System, "nobody answered within the ring limit", false),
+            Some((Side::Peer, EndCause::HungUp)) => (EndedBy::Party, "hung up by the other side", false),
+            Some((Side::Peer, _)) => (EndedBy::Party, "refused by the other side", false),
+            Some((Side::Us, _)) => (EndedBy::System, "ended by us", true),
+            Some((Side::Timer, _)) | None => (EndedBy::System, "ended by a timer", true),
+        });
+        let cause = match &self.failed {
+            Some(reason) => format!("{why}: {reason}"),
+            None => why.to_owned(),
+        };
+        Facts {
+            answered: self.answered,
+            cancelled_by_agent: !self.answered && by == EndedBy::Agent,
+            ring_limit: ended.is_some_and(|ended| ended.cause == EndCause::RingLimit),
+            our_fault: fault && !self.answered,
+            sip_status: ended.and_then(|ended| ended.status),
+            q850: ended.and_then(|ended| ended.q850),
+            provisional: self.rang || ended.is_some_and(|ended| ended.provisional),
+            rang_ms: ended.and_then(|ended| ended.rang).map_or(0, |rang| rang.as_millis() as i64),
+            cause,
+            by,
+        }
+    }
+}

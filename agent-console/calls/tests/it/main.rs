@@ -1,0 +1,4 @@
+//! Tests of call control.
+
+mod machine;
+mod notice;
