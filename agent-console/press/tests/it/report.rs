@@ -88,11 +88,11 @@ async fn a_character_that_no_font_has_is_an_error_that_names_it() {
 #[tokio::test]
 async fn a_name_that_looks_like_markup_or_code_stays_text() {
     let mut data = report();
-    let name = r##"#read("t3-phone.typ")*粗*_斜_$x$@ref<label>`raw`\n//c"##;
+    let name = r#"#read("t3-phone.typ")*粗*_斜_$x$@ref<label>`raw`\n//c"#;
     data["party"]["name"] = json!(name);
     data["transcripts"][0]["lines"][0]["text"] = json!("#pagebreak() = 标题 https://example.invalid");
     let text = text(&printed(data).await);
-    assert!(text.contains(r##"#read("t3-phone.typ")*粗*_斜_$x$@ref<label>`raw`\n//c"##), "{text}");
+    assert!(text.contains(r#"#read("t3-phone.typ")*粗*_斜_$x$@ref<label>`raw`\n//c"#), "{text}");
     assert!(text.contains("#pagebreak()=标题https://example.invalid"), "{text}");
 }
 

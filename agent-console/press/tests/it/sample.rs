@@ -33,7 +33,8 @@ pub(crate) fn report() -> Value {
     json!({
         "demo": true, "court": "西安市新城区人民法院", "number": "SD20260001-P1-02", "version": 2, "replaces": 1,
         "case": { "number": "（2026）陕0102民初11号", "cause": "买卖合同纠纷", "judge": "民一庭　陆法官",
-                  "ordered": "2026-11-20 15:02", "revision": 1, "order": "SD20260001", "link": "庭前送达" },
+                  "ordered": "2026-11-20 15:02", "revision": 1, "order": "SD20260001", "link": "庭前送达",
+                  "finish_by": "2026-12-02", "took": "2 天 18 小时" },
         "party": { "name": "阿依古丽·买买提", "position": "被告", "id": "6501**********002X" },
         "documents": [{ "name": "传票", "copies": 1, "state": "已送达" }, { "name": "起诉状副本", "copies": 1, "state": "已送达" }],
         "conclusion": { "result": "成功", "date": "2026年11月23日", "basis": "依据：规则 S13 v1，本人接听，已清楚、完整听取。" },

@@ -1,0 +1,45 @@
+//! The job that makes a report.
+//!
+//! A saved outcome writes it, and so does a transcript that became ready. While it fails
+//! the task stays open and an alarm stands (R3.2e).
+
+use songda_store::{
+    alarms,
+    jobs::{Job, MAX_ATTEMPTS},
+};
+
+use crate::reports::Printer;
+
+/// Kind of the job.
+pub const JOB: &str = "report";
+/// Kind of the alarm; its object is the task.
+pub const ALARM: &str = "report.failed";
+
+/// Runs one job, for [`songda_store::jobs::work`]: an error asks for another try. The
+/// first failure raises the alarm, the last one renews it, a success clears it.
+pub async fn run(printer: &Printer, job: Job) -> Result<(), String> {
+    let id = |name: &str| job.payload.get(name).and_then(serde_json::Value::as_str);
+    let (Some(task), Some(attempt)) = (id("task"), id("attempt")) else {
+        return Err("the job names no task and attempt".to_owned());
+    };
+    let tries = job.attempts + 1;
+    let result = match printer.render(task, attempt).await {
+        Ok(made) => {
+            if let Some(report) = made {
+                tracing::info!(task, report = %report.id, version = report.version, "report made");
+            }
+            alarms::clear(&printer.db, &printer.clock, ALARM, task).await
+        }
+        Err(error) => {
+            let error = error.to_string();
+            if tries == 1 || tries >= MAX_ATTEMPTS {
+                let text = format!("送达报告书生成失败（第 {tries} 次）：{error}");
+                if let Err(unraised) = alarms::raise(&printer.db, &printer.clock, ALARM, task, &text).await {
+                    tracing::error!(task, error = %unraised, "an alarm could not be raised");
+                }
+            }
+            return Err(error);
+        }
+    };
+    result.map_err(|error| error.to_string())
+}
