@@ -12,7 +12,9 @@ pub mod score;
 mod transcribe;
 mod transcript;
 mod voice;
+pub mod worker;
 
 pub use model::{Model, ModelError};
 pub use transcribe::{PromptSpan, Request};
 pub use transcript::{Line, ModelInfo, Speaker, Transcript};
+pub use worker::{Worker, WorkerConfig, WorkerError};

@@ -33,10 +33,8 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, choice: &Choice, n
     };
     outcomes::check(catalogue, &facts, choice)?;
     let mut tx = ground.db.begin().await?;
-    let saved_before = sqlx::query("SELECT id FROM attempts WHERE call_id = $1")
-        .bind(call)
-        .fetch_optional(&mut *tx.conn())
-        .await?;
+    let saved_before =
+        sqlx::query("SELECT id FROM attempts WHERE call_id = $1").bind(call).fetch_optional(&mut *tx.conn()).await?;
     if saved_before.is_some() {
         return Err(DeskError::OutcomeSaved);
     }

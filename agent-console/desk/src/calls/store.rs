@@ -1,12 +1,12 @@
 //! SQL of calls and recordings.
 
 use serde_json::{Value, json};
-use songda_recordings::vault::Manifest;
+use songda_recordings::vault::{Manifest, RecordingId};
 use songda_service::{
     outcomes::LineFacts,
     timeline::{self, By, Kind},
 };
-use songda_store::{Clock, Db, Tx};
+use songda_store::{Clock, Db, StoreError, Tx};
 use sqlx::{Row, any::AnyRow};
 
 use crate::DeskError;
@@ -146,13 +146,17 @@ pub async fn begin(tx: &mut Tx, clock: &Clock, by: &By<'_>, call: &NewCall<'_>) 
 
 /// Notes a moment of a live call: `ringing_ms` or `early_ms`, the first time only.
 pub async fn mark(db: &Db, call: &str, moment: &'static str, at_ms: i64) -> Result<(), DeskError> {
-    let sql = format!("UPDATE calls SET state = 'ringing', {moment} = COALESCE({moment}, $2) WHERE id = $1 AND live_task IS NOT NULL");
-    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(call).bind(at_ms).execute(db.read()).await?;
-    Ok(())
+    let sql = format!(
+        "UPDATE calls SET state = 'ringing', {moment} = COALESCE({moment}, $2) WHERE id = $1 AND live_task IS NOT NULL"
+    );
+    let mut tx = db.begin().await?;
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(call).bind(at_ms).execute(&mut *tx.conn()).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Notes that the party answered, or from when on the agent is heard.
 pub async fn answered(db: &Db, call: &str, answered_ms: i64, talk_from_ms: Option<i64>) -> Result<(), DeskError> {
+    let mut tx = db.begin().await?;
     sqlx::query(
         "UPDATE calls SET state = 'talking', answered_ms = COALESCE(answered_ms, $2),
                 talk_from_ms = COALESCE(talk_from_ms, $3)
@@ -161,9 +165,9 @@ pub async fn answered(db: &Db, call: &str, answered_ms: i64, talk_from_ms: Optio
     .bind(call)
     .bind(answered_ms)
     .bind(talk_from_ms)
-    .execute(db.read())
+    .execute(&mut *tx.conn())
     .await?;
-    Ok(())
+    Ok(tx.commit().await?)
 }
 
 /// How a call ended.
@@ -272,14 +276,19 @@ pub async fn unsaved_of_agent(db: &Db, agent: &str, work_order: &str) -> Result<
 
 /// State and manifest of a call's recording, as the database knows it.
 pub async fn recording(db: &Db, call: &str) -> Result<Option<(String, Manifest)>, DeskError> {
-    let row = sqlx::query("SELECT state, id, started_ms, frames, bytes, sha256, sm3, gaps FROM recordings WHERE call_id = $1")
-        .bind(call)
-        .fetch_optional(db.read())
-        .await?;
-    Ok(row.map(|row| {
+    let row = sqlx::query(
+        "SELECT state, id, started_ms, frames, bytes, sha256, sm3, gaps FROM recordings WHERE call_id = $1",
+    )
+    .bind(call)
+    .fetch_optional(db.read())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let id = RecordingId::new(&row.get::<String, _>(1))
+        .map_err(|error| StoreError::internal("reading a recording's id", error))?;
+    Ok(Some({
         let state: String = row.get(0);
         let manifest = Manifest {
-            id: row.get(1),
+            id,
             started_ms: row.get(2),
             frames: row.get::<i64, _>(3) as u64,
             bytes: row.get::<i64, _>(4) as u64,
@@ -306,6 +315,7 @@ pub async fn recordings_of(db: &Db, task: &str) -> Result<Vec<(String, String, M
 /// Notes what a check of the file found: `missing` or `altered`. What once failed is
 /// never set back (X2).
 pub async fn set_recording_state(db: &Db, id: &str, state: &str) -> Result<(), DeskError> {
-    sqlx::query("UPDATE recordings SET state = $2 WHERE id = $1").bind(id).bind(state).execute(db.read()).await?;
-    Ok(())
+    let mut tx = db.begin().await?;
+    sqlx::query("UPDATE recordings SET state = $2 WHERE id = $1").bind(id).bind(state).execute(&mut *tx.conn()).await?;
+    Ok(tx.commit().await?)
 }

@@ -147,7 +147,13 @@ impl Seats {
     }
 
     /// Saves the outcome of a call (R4.1d) and lets the seat go on.
-    pub async fn save_outcome(&self, actor: &Actor, call: &str, choice: &Choice, note: &str) -> Result<Saved, DeskError> {
+    pub async fn save_outcome(
+        &self,
+        actor: &Actor,
+        call: &str,
+        choice: &Choice,
+        note: &str,
+    ) -> Result<Saved, DeskError> {
         let saved = crate::outcomes::save(&self.ground, actor, call, choice, note).await?;
         let seat = self.chairs.lock().await.get(&actor.user_id).map(|chair| chair.commands.clone());
         if let Some(seat) = seat {

@@ -101,7 +101,7 @@ impl Seat {
         }
         // The house closes: the line is given up, and its end is still written down.
         if let Some(handle) = self.call.as_ref().and_then(|call| call.handle.clone()) {
-            handle.hang_up().await;
+            handle.hang_up();
             while self.events.is_some() {
                 let event = next_event(&mut self.events).await;
                 self.event(event).await;
@@ -127,19 +127,23 @@ impl Seat {
             Command::Dial { work_order, phone_id, sdp } => self.dial(&work_order, &phone_id, sdp).await,
             Command::HangUp => {
                 if let Some(handle) = self.call.as_ref().and_then(|call| call.handle.clone()) {
-                    handle.hang_up().await;
+                    handle.hang_up();
                 }
                 Ok(())
             }
             Command::Mute { on } => {
                 if let Some(handle) = self.call.as_ref().and_then(|call| call.handle.clone()) {
-                    handle.mute(on).await;
+                    handle.mute(on);
                 }
                 Ok(())
             }
             Command::OutcomeSaved { call } => self.outcome_saved(&call).await,
             Command::QueueChanged => {
-                if self.state == AgentState::Ready { self.ready().await } else { Ok(()) }
+                if self.state == AgentState::Ready {
+                    self.ready().await
+                } else {
+                    Ok(())
+                }
             }
         };
         if let Err(error) = done {
@@ -148,7 +152,13 @@ impl Seat {
         }
     }
 
-    async fn attach(&mut self, actor: Actor, kid: String, public_key: Vec<u8>, sink: mpsc::Sender<Value>) -> Result<(), DeskError> {
+    async fn attach(
+        &mut self,
+        actor: Actor,
+        kid: String,
+        public_key: Vec<u8>,
+        sink: mpsc::Sender<Value>,
+    ) -> Result<(), DeskError> {
         if let Some(old) = &mut self.browser {
             old.line.send(self.ground.clock.now_ms(), "bye", json!({ "reason": "replaced" }));
         }
@@ -201,19 +211,17 @@ impl Seat {
             return Ok(());
         }
         let kid = self.kid();
-        match work_orders::offer(&self.ground.db, &self.ground.clock, &self.actor, &kid).await? {
-            Some(order) => {
-                self.order = Some(order);
-                self.go(AgentState::Reserved);
-                let envelope = self.envelope().await?;
-                self.tell("work_order", json!({ "envelope": envelope }));
+        let offered = work_orders::offer(&self.ground.db, &self.ground.clock, &self.actor, &kid).await?;
+        if let Some(order) = offered {
+            self.order = Some(order);
+            self.go(AgentState::Reserved);
+            let envelope = self.envelope().await?;
+            self.tell("work_order", json!({ "envelope": envelope }));
+        } else {
+            if self.state != AgentState::Ready {
+                self.go(AgentState::Ready);
             }
-            None => {
-                if self.state != AgentState::Ready {
-                    self.go(AgentState::Ready);
-                }
-                self.tell_queue().await?;
-            }
+            self.tell_queue().await?;
         }
         Ok(())
     }
@@ -254,12 +262,18 @@ impl Seat {
     async fn dial(&mut self, work_order: &str, phone_id: &str, sdp: String) -> Result<(), DeskError> {
         let now = self.ground.clock.now_ms();
         let refusal = match &self.order {
-            _ if self.call.as_ref().is_some_and(|call| call.end.is_none()) => Some(("dial.already_live", "a call is already being placed")),
+            _ if self.call.as_ref().is_some_and(|call| call.end.is_none()) => {
+                Some(("dial.already_live", "a call is already being placed"))
+            }
             _ if self.call.is_some() => Some(("dial.outcome_pending", "save the outcome of the last call first")),
             None => Some(("work_order.foreign", "no work order is open here")),
             Some(order) if order.id != work_order => Some(("work_order.foreign", "this is not the open work order")),
-            Some(order) if order.expires_ms <= now => Some(("work_order.expired", "the work order has expired: reload to renew it")),
-            Some(order) if order.state != "opened" => Some(("work_order.foreign", "the work order was not opened in this browser")),
+            Some(order) if order.expires_ms <= now => {
+                Some(("work_order.expired", "the work order has expired: reload to renew it"))
+            }
+            Some(order) if order.state != "opened" => {
+                Some(("work_order.foreign", "the work order was not opened in this browser"))
+            }
             Some(_) => None,
         };
         if let Some((code, detail)) = refusal {
@@ -291,7 +305,8 @@ impl Seat {
             recording: &recording,
         };
         calls::begin(&mut tx, &self.ground.clock, &by, &new).await?;
-        self.audit(&mut tx, "call.dial", "call", &id, "ok", json!({ "phone": phone.id, "task": order.task_id })).await?;
+        self.audit(&mut tx, "call.dial", "call", &id, "ok", json!({ "phone": phone.id, "task": order.task_id }))
+            .await?;
         tx.commit().await?;
         self.call = Some(LiveCall {
             id: id.clone(),
@@ -397,7 +412,6 @@ impl Seat {
                 self.tell("answer", body);
                 return Ok(());
             }
-            CallEvent::BrowserConnected => return Ok(()),
             CallEvent::Dialling => call.phase = "dialling",
             CallEvent::Ringing => {
                 call.phase = "ringing";
@@ -415,7 +429,7 @@ impl Seat {
                 calls::answered(db, &call.id, at_ms, None).await?;
             }
             CallEvent::NoticeStarted => call.phase = "notice",
-            CallEvent::NoticeFinished { .. } => return Ok(()),
+            CallEvent::BrowserConnected | CallEvent::NoticeFinished { .. } => return Ok(()),
             CallEvent::Talking { at_ms } => {
                 call.phase = "talking";
                 call.talk_from_ms = Some(at_ms);
@@ -424,13 +438,23 @@ impl Seat {
             CallEvent::Muted(on) => call.muted = on,
             CallEvent::BrowserLost => {
                 let id = call.id.clone();
-                self.tell("error", json!({ "code": "call.browser_lost", "detail": "the browser's sound was lost", "call_id": id }));
+                self.tell(
+                    "error",
+                    json!({ "code": "call.browser_lost", "detail": "the browser's sound was lost", "call_id": id }),
+                );
                 return Ok(());
             }
             CallEvent::RecordingFailed => {
                 call.recording = false;
                 let id = call.id.clone();
-                songda_store::alarms::raise(&self.ground.db, &self.ground.clock, "recording.failed", &id, "录音写入失败，通话已结束").await?;
+                songda_store::alarms::raise(
+                    &self.ground.db,
+                    &self.ground.clock,
+                    "recording.failed",
+                    &id,
+                    "录音写入失败，通话已结束",
+                )
+                .await?;
                 self.tell("error", json!({ "code": "call.recording_failed", "detail": "the recording failed; the call was ended", "call_id": id }));
                 return Ok(());
             }
@@ -445,8 +469,16 @@ impl Seat {
                     .is_some_and(|code| code.attempt);
                 if technical == "C11" {
                     let text = format!("线路故障：{facts}");
-                    songda_store::alarms::raise(&self.ground.db, &self.ground.clock, "trunk.failed", &self.actor.court_id, &text).await?;
-                    let code = if facts.cause.contains("uthentication") { "dial.trunk_password" } else { "dial.trunk_down" };
+                    songda_store::alarms::raise(
+                        &self.ground.db,
+                        &self.ground.clock,
+                        "trunk.failed",
+                        &self.actor.court_id,
+                        &text,
+                    )
+                    .await?;
+                    let code =
+                        if facts.cause.contains("uthentication") { "dial.trunk_password" } else { "dial.trunk_down" };
                     self.tell_error(code, "the line failed on our side; this is no attempt");
                 }
                 let ending = Ending {
@@ -487,7 +519,13 @@ impl Seat {
             call.phase = "ended";
             call.recording = false;
             call.handle = None;
-            call.end = Some(end_frame(ending.by, ending.technical, ending.is_attempt, ending.talk_ms, ending.recording.is_some()));
+            call.end = Some(end_frame(
+                ending.by,
+                ending.technical,
+                ending.is_attempt,
+                ending.talk_ms,
+                ending.recording.is_some(),
+            ));
         }
         self.tell_call();
         if ending.is_attempt {
@@ -559,7 +597,10 @@ impl Seat {
 
     async fn tell_queue(&mut self) -> Result<(), DeskError> {
         let queue = tasks::queue(&self.ground.db, &self.ground.clock, &self.actor.court_id).await?;
-        self.tell("queue", json!({ "ready": queue.ready, "later": queue.later, "next_at": queue.next_ms.map(rfc3339) }));
+        self.tell(
+            "queue",
+            json!({ "ready": queue.ready, "later": queue.later, "next_at": queue.next_ms.map(rfc3339) }),
+        );
         Ok(())
     }
 
@@ -576,10 +617,10 @@ impl Seat {
 
     fn tell(&mut self, kind: &str, body: Value) {
         let now = self.ground.clock.now_ms();
-        if let Some(browser) = &mut self.browser {
-            if !browser.line.send(now, kind, body) {
-                self.browser = None;
-            }
+        if let Some(browser) = &mut self.browser
+            && !browser.line.send(now, kind, body)
+        {
+            self.browser = None;
         }
     }
 

@@ -1,13 +1,12 @@
 //! The transcription job: recording in, transcript out, by the child process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use songda_asr::{PromptSpan, Request, Worker};
 use songda_recordings::vault::{RecordingId, Vault};
 use songda_store::{Clock, Db, Sealer, StoreError, alarms, jobs};
 use sqlx::Row;
-use tokio::sync::Mutex;
 
 use super::store;
 use crate::{DeskError, calls};
@@ -35,7 +34,10 @@ impl Transcriber {
     /// a new version of the report follows.
     pub async fn run(&self, payload: &Value) -> Result<(), DeskError> {
         let call_id = payload.get("call").and_then(Value::as_str).unwrap_or_default();
-        let row = sqlx::query("SELECT court_id FROM calls WHERE id = $1").bind(call_id).fetch_optional(self.db.read()).await?;
+        let row = sqlx::query("SELECT court_id FROM calls WHERE id = $1")
+            .bind(call_id)
+            .fetch_optional(self.db.read())
+            .await?;
         let Some(row) = row else { return Ok(()) };
         let Some(call) = calls::find(&self.db, &row.get::<String, _>(0), call_id).await? else { return Ok(()) };
         let Some((_, manifest)) = calls::recording(&self.db, call_id).await? else { return Ok(()) };
@@ -47,17 +49,20 @@ impl Transcriber {
             .map_err(|error| StoreError::internal("reading a recording", error))?;
         let spans: Vec<PromptSpan> = serde_json::from_str(&call.prompt_spans).unwrap_or_default();
         let speech_from_ms = call.answered_ms.map_or(0, |answered| (answered - manifest.started_ms).max(0)) as u64;
-        let request = Request { left, right, rate: 8_000, speech_from_ms, prompts: spans, context: None };
-        let transcript = self
-            .worker
-            .lock()
-            .await
-            .transcribe(request)
-            .await
-            .map_err(|error| StoreError::internal("transcribing a call", error))?;
+        let request = Request { left, right, rate: 8_000, speech_from_ms, prompts: spans };
+        let worker = self.worker.clone();
+        let transcript = tokio::task::spawn_blocking(move || {
+            worker.lock().unwrap_or_else(PoisonError::into_inner).transcribe(&request)
+        })
+        .await
+        .map_err(|error| StoreError::internal("transcribing a call", error))?
+        .map_err(|error| StoreError::internal("transcribing a call", error))?;
         let mut tx = self.db.begin().await?;
         store::save(&mut tx, &self.clock, &self.sealer, &call, &transcript).await?;
-        let attempt = sqlx::query("SELECT id FROM attempts WHERE call_id = $1").bind(call_id).fetch_optional(&mut *tx.conn()).await?;
+        let attempt = sqlx::query("SELECT id FROM attempts WHERE call_id = $1")
+            .bind(call_id)
+            .fetch_optional(&mut *tx.conn())
+            .await?;
         if let Some(attempt) = attempt {
             let attempt: String = attempt.get(0);
             jobs::enqueue(

@@ -2,7 +2,9 @@
 //! corrected beside the original.
 
 mod job;
+mod printed;
 mod store;
 
 pub use job::{JOB, Transcriber};
+pub use printed::Printed;
 pub use store::{Corrected, Edit, Stored, correct, enqueue, find, lines};

@@ -62,12 +62,19 @@ pub async fn enqueue(tx: &mut Tx, clock: &Clock, call: &str) -> Result<(), DeskE
     .bind(clock.now_ms())
     .execute(&mut *tx.conn())
     .await?;
-    jobs::enqueue(tx, clock, JOB, Some(&format!("transcript:{call}")), &json!({ "call": call }), clock.now_ms()).await?;
+    jobs::enqueue(tx, clock, JOB, Some(&format!("transcript:{call}")), &json!({ "call": call }), clock.now_ms())
+        .await?;
     Ok(())
 }
 
 /// Stores what the machine wrote.
-pub(super) async fn save(tx: &mut Tx, clock: &Clock, sealer: &Sealer, call: &CallRow, transcript: &Transcript) -> Result<(), DeskError> {
+pub(super) async fn save(
+    tx: &mut Tx,
+    clock: &Clock,
+    sealer: &Sealer,
+    call: &CallRow,
+    transcript: &Transcript,
+) -> Result<(), DeskError> {
     let body = json!(transcript).to_string();
     let sealed = sealer.seal(&call.court_id, "transcript", "transcripts", "body_sealed", &call.id, body.as_bytes())?;
     sqlx::query(
@@ -89,19 +96,22 @@ pub(super) async fn save(tx: &mut Tx, clock: &Clock, sealer: &Sealer, call: &Cal
 
 /// Notes that a transcript could not be made, after the last try.
 pub(super) async fn fail(db: &Db, call: &str) -> Result<(), DeskError> {
+    let mut tx = db.begin().await?;
     sqlx::query("UPDATE transcripts SET state = 'failed' WHERE call_id = $1 AND state = 'waiting'")
         .bind(call)
-        .execute(db.read())
+        .execute(&mut *tx.conn())
         .await?;
-    Ok(())
+    Ok(tx.commit().await?)
 }
 
 /// The transcript of a call.
 pub async fn find(db: &Db, sealer: &Sealer, call: &str) -> Result<Option<Stored>, DeskError> {
-    let row = sqlx::query("SELECT state, model_name, model_sha256, test_model, body_sealed FROM transcripts WHERE call_id = $1")
-        .bind(call)
-        .fetch_optional(db.read())
-        .await?;
+    let row = sqlx::query(
+        "SELECT state, model_name, model_sha256, test_model, body_sealed FROM transcripts WHERE call_id = $1",
+    )
+    .bind(call)
+    .fetch_optional(db.read())
+    .await?;
     let Some(row) = row else { return Ok(None) };
     let sealed: Option<Vec<u8>> = row.get(4);
     let transcript = match sealed {
@@ -187,7 +197,8 @@ pub async fn correct(
     .execute(&mut *tx.conn())
     .await?;
     let by = By { actor: &actor.user_id, name: &actor.name };
-    timeline::append(&mut tx, clock, &call.task_id, &by, Kind::TranscriptEdited, &call.id, &json!({ "line": line_no })).await?;
+    timeline::append(&mut tx, clock, &call.task_id, &by, Kind::TranscriptEdited, &call.id, &json!({ "line": line_no }))
+        .await?;
     audit::append(
         &mut tx,
         clock,

@@ -133,7 +133,14 @@ pub async fn opened(db: &Db, clock: &Clock, agent: &Actor, id: &str) -> Result<b
 }
 
 /// Ends a work order in the caller's transaction. `back` gives the task to the queue.
-pub async fn close(tx: &mut Tx, clock: &Clock, order: &str, task: &str, by: &By<'_>, back: bool) -> Result<(), DeskError> {
+pub async fn close(
+    tx: &mut Tx,
+    clock: &Clock,
+    order: &str,
+    task: &str,
+    by: &By<'_>,
+    back: bool,
+) -> Result<(), DeskError> {
     sqlx::query(
         "UPDATE work_orders SET state = 'done', active_agent = NULL, active_task = NULL, closed_ms = $2 WHERE id = $1",
     )
