@@ -97,7 +97,6 @@ struct CallLine {
 struct Notices {
     no: usize,
     items: Vec<Notice>,
-    said: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -198,6 +197,7 @@ impl Words<'_> {
     }
 }
 
+/// The word with its code; nothing for a code that was not chosen.
 fn named(word: Option<&str>, code: &str) -> String {
     word.map_or_else(|| code.to_owned(), |word| format!("{word}（{code}）"))
 }
@@ -238,13 +238,8 @@ fn conclusion(facts: &Facts, words: &Words<'_>, labels: &[Option<String>]) -> Co
 }
 
 fn outcome(call: &Call, attempt: &Attempt, words: &Words<'_>) -> String {
-    let mut said = vec![words.technical(&call.technical)];
-    if !attempt.contact.is_empty() {
-        said.push(words.contact(&attempt.contact));
-    }
-    if !attempt.business.is_empty() {
-        said.push(words.business(&attempt.business));
-    }
+    let codes = [words.technical(&call.technical), words.contact(&attempt.contact), words.business(&attempt.business)];
+    let said: Vec<String> = codes.into_iter().filter(|word| !word.is_empty()).collect();
     said.join("，")
 }
 
@@ -252,11 +247,11 @@ fn call_line(no: usize, call: &Call, words: &Words<'_>) -> CallLine {
     let at = stamp(call.created_ms);
     let (day, time) = at.split_once(' ').unwrap_or((&at, ""));
     let rang_until = call.answered_ms.unwrap_or(call.ended_ms);
-    let mut status = words.technical(&call.technical);
-    if call.attempt.is_none() {
-        status.push_str("，不计入送达次数");
-    }
     let attempt = call.attempt.as_ref();
+    let (who, business) = match attempt {
+        None => (String::new(), "不计入送达次数".to_owned()),
+        Some(it) => (words.contact(&it.contact), words.business(&it.business)),
+    };
     CallLine {
         no,
         date: day.to_owned(),
@@ -266,12 +261,9 @@ fn call_line(no: usize, call: &Call, words: &Words<'_>) -> CallLine {
         source: call.source.clone(),
         ring: call.ringing_ms.map(|from| span(rang_until - from)).unwrap_or_default(),
         talk: if call.talk_ms > 0 { span(call.talk_ms) } else { String::new() },
-        status,
-        who: attempt.filter(|it| !it.contact.is_empty()).map(|it| words.contact(&it.contact)).unwrap_or_default(),
-        business: attempt
-            .filter(|it| !it.business.is_empty())
-            .map(|it| words.business(&it.business))
-            .unwrap_or_default(),
+        status: words.technical(&call.technical),
+        who,
+        business,
         agent: call.agent.clone(),
     }
 }
@@ -291,9 +283,9 @@ fn notices(no: usize, call: &Call, words: &Words<'_>) -> Option<Notices> {
     let items = vec![
         Notice { on: played.is_some(), text: notice },
         Notice { on: known, text: format!("核实接听人：{who}") },
-        Notice { on: attempt.heard_all, text: "告知内容已清楚、完整听取".to_owned() },
+        Notice { on: attempt.heard_all, text: "当事人表示已清楚、完整听取".to_owned() },
     ];
-    Some(Notices { no, items, said: attempt.heard_all.then_some("已清楚、完整听取。") })
+    Some(Notices { no, items })
 }
 
 fn evidence(facts: &Facts, labels: &[Option<String>]) -> Vec<Evidence> {

@@ -149,7 +149,7 @@ async fn r4_1d_the_tag_and_the_codes_of_each_call_are_visible_in_the_report() {
         let order = [
             "一、通话记录（3次）",
             "无人接听（C02）",
-            "线路故障（C11），不计入送达次数",
+            "线路故障（C11）不计入送达次数",
             "3分08秒",
             "接通（C01）",
             "本人（W1）",
@@ -157,7 +157,7 @@ async fn r4_1d_the_tag_and_the_codes_of_each_call_are_visible_in_the_report() {
             "第3次录音告知",
             "播放）",
             "核实接听人：本人（W1）",
-            "当事人表示：已清楚、完整听取。",
+            "当事人表示已清楚、完整听取",
             "R-01第3次通话",
             "3分17秒",
             "刘敏（工号1026）",
