@@ -13,6 +13,7 @@ const out = process.env.SHOTS ?? "/tmp/shots";
 mkdirSync(out, { recursive: true });
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
 
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
 const stage = new Stage();
 const server = serve(stage);
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -46,20 +47,16 @@ async function shot(page: Page, name: string, options: { fits?: boolean } = {}) 
   await page.waitForTimeout(350);
   await page.screenshot({ path: join(out, `${name}.png`) });
   await page.evaluate(axeSource);
-  const found = await page.evaluate(async () => {
-    // biome-ignore lint/suspicious/noExplicitAny: axe is injected as a script
-    const result = await (window as any).axe.run(document, {
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+  const found = await page.evaluate(async (tags) => {
+    type Violation = { id: string; nodes: { html: string }[] };
+    type Axe = { run: (on: Document, how: object) => Promise<{ violations: Violation[] }> };
+    const { axe } = window as unknown as { axe: Axe };
+    const result = await axe.run(document, { runOnly: tags });
+    return result.violations.map((violation) => {
+      const where = violation.nodes.slice(0, 3).map((node) => node.html);
+      return `${violation.id}: ${where.join(" | ")}`;
     });
-    // biome-ignore lint/suspicious/noExplicitAny: the result is only printed
-    return result.violations.map(
-      (v: any) =>
-        `${v.id}: ${v.nodes
-          .map((n: any) => n.html)
-          .slice(0, 3)
-          .join(" | ")}`,
-    );
-  });
+  }, TAGS);
   for (const violation of found) fault(name, violation);
   if (options.fits) {
     const over = await page.evaluate(() =>

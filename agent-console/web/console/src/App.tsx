@@ -13,6 +13,15 @@ import { Shell } from "./shell/Shell.tsx";
 import { Failed } from "./ui/problem.tsx";
 
 const Desk = lazy(() => import("./desk/Desk.tsx"));
+const Cases = lazy(() => import("./court/Cases.tsx"));
+const Case = lazy(() => import("./court/Case.tsx"));
+const Tasks = lazy(() => import("./court/Tasks.tsx"));
+const Task = lazy(() => import("./court/Task.tsx"));
+const Overview = lazy(() => import("./supervisor/Overview.tsx"));
+const Orders = lazy(() => import("./supervisor/Orders.tsx"));
+const Users = lazy(() => import("./admin/Users.tsx"));
+const Health = lazy(() => import("./admin/Health.tsx"));
+const Audit = lazy(() => import("./admin/Audit.tsx"));
 
 type Who =
   | { at: "asking" }
@@ -95,8 +104,39 @@ interface Screen {
   show: (values: Record<string, string>, props: AreaProps) => ReactNode;
 }
 
+/** A screen inside the common frame; the desk brings its own. */
+const framed = (content: (values: Record<string, string>, me: Me) => ReactNode) =>
+  function show(values: Record<string, string>, props: AreaProps) {
+    return (
+      <Shell {...props}>
+        <Suspense fallback={<Waiting />}>{content(values, props.me)}</Suspense>
+      </Shell>
+    );
+  };
+
 const SCREENS: Screen[] = [
   { pattern: "/desk", permission: "desk.work", show: (_values, props) => <Desk {...props} /> },
+  { pattern: "/cases", permission: "case.read", show: framed(() => <Cases />) },
+  {
+    pattern: "/cases/:id",
+    permission: "case.read",
+    show: framed(({ id = "" }) => <Case key={id} caseId={id} />),
+  },
+  { pattern: "/tasks", permission: "task.read", show: framed(() => <Tasks />) },
+  {
+    pattern: "/tasks/:id",
+    permission: "task.read",
+    show: framed(({ id = "" }, me) => <Task key={id} me={me} taskId={id} />),
+  },
+  {
+    pattern: "/overview",
+    permission: "overview.read",
+    show: framed((_values, me) => <Overview me={me} />),
+  },
+  { pattern: "/orders", permission: "orders.read", show: framed(() => <Orders />) },
+  { pattern: "/users", permission: "users.read", show: framed(() => <Users />) },
+  { pattern: "/health", permission: "health.read", show: framed(() => <Health />) },
+  { pattern: "/audit", permission: "audit.read", show: framed(() => <Audit />) },
 ];
 
 function screenAt(path: string, me: Me) {

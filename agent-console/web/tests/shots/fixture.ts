@@ -278,7 +278,7 @@ export const task = {
     sha256: SHA,
     sm3: SHA.split("").reverse().join(""),
     pages: 3,
-    created_at: day(0, "09:2" + version),
+    created_at: day(0, `09:2${version}`),
     transcript_state: version === 2 ? "已附" : "转写待补",
     template: "T3-phone",
     template_version: "1",

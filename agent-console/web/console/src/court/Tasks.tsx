@@ -5,8 +5,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { TaskRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
-import { useTaskColumns } from "./TaskTable.tsx";
 import { PHASES } from "./phases.ts";
+import { useTaskColumns } from "./TaskTable.tsx";
 
 export default function Tasks() {
   const { t } = useTranslation();

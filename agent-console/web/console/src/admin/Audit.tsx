@@ -1,0 +1,69 @@
+// Who did or saw what, newest first; it can be read and never changed.
+
+import { useTranslation } from "react-i18next";
+import { dateTimeSeconds } from "../lib/time.ts";
+import type { AuditRow, Role } from "../lib/types.ts";
+import { List } from "../ui/List.tsx";
+
+const ROLES: Role[] = ["agent", "supervisor", "judge", "clerk", "admin", "auditor"];
+
+export default function Audit() {
+  const { t } = useTranslation();
+  const role = (name: string) => {
+    const known = ROLES.find((each) => each === name);
+    return known ? t(`role.${known}`) : name;
+  };
+  return (
+    <div className="page">
+      <div className="head">
+        <h1>{t("area.audit")}</h1>
+      </div>
+      <List<AuditRow>
+        path="/audit"
+        rowKey={(row) => String(row.seq)}
+        testId="audit-row"
+        empty={t("audit.none")}
+        columns={[
+          { title: t("audit.seq"), dataIndex: "seq", align: "right", width: 70 },
+          { title: t("audit.at"), render: (_v, row) => dateTimeSeconds(row.at), width: 170 },
+          {
+            title: t("audit.actor"),
+            width: 170,
+            render: (_v, row) => (
+              <>
+                {row.actor} <span className="muted small">{role(row.role)}</span>
+              </>
+            ),
+          },
+          { title: t("audit.action"), dataIndex: "action" },
+          {
+            title: t("audit.object"),
+            render: (_v, row) => (
+              <>
+                {row.object_kind} <span className="mono">{row.object_id}</span>
+              </>
+            ),
+          },
+          {
+            title: t("audit.result"),
+            width: 90,
+            render: (_v, row) => (
+              <span className={`tag ${row.result === "ok" ? "green" : "amber"}`}>{row.result}</span>
+            ),
+          },
+          { title: t("audit.ip"), render: (_v, row) => row.ip ?? "—", width: 110 },
+          {
+            title: t("audit.detail"),
+            render: (_v, row) => <span className="mono">{written(row.detail)}</span>,
+          },
+        ]}
+      />
+    </div>
+  );
+}
+
+function written(detail: unknown): string {
+  if (detail === null || detail === undefined) return "";
+  const text = typeof detail === "string" ? detail : JSON.stringify(detail);
+  return text === "{}" ? "" : text;
+}

@@ -1,0 +1,71 @@
+// Every call of the task: what the line said, who spoke, what was agreed; a click opens its
+// recording above.
+
+import { Button } from "antd";
+import { useTranslation } from "react-i18next";
+import { useTwo } from "../i18n/index.ts";
+import { clock, dateTime } from "../lib/time.ts";
+import type { Attempt, CallRow, OutcomeTable } from "../lib/types.ts";
+
+interface CallsProps {
+  calls: CallRow[];
+  attempts: Attempt[];
+  table: OutcomeTable | null;
+  current: string | null;
+  onChoose: (id: string) => void;
+}
+
+export function Calls({ calls, attempts, table, current, onChoose }: CallsProps) {
+  const { t } = useTranslation();
+  const two = useTwo();
+  const word = (list: { code: string; zh: string; en: string }[] | undefined, code: string) => {
+    const found = list?.find((item) => item.code === code);
+    return found ? two(found.zh, found.en) : code;
+  };
+  if (calls.length === 0) return null;
+  return (
+    <section className="card">
+      <h2 className="inset">{t("call.all", { n: calls.length })}</h2>
+      {calls.map((call) => {
+        const attempt = attempts.find((each) => each.call_id === call.id);
+        const outcome = attempt ?? call.outcome;
+        return (
+          <div key={call.id} className={`file ${call.id === current ? "chosen" : ""}`}>
+            <div className="grow">
+              <b>{dateTime(call.at)}</b> {call.phone_masked}{" "}
+              <span className="tag">
+                {call.technical
+                  ? `${two(call.technical.zh, call.technical.en)} ${call.technical.code}`
+                  : t("call.live")}
+              </span>{" "}
+              {!call.is_attempt && call.technical && (
+                <span className="tag amber">{t("outcome.no_attempt")}</span>
+              )}
+              <div className="muted small">
+                {[
+                  attempt && t("call.attempt", { n: attempt.no }),
+                  call.talk_ms ? t("call.talk", { time: clock(call.talk_ms) }) : null,
+                  outcome?.contact && word(table?.contacts, outcome.contact),
+                  outcome?.business && word(table?.businesses, outcome.business),
+                  outcome?.heard_all && t("outcome.heard_all"),
+                  call.agent,
+                  t("call.from", { number: call.caller }),
+                ]
+                  .filter(Boolean)
+                  .join(" · ")}
+              </div>
+              {attempt?.note && <div className="small">{attempt.note}</div>}
+            </div>
+            <Button
+              size="small"
+              aria-pressed={call.id === current}
+              onClick={() => onChoose(call.id)}
+            >
+              {t(call.recording ? "call.listen" : "call.show")}
+            </Button>
+          </div>
+        );
+      })}
+    </section>
+  );
+}

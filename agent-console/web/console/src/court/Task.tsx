@@ -1,0 +1,167 @@
+// One task for a judge: where it stands, the conclusion with its rule, the recording beside
+// its words, the papers with their hashes, what happened.
+
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { get, id } from "../lib/http.ts";
+import { may } from "../lib/session.ts";
+import { dateTime, day, shortTime } from "../lib/time.ts";
+import type { Me, OutcomeTable, TaskDetail } from "../lib/types.ts";
+import { Link } from "../shell/Shell.tsx";
+import { Loading } from "../ui/Loading.tsx";
+import { Failed } from "../ui/problem.tsx";
+import "./court.css";
+import { Calls } from "./Calls.tsx";
+import { Papers, Reports } from "./Papers.tsx";
+import { Recording } from "./Recording.tsx";
+import { Timeline } from "./Timeline.tsx";
+
+const EVERY_MS = 10_000;
+
+export default function Task({ me, taskId }: { me: Me; taskId: string }) {
+  const { t } = useTranslation();
+  const [chosen, setChosen] = useState(() =>
+    new URLSearchParams(window.location.search).get("call"),
+  );
+  const query = useQuery({
+    queryKey: ["task", taskId],
+    queryFn: () => get<TaskDetail>(`/tasks/${id(taskId)}`),
+    refetchInterval: EVERY_MS,
+  });
+  const table = useQuery({
+    queryKey: ["outcomes", "plain"],
+    queryFn: () => get<OutcomeTable>("/outcomes"),
+    enabled: may(me, "outcomes.read"),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  if (query.error && !query.data) {
+    return (
+      <div className="page">
+        <Failed error={query.error} onRetry={() => void query.refetch()} />
+      </div>
+    );
+  }
+  if (!query.data) return <Loading />;
+  const task = query.data;
+  const calls = task.calls ?? [];
+  const call =
+    calls.find((each) => each.id === chosen) ??
+    calls.find((each) => each.recording !== null) ??
+    calls[0];
+  const matter = task.case;
+  return (
+    <div className="page">
+      <p className="crumb">
+        <Link to="/cases">{t("area.cases")}</Link> ›{" "}
+        <Link to={`/cases/${id(matter.id)}`}>{matter.number}</Link> › {t("task.crumb")}
+      </p>
+      <div className="head">
+        <h1>{task.recipient}</h1>
+        <span className="tag blue">{task.position}</span>
+        <span className="muted">
+          {[matter.cause, matter.procedure, task.number].filter(Boolean).join(" · ")}
+        </span>
+        <span className="grow" />
+        <span className="muted">
+          {matter.dept} {matter.judge_name} · {t("field.hearing")}{" "}
+          {dateTime(matter.hearing_at) || t("field.none")} {matter.hearing_room}
+        </span>
+      </div>
+      <Nodes task={task} />
+      <div className="cols">
+        <div>
+          <Conclusion task={task} />
+          {call ? (
+            <Recording key={call.id} me={me} call={call} />
+          ) : (
+            <p className="card none">{t("call.none")}</p>
+          )}
+          <Calls
+            calls={calls}
+            attempts={Array.isArray(task.attempts) ? task.attempts : []}
+            table={table.data ?? null}
+            current={call?.id ?? null}
+            onChoose={setChosen}
+          />
+        </div>
+        <div>
+          <Reports me={me} reports={task.reports ?? []} />
+          <Timeline events={task.events} onCall={setChosen} />
+          <Papers documents={task.documents} />
+          <Phones task={task} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Nodes({ task }: { task: TaskDetail }) {
+  const { t } = useTranslation();
+  return (
+    <ol className="card nodes">
+      {(task.nodes ?? []).map((node) => (
+        <li
+          key={node.key}
+          className={`n ${node.state}`}
+          aria-current={node.state === "now" ? "step" : undefined}
+        >
+          <b>{t(`node.${node.key}`)}</b>
+          <span>{node.at ? shortTime(node.at) : t(`node_state.${node.state}`)}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Conclusion({ task }: { task: TaskDetail }) {
+  const { t } = useTranslation();
+  const last = Array.isArray(task.attempts) ? task.attempts[task.attempts.length - 1] : undefined;
+  return (
+    <section className="card conclusion">
+      <h2>{t("task.conclusion")}</h2>
+      <div className="row">
+        <span className={`big grow ${task.result ? "done" : ""}`}>
+          {task.result ? `${task.result} · ${day(task.result_at)}` : task.phase}
+        </span>
+        {task.result_rule && (
+          <span className="tag green">{t("task.rule", { rule: task.result_rule })}</span>
+        )}
+      </div>
+      <p className="muted">
+        {[last?.note, task.next_step && t("desk.next_is", { next: task.next_step })]
+          .filter(Boolean)
+          .join(" · ") || t(task.result ? "task.done_why" : "task.open_why")}
+      </p>
+    </section>
+  );
+}
+
+function Phones({ task }: { task: TaskDetail }) {
+  const { t } = useTranslation();
+  return (
+    <section className="card">
+      <h2 className="inset">{t("desk.phones")}</h2>
+      {task.phones.map((phone) => (
+        <div key={phone.phone_id} className="file">
+          <div className="grow">
+            <b>{phone.masked}</b>{" "}
+            <span className="muted small">
+              {[phone.label, phone.source].filter(Boolean).join(" · ")}
+            </span>
+          </div>
+          {phone.last_result && <span className="tag">{phone.last_result}</span>}
+          <span className="tag">{phone.state}</span>
+        </div>
+      ))}
+      {task.id_masked && (
+        <div className="file">
+          <span className="grow">
+            {t("field.id")} {task.id_masked}
+          </span>
+          {task.id_state && <span className="tag">{task.id_state}</span>}
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,58 @@
+// Orders that came in incomplete, each with the list of what is missing.
+
+import { useTranslation } from "react-i18next";
+import { dateTime } from "../lib/time.ts";
+import type { OrderToFix } from "../lib/types.ts";
+import { List } from "../ui/List.tsx";
+
+const TO_FIX = "待补正";
+
+export default function Orders() {
+  const { t } = useTranslation();
+  return (
+    <div className="page">
+      <div className="head">
+        <h1>{t("area.orders")}</h1>
+        <span className="muted">{t("orders.why")}</span>
+      </div>
+      <List<OrderToFix>
+        path={`/orders?state=${encodeURIComponent(TO_FIX)}`}
+        rowKey={(row) => row.id}
+        testId="order-row"
+        empty={t("orders.none")}
+        columns={[
+          {
+            title: t("field.order_no"),
+            width: 190,
+            render: (_v, row) => (
+              <>
+                <b>{row.order_no}</b>
+                <div className="muted small">
+                  {t("order.revision", { n: row.revision })} · {row.source}
+                </div>
+              </>
+            ),
+          },
+          { title: t("field.number"), width: 220, render: (_v, row) => row.case_number ?? "—" },
+          {
+            title: t("orders.gaps"),
+            render: (_v, row) => (
+              <ul className="gaps">
+                {row.gaps.map((gap) => (
+                  <li key={`${gap.path} ${gap.text}`}>
+                    {gap.text} <span className="mono">{gap.path}</span>
+                  </li>
+                ))}
+              </ul>
+            ),
+          },
+          {
+            title: t("field.received"),
+            width: 150,
+            render: (_v, row) => dateTime(row.created_at),
+          },
+        ]}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,131 @@
+// How the floor stands now: four numbers, who does what for how long, what is wrong.
+
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { get } from "../lib/http.ts";
+import { may } from "../lib/session.ts";
+import { clock, dateTime } from "../lib/time.ts";
+import type { Alarm, Overview as Floor, Me } from "../lib/types.ts";
+import { Loading } from "../ui/Loading.tsx";
+import { Failed } from "../ui/problem.tsx";
+import { useNow } from "../ui/useNow.ts";
+import "./overview.css";
+
+const EVERY_MS = 2_000;
+const TILES = ["ready", "later", "calling", "to_fix"] as const;
+
+export default function Overview({ me }: { me: Me }) {
+  const { t } = useTranslation();
+  const query = useQuery({
+    queryKey: ["overview"],
+    queryFn: () => get<Floor>("/overview"),
+    refetchInterval: EVERY_MS,
+  });
+  const alarms = useQuery({
+    queryKey: ["alarms"],
+    queryFn: () => get<{ items: Alarm[] }>("/alarms"),
+    enabled: may(me, "alarms.read"),
+    refetchInterval: 5 * EVERY_MS,
+  });
+  if (query.error && !query.data) {
+    return (
+      <div className="page">
+        <Failed error={query.error} onRetry={() => void query.refetch()} />
+      </div>
+    );
+  }
+  if (!query.data) return <Loading />;
+  const { queue } = query.data;
+  const open = alarms.data?.items ?? (Array.isArray(query.data.alarms) ? query.data.alarms : []);
+  const total = Math.max(1, queue.ready + queue.later + queue.calling);
+  return (
+    <div className="page">
+      <div className="head">
+        <h1>{t("area.overview")}</h1>
+        {query.error && <span className="tag red">{t("overview.stale")}</span>}
+      </div>
+      <div className="tiles">
+        {TILES.map((name) => (
+          <div key={name} className="card tile">
+            <span className="muted">{t(`queue.${name}`)}</span>
+            <b>{queue[name]}</b>
+            {name !== "to_fix" && (
+              <span className="share">
+                <i style={{ width: `${(queue[name] / total) * 100}%` }} />
+              </span>
+            )}
+          </div>
+        ))}
+      </div>
+      <div className="floor">
+        <Agents agents={query.data.agents ?? []} />
+        <Alarms alarms={open} />
+      </div>
+    </div>
+  );
+}
+
+const COLOURS: Record<string, string> = {
+  ready: "green",
+  reserved: "blue",
+  calling: "green",
+  wrap_up: "amber",
+  paused: "amber",
+  offline: "",
+};
+
+function Agents({ agents }: { agents: Floor["agents"] }) {
+  const { t } = useTranslation();
+  const now = useNow();
+  const longest = Math.max(1, ...agents.map((agent) => now - Date.parse(agent.since_at)));
+  return (
+    <section className="card">
+      <h2 className="inset">{t("overview.agents", { n: agents.length })}</h2>
+      {agents.map((agent) => {
+        const ms = now - Date.parse(agent.since_at);
+        return (
+          <div key={agent.staff_no} className="file">
+            <span className="who clip" title={agent.name}>
+              <b>{agent.name}</b>{" "}
+              <span className="muted small">{t("shell.staff_no", { no: agent.staff_no })}</span>
+            </span>
+            <span className={`tag ${COLOURS[agent.state] ?? ""}`}>{t(`agent.${agent.state}`)}</span>
+            <span className="share grow">
+              <i style={{ width: `${(Math.max(0, ms) / longest) * 100}%` }} />
+            </span>
+            <span className="for">{clock(ms)}</span>
+          </div>
+        );
+      })}
+      {agents.length === 0 && <p className="none">{t("overview.no_agents")}</p>}
+    </section>
+  );
+}
+
+function Alarms({ alarms }: { alarms: Alarm[] }) {
+  const { t, i18n } = useTranslation();
+  return (
+    <section className="card">
+      <h2 className="inset">{t("overview.alarms")}</h2>
+      {alarms.map((alarm) => {
+        const key = `alarm.${alarm.kind}`;
+        return (
+          <div key={alarm.id} className="file">
+            <div className="grow">
+              <b className="wrong">{i18n.exists(key) ? t(key) : alarm.kind}</b>{" "}
+              {alarm.times > 1 && <span className="tag red">×{alarm.times}</span>}
+              <div>{alarm.text}</div>
+              <div className="muted small">
+                {t("overview.since", {
+                  at: dateTime(alarm.raised_at),
+                  last: dateTime(alarm.last_at),
+                })}
+              </div>
+            </div>
+          </div>
+        );
+      })}
+      {alarms.length === 0 && <p className="none">{t("overview.no_alarms")}</p>}
+    </section>
+  );
+}
