@@ -1,7 +1,7 @@
 //! The report of service by telephone.
 
 use serde_json::{Value, json};
-use songda_press::{MAX_DATA_BYTES, PressError, Template};
+use songda_press::{MAX_DATA_BYTES, MAX_PAGES, PressError, Template};
 
 use crate::sample::{STAMP, call, poppler, press, report, text, transcript};
 
@@ -204,6 +204,10 @@ async fn data_that_lacks_something_or_is_out_of_bounds_is_refused() {
     large["agents"] = json!("x".repeat(MAX_DATA_BYTES));
     let error = press.render(Template::T3Phone, large, STAMP).await.unwrap_err();
     assert!(matches!(error, PressError::TooMuchData { .. }), "{error:?}");
+    let mut long = report();
+    long["transcripts"] = json!([transcript(1, 24_000)]);
+    let error = press.render(Template::T3Phone, long, STAMP).await.unwrap_err();
+    assert!(matches!(error, PressError::TooManyPages { pages } if pages > MAX_PAGES), "{error:?}");
     // The press goes on.
     assert_eq!(press.render(Template::T3Phone, report(), STAMP).await.unwrap().pages, 2);
 }
