@@ -101,7 +101,7 @@ async function desk() {
   await page.waitForSelector(testId("dial-0"));
   await shot(page, "desk-order", { fits: true });
   await page.click(testId("dial-0"));
-  await page.waitForTimeout(1500);
+  await farEnd();
   stage.send("agent", { state: "calling", since_at: new Date().toISOString() });
   stage.call("ringing");
   await shot(page, "desk-ringing", { fits: true });
@@ -116,7 +116,12 @@ async function desk() {
   await page.keyboard.press("1");
   await page.keyboard.press("5");
   await page.click(testId("hang-up"));
+  await page.waitForSelector(testId("chip-network"));
   await shot(page, "desk-talking", { fits: true });
+  await page.click(testId("mute"));
+  await page.keyboard.press("Alt+e");
+  const said = stage.received.map((each) => each.type).filter((type) => type !== "ping");
+  if (said.join() !== "hello,opened,dial,mute,hang_up") fault("commands sent:", said.join());
   const technical = { code: "C01", zh: "接通", en: "Answered" };
   const end = { by: "party", technical, is_attempt: true, talk_ms: 134_000, recorded: true };
   stage.call("ended", { answered_at, recording: false, end });
@@ -158,7 +163,31 @@ async function desk() {
   await page.context().close();
 }
 
+/** Answers the agent's offer from another page, as the server's media would. */
+async function farEnd() {
+  for (let n = 0; n < 50 && !stage.received.some((each) => each.type === "dial"); n++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const sdp = String(stage.received.find((each) => each.type === "dial")?.sdp ?? "");
+  const codecs = [...sdp.matchAll(/a=rtpmap:\d+ (\S+)/g)].map((found) => found[1]);
+  if (codecs.join() !== "PCMA/8000,PCMU/8000,telephone-event/8000") fault("offer:", codecs.join());
+  if (!/a=candidate/.test(sdp)) fault("the offer has no candidate");
+  const page = await fresh();
+  await page.goto(`${base}/blank`);
+  const answer = await page.evaluate(async (offer) => {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const peer = new RTCPeerConnection();
+    for (const track of stream.getTracks()) peer.addTrack(track, stream);
+    await peer.setRemoteDescription({ type: "offer", sdp: offer });
+    await peer.setLocalDescription(await peer.createAnswer());
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return peer.localDescription?.sdp ?? "";
+  }, sdp);
+  stage.send("answer", { call_id: "call-9", sdp: answer });
+}
+
 async function screens(role: string, list: [string, string, string][]) {
+  stage.role = null;
   const page = await fresh();
   await signIn(page, role);
   for (const [name, path, wait] of list) {

@@ -31,6 +31,8 @@ export class Stage {
   role: string | null = null;
   publicKey = "";
   socket: Duplex | null = null;
+  /** Every command of the browser, in order. */
+  received: ({ type: string } & Record<string, unknown>)[] = [];
   seq = 0;
   /** State that the next snapshot tells. */
   agent = { state: "paused", since_at: new Date(Date.now() - 65_000).toISOString() };
@@ -111,17 +113,44 @@ function upgrade(stage: Stage, request: IncomingMessage, socket: Duplex) {
   stage.socket = socket;
   stage.seq = 0;
   socket.on("error", () => undefined);
-  // The browser's frames are masked and short; only the first one needs an answer.
-  socket.once("data", () =>
-    stage.send("snapshot", {
-      agent: stage.agent,
-      work_order: null,
-      call: null,
-      today: { answered: 21, closed: 14 },
-      queue: { ready: 0, later: 5, next_at: new Date(Date.now() + 3_600_000).toISOString() },
-    }),
-  );
-  socket.on("data", () => stage.send("pong"));
+  let waiting = Buffer.alloc(0);
+  socket.on("data", (chunk: Buffer) => {
+    waiting = Buffer.concat([waiting, chunk]);
+    for (let frame = unmask(waiting); frame; frame = unmask(waiting)) {
+      waiting = waiting.subarray(frame.taken);
+      if (frame.text) command(stage, JSON.parse(frame.text));
+    }
+  });
+}
+
+function command(stage: Stage, message: { type: string }) {
+  stage.received.push(message);
+  if (message.type === "ping") stage.send("pong");
+  if (message.type !== "hello") return;
+  stage.send("snapshot", {
+    agent: stage.agent,
+    work_order: null,
+    call: null,
+    today: { answered: 21, closed: 14 },
+    queue: { ready: 0, later: 5, next_at: new Date(Date.now() + 3_600_000).toISOString() },
+  });
+}
+
+/** One masked frame of a browser (RFC 6455, section 5.2), if it has come in whole. */
+function unmask(bytes: Buffer): { text: string; taken: number } | null {
+  if (bytes.length < 6) return null;
+  let length = (bytes[1] ?? 0) & 127;
+  let at = 2;
+  if (length === 126) {
+    if (bytes.length < 8) return null;
+    length = bytes.readUInt16BE(2);
+    at = 4;
+  }
+  if (bytes.length < at + 4 + length) return null;
+  const mask = bytes.subarray(at, at + 4);
+  const body = bytes.subarray(at + 4, at + 4 + length).map((byte, i) => byte ^ (mask[i % 4] ?? 0));
+  const isText = ((bytes[0] ?? 0) & 15) === 1;
+  return { text: isText ? Buffer.from(body).toString("utf8") : "", taken: at + 4 + length };
 }
 
 async function answer(stage: Stage, request: IncomingMessage, response: ServerResponse) {
@@ -131,6 +160,10 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify(body));
   };
+  if (path === "/blank") {
+    response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html>");
+    return;
+  }
   if (!path.startsWith("/api/")) {
     const file = path.startsWith("/assets/") ? path : "/index.html";
     response.writeHead(200, { "content-type": types[extname(file)] ?? "text/plain" });

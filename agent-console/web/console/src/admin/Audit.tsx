@@ -14,21 +14,22 @@ export default function Audit() {
     return known ? t(`role.${known}`) : name;
   };
   return (
-    <div className="page">
+    <div className="page wide">
       <div className="head">
         <h1>{t("area.audit")}</h1>
       </div>
       <List<AuditRow>
         path="/audit"
+        dense
         rowKey={(row) => String(row.seq)}
         testId="audit-row"
         empty={t("audit.none")}
         columns={[
           { title: t("audit.seq"), dataIndex: "seq", align: "right", width: 70 },
-          { title: t("audit.at"), render: (_v, row) => dateTimeSeconds(row.at), width: 170 },
+          { title: t("audit.at"), render: (_v, row) => dateTimeSeconds(row.at), width: 160 },
           {
             title: t("audit.actor"),
-            width: 170,
+            width: 140,
             render: (_v, row) => (
               <>
                 {row.actor} <span className="muted small">{role(row.role)}</span>

@@ -46,7 +46,7 @@ export default function Case({ caseId }: { caseId: string }) {
         <Fact name={t("field.parties")} value={String(found.parties)} />
       </dl>
       <h2 className="section">{t("case.tasks")}</h2>
-      <TaskTable tasks={found.tasks} />
+      <TaskTable tasks={Array.isArray(found.tasks) ? found.tasks : (found.tasks_list ?? [])} />
       <h2 className="section">{t("case.orders")}</h2>
       <div className="card">
         {found.orders.map((order) => (

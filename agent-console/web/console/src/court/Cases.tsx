@@ -28,6 +28,7 @@ export default function Cases() {
       <List<CaseRow>
         path={search ? `/cases?q=${encodeURIComponent(search)}` : "/cases"}
         rowKey={(row) => row.id}
+        to={(row) => `/cases/${id(row.id)}`}
         testId="case-row"
         empty={t(search ? "cases.none_found" : "cases.none")}
         columns={[

@@ -30,10 +30,10 @@ export function Reports({ me, reports }: { me: Me; reports: Report[] }) {
                 {dateTime(report.created_at)} · {t("field.pages", { n: report.pages })}
                 {delivered && ` · ${t(`delivered.${delivered}`)}`}
               </div>
-              <div className="mono">
-                SM3 {short(report.sm3)} · SHA-256 {short(report.sha256)}
+              <div className="mono" title={`SM3 ${report.sm3}\nSHA-256 ${report.sha256}`}>
+                SM3 {short(report.sm3)} · {report.template} v{report.template_version}
                 <br />
-                {report.template} v{report.template_version}
+                SHA-256 {short(report.sha256)}
               </div>
             </div>
             {may(me, "report.read") && (

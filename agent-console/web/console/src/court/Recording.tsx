@@ -214,19 +214,21 @@ function WaveForm(props: {
 
   if (props.failed) return <p className="none">{t("player.no_wave")}</p>;
   return (
-    <button type="button" className="wave" aria-label={t("player.wave")} onClick={click}>
-      <canvas ref={canvas} />
+    <div className="waves">
       <span className="channel top">{t("speaker.agent")}</span>
       <span className="channel bottom">{t("speaker.party")}</span>
-      {props.gaps.map((gap) => (
-        <span
-          key={`${gap.channel} ${gap.from_ms}`}
-          className={`gap ${gap.channel}`}
-          style={{ left: share(gap.from_ms), width: share(gap.to_ms - gap.from_ms) }}
-        />
-      ))}
-      {answerMs !== null && <span className="answer" style={{ left: share(answerMs) }} />}
-      <span className="head" style={{ left: share(player.ms) }} />
-    </button>
+      <button type="button" className="wave" aria-label={t("player.wave")} onClick={click}>
+        <canvas ref={canvas} />
+        {props.gaps.map((gap) => (
+          <span
+            key={`${gap.channel} ${gap.from_ms}`}
+            className={`gap ${gap.channel}`}
+            style={{ left: share(gap.from_ms), width: share(gap.to_ms - gap.from_ms) }}
+          />
+        ))}
+        {answerMs !== null && <span className="answer" style={{ left: share(answerMs) }} />}
+        <span className="head" style={{ left: share(player.ms) }} />
+      </button>
+    </div>
   );
 }

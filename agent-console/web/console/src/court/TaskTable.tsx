@@ -6,6 +6,7 @@ import { id } from "../lib/http.ts";
 import { day, shortTime } from "../lib/time.ts";
 import type { TaskRow } from "../lib/types.ts";
 import { Link } from "../shell/Shell.tsx";
+import { rowProps } from "../ui/List.tsx";
 
 export function useTaskColumns(withCase: boolean): TableColumnsType<TaskRow> {
   const { t } = useTranslation();
@@ -55,7 +56,7 @@ export function TaskTable({ tasks }: { tasks: TaskRow[] }) {
         columns={useTaskColumns(false)}
         dataSource={tasks}
         pagination={false}
-        onRow={() => ({ "data-testid": "task-row" }) as object}
+        onRow={(row) => rowProps("task-row", `/tasks/${id(row.id)}`)}
         locale={{ emptyText: <p className="none">{t("case.no_tasks")}</p> }}
       />
     </div>

@@ -3,6 +3,7 @@
 import { Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { id } from "../lib/http.ts";
 import type { TaskRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
 import { PHASES } from "./phases.ts";
@@ -31,6 +32,7 @@ export default function Tasks() {
       <List<TaskRow>
         path={phase ? `/tasks?phase=${encodeURIComponent(phase)}` : "/tasks"}
         rowKey={(row) => row.id}
+        to={(row) => `/tasks/${id(row.id)}`}
         testId="task-row"
         empty={t("tasks.none")}
         columns={columns}

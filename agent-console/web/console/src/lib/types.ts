@@ -81,7 +81,9 @@ export interface CaseDetail extends Omit<CaseRow, "tasks"> {
   hearing_room: string;
   evidence_until: string | null;
   orders: CaseOrder[];
-  tasks: TaskRow[];
+  tasks: TaskRow[] | CaseRow["tasks"];
+  /** Where `tasks` stays the count of the row, the list has this name. */
+  tasks_list?: TaskRow[];
 }
 
 export interface CaseOrder {

@@ -2,8 +2,10 @@
 
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Button, Table, type TableColumnsType } from "antd";
+import type { MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { get } from "../lib/http.ts";
+import { go } from "../lib/router.ts";
 import type { Page } from "../lib/types.ts";
 import { Failed } from "./problem.tsx";
 
@@ -14,6 +16,10 @@ interface ListProps<T> {
   columns: TableColumnsType<T>;
   empty: string;
   testId?: string;
+  /** Where a click on the row leads; the row's link says the same to a keyboard. */
+  to?: (row: T) => string;
+  /** Closer rows, where many small facts stand in one. */
+  dense?: boolean;
   /** Fetched again this often, milliseconds; not at all when absent. */
   every?: number;
 }
@@ -34,13 +40,13 @@ export function List<T extends object>(props: ListProps<T>) {
   return (
     <div className="card list">
       <Table<T>
-        size="middle"
+        size={props.dense ? "small" : "middle"}
         rowKey={props.rowKey}
         columns={props.columns}
         dataSource={rows}
         pagination={false}
         loading={query.isPending}
-        onRow={() => ({ "data-testid": props.testId }) as object}
+        onRow={(row) => rowProps(props.testId, props.to?.(row))}
         locale={{ emptyText: <p className="none">{props.empty}</p> }}
       />
       <div className="row more">
@@ -53,6 +59,20 @@ export function List<T extends object>(props: ListProps<T>) {
       </div>
     </div>
   );
+}
+
+/** What a row of a table carries: its hook, and a way in by mouse. */
+export function rowProps(testId: string | undefined, to: string | undefined): object {
+  if (!to) return { "data-testid": testId };
+  return {
+    "data-testid": testId,
+    style: { cursor: "pointer" },
+    onClick: (event: MouseEvent<HTMLElement>) => {
+      // The link in the row handles itself, and a marked text is no click.
+      if ((event.target as Element).closest("a") || window.getSelection()?.toString()) return;
+      go(to);
+    },
+  };
 }
 
 function withCursor(path: string, cursor: string): string {
