@@ -128,6 +128,7 @@ async function desk() {
   stage.send("agent", { state: "wrap_up", since_at: new Date().toISOString() });
   await page.waitForSelector(`${testId("phase")}[data-phase="ended"]`);
   await page.click(testId("heard-all"));
+  await page.fill(testId("note"), "本人接听。");
   await shot(page, "desk-outcome", { fits: true });
   await page.click(testId("lang"));
   await shot(page, "desk-outcome-en", { fits: true });
@@ -186,6 +187,34 @@ async function farEnd() {
   stage.send("answer", { call_id: "call-9", sdp: answer });
 }
 
+/** Plays, jumps by a line, parts the channels: by what the page itself shows. */
+async function listen() {
+  stage.role = null;
+  const page = await fresh();
+  await signIn(page, "judge", "/tasks/task-1");
+  await page.waitForSelector(testId("transcript-line"));
+  await page.click(testId("play"));
+  const at = (time: string) =>
+    page.waitForFunction(
+      (wanted) => document.querySelector("[data-testid=position]")?.textContent?.startsWith(wanted),
+      time,
+      { timeout: 8_000 },
+    );
+  await at("00:01");
+  await page.click(`${testId("transcript-line")}:nth-child(4) .seek`);
+  await at("00:34");
+  await page.waitForSelector(`${testId("transcript-line")}:nth-child(4)[aria-current]`);
+  await page.click(".ant-segmented-item:has-text('对方')");
+  await at("00:36");
+  await page.click(".ant-segmented-item:has-text('1.5')");
+  await page.locator(testId("transcript-line")).nth(2).hover();
+  await page.locator(testId("transcript-line")).nth(2).locator(".edit").click();
+  await shot(page, "task-playing");
+  await page.mouse.click(500, 480);
+  await at("01:");
+  await page.context().close();
+}
+
 async function screens(role: string, list: [string, string, string][]) {
   stage.role = null;
   const page = await fresh();
@@ -203,6 +232,7 @@ async function screens(role: string, list: [string, string, string][]) {
 const only = process.argv[2];
 if (!only || only === "desk") await desk();
 if (!only || only === "court") {
+  await listen();
   await screens("judge", [
     ["cases", "/cases", testId("case-row")],
     ["case", "/cases/case-1", testId("task-row")],

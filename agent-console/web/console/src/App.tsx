@@ -10,6 +10,7 @@ import type { Me } from "./lib/types.ts";
 import { homeOf } from "./shell/areas.ts";
 import { Login } from "./shell/Login.tsx";
 import { Shell } from "./shell/Shell.tsx";
+import { Boundary } from "./ui/Boundary.tsx";
 import { Failed } from "./ui/problem.tsx";
 
 const Desk = lazy(() => import("./desk/Desk.tsx"));
@@ -109,7 +110,9 @@ const framed = (content: (values: Record<string, string>, me: Me) => ReactNode) 
   function show(values: Record<string, string>, props: AreaProps) {
     return (
       <Shell {...props}>
-        <Suspense fallback={<Waiting />}>{content(values, props.me)}</Suspense>
+        <Boundary>
+          <Suspense fallback={<Waiting />}>{content(values, props.me)}</Suspense>
+        </Boundary>
       </Shell>
     );
   };
@@ -156,9 +159,11 @@ function Areas({ me, onSignOut }: AreaProps) {
   const found = screenAt(path, me);
   if (found) {
     return (
-      <Suspense fallback={<Waiting />}>
-        {found.screen.show(found.values, { me, onSignOut })}
-      </Suspense>
+      <Boundary>
+        <Suspense fallback={<Waiting />}>
+          {found.screen.show(found.values, { me, onSignOut })}
+        </Suspense>
+      </Boundary>
     );
   }
   return (

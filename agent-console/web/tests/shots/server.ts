@@ -193,6 +193,7 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
   if (callId === "call-3" && /recording\/(audio|peaks)/.test(path)) {
     return json(404, { code: "recording.missing", status: 404 });
   }
+  if (/recording\/audio/.test(path)) return audio(request, response);
   const routes: [RegExp, () => unknown][] = [
     [/^GET \/me$/, () => fixture.me(stage.role ?? "")],
     [/^GET \/outcomes$/, () => fixture.outcomes(rules)],
@@ -213,6 +214,42 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
   const found = routes.find(([pattern]) => pattern.test(route));
   if (found) return json(200, found[1]());
   json(404, { code: "http.404", status: 404 });
+}
+
+/** 188 seconds of 8 kHz stereo, 440 Hz left and 1,000 Hz right, by byte range. */
+const wav = (() => {
+  const frames = 188 * 8000;
+  const file = Buffer.alloc(44 + frames * 4);
+  file.write("RIFF", 0);
+  file.writeUInt32LE(36 + frames * 4, 4);
+  file.write("WAVEfmt ", 8);
+  file.writeUInt32LE(16, 16);
+  file.writeUInt16LE(1, 20);
+  file.writeUInt16LE(2, 22);
+  file.writeUInt32LE(8000, 24);
+  file.writeUInt32LE(32_000, 28);
+  file.writeUInt16LE(4, 32);
+  file.writeUInt16LE(16, 34);
+  file.write("data", 36);
+  file.writeUInt32LE(frames * 4, 40);
+  for (let n = 0; n < frames; n++) {
+    file.writeInt16LE(Math.round(8000 * Math.sin((n * 440 * 2 * Math.PI) / 8000)), 44 + n * 4);
+    file.writeInt16LE(Math.round(8000 * Math.sin((n * 1000 * 2 * Math.PI) / 8000)), 46 + n * 4);
+  }
+  return file;
+})();
+
+function audio(request: IncomingMessage, response: ServerResponse) {
+  const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? "");
+  const from = range ? Number(range[1]) : 0;
+  const to = range?.[2] ? Number(range[2]) : wav.length - 1;
+  response.writeHead(range ? 206 : 200, {
+    "content-type": "audio/wav",
+    "accept-ranges": "bytes",
+    "content-length": to - from + 1,
+    ...(range ? { "content-range": `bytes ${from}-${to}/${wav.length}` } : {}),
+  });
+  response.end(wav.subarray(from, to + 1));
 }
 
 const saved = {

@@ -104,7 +104,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
         <div className="desk-single">
           <Notices desk={desk} />
           {table.error && <Failed error={table.error} onRetry={() => void table.refetch()} />}
-          <Idle desk={desk} saved={saved} />
+          {!desk.refusal && <Idle desk={desk} saved={saved} />}
         </div>
       )}
       {checked && order && (

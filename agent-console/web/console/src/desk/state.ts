@@ -108,6 +108,7 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
         ...state,
         envelope: null,
         call: null,
+        error: null,
         closed: { work_order: String(frame.work_order ?? ""), reason: String(frame.reason ?? "") },
       };
     case "call":

@@ -10,6 +10,9 @@ import { Line, type LineState } from "./line.ts";
 import { AgentLeg, type Network, NoMicrophone } from "./media.ts";
 import { type DeskState, type Frame, isLive, nothing, reduce } from "./state.ts";
 
+/** A server that knows no key of ours must not be asked for ever. */
+const MOST_RENEWALS = 3;
+
 export interface Desk {
   state: DeskState;
   line: LineState;
@@ -41,6 +44,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const [network, setNetwork] = useState<Network | null>(null);
   const line = useRef<Line | null>(null);
   const leg = useRef<AgentLeg | null>(null);
+  const renewals = useRef(0);
   const latest = useRef(state);
   latest.current = state;
 
@@ -87,7 +91,10 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
             closeLeg();
           }
           // The server has another key or none for this session: make a new one.
-          if (frame.code === "key.unknown") newKey(me).then(setKey, setKeyError);
+          if (frame.code === "key.unknown" && renewals.current < MOST_RENEWALS) {
+            renewals.current += 1;
+            newKey(me).then(setKey, setKeyError);
+          }
           break;
         case "work_order_closed":
         case "bye":

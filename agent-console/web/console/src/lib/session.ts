@@ -20,6 +20,7 @@ export async function signIn(login: string, password: string): Promise<Me> {
 
 /** Signs out. The keys go first: they must not outlive the session, whatever the network does. */
 export async function signOut(): Promise<void> {
+  sessionStorage.clear();
   await forgetKeys();
   await remove<void>("/session");
 }

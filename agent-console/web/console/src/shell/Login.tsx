@@ -61,6 +61,7 @@ export function Login({ onSignedIn }: { onSignedIn: (me: Me) => void }) {
         />
         {error !== null && (
           <Alert
+            data-testid={`error-${error instanceof Problem ? error.code : "page.failed"}`}
             style={{ marginTop: 14 }}
             type="error"
             showIcon

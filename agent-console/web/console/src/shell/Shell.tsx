@@ -12,6 +12,8 @@ import { areasOf } from "./areas.ts";
 interface ShellProps {
   me: Me;
   onSignOut: () => void;
+  /** Why signing out has to wait, if it has to. */
+  stay?: string;
   /** Stands right after the name: what must be seen first. */
   lead?: ReactNode;
   /** Stands before the person. */
@@ -19,7 +21,7 @@ interface ShellProps {
   children: ReactNode;
 }
 
-export function Shell({ me, onSignOut, lead, trail, children }: ShellProps) {
+export function Shell({ me, onSignOut, stay, lead, trail, children }: ShellProps) {
   const { t } = useTranslation();
   const path = usePath();
   const areas = areasOf(me);
@@ -52,7 +54,13 @@ export function Shell({ me, onSignOut, lead, trail, children }: ShellProps) {
           {me.user.name}{" "}
           <span className="muted">{t("shell.staff_no", { no: me.user.staff_no })}</span>
         </span>
-        <Button size="small" onClick={onSignOut} data-testid="logout">
+        <Button
+          size="small"
+          onClick={onSignOut}
+          disabled={stay !== undefined}
+          title={stay}
+          data-testid="logout"
+        >
           {t("shell.sign_out")}
         </Button>
       </header>
