@@ -95,7 +95,7 @@ function Line({ callId, line, on, mayEdit, onSeek }: LineProps) {
   const [editing, setEditing] = useState(false);
   const item = useRef<HTMLLIElement>(null);
   useEffect(() => {
-    if (on) item.current?.scrollIntoView({ block: "nearest" });
+    if (on && item.current) keepInView(item.current);
   }, [on]);
   return (
     <li
@@ -138,6 +138,16 @@ function Line({ callId, line, on, mayEdit, onSeek }: LineProps) {
       )}
     </li>
   );
+}
+
+/** Moves the list, never the page: a judge may be reading something else on it. */
+function keepInView(line: HTMLElement): void {
+  const list = line.parentElement;
+  if (!list) return;
+  const above = line.getBoundingClientRect().top - list.getBoundingClientRect().top;
+  const below = above + line.offsetHeight - list.clientHeight;
+  if (above < 0) list.scrollTop += above;
+  else if (below > 0) list.scrollTop += below;
 }
 
 function Editor(props: { callId: string; line: TranscriptLine; onDone: () => void }) {
