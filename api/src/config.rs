@@ -1,7 +1,7 @@
 //! The configuration file: TOML, every key known, every error with its line.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +15,13 @@ pub struct Config {
     pub server: Server,
     /// Where things are kept.
     pub data: Data,
+    /// Lines to the carrier and to the browsers.
+    pub telephony: Telephony,
+    /// Speech to text.
+    pub asr: Asr,
+    /// How papers are set.
+    #[serde(default)]
+    pub papers: Papers,
     /// The case system that gets reports, when there is one.
     pub case_system: Option<CaseSystem>,
     /// Demo mode: a banner, demo numbers only, and nothing real within reach (X5).
@@ -59,6 +66,56 @@ pub struct Data {
     pub free_floor: u64,
 }
 
+/// Lines to the carrier and to the browsers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telephony {
+    /// UDP address of signalling.
+    pub sip_listen: SocketAddr,
+    /// Address that the carrier is told, when it is not that one.
+    pub sip_advertise: Option<IpAddr>,
+    /// The one UDP port for the sound of all browsers.
+    pub web_listen: SocketAddr,
+    /// Address that browsers are told, when it is not that one.
+    pub web_advertise: Option<IpAddr>,
+    /// Interface for sound to the carrier; `sip_listen`'s when not set.
+    pub trunk_bind: Option<IpAddr>,
+    /// Address for sound that the carrier is told, when it is not that one.
+    pub trunk_advertise: Option<IpAddr>,
+    /// First and last port for sound to the carrier; none leaves it to the system.
+    pub trunk_ports: Option<(u16, u16)>,
+    /// The recording notice: a WAV file, with its words in a .txt file beside it.
+    pub notice: PathBuf,
+    /// Given up after this many seconds without an answer.
+    #[serde(default = "one_minute")]
+    pub ring_limit_s: u64,
+}
+
+/// Speech to text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asr {
+    /// Model file in the format of whisper.cpp.
+    pub model: PathBuf,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Cores that one transcription may use.
+    #[serde(default = "one")]
+    pub threads: usize,
+    /// A call whose transcription takes longer than this many seconds is given up.
+    #[serde(default = "one_hour")]
+    pub limit_s: u64,
+}
+
+/// How papers are set.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Papers {
+    /// Folders with the court's own fonts; they win over those of the system.
+    #[serde(default)]
+    pub fonts: Vec<PathBuf>,
+}
+
 /// The case system.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +130,18 @@ impl std::fmt::Debug for CaseSystem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CaseSystem").field("key_file", &self.key_file).finish_non_exhaustive()
     }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn one_minute() -> u64 {
+    60
+}
+
+fn one_hour() -> u64 {
+    3_600
 }
 
 fn two_gigabytes() -> u64 {
@@ -134,6 +203,18 @@ impl Config {
         }
         if config.demo && config.case_system.as_ref().is_some_and(|system| !is_local(&system.url)) {
             return unfit("case_system.url must be on this machine in demo mode");
+        }
+        if !(10..=180).contains(&config.telephony.ring_limit_s) {
+            return unfit("telephony.ring_limit_s must lie between 10 and 180 seconds");
+        }
+        if config.telephony.trunk_ports.is_some_and(|(low, high)| low < 1024 || high < low) {
+            return unfit("telephony.trunk_ports must be [first, last], from 1024 on");
+        }
+        if config.asr.sha256.len() != 64 || !config.asr.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return unfit("asr.sha256 must be the 64 hex digits of the model file's SHA-256");
+        }
+        if !(1..=64).contains(&config.asr.threads) {
+            return unfit("asr.threads must lie between 1 and 64");
         }
         Ok(config)
     }

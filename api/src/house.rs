@@ -1,14 +1,18 @@
 //! The house: what every handler stands on, opened once.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use songda_link::{
     deliver::{CaseSystem, Deliverer},
     push::Push,
 };
-use songda_recordings::{keys::KeyFile, vault::Vault};
-use songda_store::{Clock, Db, Objects, Sealer, http};
+use songda_recordings::{
+    keys::{KeyError, KeyFile, KeyProvider},
+    vault::Vault,
+};
+use songda_store::{Clock, Db, Objects, Sealer, StoreError, http};
+use zeroize::Zeroizing;
 
 use crate::config::Config;
 
@@ -25,36 +29,82 @@ pub struct House {
     pub objects: Objects,
     /// Recordings.
     pub vault: Arc<Vault>,
+    /// Why nothing sealed can be read or written, when that is so (R4.3d).
+    pub read_only: Option<Arc<str>>,
     /// Demo mode.
     pub demo: bool,
     /// The address is TLS: cookies are `Secure` then.
     pub secure: bool,
 }
 
+enum Keys {
+    There(KeyFile),
+    Missing(PathBuf),
+}
+
+async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<Keys> {
+    let path = config.key_file();
+    Ok(if path.exists() {
+        Keys::There(KeyFile::open(&path)?)
+    } else if db.is_empty().await? {
+        Keys::There(KeyFile::create(&path)?)
+    } else {
+        Keys::Missing(path)
+    })
+}
+
+/// A provider without a key: whatever is sealed stays shut.
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn wrap(&self, _: &[u8; 32], _: &[u8]) -> Result<Vec<u8>, KeyError> {
+        Err(KeyError::DoesNotOpen)
+    }
+
+    fn unwrap(&self, _: &[u8], _: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        Err(KeyError::DoesNotOpen)
+    }
+
+    fn mac(&self, _: &str, _: &[u8]) -> Result<[u8; 32], KeyError> {
+        Err(KeyError::DoesNotOpen)
+    }
+}
+
+fn without_keys(why: &str) -> (Arc<dyn KeyProvider>, Sealer, Option<Arc<str>>) {
+    tracing::error!(why, "the house starts read-only");
+    let keys: Arc<dyn KeyProvider> = Arc::new(NoKeys);
+    (keys.clone(), Sealer::shut(keys), Some(why.into()))
+}
+
 impl House {
     /// Opens everything. The key file arises only with an empty database: sealed data
-    /// without its key is told, never replaced (R4.3d).
+    /// without its key is told, never replaced, and the house starts read-only (R4.3d).
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let folder = &config.data.folder;
         std::fs::create_dir_all(folder).with_context(|| format!("making the data folder {}", folder.display()))?;
         let db = Db::open(&config.database_url()).await.context("opening the database")?;
-        let path = config.key_file();
-        let keys = if path.exists() {
-            KeyFile::open(&path)?
-        } else if db.is_empty().await? {
-            KeyFile::create(&path)?
-        } else {
-            bail!(
-                "the key file {} is missing, and the database holds sealed data: restore the file from the backup of the keys",
-                path.display()
-            );
-        };
-        let keys = Arc::new(keys);
         let clock = Clock::system();
-        let sealer = Sealer::open(&db, keys.clone()).await.context("opening the sealed columns")?;
+        let (keys, sealer, read_only) = match open_keys(config, &db).await? {
+            Keys::There(keys) => {
+                let keys: Arc<dyn KeyProvider> = Arc::new(keys);
+                let sealer = Sealer::open(&db, keys.clone()).await;
+                match sealer {
+                    Ok(sealer) => (keys, sealer, None),
+                    Err(StoreError::WrongKey) => without_keys(
+                        "the key file does not open the sealed data: restore the right one from the backup of the keys",
+                    ),
+                    Err(error) => return Err(error).context("opening the sealed columns"),
+                }
+            }
+            Keys::Missing(path) => without_keys(&format!(
+                "the key file {} is missing, and the database holds sealed data: restore it from the backup of the keys",
+                path.display()
+            )),
+        };
         let objects = Objects::open(&folder.join("objects"), sealer.clone(), clock.clone())?;
         let vault = Arc::new(Vault::open(&folder.join("recordings"), keys, config.data.free_floor)?);
-        Ok(Self { db, clock, sealer, objects, vault, demo: config.demo, secure: config.server.tls.is_some() })
+        let secure = config.server.tls.is_some();
+        Ok(Self { db, clock, sealer, objects, vault, read_only, demo: config.demo, secure })
     }
 
     /// Takes pushes in.

@@ -5,9 +5,11 @@
 //! its audit row.
 
 pub mod config;
+pub mod desk;
 pub mod house;
 mod problem;
 pub mod routes;
 pub mod seed;
 pub mod serve;
+mod shapes;
 mod who;

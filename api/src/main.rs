@@ -1,6 +1,11 @@
 //! The `songda` command.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -28,10 +33,16 @@ enum Command {
         /// With the demo court, which reaches songda-sim only.
         #[arg(long, required = true)]
         demo: bool,
+        /// Where the simulated carrier listens.
+        #[arg(long, default_value = "127.0.0.1:5090")]
+        carrier: SocketAddr,
     },
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Transcribes for `songda serve`, which starts it: recordings in, transcripts out.
+    #[command(hide = true)]
+    AsrWorker,
     /// Looks at the audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -59,6 +70,12 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::AsrWorker) {
+        return match transcribe(&arguments.config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        };
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -67,6 +84,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+/// The child's side of transcription.
+fn transcribe(config: &Path) -> anyhow::Result<()> {
+    let config = Config::read(config)?;
+    let model = songda_asr::Model::load(&config.asr.model, &config.asr.sha256)?;
+    songda_asr::worker::serve(&model, config.asr.threads, std::io::stdin().lock(), std::io::stdout().lock())?;
+    Ok(())
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
@@ -78,19 +103,20 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::read(&arguments.config)?;
     let mut out = std::io::stdout();
     match arguments.command {
+        Command::AsrWorker => {}
         Command::Config(ConfigCommand::Check) => writeln!(out, "{} is well", arguments.config.display())?,
         Command::Serve => {
             let house = House::open(&config).await?;
             let cancel = CancellationToken::new();
             tokio::spawn(stop_on_signal(cancel.clone()));
-            serve::serve(&config, house, cancel, |address| {
+            serve::serve(&config, &arguments.config, house, cancel, |address| {
                 tracing::info!(%address, "serving");
                 let _ = writeln!(std::io::stdout(), "listening on {address}");
             })
             .await?;
         }
-        Command::Seed { .. } => {
-            let key = seed::demo(&House::open(&config).await?).await?;
+        Command::Seed { carrier, .. } => {
+            let key = seed::demo(&House::open(&config).await?, carrier).await?;
             writeln!(out, "{key}")?;
         }
         Command::Audit(AuditCommand::Verify) => {

@@ -6,6 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use songda_desk::DeskError;
+use songda_papers::PapersError;
 use songda_people::PeopleError;
 use songda_service::ServiceError;
 use songda_store::StoreError;
@@ -39,6 +41,13 @@ impl Problem {
 
     pub(crate) fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "your role does not allow this")
+    }
+
+    /// The key is missing: nothing sealed can be read or written.
+    pub(crate) fn read_only() -> Self {
+        let text =
+            "the house is read-only, because its key is missing; the health page of the administrator says what to do";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "house.read_only", text)
     }
 
     pub(crate) fn no_session() -> Self {
@@ -94,6 +103,33 @@ impl From<PeopleError> for Problem {
             PeopleError::BadKey => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key.bad", text),
             PeopleError::Store(error) => error.into(),
             _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "people.refused", text),
+        }
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Service(error) => error.into(),
+            DeskError::Outcome(refusal) => {
+                let status = match refusal.code {
+                    "call.not_ended" => StatusCode::CONFLICT,
+                    _ => StatusCode::UNPROCESSABLE_ENTITY,
+                };
+                Self::new(status, refusal.code, refusal.text.clone()).with("field", json!(refusal.field))
+            }
+            DeskError::OutcomeSaved => Self::new(StatusCode::CONFLICT, "outcome.already_saved", error.to_string()),
+            other => StoreError::internal("working at the desk", other).into(),
+        }
+    }
+}
+
+impl From<PapersError> for Problem {
+    fn from(error: PapersError) -> Self {
+        match error {
+            PapersError::Service(error) => error.into(),
+            PapersError::Store(error) => error.into(),
+            other => StoreError::internal("reading a paper", other).into(),
         }
     }
 }

@@ -1,5 +1,9 @@
-//! `songda seed --demo`: one court with its people and the account of its case system.
+//! `songda seed --demo`: one court with its people, its line, and the account of its case
+//! system.
 
+use std::net::SocketAddr;
+
+use songda_desk::telephony::{self, NewLine};
 use songda_people::{
     Role, courts, machines,
     users::{self, NewUser},
@@ -20,9 +24,16 @@ pub const DEMO_LOGINS: [(&str, &str, &str, Role); 6] = [
     ("auditor", "审计员", "9002", Role::Auditor),
 ];
 
-/// Seeds an empty database; answers the key of the case system's account, which is shown
-/// this once.
-pub async fn demo(house: &House) -> anyhow::Result<String> {
+/// The number of the demo court: its subscriber part lies in the demo range.
+const DEMO_CALLER: &str = "02988009000";
+
+/// Seeds an empty database; `carrier` is where the simulated carrier listens. Answers the
+/// key of the case system's account, which is shown this once.
+pub async fn demo(house: &House, carrier: SocketAddr) -> anyhow::Result<String> {
+    anyhow::ensure!(
+        carrier.ip().is_loopback(),
+        "the demo carrier must be on this machine: demo mode reaches nothing else"
+    );
     anyhow::ensure!(
         house.demo,
         "the configuration does not say `demo = true`: a real court is not seeded with demo data"
@@ -35,6 +46,18 @@ pub async fn demo(house: &House) -> anyhow::Result<String> {
         let user = NewUser { court: &court.id, login, name, staff_no, role, password: DEMO_PASSWORD };
         users::create(&mut tx, &house.clock, &user).await?;
     }
+    let line = NewLine {
+        court: &court.id,
+        name: "songda-sim",
+        proxy: &carrier.to_string(),
+        domain: "songda-sim",
+        username: "songda",
+        password: "secret",
+        number: DEMO_CALLER,
+        licence: "演示号码，无需备案",
+        demo: true,
+    };
+    telephony::add_line(&mut tx, &house.clock, &house.sealer, &line).await?;
     let key = machines::create(&mut tx, &house.clock, &court.id, "ajxt").await?;
     tx.commit().await?;
     Ok(key)

@@ -1,6 +1,6 @@
 //! The start and the end of the server.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, extract::connect_info::Connected, serve::IncomingStream};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, Tls},
+    desk::Desk,
     house::House,
     routes,
     who::Peer,
@@ -23,6 +24,7 @@ use crate::{
 /// Serves until `cancel`. `ready` is told the bound address.
 pub async fn serve(
     config: &Config,
+    config_path: &Path,
     house: House,
     cancel: CancellationToken,
     ready: impl FnOnce(SocketAddr),
@@ -33,17 +35,24 @@ pub async fn serve(
             .install()
             .with_context(|| format!("serving metrics on {address}"))?;
     }
+    let desk = match &house.read_only {
+        None => Some(Desk::open(config, config_path, &house, &cancel).await?),
+        Some(_) => None,
+    };
     let deliveries = house.deliverer(config)?.map(|deliverer| tokio::spawn(deliver(deliverer, cancel.clone())));
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("listening on {}", config.server.listen))?;
     ready(listener.local_addr()?);
-    let app: Router = routes::router(house.clone());
+    let app: Router = routes::router(house.clone(), desk.clone());
     let app = app.into_make_service_with_connect_info::<Peer>();
     let closing = cancel.clone().cancelled_owned();
     match &config.server.tls {
         None => axum::serve(listener, app).with_graceful_shutdown(closing).await?,
         Some(tls) => axum::serve(TlsListener::new(listener, tls)?, app).with_graceful_shutdown(closing).await?,
+    }
+    if let Some(desk) = desk {
+        desk.close().await;
     }
     if let Some(deliveries) = deliveries {
         deliveries.await?;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts},
+    extract::{ConnectInfo, FromRef, FromRequestParts},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use songda_people::{
@@ -42,10 +42,14 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Somebody who is signed in.
 pub(crate) struct SignedIn(pub(crate) Actor);
 
-impl FromRequestParts<House> for SignedIn {
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn
+where
+    House: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let house = &House::from_ref(state);
         same_origin(parts)?;
         let name = cookie_name(house.secure);
         let value = cookie(&parts.headers, name).ok_or_else(Problem::no_session)?.to_owned();
@@ -54,9 +58,16 @@ impl FromRequestParts<House> for SignedIn {
     }
 }
 
-/// An unsafe request must come from our own pages.
+/// The session cookie itself, for a line that outlives one request.
+pub(crate) fn session_cookie(house: &House, headers: &HeaderMap) -> Option<String> {
+    cookie(headers, cookie_name(house.secure)).map(str::to_owned)
+}
+
+/// An unsafe request must come from our own pages, and so must a WebSocket, which a
+/// browser opens with GET from anywhere.
 pub(crate) fn same_origin(parts: &Parts) -> Result<(), Problem> {
-    if parts.method == Method::GET || parts.method == Method::HEAD {
+    let safe = parts.method == Method::GET || parts.method == Method::HEAD;
+    if safe && !parts.headers.contains_key(header::UPGRADE) {
         return Ok(());
     }
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -75,10 +86,14 @@ pub(crate) struct Pusher {
     pub(crate) ip: String,
 }
 
-impl FromRequestParts<House> for Pusher {
+impl<S: Send + Sync> FromRequestParts<S> for Pusher
+where
+    House: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let house = &House::from_ref(state);
         let refused = || {
             Problem::new(
                 StatusCode::UNAUTHORIZED,

@@ -35,6 +35,8 @@ pub struct Ground {
     pub vault: Arc<Vault>,
     /// Call control.
     pub switchboard: Switchboard,
+    /// Demo mode: demo trunks only, and nothing else (X5).
+    pub demo: bool,
     /// Woken when a job was written.
     pub jobs: Arc<Notify>,
 }

@@ -52,6 +52,11 @@ impl Sealer {
         Ok(Self { ring: Arc::new(ring) })
     }
 
+    /// A sealer that opens and seals nothing, for a start without the key (R4.3d).
+    pub fn shut(provider: Arc<dyn KeyProvider>) -> Self {
+        Self { ring: Arc::new(Keyring::new(provider)) }
+    }
+
     /// Makes the missing keys of a court.
     pub async fn ensure_court(&self, tx: &mut Tx, clock: &Clock, court: &str) -> Result<(), StoreError> {
         let row = sqlx::query("SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM data_keys")

@@ -5,67 +5,98 @@ use axum::{
     extract::{Query, State},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use songda_people::{Permission, users as accounts};
-use songda_store::{alarms as bells, audit, clock::rfc3339};
+use songda_store::{
+    alarms::{self as bells, Alarm},
+    audit,
+    clock::rfc3339,
+};
 
 use super::{note, require};
-use crate::{house::House, problem::Problem, who::SignedIn};
+use crate::{
+    house::House,
+    problem::Problem,
+    shapes::{AlarmRow, Alarms, AuditPage, AuditRow, ProblemBody, UserRow, Users},
+    who::SignedIn,
+};
 
 const PAGE: i64 = 100;
 
-/// `GET /api/v1/alarms`
-pub(super) async fn alarms(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Value>, Problem> {
-    require(&house, &actor, Permission::AlarmsRead).await?;
-    let items: Vec<Value> = bells::open(&house.db)
-        .await?
-        .into_iter()
-        .map(|alarm| {
-            json!({ "id": alarm.id, "kind": alarm.kind, "object_id": alarm.object_id, "text": alarm.text,
-                    "raised_at": rfc3339(alarm.raised_ms), "last_at": rfc3339(alarm.last_ms), "times": alarm.times })
-        })
-        .collect();
-    Ok(Json(json!({ "items": items })))
+pub(super) fn alarm_row(alarm: Alarm) -> AlarmRow {
+    AlarmRow {
+        id: alarm.id,
+        kind: alarm.kind,
+        object_id: alarm.object_id,
+        text: alarm.text,
+        raised_at: rfc3339(alarm.raised_ms),
+        last_at: rfc3339(alarm.last_ms),
+        times: alarm.times,
+    }
 }
 
-/// `GET /api/v1/users`
-pub(super) async fn users(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Value>, Problem> {
+/// What somebody must look at.
+#[utoipa::path(get, path = "/api/v1/alarms", tag = "admin",
+    responses((status = 200, body = Alarms), (status = 403, body = ProblemBody)))]
+pub(super) async fn alarms(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Alarms>, Problem> {
+    require(&house, &actor, Permission::AlarmsRead).await?;
+    Ok(Json(Alarms { items: bells::open(&house.db).await?.into_iter().map(alarm_row).collect() }))
+}
+
+/// The accounts of the court.
+#[utoipa::path(get, path = "/api/v1/users", tag = "admin",
+    responses((status = 200, body = Users), (status = 403, body = ProblemBody)))]
+pub(super) async fn users(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Users>, Problem> {
     require(&house, &actor, Permission::UsersRead).await?;
-    let items: Vec<Value> = accounts::list(&house.db, &actor.court_id)
+    let items = accounts::list(&house.db, &actor.court_id)
         .await?
         .into_iter()
-        .map(|user| {
-            json!({ "id": user.id, "login": user.login, "name": user.name, "staff_no": user.staff_no,
-                    "role": user.role, "disabled": user.disabled })
+        .map(|user| UserRow {
+            id: user.id,
+            login: user.login,
+            name: user.name,
+            staff_no: user.staff_no,
+            role: user.role,
+            disabled: user.disabled,
         })
         .collect();
     note(&house, &actor, "user.list", ("court", &actor.court_id), "ok", json!({})).await?;
-    Ok(Json(json!({ "items": items })))
+    Ok(Json(Users { items }))
 }
 
 /// Where a page of the log starts.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 pub(super) struct Before {
+    /// Sequence number; rows before it are given.
     cursor: Option<i64>,
 }
 
-/// `GET /api/v1/audit`. Reading the log is in the log.
+/// The audit log. Reading it is in it.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "admin", params(Before),
+    responses((status = 200, body = AuditPage), (status = 403, body = ProblemBody)))]
 pub(super) async fn audit_log(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     Query(before): Query<Before>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<AuditPage>, Problem> {
     require(&house, &actor, Permission::AuditRead).await?;
     let rows = audit::list(&house.db, &actor.court_id, before.cursor, PAGE).await?;
     note(&house, &actor, "audit.read", ("court", &actor.court_id), "ok", json!({})).await?;
-    let next = (rows.len() as i64 == PAGE).then(|| rows.last().map(|row| row.seq)).flatten();
-    let items: Vec<Value> = rows
+    let next_cursor = (rows.len() as i64 == PAGE).then(|| rows.last().map(|row| row.seq)).flatten();
+    let items = rows
         .into_iter()
-        .map(|row| {
-            json!({ "seq": row.seq, "at": rfc3339(row.at_ms), "actor": row.actor, "role": row.role,
-                    "action": row.action, "object_kind": row.object_kind, "object_id": row.object_id, "ip": row.ip,
-                    "result": row.result, "detail": row.detail })
+        .map(|row| AuditRow {
+            seq: row.seq,
+            at: rfc3339(row.at_ms),
+            actor: row.actor,
+            role: row.role,
+            action: row.action,
+            object_kind: row.object_kind,
+            object_id: row.object_id,
+            ip: row.ip,
+            result: row.result,
+            detail: serde_json::from_str(&row.detail).unwrap_or_default(),
         })
         .collect();
-    Ok(Json(json!({ "items": items, "next_cursor": next })))
+    Ok(Json(AuditPage { items, next_cursor }))
 }

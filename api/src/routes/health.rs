@@ -1,28 +1,75 @@
 //! Health, for whoever watches the machine. No personal data, no numbers.
 
 use axum::{Json, extract::State, http::StatusCode};
-use serde_json::{Value, json};
+use songda_people::Permission;
 use songda_store::jobs;
 
-use crate::house::House;
+use super::require;
+use crate::{
+    desk::Desk,
+    house::House,
+    problem::Problem,
+    shapes::{Check, Health, ProblemBody},
+    who::SignedIn,
+};
 
-/// `GET /health/live`: the process answers.
-pub(super) async fn live() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// The process answers.
+#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, body = Health)))]
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: "ok", checks: Vec::new() })
 }
 
-/// `GET /health/ready`: what the house needs is there.
-pub(super) async fn ready(State(house): State<House>) -> (StatusCode, Json<Value>) {
-    let database = house.db.ping().await.is_ok();
-    let vault = house.vault.free_bytes().is_ok();
-    let depth = jobs::depth(&house.db).await.unwrap_or(-1);
-    let word = |well: bool| if well { "ok" } else { "failed" };
-    let well = database && vault;
-    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let checks = json!([
-        { "name": "database", "status": word(database) },
-        { "name": "vault", "status": word(vault) },
-        { "name": "jobs", "status": word(depth >= 0), "detail": depth },
-    ]);
-    (status, Json(json!({ "status": if well { "ok" } else { "degraded" }, "checks": checks })))
+/// What the house needs is there; without details.
+#[utoipa::path(get, path = "/health/ready", tag = "health",
+    responses((status = 200, body = Health), (status = 503, body = Health)))]
+pub(super) async fn ready(State(house): State<House>, State(desk): State<Option<Desk>>) -> (StatusCode, Json<Health>) {
+    let mut health = examine(&house, desk.as_ref()).await;
+    for check in &mut health.checks {
+        check.detail = None;
+    }
+    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health))
+}
+
+/// What the house needs, with details.
+#[utoipa::path(get, path = "/api/v1/health", tag = "health",
+    responses((status = 200, body = Health), (status = 403, body = ProblemBody)))]
+pub(super) async fn detailed(
+    State(house): State<House>,
+    State(desk): State<Option<Desk>>,
+    SignedIn(actor): SignedIn,
+) -> Result<Json<Health>, Problem> {
+    require(&house, &actor, Permission::HealthRead).await?;
+    Ok(Json(examine(&house, desk.as_ref()).await))
+}
+
+async fn examine(house: &House, desk: Option<&Desk>) -> Health {
+    let mut checks = Vec::new();
+    let mut check = |name, done: Result<String, String>| {
+        let (status, detail) = match done {
+            Ok(detail) => ("ok", detail),
+            Err(detail) => ("failed", detail),
+        };
+        checks.push(Check { name, status, detail: Some(detail).filter(|detail| !detail.is_empty()) });
+    };
+    check("database", house.db.ping().await.map(|()| String::new()).map_err(|error| error.to_string()));
+    check("keys", house.read_only.as_ref().map_or(Ok(String::new()), |why| Err(format!("read-only: {why}"))));
+    let free = house.vault.free_bytes();
+    check("vault", free.map(|free| format!("{} MiB free", free >> 20)).map_err(|error| error.to_string()));
+    let depth = jobs::depth(&house.db).await;
+    check("jobs", depth.map(|depth| format!("{depth} waiting")).map_err(|error| error.to_string()));
+    if let Some(desk) = desk {
+        let notice = desk.switchboard.notice();
+        check("notice", notice.map(|notice| notice.text).map_err(|error| error.to_string()));
+        check("calls", Ok(format!("{} live", desk.switchboard.live())));
+        check("fonts", Ok(desk.fonts.join(", ")));
+        let web =
+            if songda_web::is_placeholder() { Err("the console is not built in".into()) } else { Ok(String::new()) };
+        // A house without pages still serves the case system; people see the page that says so.
+        if let Err(detail) = web {
+            checks.push(Check { name: "console", status: "off", detail: Some(detail) });
+        }
+    }
+    let well = checks.iter().all(|check| check.status != "failed");
+    Health { status: if well { "ok" } else { "degraded" }, checks }
 }

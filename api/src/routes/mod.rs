@@ -1,43 +1,82 @@
 //! The routes, by audience. One list; each row names who may come in.
 
 mod admin;
+mod calls;
 mod court;
+mod desk;
+mod document;
 mod health;
 mod orders;
+mod reports;
 mod session;
+mod web;
+
+pub use document::document;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, StatusCode},
+    extract::{DefaultBodyLimit, FromRef, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     middleware::{self, Next},
-    response::Response,
-    routing::{get, post},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
 };
 use serde_json::{Value, json};
 use songda_people::{Actor, Permission};
 use songda_store::audit::{self, Entry};
 
-use crate::{house::House, problem::Problem};
+use crate::{desk::Desk, house::House, problem::Problem};
 
 /// Largest push with its files, bytes.
 const PUSH_LIMIT: usize = 64 << 20;
 /// Largest other request, bytes.
 const BODY_LIMIT: usize = 1 << 20;
 
+/// What handlers stand on. Without the key there is no desk.
+#[derive(Clone)]
+struct Edge {
+    house: House,
+    desk: Option<Desk>,
+}
+
+impl FromRef<Edge> for House {
+    fn from_ref(edge: &Edge) -> Self {
+        edge.house.clone()
+    }
+}
+
+impl FromRef<Edge> for Option<Desk> {
+    fn from_ref(edge: &Edge) -> Self {
+        edge.desk.clone()
+    }
+}
+
 /// Every route of the house.
-pub fn router(house: House) -> Router {
+pub fn router(house: House, desk: Option<Desk>) -> Router {
+    let edge = Edge { house, desk };
     Router::new()
         .route("/health/live", get(health::live)) // everybody
         .route("/health/ready", get(health::ready)) // everybody
+        .route("/api/openapi.json", get(document::openapi)) // everybody
+        .route("/api/v1/health", get(health::detailed)) // health.read
         .route("/api/v1/session", post(session::sign_in).delete(session::sign_out)) // everybody, me.read
         .route("/api/v1/session/key", post(session::register_key)) // desk.work
         .route("/api/v1/me", get(session::me)) // me.read
         .route("/api/v1/outcomes", get(court::outcomes)) // outcomes.read
+        .route("/api/v1/desk/ws", get(desk::line)) // desk.work
+        .route("/api/v1/calls/{id}/outcome", post(desk::outcome)) // outcome.save
         .route("/api/v1/cases", get(court::cases)) // case.read
         .route("/api/v1/cases/{id}", get(court::case)) // case.read
         .route("/api/v1/tasks", get(court::tasks)) // task.read
         .route("/api/v1/tasks/{id}", get(court::task)) // task.read
+        .route("/api/v1/calls/{id}/recording", get(calls::recording)) // recording.play
+        .route("/api/v1/calls/{id}/recording/audio", get(calls::audio)) // recording.play
+        .route("/api/v1/calls/{id}/recording/peaks", get(calls::peaks)) // recording.play
+        .route("/api/v1/calls/{id}/recording/download", get(calls::download)) // recording.download
+        .route("/api/v1/calls/{id}/transcript", get(calls::transcript)) // transcript.read
+        .route("/api/v1/calls/{id}/transcript/download", get(calls::transcript_file)) // transcript.read
+        .route("/api/v1/calls/{id}/transcript/lines/{no}", put(calls::correct)) // transcript.edit
+        .route("/api/v1/reports/{id}/pdf", get(reports::pdf)) // report.read
         .route("/api/v1/overview", get(court::overview)) // overview.read
         .route("/api/v1/alarms", get(admin::alarms)) // alarms.read
         .route("/api/v1/users", get(admin::users)) // users.read
@@ -48,23 +87,33 @@ pub fn router(house: House) -> Router {
                 .route("/api/v1/orders", get(orders::incomplete).post(orders::push)) // orders.read, machine account
                 .layer(DefaultBodyLimit::max(PUSH_LIMIT)),
         )
-        .fallback(|| async { Problem::not_found("address") })
+        .fallback(web::page)
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method.not_allowed", "this address does not take this method")
         })
+        .layer(middleware::from_fn_with_state(edge.clone(), only_reads_without_key))
         .layer(middleware::from_fn(guard_headers))
-        .with_state(house)
+        .with_state(edge)
+}
+
+/// Without its key the house takes nothing in; signing in and out still works (R4.3d).
+async fn only_reads_without_key(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if edge.house.read_only.is_some() && !reads && request.uri().path() != "/api/v1/session" {
+        return Problem::read_only().into_response();
+    }
+    next.run(request).await
 }
 
 /// Headers that every answer carries.
-async fn guard_headers(request: axum::extract::Request, next: Next) -> Response {
+async fn guard_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),
         ("permissions-policy", "microphone=(self)"),
-        ("content-security-policy", "default-src 'self'; frame-ancestors 'none'"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ] {
         response.headers_mut().entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }

@@ -9,16 +9,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 use songda_link::push::{PushError, Pushed};
 use songda_people::Permission;
 use songda_service::cases;
-use songda_store::clock::rfc3339;
 
 use super::require;
 use crate::{
     house::House,
     problem::Problem,
+    shapes::{Orders, ProblemBody},
     who::{Pusher, SignedIn},
 };
 
@@ -26,6 +26,11 @@ use crate::{
 const FILES: usize = 1_000;
 
 /// `POST /api/v1/orders`: the message of domain 8.1 as `multipart/form-data`.
+#[utoipa::path(post, path = "/api/v1/orders", tag = "push",
+    request_body(content_type = "multipart/form-data", description = "Part `order`: the message as JSON; one part per file"),
+    responses((status = 201, body = Value), (status = 200, body = Value), (status = 202, body = Value),
+        (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 pub(super) async fn push(State(house): State<House>, pusher: Pusher, form: Multipart) -> Result<Response, Problem> {
     let (order, files) = parts(form).await?;
     let pushed = house.push().receive(&pusher.machine, &pusher.ip, &order, files).await.map_err(problem)?;
@@ -80,15 +85,10 @@ fn problem(error: PushError) -> Problem {
 }
 
 /// `GET /api/v1/orders`: those that wait for correction (待补正).
-pub(super) async fn incomplete(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/orders", tag = "court",
+    responses((status = 200, body = Orders), (status = 403, body = ProblemBody)))]
+pub(super) async fn incomplete(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Orders>, Problem> {
     require(&house, &actor, Permission::OrdersRead).await?;
-    let items: Vec<Value> = cases::incomplete_orders(&house.db, &actor.court_id)
-        .await?
-        .into_iter()
-        .map(|order| {
-            json!({ "id": order.id, "order_no": order.order_no, "source": order.source, "revision": order.revision,
-                    "state": order.state, "gaps": order.gaps, "created_at": rfc3339(order.created_ms) })
-        })
-        .collect();
-    Ok(Json(json!({ "items": items })))
+    let orders = cases::incomplete_orders(&house.db, &actor.court_id).await?;
+    Ok(Json(Orders { items: orders.into_iter().map(super::court::order_row).collect() }))
 }

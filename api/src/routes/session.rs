@@ -8,24 +8,27 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use songda_people::{Actor, Permission, courts, sessions};
 use songda_store::clock::rfc3339;
 
 use super::require;
 use crate::{
+    desk::Desk,
     house::House,
     problem::Problem,
+    shapes::{Me, MeCourt, MeUser, ProblemBody, SessionKey},
     who::{SignedIn, cookie_name, ip, same_origin},
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct Credentials {
     login: String,
     password: String,
 }
 
 /// `POST /api/v1/session`
+#[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = Credentials,
+    responses((status = 200, body = Me), (status = 401, body = ProblemBody), (status = 423, body = ProblemBody)))]
 pub(super) async fn sign_in(
     State(house): State<House>,
     parts: Parts,
@@ -44,44 +47,62 @@ pub(super) async fn sign_in(
 }
 
 /// `DELETE /api/v1/session`
-pub(super) async fn sign_out(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<StatusCode, Problem> {
+#[utoipa::path(delete, path = "/api/v1/session", tag = "session",
+    responses((status = 204), (status = 401, body = ProblemBody)))]
+pub(super) async fn sign_out(
+    State(house): State<House>,
+    State(desk): State<Option<Desk>>,
+    SignedIn(actor): SignedIn,
+) -> Result<StatusCode, Problem> {
     require(&house, &actor, Permission::MeRead).await?;
     sessions::logout(&house.db, &house.clock, &actor).await?;
+    if let Some(desk) = desk {
+        desk.seats.signed_out(&actor).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /api/v1/me`
-pub(super) async fn me(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/me", tag = "session",
+    responses((status = 200, body = Me), (status = 401, body = ProblemBody)))]
+pub(super) async fn me(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Me>, Problem> {
     require(&house, &actor, Permission::MeRead).await?;
     Ok(Json(about(&house, &actor).await?))
 }
 
-async fn about(house: &House, actor: &Actor) -> Result<Value, Problem> {
+async fn about(house: &House, actor: &Actor) -> Result<Me, Problem> {
     let court = courts::by_id(&house.db, &actor.court_id).await?.ok_or_else(|| Problem::not_found("court"))?;
-    let permissions: Vec<_> = actor.role.grants().iter().map(|permission| permission.code()).collect();
-    Ok(json!({
-        "user": { "id": actor.user_id, "name": actor.name, "staff_no": actor.staff_no, "role": actor.role.code() },
-        "court": { "id": court.id, "name": court.name, "code": court.code },
-        "permissions": permissions,
-        "demo": house.demo,
-    }))
+    Ok(Me {
+        user: MeUser {
+            id: actor.user_id.clone(),
+            name: actor.name.clone(),
+            staff_no: actor.staff_no.clone(),
+            role: actor.role.code(),
+        },
+        court: MeCourt { id: court.id, name: court.name, code: court.code },
+        permissions: actor.role.grants().iter().map(|permission| permission.code()).collect(),
+        demo: house.demo,
+    })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct PublicKey {
     public_key: String,
 }
 
 /// `POST /api/v1/session/key`
+#[utoipa::path(post, path = "/api/v1/session/key", tag = "session", request_body = PublicKey,
+    responses((status = 200, body = SessionKey), (status = 422, body = ProblemBody)))]
 pub(super) async fn register_key(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     Json(key): Json<PublicKey>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<SessionKey>, Problem> {
     require(&house, &actor, Permission::DeskWork).await?;
     let point = URL_SAFE_NO_PAD.decode(&key.public_key).map_err(|_| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key.bad", "public_key must be base64url without padding")
     })?;
     let key = sessions::register_key(&house.db, &house.clock, &actor, &point).await?;
-    Ok(Json(json!({ "kid": key.kid, "session_tag": actor.session_tag(), "expires_at": rfc3339(key.expires_ms) })))
+    let expires_at = rfc3339(key.expires_ms);
+    Ok(Json(SessionKey { kid: key.kid, session_tag: actor.session_tag(), expires_at }))
 }

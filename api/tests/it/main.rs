@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod config;
+mod document;
+mod house;
 mod matrix;
 mod running;
 mod sign_in;

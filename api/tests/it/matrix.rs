@@ -14,6 +14,17 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/cases/none", [false, true, true, true, false, false]),
     ("GET", "/api/v1/tasks", [false, true, true, true, false, false]),
     ("GET", "/api/v1/tasks/none", [false, true, true, true, false, false]),
+    ("GET", "/api/v1/desk/ws", [true, false, false, false, false, false]),
+    ("POST", "/api/v1/calls/none/outcome", [true, false, false, false, false, false]),
+    ("GET", "/api/v1/calls/none/recording", [false, true, true, true, false, false]),
+    ("GET", "/api/v1/calls/none/recording/audio", [false, true, true, true, false, false]),
+    ("GET", "/api/v1/calls/none/recording/peaks", [false, true, true, true, false, false]),
+    ("GET", "/api/v1/calls/none/recording/download", [false, false, true, true, false, false]),
+    ("GET", "/api/v1/calls/none/transcript", [false, true, true, true, false, false]),
+    ("GET", "/api/v1/calls/none/transcript/download", [false, true, true, true, false, false]),
+    ("PUT", "/api/v1/calls/none/transcript/lines/1", [false, true, true, true, false, false]),
+    ("GET", "/api/v1/reports/none/pdf", [false, true, true, true, false, false]),
+    ("GET", "/api/v1/health", [false, true, false, false, true, false]),
     ("GET", "/api/v1/overview", [false, true, false, false, false, false]),
     ("GET", "/api/v1/orders", [false, true, true, true, false, false]),
     ("GET", "/api/v1/alarms", [false, true, false, false, true, false]),
@@ -21,6 +32,52 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/audit", [false, false, false, false, false, true]),
     ("DELETE", "/api/v1/session", [true, true, true, true, true, true]),
 ];
+
+/// Routes that need no session, each with its reason.
+const OPEN: &[(&str, &str)] = &[
+    ("GET", "/health/live"),      // says only that the process answers
+    ("GET", "/health/ready"),     // says only which part is well
+    ("GET", "/api/openapi.json"), // the contract
+    ("POST", "/api/v1/session"),  // signing in
+    ("POST", "/api/v1/orders"),   // a machine account's key
+];
+
+/// A body that is readable, so that the role is what decides.
+fn body(path: &str) -> serde_json::Value {
+    if path.ends_with("/session/key") {
+        serde_json::json!({ "public_key": "AA" })
+    } else if path.contains("/transcript/lines/") {
+        serde_json::json!({ "text": "更正" })
+    } else {
+        serde_json::json!({})
+    }
+}
+
+#[test]
+fn every_described_endpoint_has_its_row() {
+    let document = serde_json::to_value(songda_api::routes::document()).unwrap();
+    let described: std::collections::BTreeSet<(String, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, methods)| {
+            let path = path.replace("{id}", "none").replace("{no}", "1");
+            methods
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(move |method| (method.to_uppercase(), path.clone()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let rows = MATRIX.iter().map(|(method, path, _)| (*method, *path)).chain(OPEN.iter().copied());
+    let written: std::collections::BTreeSet<(String, String)> =
+        rows.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
+    let without: Vec<_> = written.difference(&described).filter(|(_, path)| path != "/api/openapi.json").collect();
+    assert!(without.is_empty(), "not described: {without:?}");
+    let missing: Vec<_> = described.difference(&written).collect();
+    assert!(missing.is_empty(), "no row: {missing:?}");
+}
 
 const LOGINS: [&str; 6] = ["agent", "supervisor", "J0001", "C0001", "admin", "auditor"];
 
@@ -32,8 +89,8 @@ async fn every_endpoint_lets_in_who_may_and_nobody_else() {
         let mut denied = 0;
         for (method, path, row) in MATRIX {
             let mut request = house.ask(method, path, &cookie);
-            if *method == "POST" {
-                request = request.json(&serde_json::json!({ "public_key": "AA" }));
+            if *method != "GET" {
+                request = request.json(&body(path));
             }
             let status = request.send().await.unwrap().status().as_u16();
             if row[column] {
@@ -66,8 +123,8 @@ async fn nobody_gets_in_without_a_session_and_a_push_needs_its_key() {
     let house = running().await;
     for (method, path, _) in MATRIX {
         let mut request = house.ask(method, path, "songda=forged");
-        if *method == "POST" {
-            request = request.json(&serde_json::json!({ "public_key": "AA" }));
+        if *method != "GET" {
+            request = request.json(&body(path));
         }
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 401, "{method} {path}");

@@ -12,7 +12,7 @@ pub(crate) struct Running {
     pub(crate) house: House,
     pub(crate) machine_key: String,
     cancel: CancellationToken,
-    _folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Drop for Running {
@@ -21,12 +21,22 @@ impl Drop for Running {
     }
 }
 
+/// The sections that every configuration has, with free ports on this machine.
+pub(crate) fn sections(folder: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    format!(
+        "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n\
+         [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nnotice = \"{}\"\n\
+         [asr]\nmodel = \"{}\"\nsha256 = \"{}\"\n",
+        folder.display(),
+        root.join("agent-console/calls/prompts/notice-zh.wav").display(),
+        root.join("asr/fixtures/ggml-songda-test-zh.bin").display(),
+        "0".repeat(64),
+    )
+}
+
 pub(crate) fn config(folder: &Path) -> Config {
-    let text = format!(
-        "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n",
-        folder.display()
-    );
-    Config::parse(&text, "test").unwrap()
+    Config::parse(&sections(folder), "test").unwrap()
 }
 
 pub(crate) async fn running() -> Running {
@@ -34,17 +44,38 @@ pub(crate) async fn running() -> Running {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path());
     let house = House::open(&config).await.unwrap();
-    let machine_key = seed::demo(&house).await.unwrap();
+    let machine_key = seed::demo(&house, "127.0.0.1:9".parse().unwrap()).await.unwrap();
+    serve_house(config, house, folder, machine_key).await
+}
+
+/// The same data, opened again.
+pub(crate) async fn reopened(folder: tempfile::TempDir) -> Running {
+    let config = config(folder.path());
+    let house = House::open(&config).await.unwrap();
+    serve_house(config, house, folder, String::new()).await
+}
+
+async fn serve_house(config: Config, house: House, folder: tempfile::TempDir, machine_key: String) -> Running {
     let cancel = CancellationToken::new();
     let (bound, address) = oneshot::channel();
     let (served, until) = (house.clone(), cancel.clone());
-    tokio::spawn(
-        async move { serve::serve(&config, served, until, |address| bound.send(address).unwrap()).await.unwrap() },
-    );
-    Running { url: format!("http://{}", address.await.unwrap()), house, machine_key, cancel, _folder: folder }
+    tokio::spawn(async move {
+        let path = Path::new("songda.toml");
+        serve::serve(&config, path, served, until, |address| bound.send(address).unwrap()).await.unwrap();
+    });
+    Running { url: format!("http://{}", address.await.unwrap()), house, machine_key, cancel, folder: Some(folder) }
 }
 
 impl Running {
+    /// Stops the house and gives its data back.
+    pub(crate) async fn stop(mut self) -> tempfile::TempDir {
+        self.cancel.cancel();
+        while self.house.db.ping().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        self.folder.take().unwrap()
+    }
+
     /// Signs in; answers the cookie.
     pub(crate) async fn cookie(&self, login: &str) -> String {
         let body = serde_json::json!({ "login": login, "password": seed::DEMO_PASSWORD });

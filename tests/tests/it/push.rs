@@ -2,20 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{leaks, server::Server};
-
-async fn sim(server: &Server) -> songda_sim::Running {
-    let mut config = songda_sim::Config::for_tests(server.folder.path().join("sim"));
-    config.push = Some(songda_sim::PushTarget { url: server.url.clone(), key: server.machine_key.clone() });
-    songda_sim::start(config).await.unwrap()
-}
-
-async fn push(sim: &songda_sim::Running) -> Value {
-    let url = format!("http://{}/_sim/push?samples=20", sim.http_addr);
-    let answer = reqwest::Client::new().post(url).send().await.unwrap();
-    let text = answer.text().await.unwrap();
-    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
-}
+use crate::{leaks, world::World};
 
 /// Every telephone and identity number that stands in a sample message.
 fn numbers(value: &Value, found: &mut Vec<String>) {
@@ -40,11 +27,10 @@ fn numbers(value: &Value, found: &mut Vec<String>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r1_1a_twenty_sample_pushes_become_tasks_that_the_judge_sees_and_nothing_leaks() {
-    songda_store::http::install_crypto();
-    let mut server = Server::start();
-    let outside = sim(&server).await;
-    let first = push(&outside).await;
-    let again = push(&outside).await;
+    let mut world = World::start().await;
+    let first = world.push_samples().await;
+    let again = world.push_samples().await;
+    let (outside, server) = (&world.sim, &mut world.server);
     let journal = serde_json::to_value(outside.journal()).unwrap();
     assert_eq!(journal["complaints"].as_array().map(Vec::len), Some(0), "{first} {again}");
     let statuses: Vec<u64> =
@@ -80,11 +66,11 @@ async fn r1_1a_twenty_sample_pushes_become_tasks_that_the_judge_sees_and_nothing
     let auditor = server.cookie("auditor").await;
     bodies.push(server.get("/api/v1/audit", &auditor).await.1);
     bodies.push(server.log());
-    outside.stop().await;
     let (well, said) = server.run(&["audit", "verify"]);
     assert!(well, "{said}");
 
-    let samples = reqwest_samples(&server).await;
+    let url = format!("http://{}/_sim/samples", outside.http_addr);
+    let samples = serde_json::from_str(&reqwest::get(url).await.unwrap().text().await.unwrap()).unwrap();
     let mut secret = Vec::new();
     numbers(&samples, &mut secret);
     secret.retain(|text| !text.contains("民") && !text.starts_with("SD"));
@@ -92,14 +78,4 @@ async fn r1_1a_twenty_sample_pushes_become_tasks_that_the_judge_sees_and_nothing
     for body in &bodies {
         assert_eq!(leaks::find(body, &secret), None);
     }
-}
-
-/// The messages that the simulator pushes.
-async fn reqwest_samples(server: &Server) -> Value {
-    let outside = sim(server).await;
-    let url = format!("http://{}/_sim/samples", outside.http_addr);
-    let text = reqwest::get(url).await.unwrap().text().await.unwrap();
-    let value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
-    outside.stop().await;
-    value
 }

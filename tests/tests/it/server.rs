@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -22,17 +23,33 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Seeds a demo court in a fresh folder and serves it.
-    pub(crate) fn start() -> Self {
+    /// Seeds a demo court in a fresh folder and serves it; calls leave through `carrier`,
+    /// reports go to `case_system`.
+    pub(crate) fn start(carrier: SocketAddr, case_system: Option<SocketAddr>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("songda.toml");
         let data = folder.path().join("data");
-        let text = format!(
-            "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n",
-            data.display()
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let hash = std::fs::read_to_string(root.join("asr/fixtures/ggml-songda-test-zh.bin.sha256")).unwrap();
+        std::fs::write(folder.path().join("events.key"), "events").unwrap();
+        let mut text = format!(
+            "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n\
+             [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nnotice = \"{}\"\n\
+             ring_limit_s = 12\n[asr]\nmodel = \"{}\"\nsha256 = \"{}\"\n",
+            data.display(),
+            root.join("agent-console/calls/prompts/notice-zh.wav").display(),
+            root.join("asr/fixtures/ggml-songda-test-zh.bin").display(),
+            hash.split_whitespace().next().unwrap(),
         );
+        if let Some(address) = case_system {
+            let key = folder.path().join("events.key");
+            text += &format!(
+                "[case_system]\nurl = \"http://{address}/case/events\"\nkey_file = \"{}\"\n",
+                key.display()
+            );
+        }
         std::fs::write(&config, text).unwrap();
-        let seeded = Command::new(songda()).arg("--config").arg(&config).args(["seed", "--demo"]).output().unwrap();
+        let seeded = Command::new(songda()).arg("--config").arg(&config).args(["seed", "--demo", "--carrier", &carrier.to_string()]).output().unwrap();
         assert!(seeded.status.success(), "{}", String::from_utf8_lossy(&seeded.stderr));
         let machine_key = String::from_utf8(seeded.stdout).unwrap().trim().to_owned();
         let (child, url) = serve(&config, folder.path());
@@ -50,6 +67,20 @@ impl Server {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// The last lines of the log, for a test that fails.
+    pub(crate) fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// Changes the configuration before the next start.
+    pub(crate) fn configure(&self, change: impl FnOnce(String) -> String) {
+        let config = self.folder.path().join("songda.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(config, change(text)).unwrap();
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> (bool, String) {
         let config = self.folder.path().join("songda.toml");
         let output = Command::new(songda()).arg("--config").arg(config).args(arguments).output().unwrap();
@@ -63,6 +94,13 @@ impl Server {
             reqwest::Client::new().post(format!("{}/api/v1/session", self.url)).json(&body).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         answer.headers().get("set-cookie").unwrap().to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+
+    /// A file as a signed-in person gets it.
+    pub(crate) async fn file(&self, path: &str, cookie: &str) -> (u16, Vec<u8>) {
+        let answer =
+            reqwest::Client::new().get(format!("{}{path}", self.url)).header("cookie", cookie).send().await.unwrap();
+        (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
     }
 
     pub(crate) async fn get(&self, path: &str, cookie: &str) -> (u16, String) {

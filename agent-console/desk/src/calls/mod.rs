@@ -6,8 +6,8 @@
 mod store;
 
 pub use store::{
-    CallRow, Ending, NewCall, answered, begin, end, find, mark, of_task, recording, recordings_of, set_recording_state,
-    unfinished, unsaved_of_agent,
+    AttemptRow, CallRow, Ending, NewCall, answered, attempts, begin, end, find, mark, of_task, recording,
+    recordings_of, set_recording_state, unfinished, unsaved_of_agent,
 };
 
 use songda_service::{outcomes, timeline::Event};

@@ -6,7 +6,7 @@ use songda_service::{
     outcomes::LineFacts,
     timeline::{self, By, Kind},
 };
-use songda_store::{Clock, Db, StoreError, Tx};
+use songda_store::{Clock, Db, Sealer, StoreError, Tx};
 use sqlx::{Row, any::AnyRow};
 
 use crate::DeskError;
@@ -255,6 +255,64 @@ pub async fn of_task(db: &Db, task: &str) -> Result<Vec<CallRow>, DeskError> {
     let sql = format!("SELECT {COLUMNS} WHERE c.task_id = $1 ORDER BY c.created_ms, c.id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(task).fetch_all(db.read()).await?;
     Ok(rows.iter().map(read).collect())
+}
+
+/// An attempt of a task, as it stands in the timeline for ever.
+#[derive(Debug, Clone)]
+pub struct AttemptRow {
+    /// Number within the task.
+    pub no: i64,
+    /// Call.
+    pub call_id: String,
+    /// When.
+    pub at_ms: i64,
+    /// Technical code.
+    pub technical: String,
+    /// Who spoke, or empty.
+    pub contact: String,
+    /// Business code, or empty.
+    pub business: String,
+    /// 已清楚完整听取.
+    pub heard_all: bool,
+    /// Agent's name.
+    pub agent: String,
+    /// The agent's note.
+    pub note: String,
+}
+
+/// Attempts of a task in their order, with their notes opened.
+pub async fn attempts(db: &Db, sealer: &Sealer, task: &str) -> Result<Vec<AttemptRow>, DeskError> {
+    let rows = sqlx::query(
+        "SELECT a.no, a.call_id, a.at_ms, a.technical_code, a.contact_code, a.business_code, a.heard_all, u.name, a.id,
+                a.note_sealed
+         FROM attempts a JOIN users u ON u.id = a.agent_id WHERE a.task_id = $1 ORDER BY a.no",
+    )
+    .bind(task)
+    .fetch_all(db.read())
+    .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (id, sealed): (String, Option<Vec<u8>>) = (row.get(8), row.get(9));
+        let note = match sealed {
+            Some(sealed) => {
+                let open = sealer.open_sealed("attempts", "note_sealed", &id, &sealed)?;
+                String::from_utf8_lossy(&open).into_owned()
+            }
+            None => String::new(),
+        };
+        found.push(AttemptRow {
+            no: row.get(0),
+            call_id: row.get(1),
+            at_ms: row.get(2),
+            technical: row.get(3),
+            contact: row.get(4),
+            business: row.get(5),
+            heard_all: row.get::<i64, _>(6) == 1,
+            agent: row.get(7),
+            note,
+        });
+    }
+    Ok(found)
 }
 
 /// Calls that were live when the server went away.

@@ -42,6 +42,11 @@ pub enum Command {
         /// Its session.
         session: String,
     },
+    /// This session was signed out.
+    SignedOut {
+        /// Its session.
+        session: String,
+    },
     /// Ready for the next task.
     Ready,
     /// A break; gives an untouched work order back.
@@ -161,6 +166,14 @@ impl Seats {
         }
         self.queue_changed().await;
         Ok(saved)
+    }
+
+    /// The agent signed out: his browser is told and let go.
+    pub async fn signed_out(&self, actor: &Actor) {
+        let seat = self.chairs.lock().await.get(&actor.user_id).map(|chair| chair.commands.clone());
+        if let Some(seat) = seat {
+            let _ = seat.send(Command::SignedOut { session: actor.session.clone() }).await;
+        }
     }
 
     /// How the queue of a court stands.

@@ -113,12 +113,14 @@ impl Seat {
         let done = match command {
             Command::Attach { actor, kid, public_key, sink } => self.attach(*actor, kid, public_key, sink).await,
             Command::Detach { session } => {
+                self.detach(&session);
+                Ok(())
+            }
+            Command::SignedOut { session } => {
                 if self.actor.session == session {
-                    self.browser = None;
-                    if matches!(self.state, AgentState::Ready | AgentState::Paused | AgentState::Reserved) {
-                        self.go(AgentState::Offline);
-                    }
+                    self.tell("bye", json!({ "reason": "logged_out" }));
                 }
+                self.detach(&session);
                 Ok(())
             }
             Command::Ready => self.ready().await,
@@ -149,6 +151,17 @@ impl Seat {
         if let Err(error) = done {
             tracing::error!(agent = %self.actor.user_id, %error, "a seat could not do what it was asked");
             self.tell_error("desk.failed", &error.to_string());
+        }
+    }
+
+    /// A browser is gone. A live call goes on without it; call control ends it in time.
+    fn detach(&mut self, session: &str) {
+        if self.actor.session != session {
+            return;
+        }
+        self.browser = None;
+        if matches!(self.state, AgentState::Ready | AgentState::Paused | AgentState::Reserved) {
+            self.go(AgentState::Offline);
         }
     }
 
@@ -287,7 +300,7 @@ impl Seat {
             self.tell_error("dial.phone_dead", "this number cannot be dialled");
             return Ok(());
         };
-        let Some(line) = telephony::line_for(&self.ground.db, &self.actor.court_id).await? else {
+        let Some(line) = telephony::line_for(&self.ground.db, &self.actor.court_id, self.ground.demo).await? else {
             self.tell_error("dial.no_caller_number", "the court has no active number with proof on file");
             return Ok(());
         };

@@ -32,14 +32,16 @@ impl Line {
 }
 
 /// The line on which a court's calls leave: its active number with proof on file. None
-/// when there is none, and then no call can be placed.
-pub async fn line_for(db: &Db, court: &str) -> Result<Option<Line>, DeskError> {
+/// when there is none, and then no call can be placed. Demo trunks serve demo mode and
+/// nothing else does (X5).
+pub async fn line_for(db: &Db, court: &str, demo: bool) -> Result<Option<Line>, DeskError> {
     let row = sqlx::query(
         "SELECT t.name, t.proxy, t.domain, t.username, t.password_sealed, t.id, n.number
          FROM court_numbers n JOIN trunks t ON t.id = n.trunk_id
-         WHERE n.court_id = $1 AND n.active = 1 AND n.licence <> '' ORDER BY n.created_ms LIMIT 1",
+         WHERE n.court_id = $1 AND n.active = 1 AND n.licence <> '' AND t.demo = $2 ORDER BY n.created_ms LIMIT 1",
     )
     .bind(court)
+    .bind(i64::from(demo))
     .fetch_optional(db.read())
     .await?;
     Ok(row.map(|row| Line {

@@ -80,10 +80,13 @@ impl Transcriber {
         Ok(())
     }
 
-    /// Notes that the last try failed.
-    pub async fn gave_up(&self, payload: &Value, error: &str) -> Result<(), DeskError> {
+    /// Notes that a try failed: the alarm says so at once, and after the `last` one the
+    /// transcript counts as failed.
+    pub async fn failed(&self, payload: &Value, error: &str, last: bool) -> Result<(), DeskError> {
         let call = payload.get("call").and_then(Value::as_str).unwrap_or_default();
-        store::fail(&self.db, call).await?;
+        if last {
+            store::fail(&self.db, call).await?;
+        }
         alarms::raise(&self.db, &self.clock, "transcript.failed", call, &format!("转写失败：{error}")).await?;
         Ok(())
     }

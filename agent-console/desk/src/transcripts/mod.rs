@@ -7,4 +7,4 @@ mod store;
 
 pub use job::{JOB, Transcriber};
 pub use printed::Printed;
-pub use store::{Corrected, Edit, Stored, correct, enqueue, find, lines};
+pub use store::{Corrected, Edit, Stored, correct, enqueue, find, lines, state};

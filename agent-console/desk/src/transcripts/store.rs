@@ -104,6 +104,15 @@ pub(super) async fn fail(db: &Db, call: &str) -> Result<(), DeskError> {
     Ok(tx.commit().await?)
 }
 
+/// How the transcript of a call stands, and whether the test model made it.
+pub async fn state(db: &Db, call: &str) -> Result<Option<(String, bool)>, DeskError> {
+    let row = sqlx::query("SELECT state, test_model FROM transcripts WHERE call_id = $1")
+        .bind(call)
+        .fetch_optional(db.read())
+        .await?;
+    Ok(row.map(|row| (row.get(0), row.get::<i64, _>(1) == 1)))
+}
+
 /// The transcript of a call.
 pub async fn find(db: &Db, sealer: &Sealer, call: &str) -> Result<Option<Stored>, DeskError> {
     let row = sqlx::query(
@@ -196,6 +205,17 @@ pub async fn correct(
     .bind(clock.now_ms())
     .execute(&mut *tx.conn())
     .await?;
+    // A report that prints the old words gets a new version.
+    let attempt = sqlx::query("SELECT id FROM attempts WHERE call_id = $1")
+        .bind(&call.id)
+        .fetch_optional(&mut *tx.conn())
+        .await?;
+    if let Some(attempt) = attempt {
+        let attempt: String = attempt.get(0);
+        let payload = json!({ "task": call.task_id, "attempt": attempt });
+        let key = format!("report:{}:{attempt}:edit:{id}", call.task_id);
+        jobs::enqueue(&mut tx, clock, "report", Some(&key), &payload, clock.now_ms()).await?;
+    }
     let by = By { actor: &actor.user_id, name: &actor.name };
     timeline::append(&mut tx, clock, &call.task_id, &by, Kind::TranscriptEdited, &call.id, &json!({ "line": line_no }))
         .await?;

@@ -1,0 +1,172 @@
+//! The telephone desk of this house: signalling, sound, seats, and the work behind them.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use songda_asr::{Worker, WorkerConfig};
+use songda_calls::{Switchboard, SwitchboardConfig};
+use songda_desk::{
+    Ground, recovery,
+    seats::Seats,
+    transcripts::{self, Printed, Transcriber},
+    work_orders,
+};
+use songda_media::{Engine, EngineConfig};
+use songda_papers::{jobs as paper_jobs, reports::Printer};
+use songda_press::{Press, PressConfig};
+use songda_sip::{Endpoint, EndpointConfig};
+use songda_store::jobs;
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{config::Config, house::House};
+
+/// The desk of a house that is not read-only.
+#[derive(Clone)]
+pub struct Desk {
+    pub(crate) seats: Seats,
+    pub(crate) switchboard: Switchboard,
+    pub(crate) fonts: Arc<Vec<String>>,
+    tasks: TaskTracker,
+}
+
+/// How long one work order may outlive its time.
+const EXPIRY: Duration = Duration::from_secs(30);
+
+impl Desk {
+    /// Opens lines, closes what a kill left open, and starts the work. `config_path` is
+    /// read again by the transcriber's process.
+    pub async fn open(
+        config: &Config,
+        config_path: &Path,
+        house: &House,
+        cancel: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let lines = &config.telephony;
+        let sip = EndpointConfig {
+            listen: lines.sip_listen,
+            advertise: lines.sip_advertise,
+            user_agent: concat!("Songda/", env!("CARGO_PKG_VERSION")).into(),
+        };
+        let endpoint = Endpoint::start(sip, CancellationToken::new()).await?;
+        let (first, last) = lines.trunk_ports.unwrap_or((0, 0));
+        let engine = Engine::start(EngineConfig {
+            web_listen: lines.web_listen,
+            web_advertise: lines.web_advertise,
+            trunk_bind: lines.trunk_bind.unwrap_or(lines.sip_listen.ip()),
+            trunk_advertise: lines.trunk_advertise.or(lines.sip_advertise),
+            trunk_ports: first..=last,
+        })?;
+        let switchboard = Switchboard::new(SwitchboardConfig {
+            endpoint,
+            engine,
+            vault: house.vault.clone(),
+            notice: lines.notice.clone(),
+            ring_limit: Duration::from_secs(lines.ring_limit_s),
+        });
+        let wake = Arc::new(Notify::new());
+        let ground = Ground {
+            db: house.db.clone(),
+            clock: house.clock.clone(),
+            sealer: house.sealer.clone(),
+            vault: house.vault.clone(),
+            switchboard: switchboard.clone(),
+            demo: house.demo,
+            jobs: wake.clone(),
+        };
+        let recovered = recovery::run(&ground).await.context("closing what the last run left open")?;
+        if recovered.calls + recovered.recordings > 0 {
+            tracing::warn!(?recovered, "the last run did not end cleanly");
+        }
+        let fonts = config.papers.fonts.clone();
+        let press = tokio::task::spawn_blocking(move || Press::open(PressConfig { font_dirs: fonts })).await??;
+        let fonts = Arc::new(press.fonts());
+        let tasks = TaskTracker::new();
+        let printer = Printer {
+            db: house.db.clone(),
+            clock: house.clock.clone(),
+            sealer: house.sealer.clone(),
+            objects: house.objects.clone(),
+            press,
+            transcripts: Arc::new(Printed { db: house.db.clone(), sealer: house.sealer.clone() }),
+        };
+        tasks.spawn(print(house.clone(), printer, wake.clone(), cancel.clone()));
+        let transcriber = transcriber(config, config_path, house)?;
+        tasks.spawn(transcribe(house.clone(), transcriber, wake, cancel.clone()));
+        let seats = Seats::new(ground, cancel.clone());
+        tasks.spawn(expire(house.clone(), seats.clone(), cancel.clone()));
+        Ok(Self { seats, switchboard, fonts, tasks })
+    }
+
+    /// Waits until every call is written down and all work has stopped.
+    pub async fn close(&self) {
+        self.seats.close().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+async fn print(house: House, printer: Printer, wake: Arc<Notify>, cancel: CancellationToken) {
+    let work = |job| {
+        let printer = printer.clone();
+        async move { paper_jobs::run(&printer, job).await }
+    };
+    jobs::work(house.db, house.clock, &[paper_jobs::JOB], wake, cancel, work).await;
+}
+
+fn transcriber(config: &Config, config_path: &Path, house: &House) -> anyhow::Result<Transcriber> {
+    let program = std::env::current_exe().context("finding the songda command for the transcriber")?;
+    let worker = Worker::new(WorkerConfig {
+        program,
+        arguments: vec!["--config".into(), config_path.display().to_string(), "asr-worker".into()],
+        limit: Duration::from_secs(config.asr.limit_s),
+    });
+    Ok(Transcriber {
+        db: house.db.clone(),
+        clock: house.clock.clone(),
+        sealer: house.sealer.clone(),
+        vault: house.vault.clone(),
+        worker: Arc::new(Mutex::new(worker)),
+    })
+}
+
+async fn transcribe(house: House, transcriber: Transcriber, wake: Arc<Notify>, cancel: CancellationToken) {
+    let again = wake.clone();
+    let work = |job: jobs::Job| {
+        let (transcriber, again) = (transcriber.clone(), again.clone());
+        async move {
+            let done = transcriber.run(&job.payload).await.map_err(|error| error.to_string());
+            if let Err(error) = &done {
+                let last = job.attempts + 1 >= jobs::MAX_ATTEMPTS;
+                if let Err(error) = transcriber.failed(&job.payload, error, last).await {
+                    tracing::error!(%error, "a failed transcription could not be noted");
+                }
+            }
+            again.notify_waiters();
+            done
+        }
+    };
+    jobs::work(house.db, house.clock, &[transcripts::JOB], wake, cancel, work).await;
+}
+
+/// Gives work orders back whose time is over.
+async fn expire(house: House, seats: Seats, cancel: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(EXPIRY) => {}
+        }
+        match work_orders::expire_all(&house.db, &house.clock).await {
+            Ok(0) => {}
+            Ok(expired) => {
+                tracing::info!(expired, "work orders went back to the queue");
+                seats.queue_changed().await;
+            }
+            Err(error) => tracing::error!(%error, "work orders could not be given back"),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The OpenAPI document, made from the handlers and their types.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use super::{admin, calls, court, desk, health, orders, reports, session};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Songda", description = "Service of process around a telephone call centre."),
+    paths(
+        health::live,
+        health::ready,
+        health::detailed,
+        session::sign_in,
+        session::sign_out,
+        session::me,
+        session::register_key,
+        orders::push,
+        orders::incomplete,
+        desk::line,
+        desk::outcome,
+        court::outcomes,
+        court::cases,
+        court::case,
+        court::tasks,
+        court::task,
+        court::overview,
+        calls::recording,
+        calls::audio,
+        calls::peaks,
+        calls::download,
+        calls::transcript,
+        calls::transcript_file,
+        calls::correct,
+        reports::pdf,
+        admin::alarms,
+        admin::users,
+        admin::audit_log,
+    )
+)]
+struct Document;
+
+/// The document of this version.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// `GET /api/openapi.json`
+pub(super) async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
+}

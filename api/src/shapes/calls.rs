@@ -1,0 +1,162 @@
+//! Calls, recordings, transcripts and reports.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A code with its words.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Words {
+    pub(crate) code: String,
+    pub(crate) zh: String,
+    pub(crate) en: String,
+}
+
+/// A recording in a list of calls.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RecordingBrief {
+    /// `closed`, `recovered`, `missing` or `altered`.
+    pub(crate) state: String,
+    pub(crate) duration_ms: i64,
+    pub(crate) bytes: i64,
+    pub(crate) sha256: String,
+    pub(crate) sm3: String,
+    /// How many holes.
+    pub(crate) gaps: usize,
+}
+
+/// A transcript in a list of calls.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TranscriptBrief {
+    /// `waiting`, `ready` or `failed`.
+    pub(crate) state: String,
+    pub(crate) test_model: bool,
+}
+
+/// The outcome of a call.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OutcomeBrief {
+    pub(crate) contact: String,
+    pub(crate) business: String,
+    pub(crate) heard_all: bool,
+}
+
+/// A call.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallRow {
+    pub(crate) id: String,
+    pub(crate) at: String,
+    pub(crate) answered_at: Option<String>,
+    pub(crate) ended_at: Option<String>,
+    pub(crate) phone_masked: String,
+    pub(crate) phone_source: String,
+    /// The court's own number, which is public.
+    pub(crate) caller: String,
+    pub(crate) agent: String,
+    pub(crate) technical: Option<Words>,
+    pub(crate) is_attempt: bool,
+    pub(crate) talk_ms: i64,
+    pub(crate) ended_by: String,
+    /// Where in the recording the party answered.
+    pub(crate) answer_offset_ms: Option<i64>,
+    pub(crate) recording: Option<RecordingBrief>,
+    pub(crate) transcript: Option<TranscriptBrief>,
+    pub(crate) outcome: Option<OutcomeBrief>,
+}
+
+/// A hole in a recording.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GapRow {
+    /// `left`: what the party heard, `right`: what came from the party.
+    pub(crate) channel: &'static str,
+    pub(crate) from_ms: u64,
+    pub(crate) to_ms: u64,
+}
+
+/// A recording, checked against its hashes.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Recording {
+    pub(crate) state: String,
+    /// `intact`, `missing` or `altered`.
+    pub(crate) verdict: &'static str,
+    pub(crate) detail: Option<String>,
+    pub(crate) duration_ms: u64,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    pub(crate) sm3: String,
+    pub(crate) answer_offset_ms: Option<i64>,
+    pub(crate) gaps: Vec<GapRow>,
+}
+
+/// The wave form.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Peaks {
+    pub(crate) per_second: u32,
+    /// Bytes, base64.
+    pub(crate) left: String,
+    /// Bytes, base64.
+    pub(crate) right: String,
+}
+
+/// A line of a transcript.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TranscriptLine {
+    pub(crate) no: u32,
+    /// `system`, `agent` or `party`.
+    pub(crate) speaker: &'static str,
+    pub(crate) from_ms: u64,
+    pub(crate) to_ms: u64,
+    pub(crate) text: String,
+    /// What the machine wrote, when it was corrected.
+    pub(crate) original: Option<String>,
+    pub(crate) weak: bool,
+    pub(crate) hidden: bool,
+    pub(crate) edited_by: Option<String>,
+    pub(crate) edited_at: Option<String>,
+}
+
+/// A transcript.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Transcript {
+    pub(crate) state: String,
+    /// Made by the test model: never for real speech.
+    pub(crate) test_model: bool,
+    pub(crate) model_name: String,
+    pub(crate) model_sha256: String,
+    pub(crate) lines: Vec<TranscriptLine>,
+}
+
+/// How far a report is on its way to the case system.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Delivered {
+    /// `waiting`, `done` or `dead`.
+    pub(crate) state: String,
+    pub(crate) at: Option<String>,
+}
+
+/// A version of a report.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReportRow {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) version: i64,
+    /// 有效 or 已被替代.
+    pub(crate) state: String,
+    pub(crate) sha256: String,
+    pub(crate) sm3: String,
+    pub(crate) pages: i64,
+    pub(crate) created_at: String,
+    /// 已附, 转写待补 or 无录音.
+    pub(crate) transcript_state: String,
+    pub(crate) template: String,
+    pub(crate) template_version: String,
+    pub(crate) delivered: Option<Delivered>,
+}
+
+/// An outcome that was saved.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SavedOutcome {
+    pub(crate) attempt_no: i64,
+    pub(crate) task_phase: String,
+    pub(crate) next_zh: String,
+    pub(crate) next_en: String,
+}

@@ -1,0 +1,279 @@
+//! Cases, tasks and the outcome table.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{AlarmRow, CallRow, ReportRow, Words};
+
+/// What is missing in an order.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Missing {
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+/// How many tasks, and how many are done.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Counts {
+    pub(crate) total: i64,
+    pub(crate) done: i64,
+}
+
+/// A case in a list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseRow {
+    pub(crate) id: String,
+    pub(crate) number: String,
+    pub(crate) cause: String,
+    pub(crate) kind: String,
+    pub(crate) dept: String,
+    pub(crate) judge_name: String,
+    pub(crate) hearing_at: Option<String>,
+    pub(crate) parties: i64,
+    pub(crate) tasks: Counts,
+    pub(crate) last_event_at: String,
+}
+
+/// A page of cases.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Cases {
+    pub(crate) items: Vec<CaseRow>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// A case with its orders and tasks.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseDetail {
+    pub(crate) id: String,
+    pub(crate) number: String,
+    pub(crate) cause: String,
+    pub(crate) kind: String,
+    pub(crate) procedure: String,
+    pub(crate) dept: String,
+    pub(crate) judge_name: String,
+    pub(crate) hearing_at: Option<String>,
+    pub(crate) hearing_room: String,
+    pub(crate) evidence_until: String,
+    pub(crate) parties: i64,
+    pub(crate) last_event_at: String,
+    pub(crate) orders: Vec<OrderRow>,
+    pub(crate) tasks: Vec<TaskRow>,
+}
+
+/// An order of a case system.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OrderRow {
+    pub(crate) id: String,
+    pub(crate) source: String,
+    pub(crate) order_no: String,
+    pub(crate) revision: i64,
+    pub(crate) state: String,
+    pub(crate) link: String,
+    pub(crate) order_kind: String,
+    pub(crate) finish_by: String,
+    pub(crate) urgency: String,
+    pub(crate) gaps: Vec<Missing>,
+    pub(crate) created_at: String,
+}
+
+/// Orders that wait for correction (待补正).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Orders {
+    pub(crate) items: Vec<OrderRow>,
+}
+
+/// A task in a list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TaskRow {
+    pub(crate) id: String,
+    pub(crate) number: String,
+    pub(crate) case_id: String,
+    pub(crate) case_number: String,
+    pub(crate) recipient: String,
+    pub(crate) position: String,
+    pub(crate) phase: String,
+    pub(crate) result: String,
+    pub(crate) next_step: String,
+    pub(crate) priority: i64,
+    /// How many calls counted.
+    pub(crate) attempts: i64,
+    pub(crate) deadline: String,
+    pub(crate) last_event_at: String,
+}
+
+/// A page of tasks.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Tasks {
+    pub(crate) items: Vec<TaskRow>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// The case of a task.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TaskCase {
+    pub(crate) id: String,
+    pub(crate) number: String,
+    pub(crate) cause: String,
+    pub(crate) kind: String,
+    pub(crate) procedure: String,
+    pub(crate) dept: String,
+    pub(crate) judge_name: String,
+    pub(crate) clerk: String,
+    pub(crate) hearing_at: Option<String>,
+    pub(crate) hearing_room: String,
+}
+
+/// A step of the way (R2.4b).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Node {
+    /// `pushed`, `received`, `calling`, `served` or `confirmed`.
+    pub(crate) key: &'static str,
+    pub(crate) at: Option<String>,
+    /// `done`, `now` or `todo`.
+    pub(crate) state: &'static str,
+}
+
+/// A number of the party, masked.
+#[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the field is called phone_id wherever a number is meant and not shown")]
+pub(crate) struct Phone {
+    pub(crate) phone_id: String,
+    pub(crate) masked: String,
+    pub(crate) source: String,
+    pub(crate) label: String,
+    pub(crate) state: String,
+    pub(crate) last_result: String,
+}
+
+/// A document to be served.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Document {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) class: String,
+    pub(crate) pages: i64,
+    pub(crate) copies: i64,
+    pub(crate) sha256: String,
+    pub(crate) sm3: String,
+    pub(crate) state: String,
+}
+
+/// A call that counted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Attempt {
+    pub(crate) no: i64,
+    pub(crate) call_id: String,
+    pub(crate) at: String,
+    pub(crate) technical: String,
+    pub(crate) contact: String,
+    pub(crate) business: String,
+    pub(crate) heard_all: bool,
+    pub(crate) agent: String,
+    pub(crate) note: String,
+}
+
+/// An event of the timeline, which is never changed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TaskEvent {
+    pub(crate) seq: i64,
+    pub(crate) at: String,
+    pub(crate) actor: String,
+    pub(crate) kind: String,
+    pub(crate) text_zh: String,
+    pub(crate) text_en: String,
+    pub(crate) call_id: Option<String>,
+    pub(crate) report_id: Option<String>,
+}
+
+/// A task with everything that happened.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TaskDetail {
+    pub(crate) id: String,
+    pub(crate) number: String,
+    pub(crate) case_id: String,
+    pub(crate) case_number: String,
+    pub(crate) recipient: String,
+    pub(crate) position: String,
+    pub(crate) phase: String,
+    pub(crate) result: String,
+    pub(crate) result_rule: String,
+    pub(crate) result_at: Option<String>,
+    pub(crate) next_step: String,
+    pub(crate) priority: i64,
+    pub(crate) deadline: String,
+    pub(crate) last_event_at: String,
+    pub(crate) case: TaskCase,
+    pub(crate) order: OrderRow,
+    pub(crate) recipient_kind: String,
+    pub(crate) id_masked: String,
+    pub(crate) id_state: String,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) phones: Vec<Phone>,
+    pub(crate) documents: Vec<Document>,
+    pub(crate) calls: Vec<CallRow>,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) reports: Vec<ReportRow>,
+    pub(crate) events: Vec<TaskEvent>,
+}
+
+/// The outcome table of domain 2.4.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OutcomeTable {
+    pub(crate) version: u32,
+    /// Talk without which 已清楚、完整听取 cannot be said.
+    pub(crate) minimum_talk_ms: i64,
+    pub(crate) technical: Vec<Words>,
+    pub(crate) contacts: Vec<Contact>,
+    pub(crate) businesses: Vec<Business>,
+}
+
+/// Who spoke.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Contact {
+    pub(crate) code: String,
+    pub(crate) zh: String,
+    pub(crate) en: String,
+    pub(crate) key: Option<u8>,
+}
+
+/// What was agreed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Business {
+    pub(crate) code: String,
+    pub(crate) zh: String,
+    pub(crate) en: String,
+    pub(crate) key: Option<u8>,
+    pub(crate) next_zh: String,
+    pub(crate) next_en: String,
+    /// Contacts with whom this may be agreed; empty means any.
+    pub(crate) contacts: Vec<String>,
+    /// Needs 已清楚、完整听取.
+    pub(crate) heard_all: bool,
+}
+
+/// The call queue.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct QueueCounts {
+    pub(crate) ready: i64,
+    pub(crate) later: i64,
+    pub(crate) calling: i64,
+    pub(crate) to_fix: i64,
+    pub(crate) next_at: Option<String>,
+}
+
+/// An agent at work.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AgentRow {
+    pub(crate) name: String,
+    pub(crate) staff_no: String,
+    pub(crate) state: &'static str,
+    pub(crate) since_at: String,
+}
+
+/// Queue, agents and alarms.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Overview {
+    pub(crate) queue: QueueCounts,
+    pub(crate) agents: Vec<AgentRow>,
+    pub(crate) alarms: Vec<AlarmRow>,
+}

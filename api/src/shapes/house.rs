@@ -1,0 +1,137 @@
+//! Sessions, accounts, alarms, the log, health and errors.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// An error (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProblemBody {
+    /// Always `about:blank`; the code tells what it is.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// Words of the status.
+    pub(crate) title: String,
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// Stable code.
+    pub(crate) code: String,
+    /// What was being done, to what, and what to do next.
+    pub(crate) detail: String,
+    /// Every wrong field of a push.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) errors: Option<Vec<Value>>,
+}
+
+/// Who is signed in.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Me {
+    pub(crate) user: MeUser,
+    pub(crate) court: MeCourt,
+    /// Permission codes.
+    pub(crate) permissions: Vec<&'static str>,
+    /// Demo mode.
+    pub(crate) demo: bool,
+}
+
+/// The person.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MeUser {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) staff_no: String,
+    /// `agent`, `supervisor`, `judge`, `clerk`, `admin` or `auditor`.
+    pub(crate) role: &'static str,
+}
+
+/// The court.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MeCourt {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) code: String,
+}
+
+/// A browser's key as the house knows it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionKey {
+    pub(crate) kid: String,
+    /// Stands in the envelope as `sid`.
+    pub(crate) session_tag: String,
+    pub(crate) expires_at: String,
+}
+
+/// An account.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UserRow {
+    pub(crate) id: String,
+    pub(crate) login: String,
+    pub(crate) name: String,
+    pub(crate) staff_no: String,
+    pub(crate) role: String,
+    pub(crate) disabled: bool,
+}
+
+/// Accounts of the court.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Users {
+    pub(crate) items: Vec<UserRow>,
+}
+
+/// Something that somebody must look at.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AlarmRow {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) object_id: String,
+    pub(crate) text: String,
+    pub(crate) raised_at: String,
+    pub(crate) last_at: String,
+    pub(crate) times: i64,
+}
+
+/// Open alarms.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Alarms {
+    pub(crate) items: Vec<AlarmRow>,
+}
+
+/// A row of the audit log.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditRow {
+    pub(crate) seq: i64,
+    pub(crate) at: String,
+    pub(crate) actor: String,
+    pub(crate) role: String,
+    pub(crate) action: String,
+    pub(crate) object_kind: String,
+    pub(crate) object_id: String,
+    pub(crate) ip: String,
+    pub(crate) result: String,
+    pub(crate) detail: Value,
+}
+
+/// A page of the audit log, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditPage {
+    pub(crate) items: Vec<AuditRow>,
+    pub(crate) next_cursor: Option<i64>,
+}
+
+/// Health.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok` or `degraded`.
+    pub(crate) status: &'static str,
+    pub(crate) checks: Vec<Check>,
+}
+
+/// One part of the house.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    /// `ok`, `failed` or `off`.
+    pub(crate) status: &'static str,
+    /// For people; no personal data.
+    pub(crate) detail: Option<String>,
+}

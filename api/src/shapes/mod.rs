@@ -1,0 +1,10 @@
+//! What the house answers, word for word. These types are the contract: the OpenAPI
+//! document is made from them, and the browser's types are made from the document.
+
+mod calls;
+mod court;
+mod house;
+
+pub(crate) use calls::*;
+pub(crate) use court::*;
+pub(crate) use house::*;

@@ -1,0 +1,48 @@
+//! How the house opens.
+
+use crate::running::{reopened, running};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_3d_sealed_data_without_its_key_is_served_read_only_and_says_why() {
+    let house = running().await;
+    let key = house.machine_key.clone();
+    let folder = house.stop().await;
+    let file = folder.path().join("songda.key");
+    let kept = folder.path().join("kept.key");
+    std::fs::rename(&file, &kept).unwrap();
+    let house = reopened(folder).await;
+    let folder = {
+        let admin = house.cookie("admin").await;
+        let health: serde_json::Value =
+            house.ask("GET", "/api/v1/health", &admin).send().await.unwrap().json().await.unwrap();
+        let keys = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == "keys").unwrap();
+        assert!(keys["detail"].as_str().unwrap().contains("songda.key"), "{keys}");
+        let judge = house.cookie("J0001").await;
+        assert_eq!(house.ask("GET", "/api/v1/cases", &judge).send().await.unwrap().status(), 200, "reading works");
+        let push = house.ask("POST", "/api/v1/orders", "").header("authorization", format!("Bearer {key}"));
+        let answer = push.send().await.unwrap();
+        assert_eq!(answer.status(), 503);
+        assert!(answer.text().await.unwrap().contains("house.read_only"));
+        let agent = house.cookie("agent").await;
+        assert_eq!(house.ask("GET", "/api/v1/desk/ws", &agent).send().await.unwrap().status(), 503, "no desk");
+        assert!(!house.house.db.is_empty().await.unwrap());
+        house.stop().await
+    };
+    assert!(!file.exists(), "a new key would hide that the old one is gone");
+    std::fs::rename(&kept, &file).unwrap();
+    let house = reopened(folder).await;
+    let admin = house.cookie("admin").await;
+    let health = house.ask("GET", "/api/v1/health", &admin).send().await.unwrap().text().await.unwrap();
+    assert!(health.contains(r#""name":"keys","status":"ok""#), "with its key it is whole again: {health}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_answers_its_own_addresses_and_a_missing_file_is_no_page() {
+    let house = running().await;
+    let page = house.ask("GET", "/tasks/some-id", "").send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert!(page.headers().get("content-type").unwrap().to_str().unwrap().starts_with("text/html"));
+    assert!(page.headers().get("content-security-policy").unwrap().to_str().unwrap().contains("default-src 'self'"));
+    assert_eq!(house.ask("GET", "/assets/gone-123.js", "").send().await.unwrap().status(), 404);
+    assert_eq!(house.ask("GET", "/favicon.gone", "").send().await.unwrap().status(), 404);
+}

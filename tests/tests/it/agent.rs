@@ -1,0 +1,192 @@
+//! An agent without a browser: the same session, the same key, the same frames.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::{SinkExt as _, StreamExt as _};
+use hpke::{Deserializable as _, Kem as _, OpModeR, Serializable as _, aead::AesGcm256, kdf::HkdfSha256, kem::DhP256HkdfSha256};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+
+use crate::{peer::Peer, server::Server};
+
+type Secret = <DhP256HkdfSha256 as hpke::Kem>::PrivateKey;
+
+/// Nothing in these tests takes longer.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+pub(crate) struct Agent {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    secret: Secret,
+    pub(crate) cookie: String,
+    url: String,
+    kid: String,
+    pub(crate) peer: Option<Peer>,
+    /// Everything that reached this browser, opened work orders included.
+    pub(crate) seen: Vec<String>,
+    pub(crate) work_order: Value,
+    pub(crate) call: Value,
+}
+
+impl Agent {
+    /// Signs in, registers a key, opens the line.
+    pub(crate) async fn sign_in(server: &Server) -> Self {
+        let cookie = server.cookie("agent").await;
+        let (secret, public) = DhP256HkdfSha256::gen_keypair();
+        let body = json!({ "public_key": URL_SAFE_NO_PAD.encode(public.to_bytes()) });
+        let answer = reqwest::Client::new()
+            .post(format!("{}/api/v1/session/key", server.url))
+            .header("cookie", &cookie)
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        let key: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        let kid = key["kid"].as_str().unwrap().to_owned();
+        let socket = connect(&server.url, &cookie).await;
+        let mut agent = Self {
+            socket,
+            secret,
+            cookie,
+            url: server.url.clone(),
+            kid: kid.clone(),
+            peer: None,
+            seen: vec![key.to_string()],
+            work_order: Value::Null,
+            call: Value::Null,
+        };
+        agent.send(json!({ "type": "hello", "kid": kid })).await;
+        agent.frame("snapshot").await;
+        agent
+    }
+
+    /// The same browser after its line was cut.
+    pub(crate) async fn reconnect(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
+        self.socket = connect(url, &self.cookie).await;
+        self.send(json!({ "type": "hello", "kid": self.kid })).await;
+        let snapshot = self.frame("snapshot").await;
+        self.call = snapshot["call"].clone();
+    }
+
+    pub(crate) async fn send(&mut self, frame: Value) {
+        self.socket.send(Message::text(frame.to_string())).await.unwrap();
+    }
+
+    /// The next frame; none when the line is closed.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
+            match message {
+                Some(Ok(Message::Text(text))) => {
+                    self.seen.push(text.to_string());
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    if frame["type"] == "call" {
+                        self.call = frame.clone();
+                    }
+                    if frame["type"] == "answer"
+                        && let Some(peer) = &self.peer
+                    {
+                        peer.answer(frame["sdp"].as_str().unwrap().to_owned());
+                    }
+                    return Some(frame);
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// The next frame of a kind. An error frame in between fails the test.
+    pub(crate) async fn frame(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.next().await.unwrap_or_else(|| panic!("the line was closed before {kind}"));
+            if frame["type"] == kind {
+                return frame;
+            }
+            assert_ne!(frame["type"], "error", "{frame}");
+        }
+    }
+
+    /// Waits until the call is in this phase.
+    pub(crate) async fn phase(&mut self, phase: &str) -> Value {
+        loop {
+            let frame = self.frame("call").await;
+            if frame["phase"] == phase {
+                return frame;
+            }
+            assert_ne!(frame["phase"], "ended", "ended before {phase}: {frame}");
+        }
+    }
+
+    /// Takes the next work order, opens it and acknowledges.
+    pub(crate) async fn take(&mut self) -> Value {
+        self.send(json!({ "type": "ready" })).await;
+        let frame = self.frame("work_order").await;
+        self.open(&frame["envelope"]).await
+    }
+
+    pub(crate) async fn open(&mut self, envelope: &Value) -> Value {
+        let field = |name: &str| URL_SAFE_NO_PAD.decode(envelope[name].as_str().unwrap()).unwrap();
+        let aad = envelope["aad"].as_str().unwrap();
+        assert_eq!(envelope["suite"], "0010-0001-0002");
+        let enc = <DhP256HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(&field("enc")).unwrap();
+        let plain = hpke::single_shot_open::<AesGcm256, HkdfSha256, DhP256HkdfSha256>(
+            &OpModeR::Base,
+            &self.secret,
+            &enc,
+            b"songda/work-order/v1",
+            &field("ct"),
+            aad.as_bytes(),
+        )
+        .unwrap();
+        let order: Value = serde_json::from_slice(&plain).unwrap();
+        let bound: Value = serde_json::from_str(aad).unwrap();
+        assert_eq!(bound["wo"], order["work_order"], "bound to the work order");
+        self.seen.push(order.to_string());
+        self.send(json!({ "type": "opened", "work_order": order["work_order"] })).await;
+        self.work_order = order.clone();
+        order
+    }
+
+    /// One click on the first number that can be dialled.
+    pub(crate) async fn dial(&mut self) {
+        let peer = Peer::start();
+        let phones = self.work_order["phones"].as_array().unwrap();
+        let phone = phones.iter().find(|phone| phone["dialable"] == true).unwrap();
+        let frame = json!({ "type": "dial", "work_order": self.work_order["work_order"],
+                            "phone_id": phone["phone_id"], "sdp": peer.offer });
+        self.peer = Some(peer);
+        self.send(frame).await;
+    }
+
+    pub(crate) async fn hang_up(&mut self) {
+        self.send(json!({ "type": "hang_up" })).await;
+    }
+
+    /// Saves an outcome; answers status and body.
+    pub(crate) async fn save(&mut self, choice: Value) -> (u16, Value) {
+        let call = self.call["call_id"].as_str().unwrap().to_owned();
+        let answer = reqwest::Client::new()
+            .post(format!("{}/api/v1/calls/{call}/outcome", self.url))
+            .header("cookie", &self.cookie)
+            .json(&choice)
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        self.seen.push(text.clone());
+        (status, serde_json::from_str(&text).unwrap())
+    }
+}
+
+async fn connect(url: &str, cookie: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+    let mut request =
+        format!("{}/api/v1/desk/ws", url.replacen("http", "ws", 1)).into_client_request().unwrap();
+    request.headers_mut().insert("cookie", cookie.parse().unwrap());
+    tokio_tungstenite::connect_async(request).await.unwrap().0
+}

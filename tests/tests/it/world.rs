@@ -1,0 +1,92 @@
+//! The whole world of a test: songda-sim outside, the built server inside.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::server::Server;
+
+const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n%%EOF";
+
+pub(crate) struct World {
+    pub(crate) sim: songda_sim::Running,
+    pub(crate) server: Server,
+    _out: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut songda_sim::Config)) -> Self {
+        songda_store::http::install_crypto();
+        let out = tempfile::tempdir().unwrap();
+        let mut config = songda_sim::Config::for_tests(out.path().to_path_buf());
+        change(&mut config);
+        let sim = songda_sim::start(config).await.unwrap();
+        let server = Server::start(sim.sip_addr, Some(sim.http_addr));
+        Self { sim, server, _out: out }
+    }
+
+    /// Pushes the samples of the case system.
+    pub(crate) async fn push_samples(&self) -> String {
+        let url = format!("http://{}/_sim/push?samples=20", self.sim.http_addr);
+        let body = json!({ "to": self.server.url, "key": self.server.machine_key });
+        reqwest::Client::new().post(url).json(&body).send().await.unwrap().text().await.unwrap()
+    }
+
+    /// Pushes one order with one party who has this number.
+    pub(crate) async fn push(&self, number: &str) {
+        let tail = &number[number.len() - 4..];
+        let order = json!({
+            "msg_id": format!("m{tail}"), "source": "ajxt", "order_no": format!("SD2026{tail}"), "revision": 1,
+            "court": "陕0102", "dept": "民一庭",
+            "case": { "no": format!("(2026)陕0102民初{}号", 1000 + tail.parse::<u32>().unwrap()), "cause": "买卖合同纠纷",
+                      "kind": "民商事", "procedure": "简易", "judge": { "id": "J0001", "name": "周明远" },
+                      "clerk": { "id": "C0001" },
+                      "hearing": { "at": "2026-12-10T09:30:00+08:00", "room": "第三法庭" },
+                      "evidence_until": "2026-12-05" },
+            "link": "庭前送达", "order_kind": "一般诉讼文书", "finish_by": "2026-12-02", "urgency": "normal", "remark": "",
+            "parties": [{ "ref": "p1", "position": "被告", "kind": "自然人", "name": format!("王{tail}"),
+                          "id_type": "居民身份证", "id_no": "11010519491231002X",
+                          "phones": [{ "no": number, "source": "起诉状", "label": "明确送达联系方式" }],
+                          "addresses": [{ "text": "西安市新城区尚德路116号", "source": "送达地址确认书", "confirmed": true }] }],
+            "documents": [{ "ref": "d1", "name": "传票", "class": "D1", "sha256": hex::encode(Sha256::digest(PDF)),
+                            "pages": 1, "sealed": true, "for": ["p1"], "copies": 1, "file": "f1" }]
+        });
+        let form = reqwest::multipart::Form::new()
+            .text("order", order.to_string())
+            .part("f1", reqwest::multipart::Part::bytes(PDF));
+        let answer = reqwest::Client::new()
+            .post(format!("{}/api/v1/orders", self.server.url))
+            .bearer_auth(&self.server.machine_key)
+            .multipart(form)
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status();
+        assert_eq!(status, 201, "{}", answer.text().await.unwrap());
+    }
+
+    /// What the judge sees of a task.
+    pub(crate) async fn task(&self, judge: &str, task: &str) -> Value {
+        let (status, body) = self.server.get(&format!("/api/v1/tasks/{task}"), judge).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Looks at the task until it is as wanted.
+    pub(crate) async fn task_until(&self, judge: &str, task: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..240 {
+            last = self.task(judge, task).await;
+            if wanted(&last) {
+                return last;
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        panic!("not in a minute: {last:#}\n{}", self.server.log_tail());
+    }
+}
