@@ -175,7 +175,9 @@ pub fn only_telephone(sdp: &str) -> Result<String, SdpError> {
 }
 
 fn wanted(name: &str) -> Option<u8> {
-    match name.to_ascii_uppercase().as_str() {
+    // One channel may be said or not (RFC 8866, section 6.6).
+    let name = name.to_ascii_uppercase();
+    match name.strip_suffix("/1").unwrap_or(&name) {
         "PCMA/8000" => Some(0),
         "PCMU/8000" => Some(1),
         "TELEPHONE-EVENT/8000" => Some(2),
@@ -219,7 +221,7 @@ mod tests {
     #[test]
     fn the_browsers_offer_keeps_only_what_a_telephone_speaks() {
         let sdp = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 110 126\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\n\
-                   a=fmtp:111 minptime=10\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+                   a=fmtp:111 minptime=10\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000/1\r\n\
                    a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=mid:0\r\n";
         let out = only_telephone(sdp).unwrap();
         assert!(out.contains("m=audio 9 UDP/TLS/RTP/SAVPF 8 0 126\r\n"), "{out}");

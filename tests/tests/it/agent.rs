@@ -117,7 +117,10 @@ impl Agent {
             if frame["phase"] == phase {
                 return frame;
             }
-            assert_ne!(frame["phase"], "ended", "ended before {phase}: {frame}");
+            if frame["phase"] == "ended" {
+                let why = (self.next().await, self.next().await);
+                panic!("ended before {phase}: {frame} {why:?}");
+            }
         }
     }
 
@@ -160,6 +163,20 @@ impl Agent {
                             "phone_id": phone["phone_id"], "sdp": peer.offer });
         self.peer = Some(peer);
         self.send(frame).await;
+    }
+
+    /// Stays on the line this long, as a browser does: a ping each five seconds.
+    pub(crate) async fn stay(&mut self, time: Duration) {
+        let end = tokio::time::Instant::now() + time;
+        loop {
+            let now = tokio::time::Instant::now();
+            if now >= end {
+                return;
+            }
+            tokio::time::sleep((end - now).min(Duration::from_secs(5))).await;
+            self.send(json!({ "type": "ping" })).await;
+            self.frame("pong").await;
+        }
     }
 
     pub(crate) async fn hang_up(&mut self) {

@@ -14,7 +14,7 @@ async fn r4_1a_a_push_becomes_a_call_an_attempt_a_report_and_a_package() {
     agent.dial().await;
     agent.phase("notice").await;
     agent.phase("talking").await;
-    tokio::time::sleep(std::time::Duration::from_secs(21)).await;
+    agent.stay(std::time::Duration::from_secs(21)).await;
     agent.hang_up().await;
     let end = agent.phase("ended").await;
     assert_eq!(end["end"]["technical"]["code"], "C01", "{end}");
