@@ -2,13 +2,15 @@
 
 use serde_json::json;
 
-use crate::{agent::Agent, world::World};
+use songda_tests::agent::Agent;
+
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_1a_a_push_becomes_a_call_an_attempt_a_report_and_a_package() {
     let world = World::start().await;
     world.push("13800000001").await;
-    let mut agent = Agent::sign_in(&world.server).await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
     let order = agent.take().await;
     assert_eq!(order["phones"][0]["masked"], "138****0001");
     agent.dial().await;
@@ -23,7 +25,9 @@ async fn r4_1a_a_push_becomes_a_call_an_attempt_a_report_and_a_package() {
     let judge = world.server.cookie("J0001").await;
     let id = order["task_id"].as_str().unwrap();
     let task = world.task_until(&judge, id, |task| {
-        task["reports"].as_array().is_some_and(|reports| reports.iter().any(|report| report["transcript_state"] == "已附"))
+        task["reports"]
+            .as_array()
+            .is_some_and(|reports| reports.iter().any(|report| report["transcript_state"] == "已附"))
     });
     let task = task.await;
     println!("{task:#}");

@@ -43,13 +43,16 @@ impl Server {
         );
         if let Some(address) = case_system {
             let key = folder.path().join("events.key");
-            text += &format!(
-                "[case_system]\nurl = \"http://{address}/case/events\"\nkey_file = \"{}\"\n",
-                key.display()
-            );
+            text +=
+                &format!("[case_system]\nurl = \"http://{address}/case/events\"\nkey_file = \"{}\"\n", key.display());
         }
         std::fs::write(&config, text).unwrap();
-        let seeded = Command::new(songda()).arg("--config").arg(&config).args(["seed", "--demo", "--carrier", &carrier.to_string()]).output().unwrap();
+        let seeded = Command::new(songda())
+            .arg("--config")
+            .arg(&config)
+            .args(["seed", "--demo", "--carrier", &carrier.to_string()])
+            .output()
+            .unwrap();
         assert!(seeded.status.success(), "{}", String::from_utf8_lossy(&seeded.stderr));
         let machine_key = String::from_utf8(seeded.stdout).unwrap().trim().to_owned();
         let (child, url) = serve(&config, folder.path());
@@ -89,11 +92,7 @@ impl Server {
 
     /// Signs in; answers the cookie.
     pub(crate) async fn cookie(&self, login: &str) -> String {
-        let body = serde_json::json!({ "login": login, "password": "Songda-demo-2026" });
-        let answer =
-            reqwest::Client::new().post(format!("{}/api/v1/session", self.url)).json(&body).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        answer.headers().get("set-cookie").unwrap().to_str().unwrap().split(';').next().unwrap().to_owned()
+        songda_tests::agent::cookie(&self.url, login).await
     }
 
     /// A file as a signed-in person gets it.

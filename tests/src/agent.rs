@@ -4,39 +4,46 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::{SinkExt as _, StreamExt as _};
-use hpke::{Deserializable as _, Kem as _, OpModeR, Serializable as _, aead::AesGcm256, kdf::HkdfSha256, kem::DhP256HkdfSha256};
+use hpke::{
+    Deserializable as _, Kem as _, OpModeR, Serializable as _, aead::AesGcm256, kdf::HkdfSha256, kem::DhP256HkdfSha256,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
-use crate::{peer::Peer, server::Server};
+use crate::peer::Peer;
 
 type Secret = <DhP256HkdfSha256 as hpke::Kem>::PrivateKey;
 
 /// Nothing in these tests takes longer.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-pub(crate) struct Agent {
+/// An agent at work.
+pub struct Agent {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     secret: Secret,
-    pub(crate) cookie: String,
+    /// Session cookie.
+    pub cookie: String,
     url: String,
     kid: String,
-    pub(crate) peer: Option<Peer>,
+    /// Sound of the last call.
+    pub peer: Option<Peer>,
     /// Everything that reached this browser, opened work orders included.
-    pub(crate) seen: Vec<String>,
-    pub(crate) work_order: Value,
-    pub(crate) call: Value,
+    pub seen: Vec<String>,
+    /// The work order that was opened last.
+    pub work_order: Value,
+    /// The last state of the call.
+    pub call: Value,
 }
 
 impl Agent {
     /// Signs in, registers a key, opens the line.
-    pub(crate) async fn sign_in(server: &Server) -> Self {
-        let cookie = server.cookie("agent").await;
+    pub async fn sign_in(url: &str) -> Self {
+        let cookie = cookie(url, "agent").await;
         let (secret, public) = DhP256HkdfSha256::gen_keypair();
         let body = json!({ "public_key": URL_SAFE_NO_PAD.encode(public.to_bytes()) });
         let answer = reqwest::Client::new()
-            .post(format!("{}/api/v1/session/key", server.url))
+            .post(format!("{}/api/v1/session/key", url))
             .header("cookie", &cookie)
             .json(&body)
             .send()
@@ -45,12 +52,12 @@ impl Agent {
         assert_eq!(answer.status(), 200);
         let key: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         let kid = key["kid"].as_str().unwrap().to_owned();
-        let socket = connect(&server.url, &cookie).await;
+        let socket = connect(url, &cookie).await;
         let mut agent = Self {
             socket,
             secret,
             cookie,
-            url: server.url.clone(),
+            url: url.to_owned(),
             kid: kid.clone(),
             peer: None,
             seen: vec![key.to_string()],
@@ -63,7 +70,7 @@ impl Agent {
     }
 
     /// The same browser after its line was cut.
-    pub(crate) async fn reconnect(&mut self, url: &str) {
+    pub async fn reconnect(&mut self, url: &str) {
         url.clone_into(&mut self.url);
         self.socket = connect(url, &self.cookie).await;
         self.send(json!({ "type": "hello", "kid": self.kid })).await;
@@ -71,12 +78,13 @@ impl Agent {
         self.call = snapshot["call"].clone();
     }
 
-    pub(crate) async fn send(&mut self, frame: Value) {
+    /// Sends a frame.
+    pub async fn send(&mut self, frame: Value) {
         self.socket.send(Message::text(frame.to_string())).await.unwrap();
     }
 
     /// The next frame; none when the line is closed.
-    pub(crate) async fn next(&mut self) -> Option<Value> {
+    pub async fn next(&mut self) -> Option<Value> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
             match message {
@@ -100,7 +108,7 @@ impl Agent {
     }
 
     /// The next frame of a kind. An error frame in between fails the test.
-    pub(crate) async fn frame(&mut self, kind: &str) -> Value {
+    pub async fn frame(&mut self, kind: &str) -> Value {
         loop {
             let frame = self.next().await.unwrap_or_else(|| panic!("the line was closed before {kind}"));
             if frame["type"] == kind {
@@ -111,7 +119,7 @@ impl Agent {
     }
 
     /// Waits until the call is in this phase.
-    pub(crate) async fn phase(&mut self, phase: &str) -> Value {
+    pub async fn phase(&mut self, phase: &str) -> Value {
         loop {
             let frame = self.frame("call").await;
             if frame["phase"] == phase {
@@ -125,13 +133,14 @@ impl Agent {
     }
 
     /// Takes the next work order, opens it and acknowledges.
-    pub(crate) async fn take(&mut self) -> Value {
+    pub async fn take(&mut self) -> Value {
         self.send(json!({ "type": "ready" })).await;
         let frame = self.frame("work_order").await;
         self.open(&frame["envelope"]).await
     }
 
-    pub(crate) async fn open(&mut self, envelope: &Value) -> Value {
+    /// Opens an envelope and acknowledges it.
+    pub async fn open(&mut self, envelope: &Value) -> Value {
         let field = |name: &str| URL_SAFE_NO_PAD.decode(envelope[name].as_str().unwrap()).unwrap();
         let aad = envelope["aad"].as_str().unwrap();
         assert_eq!(envelope["suite"], "0010-0001-0002");
@@ -155,7 +164,7 @@ impl Agent {
     }
 
     /// One click on the first number that can be dialled.
-    pub(crate) async fn dial(&mut self) {
+    pub async fn dial(&mut self) {
         let peer = Peer::start();
         let phones = self.work_order["phones"].as_array().unwrap();
         let phone = phones.iter().find(|phone| phone["dialable"] == true).unwrap();
@@ -165,8 +174,24 @@ impl Agent {
         self.send(frame).await;
     }
 
+    /// Waits for the end of the call, however it comes; one that is answered is hung up
+    /// after this much talk.
+    pub async fn ended(&mut self, talk: Duration) -> Value {
+        loop {
+            let frame = self.frame("call").await;
+            match frame["phase"].as_str() {
+                Some("ended") => return frame,
+                Some("talking") => {
+                    self.stay(talk).await;
+                    self.hang_up().await;
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Stays on the line this long, as a browser does: a ping each five seconds.
-    pub(crate) async fn stay(&mut self, time: Duration) {
+    pub async fn stay(&mut self, time: Duration) {
         let end = tokio::time::Instant::now() + time;
         loop {
             let now = tokio::time::Instant::now();
@@ -179,12 +204,13 @@ impl Agent {
         }
     }
 
-    pub(crate) async fn hang_up(&mut self) {
+    /// Hangs up, or gives up while it rings.
+    pub async fn hang_up(&mut self) {
         self.send(json!({ "type": "hang_up" })).await;
     }
 
     /// Saves an outcome; answers status and body.
-    pub(crate) async fn save(&mut self, choice: Value) -> (u16, Value) {
+    pub async fn save(&mut self, choice: Value) -> (u16, Value) {
         let call = self.call["call_id"].as_str().unwrap().to_owned();
         let answer = reqwest::Client::new()
             .post(format!("{}/api/v1/calls/{call}/outcome", self.url))
@@ -200,10 +226,17 @@ impl Agent {
     }
 }
 
+/// Signs a demo login in; answers the cookie.
+pub async fn cookie(url: &str, login: &str) -> String {
+    let body = json!({ "login": login, "password": "Songda-demo-2026" });
+    let answer = reqwest::Client::new().post(format!("{url}/api/v1/session")).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{login} cannot sign in");
+    answer.headers().get("set-cookie").unwrap().to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
 async fn connect(url: &str, cookie: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
     use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-    let mut request =
-        format!("{}/api/v1/desk/ws", url.replacen("http", "ws", 1)).into_client_request().unwrap();
+    let mut request = format!("{}/api/v1/desk/ws", url.replacen("http", "ws", 1)).into_client_request().unwrap();
     request.headers_mut().insert("cookie", cookie.parse().unwrap());
     tokio_tungstenite::connect_async(request).await.unwrap().0
 }

@@ -45,37 +45,40 @@ struct Shared {
     stop: AtomicBool,
 }
 
-pub(crate) struct Peer {
+/// A WebRTC peer.
+pub struct Peer {
     shared: Arc<Shared>,
     answers: mpsc::Sender<String>,
     thread: Option<JoinHandle<()>>,
-    pub(crate) offer: String,
+    /// Its offer.
+    pub offer: String,
 }
 
 impl Peer {
-    pub(crate) fn start() -> Self {
+    /// Opens a port and makes an offer.
+    pub fn start() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         let (connection, sender, offer) = offer(&socket);
         let shared = Arc::new(Shared::default());
         let (answers, inbox) = mpsc::channel();
         let (of_thread, socket_of_thread) = (shared.clone(), socket);
-        let thread =
-            std::thread::spawn(move || run(connection, sender, &socket_of_thread, &inbox, &of_thread));
+        let thread = std::thread::spawn(move || run(connection, sender, &socket_of_thread, &inbox, &of_thread));
         Self { shared, answers, thread: Some(thread), offer }
     }
 
-    pub(crate) fn answer(&self, sdp: String) {
+    /// Takes the answer of the other side.
+    pub fn answer(&self, sdp: String) {
         self.answers.send(sdp).unwrap();
     }
 
     /// Says these A-law octets after what is still to be said.
-    pub(crate) fn say(&self, octets: &[u8]) {
+    pub fn say(&self, octets: &[u8]) {
         self.shared.say.lock().unwrap().extend_from_slice(octets);
     }
 
     /// Everything heard so far, A-law.
-    pub(crate) fn heard(&self) -> Vec<u8> {
+    pub fn heard(&self) -> Vec<u8> {
         self.shared.heard.lock().unwrap().clone()
     }
 }
@@ -102,11 +105,8 @@ fn codec() -> RTCRtpCodec {
 fn offer(socket: &UdpSocket) -> (RTCPeerConnection, RTCRtpSenderId, String) {
     let now = Instant::now();
     let mut media = MediaEngine::default();
-    media
-        .register_codec(RTCRtpCodecParameters { rtp_codec: codec(), payload_type: 8 }, RtpCodecKind::Audio)
-        .unwrap();
-    let mut setting =
-        SettingEngineBuilder::default().with_multicast_dns_mode(MulticastDnsMode::Disabled).build();
+    media.register_codec(RTCRtpCodecParameters { rtp_codec: codec(), payload_type: 8 }, RtpCodecKind::Audio).unwrap();
+    let mut setting = SettingEngineBuilder::default().with_multicast_dns_mode(MulticastDnsMode::Disabled).build();
     setting.set_crypto_provider(Arc::new(RingProvider::new()));
     let mut connection = RTCPeerConnectionBuilder::new()
         .with_media_engine(media)

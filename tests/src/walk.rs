@@ -1,0 +1,38 @@
+//! `songda-walk URL`: walks one call through a served demo house as an agent would, and
+//! looks for its report as the judge. Leaves 0 when the report is there.
+
+use std::{io::Write as _, time::Duration};
+
+use serde_json::{Value, json};
+use songda_tests::agent::{Agent, cookie};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url = std::env::args().nth(1).ok_or("say the address of the house: songda-walk http://127.0.0.1:8080")?;
+    let mut out = std::io::stdout();
+    let mut agent = Agent::sign_in(&url).await;
+    let order = agent.take().await;
+    writeln!(out, "opened {} of {}", order["task_number"], order["case"]["number"])?;
+    agent.dial().await;
+    agent.ended(Duration::from_secs(3)).await;
+    let technical = agent.call["end"]["technical"]["code"].clone();
+    writeln!(out, "called {}: {technical}", agent.call["phone_masked"])?;
+    let choice = if technical == "C01" { json!({ "contact": "W1", "business": "B08" }) } else { json!({}) };
+    let (status, saved) = agent.save(choice).await;
+    if status != 200 {
+        return Err(format!("the outcome was refused: {saved}").into());
+    }
+    let judge = cookie(&url, "J0001").await;
+    let path = format!("{url}/api/v1/tasks/{}", order["task_id"].as_str().unwrap_or_default());
+    for _ in 0..40 {
+        let text = reqwest::Client::new().get(&path).header("cookie", &judge).send().await?.text().await?;
+        let task: Value = serde_json::from_str(&text)?;
+        if let Some(report) = task["reports"].as_array().and_then(|reports| reports.first()) {
+            writeln!(out, "report {} of {} pages, {}", report["version"], report["pages"], report["transcript_state"])?;
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Err("no report within 20 seconds".into())
+}
