@@ -333,7 +333,7 @@ impl Bridge {
         });
         Summary {
             frames: self.timeline.frames(),
-            gaps: self.timeline.gaps().to_vec(),
+            gaps: self.timeline.gaps().copied().collect(),
             agent: self.from_agent.quality(),
             party: self.from_party.quality(),
             late_samples: self.timeline.late(),

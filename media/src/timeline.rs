@@ -194,9 +194,10 @@ impl Timeline {
         self.flushed
     }
 
-    /// Holes so far.
-    pub fn gaps(&self) -> &[Gap] {
-        &self.gaps
+    /// Holes so far, of a packet and more: where one source follows another a few samples
+    /// may lie between them, and nothing is missing.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.gaps.iter().filter(|gap| gap.to_frame - gap.from_frame >= PACKET as u64)
     }
 
     /// Samples that came after their block had left.

@@ -17,6 +17,8 @@ type Secret = <DhP256HkdfSha256 as hpke::Kem>::PrivateKey;
 
 /// Nothing in these tests takes longer.
 const PATIENCE: Duration = Duration::from_secs(45);
+/// A browser pings this often.
+const PING: Duration = Duration::from_secs(5);
 
 /// An agent at work.
 pub struct Agent {
@@ -30,6 +32,8 @@ pub struct Agent {
     pub peer: Option<Peer>,
     /// Everything that reached this browser, opened work orders included.
     pub seen: Vec<String>,
+    /// The first frame of the line.
+    pub snapshot: Value,
     /// The work order that was opened last.
     pub work_order: Value,
     /// The last state of the call.
@@ -43,7 +47,7 @@ impl Agent {
         let (secret, public) = DhP256HkdfSha256::gen_keypair();
         let body = json!({ "public_key": URL_SAFE_NO_PAD.encode(public.to_bytes()) });
         let answer = reqwest::Client::new()
-            .post(format!("{}/api/v1/session/key", url))
+            .post(format!("{url}/api/v1/session/key"))
             .header("cookie", &cookie)
             .json(&body)
             .send()
@@ -52,21 +56,35 @@ impl Agent {
         assert_eq!(answer.status(), 200);
         let key: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         let kid = key["kid"].as_str().unwrap().to_owned();
-        let socket = connect(url, &cookie).await;
-        let mut agent = Self {
-            socket,
-            secret,
-            cookie,
+        let mut agent = Self::connect(url, &cookie).await;
+        agent.secret = secret;
+        agent.kid.clone_from(&kid);
+        agent.seen.push(key.to_string());
+        agent.send(json!({ "type": "hello", "kid": kid })).await;
+        agent.snapshot = agent.frame("snapshot").await;
+        agent
+    }
+
+    /// Opens the line of a session and says nothing yet.
+    pub async fn connect(url: &str, cookie: &str) -> Self {
+        Self {
+            socket: connect(url, cookie).await,
+            secret: DhP256HkdfSha256::gen_keypair().0,
+            cookie: cookie.to_owned(),
             url: url.to_owned(),
-            kid: kid.clone(),
+            kid: String::new(),
             peer: None,
-            seen: vec![key.to_string()],
+            seen: Vec::new(),
+            snapshot: Value::Null,
             work_order: Value::Null,
             call: Value::Null,
-        };
-        agent.send(json!({ "type": "hello", "kid": kid })).await;
-        agent.frame("snapshot").await;
-        agent
+        }
+    }
+
+    /// The work order that the agent has in hand already, or the next one.
+    pub async fn current_or_next(&mut self) -> Value {
+        let envelope = self.snapshot["work_order"].clone();
+        if envelope.is_null() { self.take().await } else { self.open(&envelope).await }
     }
 
     /// The same browser after its line was cut.
@@ -74,8 +92,8 @@ impl Agent {
         url.clone_into(&mut self.url);
         self.socket = connect(url, &self.cookie).await;
         self.send(json!({ "type": "hello", "kid": self.kid })).await;
-        let snapshot = self.frame("snapshot").await;
-        self.call = snapshot["call"].clone();
+        self.snapshot = self.frame("snapshot").await;
+        self.call = self.snapshot["call"].clone();
     }
 
     /// Sends a frame.
@@ -85,12 +103,20 @@ impl Agent {
 
     /// The next frame; none when the line is closed.
     pub async fn next(&mut self) -> Option<Value> {
+        let end = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
+            let Ok(message) = tokio::time::timeout(PING, self.socket.next()).await else {
+                assert!(tokio::time::Instant::now() < end, "no frame in time");
+                let _ = self.socket.send(Message::text(r#"{"type":"ping"}"#)).await;
+                continue;
+            };
             match message {
                 Some(Ok(Message::Text(text))) => {
                     self.seen.push(text.to_string());
                     let frame: Value = serde_json::from_str(&text).unwrap();
+                    if frame["type"] == "pong" {
+                        continue;
+                    }
                     if frame["type"] == "call" {
                         self.call = frame.clone();
                     }
@@ -115,6 +141,26 @@ impl Agent {
                 return frame;
             }
             assert_ne!(frame["type"], "error", "{frame}");
+        }
+    }
+
+    /// The next frame of a kind, whatever the house complains of in between.
+    pub async fn frame_past_errors(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.next().await.unwrap_or_else(|| panic!("the line was closed before {kind}"));
+            if frame["type"] == kind {
+                return frame;
+            }
+        }
+    }
+
+    /// Waits until the call is in this phase, whatever the house complains of in between.
+    pub async fn phase_or_error(&mut self, phase: &str) -> Value {
+        loop {
+            let frame = self.frame_past_errors("call").await;
+            if frame["phase"] == phase {
+                return frame;
+            }
         }
     }
 
@@ -198,9 +244,8 @@ impl Agent {
             if now >= end {
                 return;
             }
-            tokio::time::sleep((end - now).min(Duration::from_secs(5))).await;
+            tokio::time::sleep((end - now).min(PING)).await;
             self.send(json!({ "type": "ping" })).await;
-            self.frame("pong").await;
         }
     }
 

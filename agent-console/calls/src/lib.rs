@@ -10,7 +10,7 @@ mod machine;
 mod recorder;
 mod switchboard;
 
-pub use machine::{CallEnd, CallEvent, EndedBy, Facts, PromptSpan};
+pub use machine::{CallEnd, CallEvent, EndedBy, Facts, Fault, PromptSpan};
 pub use songda_sip::{Number, Secret, Trunk};
 pub use switchboard::{CallHandle, Dial, DialError, Notice, NoticeError, Switchboard, SwitchboardConfig};
 

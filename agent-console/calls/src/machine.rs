@@ -24,6 +24,21 @@ pub enum EndedBy {
     System,
 }
 
+/// Which part of our own side failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The carrier does not take our credentials.
+    Credentials,
+    /// The carrier cannot be reached, does not answer, or its answer cannot be used.
+    Carrier,
+    /// The agent's browser.
+    Browser,
+    /// The recording.
+    Recording,
+    /// The desk went away.
+    Desk,
+}
+
 /// What the line did, for the rules to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -33,8 +48,8 @@ pub struct Facts {
     pub cancelled_by_agent: bool,
     /// Nobody answered within the ring limit.
     pub ring_limit: bool,
-    /// Our own side failed: credentials, network, browser, recording.
-    pub our_fault: bool,
+    /// Our own side failed before the answer.
+    pub fault: Option<Fault>,
     /// Final SIP status.
     pub sip_status: Option<u16>,
     /// Q.850 cause.
@@ -213,7 +228,7 @@ pub struct Machine {
     rang: bool,
     talking: bool,
     deadline: Option<Instant>,
-    ending: Option<(EndedBy, &'static str, bool)>,
+    ending: Option<(EndedBy, &'static str, Option<Fault>)>,
     ended: Option<Ended>,
     failed: Option<String>,
     out: Vec<Do>,
@@ -254,12 +269,17 @@ impl Machine {
             Input::Leg(event) => self.leg(event),
             Input::NotPlaced(reason) => {
                 self.failed = Some(reason);
-                self.end(now, EndedBy::System, "the call could not be placed", true);
+                self.end(now, EndedBy::System, "the call could not be placed", Some(Fault::Carrier));
                 self.over();
             }
             Input::BadAnswer(reason) => {
                 self.failed = Some(reason);
-                self.end(now, EndedBy::System, "the carrier's session description cannot be used", true);
+                self.end(
+                    now,
+                    EndedBy::System,
+                    "the carrier's session description cannot be used",
+                    Some(Fault::Carrier),
+                );
             }
             Input::NoticeFinished if self.phase == Phase::Answered && !self.talking => {
                 self.talking = true;
@@ -267,10 +287,10 @@ impl Machine {
             }
             Input::RecordingFailed => {
                 self.tell(Told::RecordingFailed);
-                self.end(now, EndedBy::System, "the recording could not be kept", true);
+                self.end(now, EndedBy::System, "the recording could not be kept", Some(Fault::Recording));
             }
-            Input::HangUp => self.end(now, EndedBy::Agent, "hung up by the agent", false),
-            Input::Abandoned => self.end(now, EndedBy::System, "the desk is gone", true),
+            Input::HangUp => self.end(now, EndedBy::Agent, "hung up by the agent", None),
+            Input::Abandoned => self.end(now, EndedBy::System, "the desk is gone", Some(Fault::Desk)),
             Input::Mute(on) if self.talking && self.phase == Phase::Answered => {
                 self.out.push(Do::Mute(on));
                 self.tell(Told::Muted(on));
@@ -336,7 +356,7 @@ impl Machine {
         }
     }
 
-    fn end(&mut self, now: Instant, by: EndedBy, why: &'static str, fault: bool) {
+    fn end(&mut self, now: Instant, by: EndedBy, why: &'static str, fault: Option<Fault>) {
         match self.phase {
             Phase::Preparing => {
                 self.ending = Some((by, why, fault));
@@ -357,8 +377,12 @@ impl Machine {
             return;
         }
         match self.phase {
-            Phase::Preparing => self.end(now, EndedBy::System, "the browser's sound did not come up", true),
-            Phase::Dialling | Phase::Answered => self.end(now, EndedBy::System, "the browser's sound was lost", true),
+            Phase::Preparing => {
+                self.end(now, EndedBy::System, "the browser's sound did not come up", Some(Fault::Browser));
+            }
+            Phase::Dialling | Phase::Answered => {
+                self.end(now, EndedBy::System, "the browser's sound was lost", Some(Fault::Browser));
+            }
             Phase::HangingUp => self.over(),
             Phase::Over => {}
         }
@@ -380,15 +404,15 @@ impl Machine {
         let ended = self.ended.as_ref();
         let (by, why, fault) = self.ending.unwrap_or_else(|| match ended.map(|ended| (ended.by, ended.cause)) {
             Some((_, EndCause::AuthenticationFailed)) => {
-                (EndedBy::System, "authentication failed at the carrier", true)
+                (EndedBy::System, "authentication failed at the carrier", Some(Fault::Credentials))
             }
-            Some((_, EndCause::Transport)) => (EndedBy::System, "the carrier cannot be reached", true),
-            Some((_, EndCause::Timeout)) => (EndedBy::System, "the carrier did not answer", true),
-            Some((_, EndCause::RingLimit)) => (EndedBy::System, "nobody answered within the ring limit", false),
-            Some((Side::Peer, EndCause::HungUp)) => (EndedBy::Party, "hung up by the other side", false),
-            Some((Side::Peer, _)) => (EndedBy::Party, "refused by the other side", false),
-            Some((Side::Us, _)) => (EndedBy::System, "ended by us", true),
-            Some((Side::Timer, _)) | None => (EndedBy::System, "ended by a timer", true),
+            Some((_, EndCause::Transport)) => (EndedBy::System, "the carrier cannot be reached", Some(Fault::Carrier)),
+            Some((_, EndCause::Timeout)) => (EndedBy::System, "the carrier did not answer", Some(Fault::Carrier)),
+            Some((_, EndCause::RingLimit)) => (EndedBy::System, "nobody answered within the ring limit", None),
+            Some((Side::Peer, EndCause::HungUp)) => (EndedBy::Party, "hung up by the other side", None),
+            Some((Side::Peer, _)) => (EndedBy::Party, "refused by the other side", None),
+            Some((Side::Us, _)) => (EndedBy::System, "ended by us", Some(Fault::Carrier)),
+            Some((Side::Timer, _)) | None => (EndedBy::System, "ended by a timer", Some(Fault::Carrier)),
         });
         let cause = match &self.failed {
             Some(reason) => format!("{why}: {reason}"),
@@ -398,7 +422,7 @@ impl Machine {
             answered: self.answered,
             cancelled_by_agent: !self.answered && by == EndedBy::Agent,
             ring_limit: ended.is_some_and(|ended| ended.cause == EndCause::RingLimit),
-            our_fault: fault && !self.answered,
+            fault: fault.filter(|_| !self.answered),
             sip_status: ended.and_then(|ended| ended.status),
             q850: ended.and_then(|ended| ended.q850),
             provisional: self.rang || ended.is_some_and(|ended| ended.provisional),

@@ -7,7 +7,7 @@ use songda_service::{
     outcomes::{self, CallFacts, CallToRecord, Choice, Saved},
     timeline::By,
 };
-use songda_store::{Db, audit};
+use songda_store::{Db, StoreError, audit};
 use sqlx::Row;
 
 use crate::{DeskError, Ground, calls, work_orders};
@@ -31,13 +31,13 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, choice: &Choice, n
         recorded,
         is_attempt: row.is_attempt,
     };
-    outcomes::check(catalogue, &facts, choice)?;
     let mut tx = ground.db.begin().await?;
     let saved_before =
         sqlx::query("SELECT id FROM attempts WHERE call_id = $1").bind(call).fetch_optional(&mut *tx.conn()).await?;
     if saved_before.is_some() {
         return Err(DeskError::OutcomeSaved);
     }
+    outcomes::check(catalogue, &facts, choice)?;
     let to_record = CallToRecord {
         court: &actor.court_id,
         call,
@@ -47,7 +47,11 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, choice: &Choice, n
         agent: By { actor: &actor.user_id, name: &actor.name },
         note,
     };
-    let saved = outcomes::record(&mut tx, &ground.clock, &ground.sealer, catalogue, &to_record, choice).await?;
+    let recorded = outcomes::record(&mut tx, &ground.clock, &ground.sealer, catalogue, &to_record, choice).await;
+    let saved = match recorded {
+        Err(ServiceError::Store(StoreError::Unique)) => return Err(DeskError::OutcomeSaved),
+        other => other?,
+    };
     work_orders::close(&mut tx, &ground.clock, &row.work_order_id, &row.task_id, &to_record.agent, false).await?;
     audit::append(
         &mut tx,

@@ -43,8 +43,12 @@ impl Server {
         );
         if let Some(address) = case_system {
             let key = folder.path().join("events.key");
-            text +=
-                &format!("[case_system]\nurl = \"http://{address}/case/events\"\nkey_file = \"{}\"\n", key.display());
+            let lines = [
+                "[case_system]".to_owned(),
+                format!("url = \"http://{address}/case/events\""),
+                format!("key_file = \"{}\"\n", key.display()),
+            ];
+            text.push_str(&lines.join("\n"));
         }
         std::fs::write(&config, text).unwrap();
         let seeded = Command::new(songda())

@@ -9,6 +9,14 @@ use crate::server::Server;
 
 const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n%%EOF";
 
+/// An identity number that is valid (GB 11643) and differs by `no`.
+pub(crate) fn id_no(no: u32) -> String {
+    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+    let body = format!("11010519491231{no:03}");
+    let sum: u32 = body.bytes().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+    format!("{body}{}", ["1", "0", "X", "9", "8", "7", "6", "5", "4", "3", "2"][(sum % 11) as usize])
+}
+
 pub(crate) struct World {
     pub(crate) sim: songda_sim::Running,
     pub(crate) server: Server,
@@ -50,7 +58,7 @@ impl World {
                       "evidence_until": "2026-12-05" },
             "link": "庭前送达", "order_kind": "一般诉讼文书", "finish_by": "2026-12-02", "urgency": "normal", "remark": "",
             "parties": [{ "ref": "p1", "position": "被告", "kind": "自然人", "name": format!("王{tail}"),
-                          "id_type": "居民身份证", "id_no": "11010519491231002X",
+                          "id_type": "居民身份证", "id_no": id_no(tail.parse::<u32>().unwrap() % 1000),
                           "phones": [{ "no": number, "source": "起诉状", "label": "明确送达联系方式" }],
                           "addresses": [{ "text": "西安市新城区尚德路116号", "source": "送达地址确认书", "confirmed": true }] }],
             "documents": [{ "ref": "d1", "name": "传票", "class": "D1", "sha256": hex::encode(Sha256::digest(PDF)),

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use songda_calls::{
-    EndedBy,
+    EndedBy, Fault,
     inside::{Do, Input, Machine, Told},
 };
 use songda_sip::{EndCause, Ended, LegEvent, Side};
@@ -56,7 +56,7 @@ fn a_browser_that_never_connects_is_our_own_failure() {
     assert!(call.at(9, Input::Deadline).is_empty(), "not before its time");
     assert_eq!(call.at(10, Input::Deadline), [Do::Finish]);
     let facts = call.machine.facts();
-    assert!(facts.our_fault && !facts.answered && facts.by == EndedBy::System, "{facts:?}");
+    assert!(facts.fault == Some(Fault::Browser) && !facts.answered && facts.by == EndedBy::System, "{facts:?}");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn r4_2f_the_notice_plays_at_the_answer_and_talk_begins_after_it() {
     assert_eq!(call.at(11, Input::Mute(true)), [Do::Mute(true), Do::Tell(Told::Muted(true))]);
     assert_eq!(call.at(60, ended(Side::Peer, EndCause::HungUp, None, None)), [Do::Finish]);
     let facts = call.machine.facts();
-    assert!(facts.answered && facts.by == EndedBy::Party && !facts.our_fault, "{facts:?}");
+    assert!(facts.answered && facts.by == EndedBy::Party && facts.fault.is_none(), "{facts:?}");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn r2_1a_early_media_is_opened_once_and_follows_each_new_description() {
     assert_eq!(call.at(8, ended(Side::Peer, EndCause::Refused, Some(404), Some(1))), [Do::Finish]);
     let facts = call.machine.facts();
     assert_eq!((facts.sip_status, facts.q850, facts.rang_ms), (Some(404), Some(1), 4_000));
-    assert!(!facts.our_fault && !facts.answered);
+    assert!(facts.fault.is_none() && !facts.answered);
 }
 
 #[test]
@@ -120,7 +120,10 @@ fn a_lost_browser_has_a_grace_and_then_the_call_ends() {
     assert_eq!(call.at(50, Input::Deadline), [Do::HangUp]);
     call.at(50, ended(Side::Us, EndCause::HungUp, None, None));
     let facts = call.machine.facts();
-    assert!(facts.answered && facts.by == EndedBy::System && !facts.our_fault, "an answered call stays one: {facts:?}");
+    assert!(
+        facts.answered && facts.by == EndedBy::System && facts.fault.is_none(),
+        "an answered call stays one: {facts:?}"
+    );
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn r4_3c_refused_credentials_are_our_own_failure() {
     let mut call = Call::dialled();
     call.at(1, ended(Side::Peer, EndCause::AuthenticationFailed, Some(401), None));
     let facts = call.machine.facts();
-    assert!(facts.our_fault && facts.cause.contains("authentication"), "{facts:?}");
+    assert!(facts.fault == Some(Fault::Credentials) && facts.cause.contains("authentication"), "{facts:?}");
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn a_call_that_cannot_be_placed_is_over_at_once_and_says_why() {
     let mut call = Call::dialled();
     assert_eq!(call.at(1, Input::NotPlaced("no such host".into())).last(), Some(&Do::Finish));
     let facts = call.machine.facts();
-    assert!(facts.our_fault && facts.cause.contains("no such host"), "{facts:?}");
+    assert!(facts.fault == Some(Fault::Carrier) && facts.cause.contains("no such host"), "{facts:?}");
     assert_eq!(call.at(2, Input::HangUp), [], "it is over");
 }
 

@@ -1,7 +1,7 @@
 //! What a seat knows of its live call, and how the line's facts are read.
 
 use serde_json::{Value, json};
-use songda_calls::{CallEnd, CallHandle, EndedBy};
+use songda_calls::{CallEnd, CallHandle, EndedBy, Fault};
 use songda_service::outcomes::LineFacts;
 use songda_store::clock::rfc3339;
 
@@ -57,12 +57,31 @@ pub(super) fn line_facts(end: &CallEnd) -> LineFacts {
         answered: facts.answered,
         cancelled_by_agent: facts.cancelled_by_agent,
         ring_limit: facts.ring_limit,
-        our_fault: facts.our_fault,
+        our_fault: facts.fault.is_some(),
         status: facts.sip_status,
         q850: facts.q850,
         provisional: facts.provisional,
         rang_ms: facts.rang_ms,
         cause: facts.cause.clone(),
+    }
+}
+
+/// How a failure of our own side is told to the agent.
+pub(super) fn fault_words(end: &CallEnd) -> (&'static str, &'static str) {
+    match (end.facts.fault, end.facts.sip_status) {
+        (Some(Fault::Credentials), _) | (_, Some(401 | 407)) => {
+            ("dial.trunk_password", "the carrier does not take the trunk's credentials; this is no attempt")
+        }
+        // A carrier answers 403 to wrong credentials and to a foreign calling number alike.
+        (None, Some(403)) => (
+            "dial.trunk_refused",
+            "the carrier refused the trunk's credentials or the court's number; this is no attempt",
+        ),
+        (Some(Fault::Browser), _) => ("dial.browser_media", "the browser's sound did not come up; this is no attempt"),
+        (Some(Fault::Recording), _) => {
+            ("dial.recording_unavailable", "the recording could not be kept; this is no attempt")
+        }
+        _ => ("dial.trunk_down", "the line failed on our side; this is no attempt"),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Command, SeatView,
-    call::{LiveCall, end_frame, ended_by, line_facts},
+    call::{LiveCall, end_frame, ended_by, fault_words, line_facts},
     frames::Line,
 };
 use crate::{
@@ -490,9 +490,8 @@ impl Seat {
                         &text,
                     )
                     .await?;
-                    let code =
-                        if facts.cause.contains("uthentication") { "dial.trunk_password" } else { "dial.trunk_down" };
-                    self.tell_error(code, "the line failed on our side; this is no attempt");
+                    let (code, detail) = fault_words(&end);
+                    self.tell_error(code, detail);
                 }
                 let ending = Ending {
                     ended_ms: end.ended_ms,
