@@ -78,7 +78,7 @@ impl Model {
         }
         let clear = resample::to_16k(&samples, request.rate)
             .ok_or_else(|| ModelError::Decode(format!("cannot resample from {} Hz", request.rate)))?;
-        let spans = voice::spans(&clear);
+        let spans = voice::pieces(&clear);
         let mut lines = Vec::with_capacity(spans.len());
         if spans.is_empty() {
             return Ok(lines);
