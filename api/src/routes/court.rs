@@ -311,13 +311,13 @@ fn nodes(order: &Order, task: &Task, events: &[Event], report: Option<&crate::sh
     let first = |kind: &str| events.iter().filter(|event| event.kind == kind).map(|event| event.at_ms).min();
     let served =
         (task.phase == SERVED || task.result_ms.is_some()).then(|| task.result_ms.unwrap_or(task.last_event_ms));
-    let confirmed = report.and_then(|report| report.delivered.as_ref()?.at.clone());
+    let returned = report.and_then(|report| report.delivered.as_ref()?.at.clone());
     let times = [
         ("pushed", Some(rfc3339(order.created_ms))),
         ("received", first("received").map(rfc3339)),
         ("calling", first("dialled").map(rfc3339)),
         ("served", served.map(rfc3339)),
-        ("confirmed", confirmed.filter(|_| served.is_some())),
+        ("returned", returned.filter(|_| served.is_some())),
     ];
     let current = times.iter().position(|(_, at)| at.is_none());
     times

@@ -126,7 +126,7 @@ pub(crate) struct TaskCase {
 /// A step of the way (R2.4b).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Node {
-    /// `pushed`, `received`, `calling`, `served` or `confirmed`.
+    /// `pushed`, `received`, `calling`, `served` or `returned`.
     pub(crate) key: &'static str,
     pub(crate) at: Option<String>,
     /// `done`, `now` or `todo`.

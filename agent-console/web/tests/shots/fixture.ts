@@ -203,7 +203,7 @@ export const task = {
     { key: "received", at: day(-3, "15:02"), state: "done" },
     { key: "calling", at: day(-3, "16:31"), state: "done" },
     { key: "served", at: day(0, "09:20"), state: "now" },
-    { key: "confirmed", at: null, state: "todo" },
+    { key: "returned", at: null, state: "todo" },
   ],
   phones: [
     {

@@ -120,7 +120,7 @@ export interface Page<T> {
 }
 
 export interface TaskNode {
-  key: "pushed" | "received" | "calling" | "served" | "confirmed";
+  key: "pushed" | "received" | "calling" | "served" | "returned";
   at: string | null;
   state: "done" | "now" | "todo";
 }
