@@ -64,7 +64,7 @@ export function Shell({ me, onSignOut, stay, lead, trail, children }: ShellProps
           {t("shell.sign_out")}
         </Button>
       </header>
-      <main id="main" className="body">
+      <main id="main" className="body" tabIndex={0}>
         {children}
       </main>
     </div>
