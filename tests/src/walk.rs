@@ -4,7 +4,7 @@
 use std::{io::Write as _, time::Duration};
 
 use serde_json::{Value, json};
-use songda_tests::agent::{Agent, cookie};
+use songda_tests::agent::{Agent, cookie, http};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let judge = cookie(&url, "J0001").await;
     let path = format!("{url}/api/v1/tasks/{}", order["task_id"].as_str().unwrap_or_default());
     for _ in 0..40 {
-        let text = reqwest::Client::new().get(&path).header("cookie", &judge).send().await?.text().await?;
+        let text = http().get(&path).header("cookie", &judge).send().await?.text().await?;
         let task: Value = serde_json::from_str(&text)?;
         if let Some(report) = task["reports"].as_array().and_then(|reports| reports.first()) {
             writeln!(out, "report {} of {} pages, {}", report["version"], report["pages"], report["transcript_state"])?;

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod browser;
 mod carrier;
+mod desk;
 mod kills;
 mod leaks;
+mod peers;
 mod push;
 mod road;
 mod server;

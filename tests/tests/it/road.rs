@@ -4,7 +4,7 @@ use std::{io::Write as _, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use songda_tests::agent::Agent;
+use songda_tests::agent::{Agent, http};
 
 use crate::{leaks, world::World};
 
@@ -106,7 +106,7 @@ async fn recording(world: &World, judge: &str, call: &Value) {
     assert_eq!(status, 200);
     assert_eq!(checked["sha256"], hex::encode(Sha256::digest(&wav)), "the hash is that of the WAV");
     assert_eq!(checked["bytes"], wav.len());
-    let client = reqwest::Client::new();
+    let client = http();
     let part = client
         .get(format!("{}{path}/audio", world.server.url))
         .header("cookie", judge)
@@ -152,7 +152,7 @@ async fn transcript(world: &World, judge: &str, call: &Value) {
     assert!(lines[0]["text"].as_str().unwrap().contains("录音"));
     let said = lines.iter().find(|line| line["speaker"] == "party").expect("the party spoke");
     let no = said["no"].as_u64().unwrap();
-    let answer = reqwest::Client::new()
+    let answer = http()
         .put(format!("{}{path}/lines/{no}", world.server.url))
         .header("cookie", judge)
         .json(&json!({ "text": "经核对后的文字" }))

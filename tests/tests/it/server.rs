@@ -7,6 +7,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use songda_tests::agent::http;
+
 /// The binary beside this test; `scripts/test` builds it first.
 pub(crate) fn songda() -> PathBuf {
     let test = std::env::current_exe().unwrap();
@@ -70,6 +72,21 @@ impl Server {
         (self.child, self.url) = serve(&self.folder.path().join("songda.toml"), self.folder.path());
     }
 
+    /// The same house behind TLS, with a certificate of its own.
+    pub(crate) fn secure(&mut self) {
+        let signed = rcgen::generate_simple_self_signed(["localhost".into(), "127.0.0.1".into()]).unwrap();
+        let at = |name: &str| self.folder.path().join(name);
+        std::fs::write(at("chain.pem"), signed.cert.pem()).unwrap();
+        std::fs::write(at("key.pem"), signed.signing_key.serialize_pem()).unwrap();
+        let section = format!(
+            "[server.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n[data]\n",
+            at("chain.pem").display(),
+            at("key.pem").display()
+        );
+        self.configure(|text| text.replace("[data]\n", &section));
+        self.kill_and_restart();
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
@@ -101,14 +118,12 @@ impl Server {
 
     /// A file as a signed-in person gets it.
     pub(crate) async fn file(&self, path: &str, cookie: &str) -> (u16, Vec<u8>) {
-        let answer =
-            reqwest::Client::new().get(format!("{}{path}", self.url)).header("cookie", cookie).send().await.unwrap();
+        let answer = http().get(format!("{}{path}", self.url)).header("cookie", cookie).send().await.unwrap();
         (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
     }
 
     pub(crate) async fn get(&self, path: &str, cookie: &str) -> (u16, String) {
-        let answer =
-            reqwest::Client::new().get(format!("{}{path}", self.url)).header("cookie", cookie).send().await.unwrap();
+        let answer = http().get(format!("{}{path}", self.url)).header("cookie", cookie).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 }
@@ -134,5 +149,6 @@ fn serve(config: &Path, folder: &Path) -> (Child, String) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("not serving: {line:?}"));
-    (child, format!("http://{address}"))
+    let secure = std::fs::read_to_string(config).unwrap().contains("[server.tls]");
+    (child, format!("{}://{address}", if secure { "https" } else { "http" }))
 }

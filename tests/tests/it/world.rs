@@ -1,9 +1,10 @@
 //! The whole world of a test: songda-sim outside, the built server inside.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use songda_tests::agent::http;
 
 use crate::server::Server;
 
@@ -29,12 +30,17 @@ impl World {
     }
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut songda_sim::Config)) -> Self {
+        Self::start_at(None, change).await
+    }
+
+    /// Calls leave through this carrier; without one through that of songda-sim.
+    pub(crate) async fn start_at(carrier: Option<SocketAddr>, change: impl FnOnce(&mut songda_sim::Config)) -> Self {
         songda_store::http::install_crypto();
         let out = tempfile::tempdir().unwrap();
         let mut config = songda_sim::Config::for_tests(out.path().to_path_buf());
         change(&mut config);
         let sim = songda_sim::start(config).await.unwrap();
-        let server = Server::start(sim.sip_addr, Some(sim.http_addr));
+        let server = Server::start(carrier.unwrap_or(sim.sip_addr), Some(sim.http_addr));
         Self { sim, server, _out: out }
     }
 
@@ -42,7 +48,7 @@ impl World {
     pub(crate) async fn push_samples(&self) -> String {
         let url = format!("http://{}/_sim/push?samples=20", self.sim.http_addr);
         let body = json!({ "to": self.server.url, "key": self.server.machine_key });
-        reqwest::Client::new().post(url).json(&body).send().await.unwrap().text().await.unwrap()
+        http().post(url).json(&body).send().await.unwrap().text().await.unwrap()
     }
 
     /// Pushes one order with one party who has this number.
@@ -67,7 +73,7 @@ impl World {
         let form = reqwest::multipart::Form::new()
             .text("order", order.to_string())
             .part("f1", reqwest::multipart::Part::bytes(PDF));
-        let answer = reqwest::Client::new()
+        let answer = http()
             .post(format!("{}/api/v1/orders", self.server.url))
             .bearer_auth(&self.server.machine_key)
             .multipart(form)
@@ -83,6 +89,14 @@ impl World {
         let (status, body) = self.server.get(&format!("/api/v1/tasks/{task}"), judge).await;
         assert_eq!(status, 200, "{body}");
         serde_json::from_str(&body).unwrap()
+    }
+
+    /// The task of the one order that was pushed.
+    pub(crate) async fn only_task(&self, judge: &str) -> String {
+        let (_, body) = self.server.get("/api/v1/tasks", judge).await;
+        let tasks: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(tasks["items"].as_array().unwrap().len(), 1, "{tasks}");
+        tasks["items"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// Looks at the task until it is as wanted.

@@ -1,0 +1,226 @@
+// A person at a browser, told what to do line by line: the acceptance suite writes one JSON
+// command to standard input and reads one JSON answer. Everything that reaches the page is
+// kept, so that the suite can search it for numbers that must not be there.
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { everythingKept, Seen } from "./seen.ts";
+
+interface Command {
+  do: string;
+  url?: string;
+  path?: string;
+  id?: string;
+  text?: string;
+  selector?: string;
+  key?: string;
+  name?: string;
+  folder?: string;
+  /** WAV file that the microphone hears, once or over and over. */
+  audio?: string;
+  microphone?: "granted" | "denied";
+  width?: number;
+  height?: number;
+  timeout_ms?: number;
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
+const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
+
+class Person {
+  #browser: Browser | null = null;
+  #context: BrowserContext | null = null;
+  #page: Page | null = null;
+  readonly #seen = new Seen();
+
+  /** Starts Chromium with a microphone that plays a file. */
+  async open(command: Command): Promise<null> {
+    const granted = command.microphone !== "denied";
+    this.#browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--autoplay-policy=no-user-gesture-required",
+        "--use-fake-device-for-media-stream",
+        ...(granted ? ["--use-fake-ui-for-media-stream"] : ["--deny-permission-prompts"]),
+        ...(command.audio ? [`--use-file-for-fake-audio-capture=${command.audio}`] : []),
+      ],
+    });
+    return null;
+  }
+
+  /** Another person at the same machine: nothing of the one before is left. */
+  async visit(command: Command): Promise<null> {
+    if (!this.#browser) throw new Error("no browser is open");
+    await this.#context?.close();
+    this.#context = await this.#browser.newContext({
+      viewport: { width: command.width ?? 1366, height: command.height ?? 768 },
+      ignoreHTTPSErrors: true,
+      acceptDownloads: true,
+      locale: "zh-CN",
+      timezoneId: "Asia/Shanghai",
+    });
+    this.#page = await this.#context.newPage();
+    this.#page.setDefaultTimeout(30_000);
+    await this.#seen.watch(this.#page);
+    await this.#page.goto(command.url ?? "");
+    return null;
+  }
+
+  get page(): Page {
+    if (!this.#page) throw new Error("nobody is at the browser");
+    return this.#page;
+  }
+
+  async wait(command: Command): Promise<string> {
+    const found = this.page.locator(command.selector ?? "").first();
+    await found.waitFor({ timeout: command.timeout_ms ?? 30_000 });
+    return (await found.textContent()) ?? "";
+  }
+
+  /** A picture, and what axe finds on the page. */
+  async shot(command: Command): Promise<string[]> {
+    await this.page.evaluate(() => document.fonts.ready);
+    await this.#settled();
+    const found = await this.#axe();
+    if (command.folder) {
+      mkdirSync(command.folder, { recursive: true });
+      await this.page.screenshot({ path: join(command.folder, `${command.name}.png`) });
+    }
+    return found;
+  }
+
+  /** Until no transition runs: contrast in the middle of a fade is no contrast. */
+  async #settled(): Promise<void> {
+    await this.page.waitForFunction(
+      () =>
+        document
+          .getAnimations()
+          .every(
+            (each) =>
+              each.playState !== "running" ||
+              each.effect?.getTiming().iterations === Number.POSITIVE_INFINITY,
+          ) && !document.querySelector(".ant-spin-spinning"),
+    );
+  }
+
+  async #axe(): Promise<string[]> {
+    await this.page.evaluate(axeSource);
+    return this.page.evaluate(async (tags) => {
+      type Violation = { id: string; nodes: { html: string }[] };
+      type Axe = { run: (on: Document, how: object) => Promise<{ violations: Violation[] }> };
+      const { axe } = window as unknown as { axe: Axe };
+      const result = await axe.run(document, { runOnly: tags });
+      return result.violations.map(
+        (violation) =>
+          `${violation.id}: ${violation.nodes
+            .slice(0, 3)
+            .map((node) => node.html)
+            .join(" | ")}`,
+      );
+    }, AXE_TAGS);
+  }
+
+  async download(command: Command): Promise<string> {
+    const [download] = await Promise.all([
+      this.page.waitForEvent("download"),
+      this.page.click(command.selector ?? ""),
+    ]);
+    const path = join(command.folder ?? "", download.suggestedFilename());
+    await download.saveAs(path);
+    return path;
+  }
+
+  /** The strongest frequency of what the loudspeaker plays, in hertz. */
+  async hears(): Promise<number> {
+    return this.page.evaluate(async () => {
+      const element = document.querySelector("audio");
+      const stream = element?.srcObject;
+      if (!(stream instanceof MediaStream)) return 0;
+      const context = new AudioContext();
+      const analyser = context.createAnalyser();
+      analyser.fftSize = 8192;
+      context.createMediaStreamSource(stream).connect(analyser);
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      let best = 0;
+      for (let tries = 0; tries < 40 && best === 0; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        analyser.getFloatFrequencyData(bins);
+        const loudest = bins.reduce((at, level, n) => (level > (bins[at] ?? 0) ? n : at), 0);
+        if ((bins[loudest] ?? Number.NEGATIVE_INFINITY) > -60) best = loudest;
+      }
+      const hertz = (best * context.sampleRate) / analyser.fftSize;
+      await context.close();
+      return hertz;
+    });
+  }
+
+  async act(command: Command): Promise<unknown> {
+    switch (command.do) {
+      case "open":
+        return this.open(command);
+      case "visit":
+        return this.visit(command);
+      case "goto":
+        await this.page.goto(new URL(command.path ?? "/", this.page.url()).href);
+        return null;
+      case "reload":
+        await this.page.reload();
+        return null;
+      case "fill":
+        await this.page.fill(command.selector ?? "", command.text ?? "");
+        return null;
+      case "click":
+        await this.page.click(command.selector ?? "");
+        return null;
+      case "press":
+        await this.page.keyboard.press(command.key ?? "");
+        return null;
+      case "wait":
+        return this.wait(command);
+      case "count":
+        return this.page.locator(command.selector ?? "").count();
+      case "where":
+        return this.page.url();
+      case "evaluate":
+        return this.page.evaluate(command.text ?? "");
+      case "shot":
+        return this.shot(command);
+      case "download":
+        return this.download(command);
+      case "hears":
+        return this.hears();
+      case "kept":
+        return everythingKept(this.page);
+      case "seen":
+        await this.#seen.settled();
+        return { texts: this.#seen.texts, errors: this.#seen.errors };
+      case "close":
+        await this.#browser?.close();
+        return null;
+      default:
+        throw new Error(`no such command: ${command.do}`);
+    }
+  }
+}
+
+const person = new Person();
+for await (const line of createInterface({ input: process.stdin })) {
+  let answer: { ok: unknown } | { failed: string };
+  try {
+    answer = { ok: (await person.act(JSON.parse(line))) ?? null };
+  } catch (error) {
+    answer = { failed: error instanceof Error ? error.message : String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await person.act({ do: "close" });
