@@ -49,13 +49,18 @@ pub async fn sqlite() -> Result<Fixture, StoreError> {
 
 /// A fixture on PostgreSQL.
 pub async fn postgres() -> Result<Fixture, StoreError> {
+    fixture("postgres", &empty_postgres().await?, folder()?).await
+}
+
+/// URL of a fresh database on PostgreSQL with nothing in it, for a server that is started.
+pub async fn empty_postgres() -> Result<String, StoreError> {
     let server = server()?;
     let name = format!("t{}", new_id().to_lowercase());
     sqlx::any::install_default_drivers();
     let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&format!("{server}/postgres")).await?;
     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await?;
     pool.close().await;
-    fixture("postgres", &format!("{server}/{name}"), folder()?).await
+    Ok(format!("{server}/{name}"))
 }
 
 async fn fixture(engine: &'static str, url: &str, folder: PathBuf) -> Result<Fixture, StoreError> {

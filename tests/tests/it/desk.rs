@@ -229,7 +229,7 @@ async fn through(world: &World, number: &str, far: &FarEnd) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r2_1a_sipp_as_the_carrier_checks_the_courts_number_and_each_side_is_heard() {
     let mut far = FarEnd::sipp();
-    let world = World::start_at(Some(far.address), |_| {}).await;
+    let world = World::start_at(far.address).await;
     through(&world, "13800000007", &far).await;
     assert!(far.succeeded(), "SIPp saw the scenario to its end: {}", far.log());
 }
@@ -238,7 +238,7 @@ async fn r2_1a_sipp_as_the_carrier_checks_the_courts_number_and_each_side_is_hea
 async fn r2_1a_baresip_as_the_telephone_hears_the_notice_and_the_agent() {
     const NUMBER: &str = "13800000008";
     let far = FarEnd::baresip(NUMBER);
-    let world = World::start_at(Some(far.address), |_| {}).await;
+    let world = World::start_at(far.address).await;
     through(&world, NUMBER, &far).await;
     let heard = far.heard().unwrap_or_else(|| panic!("baresip kept nothing: {}", far.log()));
     let samples: Vec<i16> = hound::WavReader::open(heard).unwrap().samples().map(Result::unwrap).collect();

@@ -48,7 +48,15 @@ fn text_of(pdf: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_1a_r4_2a_a_push_becomes_a_call_an_attempt_a_report_and_a_package() {
-    let world = World::start().await;
+    walk(World::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_r4_2a_the_road_is_the_same_on_postgresql() {
+    walk(World::start_on_postgres().await).await;
+}
+
+async fn walk(world: World) {
     world.push(NUMBER).await;
     let mut agent = Agent::sign_in(&world.server.url).await;
     let order = agent.take().await;
@@ -235,6 +243,43 @@ async fn secrecy(world: &World, agent: &Agent, judge: &str, task: &Value) {
     ] {
         assert!(audit.contains(action), "{action} is not in the log");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1c_a_download_is_the_file_of_the_report_and_who_may_not_is_refused_and_written_down() {
+    let world = World::start().await;
+    world.push("13800005001").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.ended(Duration::from_secs(30)).await;
+    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B07" })).await.0, 200);
+    let judge = world.server.cookie("J0001").await;
+    let task = order["task_id"].as_str().unwrap();
+    let task = world.task_until(&judge, task, |task| !task["reports"].as_array().unwrap().is_empty()).await;
+    let path = format!("/api/v1/calls/{}/recording/download", task["calls"][0]["id"].as_str().unwrap());
+    let clerk = world.server.cookie("C0001").await;
+    for cookie in [&judge, &clerk] {
+        let (status, wav) = world.server.file(&path, cookie).await;
+        assert_eq!((status, &wav[..4]), (200, &b"RIFF"[..]));
+        assert_eq!(task["calls"][0]["recording"]["sha256"], hex::encode(Sha256::digest(&wav)));
+    }
+    let report = format!("/api/v1/reports/{}/pdf", task["reports"][0]["id"].as_str().unwrap());
+    let text = text_of(&world.server.file(&report, &clerk).await.1);
+    let hash = task["calls"][0]["recording"]["sha256"].as_str().unwrap();
+    assert!(text.contains(hash), "the report names the hash of the file: {text}");
+    for login in ["agent", "supervisor", "admin", "auditor"] {
+        let cookie = world.server.cookie(login).await;
+        assert_eq!(world.server.file(&path, &cookie).await.0, 403, "{login}");
+    }
+    let auditor = world.server.cookie("auditor").await;
+    let (_, audit) = world.server.get("/api/v1/audit", &auditor).await;
+    let audit: Value = serde_json::from_str(&audit).unwrap();
+    let rows = audit["items"].as_array().unwrap();
+    let count = |action: &str, result: &str| {
+        rows.iter().filter(|row| row["action"] == action && row["result"] == result).count()
+    };
+    assert_eq!((count("recording.download", "ok"), count("recording.download", "denied")), (2, 4));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,8 +26,8 @@ pub(crate) struct Server {
 
 impl Server {
     /// Seeds a demo court in a fresh folder and serves it; calls leave through `carrier`,
-    /// reports go to `case_system`.
-    pub(crate) fn start(carrier: SocketAddr, case_system: Option<SocketAddr>) -> Self {
+    /// reports go to `case_system`, and without a `database` SQLite is used.
+    pub(crate) fn start(carrier: SocketAddr, case_system: Option<SocketAddr>, database: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("songda.toml");
         let data = folder.path().join("data");
@@ -43,6 +43,9 @@ impl Server {
             root.join("asr/fixtures/ggml-songda-test-zh.bin").display(),
             hash.split_whitespace().next().unwrap(),
         );
+        if let Some(url) = database {
+            text = text.replace("[data]\n", &format!("[data]\ndatabase = \"{url}\"\n"));
+        }
         if let Some(address) = case_system {
             let key = folder.path().join("events.key");
             let lines = [

@@ -30,17 +30,30 @@ impl World {
     }
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut songda_sim::Config)) -> Self {
-        Self::start_at(None, change).await
+        Self::build(None, None, change).await
     }
 
-    /// Calls leave through this carrier; without one through that of songda-sim.
-    pub(crate) async fn start_at(carrier: Option<SocketAddr>, change: impl FnOnce(&mut songda_sim::Config)) -> Self {
+    /// Calls leave through another carrier than that of songda-sim.
+    pub(crate) async fn start_at(carrier: SocketAddr) -> Self {
+        Self::build(Some(carrier), None, |_| {}).await
+    }
+
+    pub(crate) async fn start_on_postgres() -> Self {
+        let url = songda_store::testing::empty_postgres().await.unwrap();
+        Self::build(None, Some(&url), |_| {}).await
+    }
+
+    async fn build(
+        carrier: Option<SocketAddr>,
+        database: Option<&str>,
+        change: impl FnOnce(&mut songda_sim::Config),
+    ) -> Self {
         songda_store::http::install_crypto();
         let out = tempfile::tempdir().unwrap();
         let mut config = songda_sim::Config::for_tests(out.path().to_path_buf());
         change(&mut config);
         let sim = songda_sim::start(config).await.unwrap();
-        let server = Server::start(carrier.unwrap_or(sim.sip_addr), Some(sim.http_addr));
+        let server = Server::start(carrier.unwrap_or(sim.sip_addr), Some(sim.http_addr), database);
         Self { sim, server, _out: out }
     }
 
