@@ -169,14 +169,6 @@ pub enum ConfigError {
         /// What is wrong, with the key.
         message: String,
     },
-    /// Two settings do not go together.
-    #[error("{path}: {message}")]
-    Unfit {
-        /// File.
-        path: String,
-        /// Which, and what to do.
-        message: String,
-    },
 }
 
 impl Config {
@@ -194,27 +186,33 @@ impl Config {
             let line = text[..at.min(text.len())].matches('\n').count() + 1;
             ConfigError::Wrong { path: path.to_owned(), line, message: error.message().to_owned() }
         })?;
-        let unfit = |message: &str| Err(ConfigError::Unfit { path: path.to_owned(), message: message.to_owned() });
+        let unfit = |key: &str, message: &str| {
+            let (path, message) = (path.to_owned(), format!("{key} {message}"));
+            Err(ConfigError::Wrong { path, line: line_of(text, key), message })
+        };
         if config.server.tls.is_none() && !config.server.listen.ip().is_loopback() {
-            return unfit("server.listen is not loopback: set server.tls, for browsers give a microphone to TLS only");
+            return unfit(
+                "server.listen",
+                "is not loopback: set server.tls, for browsers give a microphone to TLS only",
+            );
         }
         if config.server.metrics.is_some_and(|address| !address.ip().is_loopback()) {
-            return unfit("server.metrics must be a loopback address");
+            return unfit("server.metrics", "must be a loopback address");
         }
         if config.demo && config.case_system.as_ref().is_some_and(|system| !is_local(&system.url)) {
-            return unfit("case_system.url must be on this machine in demo mode");
+            return unfit("case_system.url", "must be on this machine in demo mode");
         }
         if !(10..=180).contains(&config.telephony.ring_limit_s) {
-            return unfit("telephony.ring_limit_s must lie between 10 and 180 seconds");
+            return unfit("telephony.ring_limit_s", "must lie between 10 and 180 seconds");
         }
         if config.telephony.trunk_ports.is_some_and(|(low, high)| low < 1024 || high < low) {
-            return unfit("telephony.trunk_ports must be [first, last], from 1024 on");
+            return unfit("telephony.trunk_ports", "must be [first, last], from 1024 on");
         }
         if config.asr.sha256.len() != 64 || !config.asr.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return unfit("asr.sha256 must be the 64 hex digits of the model file's SHA-256");
+            return unfit("asr.sha256", "must be the 64 hex digits of the model file's SHA-256");
         }
         if !(1..=64).contains(&config.asr.threads) {
-            return unfit("asr.threads must lie between 1 and 64");
+            return unfit("asr.threads", "must lie between 1 and 64");
         }
         Ok(config)
     }
@@ -231,6 +229,24 @@ impl Config {
     pub fn key_file(&self) -> PathBuf {
         self.data.key_file.clone().unwrap_or_else(|| self.data.folder.join("songda.key"))
     }
+}
+
+/// The line, from 1, on which `section.key` stands; that of its section when it is left out.
+fn line_of(text: &str, key: &str) -> usize {
+    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let (mut inside, mut found) = (section.is_empty(), 1);
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            inside = header.trim() == section;
+            if inside {
+                found = number;
+            }
+        } else if inside && line.split('=').next().is_some_and(|left| left.trim() == name) {
+            return number;
+        }
+    }
+    found
 }
 
 fn is_local(url: &str) -> bool {

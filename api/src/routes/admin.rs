@@ -82,12 +82,15 @@ pub(super) async fn audit_log(
     require(&house, &actor, Permission::AuditRead).await?;
     let rows = audit::list(&house.db, &actor.court_id, before.cursor, PAGE).await?;
     note(&house, &actor, "audit.read", ("court", &actor.court_id), "ok", json!({})).await?;
+    let people = songda_people::users::list(&house.db, &actor.court_id).await?;
+    let name = |id: &str| people.iter().find(|user| user.id == id).map(|user| user.name.clone()).unwrap_or_default();
     let next_cursor = (rows.len() as i64 == PAGE).then(|| rows.last().map(|row| row.seq)).flatten();
     let items = rows
         .into_iter()
         .map(|row| AuditRow {
             seq: row.seq,
             at: rfc3339(row.at_ms),
+            actor_name: name(&row.actor),
             actor: row.actor,
             role: row.role,
             action: row.action,

@@ -101,7 +101,10 @@ pub(crate) struct Alarms {
 pub(crate) struct AuditRow {
     pub(crate) seq: i64,
     pub(crate) at: String,
+    /// Id of a user or a machine account, or `system`.
     pub(crate) actor: String,
+    /// Name of the user; empty for machines.
+    pub(crate) actor_name: String,
     pub(crate) role: String,
     pub(crate) action: String,
     pub(crate) object_kind: String,
