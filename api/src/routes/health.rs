@@ -15,8 +15,8 @@ use crate::{
 
 /// The process answers.
 #[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, body = Health)))]
-pub(super) async fn live() -> Json<Health> {
-    Json(Health { status: "ok", checks: Vec::new() })
+pub(super) async fn live(State(house): State<House>) -> Json<Health> {
+    Json(Health { status: "ok", demo: house.demo, checks: Vec::new() })
 }
 
 /// What the house needs is there; without details.
@@ -71,5 +71,5 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
         }
     }
     let well = checks.iter().all(|check| check.status != "failed");
-    Health { status: if well { "ok" } else { "degraded" }, checks }
+    Health { status: if well { "ok" } else { "degraded" }, demo: house.demo, checks }
 }

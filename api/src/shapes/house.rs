@@ -126,6 +126,8 @@ pub(crate) struct AuditPage {
 pub(crate) struct Health {
     /// `ok` or `degraded`.
     pub(crate) status: &'static str,
+    /// Demo mode: nothing here is real (X5).
+    pub(crate) demo: bool,
     pub(crate) checks: Vec<Check>,
 }
 

@@ -145,6 +145,8 @@ impl Browser {
     pub(crate) async fn shot(&mut self, name: &str) {
         let found = self.act(json!({ "do": "shot", "folder": screens(), "name": name })).await;
         assert_eq!(found, json!([]), "axe on {name}");
+        let marks = self.act(json!({ "do": "count", "selector": ".demo, .watermark" })).await;
+        assert_eq!(marks, json!(2), "{name} carries banner and watermark of the demo");
         let over = self.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth").await;
         assert_eq!(over, json!(false), "{name} runs over the edge");
     }

@@ -43,7 +43,7 @@ async fn r2_1a_r4_1a_an_agent_at_chromium_walks_the_road_and_the_court_reads_wha
     let mut browser = Browser::open(&world.server.url, Microphone { plays: Some(&microphone), denied: false }).await;
 
     browser.act(json!({ "do": "visit", "url": world.server.url })).await;
-    browser.wait(&id("login-user")).await;
+    browser.wait(".demo").await;
     browser.shot("login").await;
     browser.sign_in("agent", "/desk?raw=1").await;
     browser.wait(&format!("{}:enabled", id("device-continue"))).await;
@@ -244,6 +244,17 @@ async fn r2_1a_baresip_as_the_telephone_hears_the_notice_and_the_agent() {
     let samples: Vec<i16> = hound::WavReader::open(heard).unwrap().samples().map(Result::unwrap).collect();
     let late = &samples[samples.len() - 24_000..samples.len() - 8_000];
     assert!(power(late, 440.0) > power(late, 1_000.0) + 20.0, "the telephone hears the agent and not itself");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x5_banner_and_watermark_stand_on_the_first_page_before_anybody_signs_in() {
+    let world = World::start().await;
+    let mut browser = Browser::open(&world.server.url, Microphone::default()).await;
+    browser.act(json!({ "do": "visit", "url": world.server.url })).await;
+    let banner = browser.wait(".demo").await;
+    assert!(banner.contains("演示模式"), "{banner}");
+    browser.wait(".watermark").await;
+    browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,12 @@ export const may = (me: Me, permission: string) => me.permissions.includes(permi
 
 export const whoAmI = () => get<Me>("/me");
 
+/** Whether the house is in demo mode, for whoever is not signed in yet. */
+export async function isDemo(): Promise<boolean> {
+  const answer = await fetch("/health/ready");
+  return ((await answer.json()) as { demo?: boolean }).demo === true;
+}
+
 /** Signs in; an agent's browser makes its key pair at once. */
 export async function signIn(login: string, password: string): Promise<Me> {
   const me = await post<Me>("/session", { login, password });
