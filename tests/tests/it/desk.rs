@@ -131,8 +131,10 @@ async fn r2_1a_r4_1a_an_agent_at_chromium_walks_the_road_and_the_court_reads_wha
     let secret = [NUMBER.to_owned(), id_no(1)];
     let auditor = world.server.cookie("auditor").await;
     let (_, audit) = world.server.get("/api/v1/audit", &auditor).await;
+    let metrics = world.server.metrics().await;
+    assert!(metrics.contains("songda_calls_total{technical=\"C01\"} 1"), "{metrics}");
     assert!(reached.iter().any(|text| text.contains("138****8001")), "the work order was opened and seen");
-    for text in reached.iter().chain(&all).chain([&audit, &world.server.log()]) {
+    for text in reached.iter().chain(&all).chain([&audit, &metrics, &world.server.log()]) {
         assert_eq!(leaks::find(text, &secret), None, "{}", text.chars().take(300).collect::<String>());
     }
     let planted = format!("{}{NUMBER}", reached.join("\n"));

@@ -21,6 +21,7 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
     pub(crate) machine_key: String,
+    metrics: SocketAddr,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -34,8 +35,9 @@ impl Server {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let hash = std::fs::read_to_string(root.join("asr/fixtures/ggml-songda-test-zh.bin.sha256")).unwrap();
         std::fs::write(folder.path().join("events.key"), "events").unwrap();
+        let metrics = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut text = format!(
-            "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n\
+            "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\nmetrics = \"{metrics}\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n\
              [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nnotice = \"{}\"\n\
              ring_limit_s = 12\n[asr]\nmodel = \"{}\"\nsha256 = \"{}\"\n",
             data.display(),
@@ -65,7 +67,7 @@ impl Server {
         assert!(seeded.status.success(), "{}", String::from_utf8_lossy(&seeded.stderr));
         let machine_key = String::from_utf8(seeded.stdout).unwrap().trim().to_owned();
         let (child, url) = serve(&config, folder.path());
-        Self { child, url, machine_key, folder }
+        Self { child, url, machine_key, metrics, folder }
     }
 
     /// `kill -9`, and up again over the same data.
@@ -123,6 +125,11 @@ impl Server {
     pub(crate) async fn file(&self, path: &str, cookie: &str) -> (u16, Vec<u8>) {
         let answer = http().get(format!("{}{path}", self.url)).header("cookie", cookie).send().await.unwrap();
         (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+    }
+
+    /// What Prometheus reads.
+    pub(crate) async fn metrics(&self) -> String {
+        http().get(format!("http://{}/metrics", self.metrics)).send().await.unwrap().text().await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str, cookie: &str) -> (u16, String) {
