@@ -7,6 +7,7 @@
 pub mod config;
 pub mod desk;
 pub mod house;
+mod input;
 mod problem;
 pub mod routes;
 pub mod seed;

@@ -1,9 +1,6 @@
 //! Accounts, alarms and the audit log. None of them shows content.
 
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::json;
 use songda_people::{Permission, users as accounts};
@@ -16,6 +13,7 @@ use songda_store::{
 use super::{note, require};
 use crate::{
     house::House,
+    input::Asked,
     problem::Problem,
     shapes::{AlarmRow, Alarms, AuditPage, AuditRow, ProblemBody, UserRow, Users},
     who::SignedIn,
@@ -66,6 +64,7 @@ pub(super) async fn users(State(house): State<House>, SignedIn(actor): SignedIn)
 
 /// Where a page of the log starts.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Before {
     /// Sequence number; rows before it are given.
     cursor: Option<i64>,
@@ -77,7 +76,7 @@ pub(super) struct Before {
 pub(super) async fn audit_log(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
-    Query(before): Query<Before>,
+    Asked(before): Asked<Before>,
 ) -> Result<Json<AuditPage>, Problem> {
     require(&house, &actor, Permission::AuditRead).await?;
     let rows = audit::list(&house.db, &actor.court_id, before.cursor, PAGE).await?;

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     house::House,
+    input::{Asked, JsonBody},
     problem::Problem,
     shapes::{
         Attempt, CallRow, Delivered, GapRow, OutcomeBrief, Peaks, ProblemBody, Recording, RecordingBrief, ReportRow,
@@ -436,7 +437,7 @@ pub(super) async fn correct(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     Path((id, no)): Path<(String, u32)>,
-    Json(correction): Json<Correction>,
+    JsonBody(correction): JsonBody<Correction>,
 ) -> Result<Json<TranscriptLine>, Problem> {
     require(&house, &actor, Permission::TranscriptEdit).await?;
     let call = own_call(&house, &actor, &id).await?;
@@ -456,25 +457,26 @@ pub(super) async fn correct(
 
 /// In which form a transcript is wanted.
 #[derive(Deserialize, utoipa::IntoParams)]
-pub(super) struct Form {
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
     /// `txt` or `json`.
     format: Option<String>,
 }
 
 /// The transcript as a file.
 #[utoipa::path(get, path = "/api/v1/calls/{id}/transcript/download", tag = "court",
-    params(("id" = String, Path), Form),
+    params(("id" = String, Path), Wanted),
     responses((status = 200, description = "text/plain or application/json"), (status = 404, body = ProblemBody)))]
 pub(super) async fn transcript_file(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     Path(id): Path<String>,
-    Query(form): Query<Form>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
     require(&house, &actor, Permission::TranscriptRead).await?;
     let call = own_call(&house, &actor, &id).await?;
     let transcript = read_transcript(&house, &call).await?;
-    let kind = if form.format.as_deref() == Some("json") { "json" } else { "txt" };
+    let kind = if wanted.format.as_deref() == Some("json") { "json" } else { "txt" };
     note(&house, &actor, "transcript.download", ("call", &id), "ok", json!({ "format": kind })).await?;
     let mut response = if kind == "json" {
         Json(transcript).into_response()

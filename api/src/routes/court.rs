@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -20,6 +20,7 @@ use super::{admin::alarm_row, calls, note, require};
 use crate::{
     desk::Desk,
     house::House,
+    input::Asked,
     problem::Problem,
     shapes::{
         AgentRow, Business, CaseDetail, CaseRow, Cases, Contact, Counts, Document, Missing, Node, OrderRow,
@@ -33,6 +34,7 @@ const PAGE: i64 = 50;
 
 /// A page of a list.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
     /// Part of a case number or cause.
     q: Option<String>,
@@ -148,7 +150,7 @@ fn next<T>(items: &[T], id: impl Fn(&T) -> &str) -> Option<String> {
 pub(super) async fn cases(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
-    Query(page): Query<Page>,
+    Asked(page): Asked<Page>,
 ) -> Result<Json<Cases>, Problem> {
     require(&house, &actor, Permission::CaseRead).await?;
     let search = page.q.as_deref().filter(|text| !text.is_empty());
@@ -194,7 +196,7 @@ pub(super) async fn case(
 pub(super) async fn tasks(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
-    Query(page): Query<Page>,
+    Asked(page): Asked<Page>,
 ) -> Result<Json<Tasks>, Problem> {
     require(&house, &actor, Permission::TaskRead).await?;
     let login = if actor.may(Permission::CourtRead) { None } else { Some(actor.login.as_str()) };

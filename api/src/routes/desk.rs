@@ -25,6 +25,7 @@ use super::require;
 use crate::{
     desk::Desk,
     house::House,
+    input::JsonBody,
     problem::Problem,
     shapes::{ProblemBody, SavedOutcome},
     who::{SignedIn, session_cookie},
@@ -70,7 +71,7 @@ pub(super) async fn outcome(
     State(desk): State<Option<Desk>>,
     SignedIn(actor): SignedIn,
     Path(id): Path<String>,
-    Json(choice): Json<OutcomeChoice>,
+    JsonBody(choice): JsonBody<OutcomeChoice>,
 ) -> Result<Json<SavedOutcome>, Problem> {
     require(&house, &actor, Permission::OutcomeSave).await?;
     let desk = desk.ok_or_else(Problem::read_only)?;

@@ -1,7 +1,7 @@
 //! Reports as PDF.
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -11,10 +11,11 @@ use songda_papers::reports;
 use songda_people::Permission;
 
 use super::{court::own_case, note, require};
-use crate::{house::House, problem::Problem, shapes::ProblemBody, who::SignedIn};
+use crate::{house::House, input::Asked, problem::Problem, shapes::ProblemBody, who::SignedIn};
 
 /// How the file is wanted.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct How {
     /// 1: as a file to keep.
     download: Option<u8>,
@@ -27,7 +28,7 @@ pub(super) async fn pdf(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     Path(id): Path<String>,
-    Query(how): Query<How>,
+    Asked(how): Asked<How>,
 ) -> Result<Response, Problem> {
     require(&house, &actor, Permission::ReportRead).await?;
     let report = reports::find(&house.db, &actor.court_id, &id).await?;

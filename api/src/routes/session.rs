@@ -15,6 +15,7 @@ use super::require;
 use crate::{
     desk::Desk,
     house::House,
+    input::JsonBody,
     problem::Problem,
     shapes::{Me, MeCourt, MeUser, ProblemBody, SessionKey},
     who::{SignedIn, cookie_name, ip, same_origin},
@@ -32,7 +33,7 @@ pub(super) struct Credentials {
 pub(super) async fn sign_in(
     State(house): State<House>,
     parts: Parts,
-    Json(credentials): Json<Credentials>,
+    JsonBody(credentials): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
     same_origin(&parts)?;
     let (actor, cookie) =
@@ -96,7 +97,7 @@ pub(super) struct PublicKey {
 pub(super) async fn register_key(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
-    Json(key): Json<PublicKey>,
+    JsonBody(key): JsonBody<PublicKey>,
 ) -> Result<Json<SessionKey>, Problem> {
     require(&house, &actor, Permission::DeskWork).await?;
     let point = URL_SAFE_NO_PAD.decode(&key.public_key).map_err(|_| {

@@ -61,3 +61,31 @@ async fn a_malformed_push_is_a_problem_that_names_every_field() {
         house.ask("POST", "/api/v1/orders", "").bearer_auth(&house.machine_key).multipart(form).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap()["code"], "push.no_order");
 }
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_a_problem_that_names_the_field_and_repeats_no_value() {
+    let house = running().await;
+    let cases = [
+        (r#"{"login":13812345678,"password":"x"}"#, 422, "body.field", Some("login")),
+        (r#"{"login":"x"}"#, 422, "body.field", Some(".")),
+        (r#"{"login":"x""#, 400, "body.unreadable", None),
+        (r#"{"login":"x","password":"y"} {}"#, 400, "body.unreadable", None),
+    ];
+    for (body, status, code, field) in cases {
+        let request = house.ask("POST", "/api/v1/session", "").header("content-type", "application/json").body(body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{body}");
+        assert_eq!(answer.headers().get("content-type").unwrap(), "application/problem+json");
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains("13812345678"), "{text}");
+        let problem: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((problem["code"].as_str(), problem["field"].as_str()), (Some(code), field), "{problem}");
+    }
+    let plain = house.ask("POST", "/api/v1/session", "").body("login=x").send().await.unwrap();
+    assert_eq!(plain.json::<Value>().await.unwrap()["code"], "body.media_type");
+    let auditor = house.cookie("auditor").await;
+    let wild = house.ask("GET", "/api/v1/audit?cursor=13812345678x", &auditor).send().await.unwrap();
+    assert_eq!(wild.status(), 400);
+    let text = wild.text().await.unwrap();
+    assert!(text.contains("query.unreadable") && !text.contains("13812345678"), "{text}");
+}
