@@ -377,6 +377,9 @@ async fn r4_1a_a_call_is_placed_once_whatever_is_clicked_and_can_be_given_up_whi
     let end = agent.phase_or_error("ended").await["end"].clone();
     assert_eq!((&end["technical"]["code"], &end["by"]), (&json!("C02"), &json!("agent")), "it rang and was given up");
     assert!(agent.seen.iter().any(|frame| frame.contains("dial.already_live")), "the second click is told");
+    let judge = world.server.cookie("J0001").await;
+    let task = world.task(&judge, agent.work_order["task_id"].as_str().unwrap()).await;
+    assert!(task["events"].to_string().contains("提前挂断"), "{}", task["events"]);
     let journal = serde_json::to_value(world.sim.journal()).unwrap();
     assert_eq!(journal["calls"].as_array().unwrap().len(), 1);
     assert_eq!(journal["calls"][0]["ended_by"], "caller");

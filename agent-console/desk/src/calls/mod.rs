@@ -41,10 +41,14 @@ pub fn history_text(event: &Event) -> Option<(String, String)> {
         "opened" => ("坐席打开工单".to_owned(), "Agent opened the work order".to_owned()),
         "released" => ("工单退回队列".to_owned(), "Back in the queue".to_owned()),
         "dialled" => (format!("外呼 {}", text("masked")), format!("Dialled {}", text("masked"))),
-        "call_ended" => (
-            format!("通话结束：{}", named(text("technical"), true)),
-            format!("Call ended: {}", named(text("technical"), false)),
-        ),
+        "call_ended" => {
+            let early = event.detail["given_up_early"] == true;
+            let (zh, en) = if early { ("（提前挂断）", " (given up early)") } else { ("", "") };
+            (
+                format!("通话结束：{}{zh}", named(text("technical"), true)),
+                format!("Call ended: {}{en}", named(text("technical"), false)),
+            )
+        }
         "attempt" => (joined(true), joined(false)),
         "report" => ("生成送达报告书".to_owned(), "Report rendered".to_owned()),
         "delivered" => ("报告书已回传办案系统".to_owned(), "Report reached the case system".to_owned()),

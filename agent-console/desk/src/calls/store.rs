@@ -238,7 +238,8 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
         .await?;
     }
     let detail = json!({ "technical": ending.technical, "by": ending.by, "talk_ms": ending.talk_ms,
-                         "attempt": ending.is_attempt, "recorded": recording_id.is_some() });
+                         "attempt": ending.is_attempt, "recorded": recording_id.is_some(),
+                         "given_up_early": ending.facts.given_up_early() });
     timeline::append(tx, clock, &call.task_id, &timeline::SYSTEM, Kind::CallEnded, &call.id, &detail).await?;
     Ok(true)
 }

@@ -28,6 +28,14 @@ pub struct LineFacts {
     pub cause: String,
 }
 
+impl LineFacts {
+    /// 提前挂断: it rang, and the agent gave up before anybody could have answered for good.
+    /// The attempt stands and says so.
+    pub fn given_up_early(&self) -> bool {
+        self.cancelled_by_agent && judge(self) == "C02"
+    }
+}
+
 impl fmt::Display for LineFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} status {:?} q850 {:?} rang {} ms", self.cause, self.status, self.q850, self.rang_ms)
@@ -44,11 +52,11 @@ pub fn judge(facts: &LineFacts) -> &'static str {
     if facts.answered {
         return "C01";
     }
-    if facts.cancelled_by_agent {
-        return if facts.provisional { "C02" } else { "C12" };
-    }
     if facts.our_fault || ours(facts) {
         return "C11";
+    }
+    if facts.cancelled_by_agent {
+        return if facts.provisional { "C02" } else { "C12" };
     }
     if facts.ring_limit {
         return "C02";
@@ -64,7 +72,8 @@ fn ours(facts: &LineFacts) -> bool {
         Some(401 | 407 | 488 | 606) => true,
         // Without any ringing a 403 answers our credentials or our calling number.
         Some(403) => !facts.provisional && facts.q850.is_none(),
-        Some(408) | None => !facts.provisional,
+        // Silence after our own CANCEL is no fault of the line.
+        Some(408) | None => !facts.provisional && !facts.cancelled_by_agent,
         Some(status) => (500..600).contains(&status),
     }
 }

@@ -48,6 +48,11 @@ fn what_we_did_ourselves_is_judged_before_what_the_line_says() {
     assert_eq!(judge(&early), "C12");
     let late = LineFacts { cancelled_by_agent: true, ..line(487, None, 9_000) };
     assert_eq!(judge(&late), "C02");
+    assert!(late.given_up_early() && !early.given_up_early(), "提前挂断 is flagged where it rang");
+    let silent = LineFacts { cancelled_by_agent: true, ..Default::default() };
+    assert_eq!(judge(&silent), "C12", "nothing came before our CANCEL");
+    let fault = LineFacts { cancelled_by_agent: true, ..line(503, None, 9_000) };
+    assert_eq!(judge(&fault), "C11", "our own fault comes first");
     let limit = LineFacts { ring_limit: true, ..line(487, None, 50_000) };
     assert_eq!(judge(&limit), "C02");
     let ours = LineFacts { our_fault: true, ..line(404, Some(1), 9_000) };
