@@ -32,7 +32,7 @@ export default function Audit() {
             width: 140,
             render: (_v, row) => (
               <>
-                {row.actor} <span className="muted small">{role(row.role)}</span>
+                {row.actor_name || row.actor} <span className="muted small">{role(row.role)}</span>
               </>
             ),
           },
@@ -52,7 +52,7 @@ export default function Audit() {
               <span className={`tag ${row.result === "ok" ? "green" : "amber"}`}>{row.result}</span>
             ),
           },
-          { title: t("audit.ip"), render: (_v, row) => row.ip ?? "—", width: 110 },
+          { title: t("audit.ip"), render: (_v, row) => row.ip || "—", width: 110 },
           {
             title: t("audit.detail"),
             render: (_v, row) => <span className="mono">{written(row.detail)}</span>,

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { get, id } from "../lib/http.ts";
 import { dateTime, day } from "../lib/time.ts";
-import type { CaseDetail, CaseOrder } from "../lib/types.ts";
+import type { CaseDetail, OrderRow } from "../lib/types.ts";
 import { Link } from "../shell/Shell.tsx";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
@@ -46,7 +46,7 @@ export default function Case({ caseId }: { caseId: string }) {
         <Fact name={t("field.parties")} value={String(found.parties)} />
       </dl>
       <h2 className="section">{t("case.tasks")}</h2>
-      <TaskTable tasks={Array.isArray(found.tasks) ? found.tasks : (found.tasks_list ?? [])} />
+      <TaskTable tasks={found.tasks} />
       <h2 className="section">{t("case.orders")}</h2>
       <div className="card">
         {found.orders.map((order) => (
@@ -67,7 +67,7 @@ export function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
-function Order({ order }: { order: CaseOrder }) {
+function Order({ order }: { order: OrderRow }) {
   const { t } = useTranslation();
   return (
     <div className="file">

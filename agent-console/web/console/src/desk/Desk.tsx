@@ -6,7 +6,7 @@ import { Button } from "antd";
 import { useCallback, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { get } from "../lib/http.ts";
-import type { Me, SavedOutcome } from "../lib/types.ts";
+import type { Me, OutcomeTable, SavedOutcome } from "../lib/types.ts";
 import { Shell } from "../shell/Shell.tsx";
 import { Failed } from "../ui/problem.tsx";
 import "./desk.css";
@@ -16,7 +16,6 @@ import { Idle } from "./Idle.tsx";
 import { useDeskKeys } from "./keyboard.ts";
 import { Notices } from "./Notices.tsx";
 import { OutcomeForm, type OutcomeKeys } from "./OutcomeForm.tsx";
-import { readTable } from "./outcome.ts";
 import { Saved } from "./Saved.tsx";
 import { Script } from "./Script.tsx";
 import { Shortcuts } from "./Shortcuts.tsx";
@@ -38,7 +37,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   const [saved, setSaved] = useState<SavedOutcome | null>(null);
   const table = useQuery({
     queryKey: ["outcomes"],
-    queryFn: async () => readTable(await get("/outcomes")),
+    queryFn: () => get<OutcomeTable>("/outcomes"),
     staleTime: Number.POSITIVE_INFINITY,
   });
   const outcomeKeys = useRef<OutcomeKeys | null>(null);

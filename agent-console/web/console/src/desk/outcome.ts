@@ -31,23 +31,6 @@ export type Missing =
   | "missing.contact_may_not"
   | "missing.note_long";
 
-const MINIMUM_TALK_MS = 20_000;
-
-/** The table as the server sends it, where rules that do not apply may be left out. */
-export function readTable(sent: Partial<OutcomeTable>): OutcomeTable {
-  return {
-    version: sent.version ?? "",
-    minimum_talk_ms: sent.minimum_talk_ms ?? MINIMUM_TALK_MS,
-    technical: sent.technical ?? [],
-    contacts: sent.contacts ?? [],
-    businesses: (sent.businesses ?? []).map((item) => ({
-      ...item,
-      contacts: item.contacts ?? [],
-      heard_all: item.heard_all ?? false,
-    })),
-  };
-}
-
 /** Everything that keeps this choice from being saved; empty when it may be. */
 export function missing(call: CallState | null, choice: Choice, table: OutcomeTable): Missing[] {
   if (!call) return ["missing.call"];

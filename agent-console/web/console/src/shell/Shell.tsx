@@ -64,6 +64,7 @@ export function Shell({ me, onSignOut, stay, lead, trail, children }: ShellProps
           {t("shell.sign_out")}
         </Button>
       </header>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
       <main id="main" className="body" tabIndex={0}>
         {children}
       </main>

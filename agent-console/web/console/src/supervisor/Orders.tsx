@@ -2,7 +2,7 @@
 
 import { useTranslation } from "react-i18next";
 import { dateTime } from "../lib/time.ts";
-import type { OrderToFix } from "../lib/types.ts";
+import type { OrderRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
 
 const TO_FIX = "待补正";
@@ -15,7 +15,7 @@ export default function Orders() {
         <h1>{t("area.orders")}</h1>
         <span className="muted">{t("orders.why")}</span>
       </div>
-      <List<OrderToFix>
+      <List<OrderRow>
         path={`/orders?state=${encodeURIComponent(TO_FIX)}`}
         rowKey={(row) => row.id}
         testId="order-row"
@@ -33,7 +33,7 @@ export default function Orders() {
               </>
             ),
           },
-          { title: t("field.number"), width: 220, render: (_v, row) => row.case_number ?? "—" },
+          { title: t("field.order_kind"), width: 160, render: (_v, row) => row.order_kind || "—" },
           {
             title: t("orders.gaps"),
             render: (_v, row) => (

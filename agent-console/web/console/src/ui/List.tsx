@@ -30,7 +30,7 @@ export function List<T extends object>(props: ListProps<T>) {
     queryKey: ["list", props.path],
     queryFn: ({ pageParam }) => get<Page<T>>(withCursor(props.path, pageParam)),
     initialPageParam: "",
-    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    getNextPageParam: (last) => last.next_cursor?.toString(),
     refetchInterval: props.every,
   });
   if (query.error && !query.data) {
