@@ -12,7 +12,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("say the address of the house: songda-walk http://127.0.0.1:8080")?;
     let mut out = std::io::stdout();
     let mut agent = Agent::sign_in(&url).await;
-    let order = agent.take().await;
+    let order = agent.current_or_next().await;
     writeln!(out, "opened {} of {}", order["task_number"], order["case"]["number"])?;
     agent.dial().await;
     agent.ended(Duration::from_secs(3)).await;

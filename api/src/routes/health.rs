@@ -55,13 +55,13 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     check("database", house.db.ping().await.map(|()| String::new()).map_err(|error| error.to_string()));
     check("keys", house.read_only.as_ref().map_or(Ok(String::new()), |why| Err(format!("read-only: {why}"))));
     let free = house.vault.free_bytes();
-    check("vault", free.map(|free| format!("{} MiB free", free >> 20)).map_err(|error| error.to_string()));
+    check("vault", free.map(|free| format!("{} MiB", free >> 20)).map_err(|error| error.to_string()));
     let depth = jobs::depth(&house.db).await;
-    check("jobs", depth.map(|depth| format!("{depth} waiting")).map_err(|error| error.to_string()));
+    check("jobs", depth.map(|depth| depth.to_string()).map_err(|error| error.to_string()));
     if let Some(desk) = desk {
         let notice = desk.switchboard.notice();
         check("notice", notice.map(|notice| notice.text).map_err(|error| error.to_string()));
-        check("calls", Ok(format!("{} live", desk.switchboard.live())));
+        check("calls", Ok(desk.switchboard.live().to_string()));
         check("fonts", Ok(desk.fonts.join(", ")));
         let web =
             if songda_web::is_placeholder() { Err("the console is not built in".into()) } else { Ok(String::new()) };

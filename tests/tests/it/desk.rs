@@ -67,7 +67,7 @@ async fn r2_1a_r4_1a_an_agent_at_chromium_walks_the_road_and_the_court_reads_wha
     browser.wait("[data-testid=phase]:is([data-phase=ringing],[data-phase=early],[data-phase=notice])").await;
     println!("from the click to the ring: {} ms", clicked.elapsed().as_millis());
     browser.phase("notice").await;
-    let shown = browser.wait(".call + .notice").await;
+    let shown = browser.wait(".phase.unheard").await;
     assert!(shown.contains("对方暂时听不到您"), "the screen says that the agent is muted to the party: {shown}");
     browser.shot("desk-notice").await;
     let heard = browser.act(json!({ "do": "hears" })).await.as_f64().unwrap();

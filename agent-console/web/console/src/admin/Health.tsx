@@ -43,6 +43,7 @@ export default function Health() {
           columns={[
             {
               title: t("health.check"),
+              width: 240,
               render: (_v, row) => {
                 const key = `health.${row.name}`;
                 return i18n.exists(key) ? t(key) : row.name;
@@ -50,6 +51,7 @@ export default function Health() {
             },
             {
               title: t("users.state"),
+              width: 110,
               render: (_v, row) => (
                 <span className={`tag ${row.status === "ok" ? "green" : "red"}`}>
                   {row.status === "ok" ? t("health.ok") : row.status}

@@ -24,37 +24,34 @@ export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
     const technical = i18n.language === "en" ? call.end.technical.en : call.end.technical.zh;
     words = t("phase.ended_by", { technical, by: t(`ended_by.${call.end.by}`) });
   }
+  // While the notice plays the party does not hear the agent, who must know.
+  const unheard = phase === "notice";
+  if (unheard) words = t("desk.notice_plays");
+  const shown = `phase clip grow ${unheard ? "unheard" : ""}`;
   return (
-    <>
-      <div className="call">
-        <span className="clock">{time || "--:--"}</span>
-        <span className="phase clip grow" data-testid="phase" data-phase={phase} role="status">
-          {words}
-        </span>
-        <Button
-          data-testid="mute"
-          disabled={!live}
-          aria-pressed={call?.muted ?? false}
-          type={call?.muted && live ? "primary" : "default"}
-          onClick={() => call && desk.mute(!call.muted)}
-        >
-          {t(call?.muted && live ? "desk.unmute" : "desk.mute")} <kbd>Alt M</kbd>
-        </Button>
-        <Button
-          data-testid="hang-up"
-          type={live ? "primary" : "default"}
-          danger
-          disabled={!live}
-          onClick={hangUp.press}
-        >
-          {t(hangUp.armed ? "desk.hang_up_again" : "desk.hang_up")} <kbd>Alt E</kbd>
-        </Button>
-      </div>
-      {call?.phase === "notice" && (
-        <p className="notice" role="status">
-          {t("desk.notice_plays")}
-        </p>
-      )}
-    </>
+    <div className="call">
+      <span className="clock">{time || "--:--"}</span>
+      <span className={shown} data-testid="phase" data-phase={phase} role="status">
+        {words}
+      </span>
+      <Button
+        data-testid="mute"
+        disabled={!live}
+        aria-pressed={call?.muted ?? false}
+        type={call?.muted && live ? "primary" : "default"}
+        onClick={() => call && desk.mute(!call.muted)}
+      >
+        {t(call?.muted && live ? "desk.unmute" : "desk.mute")} <kbd>Alt M</kbd>
+      </Button>
+      <Button
+        data-testid="hang-up"
+        type={live ? "primary" : "default"}
+        danger
+        disabled={!live}
+        onClick={hangUp.press}
+      >
+        {t(hangUp.armed ? "desk.hang_up_again" : "desk.hang_up")} <kbd>Alt E</kbd>
+      </Button>
+    </div>
   );
 }

@@ -75,7 +75,7 @@ export function Who({ order, call, mayDial, onDial }: WhoProps) {
               key={phone.phone_id}
               phone={phone}
               n={n}
-              on={call?.phone_id === phone.phone_id && isLive(call)}
+              call={call?.phone_id === phone.phone_id ? call : null}
               enabled={mayDial && phone.dialable}
               first={phone.phone_id === order.phones.find((each) => each.dialable)?.phone_id}
               onDial={onDial}
@@ -111,13 +111,19 @@ function names(order: WorkOrder): string {
 function Phone(props: {
   phone: WorkOrderPhone;
   n: number;
-  on: boolean;
+  /** The call that went or goes to this number. */
+  call: CallState | null;
   enabled: boolean;
   first: boolean;
   onDial: (phoneId: string) => void;
 }) {
   const { t, i18n } = useTranslation();
-  const { phone, n, on, enabled } = props;
+  const two = useTwo();
+  const { phone, n, call, enabled } = props;
+  const on = call !== null && isLive(call);
+  const said = call?.end
+    ? two(call.end.technical.zh, call.end.technical.en)
+    : phone.last_result || (phone.dialable ? t("desk.not_dialled") : phone.state);
   const reason = `why_not.${phone.why_not}`;
   const why = phone.why_not ? (i18n.exists(reason) ? t(reason) : phone.why_not) : "";
   return (
@@ -131,9 +137,7 @@ function Phone(props: {
       {on ? (
         <span className="tag green">{t("desk.on_call")}</span>
       ) : (
-        <span className={`tag ${phone.dialable ? "" : "red"}`}>
-          {phone.last_result || (phone.dialable ? t("desk.not_dialled") : phone.state)}
-        </span>
+        <span className={`tag ${phone.dialable ? "" : "red"}`}>{said}</span>
       )}
       {!on && (
         <Button
