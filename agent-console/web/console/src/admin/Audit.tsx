@@ -1,18 +1,16 @@
 // Who did or saw what, newest first; it can be read and never changed.
 
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { dateTimeSeconds } from "../lib/time.ts";
-import type { AuditRow, Role } from "../lib/types.ts";
+import type { AuditRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
 
-const ROLES: Role[] = ["agent", "supervisor", "judge", "clerk", "admin", "auditor"];
+const WELL = ["ok", "intact"];
 
 export default function Audit() {
   const { t } = useTranslation();
-  const role = (name: string) => {
-    const known = ROLES.find((each) => each === name);
-    return known ? t(`role.${known}`) : name;
-  };
+  const words = useWords();
   return (
     <div className="page wide">
       <div className="head">
@@ -32,16 +30,20 @@ export default function Audit() {
             width: 140,
             render: (_v, row) => (
               <>
-                {row.actor_name || row.actor} <span className="muted small">{role(row.role)}</span>
+                {row.actor_name || row.actor}{" "}
+                <span className="muted small">{words("role", row.role)}</span>
               </>
             ),
           },
-          { title: t("audit.action"), dataIndex: "action" },
+          {
+            title: t("audit.action"),
+            render: (_v, row) => <span title={row.action}>{words("action", row.action)}</span>,
+          },
           {
             title: t("audit.object"),
             render: (_v, row) => (
               <>
-                {row.object_kind} <span className="mono">{row.object_id}</span>
+                {words("object", row.object_kind)} <span className="mono">{row.object_id}</span>
               </>
             ),
           },
@@ -49,7 +51,9 @@ export default function Audit() {
             title: t("audit.result"),
             width: 90,
             render: (_v, row) => (
-              <span className={`tag ${row.result === "ok" ? "green" : "amber"}`}>{row.result}</span>
+              <span className={`tag ${WELL.includes(row.result) ? "green" : "amber"}`}>
+                {words("audit_result", row.result)}
+              </span>
             ),
           },
           { title: t("audit.ip"), render: (_v, row) => row.ip || "—", width: 110 },

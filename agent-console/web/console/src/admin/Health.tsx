@@ -3,15 +3,18 @@
 import { useQuery } from "@tanstack/react-query";
 import { Table } from "antd";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { get } from "../lib/http.ts";
 import type { Health as State } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 
 const EVERY_MS = 5_000;
+const COLOURS: Record<string, string> = { ok: "green", failed: "red" };
 
 export default function Health() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const words = useWords();
   const query = useQuery({
     queryKey: ["health"],
     queryFn: () => get<State>("/health"),
@@ -44,17 +47,14 @@ export default function Health() {
             {
               title: t("health.check"),
               width: 240,
-              render: (_v, row) => {
-                const key = `health.${row.name}`;
-                return i18n.exists(key) ? t(key) : row.name;
-              },
+              render: (_v, row) => words("health", row.name),
             },
             {
               title: t("users.state"),
               width: 110,
               render: (_v, row) => (
-                <span className={`tag ${row.status === "ok" ? "green" : "red"}`}>
-                  {row.status === "ok" ? t("health.ok") : row.status}
+                <span className={`tag ${COLOURS[row.status] ?? ""}`}>
+                  {words("health", row.status)}
                 </span>
               ),
             },

@@ -38,3 +38,12 @@ export function useTwo(): (zh: string, en: string) => string {
   const { i18n } = useTranslation();
   return (zhText, enText) => (i18n.language === "en" && enText ? enText : zhText);
 }
+
+/** Words for a code of the server; a code that nobody knows yet is shown as it is. */
+export function useWords(): (group: string, code: string) => string {
+  const { t, i18n } = useTranslation();
+  return (group, code) => {
+    const key = `${group}.${code}`;
+    return i18n.exists(key) ? t(key) : code;
+  };
+}

@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { get } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
@@ -103,28 +104,26 @@ function Agents({ agents }: { agents: Floor["agents"] }) {
 }
 
 function Alarms({ alarms }: { alarms: Alarm[] }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const words = useWords();
   return (
     <section className="card">
       <h2 className="inset">{t("overview.alarms")}</h2>
-      {alarms.map((alarm) => {
-        const key = `alarm.${alarm.kind}`;
-        return (
-          <div key={alarm.id} className="file">
-            <div className="grow">
-              <b className="wrong">{i18n.exists(key) ? t(key) : alarm.kind}</b>{" "}
-              {alarm.times > 1 && <span className="tag red">×{alarm.times}</span>}
-              <div>{alarm.text}</div>
-              <div className="muted small">
-                {t("overview.since", {
-                  at: dateTime(alarm.raised_at),
-                  last: dateTime(alarm.last_at),
-                })}
-              </div>
+      {alarms.map((alarm) => (
+        <div key={alarm.id} className="file">
+          <div className="grow">
+            <b className="wrong">{words("alarm", alarm.kind)}</b>{" "}
+            {alarm.times > 1 && <span className="tag red">×{alarm.times}</span>}
+            <div>{alarm.text}</div>
+            <div className="muted small">
+              {t("overview.since", {
+                at: dateTime(alarm.raised_at),
+                last: dateTime(alarm.last_at),
+              })}
             </div>
           </div>
-        );
-      })}
+        </div>
+      ))}
       {alarms.length === 0 && <p className="none">{t("overview.no_alarms")}</p>}
     </section>
   );

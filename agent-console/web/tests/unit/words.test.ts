@@ -1,0 +1,60 @@
+// What the server says in codes has words here: errors on the desk and over HTTP, alarms,
+// checks of the house, actions of the log. The codes are read from the server's own source,
+// so that a new one without words is found before a person meets it.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import zh from "../../console/src/i18n/zh-CN.json";
+
+const house = join(process.cwd(), "../..");
+const rooms = ["api/src", ...["desk", "people", "service", "papers", "link"].map(room)];
+
+function room(name: string): string {
+  return `agent-console/${name}/src`;
+}
+
+function rust(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return rust(path);
+    return path.endsWith(".rs") ? [readFileSync(path, "utf8")] : [];
+  });
+}
+
+const source = rooms.flatMap((each) => rust(join(house, each))).join("\n");
+
+/** The first group of each match, once, in order. */
+function codes(...patterns: RegExp[]): string[] {
+  const found = patterns.flatMap((pattern) => [...source.matchAll(pattern)].map((hit) => hit[1]));
+  return [...new Set(found.filter((code) => code !== undefined))].sort();
+}
+
+function without(prefix: string, list: string[]): string[] {
+  return list.filter((code) => !(`${prefix}.${code}` in zh));
+}
+
+const CODE = "([a-z_]+(?:\\.[a-z_]+)?)";
+
+test("each error code of the server has words", () => {
+  const list = codes(
+    new RegExp(`(?:Problem|Self)::new\\(\\s*StatusCode::\\w+,\\s*"${CODE}"`, "g"),
+    new RegExp(`tell_error\\(\\s*"${CODE}"`, "g"),
+    new RegExp(`"code":\\s*"${CODE}"`, "g"),
+    new RegExp(`Some\\(\\(\\s*"${CODE}",`, "g"),
+    /"((?:dial|outcome|body|query|push)\.[a-z_]+)"/g,
+  ).filter((code) => code !== "outcome.save");
+  expect(list).toContain("login.wrong");
+  expect(list).toContain("dial.trunk_down");
+  expect(list.length).toBeGreaterThan(35);
+  expect(without("error", list)).toEqual([]);
+});
+
+test("each alarm, each check and each action of the log has words", () => {
+  expect(without("alarm", codes(/alarms::raise\([^;]*?"([a-z_]+\.[a-z_]+)"/g))).toEqual([]);
+  expect(without("health", codes(/\bcheck\("([a-z_]+)"/g, /Check \{ name: "([a-z_]+)"/g))).toEqual(
+    [],
+  );
+  const actions = codes(/\b(?:action: |note\((?:&house, &actor, )?)"([a-z_]+\.[a-z_]+)"/g);
+  expect(actions).toContain("session.login");
+  expect(without("action", actions)).toEqual([]);
+});
