@@ -70,9 +70,9 @@ impl Deliverer {
                     delivered += 1;
                 }
                 Err(error) => {
-                    let dead = outbox::retry(&self.db, &self.clock, &message, &error.to_string()).await?;
+                    outbox::retry(&self.db, &self.clock, &message, &error.to_string()).await?;
                     tracing::warn!(message = %message.id, topic = %message.topic, attempts = message.attempts + 1, %error, "delivery failed");
-                    if dead || message.attempts >= 3 {
+                    if message.attempts >= 3 {
                         let text = format!("回传失败（第 {} 次）：{error}", message.attempts + 1);
                         alarms::raise(&self.db, &self.clock, "link.delivery", &message.id, &text).await?;
                     }

@@ -5,7 +5,7 @@
 
 use songda_store::{
     alarms,
-    jobs::{Job, MAX_ATTEMPTS},
+    jobs::{Job, PATIENCE},
 };
 
 use crate::reports::Printer;
@@ -16,7 +16,7 @@ pub const JOB: &str = "report";
 pub const ALARM: &str = "report.failed";
 
 /// Runs one job, for [`songda_store::jobs::work`]: an error asks for another try. The
-/// first failure raises the alarm, the last one renews it, a success clears it.
+/// first failure raises the alarm, each twelfth renews it, a success clears it.
 pub async fn run(printer: &Printer, job: Job) -> Result<(), String> {
     let id = |name: &str| job.payload.get(name).and_then(serde_json::Value::as_str);
     let (Some(task), Some(attempt)) = (id("task"), id("attempt")) else {
@@ -32,7 +32,7 @@ pub async fn run(printer: &Printer, job: Job) -> Result<(), String> {
         }
         Err(error) => {
             let error = error.to_string();
-            if tries == 1 || tries >= MAX_ATTEMPTS {
+            if tries == 1 || tries % PATIENCE == 0 {
                 let text = format!("送达报告书生成失败（第 {tries} 次）：{error}");
                 if let Err(unraised) = alarms::raise(&printer.db, &printer.clock, ALARM, task, &text).await {
                     tracing::error!(task, error = %unraised, "an alarm could not be raised");

@@ -54,6 +54,7 @@ impl Db {
             }
         };
         MIGRATIONS.run(&write).await.map_err(|error| StoreError::Migration(error.to_string()))?;
+        guard(&write, dialect).await?;
         Ok(Self { read, write, dialect })
     }
 
@@ -95,6 +96,35 @@ impl Db {
         self.read.close().await;
         self.write.close().await;
     }
+}
+
+/// Tables whose rows are only ever added: the database itself refuses to change or remove one.
+const ONLY_ADDED: [&str; 3] = ["audit", "events", "attempts"];
+
+/// The two engines write triggers differently; this is the one place where they do.
+async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
+    if dialect == Dialect::Postgres {
+        let refuse = "CREATE OR REPLACE FUNCTION only_added() RETURNS trigger LANGUAGE plpgsql AS \
+                      'BEGIN RAISE EXCEPTION ''rows of % are only added'', TG_TABLE_NAME; END'";
+        sqlx::query(refuse).execute(write).await?;
+    }
+    for table in ONLY_ADDED {
+        for verb in ["UPDATE", "DELETE"] {
+            let name = format!("{table}_no_{}", verb.to_lowercase());
+            let sql = match dialect {
+                Dialect::Sqlite => format!(
+                    "CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table} \
+                     BEGIN SELECT RAISE(ABORT, 'rows of {table} are only added'); END"
+                ),
+                Dialect::Postgres => format!(
+                    "CREATE OR REPLACE TRIGGER {name} BEFORE {verb} ON {table} \
+                     FOR EACH ROW EXECUTE FUNCTION only_added()"
+                ),
+            };
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(write).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn sqlite_pool(url: &str, size: u32) -> Result<AnyPool, StoreError> {

@@ -22,8 +22,10 @@ pub struct Job {
     pub attempts: i64,
 }
 
-/// Tries after which a job is dead and somebody must look.
-pub const MAX_ATTEMPTS: i64 = 12;
+/// Failed tries, about half an hour, after which people are told that something stays
+/// undone. The job itself is tried on, every ten minutes: what was put right outside is
+/// then done without anybody's hand.
+pub const PATIENCE: i64 = 12;
 
 /// Writes a job in the caller's transaction. While a job with the same `dedupe` waits,
 /// another is not added; a running one is: it may have read the world already.
@@ -98,18 +100,27 @@ pub async fn done(db: &Db, clock: &Clock, id: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The try failed: again later, or dead after [`MAX_ATTEMPTS`]. Answers whether it is dead.
-pub async fn retry(db: &Db, clock: &Clock, job: &Job, error: &str) -> Result<bool, StoreError> {
-    let tries = job.attempts + 1;
-    let dead = tries >= MAX_ATTEMPTS;
-    sqlx::query("UPDATE jobs SET state = $2, run_at_ms = $3, last_error = $4 WHERE id = $1")
+/// The try failed: again later.
+pub async fn retry(db: &Db, clock: &Clock, job: &Job, error: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET state = 'waiting', run_at_ms = $2, last_error = $3 WHERE id = $1")
         .bind(&job.id)
-        .bind(if dead { "dead" } else { "waiting" })
-        .bind(clock.now_ms() + backoff_ms(tries))
+        .bind(clock.now_ms() + backoff_ms(job.attempts + 1))
         .bind(error)
         .execute(db.read())
         .await?;
-    Ok(dead)
+    Ok(())
+}
+
+/// What the last run was doing when it ended is due at once. For the start of the one
+/// process that works on this database.
+pub async fn take_up_again(db: &Db) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET state = 'waiting', lease_until_ms = 0 WHERE state = 'running'")
+        .execute(db.read())
+        .await?;
+    sqlx::query("UPDATE outbox SET lease_until_ms = 0 WHERE state = 'waiting' AND lease_until_ms > 0")
+        .execute(db.read())
+        .await?;
+    Ok(())
 }
 
 /// 1 s, 2 s, 4 s … up to ten minutes.
@@ -146,7 +157,7 @@ pub async fn work<F, H>(
                         Ok(()) => done(&db, &clock, &job.id).await,
                         Err(error) => {
                             tracing::warn!(job = %job.id, kind = %job.kind, attempts = job.attempts + 1, %error, "job failed");
-                            retry(&db, &clock, &job, &error).await.map(|_| ())
+                            retry(&db, &clock, &job, &error).await
                         }
                     };
                     if let Err(error) = outcome {

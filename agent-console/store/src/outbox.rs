@@ -35,9 +35,6 @@ impl Message {
     }
 }
 
-/// Tries after which a message is dead and an administrator must send it again.
-pub const MAX_ATTEMPTS: i64 = 60;
-
 /// Puts a message into the outbox.
 #[expect(clippy::too_many_arguments, reason = "each is a column")]
 pub async fn put(
@@ -131,21 +128,18 @@ pub async fn done(tx: &mut Tx, clock: &Clock, id: &str) -> Result<(), StoreError
     Ok(())
 }
 
-/// The try failed: again later, or dead. Answers whether it is dead.
-pub async fn retry(db: &Db, clock: &Clock, message: &Message, error: &str) -> Result<bool, StoreError> {
+/// The try failed: again later, at most ten minutes apart, for as long as it takes. A
+/// receiver that is away over a holiday costs time and never a message.
+pub async fn retry(db: &Db, clock: &Clock, message: &Message, error: &str) -> Result<(), StoreError> {
     let tries = message.attempts + 1;
-    let dead = tries >= MAX_ATTEMPTS;
-    sqlx::query(
-        "UPDATE outbox SET state = $2, attempts = $3, next_ms = $4, lease_until_ms = 0, last_error = $5 WHERE id = $1",
-    )
-    .bind(&message.id)
-    .bind(if dead { "dead" } else { "waiting" })
-    .bind(tries)
-    .bind(clock.now_ms() + backoff_ms(tries))
-    .bind(error)
-    .execute(db.read())
-    .await?;
-    Ok(dead)
+    sqlx::query("UPDATE outbox SET attempts = $2, next_ms = $3, lease_until_ms = 0, last_error = $4 WHERE id = $1")
+        .bind(&message.id)
+        .bind(tries)
+        .bind(clock.now_ms() + backoff_ms(tries))
+        .bind(error)
+        .execute(db.read())
+        .await?;
+    Ok(())
 }
 
 /// State and time of delivery of messages that carry this file.

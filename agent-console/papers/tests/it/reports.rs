@@ -115,18 +115,21 @@ async fn r3_2e_a_report_that_cannot_be_set_leaves_the_task_open_under_an_alarm_a
 }
 
 #[tokio::test]
-async fn the_last_try_renews_the_alarm() {
+async fn r3_2e_a_report_that_stays_unmade_renews_its_alarm_and_is_made_when_the_fault_is_mended() {
     for house in houses().await {
         rename(&house, "王\u{E123}").await;
         house.served().await;
-        for _ in 0..jobs::MAX_ATTEMPTS {
+        for _ in 0..jobs::PATIENCE {
             assert_eq!(house.work().await.len(), 1);
             house.on.clock.advance(3_600_000);
         }
-        assert!(house.work().await.is_empty());
         let [alarm] = alarms::open(&house.on.db).await.unwrap().try_into().unwrap();
         assert_eq!(alarm.times, 2);
         assert!(alarm.text.contains("第 12 次"), "{}", alarm.text);
+        rename(&house, "王小明").await;
+        assert_eq!(house.work().await, [Ok(())], "however long it took");
+        assert_eq!(house.task().await.phase, SERVED);
+        assert!(alarms::open(&house.on.db).await.unwrap().is_empty());
     }
 }
 

@@ -7,9 +7,8 @@ use songda_store::{
     testing::{Fixture, databases},
 };
 
-async fn write(house: &Fixture, action: &str) -> i64 {
-    let mut tx = house.db.begin().await.unwrap();
-    let entry = Entry {
+fn entry(action: &str) -> Entry<'_> {
+    Entry {
         court: "c",
         actor: "u",
         actor_role: "judge",
@@ -20,8 +19,12 @@ async fn write(house: &Fixture, action: &str) -> i64 {
         ip: "127.0.0.1",
         result: "ok",
         detail: json!({ "a": 1 }),
-    };
-    let seq = audit::append(&mut tx, &house.clock, entry).await.unwrap();
+    }
+}
+
+async fn write(house: &Fixture, action: &str) -> i64 {
+    let mut tx = house.db.begin().await.unwrap();
+    let seq = audit::append(&mut tx, &house.clock, entry(action)).await.unwrap();
     tx.commit().await.unwrap();
     seq
 }
@@ -33,6 +36,14 @@ async fn a_row_changed_or_removed_behind_the_products_back_is_named() {
             write(&house, action).await;
         }
         assert_eq!(audit::verify(&house.db).await.unwrap(), Verdict::Intact { rows: 4 });
+        for (sql, verb) in
+            [("UPDATE audit SET action = 'x' WHERE seq = 2", "update"), ("DELETE FROM audit WHERE seq = 2", "delete")]
+        {
+            assert!(sqlx::query(sql).execute(house.db.read()).await.is_err(), "{}: {verb} is refused", house.engine);
+            let of = if house.engine == "postgres" { " ON audit" } else { "" };
+            let drop = format!("DROP TRIGGER audit_no_{verb}{of}");
+            sqlx::query(sqlx::AssertSqlSafe(drop)).execute(house.db.read()).await.unwrap();
+        }
         sqlx::query("UPDATE audit SET action = 'x' WHERE seq = 2").execute(house.db.read()).await.unwrap();
         assert_eq!(audit::verify(&house.db).await.unwrap(), Verdict::Broken { seq: 2 }, "{}", house.engine);
         sqlx::query("UPDATE audit SET action = 'b' WHERE seq = 2").execute(house.db.read()).await.unwrap();
@@ -66,7 +77,7 @@ async fn a_row_that_does_not_commit_is_not_in_the_log() {
     for house in databases().await.unwrap() {
         write(&house, "a").await;
         let mut tx = house.db.begin().await.unwrap();
-        sqlx::query("DELETE FROM audit").execute(&mut *tx.conn()).await.unwrap();
+        audit::append(&mut tx, &house.clock, entry("b")).await.unwrap();
         drop(tx);
         assert_eq!(audit::verify(&house.db).await.unwrap(), Verdict::Intact { rows: 1 }, "{}", house.engine);
     }
