@@ -6,7 +6,7 @@
 
 mod store;
 
-pub use store::{append, list};
+pub use store::{append, list, verify};
 
 /// What kind of thing happened. The stored word is the stable part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
