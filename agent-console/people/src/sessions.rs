@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use songda_store::{Clock, Db, Tx, audit};
+use songda_store::{Clock, Db, Dialect, Tx, audit};
 use sqlx::Row;
 
 use crate::{PeopleError, Permission, Role, digest, passwords, secret};
@@ -63,7 +63,7 @@ pub async fn login(
     ip: &str,
 ) -> Result<(Actor, String), PeopleError> {
     let row = sqlx::query(
-        "SELECT id, court_id, name, staff_no, role, password_hash, locked_until_ms, disabled_ms FROM users WHERE login = $1",
+        "SELECT id, court_id, name, staff_no, role, password_hash, disabled_ms FROM users WHERE login = $1",
     )
     .bind(login)
     .fetch_optional(db.read())
@@ -75,14 +75,16 @@ pub async fn login(
     };
     let (user_id, court_id): (String, String) = (row.get(0), row.get(1));
     let now = clock.now_ms();
-    let locked_until: i64 = row.get(6);
-    if locked_until > now {
-        return Err(PeopleError::Locked { until_ms: locked_until });
-    }
     let right = passwords::matches(password, &row.get::<String, _>(5)).await?;
-    let disabled = row.get::<Option<i64>, _>(7).is_some();
+    let disabled = row.get::<Option<i64>, _>(6).is_some();
     let role = Role::parse(&row.get::<String, _>(4));
     let mut tx = db.begin().await?;
+    // Guesses made at the same time meet here one by one: the lock counts for each of them.
+    let lock = match tx.dialect() {
+        Dialect::Postgres => "SELECT locked_until_ms FROM users WHERE id = $1 FOR UPDATE",
+        Dialect::Sqlite => "SELECT locked_until_ms FROM users WHERE id = $1",
+    };
+    let locked_until: i64 = sqlx::query(lock).bind(&user_id).fetch_one(&mut *tx.conn()).await?.get(0);
     let note = |action: &'static str, result: &'static str| audit::Entry {
         court: &court_id,
         actor: &user_id,
@@ -95,6 +97,11 @@ pub async fn login(
         result,
         detail: json!({}),
     };
+    if locked_until > now {
+        audit::append(&mut tx, clock, note("session.login", "locked")).await?;
+        tx.commit().await?;
+        return Err(PeopleError::Locked { until_ms: locked_until });
+    }
     let Some(role) = role.filter(|_| right && !disabled) else {
         if !right {
             sqlx::query(
@@ -140,8 +147,27 @@ pub async fn login(
     Ok((actor, cookie))
 }
 
-/// Who a cookie belongs to, if its session is alive.
+/// Who a cookie belongs to, if its session is alive; its idle time begins anew.
 pub async fn resume(db: &Db, clock: &Clock, cookie: &str, ip: &str) -> Result<Option<Actor>, PeopleError> {
+    let Some((actor, seen_ms)) = look(db, clock, cookie, ip).await? else { return Ok(None) };
+    let now = clock.now_ms();
+    if now - seen_ms > 30_000 {
+        sqlx::query("UPDATE sessions SET seen_ms = $2 WHERE id_hash = $1")
+            .bind(&actor.session)
+            .bind(now)
+            .execute(db.read())
+            .await?;
+    }
+    Ok(Some(actor))
+}
+
+/// Whether a session is alive, without keeping it so: a page that only stands open is idle.
+pub async fn is_alive(db: &Db, clock: &Clock, cookie: &str) -> Result<bool, PeopleError> {
+    Ok(look(db, clock, cookie, "").await?.is_some())
+}
+
+/// Whose session it is, and when it was last used.
+async fn look(db: &Db, clock: &Clock, cookie: &str, ip: &str) -> Result<Option<(Actor, i64)>, PeopleError> {
     let session = digest(cookie);
     let now = clock.now_ms();
     let row = sqlx::query(
@@ -155,14 +181,8 @@ pub async fn resume(db: &Db, clock: &Clock, cookie: &str, ip: &str) -> Result<Op
     .await?;
     let Some(row) = row else { return Ok(None) };
     let Some(role) = Role::parse(&row.get::<String, _>(5)) else { return Ok(None) };
-    if now - row.get::<i64, _>(6) > 30_000 {
-        sqlx::query("UPDATE sessions SET seen_ms = $2 WHERE id_hash = $1")
-            .bind(&session)
-            .bind(now)
-            .execute(db.read())
-            .await?;
-    }
-    Ok(Some(Actor {
+    let seen_ms = row.get(6);
+    let actor = Actor {
         user_id: row.get(0),
         login: row.get(1),
         name: row.get(2),
@@ -171,7 +191,8 @@ pub async fn resume(db: &Db, clock: &Clock, cookie: &str, ip: &str) -> Result<Op
         role,
         session,
         ip: ip.to_owned(),
-    }))
+    };
+    Ok(Some((actor, seen_ms)))
 }
 
 /// Signs out: the session and its browser keys are dead.
