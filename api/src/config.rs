@@ -250,5 +250,7 @@ fn line_of(text: &str, key: &str) -> usize {
 }
 
 fn is_local(url: &str) -> bool {
-    url.starts_with("http://127.0.0.1:") || url.starts_with("http://localhost:") || url.starts_with("http://[::1]:")
+    let Ok(url) = url.parse::<axum::http::Uri>() else { return false };
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

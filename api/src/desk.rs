@@ -78,6 +78,7 @@ impl Desk {
             demo: house.demo,
             jobs: wake.clone(),
         };
+        jobs::take_up_again(&house.db).await.context("taking up the work of the last run")?;
         let recovered = recovery::run(&ground).await.context("closing what the last run left open")?;
         if recovered.calls + recovered.recordings > 0 {
             tracing::warn!(?recovered, "the last run did not end cleanly");
@@ -141,8 +142,8 @@ async fn transcribe(house: House, transcriber: Transcriber, wake: Arc<Notify>, c
         async move {
             let done = transcriber.run(&job.payload).await.map_err(|error| error.to_string());
             if let Err(error) = &done {
-                let last = job.attempts + 1 >= jobs::MAX_ATTEMPTS;
-                if let Err(error) = transcriber.failed(&job.payload, error, last).await {
+                let stays = job.attempts + 1 == jobs::PATIENCE;
+                if let Err(error) = transcriber.failed(&job.payload, error, stays).await {
                     tracing::error!(%error, "a failed transcription could not be noted");
                 }
             }

@@ -56,7 +56,7 @@ enum ConfigCommand {
 
 #[derive(Subcommand)]
 enum AuditCommand {
-    /// Checks that no row was changed or removed.
+    /// Checks that no row of the log and no event of a timeline was changed or removed.
     Verify,
 }
 
@@ -124,6 +124,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             match audit::verify(&house.db).await? {
                 Verdict::Intact { rows } => writeln!(out, "{rows} rows, every one follows from the one before")?,
                 Verdict::Broken { seq } => anyhow::bail!("row {seq} was changed, or a row before it was removed"),
+            }
+            match songda_service::timeline::verify(&house.db).await? {
+                None => writeln!(out, "every timeline follows from its beginning")?,
+                Some((task, seq)) => {
+                    anyhow::bail!("event {seq} of task {task} was changed, or one before it was removed")
+                }
             }
         }
     }

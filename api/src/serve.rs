@@ -1,6 +1,6 @@
 //! The start and the end of the server.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, extract::connect_info::Connected, serve::IncomingStream};
@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use songda_link::deliver::Deliverer;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
@@ -39,7 +39,9 @@ pub async fn serve(
         None => Some(Desk::open(config, config_path, &house, &cancel).await?),
         Some(_) => None,
     };
-    let deliveries = house.deliverer(config)?.map(|deliverer| tokio::spawn(deliver(deliverer, cancel.clone())));
+    // Without its key nothing that waits can be opened: it waits on, untried.
+    let deliverer = if house.read_only.is_none() { house.deliverer(config)? } else { None };
+    let deliveries = deliverer.map(|deliverer| tokio::spawn(deliver(deliverer, cancel.clone())));
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("listening on {}", config.server.listen))?;
@@ -94,6 +96,8 @@ struct TlsListener {
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Handshakes under way at a time; more wait to be accepted.
+const HANDSHAKES: usize = 1_024;
 
 impl TlsListener {
     fn new(listener: TcpListener, tls: &Tls) -> anyhow::Result<Self> {
@@ -106,21 +110,24 @@ impl TlsListener {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .context("the certificate and its key do not fit")?;
-        let acceptor = TlsAcceptor::from(std::sync::Arc::new(config));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
         let local = listener.local_addr()?;
         let (sender, shaken) = mpsc::channel(64);
         tokio::spawn(async move {
+            let places = Arc::new(Semaphore::new(HANDSHAKES));
             loop {
-                let permit = tokio::select! {
+                let Ok(place) = places.clone().acquire_owned().await else { return };
+                let accepted = tokio::select! {
                     () = sender.closed() => return,
-                    permit = sender.clone().reserve_owned() => permit,
+                    accepted = listener.accept() => accepted,
                 };
-                let (Ok(permit), Ok((stream, from))) = (permit, listener.accept().await) else { continue };
-                let acceptor = acceptor.clone();
+                let Ok((stream, from)) = accepted else { continue };
+                let (acceptor, sender) = (acceptor.clone(), sender.clone());
                 tokio::spawn(async move {
                     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                        permit.send((stream, from));
+                        let _ = sender.send((stream, from)).await;
                     }
+                    drop(place);
                 });
             }
         });

@@ -9,6 +9,7 @@ use serde_json::json;
 use songda_desk::seats::technical_words;
 use songda_people::{Actor, Permission, users};
 use songda_service::{
+    ServiceError,
     cases::{self as read, CaseRow as Case, OrderRow as Order, Scope},
     outcomes as table,
     tasks::{self as queue, SERVED, TaskRow as Task},
@@ -51,7 +52,14 @@ pub(super) fn scope(actor: &Actor) -> Scope<'_> {
 
 /// Another judge's case, and what hangs on it, is not there for this one (R2.4b).
 pub(super) async fn own_case(house: &House, actor: &Actor, case: &str, kind: &str) -> Result<Case, Problem> {
-    read::case(&house.db, &actor.court_id, scope(actor), case).await.map_err(|_| Problem::not_found(kind))
+    match read::case(&house.db, &actor.court_id, scope(actor), case).await {
+        Ok(found) => Ok(found),
+        Err(ServiceError::NotFound { .. }) => {
+            note(house, actor, "case.open", ("case", case), "denied", json!({})).await?;
+            Err(Problem::not_found(kind))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The outcome table (domain 2.4).
@@ -156,6 +164,7 @@ pub(super) async fn cases(
     let search = page.q.as_deref().filter(|text| !text.is_empty());
     let found = read::cases(&house.db, &actor.court_id, scope(&actor), search, page.cursor.as_deref(), PAGE).await?;
     let next_cursor = next(&found, |case| &case.id);
+    note(&house, &actor, "case.list", ("court", &actor.court_id), "ok", json!({ "shown": found.len() })).await?;
     Ok(Json(Cases { items: found.into_iter().map(case_row).collect(), next_cursor }))
 }
 
@@ -203,6 +212,7 @@ pub(super) async fn tasks(
     let (phase, cursor) = (page.phase.as_deref().filter(|phase| !phase.is_empty()), page.cursor.as_deref());
     let found = queue::list(&house.db, &actor.court_id, None, login, phase, cursor, PAGE).await?;
     let next_cursor = next(&found, |task| &task.id);
+    note(&house, &actor, "task.list", ("court", &actor.court_id), "ok", json!({ "shown": found.len() })).await?;
     Ok(Json(Tasks { items: found.into_iter().map(task_row).collect(), next_cursor }))
 }
 

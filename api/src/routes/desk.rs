@@ -176,11 +176,14 @@ impl Browser {
     async fn relay(&self, socket: &mut WebSocket, seat: &mpsc::Sender<Command>, mut frames: mpsc::Receiver<Value>) {
         let mut heard = Instant::now();
         let mut check = tokio::time::interval_at(heard + SESSION_CHECK, SESSION_CHECK);
+        // Whoever acts or has a call on the line is not idle; a page that stands open is.
+        let (mut acted, mut calling) = (true, false);
         loop {
             tokio::select! {
                 frame = frames.recv() => {
                     // The seat let go: signed out, or another browser took over.
                     let Some(frame) = frame else { return close(socket, SIGNED_OUT, "released").await };
+                    calling = has_live_call(&frame).unwrap_or(calling);
                     if socket.send(Message::Text(frame.to_string().into())).await.is_err() {
                         return;
                     }
@@ -189,6 +192,7 @@ impl Browser {
                     heard = Instant::now();
                     match message {
                         Some(Ok(Message::Text(text))) => {
+                            acted |= !text.contains("\"ping\"");
                             if !self.frame(socket, seat, &text).await {
                                 return close(socket, BAD_FRAME, "a frame that cannot be read").await;
                             }
@@ -199,13 +203,25 @@ impl Browser {
                 }
                 () = tokio::time::sleep_until(heard + SILENCE_LIMIT) => return,
                 _ = check.tick() => {
-                    let known = sessions::resume(&self.house.db, &self.house.clock, &self.cookie, &self.actor.ip).await;
-                    if matches!(known, Ok(None)) {
+                    if !self.session_goes_on(acted || calling).await {
                         return close(socket, SIGNED_OUT, "session over").await;
                     }
+                    acted = false;
                 }
             }
         }
+    }
+
+    /// Whether the session is alive; one that is in use begins its idle time anew.
+    async fn session_goes_on(&self, in_use: bool) -> bool {
+        let (db, clock) = (&self.house.db, &self.house.clock);
+        let alive = if in_use {
+            sessions::resume(db, clock, &self.cookie, &self.actor.ip).await.map(|actor| actor.is_some())
+        } else {
+            sessions::is_alive(db, clock, &self.cookie).await
+        };
+        // A database that does not answer ends nobody's work.
+        alive.unwrap_or(true)
     }
 
     /// Passes a frame on to the seat. False when it cannot be read.
@@ -224,6 +240,15 @@ impl Browser {
             Frame::Mute { on } => Command::Mute { on },
         };
         seat.send(command).await.is_ok()
+    }
+}
+
+/// Whether the agent has a call on the line, as far as this frame tells.
+fn has_live_call(frame: &Value) -> Option<bool> {
+    match frame["type"].as_str()? {
+        "call" => Some(frame["phase"] != "ended"),
+        "snapshot" => Some(!frame["call"].is_null() && frame["call"]["phase"] != "ended"),
+        _ => None,
     }
 }
 

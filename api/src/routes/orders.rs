@@ -14,7 +14,7 @@ use songda_link::push::{PushError, Pushed};
 use songda_people::Permission;
 use songda_service::cases;
 
-use super::require;
+use super::{note, require};
 use crate::{
     house::House,
     problem::Problem,
@@ -90,5 +90,6 @@ fn problem(error: PushError) -> Problem {
 pub(super) async fn incomplete(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Orders>, Problem> {
     require(&house, &actor, Permission::OrdersRead).await?;
     let orders = cases::incomplete_orders(&house.db, &actor.court_id).await?;
+    note(&house, &actor, "order.list", ("court", &actor.court_id), "ok", json!({ "shown": orders.len() })).await?;
     Ok(Json(Orders { items: orders.into_iter().map(super::court::order_row).collect() }))
 }

@@ -39,7 +39,14 @@ fn settings_that_would_harm_are_refused() {
         (GOOD.replace("notice =", "ring_limit_s = 1\nnotice ="), "x, line 6: telephony.ring_limit_s"),
         (GOOD.replace("notice =", "trunk_ports = [30000, 20000]\nnotice ="), "x, line 6: telephony.trunk_ports"),
         (GOOD.replace("[telephony]", "metrics = \"0.0.0.0:9090\"\n[telephony]"), "x, line 3: server.metrics"),
-        // Demo mode reaches nothing real (X5).
+        // Demo mode reaches nothing real (X5), however it is spelt.
+        (
+            format!(
+                "demo = true\n{GOOD}{}",
+                reach.replace("https://court.example/x", "http://127.0.0.1:80@court.example/")
+            ),
+            "x, line 14: case_system.url",
+        ),
         (format!("demo = true\n{GOOD}{reach}"), "x, line 14: case_system.url"),
     ];
     for (text, told) in cases {

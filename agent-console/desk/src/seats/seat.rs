@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use songda_calls::{CallEvent, Dial, DialError};
 use songda_people::Actor;
 use songda_service::{cases, outcomes, tasks, timeline::By};
-use songda_store::{audit, clock::rfc3339, new_id};
+use songda_store::{audit, clock::rfc3339, masked, new_id};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +48,19 @@ impl AgentState {
             Self::WrapUp => "wrap_up",
             Self::Paused => "paused",
         }
+    }
+}
+
+/// A number that was opened to be dialled.
+struct Callee {
+    number: songda_calls::Number,
+    demo: bool,
+}
+
+impl Callee {
+    /// Invented, and known to songda-sim only (X5).
+    fn is_demo(&self) -> bool {
+        self.demo
     }
 }
 
@@ -304,6 +317,18 @@ impl Seat {
             self.tell_error("dial.no_caller_number", "the court has no active number with proof on file");
             return Ok(());
         };
+        let callee = self.open_number(&phone)?;
+        let trunk = songda_calls::Trunk {
+            name: line.trunk.clone(),
+            proxy: line.proxy.clone(),
+            domain: line.domain.clone(),
+            username: line.username.clone(),
+            password: line.password(&self.ground.sealer)?.into(),
+        };
+        if self.ground.demo && !(line.leads_nowhere_else() && callee.is_demo()) {
+            self.tell_error("dial.demo_only", "demo mode calls invented numbers on this machine only");
+            return Ok(());
+        }
         let (id, recording) = (new_id(), new_id());
         let mut tx = self.ground.db.begin().await?;
         let by = By { actor: &self.actor.user_id, name: &self.actor.name };
@@ -337,14 +362,6 @@ impl Seat {
         });
         self.go(AgentState::Calling);
         self.tell_call();
-        let callee = self.open_number(&phone)?;
-        let trunk = songda_calls::Trunk {
-            name: line.trunk.clone(),
-            proxy: line.proxy.clone(),
-            domain: line.domain.clone(),
-            username: line.username.clone(),
-            password: line.password(&self.ground.sealer)?.into(),
-        };
         let dialled = self
             .ground
             .switchboard
@@ -353,7 +370,7 @@ impl Seat {
                 recording,
                 trunk: trunk.into(),
                 caller: songda_calls::Number::new(&line.number),
-                callee,
+                callee: callee.number,
                 browser_offer: sdp,
             })
             .await;
@@ -370,9 +387,11 @@ impl Seat {
     }
 
     /// The one place where the number on file is opened to be dialled.
-    fn open_number(&self, phone: &cases::PhoneRow) -> Result<songda_calls::Number, DeskError> {
+    fn open_number(&self, phone: &cases::PhoneRow) -> Result<Callee, DeskError> {
         let open = self.ground.sealer.open_sealed("phones", "number_sealed", &phone.id, &phone.sealed)?;
-        Ok(songda_calls::Number::new(&String::from_utf8_lossy(&open)))
+        let text = String::from_utf8_lossy(&open);
+        let demo = masked::Phone::parse(&text).is_ok_and(|phone| phone.is_demo());
+        Ok(Callee { number: songda_calls::Number::new(&text), demo })
     }
 
     /// The call could not go out: it is closed as our own failure, no attempt.

@@ -80,11 +80,11 @@ impl Transcriber {
         Ok(())
     }
 
-    /// Notes that a try failed: the alarm says so at once, and after the `last` one the
-    /// transcript counts as failed.
-    pub async fn failed(&self, payload: &Value, error: &str, last: bool) -> Result<(), DeskError> {
+    /// Notes that a try failed: the alarm says so at once, and when it stays so the
+    /// transcript is shown as failed until a later try succeeds.
+    pub async fn failed(&self, payload: &Value, error: &str, stays: bool) -> Result<(), DeskError> {
         let call = payload.get("call").and_then(Value::as_str).unwrap_or_default();
-        if last {
+        if stays {
             store::fail(&self.db, call).await?;
         }
         alarms::raise(&self.db, &self.clock, "transcript.failed", call, &format!("转写失败：{error}")).await?;
