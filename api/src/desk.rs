@@ -13,7 +13,6 @@ use songda_desk::{
     Ground, recovery,
     seats::Seats,
     transcripts::{self, Printed, Transcriber},
-    work_orders,
 };
 use songda_media::{Engine, EngineConfig};
 use songda_papers::{jobs as paper_jobs, reports::Printer};
@@ -99,7 +98,7 @@ impl Desk {
         let transcriber = transcriber(config, config_path, house)?;
         tasks.spawn(transcribe(house.clone(), transcriber, wake, cancel.clone()));
         let seats = Seats::new(ground, cancel.clone());
-        tasks.spawn(expire(house.clone(), seats.clone(), cancel.clone()));
+        tasks.spawn(expire(seats.clone(), cancel.clone()));
         Ok(Self { seats, switchboard, fonts, tasks })
     }
 
@@ -155,18 +154,15 @@ async fn transcribe(house: House, transcriber: Transcriber, wake: Arc<Notify>, c
 }
 
 /// Gives work orders back whose time is over.
-async fn expire(house: House, seats: Seats, cancel: CancellationToken) {
+async fn expire(seats: Seats, cancel: CancellationToken) {
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
             () = tokio::time::sleep(EXPIRY) => {}
         }
-        match work_orders::expire_all(&house.db, &house.clock).await {
+        match seats.tick().await {
             Ok(0) => {}
-            Ok(expired) => {
-                tracing::info!(expired, "work orders went back to the queue");
-                seats.queue_changed().await;
-            }
+            Ok(expired) => tracing::info!(expired, "work orders went back to the queue"),
             Err(error) => tracing::error!(%error, "work orders could not be given back"),
         }
     }

@@ -66,6 +66,7 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         facts: &facts,
         technical: if answered { "C01" } else { "C11" },
         is_attempt: answered,
+        answered_ms: call.answered_ms,
         recording: manifest.as_ref(),
         prompt_spans: json!([]),
         quality: json!({}),

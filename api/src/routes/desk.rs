@@ -165,12 +165,14 @@ impl Browser {
         };
         let seat = self.desk.seats.seat(&self.actor, &self.court).await;
         let (sink, frames) = mpsc::channel(QUEUE);
-        let attach = Command::Attach { actor: Box::new(self.actor.clone()), kid, public_key: key.public_key, sink };
+        let number = self.desk.seats.next_line();
+        let attach =
+            Command::Attach { number, actor: Box::new(self.actor.clone()), kid, public_key: key.public_key, sink };
         if seat.send(attach).await.is_err() {
             return;
         }
         self.relay(&mut socket, &seat, frames).await;
-        let _ = seat.send(Command::Detach { session: self.actor.session.clone() }).await;
+        let _ = seat.send(Command::Detach { number }).await;
     }
 
     async fn relay(&self, socket: &mut WebSocket, seat: &mpsc::Sender<Command>, mut frames: mpsc::Receiver<Value>) {
@@ -184,7 +186,8 @@ impl Browser {
                     // The seat let go: signed out, or another browser took over.
                     let Some(frame) = frame else { return close(socket, SIGNED_OUT, "released").await };
                     calling = has_live_call(&frame).unwrap_or(calling);
-                    if socket.send(Message::Text(frame.to_string().into())).await.is_err() {
+                    let sent = timeout(SILENCE_LIMIT, socket.send(Message::Text(frame.to_string().into()))).await;
+                    if !matches!(sent, Ok(Ok(()))) {
                         return;
                     }
                 }

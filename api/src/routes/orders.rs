@@ -16,6 +16,7 @@ use songda_service::cases;
 
 use super::{note, require};
 use crate::{
+    desk::Desk,
     house::House,
     problem::Problem,
     shapes::{Orders, ProblemBody},
@@ -31,11 +32,22 @@ const FILES: usize = 1_000;
     responses((status = 201, body = Value), (status = 200, body = Value), (status = 202, body = Value),
         (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
-pub(super) async fn push(State(house): State<House>, pusher: Pusher, form: Multipart) -> Result<Response, Problem> {
+pub(super) async fn push(
+    State(house): State<House>,
+    State(desk): State<Option<Desk>>,
+    pusher: Pusher,
+    form: Multipart,
+) -> Result<Response, Problem> {
     let (order, files) = parts(form).await?;
     let pushed = house.push().receive(&pusher.machine, &pusher.ip, &order, files).await.map_err(problem)?;
     let (status, answer) = match pushed {
-        Pushed::Received(answer) => (StatusCode::CREATED, answer),
+        Pushed::Received(answer) => {
+            // Who is ready and waits gets it at once.
+            if let Some(desk) = desk {
+                desk.seats.queue_changed().await;
+            }
+            (StatusCode::CREATED, answer)
+        }
         Pushed::Incomplete(answer) => (StatusCode::ACCEPTED, answer),
         Pushed::Duplicate(answer) => (StatusCode::OK, answer),
     };

@@ -185,6 +185,8 @@ pub struct Ending<'a> {
     pub technical: &'a str,
     /// Counts as an attempt.
     pub is_attempt: bool,
+    /// When the party answered, in case the row does not say so yet.
+    pub answered_ms: Option<i64>,
     /// Closed recording.
     pub recording: Option<&'a Manifest>,
     /// Prompt spans.
@@ -199,8 +201,8 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     let recording_id = ending.recording.and(call.recording_id.as_deref());
     let closed = sqlx::query(
         "UPDATE calls SET state = 'ended', live_agent = NULL, live_task = NULL, ended_ms = $2, ended_by = $3,
-                talk_ms = $4, end_facts = $5, technical_code = $6, is_attempt = $7, recording_id = $8,
-                prompt_spans = $9, quality = $10
+                talk_ms = $4, end_facts = $5, technical_code = $6, is_attempt = $7,
+                answered_ms = COALESCE(answered_ms, $8), prompt_spans = $9, quality = $10
          WHERE id = $1 AND live_task IS NOT NULL",
     )
     .bind(&call.id)
@@ -210,7 +212,7 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     .bind(json!(ending.facts).to_string())
     .bind(ending.technical)
     .bind(i64::from(ending.is_attempt))
-    .bind(recording_id)
+    .bind(ending.answered_ms)
     .bind(ending.prompt_spans.to_string())
     .bind(ending.quality.to_string())
     .execute(&mut *tx.conn())

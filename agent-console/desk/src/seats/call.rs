@@ -1,7 +1,7 @@
 //! What a seat knows of its live call, and how the line's facts are read.
 
 use serde_json::{Value, json};
-use songda_calls::{CallEnd, CallHandle, EndedBy, Fault};
+use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Fault};
 use songda_service::outcomes::LineFacts;
 use songda_store::clock::rfc3339;
 
@@ -48,6 +48,31 @@ impl LiveCall {
 pub(super) fn end_frame(by: &str, technical: &str, is_attempt: bool, talk_ms: i64, recorded: bool) -> Value {
     json!({ "by": by, "technical": technical_words(technical), "is_attempt": is_attempt, "talk_ms": talk_ms,
             "recorded": recorded })
+}
+
+/// The end of a call whose control died without telling one.
+pub(super) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
+    let answered = call.is_some_and(|call| call.answered_ms.is_some());
+    let talk_from = call.and_then(|call| call.talk_from_ms);
+    CallEnd {
+        facts: Facts {
+            answered,
+            cancelled_by_agent: false,
+            ring_limit: false,
+            fault: (!answered).then_some(Fault::Desk),
+            sip_status: None,
+            q850: None,
+            provisional: false,
+            rang_ms: 0,
+            cause: "call control stopped".into(),
+            by: EndedBy::System,
+        },
+        ended_ms: now_ms,
+        talk_ms: talk_from.map_or(0, |from| (now_ms - from).max(0)),
+        recording: None,
+        prompt_spans: Vec::new(),
+        quality: Value::Null,
+    }
 }
 
 /// The facts of the line from what call control saw.

@@ -5,10 +5,18 @@
 //! again and gets a snapshot. Without a browser it is off line and is offered nothing.
 
 mod call;
+mod dial;
+mod events;
 mod frames;
 mod seat;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use serde_json::Value;
 use songda_people::Actor;
@@ -21,13 +29,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use seat::AgentState;
 
-use crate::{DeskError, Ground};
+use crate::{DeskError, Ground, work_orders};
 
 /// A command of the browser, or of the house, to a seat.
 #[derive(Debug)]
 pub enum Command {
     /// A browser is there; frames go to `sink`.
     Attach {
+        /// Number of this line, from [`Seats::next_line`].
+        number: u64,
         /// Who it is, with the session.
         actor: Box<Actor>,
         /// Key to seal to.
@@ -37,10 +47,15 @@ pub enum Command {
         /// Where frames go. Closed when another browser takes over.
         sink: mpsc::Sender<Value>,
     },
-    /// The browser with this session is gone.
+    /// This line of a browser is gone.
     Detach {
-        /// Its session.
-        session: String,
+        /// Its number.
+        number: u64,
+    },
+    /// The house gave this work order back to the queue.
+    Expired {
+        /// Work order.
+        work_order: String,
     },
     /// This session was signed out.
     SignedOut {
@@ -106,6 +121,7 @@ struct Chair {
 pub struct Seats {
     ground: Ground,
     chairs: Arc<Mutex<HashMap<String, Chair>>>,
+    lines: Arc<AtomicU64>,
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
@@ -113,7 +129,7 @@ pub struct Seats {
 impl Seats {
     /// An empty house.
     pub fn new(ground: Ground, cancel: CancellationToken) -> Self {
-        Self { ground, chairs: Arc::default(), tasks: TaskTracker::new(), cancel }
+        Self { ground, chairs: Arc::default(), lines: Arc::default(), tasks: TaskTracker::new(), cancel }
     }
 
     /// The seat of this agent; it is set up on first use.
@@ -135,6 +151,25 @@ impl Seats {
         self.tasks.spawn(seat.run(inbox, cancel));
         chairs.insert(actor.user_id.clone(), Chair { commands: commands.clone(), view });
         commands
+    }
+
+    /// A number for a browser's line, never given twice.
+    pub fn next_line(&self) -> u64 {
+        self.lines.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Gives work orders back whose time is over, tells who held them, and lets every ready
+    /// seat look at the queue, where something may have become due.
+    pub async fn tick(&self) -> Result<usize, DeskError> {
+        let expired = work_orders::expire_all(&self.ground.db, &self.ground.clock).await?;
+        for order in &expired {
+            let seat = self.chairs.lock().await.get(&order.agent).map(|chair| chair.commands.clone());
+            if let Some(seat) = seat {
+                let _ = seat.send(Command::Expired { work_order: order.id.clone() }).await;
+            }
+        }
+        self.queue_changed().await;
+        Ok(expired.len())
     }
 
     /// Every seat that was used since the start.

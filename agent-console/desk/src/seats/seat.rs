@@ -1,22 +1,25 @@
 //! The actor of one seat.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use songda_calls::{CallEvent, Dial, DialError};
+use songda_calls::{CallEnd, CallEvent};
 use songda_people::Actor;
-use songda_service::{cases, outcomes, tasks, timeline::By};
-use songda_store::{audit, clock::rfc3339, masked, new_id};
-use tokio::sync::{mpsc, watch};
+use songda_service::{tasks, timeline::By};
+use songda_store::{audit, clock::rfc3339};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Command, SeatView,
-    call::{LiveCall, end_frame, ended_by, fault_words, line_facts},
+    call::{LiveCall, end_frame},
     frames::Line,
 };
 use crate::{
-    DeskError, Ground,
-    calls::{self, Ending, NewCall},
-    telephony, transcripts,
+    DeskError, Ground, calls,
     work_orders::{self, Binding, WorkOrder},
 };
 
@@ -51,20 +54,14 @@ impl AgentState {
     }
 }
 
-/// A number that was opened to be dialled.
-struct Callee {
-    number: songda_calls::Number,
-    demo: bool,
-}
+/// A call whose agent has no line any more is hung up after this time. Its sound alone may
+/// live on, but nobody could end it.
+const ALONE: Duration = Duration::from_secs(60);
+/// The end of a call that could not be written down is tried again this often.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
-impl Callee {
-    /// Invented, and known to songda-sim only (X5).
-    fn is_demo(&self) -> bool {
-        self.demo
-    }
-}
-
-struct Browser {
+pub(super) struct Browser {
+    number: u64,
     line: Line,
     kid: String,
     public_key: Vec<u8>,
@@ -72,16 +69,19 @@ struct Browser {
 
 /// One agent's seat.
 pub(super) struct Seat {
-    ground: Ground,
-    actor: Actor,
-    court_name: String,
+    pub(super) ground: Ground,
+    pub(super) actor: Actor,
+    pub(super) court_name: String,
     show: watch::Sender<SeatView>,
-    state: AgentState,
+    pub(super) state: AgentState,
     since_ms: i64,
-    browser: Option<Browser>,
-    order: Option<WorkOrder>,
-    call: Option<LiveCall>,
-    events: Option<mpsc::Receiver<CallEvent>>,
+    pub(super) browser: Option<Browser>,
+    pub(super) order: Option<WorkOrder>,
+    pub(super) call: Option<LiveCall>,
+    pub(super) events: Option<mpsc::Receiver<CallEvent>>,
+    /// The end of the call, as long as it could not be written down.
+    pub(super) unwritten: Option<Box<CallEnd>>,
+    alone_until: Option<Instant>,
 }
 
 impl Seat {
@@ -98,6 +98,8 @@ impl Seat {
             order: None,
             call: None,
             events: None,
+            unwritten: None,
+            alone_until: None,
         }
     }
 
@@ -110,30 +112,51 @@ impl Seat {
                     None => break,
                 },
                 event = next_event(&mut self.events) => self.event(event).await,
+                () = after(self.unwritten.as_ref().map(|_| WRITE_AGAIN)) => self.write_end().await,
+                () = until(self.alone_until) => {
+                    self.alone_until = None;
+                    self.hang_up();
+                }
             }
         }
         // The house closes: the line is given up, and its end is still written down.
-        if let Some(handle) = self.call.as_ref().and_then(|call| call.handle.clone()) {
+        self.hang_up();
+        while self.events.is_some() {
+            let event = next_event(&mut self.events).await;
+            self.event(event).await;
+        }
+    }
+
+    /// Hangs up what is on the line, if anything is.
+    fn hang_up(&self) {
+        if let Some(handle) = self.call.as_ref().and_then(|call| call.handle.as_ref()) {
             handle.hang_up();
-            while self.events.is_some() {
-                let event = next_event(&mut self.events).await;
-                self.event(event).await;
-            }
         }
     }
 
     async fn command(&mut self, command: Command) {
         let done = match command {
-            Command::Attach { actor, kid, public_key, sink } => self.attach(*actor, kid, public_key, sink).await,
-            Command::Detach { session } => {
-                self.detach(&session);
+            Command::Attach { number, actor, kid, public_key, sink } => {
+                let browser = Browser { number, line: Line::new(sink), kid, public_key };
+                self.attach(*actor, browser).await
+            }
+            Command::Detach { number } => {
+                // An old line that ends after another took over detaches nobody.
+                if self.browser.as_ref().is_some_and(|browser| browser.number == number) {
+                    self.detach();
+                }
                 Ok(())
             }
             Command::SignedOut { session } => {
                 if self.actor.session == session {
                     self.tell("bye", json!({ "reason": "logged_out" }));
+                    self.detach();
+                    self.hang_up();
                 }
-                self.detach(&session);
+                Ok(())
+            }
+            Command::Expired { work_order } => {
+                self.expired(&work_order);
                 Ok(())
             }
             Command::Ready => self.ready().await,
@@ -141,9 +164,7 @@ impl Seat {
             Command::Opened { work_order } => self.opened(&work_order).await,
             Command::Dial { work_order, phone_id, sdp } => self.dial(&work_order, &phone_id, sdp).await,
             Command::HangUp => {
-                if let Some(handle) = self.call.as_ref().and_then(|call| call.handle.clone()) {
-                    handle.hang_up();
-                }
+                self.hang_up();
                 Ok(())
             }
             Command::Mute { on } => {
@@ -167,41 +188,46 @@ impl Seat {
         }
     }
 
-    /// A browser is gone. A live call goes on without it; call control ends it in time.
-    fn detach(&mut self, session: &str) {
-        if self.actor.session != session {
-            return;
-        }
+    /// The browser is gone. A live call goes on without it for a while.
+    fn detach(&mut self) {
         self.browser = None;
+        if self.call.as_ref().is_some_and(|call| call.end.is_none()) {
+            self.alone_until = Some(Instant::now() + ALONE);
+        }
         if matches!(self.state, AgentState::Ready | AgentState::Paused | AgentState::Reserved) {
             self.go(AgentState::Offline);
         }
     }
 
-    async fn attach(
-        &mut self,
-        actor: Actor,
-        kid: String,
-        public_key: Vec<u8>,
-        sink: mpsc::Sender<Value>,
-    ) -> Result<(), DeskError> {
+    /// The house gave this work order back to the queue: it is nobody's here any more.
+    fn expired(&mut self, work_order: &str) {
+        if self.call.is_some() || self.order.as_ref().is_none_or(|order| order.id != work_order) {
+            return;
+        }
+        self.order = None;
+        self.tell("work_order_closed", json!({ "work_order": work_order, "reason": "expired" }));
+        self.go(if self.browser.is_some() { AgentState::Paused } else { AgentState::Offline });
+    }
+
+    async fn attach(&mut self, actor: Actor, browser: Browser) -> Result<(), DeskError> {
         if let Some(old) = &mut self.browser {
             old.line.send(self.ground.clock.now_ms(), "bye", json!({ "reason": "replaced" }));
         }
         self.actor = actor;
-        self.browser = Some(Browser { line: Line::new(sink), kid, public_key });
-        if self.order.is_none() {
-            self.order = work_orders::active(&self.ground.db, &self.actor.user_id).await?;
-        }
+        self.browser = Some(browser);
+        self.alone_until = None;
+        // What the database says counts: the house may have given an order back meanwhile.
+        self.order = work_orders::active(&self.ground.db, &self.actor.user_id).await?;
         if let Some(mut order) = self.order.take() {
             let kid = self.kid();
-            if order.session != self.actor.session || order.expires_ms <= self.ground.clock.now_ms() {
+            let renewed =
                 work_orders::renew(&self.ground.db, &self.ground.clock, &self.actor, &kid, &mut order).await?;
+            if renewed {
+                if self.call.is_none() {
+                    self.call = self.unsaved(&order).await?;
+                }
+                self.order = Some(order);
             }
-            if self.call.is_none() {
-                self.call = self.unsaved(&order).await?;
-            }
-            self.order = Some(order);
         }
         let state = match (&self.call, &self.order) {
             (Some(call), _) if call.end.is_none() => AgentState::Calling,
@@ -216,7 +242,9 @@ impl Seat {
     /// A call that ended and still waits for its outcome, after a restart or a reload.
     async fn unsaved(&self, order: &WorkOrder) -> Result<Option<LiveCall>, DeskError> {
         let row = calls::unsaved_of_agent(&self.ground.db, &self.actor.user_id, &order.id).await?;
-        Ok(row.map(|row| LiveCall {
+        let Some(row) = row else { return Ok(None) };
+        let recorded = calls::recording(&self.ground.db, &row.id).await?.is_some();
+        Ok(Some(LiveCall {
             id: row.id,
             work_order: row.work_order_id,
             phone_id: row.phone_id,
@@ -227,7 +255,7 @@ impl Seat {
             talk_from_ms: row.talk_from_ms,
             muted: false,
             recording: false,
-            end: Some(end_frame(&row.ended_by, &row.technical_code, true, row.talk_ms, row.recording_id.is_some())),
+            end: Some(end_frame(&row.ended_by, &row.technical_code, true, row.talk_ms, recorded)),
             handle: None,
         }))
     }
@@ -261,7 +289,7 @@ impl Seat {
         Ok(())
     }
 
-    async fn give_back(&mut self, reason: &str) -> Result<(), DeskError> {
+    pub(super) async fn give_back(&mut self, reason: &str) -> Result<(), DeskError> {
         if let Some(order) = self.order.take() {
             let mut tx = self.ground.db.begin().await?;
             let by = By { actor: &self.actor.user_id, name: &self.actor.name };
@@ -281,289 +309,6 @@ impl Seat {
             }
         } else {
             self.tell_error("work_order.foreign", "this work order is not yours to open");
-        }
-        Ok(())
-    }
-
-    async fn dial(&mut self, work_order: &str, phone_id: &str, sdp: String) -> Result<(), DeskError> {
-        let now = self.ground.clock.now_ms();
-        let refusal = match &self.order {
-            _ if self.call.as_ref().is_some_and(|call| call.end.is_none()) => {
-                Some(("dial.already_live", "a call is already being placed"))
-            }
-            _ if self.call.is_some() => Some(("dial.outcome_pending", "save the outcome of the last call first")),
-            None => Some(("work_order.foreign", "no work order is open here")),
-            Some(order) if order.id != work_order => Some(("work_order.foreign", "this is not the open work order")),
-            Some(order) if order.expires_ms <= now => {
-                Some(("work_order.expired", "the work order has expired: reload to renew it"))
-            }
-            Some(order) if order.state != "opened" => {
-                Some(("work_order.foreign", "the work order was not opened in this browser"))
-            }
-            Some(_) => None,
-        };
-        if let Some((code, detail)) = refusal {
-            self.tell_error(code, detail);
-            return Ok(());
-        }
-        let Some(order) = self.order.clone() else { return Ok(()) };
-        let task = tasks::find(&self.ground.db, &self.actor.court_id, &order.task_id).await?;
-        let phone = cases::phone(&self.ground.db, phone_id).await.ok().filter(|phone| phone.party_id == task.party_id);
-        let Some(phone) = phone.filter(|phone| phone.state == "有效") else {
-            self.tell_error("dial.phone_dead", "this number cannot be dialled");
-            return Ok(());
-        };
-        let Some(line) = telephony::line_for(&self.ground.db, &self.actor.court_id, self.ground.demo).await? else {
-            self.tell_error("dial.no_caller_number", "the court has no active number with proof on file");
-            return Ok(());
-        };
-        let callee = self.open_number(&phone)?;
-        let trunk = songda_calls::Trunk {
-            name: line.trunk.clone(),
-            proxy: line.proxy.clone(),
-            domain: line.domain.clone(),
-            username: line.username.clone(),
-            password: line.password(&self.ground.sealer)?.into(),
-        };
-        if self.ground.demo && !(line.leads_nowhere_else() && callee.is_demo()) {
-            self.tell_error("dial.demo_only", "demo mode calls invented numbers on this machine only");
-            return Ok(());
-        }
-        let (id, recording) = (new_id(), new_id());
-        let mut tx = self.ground.db.begin().await?;
-        let by = By { actor: &self.actor.user_id, name: &self.actor.name };
-        let new = NewCall {
-            id: &id,
-            court: &self.actor.court_id,
-            task: &order.task_id,
-            work_order: &order.id,
-            phone: &phone.id,
-            masked: &phone.masked,
-            caller: &line.number,
-            recording: &recording,
-        };
-        calls::begin(&mut tx, &self.ground.clock, &by, &new).await?;
-        self.audit(&mut tx, "call.dial", "call", &id, "ok", json!({ "phone": phone.id, "task": order.task_id }))
-            .await?;
-        tx.commit().await?;
-        self.call = Some(LiveCall {
-            id: id.clone(),
-            work_order: order.id.clone(),
-            phone_id: phone.id.clone(),
-            masked: phone.masked.clone(),
-            phase: "preparing",
-            created_ms: now,
-            answered_ms: None,
-            talk_from_ms: None,
-            muted: false,
-            recording: false,
-            end: None,
-            handle: None,
-        });
-        self.go(AgentState::Calling);
-        self.tell_call();
-        let dialled = self
-            .ground
-            .switchboard
-            .dial(Dial {
-                call: id.clone(),
-                recording,
-                trunk: trunk.into(),
-                caller: songda_calls::Number::new(&line.number),
-                callee: callee.number,
-                browser_offer: sdp,
-            })
-            .await;
-        match dialled {
-            Ok((handle, events)) => {
-                if let Some(call) = &mut self.call {
-                    call.handle = Some(handle);
-                }
-                self.events = Some(events);
-                Ok(())
-            }
-            Err(error) => self.not_dialled(&id, &error).await,
-        }
-    }
-
-    /// The one place where the number on file is opened to be dialled.
-    fn open_number(&self, phone: &cases::PhoneRow) -> Result<Callee, DeskError> {
-        let open = self.ground.sealer.open_sealed("phones", "number_sealed", &phone.id, &phone.sealed)?;
-        let text = String::from_utf8_lossy(&open);
-        let demo = masked::Phone::parse(&text).is_ok_and(|phone| phone.is_demo());
-        Ok(Callee { number: songda_calls::Number::new(&text), demo })
-    }
-
-    /// The call could not go out: it is closed as our own failure, no attempt.
-    async fn not_dialled(&mut self, id: &str, error: &DialError) -> Result<(), DeskError> {
-        let code = match error {
-            DialError::RecordingUnavailable(_) => "dial.recording_unavailable",
-            DialError::NoticeMissing(_) => "dial.notice_missing",
-            DialError::BrowserOffer(_) => "dial.browser_media",
-            DialError::AlreadyLive => "dial.already_live",
-            _ => "dial.trunk_down",
-        };
-        tracing::warn!(call = %id, %error, "call did not go out");
-        let facts = outcomes::LineFacts { our_fault: true, cause: error.to_string(), ..Default::default() };
-        self.finish(
-            id,
-            &Ending {
-                ended_ms: self.ground.clock.now_ms(),
-                by: "system",
-                talk_ms: 0,
-                facts: &facts,
-                technical: "C11",
-                is_attempt: false,
-                recording: None,
-                prompt_spans: json!([]),
-                quality: json!({}),
-            },
-        )
-        .await?;
-        self.tell_error(code, &error.to_string());
-        Ok(())
-    }
-
-    async fn event(&mut self, event: Option<CallEvent>) {
-        let Some(event) = event else {
-            self.events = None;
-            return;
-        };
-        if let Err(error) = self.call_event(event).await {
-            tracing::error!(agent = %self.actor.user_id, %error, "a call event could not be written down");
-            self.tell_error("desk.failed", &error.to_string());
-        }
-    }
-
-    async fn call_event(&mut self, event: CallEvent) -> Result<(), DeskError> {
-        let Some(call) = &mut self.call else { return Ok(()) };
-        let (db, now) = (&self.ground.db, self.ground.clock.now_ms());
-        match event {
-            CallEvent::BrowserAnswer { sdp } => {
-                let body = json!({ "call_id": call.id, "sdp": sdp });
-                self.tell("answer", body);
-                return Ok(());
-            }
-            CallEvent::Dialling => call.phase = "dialling",
-            CallEvent::Ringing => {
-                call.phase = "ringing";
-                calls::mark(db, &call.id, "ringing_ms", now).await?;
-            }
-            CallEvent::EarlyMedia => {
-                call.phase = "early";
-                call.recording = true;
-                calls::mark(db, &call.id, "early_ms", now).await?;
-            }
-            CallEvent::Answered { at_ms } => {
-                call.phase = "notice";
-                call.recording = true;
-                call.answered_ms = Some(at_ms);
-                calls::answered(db, &call.id, at_ms, None).await?;
-            }
-            CallEvent::NoticeStarted => call.phase = "notice",
-            CallEvent::BrowserConnected | CallEvent::NoticeFinished { .. } => return Ok(()),
-            CallEvent::Talking { at_ms } => {
-                call.phase = "talking";
-                call.talk_from_ms = Some(at_ms);
-                calls::answered(db, &call.id, call.answered_ms.unwrap_or(at_ms), Some(at_ms)).await?;
-            }
-            CallEvent::Muted(on) => call.muted = on,
-            CallEvent::BrowserLost => {
-                let id = call.id.clone();
-                self.tell(
-                    "error",
-                    json!({ "code": "call.browser_lost", "detail": "the browser's sound was lost", "call_id": id }),
-                );
-                return Ok(());
-            }
-            CallEvent::RecordingFailed => {
-                call.recording = false;
-                let id = call.id.clone();
-                songda_store::alarms::raise(
-                    &self.ground.db,
-                    &self.ground.clock,
-                    "recording.failed",
-                    &id,
-                    "录音写入失败，通话已结束",
-                )
-                .await?;
-                self.tell("error", json!({ "code": "call.recording_failed", "detail": "the recording failed; the call was ended", "call_id": id }));
-                return Ok(());
-            }
-            CallEvent::Ended(end) => {
-                let id = call.id.clone();
-                self.events = None;
-                let facts = line_facts(&end);
-                let technical = outcomes::judge(&facts);
-                let is_attempt = outcomes::catalogue()
-                    .map_err(DeskError::Rules)?
-                    .technical(technical)
-                    .is_some_and(|code| code.attempt);
-                if technical == "C11" {
-                    let text = format!("线路故障：{facts}");
-                    songda_store::alarms::raise(
-                        &self.ground.db,
-                        &self.ground.clock,
-                        "trunk.failed",
-                        &self.actor.court_id,
-                        &text,
-                    )
-                    .await?;
-                    let (code, detail) = fault_words(&end);
-                    self.tell_error(code, detail);
-                }
-                let ending = Ending {
-                    ended_ms: end.ended_ms,
-                    by: ended_by(&end),
-                    talk_ms: end.talk_ms,
-                    facts: &facts,
-                    technical,
-                    is_attempt,
-                    recording: end.recording.as_ref(),
-                    prompt_spans: json!(end.prompt_spans),
-                    quality: json!(end.quality),
-                };
-                return self.finish(&id, &ending).await;
-            }
-        }
-        self.tell_call();
-        Ok(())
-    }
-
-    /// Writes the end of a call down and tells the agent what is next.
-    async fn finish(&mut self, id: &str, ending: &Ending<'_>) -> Result<(), DeskError> {
-        let row = calls::find(&self.ground.db, &self.actor.court_id, id).await?;
-        if let Some(row) = row {
-            let mut tx = self.ground.db.begin().await?;
-            if calls::end(&mut tx, &self.ground.clock, &row, ending).await? {
-                if ending.facts.answered && ending.recording.is_some() {
-                    transcripts::enqueue(&mut tx, &self.ground.clock, id).await?;
-                }
-                let detail = json!({ "technical": ending.technical, "by": ending.by, "attempt": ending.is_attempt });
-                self.audit(&mut tx, "call.end", "call", id, "ok", detail).await?;
-            }
-            tx.commit().await?;
-            self.ground.jobs.notify_waiters();
-        }
-        metrics::counter!("songda_calls_total", "technical" => ending.technical.to_owned()).increment(1);
-        if let Some(call) = &mut self.call {
-            call.phase = "ended";
-            call.recording = false;
-            call.handle = None;
-            call.end = Some(end_frame(
-                ending.by,
-                ending.technical,
-                ending.is_attempt,
-                ending.talk_ms,
-                ending.recording.is_some(),
-            ));
-        }
-        self.tell_call();
-        if ending.is_attempt {
-            self.go(AgentState::WrapUp);
-        } else {
-            self.call = None;
-            self.go(AgentState::Reserved);
         }
         Ok(())
     }
@@ -620,7 +365,7 @@ impl Seat {
         crate::outcomes::today(&self.ground.db, &self.actor.user_id, self.ground.clock.now_ms()).await
     }
 
-    async fn tell_today(&mut self) -> Result<(), DeskError> {
+    pub(super) async fn tell_today(&mut self) -> Result<(), DeskError> {
         let (answered, closed) = self.today().await?;
         self.tell("today", json!({ "answered": answered, "closed": closed }));
         Ok(())
@@ -635,18 +380,18 @@ impl Seat {
         Ok(())
     }
 
-    fn tell_call(&mut self) {
+    pub(super) fn tell_call(&mut self) {
         if let Some(frame) = self.call.as_ref().map(LiveCall::frame) {
             self.tell("call", frame);
         }
     }
 
-    fn tell_error(&mut self, code: &str, detail: &str) {
+    pub(super) fn tell_error(&mut self, code: &str, detail: &str) {
         let call = self.call.as_ref().map(|call| call.id.clone());
         self.tell("error", json!({ "code": code, "detail": detail, "call_id": call }));
     }
 
-    fn tell(&mut self, kind: &str, body: Value) {
+    pub(super) fn tell(&mut self, kind: &str, body: Value) {
         let now = self.ground.clock.now_ms();
         if let Some(browser) = &mut self.browser
             && !browser.line.send(now, kind, body)
@@ -655,7 +400,7 @@ impl Seat {
         }
     }
 
-    fn go(&mut self, state: AgentState) {
+    pub(super) fn go(&mut self, state: AgentState) {
         self.state = state;
         self.since_ms = self.ground.clock.now_ms();
         let since_ms = self.since_ms;
@@ -670,7 +415,7 @@ impl Seat {
         self.browser.as_ref().map(|browser| browser.kid.clone()).unwrap_or_default()
     }
 
-    async fn audit(
+    pub(super) async fn audit(
         &self,
         tx: &mut songda_store::Tx,
         action: &str,
@@ -697,6 +442,20 @@ impl Seat {
         )
         .await?;
         Ok(())
+    }
+}
+
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -81,29 +81,50 @@ pub async fn offer(db: &Db, clock: &Clock, agent: &Actor, kid: &str) -> Result<O
     Ok(None)
 }
 
-/// Binds a work order to the session that asks for it again, after a reload or a new
-/// login, with a new expiry.
-pub async fn renew(db: &Db, clock: &Clock, agent: &Actor, kid: &str, order: &mut WorkOrder) -> Result<(), DeskError> {
+/// Binds a work order to the browser that asks for it again, after a reload or a new
+/// login, with a new expiry. That browser must open it before it may dial. Answers false
+/// when the order is not this agent's any more.
+pub async fn renew(db: &Db, clock: &Clock, agent: &Actor, kid: &str, order: &mut WorkOrder) -> Result<bool, DeskError> {
     let until = clock.now_ms() + LIFETIME_MS;
     let mut tx = db.begin().await?;
-    sqlx::query("UPDATE work_orders SET session = $2, kid = $3, expires_ms = $4 WHERE id = $1 AND active_agent = $5")
-        .bind(&order.id)
-        .bind(&agent.session)
-        .bind(kid)
-        .bind(until)
-        .bind(&agent.user_id)
-        .execute(&mut *tx.conn())
-        .await?;
-    sqlx::query("UPDATE person_locks SET until_ms = $2 WHERE task_id = $1")
-        .bind(&order.task_id)
-        .bind(until)
-        .execute(&mut *tx.conn())
-        .await?;
+    let renewed = sqlx::query(
+        "UPDATE work_orders SET session = $2, kid = $3, expires_ms = $4, state = 'offered'
+         WHERE id = $1 AND active_agent = $5",
+    )
+    .bind(&order.id)
+    .bind(&agent.session)
+    .bind(kid)
+    .bind(until)
+    .bind(&agent.user_id)
+    .execute(&mut *tx.conn())
+    .await?;
+    if renewed.rows_affected() != 1 {
+        return Ok(false);
+    }
     note(&mut tx, clock, agent, "work_order.renew", &order.id, json!({})).await?;
     tx.commit().await?;
     order.session.clone_from(&agent.session);
     order.expires_ms = until;
-    Ok(())
+    "offered".clone_into(&mut order.state);
+    Ok(true)
+}
+
+/// Whether this agent holds the order, opened in this session and in time, at the moment
+/// at which a call begins. Its time begins anew with the call.
+pub async fn still_held(tx: &mut Tx, clock: &Clock, agent: &Actor, order: &str) -> Result<bool, DeskError> {
+    let now = clock.now_ms();
+    let held = sqlx::query(
+        "UPDATE work_orders SET expires_ms = $4
+         WHERE id = $1 AND active_agent = $2 AND session = $3 AND state = 'opened' AND expires_ms > $5",
+    )
+    .bind(order)
+    .bind(&agent.user_id)
+    .bind(&agent.session)
+    .bind(now + LIFETIME_MS)
+    .bind(now)
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(held.rows_affected() == 1)
 }
 
 /// The browser opened the envelope. Answers false when it is not this agent's to open.
@@ -132,7 +153,8 @@ pub async fn opened(db: &Db, clock: &Clock, agent: &Actor, id: &str) -> Result<b
     Ok(true)
 }
 
-/// Ends a work order in the caller's transaction. `back` gives the task to the queue.
+/// Ends a work order in the caller's transaction. `back` gives the task to the queue, once:
+/// an order that ended already leaves the task to whoever has it now.
 pub async fn close(
     tx: &mut Tx,
     clock: &Clock,
@@ -141,26 +163,37 @@ pub async fn close(
     by: &By<'_>,
     back: bool,
 ) -> Result<(), DeskError> {
-    sqlx::query(
-        "UPDATE work_orders SET state = 'done', active_agent = NULL, active_task = NULL, closed_ms = $2 WHERE id = $1",
+    let ended = sqlx::query(
+        "UPDATE work_orders SET state = 'done', active_agent = NULL, active_task = NULL, closed_ms = $2
+         WHERE id = $1 AND active_agent IS NOT NULL",
     )
     .bind(order)
     .bind(clock.now_ms())
     .execute(&mut *tx.conn())
     .await?;
-    if back {
+    if back && ended.rows_affected() == 1 {
         tasks::release(tx, task).await?;
         timeline::append(tx, clock, task, by, Kind::Released, order, &json!({})).await?;
     }
     Ok(())
 }
 
+/// A work order that went back to the queue, and who held it.
+#[derive(Debug)]
+pub struct Expired {
+    /// Work order.
+    pub id: String,
+    /// Agent.
+    pub agent: String,
+}
+
 /// Ends every work order whose time is over and that has neither a live call nor an
-/// outcome to wait for; the tasks go back to the queue. Answers how many.
-pub async fn expire_all(db: &Db, clock: &Clock) -> Result<usize, DeskError> {
+/// outcome to wait for; the tasks go back to the queue. The persons of all others stay
+/// locked.
+pub async fn expire_all(db: &Db, clock: &Clock) -> Result<Vec<Expired>, DeskError> {
     let mut tx = db.begin().await?;
     let rows = sqlx::query(
-        "SELECT w.id, w.task_id FROM work_orders w
+        "SELECT w.id, w.task_id, w.active_agent FROM work_orders w
          WHERE w.active_agent IS NOT NULL AND w.expires_ms <= $1
            AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.live_task = w.task_id)
            AND NOT EXISTS (SELECT 1 FROM calls c LEFT JOIN attempts a ON a.call_id = c.id
@@ -170,12 +203,45 @@ pub async fn expire_all(db: &Db, clock: &Clock) -> Result<usize, DeskError> {
     .bind(clock.now_ms())
     .fetch_all(&mut *tx.conn())
     .await?;
+    let mut expired = Vec::with_capacity(rows.len());
     for row in &rows {
-        let (order, task): (String, String) = (row.get(0), row.get(1));
-        close(&mut tx, clock, &order, &task, &timeline::SYSTEM, true).await?;
+        let (id, task, agent): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        close(&mut tx, clock, &id, &task, &timeline::SYSTEM, true).await?;
+        system_note(&mut tx, clock, &id, &task).await?;
+        expired.push(Expired { id, agent });
     }
+    // A call, or an outcome that is still owed, may take longer than an order lives.
+    sqlx::query(
+        "UPDATE person_locks SET until_ms = $1
+         WHERE task_id IN (SELECT active_task FROM work_orders WHERE active_task IS NOT NULL)",
+    )
+    .bind(clock.now_ms() + LIFETIME_MS)
+    .execute(&mut *tx.conn())
+    .await?;
     tx.commit().await?;
-    Ok(rows.len())
+    Ok(expired)
+}
+
+async fn system_note(tx: &mut Tx, clock: &Clock, order: &str, task: &str) -> Result<(), DeskError> {
+    let court = sqlx::query("SELECT court_id FROM tasks WHERE id = $1").bind(task).fetch_one(&mut *tx.conn()).await?;
+    audit::append(
+        tx,
+        clock,
+        audit::Entry {
+            court: &court.get::<String, _>(0),
+            actor: "system",
+            actor_role: "system",
+            action: "work_order.expire",
+            object_kind: "work_order",
+            object_id: order,
+            case_id: None,
+            ip: "",
+            result: "ok",
+            detail: json!({ "task": task }),
+        },
+    )
+    .await?;
+    Ok(())
 }
 
 async fn note(

@@ -49,10 +49,14 @@ const RANG_REJECTED_MS: i64 = 2_000;
 
 /// The technical code of a call.
 pub fn judge(facts: &LineFacts) -> &'static str {
+    // A failure of ours between the answer and the talk reached nobody (2.4: own fault first).
+    if facts.our_fault {
+        return "C11";
+    }
     if facts.answered {
         return "C01";
     }
-    if facts.our_fault || ours(facts) {
+    if ours(facts) {
         return "C11";
     }
     if facts.cancelled_by_agent {

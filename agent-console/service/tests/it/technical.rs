@@ -44,6 +44,8 @@ fn final_answers_become_technical_codes() {
 fn what_we_did_ourselves_is_judged_before_what_the_line_says() {
     let answered = LineFacts { answered: true, ..line(486, Some(17), 1) };
     assert_eq!(judge(&answered), "C01");
+    let unheard = LineFacts { answered: true, our_fault: true, ..Default::default() };
+    assert_eq!(judge(&unheard), "C11", "answered, but our side failed before anybody spoke");
     let early = LineFacts { cancelled_by_agent: true, ..line(487, None, -1) };
     assert_eq!(judge(&early), "C12");
     let late = LineFacts { cancelled_by_agent: true, ..line(487, None, 9_000) };

@@ -1,0 +1,175 @@
+//! One click: what must be in order before a call is placed, and how it is placed.
+
+use serde_json::json;
+use songda_calls::{Dial, DialError};
+use songda_service::{cases, outcomes, tasks, timeline::By};
+use songda_store::{masked, new_id};
+
+use super::{
+    call::LiveCall,
+    seat::{AgentState, Seat},
+};
+use crate::{
+    DeskError,
+    calls::{self, Ending, NewCall},
+    telephony, work_orders,
+};
+
+/// A number that was opened to be dialled.
+struct Callee {
+    number: songda_calls::Number,
+    demo: bool,
+}
+
+impl Callee {
+    /// Invented, and known to songda-sim only (X5).
+    fn is_demo(&self) -> bool {
+        self.demo
+    }
+}
+
+impl Seat {
+    pub(super) async fn dial(&mut self, work_order: &str, phone_id: &str, sdp: String) -> Result<(), DeskError> {
+        let now = self.ground.clock.now_ms();
+        let refusal = match &self.order {
+            _ if self.call.as_ref().is_some_and(|call| call.end.is_none()) => {
+                Some(("dial.already_live", "a call is already being placed"))
+            }
+            _ if self.call.is_some() => Some(("dial.outcome_pending", "save the outcome of the last call first")),
+            None => Some(("work_order.foreign", "no work order is open here")),
+            Some(order) if order.id != work_order => Some(("work_order.foreign", "this is not the open work order")),
+            Some(order) if order.expires_ms <= now => {
+                Some(("work_order.expired", "the work order has expired: reload to renew it"))
+            }
+            Some(order) if order.state != "opened" => {
+                Some(("work_order.foreign", "the work order was not opened in this browser"))
+            }
+            Some(_) => None,
+        };
+        if let Some((code, detail)) = refusal {
+            self.tell_error(code, detail);
+            return Ok(());
+        }
+        let Some(order) = self.order.clone() else { return Ok(()) };
+        let task = tasks::find(&self.ground.db, &self.actor.court_id, &order.task_id).await?;
+        let phone = cases::phone(&self.ground.db, phone_id).await.ok().filter(|phone| phone.party_id == task.party_id);
+        let Some(phone) = phone.filter(|phone| phone.state == "有效") else {
+            self.tell_error("dial.phone_dead", "this number cannot be dialled");
+            return Ok(());
+        };
+        let Some(line) = telephony::line_for(&self.ground.db, &self.actor.court_id, self.ground.demo).await? else {
+            self.tell_error("dial.no_caller_number", "the court has no active number with proof on file");
+            return Ok(());
+        };
+        let callee = self.open_number(&phone)?;
+        let trunk = songda_calls::Trunk {
+            name: line.trunk.clone(),
+            proxy: line.proxy.clone(),
+            domain: line.domain.clone(),
+            username: line.username.clone(),
+            password: line.password(&self.ground.sealer)?.into(),
+        };
+        if self.ground.demo && !(line.leads_nowhere_else() && callee.is_demo()) {
+            self.tell_error("dial.demo_only", "demo mode calls invented numbers on this machine only");
+            return Ok(());
+        }
+        let (id, recording) = (new_id(), new_id());
+        let mut tx = self.ground.db.begin().await?;
+        if !work_orders::still_held(&mut tx, &self.ground.clock, &self.actor, &order.id).await? {
+            self.tell_error("work_order.expired", "the work order is not in your hands any more: reload");
+            return Ok(());
+        }
+        let by = By { actor: &self.actor.user_id, name: &self.actor.name };
+        let new = NewCall {
+            id: &id,
+            court: &self.actor.court_id,
+            task: &order.task_id,
+            work_order: &order.id,
+            phone: &phone.id,
+            masked: &phone.masked,
+            caller: &line.number,
+            recording: &recording,
+        };
+        calls::begin(&mut tx, &self.ground.clock, &by, &new).await?;
+        self.audit(&mut tx, "call.dial", "call", &id, "ok", json!({ "phone": phone.id, "task": order.task_id }))
+            .await?;
+        tx.commit().await?;
+        self.call = Some(LiveCall {
+            id: id.clone(),
+            work_order: order.id.clone(),
+            phone_id: phone.id.clone(),
+            masked: phone.masked.clone(),
+            phase: "preparing",
+            created_ms: now,
+            answered_ms: None,
+            talk_from_ms: None,
+            muted: false,
+            recording: false,
+            end: None,
+            handle: None,
+        });
+        self.go(AgentState::Calling);
+        self.tell_call();
+        let dialled = self
+            .ground
+            .switchboard
+            .dial(Dial {
+                call: id.clone(),
+                recording,
+                trunk: trunk.into(),
+                caller: songda_calls::Number::new(&line.number),
+                callee: callee.number,
+                browser_offer: sdp,
+            })
+            .await;
+        match dialled {
+            Ok((handle, events)) => {
+                if let Some(call) = &mut self.call {
+                    call.handle = Some(handle);
+                }
+                self.events = Some(events);
+                Ok(())
+            }
+            Err(error) => self.not_dialled(&id, &error).await,
+        }
+    }
+
+    /// The one place where the number on file is opened to be dialled.
+    fn open_number(&self, phone: &cases::PhoneRow) -> Result<Callee, DeskError> {
+        let open = self.ground.sealer.open_sealed("phones", "number_sealed", &phone.id, &phone.sealed)?;
+        let text = String::from_utf8_lossy(&open);
+        let demo = masked::Phone::parse(&text).is_ok_and(|phone| phone.is_demo());
+        Ok(Callee { number: songda_calls::Number::new(&text), demo })
+    }
+
+    /// The call could not go out: it is closed as our own failure, no attempt.
+    async fn not_dialled(&mut self, id: &str, error: &DialError) -> Result<(), DeskError> {
+        let code = match error {
+            DialError::RecordingUnavailable(_) => "dial.recording_unavailable",
+            DialError::NoticeMissing(_) => "dial.notice_missing",
+            DialError::BrowserOffer(_) => "dial.browser_media",
+            DialError::AlreadyLive => "dial.already_live",
+            _ => "dial.trunk_down",
+        };
+        tracing::warn!(call = %id, %error, "call did not go out");
+        let facts = outcomes::LineFacts { our_fault: true, cause: error.to_string(), ..Default::default() };
+        self.finish(
+            id,
+            &Ending {
+                ended_ms: self.ground.clock.now_ms(),
+                by: "system",
+                talk_ms: 0,
+                facts: &facts,
+                technical: "C11",
+                is_attempt: false,
+                answered_ms: None,
+                recording: None,
+                prompt_spans: json!([]),
+                quality: json!({}),
+            },
+        )
+        .await?;
+        self.tell_error(code, &error.to_string());
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! What happens in a call: shown to the agent, written down, and its end never lost.
+
+use serde_json::json;
+use songda_calls::{CallEnd, CallEvent};
+use songda_service::outcomes;
+use songda_store::alarms;
+
+use super::{
+    call::{end_frame, ended_by, fault_words, line_facts, lost_end},
+    seat::{AgentState, Seat},
+};
+use crate::{
+    DeskError,
+    calls::{self, Ending},
+    transcripts,
+};
+
+impl Seat {
+    pub(super) async fn event(&mut self, event: Option<CallEvent>) {
+        let Some(event) = event else {
+            self.events = None;
+            // Call control died without a word: the line is down, and this call must not
+            // hold the agent and the task for ever.
+            if self.call.as_ref().is_some_and(|call| call.end.is_none()) && self.unwritten.is_none() {
+                self.unwritten = Some(Box::new(lost_end(self.call.as_ref(), self.ground.clock.now_ms())));
+                self.write_end().await;
+            }
+            return;
+        };
+        if let Err(error) = self.call_event(event).await {
+            tracing::error!(agent = %self.actor.user_id, %error, "a call event could not be written down");
+            self.tell_error("desk.failed", &error.to_string());
+        }
+    }
+
+    async fn call_event(&mut self, event: CallEvent) -> Result<(), DeskError> {
+        let Some(call) = &mut self.call else { return Ok(()) };
+        let (db, now) = (&self.ground.db, self.ground.clock.now_ms());
+        match event {
+            CallEvent::BrowserAnswer { sdp } => {
+                let body = json!({ "call_id": call.id, "sdp": sdp });
+                self.tell("answer", body);
+                return Ok(());
+            }
+            CallEvent::Dialling => call.phase = "dialling",
+            CallEvent::Ringing => {
+                call.phase = "ringing";
+                calls::mark(db, &call.id, "ringing_ms", now).await?;
+            }
+            CallEvent::EarlyMedia => {
+                call.phase = "early";
+                call.recording = true;
+                calls::mark(db, &call.id, "early_ms", now).await?;
+            }
+            CallEvent::Answered { at_ms } => {
+                call.phase = "notice";
+                call.recording = true;
+                call.answered_ms = Some(at_ms);
+                calls::answered(db, &call.id, at_ms, None).await?;
+            }
+            CallEvent::NoticeStarted => call.phase = "notice",
+            CallEvent::BrowserConnected | CallEvent::NoticeFinished { .. } => return Ok(()),
+            CallEvent::Talking { at_ms } => {
+                call.phase = "talking";
+                call.talk_from_ms = Some(at_ms);
+                calls::answered(db, &call.id, call.answered_ms.unwrap_or(at_ms), Some(at_ms)).await?;
+            }
+            CallEvent::Muted(on) => call.muted = on,
+            CallEvent::BrowserLost => {
+                let id = call.id.clone();
+                self.tell(
+                    "error",
+                    json!({ "code": "call.browser_lost", "detail": "the browser's sound was lost", "call_id": id }),
+                );
+                return Ok(());
+            }
+            CallEvent::RecordingFailed => {
+                call.recording = false;
+                let id = call.id.clone();
+                alarms::raise(&self.ground.db, &self.ground.clock, "recording.failed", &id, "录音写入失败，通话已结束")
+                    .await?;
+                self.tell("error", json!({ "code": "call.recording_failed", "detail": "the recording failed; the call was ended", "call_id": id }));
+                return Ok(());
+            }
+            CallEvent::Ended(end) => {
+                self.events = None;
+                self.unwritten = Some(end);
+                self.write_end().await;
+                return Ok(());
+            }
+        }
+        self.tell_call();
+        Ok(())
+    }
+
+    /// Writes the end of the call down. What cannot be written now is tried again, for the
+    /// row holds agent and task until then.
+    pub(super) async fn write_end(&mut self) {
+        let Some(end) = self.unwritten.take() else { return };
+        if let Err(error) = self.ended(&end).await {
+            tracing::error!(agent = %self.actor.user_id, %error, "the end of a call could not be written down yet");
+            self.unwritten = Some(end);
+        }
+    }
+
+    async fn ended(&mut self, end: &CallEnd) -> Result<(), DeskError> {
+        let Some(id) = self.call.as_ref().map(|call| call.id.clone()) else { return Ok(()) };
+        let facts = line_facts(end);
+        let technical = outcomes::judge(&facts);
+        let catalogue = outcomes::catalogue().map_err(DeskError::Rules)?;
+        let ending = Ending {
+            ended_ms: end.ended_ms,
+            by: ended_by(end),
+            talk_ms: end.talk_ms,
+            facts: &facts,
+            technical,
+            is_attempt: catalogue.technical(technical).is_some_and(|code| code.attempt),
+            answered_ms: self.call.as_ref().and_then(|call| call.answered_ms),
+            recording: end.recording.as_ref(),
+            prompt_spans: json!(end.prompt_spans),
+            quality: json!(end.quality),
+        };
+        self.finish(&id, &ending).await?;
+        if technical == "C11" {
+            let (code, detail) = fault_words(end);
+            self.tell_error(code, detail);
+            let text = format!("线路故障：{facts}");
+            if let Err(error) =
+                alarms::raise(&self.ground.db, &self.ground.clock, "trunk.failed", &self.actor.court_id, &text).await
+            {
+                tracing::error!(%error, "an alarm could not be raised");
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the end of a call down and tells the agent what is next.
+    pub(super) async fn finish(&mut self, id: &str, ending: &Ending<'_>) -> Result<(), DeskError> {
+        let row = calls::find(&self.ground.db, &self.actor.court_id, id).await?;
+        if let Some(row) = row {
+            let mut tx = self.ground.db.begin().await?;
+            if calls::end(&mut tx, &self.ground.clock, &row, ending).await? {
+                if ending.facts.answered && ending.recording.is_some() {
+                    transcripts::enqueue(&mut tx, &self.ground.clock, id).await?;
+                }
+                let detail = json!({ "technical": ending.technical, "by": ending.by, "attempt": ending.is_attempt });
+                self.audit(&mut tx, "call.end", "call", id, "ok", detail).await?;
+            }
+            tx.commit().await?;
+            self.ground.jobs.notify_waiters();
+        }
+        metrics::counter!("songda_calls_total", "technical" => ending.technical.to_owned()).increment(1);
+        if let Some(call) = &mut self.call {
+            call.phase = "ended";
+            call.recording = false;
+            call.handle = None;
+            call.end = Some(end_frame(
+                ending.by,
+                ending.technical,
+                ending.is_attempt,
+                ending.talk_ms,
+                ending.recording.is_some(),
+            ));
+        }
+        self.tell_call();
+        if ending.is_attempt {
+            self.go(AgentState::WrapUp);
+        } else {
+            self.call = None;
+            self.go(AgentState::Reserved);
+        }
+        Ok(())
+    }
+}
