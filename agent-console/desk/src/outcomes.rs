@@ -7,7 +7,7 @@ use songda_service::{
     outcomes::{self, CallFacts, CallToRecord, Choice, Saved},
     timeline::By,
 };
-use songda_store::{Db, StoreError, audit};
+use songda_store::{Db, StoreError, alarms, audit};
 use sqlx::Row;
 
 use crate::{DeskError, Ground, calls, work_orders};
@@ -72,6 +72,7 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, choice: &Choice, n
     )
     .await?;
     tx.commit().await?;
+    alarms::clear(&ground.db, &ground.clock, "outcome.owed", call).await?;
     ground.jobs.notify_waiters();
     Ok(saved)
 }

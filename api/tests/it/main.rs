@@ -7,4 +7,5 @@ mod document;
 mod house;
 mod matrix;
 mod running;
+mod scope;
 mod sign_in;

@@ -24,6 +24,7 @@ use songda_service::{
     outcomes::{self, Choice, Saved},
     tasks,
 };
+use songda_store::alarms;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -167,6 +168,10 @@ impl Seats {
             if let Some(seat) = seat {
                 let _ = seat.send(Command::Expired { work_order: order.id.clone() }).await;
             }
+        }
+        for call in work_orders::owed(&self.ground.db, &self.ground.clock).await? {
+            let text = "通话结果待补录超过三十分钟，任务停在该坐席";
+            alarms::raise(&self.ground.db, &self.ground.clock, "outcome.owed", &call, text).await?;
         }
         self.queue_changed().await;
         Ok(expired.len())

@@ -56,7 +56,7 @@ impl AgentState {
 
 /// A call whose agent has no line any more is hung up after this time. Its sound alone may
 /// live on, but nobody could end it.
-const ALONE: Duration = Duration::from_secs(60);
+const ALONE: Duration = Duration::from_mins(1);
 /// The end of a call that could not be written down is tried again this often.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 

@@ -222,6 +222,21 @@ pub async fn expire_all(db: &Db, clock: &Clock) -> Result<Vec<Expired>, DeskErro
     Ok(expired)
 }
 
+/// Calls whose outcome is owed for longer than an order lives: their agent may be on leave.
+pub async fn owed(db: &Db, clock: &Clock) -> Result<Vec<String>, DeskError> {
+    let rows = sqlx::query(
+        "SELECT c.id FROM work_orders w JOIN calls c ON c.work_order_id = w.id LEFT JOIN attempts a ON a.call_id = c.id
+         WHERE w.active_agent IS NOT NULL AND w.expires_ms <= $1 AND c.is_attempt = 1 AND a.id IS NULL
+           AND NOT EXISTS (SELECT 1 FROM alarms m WHERE m.kind = 'outcome.owed' AND m.object_id = c.id
+                             AND m.cleared_ms IS NULL)
+         LIMIT 100",
+    )
+    .bind(clock.now_ms())
+    .fetch_all(db.read())
+    .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 async fn system_note(tx: &mut Tx, clock: &Clock, order: &str, task: &str) -> Result<(), DeskError> {
     let court = sqlx::query("SELECT court_id FROM tasks WHERE id = $1").bind(task).fetch_one(&mut *tx.conn()).await?;
     audit::append(
