@@ -72,7 +72,7 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, choice: &Choice, n
     )
     .await?;
     tx.commit().await?;
-    alarms::clear(&ground.db, &ground.clock, "outcome.owed", call).await?;
+    alarms::clear(&ground.db, &ground.clock, "desk.owed", call).await?;
     ground.jobs.notify_waiters();
     Ok(saved)
 }

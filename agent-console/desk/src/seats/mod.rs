@@ -171,7 +171,7 @@ impl Seats {
         }
         for call in work_orders::owed(&self.ground.db, &self.ground.clock).await? {
             let text = "通话结果待补录超过三十分钟，任务停在该坐席";
-            alarms::raise(&self.ground.db, &self.ground.clock, "outcome.owed", &call, text).await?;
+            alarms::raise(&self.ground.db, &self.ground.clock, "desk.owed", &call, text).await?;
         }
         self.queue_changed().await;
         Ok(expired.len())

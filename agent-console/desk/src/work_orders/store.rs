@@ -227,7 +227,7 @@ pub async fn owed(db: &Db, clock: &Clock) -> Result<Vec<String>, DeskError> {
     let rows = sqlx::query(
         "SELECT c.id FROM work_orders w JOIN calls c ON c.work_order_id = w.id LEFT JOIN attempts a ON a.call_id = c.id
          WHERE w.active_agent IS NOT NULL AND w.expires_ms <= $1 AND c.is_attempt = 1 AND a.id IS NULL
-           AND NOT EXISTS (SELECT 1 FROM alarms m WHERE m.kind = 'outcome.owed' AND m.object_id = c.id
+           AND NOT EXISTS (SELECT 1 FROM alarms m WHERE m.kind = 'desk.owed' AND m.object_id = c.id
                              AND m.cleared_ms IS NULL)
          LIMIT 100",
     )
