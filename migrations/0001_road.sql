@@ -173,7 +173,7 @@ CREATE TABLE orders (
     order_no    TEXT NOT NULL,
     revision    BIGINT NOT NULL,
     content_hash TEXT NOT NULL,
-    state       TEXT NOT NULL,                 -- 待补正 已接收 处理中 待法官确认
+    state       TEXT NOT NULL,                 -- 待补正 已补正 已接收 处理中 待法官确认
     link        TEXT NOT NULL,
     order_kind  TEXT NOT NULL,
     finish_by   TEXT NOT NULL,
@@ -183,7 +183,7 @@ CREATE TABLE orders (
     answer      TEXT NOT NULL,                 -- JSON, the first answer, repeated to repeats
     body_object TEXT NOT NULL REFERENCES objects (id),
     created_ms  BIGINT NOT NULL,
-    UNIQUE (source, order_no, revision)
+    UNIQUE (court_id, source, order_no, revision)
 );
 CREATE INDEX orders_by_case ON orders (case_id);
 
@@ -276,17 +276,17 @@ CREATE TABLE tasks (
     result      TEXT NOT NULL,                 -- 未定 送达成功 …
     result_rule TEXT NOT NULL,                 -- rule id and version, e.g. "S13 v1"
     result_ms   BIGINT,
-    priority    BIGINT NOT NULL,               -- smaller is earlier
     next_call_ms BIGINT NOT NULL,              -- not before
     next_step   TEXT NOT NULL,                 -- proposal after the last outcome
     deadline    TEXT NOT NULL,
+    party_ref   TEXT NOT NULL,                 -- how the order names the recipient
     version     BIGINT NOT NULL,
     created_ms  BIGINT NOT NULL,
     first_action_ms BIGINT,
     closed_ms   BIGINT,
     UNIQUE (order_id, party_id)
 );
-CREATE INDEX tasks_queue ON tasks (court_id, phase, priority, created_ms);
+CREATE INDEX tasks_queue ON tasks (court_id, phase, next_call_ms, created_ms);
 CREATE INDEX tasks_by_case ON tasks (case_id);
 
 CREATE TABLE task_documents (

@@ -140,7 +140,6 @@ fn task_row(task: Task) -> TaskRow {
         phase: task.phase,
         result: task.result,
         next_step: task.next_step,
-        priority: task.priority,
         attempts: task.attempts,
         deadline: task.deadline,
         last_event_at: rfc3339(task.last_event_ms),
@@ -295,7 +294,6 @@ pub(super) async fn task(
         phase: task.phase,
         result: task.result,
         next_step: task.next_step,
-        priority: task.priority,
         deadline: task.deadline,
         last_event_at: rfc3339(task.last_event_ms),
     }))

@@ -94,7 +94,6 @@ pub(crate) struct TaskRow {
     pub(crate) phase: String,
     pub(crate) result: String,
     pub(crate) next_step: String,
-    pub(crate) priority: i64,
     /// How many calls counted.
     pub(crate) attempts: i64,
     pub(crate) deadline: String,
@@ -199,7 +198,6 @@ pub(crate) struct TaskDetail {
     pub(crate) result_rule: String,
     pub(crate) result_at: Option<String>,
     pub(crate) next_step: String,
-    pub(crate) priority: i64,
     pub(crate) deadline: String,
     pub(crate) last_event_at: String,
     pub(crate) case: TaskCase,

@@ -103,6 +103,7 @@ pub fn read(value: &Value, problems: &mut Problems) -> Message {
         p.missing("parties", "没有受送达人");
     }
     unique(parties.iter().map(|party| party.reference.as_str()), "parties", p);
+    one_person_once(&parties, p);
     let documents: Vec<_> =
         root.objects("", "documents", DOCUMENTS, p).into_iter().map(|(path, at)| read_document(&path, at, p)).collect();
     if documents.is_empty() && order_kind != "仅通知" {
@@ -152,6 +153,25 @@ fn unique<'a>(references: impl Iterator<Item = &'a str>, path: &str, problems: &
                 &format!("{path}[{index}].ref"),
                 "field.duplicate",
                 "this reference stands twice in the message",
+            );
+        }
+    }
+}
+
+/// A person stands once in an order: twice would be two tasks for the same papers.
+fn one_person_once(parties: &[PartyFacts], problems: &mut Problems) {
+    for (index, party) in parties.iter().enumerate() {
+        let same = |other: &PartyFacts| {
+            let ids = other.id.as_ref().zip(party.id.as_ref());
+            ids.is_some_and(|(one, two)| one.reveal() == two.reveal())
+                && other.position == party.position
+                && other.name == party.name
+        };
+        if parties[..index].iter().any(same) {
+            problems.wrong(
+                &format!("parties[{index}].id_no"),
+                "field.duplicate",
+                "this person stands twice in the message, in the same position",
             );
         }
     }

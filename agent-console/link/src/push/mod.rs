@@ -113,19 +113,11 @@ impl Push {
         }
         let hash = content_hash(&value, &files);
         let mut tx = self.db.begin().await?;
-        if let Some(first) = intake::existing(&mut tx, &message.key).await? {
+        intake::stand_in_line(&mut tx, &machine.court_id, &message.key).await?;
+        if let Some(first) = intake::existing(&mut tx, &machine.court_id, &message.key).await? {
             return self.repeated(tx, &first, &hash, &value).await;
         }
-        let result = self.create(tx, machine, ip, message, &value, &hash, &files, &problems).await;
-        if let Err(PushError::Service(_)) = &result {
-            // Another push of the same key may have been faster by a hair.
-            let mut tx = self.db.begin().await?;
-            let key = OrderKeyOf::read(&value);
-            if let Some(first) = intake::existing(&mut tx, &key).await? {
-                return self.repeated(tx, &first, &hash, &value).await;
-            }
-        }
-        result
+        self.create(tx, machine, ip, message, &value, &hash, &files, &problems).await
     }
 
     /// Each file must be the one whose hash the message names.
@@ -177,7 +169,7 @@ impl Push {
         files: &HashMap<String, Bytes>,
         problems: &Problems,
     ) -> Result<Pushed, PushError> {
-        if let Some((last, state)) = intake::last_revision(&mut tx, &message.key).await?
+        if let Some((last, state)) = intake::last_revision(&mut tx, &machine.court_id, &message.key).await?
             && (state != "待补正" || message.key.revision < last)
         {
             return Err(PushError::RevisionTaken { last });
@@ -196,6 +188,10 @@ impl Push {
                 .iter()
                 .map(|(path, text)| Missing { path: path.clone(), text: text.clone() })
                 .collect();
+            // The files wait with the message: what comes after may only name them.
+            for bytes in files.values() {
+                self.objects.put(&mut tx, court, "push", "application/pdf", bytes).await?;
+            }
             let id =
                 intake::keep_incomplete(&mut tx, &self.clock, court, &message.key, hash, &body.id, &missing).await?;
             (
@@ -265,20 +261,6 @@ impl Push {
             parties: message.parties,
             documents,
         })
-    }
-}
-
-/// The key of a message that was read before.
-struct OrderKeyOf;
-
-impl OrderKeyOf {
-    fn read(value: &Value) -> intake::OrderKey {
-        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-        intake::OrderKey {
-            source: text("source"),
-            order_no: text("order_no"),
-            revision: value.get("revision").and_then(Value::as_i64).unwrap_or(1),
-        }
     }
 }
 

@@ -76,7 +76,17 @@ impl House {
     /// Rows of each table that a push may fill.
     pub(crate) async fn counts(&self) -> Vec<(&'static str, i64)> {
         let mut counts = Vec::new();
-        for table in ["cases", "orders", "parties", "phones", "documents", "tasks", "task_documents"] {
+        for table in [
+            "cases",
+            "orders",
+            "parties",
+            "phones",
+            "addresses",
+            "representatives",
+            "documents",
+            "tasks",
+            "task_documents",
+        ] {
             let sql = format!("SELECT COUNT(*) FROM {table}");
             let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(self.on.db.read()).await.unwrap();
             counts.push((table, row.get(0)));

@@ -14,7 +14,7 @@ async fn r1_1a_a_push_becomes_case_parties_documents_and_one_task_per_recipient(
     for house in houses().await {
         let Pushed::Received(answer) = house.push(&message()).await.unwrap() else { panic!("not received") };
         assert_eq!(answer["tasks"].as_array().unwrap().len(), 2);
-        let expected = [1, 1, 2, 3, 1, 2, 1];
+        let expected = [1, 1, 2, 3, 1, 1, 1, 2, 1];
         assert_eq!(
             house.counts().await.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(),
             expected,
@@ -105,6 +105,60 @@ async fn r1_1a_an_incomplete_push_is_kept_with_what_is_missing_and_the_next_revi
         next["revision"] = json!(2);
         assert!(matches!(house.push(&next).await.unwrap(), Pushed::Received(_)), "{}", house.on.engine);
         assert_eq!(house.count("tasks").await, 2);
+        let left = cases::incomplete_orders(&house.on.db, &house.machine.court_id).await.unwrap();
+        assert!(left.is_empty(), "the second revision made the first one good");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_1d_two_revisions_at_once_are_not_both_accepted() {
+    for house in houses().await {
+        let house = Arc::new(house);
+        let mut pushes = tokio::task::JoinSet::new();
+        for revision in 1..=8 {
+            let house = house.clone();
+            pushes.spawn(async move {
+                let mut message = message();
+                message["revision"] = json!(revision);
+                house.push(&message).await
+            });
+        }
+        let answers = pushes.join_all().await;
+        let received = answers.iter().filter(|answer| matches!(answer, Ok(Pushed::Received(_)))).count();
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(_) | Err(PushError::RevisionTaken { .. }))));
+        assert_eq!((received, house.count("tasks").await), (1, 2), "{}: one set of tasks", house.on.engine);
+    }
+}
+
+#[tokio::test]
+async fn r1_1a_a_second_order_on_a_case_keeps_its_own_references_and_adds_what_is_new() {
+    for house in houses().await {
+        assert!(matches!(house.push(&message()).await.unwrap(), Pushed::Received(_)));
+        let (addresses, people) = (house.count("addresses").await, house.count("representatives").await);
+        let mut next = message();
+        next["order_no"] = json!("SD20260002");
+        next["parties"][0]["ref"] = json!("x9");
+        next["documents"][0]["for"] = json!(["x9"]);
+        let new = json!({ "text": "西安市雁塔区科技路2号", "source": "起诉状" });
+        next["parties"][0]["addresses"].as_array_mut().unwrap().push(new);
+        let Pushed::Received(answer) = house.push(&next).await.unwrap() else { panic!("not received") };
+        let id = answer["tasks"][0]["id"].as_str().unwrap();
+        let task = tasks::find(&house.on.db, &house.machine.court_id, id).await.unwrap();
+        assert_eq!(task.party_ref, "x9", "{}: the case system knows the recipient by this", house.on.engine);
+        assert_eq!(house.count("addresses").await, addresses + 1, "the new address, and the known one once");
+        assert_eq!(house.count("representatives").await, people);
+    }
+}
+
+#[tokio::test]
+async fn one_person_twice_in_a_message_is_named_and_nothing_arises() {
+    for house in houses().await {
+        let mut bad = message();
+        bad["parties"][1] = bad["parties"][0].clone();
+        bad["parties"][1]["ref"] = json!("p2");
+        let Err(PushError::Wrong(errors)) = house.push(&bad).await else { panic!("not refused") };
+        assert_eq!((errors[0].path.as_str(), errors[0].code), ("parties[1].id_no", "field.duplicate"));
+        assert_eq!(house.count("orders").await, 0);
     }
 }
 

@@ -168,7 +168,7 @@ fn message(facts: &Facts, latest: &Call, report: &ReportRow) -> Value {
         "order_no": facts.order.order_no,
         "revision": facts.order.revision,
         "case_no": facts.case.number,
-        "party_ref": facts.party.reference,
+        "party_ref": facts.task.party_ref,
         "task_id": facts.task.id,
         "at": rfc3339(report.created_ms),
         "report": {

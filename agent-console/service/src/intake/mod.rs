@@ -6,7 +6,7 @@
 
 mod store;
 
-pub use store::{Existing, accept, existing, keep_incomplete, last_revision};
+pub use store::{Existing, accept, existing, keep_incomplete, last_revision, stand_in_line};
 
 use songda_store::masked::{IdNumber, Phone};
 

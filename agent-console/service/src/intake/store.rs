@@ -1,10 +1,10 @@
 //! SQL of the intake.
 
 use serde_json::{Value, json};
-use songda_store::{Clock, Sealer, Tx, masked, new_id};
+use songda_store::{Clock, Dialect, Sealer, Tx, masked, new_id};
 use sqlx::Row;
 
-use super::{Accepted, AcceptedTask, Intake, Missing, OrderKey, PartyFacts, PhoneFacts};
+use super::{Accepted, AcceptedTask, Intake, Missing, OrderKey, PartyFacts, PhoneFacts, RepresentativeFacts};
 use crate::{
     ServiceError, tasks,
     timeline::{self, By, Kind},
@@ -26,14 +26,15 @@ pub struct Existing {
 }
 
 /// The order with this key, if it was pushed before.
-pub async fn existing(tx: &mut Tx, key: &OrderKey) -> Result<Option<Existing>, ServiceError> {
+pub async fn existing(tx: &mut Tx, court: &str, key: &OrderKey) -> Result<Option<Existing>, ServiceError> {
     let row = sqlx::query(
         "SELECT id, state, content_hash, answer, body_object FROM orders
-         WHERE source = $1 AND order_no = $2 AND revision = $3",
+         WHERE court_id = $4 AND source = $1 AND order_no = $2 AND revision = $3",
     )
     .bind(&key.source)
     .bind(&key.order_no)
     .bind(key.revision)
+    .bind(court)
     .fetch_optional(&mut *tx.conn())
     .await?;
     Ok(row.map(|row| Existing {
@@ -45,13 +46,27 @@ pub async fn existing(tx: &mut Tx, key: &OrderKey) -> Result<Option<Existing>, S
     }))
 }
 
+/// Pushes of one order stand in line behind each other until the transaction ends.
+pub async fn stand_in_line(tx: &mut Tx, court: &str, key: &OrderKey) -> Result<(), ServiceError> {
+    // SQLite has one writer at a time anyway.
+    if tx.dialect() == Dialect::Postgres {
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(format!("order {court} {} {}", key.source, key.order_no))
+            .execute(&mut *tx.conn())
+            .await?;
+    }
+    Ok(())
+}
+
 /// The newest revision of an order and its state.
-pub async fn last_revision(tx: &mut Tx, key: &OrderKey) -> Result<Option<(i64, String)>, ServiceError> {
+pub async fn last_revision(tx: &mut Tx, court: &str, key: &OrderKey) -> Result<Option<(i64, String)>, ServiceError> {
     let row = sqlx::query(
-        "SELECT revision, state FROM orders WHERE source = $1 AND order_no = $2 ORDER BY revision DESC LIMIT 1",
+        "SELECT revision, state FROM orders WHERE court_id = $3 AND source = $1 AND order_no = $2
+         ORDER BY revision DESC LIMIT 1",
     )
     .bind(&key.source)
     .bind(&key.order_no)
+    .bind(court)
     .fetch_optional(&mut *tx.conn())
     .await?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
@@ -100,6 +115,15 @@ pub async fn accept(
     intake: &Intake,
 ) -> Result<Accepted, ServiceError> {
     let now = clock.now_ms();
+    // What was incomplete before is made good by this revision.
+    sqlx::query(
+        "UPDATE orders SET state = '已补正' WHERE court_id = $1 AND source = $2 AND order_no = $3 AND state = '待补正'",
+    )
+    .bind(&intake.court_id)
+    .bind(&intake.key.source)
+    .bind(&intake.key.order_no)
+    .execute(&mut *tx.conn())
+    .await?;
     let case_id = upsert_case(tx, now, intake).await?;
     let order_id = new_id();
     insert_order(tx, now, sealer, intake, &order_id, &case_id).await?;
@@ -260,6 +284,7 @@ async fn insert_party(
             .bind(&party.name)
             .fetch_optional(&mut *tx.conn())
             .await?;
+    let is_known = known.is_some();
     let id = if let Some(row) = known {
         row.get(0)
     } else {
@@ -307,39 +332,75 @@ async fn insert_party(
         .bind(now)
         .execute(&mut *tx.conn())
         .await?;
-        insert_addresses(tx, now, sealer, court, &id, party).await?;
         id
     };
+    insert_addresses(tx, now, sealer, court, &id, party).await?;
     let mut callable = false;
     for (rank, phone) in party.phones.iter().enumerate() {
         callable |= insert_phone(tx, now, sealer, court, &id, rank as i64 + 1, phone).await?;
     }
     for representative in &party.representatives {
-        sqlx::query(
-            "INSERT INTO representatives (id, party_id, name, kind, authority, receiver, phone_id, created_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, NULL, $7)",
-        )
-        .bind(new_id())
-        .bind(&id)
-        .bind(&representative.name)
-        .bind(&representative.kind)
-        .bind(&representative.authority)
-        .bind(i64::from(representative.receiver))
-        .bind(now)
-        .execute(&mut *tx.conn())
-        .await?;
+        let there = sqlx::query("SELECT id FROM representatives WHERE party_id = $1 AND name = $2 AND kind = $3")
+            .bind(&id)
+            .bind(&representative.name)
+            .bind(&representative.kind)
+            .fetch_optional(&mut *tx.conn())
+            .await?;
+        if !(is_known && there.is_some()) {
+            insert_representative(tx, now, &id, representative).await?;
+        }
         if let Some(number) = &representative.phone {
             let phone = PhoneFacts {
                 number: number.clone(),
                 source: format!("代理人 {}", representative.name),
                 label: representative.kind.clone(),
-                dialable: true,
+                dialable: number.dialable(),
             };
             let rank = party.phones.len() as i64 + 1;
             callable |= insert_phone(tx, now, sealer, court, &id, rank, &phone).await?;
         }
     }
     Ok((id, callable))
+}
+
+async fn insert_representative(
+    tx: &mut Tx,
+    now: i64,
+    party: &str,
+    representative: &RepresentativeFacts,
+) -> Result<(), ServiceError> {
+    sqlx::query(
+        "INSERT INTO representatives (id, party_id, name, kind, authority, receiver, phone_id, created_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, NULL, $7)",
+    )
+    .bind(new_id())
+    .bind(party)
+    .bind(&representative.name)
+    .bind(&representative.kind)
+    .bind(&representative.authority)
+    .bind(i64::from(representative.receiver))
+    .bind(now)
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Opens one sealed column of a party's rows.
+async fn open_all(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    table: &'static str,
+    column: &'static str,
+    party: &str,
+) -> Result<Vec<Vec<u8>>, ServiceError> {
+    let sql = format!("SELECT id, {column} FROM {table} WHERE party_id = $1");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(party).fetch_all(&mut *tx.conn()).await?;
+    rows.iter()
+        .map(|row| {
+            let (id, sealed): (String, Vec<u8>) = (row.get(0), row.get(1));
+            Ok(sealer.open_sealed(table, column, &id, &sealed)?.to_vec())
+        })
+        .collect()
 }
 
 async fn insert_phone(
@@ -393,7 +454,8 @@ async fn insert_addresses(
     party: &str,
     facts: &PartyFacts,
 ) -> Result<(), ServiceError> {
-    for address in &facts.addresses {
+    let known = open_all(tx, sealer, "addresses", "text_sealed", party).await?;
+    for address in facts.addresses.iter().filter(|address| !known.iter().any(|text| text == address.text.as_bytes())) {
         let id = new_id();
         let sealed = sealer.seal(court, "address", "addresses", "text_sealed", &id, address.text.as_bytes())?;
         sqlx::query(
@@ -410,7 +472,8 @@ async fn insert_addresses(
         .execute(&mut *tx.conn())
         .await?;
     }
-    for email in &facts.emails {
+    let known = open_all(tx, sealer, "emails", "address_sealed", party).await?;
+    for email in facts.emails.iter().filter(|email| !known.iter().any(|text| text == email.as_bytes())) {
         let id = new_id();
         let sealed = sealer.seal(court, "email", "emails", "address_sealed", &id, email.as_bytes())?;
         sqlx::query(
@@ -437,9 +500,9 @@ async fn insert_task(
     task: &AcceptedTask,
 ) -> Result<(), ServiceError> {
     sqlx::query(
-        "INSERT INTO tasks (id, number, court_id, order_id, case_id, party_id, phase, result, result_rule, priority,
-                            next_call_ms, next_step, deadline, version, created_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, '未定', '', $8, 0, '', $9, 1, $10)",
+        "INSERT INTO tasks (id, number, court_id, order_id, case_id, party_id, phase, result, result_rule,
+                            next_call_ms, next_step, deadline, party_ref, version, created_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, '未定', '', 0, '', $8, $9, 1, $10)",
     )
     .bind(&task.id)
     .bind(&task.number)
@@ -448,8 +511,8 @@ async fn insert_task(
     .bind(case)
     .bind(party)
     .bind(task.phase)
-    .bind(tasks::priority(now, intake.case.hearing_ms, intake.urgency == "urgent"))
     .bind(&intake.finish_by)
+    .bind(&task.party_ref)
     .bind(now)
     .execute(&mut *tx.conn())
     .await?;

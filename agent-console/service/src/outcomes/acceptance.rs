@@ -92,6 +92,11 @@ pub fn check(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result
         return refuse("outcome.heard_all_required", "heard_all", "confirm that the party heard it all, clearly");
     }
     if choice.heard_all {
+        // Only whom the papers can be told to with effect can have heard them for the party.
+        let may_hear = |item: &&super::Business| item.heard_all && item.contacts.contains(&choice.contact);
+        if !catalogue.businesses.iter().any(|item| may_hear(&item)) {
+            return refuse("outcome.heard_all_contact", "heard_all", "who spoke cannot have heard it for the party");
+        }
         if !call.recorded {
             return refuse("outcome.no_recording", "heard_all", "there is no recording that proves it");
         }

@@ -94,7 +94,7 @@ pub async fn record(
     .bind(clock.now_ms())
     .execute(&mut *tx.conn())
     .await?;
-    mark_number(tx, catalogue, call, choice).await?;
+    mark_number(tx, clock, catalogue, call, choice).await?;
     let consequence = consequence(tx, clock, catalogue, call, choice).await?;
     timeline::append(
         tx,
@@ -134,6 +134,7 @@ pub async fn record(
 /// A number that does not exist, or belongs to somebody else, is never dialled again.
 async fn mark_number(
     tx: &mut Tx,
+    clock: &Clock,
     catalogue: &Catalogue,
     call: &CallToRecord<'_>,
     choice: &Choice,
@@ -160,9 +161,42 @@ async fn mark_number(
         .bind(call.phone)
         .execute(&mut *tx.conn())
         .await?;
+        strand(tx, clock, call).await?;
     }
     Ok(())
 }
+
+/// Other waiting tasks that lost their last number with this one would never be offered
+/// again: their contacts are looked for.
+async fn strand(tx: &mut Tx, clock: &Clock, call: &CallToRecord<'_>) -> Result<(), ServiceError> {
+    let stranded = sqlx::query(
+        "SELECT t.id FROM tasks t
+         WHERE t.court_id = $1 AND t.id <> $2 AND t.phase = '待外呼'
+           AND EXISTS (SELECT 1 FROM phones n JOIN phones d ON d.number_index = n.number_index
+                       WHERE n.party_id = t.party_id AND d.id = $3)
+           AND NOT EXISTS (SELECT 1 FROM phones n WHERE n.party_id = t.party_id AND n.state = '有效')",
+    )
+    .bind(call.court)
+    .bind(call.task)
+    .bind(call.phone)
+    .fetch_all(&mut *tx.conn())
+    .await?;
+    for row in stranded {
+        let task: String = row.get(0);
+        sqlx::query("UPDATE tasks SET phase = $2, next_step = $3, version = version + 1 WHERE id = $1")
+            .bind(&task)
+            .bind(tasks::SEARCHING)
+            .bind(NO_NUMBER.0)
+            .execute(&mut *tx.conn())
+            .await?;
+        let detail = json!({ "next_zh": NO_NUMBER.0, "next_en": NO_NUMBER.1 });
+        timeline::append(tx, clock, &task, &timeline::SYSTEM, Kind::NoNumber, call.call, &detail).await?;
+    }
+    Ok(())
+}
+
+/// What follows when no number is left, in both languages.
+const NO_NUMBER: (&str, &str) = ("无可用号码，查找联系方式", "No usable number left: look for another contact");
 
 async fn consequence(
     tx: &mut Tx,
@@ -183,19 +217,17 @@ async fn consequence(
             result: None,
         });
     }
-    let other_number = tasks::has_other_number(tx, call.task, call.phone).await?;
-    let this_number = tasks::number_is_usable(tx, call.phone).await?;
-    if other_number {
+    if tasks::has_untried_number(tx, call.task, call.phone).await? {
         return Ok(back_to_queue(clock.now_ms(), "换号再拨", "Try the next number"));
     }
-    if this_number {
+    if tasks::has_usable_number(tx, call.task).await? {
         let minutes = catalogue.technical(call.technical).and_then(|code| code.retry_minutes).unwrap_or(120);
         return Ok(back_to_queue(clock.now_ms() + minutes * 60_000, "间隔后再拨", "Call again later"));
     }
     Ok(Consequence {
-        phase: "查找中".into(),
-        next_zh: "无可用号码，查找联系方式".into(),
-        next_en: "No usable number left: look for another contact".into(),
+        phase: tasks::SEARCHING.into(),
+        next_zh: NO_NUMBER.0.into(),
+        next_en: NO_NUMBER.1.into(),
         not_before_ms: 0,
         result: None,
     })
@@ -218,7 +250,13 @@ async fn phone_service(
     .bind(call.task)
     .fetch_all(&mut *tx.conn())
     .await?;
-    let all_allowed = classes.iter().all(|row| rule.classes.contains(&row.get::<String, _>(0)));
+    let kind = sqlx::query("SELECT o.order_kind FROM orders o JOIN tasks t ON t.order_id = o.id WHERE t.id = $1")
+        .bind(call.task)
+        .fetch_one(&mut *tx.conn())
+        .await?;
+    // Nothing is served where there is nothing to serve; a mere notice needs no paper.
+    let something = !classes.is_empty() || kind.get::<String, _>(0) == "仅通知";
+    let all_allowed = something && classes.iter().all(|row| rule.classes.contains(&row.get::<String, _>(0)));
     if rule.allowed && all_allowed {
         sqlx::query("UPDATE task_documents SET state = '已送达' WHERE task_id = $1")
             .bind(call.task)

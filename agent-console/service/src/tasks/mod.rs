@@ -6,7 +6,7 @@
 mod store;
 
 pub use store::{
-    Move, Queue, TaskRow, after_attempt, close_with_report, find, has_other_number, list, next, number_is_usable,
+    Move, Queue, TaskRow, after_attempt, close_with_report, find, has_untried_number, has_usable_number, list, next,
     queue, release, reserve,
 };
 
@@ -25,15 +25,10 @@ pub const ELSEWHERE: &str = "待转渠道";
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Place in the queue by the hearing: 0 within three days, 1 within seven, else 2.
-pub fn priority(now_ms: i64, hearing_ms: Option<i64>, urgent: bool) -> i64 {
-    match hearing_ms.map(|at| at - now_ms) {
-        _ if urgent => 0,
-        Some(left) if left < 3 * DAY_MS => 0,
-        Some(left) if left < 7 * DAY_MS => 1,
-        _ => 2,
-    }
-}
+/// A hearing within this time is urgent (red), milliseconds.
+pub(crate) const RED_MS: i64 = 3 * DAY_MS;
+/// A hearing within this time comes before all later ones (yellow), milliseconds.
+pub(crate) const YELLOW_MS: i64 = 7 * DAY_MS;
 
 /// The phase in which a task begins.
 pub(crate) fn first_phase(callable: bool, call_wanted: bool) -> &'static str {

@@ -37,8 +37,6 @@ pub struct TaskRow {
     pub result_ms: Option<i64>,
     /// What follows.
     pub next_step: String,
-    /// Place in the queue; smaller is earlier.
-    pub priority: i64,
     /// The court's own date.
     pub deadline: String,
     /// Attempts so far.
@@ -49,13 +47,15 @@ pub struct TaskRow {
     pub judge_login: String,
     /// Login of the clerk in charge.
     pub clerk_login: String,
+    /// How the order names the recipient.
+    pub party_ref: String,
 }
 
 const COLUMNS: &str = "t.id, t.number, t.court_id, t.order_id, t.case_id, c.number, t.party_id, p.name, p.position, \
-     t.phase, t.result, t.result_rule, t.result_ms, t.next_step, t.priority, t.deadline, \
+     t.phase, t.result, t.result_rule, t.result_ms, t.next_step, t.deadline, \
      (SELECT COUNT(*) FROM attempts a WHERE a.task_id = t.id), \
      (SELECT CAST(COALESCE(MAX(e.at_ms), 0) AS BIGINT) FROM events e WHERE e.task_id = t.id), \
-     c.judge_login, c.clerk_login";
+     c.judge_login, c.clerk_login, t.party_ref";
 
 fn row(row: &sqlx::any::AnyRow) -> TaskRow {
     TaskRow {
@@ -73,12 +73,12 @@ fn row(row: &sqlx::any::AnyRow) -> TaskRow {
         result_rule: row.get(11),
         result_ms: row.get(12),
         next_step: row.get(13),
-        priority: row.get(14),
-        deadline: row.get(15),
-        attempts: row.get(16),
-        last_event_ms: row.get(17),
-        judge_login: row.get(18),
-        clerk_login: row.get(19),
+        deadline: row.get(14),
+        attempts: row.get(15),
+        last_event_ms: row.get(16),
+        judge_login: row.get(17),
+        clerk_login: row.get(18),
+        party_ref: row.get(19),
     }
 }
 
@@ -160,20 +160,28 @@ pub async fn queue(db: &Db, clock: &Clock, court: &str) -> Result<Queue, Service
     Ok(Queue { ready: row.get(0), later: row.get(1), calling: row.get(2), next_ms: row.get(3), to_fix: to_fix.get(0) })
 }
 
-/// The task that comes next: highest urgency, then deadline, then age, whose person is
-/// not locked and who has a number that can be called.
+/// The task that comes next: highest urgency at this moment, then deadline, then age, whose
+/// person is not locked and who has a number that can be called. A hearing that is over
+/// presses nobody.
 pub async fn next(tx: &mut Tx, clock: &Clock, court: &str) -> Result<Option<String>, ServiceError> {
     let row = sqlx::query(
         "SELECT t.id FROM tasks t JOIN parties p ON p.id = t.party_id
+              JOIN cases c ON c.id = t.case_id JOIN orders o ON o.id = t.order_id
          WHERE t.court_id = $1 AND t.phase = '待外呼' AND t.next_call_ms <= $2
            AND NOT EXISTS (SELECT 1 FROM person_locks l WHERE l.person_index = p.person_index AND l.until_ms > $2)
            AND NOT EXISTS (SELECT 1 FROM work_orders w WHERE w.active_task = t.id)
            AND EXISTS (SELECT 1 FROM phones n WHERE n.party_id = p.id AND n.state = '有效')
-         ORDER BY t.priority, CASE WHEN t.deadline = '' THEN '9999' ELSE t.deadline END, t.created_ms, t.id
+         ORDER BY CASE WHEN o.urgency = 'urgent' THEN 0
+                       WHEN c.hearing_ms IS NULL OR c.hearing_ms < $2 THEN 2
+                       WHEN c.hearing_ms < $2 + $3 THEN 0
+                       WHEN c.hearing_ms < $2 + $4 THEN 1 ELSE 2 END,
+                  CASE WHEN t.deadline = '' THEN '9999' ELSE t.deadline END, t.created_ms, t.id
          LIMIT 1",
     )
     .bind(court)
     .bind(clock.now_ms())
+    .bind(super::RED_MS)
+    .bind(super::YELLOW_MS)
     .fetch_optional(&mut *tx.conn())
     .await?;
     Ok(row.map(|row| row.get(0)))
@@ -272,8 +280,9 @@ pub async fn close_with_report(tx: &mut Tx, clock: &Clock, task: &str) -> Result
     Ok(())
 }
 
-/// Whether the recipient has a usable number that this task has not tried yet.
-pub async fn has_other_number(tx: &mut Tx, task: &str, phone: &str) -> Result<bool, ServiceError> {
+/// Whether the recipient has a usable number, other than `phone`, that this task has not
+/// tried yet.
+pub async fn has_untried_number(tx: &mut Tx, task: &str, phone: &str) -> Result<bool, ServiceError> {
     let row = sqlx::query(
         "SELECT COUNT(*) FROM phones n JOIN tasks t ON t.party_id = n.party_id
          WHERE t.id = $1 AND n.id <> $2 AND n.state = '有效'
@@ -286,8 +295,13 @@ pub async fn has_other_number(tx: &mut Tx, task: &str, phone: &str) -> Result<bo
     Ok(row.get::<i64, _>(0) > 0)
 }
 
-/// Whether a number may be dialled again.
-pub async fn number_is_usable(tx: &mut Tx, phone: &str) -> Result<bool, ServiceError> {
-    let row = sqlx::query("SELECT state FROM phones WHERE id = $1").bind(phone).fetch_one(&mut *tx.conn()).await?;
-    Ok(row.get::<String, _>(0) == "有效")
+/// Whether the recipient has any number that may be dialled, tried or not.
+pub async fn has_usable_number(tx: &mut Tx, task: &str) -> Result<bool, ServiceError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) FROM phones n JOIN tasks t ON t.party_id = n.party_id WHERE t.id = $1 AND n.state = '有效'",
+    )
+    .bind(task)
+    .fetch_one(&mut *tx.conn())
+    .await?;
+    Ok(row.get::<i64, _>(0) > 0)
 }

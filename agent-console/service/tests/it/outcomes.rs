@@ -23,12 +23,17 @@ async fn outcome(house: &House, task: &str, technical: &str, contact: &str, busi
     let row = tasks::find(&house.on.db, &house.court, task).await.unwrap();
     let phones = cases::phones(&house.on.db, &row.party_id).await.unwrap();
     let phone = phones.iter().find(|phone| phone.state == "有效").unwrap();
-    let call = house.ended_call(task, &phone.id, technical).await;
+    outcome_of(house, task, &phone.id, technical, contact, business).await
+}
+
+/// "Calls" this number of a reserved task and saves the outcome.
+async fn outcome_of(house: &House, task: &str, phone: &str, technical: &str, contact: &str, business: &str) -> Saved {
+    let call = house.ended_call(task, phone, technical).await;
     let to_record = CallToRecord {
         court: &house.court,
         call: &call,
         task,
-        phone: &phone.id,
+        phone,
         technical,
         agent: By { actor: &house.agents[0], name: "liu" },
         note: "很着急",
@@ -93,6 +98,63 @@ async fn a_number_that_does_not_exist_is_dead_for_everybody_and_the_next_one_is_
         assert_eq!(saved.phase, tasks::SEARCHING, "{}: no number is left", house.on.engine);
         let other = house.order("SD2", "（2026）陕0102民初2号", vec![party("q", None, &["13800004000"])], "D1").await;
         assert_eq!(other.tasks[0].phase, tasks::SEARCHING, "a dead number calls nobody");
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_only_did_not_answer_is_still_usable_when_the_other_one_is_dead() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800002000", "13800004000"], "D1").await;
+        let saved = outcome(&house, &task, "C02", "", "").await;
+        assert_eq!(saved.next_en, "Try the next number");
+        let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+        let phones = cases::phones(&house.on.db, &row.party_id).await.unwrap();
+        reserve(&house, &task).await;
+        let saved = outcome_of(&house, &task, &phones[1].id, "C07", "", "").await;
+        assert_eq!(saved.phase, tasks::WAITING, "{}: the first number is still good", house.on.engine);
+        assert_eq!(saved.next_en, "Call again later");
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_loses_its_last_number_with_another_one_leaves_the_queue() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800004000"], "D1").await;
+        let spouse = house.order("SD2", "（2026）陕0102民初2号", vec![party("q", None, &["13800004000"])], "D1").await;
+        let spouse = spouse.tasks[0].id.clone();
+        outcome(&house, &task, "C07", "", "").await;
+        let row = tasks::find(&house.on.db, &house.court, &spouse).await.unwrap();
+        assert_eq!(row.phase, tasks::SEARCHING, "{}: nobody would ever be offered it", house.on.engine);
+        let events = timeline::list(&house.on.db, &spouse).await.unwrap();
+        assert_eq!(events.last().unwrap().kind, "no_number");
+        assert_eq!(tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap().ready, 0);
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_document_nothing_is_served_whatever_was_heard() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        sqlx::query("DELETE FROM task_documents").execute(house.on.db.read()).await.unwrap();
+        let saved = outcome(&house, &task, "C01", "W1", "B05").await;
+        let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+        assert_eq!((saved.phase.as_str(), row.result.as_str()), (tasks::ELSEWHERE, "未定"), "{}", house.on.engine);
+    }
+}
+
+#[tokio::test]
+async fn r2_4c_a_timeline_that_was_changed_behind_the_products_back_is_named() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        outcome(&house, &task, "C01", "W1", "B05").await;
+        assert_eq!(timeline::verify(&house.on.db).await.unwrap(), None);
+        let rename = "UPDATE events SET actor_name = '别人' WHERE seq = 2";
+        assert!(sqlx::query(rename).execute(house.on.db.read()).await.is_err(), "the database refuses it");
+        let of = if house.on.engine == "postgres" { " ON events" } else { "" };
+        let drop = format!("DROP TRIGGER events_no_update{of}");
+        sqlx::query(sqlx::AssertSqlSafe(drop)).execute(house.on.db.read()).await.unwrap();
+        sqlx::query(rename).execute(house.on.db.read()).await.unwrap();
+        assert_eq!(timeline::verify(&house.on.db).await.unwrap(), Some((task, 2)), "{}", house.on.engine);
     }
 }
 

@@ -51,6 +51,23 @@ async fn the_nearest_hearing_comes_first_then_age() {
 }
 
 #[tokio::test]
+async fn a_hearing_presses_when_it_comes_near_and_not_when_it_is_over() {
+    for house in houses().await {
+        let now = house.on.clock.now_ms();
+        for (number, hearing) in [(1, now + DAY_MS), (2, now + 10 * DAY_MS)] {
+            let parties = vec![party("p", None, &[&format!("1380000000{number}")])];
+            let case = format!("（2026）陕0102民初{number}号");
+            house.order_at(&format!("SD{number}"), &case, parties, "D1", Some(hearing)).await;
+            house.on.clock.advance(10);
+        }
+        house.on.clock.advance(8 * DAY_MS);
+        let first = take(&house, 0).await.unwrap();
+        let first = tasks::find(&house.on.db, &house.court, &first).await.unwrap();
+        assert_eq!(first.number, "SD2-01", "{}: two days are left, the other hearing is over", house.on.engine);
+    }
+}
+
+#[tokio::test]
 async fn one_person_in_two_cases_is_not_called_by_two_agents_at_once() {
     for house in houses().await {
         for number in 1..=2 {

@@ -893,8 +893,6 @@ export interface components {
             phase: string;
             phones: components["schemas"]["Phone"][];
             position: string;
-            /** Format: int64 */
-            priority: number;
             recipient: string;
             recipient_kind: string;
             reports: components["schemas"]["ReportRow"][];
@@ -930,8 +928,6 @@ export interface components {
             number: string;
             phase: string;
             position: string;
-            /** Format: int64 */
-            priority: number;
             recipient: string;
             result: string;
         };
