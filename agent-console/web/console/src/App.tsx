@@ -4,6 +4,7 @@ import { Button, Spin } from "antd";
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { onSessionLost, Problem } from "./lib/http.ts";
+import { forgetKeys } from "./lib/keys.ts";
 import { go, match, usePath } from "./lib/router.ts";
 import { may, signOut, whoAmI } from "./lib/session.ts";
 import type { Me } from "./lib/types.ts";
@@ -47,7 +48,10 @@ export function App({ onForget }: { onForget: () => void }) {
   }, []);
 
   useEffect(() => {
-    onSessionLost(() => setWho({ at: "nobody" }));
+    onSessionLost(() => {
+      void forgetKeys();
+      setWho({ at: "nobody" });
+    });
     ask();
   }, [ask]);
 

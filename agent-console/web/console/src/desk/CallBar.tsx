@@ -4,7 +4,7 @@ import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { clock } from "../lib/time.ts";
 import { useNow } from "../ui/useNow.ts";
-import { isLive } from "./state.ts";
+import { isLive, wasAnswered } from "./state.ts";
 import type { Desk } from "./useDesk.ts";
 import type { TwoPresses } from "./useTwoPresses.ts";
 
@@ -24,10 +24,12 @@ export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
     const technical = i18n.language === "en" ? call.end.technical.en : call.end.technical.zh;
     words = t("phase.ended_by", { technical, by: t(`ended_by.${call.end.by}`) });
   }
+  // Before anybody answered there is nothing to hang up, only a call to take back.
+  const end = wasAnswered(call) ? "desk.hang_up" : "desk.cancel";
   // While the notice plays the party does not hear the agent, who must know.
   const unheard = phase === "notice";
   if (unheard) words = t("desk.notice_plays");
-  const shown = `phase clip grow ${unheard ? "unheard" : ""}`;
+  const shown = `phase grow ${unheard ? "unheard" : "clip"}`;
   return (
     <div className="call">
       <span className="clock">{time || "--:--"}</span>
@@ -50,7 +52,7 @@ export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
         disabled={!live}
         onClick={hangUp.press}
       >
-        {t(hangUp.armed ? "desk.hang_up_again" : "desk.hang_up")} <kbd>Alt E</kbd>
+        {t(hangUp.armed ? `${end}_again` : live ? end : "desk.hang_up")} <kbd>Alt E</kbd>
       </Button>
     </div>
   );

@@ -86,12 +86,21 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
       <span className="muted">
         {t("desk.today", { answered: state.today.answered, closed: state.today.closed })}
       </span>
+      <Button size="small" type="text" onClick={() => setHelp(true)}>
+        {t("desk.keys")} <kbd>?</kbd>
+      </Button>
       <Pause desk={desk} />
     </>
   );
 
   return (
-    <Shell me={me} onSignOut={onSignOut} lead={checked && <StateChips desk={desk} />} trail={trail}>
+    <Shell
+      me={me}
+      onSignOut={onSignOut}
+      stay={live ? t("desk.stay") : undefined}
+      lead={checked && <StateChips desk={desk} />}
+      trail={trail}
+    >
       {/* biome-ignore lint/a11y/useMediaCaption: a live telephone line has no captions */}
       <audio ref={audio} autoPlay />
       {!checked && (
@@ -113,7 +122,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
             <CallBar desk={desk} hangUp={hangUp} />
             <Notices desk={desk} />
             {saved && <Saved saved={saved} />}
-            <Script order={order} />
+            <Script key={order.work_order} order={order} />
           </section>
           {table.data ? (
             <OutcomeForm

@@ -38,8 +38,11 @@ export function DeviceCheck({ onPassed }: { onPassed: () => void }) {
   useEffect(() => {
     alive.current = true;
     ask();
+    // A headset that is plugged in or pulled out is looked at again.
+    navigator.mediaDevices?.addEventListener("devicechange", ask);
     return () => {
       alive.current = false;
+      navigator.mediaDevices?.removeEventListener("devicechange", ask);
     };
   }, [ask]);
 

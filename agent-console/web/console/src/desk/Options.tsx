@@ -40,7 +40,7 @@ export function Options(props: OptionsProps) {
               disabled={off}
               onChange={() => props.onChoose(item.code)}
             />
-            {item.digit !== null && <kbd>{item.digit}</kbd>}
+            <span className="key">{item.digit !== null && <kbd>{item.digit}</kbd>}</span>
             <span className="clip">{item.text}</span>
           </label>
         );

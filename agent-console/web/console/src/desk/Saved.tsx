@@ -14,8 +14,7 @@ export function Saved({ saved }: { saved: SavedOutcome }) {
       role="status"
       type="success"
       showIcon
-      title={t("desk.saved")}
-      description={next ? t("desk.next_is", { next }) : undefined}
+      title={[t("desk.saved"), next && t("desk.next_is", { next })].filter(Boolean).join(" · ")}
     />
   );
 }

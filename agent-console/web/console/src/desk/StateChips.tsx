@@ -4,7 +4,7 @@
 import { useTranslation } from "react-i18next";
 import { clock } from "../lib/time.ts";
 import { useNow } from "../ui/useNow.ts";
-import { isLive } from "./state.ts";
+import { isLive, wasAnswered } from "./state.ts";
 import type { Desk } from "./useDesk.ts";
 
 const COLOURS: Record<string, string> = {
@@ -23,7 +23,10 @@ export function StateChips({ desk }: { desk: Desk }) {
   const { agent, call } = desk.state;
   const live = isLive(call);
   const broken = desk.line !== "open";
-  const word = broken ? t(`line.${desk.line}`) : t(`agent.${agent.state}`);
+  const ringing = live && !wasAnswered(call);
+  const word = broken
+    ? t(`line.${desk.line}`)
+    : t(ringing ? "agent.dialling" : `agent.${agent.state}`);
   const since = live && call ? (call.talk_from_at ?? call.created_at) : agent.since_at;
   const from = Date.parse(since);
   return (

@@ -3,10 +3,10 @@
 
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
-import { useTwo } from "../i18n/index.ts";
+import { useTwo, useWords } from "../i18n/index.ts";
 import { daysUntil, shortTime } from "../lib/time.ts";
 import type { CallState, WorkOrder, WorkOrderPhone } from "../lib/types.ts";
-import { isLive } from "./state.ts";
+import { isLive, wasAnswered } from "./state.ts";
 
 interface WhoProps {
   order: WorkOrder;
@@ -18,6 +18,7 @@ interface WhoProps {
 export function Who({ order, call, mayDial, onDial }: WhoProps) {
   const { t } = useTranslation();
   const two = useTwo();
+  const words = useWords();
   const { recipient, case: matter } = order;
   const days = daysUntil(matter.hearing_at, Date.now());
   return (
@@ -26,7 +27,7 @@ export function Who({ order, call, mayDial, onDial }: WhoProps) {
       <div className="card">
         <div className="row top">
           <h1 className="grow">{recipient.name}</h1>
-          <span className="tag blue">{recipient.position}</span>
+          <span className="tag blue">{words("said", recipient.position)}</span>
         </div>
         <p className="case">{matter.number}</p>
         <dl>
@@ -117,28 +118,18 @@ function Phone(props: {
   first: boolean;
   onDial: (phoneId: string) => void;
 }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const words = useWords();
   const two = useTwo();
   const { phone, n, call, enabled } = props;
   const on = call !== null && isLive(call);
   const said = call?.end
     ? two(call.end.technical.zh, call.end.technical.en)
-    : phone.last_result || (phone.dialable ? t("desk.not_dialled") : phone.state);
-  const reason = `why_not.${phone.why_not}`;
-  const why = phone.why_not ? (i18n.exists(reason) ? t(reason) : phone.why_not) : "";
+    : phone.last_result || (phone.dialable ? t("desk.not_dialled") : words("said", phone.state));
+  const why = phone.why_not && words("why_not", phone.why_not);
   return (
     <li className={`phone ${on ? "on" : ""}`}>
-      <span className="grow">
-        <b>{phone.masked}</b>
-        <span className="muted small clip">
-          {[phone.label, phone.source].filter(Boolean).join(" · ")}
-        </span>
-      </span>
-      {on ? (
-        <span className="tag green">{t("desk.on_call")}</span>
-      ) : (
-        <span className={`tag ${phone.dialable ? "" : "red"}`}>{said}</span>
-      )}
+      <b>{phone.masked}</b>
       {!on && (
         <Button
           data-testid={`dial-${n}`}
@@ -150,6 +141,14 @@ function Phone(props: {
         >
           {t("desk.dial")} {props.first && <kbd>Alt D</kbd>}
         </Button>
+      )}
+      <span className="muted small clip">
+        {[phone.label, phone.source].filter(Boolean).join(" · ")}
+      </span>
+      {on ? (
+        <span className="tag green">{t(wasAnswered(call) ? "desk.on_call" : "desk.on_dial")}</span>
+      ) : (
+        <span className={`tag ${phone.dialable ? "" : "red"}`}>{said}</span>
       )}
     </li>
   );

@@ -147,6 +147,6 @@ export function isLive(call: CallState | null): boolean {
 }
 
 /** Whether the party answered. */
-export function wasAnswered(call: CallState): boolean {
-  return call.answered_at !== null;
+export function wasAnswered(call: CallState | null): boolean {
+  return call !== null && call.answered_at !== null;
 }
