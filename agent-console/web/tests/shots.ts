@@ -90,6 +90,7 @@ async function desk() {
   await page.click(testId("login-submit"));
   await page.waitForSelector(testId("device-continue"));
   await shot(page, "desk-devices");
+  await withoutMicrophone(page);
   await page.click(testId("device-continue"));
   await page.waitForSelector(testId("ready"));
   await shot(page, "desk-away");
@@ -121,7 +122,7 @@ async function desk() {
   await page.click(testId("mute"));
   await page.keyboard.press("Alt+e");
   const said = stage.received.map((each) => each.type).filter((type) => type !== "ping");
-  if (said.join() !== "hello,opened,dial,mute,hang_up") fault("commands sent:", said.join());
+  if (said.join() !== "hello,hello,opened,dial,mute,hang_up") fault("commands sent:", said.join());
   const technical = { code: "C01", zh: "接通", en: "Answered" };
   const end = { by: "party", technical, is_attempt: true, talk_ms: 134_000, recorded: true };
   stage.call("ended", { answered_at, recording: false, end });
@@ -162,6 +163,21 @@ async function desk() {
   const left = await page.evaluate(async () => (await indexedDB.databases()).length);
   if (left !== 0) fault("databases left after signing out:", left);
   await page.context().close();
+}
+
+/** A refused microphone says what to do; a reload asks anew, with the key that was kept. */
+async function withoutMicrophone(page: Page) {
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = () =>
+      Promise.reject(new DOMException("no", "NotAllowedError"));
+  });
+  await page.evaluate(() => navigator.mediaDevices.dispatchEvent(new Event("devicechange")));
+  await page.waitForSelector(testId("error-microphone.refused"));
+  await shot(page, "desk-no-microphone");
+  const key = stage.publicKey;
+  await page.reload();
+  await page.waitForSelector(`${testId("device-continue")}:enabled`);
+  if (stage.publicKey !== key) fault("a reload made another key");
 }
 
 /** Answers the agent's offer from another page, as the server's media would. */
@@ -215,10 +231,11 @@ async function listen() {
   await page.context().close();
 }
 
-async function screens(role: string, list: [string, string, string][]) {
+async function screens(role: string, list: [string, string, string][], language = "zh-CN") {
   stage.role = null;
   const page = await fresh();
   await signIn(page, role);
+  if (language === "en") await page.click(testId("lang"));
   for (const [name, path, wait] of list) {
     await page.waitForTimeout(200);
     await page.goto(base + path);
@@ -233,6 +250,11 @@ const only = process.argv[2];
 if (!only || only === "desk") await desk();
 if (!only || only === "court") {
   await listen();
+  await screens(
+    "supervisor",
+    [["task-no-download", "/tasks/task-1", testId("transcript-line")]],
+    "en",
+  );
   await screens("judge", [
     ["cases", "/cases", testId("case-row")],
     ["case", "/cases/case-1", testId("task-row")],

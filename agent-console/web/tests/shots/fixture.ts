@@ -1,6 +1,8 @@
 // Canned answers of the contract, with the awkward names and numbers, for looking at screens
 // in development. Nothing here is part of the product.
 
+import type { OutcomeTable } from "../../console/src/lib/types.ts";
+
 export const day = (offset: number, time: string) => {
   const date = new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
   return `${date}T${time}:00+08:00`;
@@ -9,6 +11,8 @@ export const day = (offset: number, time: string) => {
 const permissions: Record<string, string[]> = {
   agent: ["me.read", "desk.work", "outcomes.read", "outcome.save"],
   judge: [
+    "outcomes.read",
+    "orders.read",
     "case.read",
     "task.read",
     "recording.play",
@@ -18,25 +22,46 @@ const permissions: Record<string, string[]> = {
     "report.read",
   ],
   supervisor: [
+    "outcomes.read",
     "overview.read",
     "task.read",
+    "case.read",
+    "recording.play",
+    "transcript.read",
+    "transcript.edit",
+    "report.read",
     "orders.read",
     "alarms.read",
     "health.read",
     "court.read",
   ],
-  admin: ["users.read", "health.read", "overview.read"],
+  admin: ["users.read", "alarms.read", "health.read"],
   auditor: ["audit.read"],
 };
 
+const NAMES: Record<string, string> = {
+  judge: "陆法官",
+  supervisor: "陈静",
+  admin: "赵强",
+  auditor: "周正",
+};
+
 export const me = (role: string) => ({
-  user: { id: `u-${role}`, name: "刘敏", staff_no: "1026", role },
+  user: { id: `u-${role}`, name: NAMES[role] ?? "刘敏", staff_no: "1026", role },
   court: { id: "court-1", name: "新城区人民法院", code: "陕0102" },
   permissions: permissions[role] ?? [],
   demo: true,
 });
 
-export const outcomes = (rules: unknown) => ({ ...(rules as object), minimum_talk_ms: 20_000 });
+/** The table as the server sends it: what a rule leaves open is empty, never left out. */
+export const outcomes = (rules: OutcomeTable): OutcomeTable => ({
+  ...rules,
+  businesses: rules.businesses.map((each) => ({
+    ...each,
+    contacts: each.contacts ?? [],
+    heard_all: each.heard_all ?? false,
+  })),
+});
 
 export const workOrder = (id: string, script: unknown) => ({
   v: 1,
@@ -124,9 +149,9 @@ const taskRow = (n: number) => ({
     n % 3
   ],
   position: "被告",
-  phase: ["电话告知", "待外呼", "待转渠道"][n % 3],
-  result: n % 3 === 0 ? "成功" : null,
-  next_step: n % 3 === 1 ? "按约定时间回拨" : null,
+  phase: ["送达完成", "待外呼", "待转渠道"][n % 3] ?? "",
+  result: n % 3 === 0 ? "送达成功" : "",
+  next_step: ["", "按约定时间回拨", "安排翻译或其他方式"][n % 3] ?? "",
   priority: 3,
   attempts: n,
   deadline: day(12, "17:00").slice(0, 10),
@@ -195,7 +220,7 @@ export const task = {
   recipient_kind: "自然人",
   id_masked: "650***********002X",
   id_state: "有效",
-  result: "电话送达成功",
+  result: "送达成功",
   result_rule: "S13 v1",
   result_at: day(0, "09:20"),
   nodes: [
@@ -482,10 +507,12 @@ export const audit = {
 
 export const health = {
   status: "degraded",
+  demo: true,
   checks: [
-    { name: "database", status: "ok", detail: "" },
-    { name: "vault", status: "ok", detail: "41.2 GiB free" },
-    { name: "trunk", status: "failed", detail: "no answer to OPTIONS for 40 s" },
-    { name: "jobs", status: "ok", detail: 3 },
+    { name: "database", status: "ok", detail: null },
+    { name: "keys", status: "ok", detail: null },
+    { name: "vault", status: "failed", detail: "the folder cannot be written" },
+    { name: "jobs", status: "ok", detail: "3" },
+    { name: "console", status: "off", detail: "the console is not built in" },
   ],
 };

@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { PHASES } from "../../console/src/court/phases.ts";
 import zh from "../../console/src/i18n/zh-CN.json";
 
 const house = join(process.cwd(), "../..");
@@ -57,4 +58,19 @@ test("each alarm, each check and each action of the log has words", () => {
   const actions = codes(/\b(?:action: |note\((?:&house, &actor, )?)"([a-z_]+\.[a-z_]+)"/g);
   expect(actions).toContain("session.login");
   expect(without("action", actions)).toEqual([]);
+});
+
+test("every phase that a task can be in can be asked for, and has words", () => {
+  const table = readFileSync(join(house, "agent-console/service/rules/outcomes-v1.json"), "utf8");
+  const agreed = [...table.matchAll(/"phase": "([^"]+)"/g)]
+    .map((hit) => hit[1] ?? "")
+    // Heard in full: the report comes next, and the task waits for that.
+    .filter((phase) => phase !== "电话告知");
+  const named = codes(/pub const \w+: &str = "(\p{Script=Han}+)";/gu);
+  const phases = [...agreed, ...named].filter((each) =>
+    /^(待|已约|外呼中|查找中|挂起|送达完成)/.test(each),
+  );
+  const unknown = phases.filter((each) => !PHASES.some((phase) => phase === each));
+  expect(unknown.filter((each) => !["待补正"].includes(each))).toEqual([]);
+  expect(without("said", [...PHASES])).toEqual([]);
 });

@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { get, id } from "../lib/http.ts";
 import { dateTime, day } from "../lib/time.ts";
 import type { CaseDetail, OrderRow } from "../lib/types.ts";
@@ -69,6 +70,7 @@ export function Fact({ name, value }: { name: string; value: string }) {
 
 function Order({ order }: { order: OrderRow }) {
   const { t } = useTranslation();
+  const words = useWords();
   return (
     <div className="file">
       <div className="grow">
@@ -87,7 +89,9 @@ function Order({ order }: { order: OrderRow }) {
           </ul>
         )}
       </div>
-      <span className={`tag ${order.gaps.length > 0 ? "amber" : ""}`}>{order.state}</span>
+      <span className={`tag ${order.gaps.length > 0 ? "amber" : ""}`}>
+        {words("said", order.state)}
+      </span>
     </div>
   );
 }

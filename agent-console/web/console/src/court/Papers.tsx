@@ -2,6 +2,7 @@
 
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { fileUrl, id } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { dateTime } from "../lib/time.ts";
@@ -11,6 +12,7 @@ const IN_FORCE = "有效";
 
 export function Reports({ me, reports }: { me: Me; reports: Report[] }) {
   const { t } = useTranslation();
+  const words = useWords();
   const newestFirst = [...reports].sort((a, b) => b.version - a.version);
   return (
     <section className="card">
@@ -24,8 +26,10 @@ export function Reports({ me, reports }: { me: Me; reports: Report[] }) {
             <div className="grow">
               <b>{t(report.kind === "T3-phone" ? "report.phone" : "report.other")}</b>{" "}
               <span className="tag">{t("report.version", { n: report.version })}</span>{" "}
-              {replaced && <span className="tag amber">{report.state}</span>}{" "}
-              {report.transcript_state && <span className="tag">{report.transcript_state}</span>}
+              {replaced && <span className="tag amber">{words("said", report.state)}</span>}{" "}
+              {report.transcript_state && (
+                <span className="tag">{words("said", report.transcript_state)}</span>
+              )}
               <div className="muted small">
                 {dateTime(report.created_at)} · {t("field.pages", { n: report.pages })}
                 {delivered && ` · ${t(`delivered.${delivered}`)}`}
@@ -61,6 +65,7 @@ export function Reports({ me, reports }: { me: Me; reports: Report[] }) {
 
 export function Papers({ documents }: { documents: TaskDocument[] }) {
   const { t } = useTranslation();
+  const words = useWords();
   return (
     <section className="card">
       <h2 className="inset">
@@ -79,7 +84,7 @@ export function Papers({ documents }: { documents: TaskDocument[] }) {
               </div>
             )}
           </div>
-          <span className="tag">{document.state}</span>
+          <span className="tag">{words("said", document.state)}</span>
         </div>
       ))}
     </section>

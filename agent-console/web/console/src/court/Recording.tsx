@@ -20,11 +20,12 @@ import { type Player, SPEEDS, usePlayer } from "./usePlayer.ts";
 export function Recording({ me, call }: { me: Me; call: CallRow }) {
   const { t } = useTranslation();
   const two = useTwo();
+  const mayPlay = may(me, "recording.play");
   const path = `/calls/${id(call.id)}/recording`;
   const verdict = useQuery({
     queryKey: ["recording", call.id],
     queryFn: () => get<RecordingVerdict>(path),
-    enabled: call.recording !== null && call.recording.state !== "live",
+    enabled: mayPlay && call.recording !== null && call.recording.state !== "live",
     staleTime: 60_000,
   });
   const head = [
@@ -56,6 +57,7 @@ function Body(props: {
   const { t } = useTranslation();
   const { me, call, verdict } = props;
   if (!call.recording) return <p className="none">{t("recording.none")}</p>;
+  if (!may(me, "recording.play")) return <p className="none">{t("recording.not_yours")}</p>;
   if (call.recording.state === "live") return <p className="none">{t("recording.live")}</p>;
   const { error, data } = verdict;
   if (error) {
@@ -79,7 +81,7 @@ function Body(props: {
       </>
     );
   }
-  return <Sound me={me} call={call} verdict={data} />;
+  return <Sound me={me} call={call} verdict={data} onFailed={verdict.refetch} />;
 }
 
 function Broken({ verdict, detail }: { verdict: "missing" | "altered"; detail: string }) {
@@ -90,11 +92,7 @@ function Broken({ verdict, detail }: { verdict: "missing" | "altered"; detail: s
       type="error"
       showIcon
       title={t(`recording.${verdict}`)}
-      description={
-        <>
-          {t("recording.broken_help")} <span className="mono">{detail}</span>
-        </>
-      }
+      description={<span title={detail || undefined}>{t("recording.broken_help")}</span>}
     />
   );
 }
@@ -109,7 +107,14 @@ function Hashes({ sha256, sm3 }: { sha256: string | null; sm3: string | null }) 
   );
 }
 
-function Sound({ me, call, verdict }: { me: Me; call: CallRow; verdict: RecordingVerdict }) {
+function Sound(props: {
+  me: Me;
+  call: CallRow;
+  verdict: RecordingVerdict;
+  /** The file may have gone since it was verified: it is looked at again. */
+  onFailed: () => unknown;
+}) {
+  const { me, call, verdict, onFailed } = props;
   const { t } = useTranslation();
   const player = usePlayer();
   const path = `/calls/${id(call.id)}/recording`;
@@ -118,17 +123,18 @@ function Sound({ me, call, verdict }: { me: Me; call: CallRow; verdict: Recordin
     queryFn: async () => readPeaks(await get<Peaks>(`${path}/peaks`)),
     staleTime: Number.POSITIVE_INFINITY,
   });
+  const { failed } = player;
+  const lookAgain = useRef(onFailed);
+  lookAgain.current = onFailed;
+  useEffect(() => {
+    if (failed) lookAgain.current();
+  }, [failed]);
   return (
     <>
       {/* biome-ignore lint/a11y/useMediaCaption: the transcript stands below it and follows the sound */}
       <audio ref={player.audio} preload="none" src={fileUrl(`${path}/audio`)} />
       <div className="row controls">
-        <Button
-          type="primary"
-          data-testid="play"
-          onClick={player.toggle}
-          disabled={!may(me, "recording.play")}
-        >
+        <Button type="primary" data-testid="play" onClick={player.toggle}>
           {player.playing ? `❚❚ ${t("player.pause")}` : `▶ ${t("player.play")}`}
         </Button>
         <span data-testid="position">
@@ -159,7 +165,7 @@ function Sound({ me, call, verdict }: { me: Me; call: CallRow; verdict: Recordin
           </Button>
         )}
       </div>
-      {player.failed && (
+      {failed && (
         <Alert data-testid="error-player.failed" type="error" showIcon title={t("player.failed")} />
       )}
       <WaveForm
@@ -173,7 +179,7 @@ function Sound({ me, call, verdict }: { me: Me; call: CallRow; verdict: Recordin
       {verdict.gaps.length > 0 && (
         <p className="muted small">{t("recording.gaps", { n: verdict.gaps.length })}</p>
       )}
-      <TranscriptView me={me} call={call} ms={player.ms} onSeek={player.seek} />
+      <TranscriptView me={me} call={call} ms={player.ms} onSeek={player.playFrom} />
       <Hashes sha256={verdict.sha256} sm3={verdict.sm3} />
     </>
   );

@@ -4,6 +4,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { get, id } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { dateTime, day, shortTime } from "../lib/time.ts";
@@ -21,6 +22,7 @@ const EVERY_MS = 10_000;
 
 export default function Task({ me, taskId }: { me: Me; taskId: string }) {
   const { t } = useTranslation();
+  const words = useWords();
   const [chosen, setChosen] = useState(() =>
     new URLSearchParams(window.location.search).get("call"),
   );
@@ -58,7 +60,7 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
       </p>
       <div className="head">
         <h1>{task.recipient}</h1>
-        <span className="tag blue">{task.position}</span>
+        <span className="tag blue">{words("said", task.position)}</span>
         <span className="muted">
           {[matter.cause, matter.procedure, task.number].filter(Boolean).join(" · ")}
         </span>
@@ -116,13 +118,16 @@ function Nodes({ task }: { task: TaskDetail }) {
 
 function Conclusion({ task }: { task: TaskDetail }) {
   const { t } = useTranslation();
+  const words = useWords();
   const last = Array.isArray(task.attempts) ? task.attempts[task.attempts.length - 1] : undefined;
   return (
     <section className="card conclusion">
       <h2>{t("task.conclusion")}</h2>
       <div className="row">
         <span className={`big grow ${task.result ? "done" : ""}`}>
-          {task.result ? `${task.result} · ${day(task.result_at)}` : task.phase}
+          {task.result
+            ? `${words("said", task.result)} · ${day(task.result_at)}`
+            : words("said", task.phase)}
         </span>
         {task.result_rule && (
           <span className="tag green">{t("task.rule", { rule: task.result_rule })}</span>
@@ -139,6 +144,7 @@ function Conclusion({ task }: { task: TaskDetail }) {
 
 function Phones({ task }: { task: TaskDetail }) {
   const { t } = useTranslation();
+  const words = useWords();
   return (
     <section className="card">
       <h2 className="inset">{t("desk.phones")}</h2>
@@ -151,7 +157,7 @@ function Phones({ task }: { task: TaskDetail }) {
             </span>
           </div>
           {phone.last_result && <span className="tag">{phone.last_result}</span>}
-          <span className="tag">{phone.state}</span>
+          <span className="tag">{words("said", phone.state)}</span>
         </div>
       ))}
       {task.id_masked && (
@@ -159,7 +165,7 @@ function Phones({ task }: { task: TaskDetail }) {
           <span className="grow">
             {t("field.id")} {task.id_masked}
           </span>
-          {task.id_state && <span className="tag">{task.id_state}</span>}
+          {task.id_state && <span className="tag">{words("said", task.id_state)}</span>}
         </div>
       )}
     </section>

@@ -2,6 +2,7 @@
 
 import { Table, type TableColumnsType } from "antd";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { id } from "../lib/http.ts";
 import { day, shortTime } from "../lib/time.ts";
 import type { TaskRow } from "../lib/types.ts";
@@ -10,24 +11,27 @@ import { rowProps } from "../ui/List.tsx";
 
 export function useTaskColumns(withCase: boolean): TableColumnsType<TaskRow> {
   const { t } = useTranslation();
+  const words = useWords();
   const columns: TableColumnsType<TaskRow> = [
     {
       title: t("field.recipient"),
       render: (_v, row) => (
         <>
           <Link to={`/tasks/${id(row.id)}`}>{row.recipient}</Link>{" "}
-          <span className="tag blue">{row.position}</span>
+          <span className="tag blue">{words("said", row.position)}</span>
         </>
       ),
     },
     {
       title: t("field.phase"),
       width: 120,
-      render: (_v, row) => <span className={`tag ${row.result ? "green" : ""}`}>{row.phase}</span>,
+      render: (_v, row) => (
+        <span className={`tag ${row.result ? "green" : ""}`}>{words("said", row.phase)}</span>
+      ),
     },
     {
       title: t("field.next"),
-      render: (_v, row) => row.result || row.next_step || "—",
+      render: (_v, row) => words("said", row.result) || row.next_step || "—",
     },
     { title: t("field.attempts"), dataIndex: "attempts", align: "right", width: 90 },
     { title: t("field.deadline"), render: (_v, row) => day(row.deadline) || "—", width: 120 },

@@ -3,6 +3,7 @@
 import { Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { id } from "../lib/http.ts";
 import type { TaskRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
@@ -11,6 +12,7 @@ import { useTaskColumns } from "./TaskTable.tsx";
 
 export default function Tasks() {
   const { t } = useTranslation();
+  const words = useWords();
   const [phase, setPhase] = useState("");
   const columns = useTaskColumns(true);
   return (
@@ -25,7 +27,7 @@ export default function Tasks() {
           onChange={setPhase}
           options={[
             { value: "", label: t("tasks.all_phases") },
-            ...PHASES.map((value) => ({ value, label: value })),
+            ...PHASES.map((value) => ({ value, label: words("said", value) })),
           ]}
         />
       </div>

@@ -14,6 +14,8 @@ export interface Player {
   channels: Channels;
   toggle: () => void;
   seek: (ms: number) => void;
+  /** Jumps there and plays on. */
+  playFrom: (ms: number) => void;
   setSpeed: (speed: number) => void;
   setChannels: (channels: Channels) => void;
 }
@@ -81,6 +83,14 @@ export function usePlayer(): Player {
     setMs(Math.max(0, to));
   }, []);
 
+  const playFrom = useCallback(
+    (to: number) => {
+      seek(to);
+      audio.current?.play().catch(() => setFailed(true));
+    },
+    [seek],
+  );
+
   const setSpeed = useCallback((to: number) => {
     if (audio.current) audio.current.playbackRate = to;
     setSpeedState(to);
@@ -103,6 +113,7 @@ export function usePlayer(): Player {
     channels,
     toggle,
     seek,
+    playFrom,
     setSpeed,
     setChannels,
   };
