@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RecordingId;
+use super::{RecordingId, VaultError};
 
 /// A hole in one channel: silence in the file, and listed here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,34 @@ pub struct Manifest {
 pub struct Recovered {
     /// Its manifest.
     pub manifest: Manifest,
+}
+
+/// A recording that could not be closed and still lies where it was written.
+#[derive(Debug)]
+pub struct Stayed {
+    /// Recording.
+    pub id: RecordingId,
+    /// Why.
+    pub error: VaultError,
+}
+
+/// What [`Vault::finish_unclosed`](super::Vault::finish_unclosed) did.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Closed and on the shelf.
+    pub closed: Vec<Recovered>,
+    /// Left as they are, for the next start.
+    pub stayed: Vec<Stayed>,
+}
+
+impl IntoIterator for Finished {
+    type Item = Recovered;
+    type IntoIter = std::vec::IntoIter<Recovered>;
+
+    /// Those that were closed.
+    fn into_iter(self) -> Self::IntoIter {
+        self.closed.into_iter()
+    }
 }
 
 /// What a check found.

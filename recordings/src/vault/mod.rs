@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-pub use manifest::{Gap, Manifest, Peaks, Recovered, Verdict};
+pub use manifest::{Finished, Gap, Manifest, Peaks, Recovered, Stayed, Verdict};
 pub use reader::WavReader;
 pub use writer::Writer;
 
@@ -160,37 +160,58 @@ impl Vault {
         Ok(reader)
     }
 
+    /// The manifest of a closed recording, from its closing block. For a recording whose
+    /// process died between the shelf and the books.
+    pub fn manifest(&self, id: &RecordingId) -> Result<Manifest, VaultError> {
+        let closed = self.closed_path(id);
+        let reader = WavReader::open(&closed, id, self.keys.as_ref())?;
+        reader.manifest().ok_or_else(|| VaultError::Altered {
+            id: id.to_string(),
+            block: reader.blocks(),
+            reason: "its end is cut off",
+        })
+    }
+
     /// Closes what a kill left open, each at its last whole block. Empty ones are removed.
-    pub fn finish_unclosed(&self) -> Result<Vec<Recovered>, VaultError> {
+    /// One that cannot be closed stays where it is and keeps no other from being closed.
+    pub fn finish_unclosed(&self) -> Result<Finished, VaultError> {
         let folder = self.root.join("live");
-        let mut found = Vec::new();
+        let mut done = Finished::default();
         for entry in fs::read_dir(&folder).map_err(io("list", &folder))? {
             let path = entry.map_err(io("list", &folder))?.path();
             let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             let Ok(id) = RecordingId::new(id) else { continue };
-            match Writer::resume(self, &id) {
-                Ok(Some(writer)) => found.push(Recovered { manifest: writer.finish_recovered()? }),
-                Ok(None) => fs::remove_file(&path).map_err(io("remove", &path))?,
-                Err(error) => tracing::error!(recording = %id, %error, "an unfinished recording cannot be closed"),
+            let closed = match Writer::resume(self, &id) {
+                Ok(Some(writer)) => writer.finish_recovered().map(Some),
+                Ok(None) => fs::remove_file(&path).map_err(io("remove", &path)).map(|()| None),
+                Err(error) => Err(error),
+            };
+            match closed {
+                Ok(manifest) => done.closed.extend(manifest.map(|manifest| Recovered { manifest })),
+                Err(error) => {
+                    tracing::error!(recording = %id, %error, "an unfinished recording cannot be closed and stays");
+                    done.stayed.push(Stayed { id, error });
+                }
             }
         }
-        Ok(found)
+        Ok(done)
     }
 
-    /// Checks a recording against its manifest, every block of it.
-    pub fn verify(&self, id: &RecordingId, manifest: &Manifest) -> Verdict {
-        let mut reader = match self.read(id) {
-            Ok(reader) => reader,
-            Err(VaultError::Missing(_)) => return Verdict::Missing,
-            Err(error) => return Verdict::Altered { reason: error.to_string() },
-        };
-        if reader.frames() != manifest.frames {
-            return Verdict::Altered { reason: format!("{} frames instead of {}", reader.frames(), manifest.frames) };
-        }
-        match reader.hashes() {
-            Ok((sha256, sm3)) if sha256 == manifest.sha256 && sm3 == manifest.sm3 => Verdict::Intact,
-            Ok(_) => Verdict::Altered { reason: "the hash differs from the manifest".into() },
-            Err(error) => Verdict::Altered { reason: error.to_string() },
+    /// Checks a recording against its manifest, every block of it. A disk that does not answer
+    /// is an error and says nothing about the recording.
+    pub fn verify(&self, id: &RecordingId, manifest: &Manifest) -> Result<Verdict, VaultError> {
+        let found = self.read(id).and_then(|mut reader| Ok((reader.frames(), reader.hashes()?)));
+        let altered = |reason: String| Ok(Verdict::Altered { reason });
+        match found {
+            Ok((frames, _)) if frames != manifest.frames => {
+                altered(format!("{frames} frames instead of {}", manifest.frames))
+            }
+            Ok((_, (sha256, sm3))) if sha256 == manifest.sha256 && sm3 == manifest.sm3 => Ok(Verdict::Intact),
+            Ok(_) => altered("the hash differs from the manifest".into()),
+            Err(VaultError::Missing(_)) => Ok(Verdict::Missing),
+            // A key in the file that the house's key does not open is not the one written there.
+            Err(error @ (VaultError::Altered { .. } | VaultError::Key(_))) => altered(error.to_string()),
+            Err(error) => Err(error),
         }
     }
 

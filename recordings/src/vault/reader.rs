@@ -11,7 +11,7 @@ use sm3::Sm3;
 use zeroize::Zeroizing;
 
 use super::{
-    BLOCK_FRAMES, Peaks, RecordingId, VaultError,
+    BLOCK_FRAMES, Manifest, Peaks, RecordingId, VaultError,
     format::{
         BLOCK_BYTES, BLOCK_HEAD, BODY_LIMIT, Closing, FRAME, Kind, MAGIC, OVERHEAD, WAV_HEAD, block_aad, key_aad,
         wav_header,
@@ -36,7 +36,8 @@ pub struct WavReader {
     frames: u64,
     end: u64,
     started_ms: i64,
-    closed: bool,
+    /// There when the file was finished.
+    closing: Option<Closing>,
     /// The block that was opened last.
     cached: Option<(usize, Zeroizing<Vec<u8>>)>,
 }
@@ -56,15 +57,18 @@ impl WavReader {
         })?;
         let length = file.metadata().map_err(io("measure", path))?.len();
         let mut head = [0u8; 11];
-        file.read_exact(&mut head).map_err(|_| altered(0, "the header is cut"))?;
+        // What the disk does not give is not what was cut off: only the latter may be thrown away.
+        let cut = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => altered(0, "the header is cut"),
+            _ => io("read", path)(error),
+        };
+        file.read_exact(&mut head).map_err(cut)?;
         if head[..8] != MAGIC[..] || head[8] != SUITE {
             return Err(altered(0, "the header is not a recording's"));
         }
         let mut wrapped = vec![0u8; usize::from(u16::from_be_bytes([head[9], head[10]]))];
         let mut started = [0u8; 8];
-        file.read_exact(&mut wrapped)
-            .and_then(|()| file.read_exact(&mut started))
-            .map_err(|_| altered(0, "the header is cut"))?;
+        file.read_exact(&mut wrapped).and_then(|()| file.read_exact(&mut started)).map_err(cut)?;
         let key = keys.unwrap(&wrapped, key_aad(id).as_bytes())?;
         let mut reader = Self {
             id: id.clone(),
@@ -74,17 +78,16 @@ impl WavReader {
             frames: 0,
             end: (19 + wrapped.len()) as u64,
             started_ms: i64::from_be_bytes(started),
-            closed: false,
+            closing: None,
             cached: None,
         };
-        let closing = reader.index(length, path)?;
-        if let Some(closing) = closing {
-            reader.closed = true;
+        reader.closing = reader.index(length, path)?;
+        if let Some(closing) = &reader.closing {
             if closing.frames != reader.frames {
                 return Err(altered(reader.blocks(), "blocks are missing before the closing block"));
             }
         } else {
-            reader.drop_torn_tail();
+            reader.drop_torn_tail()?;
         }
         Ok(reader)
     }
@@ -134,23 +137,33 @@ impl WavReader {
     }
 
     /// Of a live file, a last block that does not open was torn by the kill, not altered.
-    fn drop_torn_tail(&mut self) {
-        while let Some(block) = self.blocks.last().copied() {
-            let place = self.blocks() - 1;
-            if self.unseal(block, place, Kind::Audio).is_ok() {
-                return;
-            }
-            self.blocks.pop();
-            self.frames -= ((block.sealed - OVERHEAD) / FRAME) as u64;
-            self.end = block.offset - BLOCK_HEAD as u64;
+    /// Only the last: each block is on the disk before the next one is taken.
+    fn drop_torn_tail(&mut self) -> Result<(), VaultError> {
+        let Some(block) = self.blocks.last().copied() else { return Ok(()) };
+        match self.unseal(block, self.blocks() - 1, Kind::Audio) {
+            Err(VaultError::Altered { .. }) => {}
+            other => return other.map(|_| ()),
+        }
+        self.blocks.pop();
+        self.frames -= ((block.sealed - OVERHEAD) / FRAME) as u64;
+        self.end = block.offset - BLOCK_HEAD as u64;
+        match self.blocks.last().copied() {
+            Some(before) => self.unseal(before, self.blocks() - 1, Kind::Audio).map(|_| ()),
+            None => Ok(()),
         }
     }
 
     fn unseal(&mut self, block: Block, place: u64, kind: Kind) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let altered = || VaultError::Altered { id: self.id.to_string(), block: place, reason: "its seal is broken" };
         let mut sealed = vec![0u8; block.sealed];
-        self.file.seek(SeekFrom::Start(block.offset)).map_err(|_| altered())?;
-        self.file.read_exact(&mut sealed).map_err(|_| altered())?;
+        let unread = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => altered(),
+            _ => VaultError::Io { action: "read", path: self.id.to_string(), error },
+        };
+        self.file
+            .seek(SeekFrom::Start(block.offset))
+            .and_then(|_| self.file.read_exact(&mut sealed))
+            .map_err(unread)?;
         let clear = open(&self.key, block_aad(&self.id, place, kind).as_bytes(), &sealed).map_err(|_| altered())?;
         Ok(Zeroizing::new(clear))
     }
@@ -172,7 +185,21 @@ impl WavReader {
 
     /// Whether the closing block is there.
     pub(super) fn is_closed(&self) -> bool {
-        self.closed
+        self.closing.is_some()
+    }
+
+    /// What the closing block says; none when there is no such block.
+    pub(super) fn manifest(&self) -> Option<Manifest> {
+        self.closing.clone().map(|closing| Manifest {
+            id: self.id.clone(),
+            frames: closing.frames,
+            bytes: self.wav_bytes(),
+            sha256: closing.sha256,
+            sm3: closing.sm3,
+            started_ms: self.started_ms,
+            recovered: closing.recovered,
+            gaps: closing.gaps,
+        })
     }
 
     pub(super) fn blocks(&self) -> u64 {

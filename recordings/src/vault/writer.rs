@@ -29,6 +29,8 @@ pub struct Writer {
     frames: u64,
     /// A short block was written: it must have been the last.
     short: bool,
+    /// The closing block is there already: only the way to the shelf is missing.
+    manifest: Option<Manifest>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -64,11 +66,12 @@ impl Writer {
             place: 0,
             frames: 0,
             short: false,
+            manifest: None,
         })
     }
 
-    /// Opens a live file again after a kill, cut to its last whole block. None when there
-    /// is no audio in it.
+    /// Opens a live file again after a kill, cut to its last whole block; one that has its
+    /// closing block already stays whole. None when there is no audio in it.
     pub(super) fn resume(vault: &Vault, id: &RecordingId) -> Result<Option<Self>, VaultError> {
         let live = vault.live_path(id);
         let reader = match WavReader::open(&live, id, vault.keys.as_ref()) {
@@ -80,8 +83,11 @@ impl Writer {
         if reader.frames() == 0 {
             return Ok(None);
         }
+        let manifest = reader.manifest();
         let mut file = OpenOptions::new().write(true).open(&live).map_err(io("open", &live))?;
-        file.set_len(reader.end()).map_err(io("cut", &live))?;
+        if manifest.is_none() {
+            file.set_len(reader.end()).map_err(io("cut", &live))?;
+        }
         file.seek(SeekFrom::End(0)).map_err(io("seek", &live))?;
         Ok(Some(Self {
             id: id.clone(),
@@ -94,6 +100,7 @@ impl Writer {
             place: reader.blocks(),
             frames: reader.frames(),
             short: !reader.frames().is_multiple_of(BLOCK_FRAMES as u64),
+            manifest,
         }))
     }
 
@@ -158,7 +165,8 @@ impl Writer {
     }
 
     /// Closes the recording with the holes that are known, hashes it as WAV, and puts it
-    /// on its shelf.
+    /// on its shelf. When that fails, on a full disk for one, every sealed second stays
+    /// where it is and [`Vault::finish_unclosed`] closes it at the next start.
     pub fn finish(self, gaps: Vec<Gap>) -> Result<Manifest, VaultError> {
         self.close(gaps, false)
     }
@@ -168,18 +176,22 @@ impl Writer {
     }
 
     fn close(mut self, gaps: Vec<Gap>, recovered: bool) -> Result<Manifest, VaultError> {
+        let manifest = match self.manifest.take() {
+            Some(manifest) => manifest,
+            None => self.seal_end(gaps, recovered)?,
+        };
+        self.shelve()?;
+        Ok(manifest)
+    }
+
+    /// Writes the closing block.
+    fn seal_end(&mut self, gaps: Vec<Gap>, recovered: bool) -> Result<Manifest, VaultError> {
         let (sha256, sm3) = WavReader::open(&self.live, &self.id, self.keys.as_ref())?.hashes()?;
         let closing = Closing { frames: self.frames, sha256, sm3, recovered, gaps };
         let clear = serde_json::to_vec(&closing).unwrap_or_default();
         self.write(Kind::Closing, &clear)?;
-        let shelf = self.closed.parent().unwrap_or(&self.closed).to_owned();
-        fs::create_dir_all(&shelf).map_err(io("make", &shelf))?;
-        sync_folder(&shelf)?;
-        fs::rename(&self.live, &self.closed).map_err(io("shelve", &self.live))?;
-        sync_folder(&self.closed)?;
-        sync_folder(&self.live)?;
         Ok(Manifest {
-            id: self.id,
+            id: self.id.clone(),
             frames: closing.frames,
             bytes: WAV_HEAD + closing.frames * FRAME as u64,
             sha256: closing.sha256,
@@ -188,6 +200,19 @@ impl Writer {
             recovered,
             gaps: closing.gaps,
         })
+    }
+
+    fn shelve(&self) -> Result<(), VaultError> {
+        let shelf = self.closed.parent().unwrap_or(&self.closed);
+        fs::create_dir_all(shelf).map_err(io("make", shelf))?;
+        sync_folder(shelf)?;
+        fs::rename(&self.live, &self.closed).map_err(io("shelve", &self.live))?;
+        // It is on its shelf. Should the power fail before the folders are on the disk, it
+        // is found in `live` with its closing block and shelved again.
+        if let Err(error) = sync_folder(&self.closed).and_then(|()| sync_folder(&self.live)) {
+            tracing::warn!(recording = %self.id, %error, "a shelved recording's folder is not on the disk yet");
+        }
+        Ok(())
     }
 
     /// Removes a recording in which nothing was ever heard.

@@ -63,7 +63,7 @@ fn a_recording_is_read_as_wav_with_the_hashes_of_the_wav() {
     let mut read = hound::WavReader::new(&bytes[..]).unwrap();
     assert_eq!((read.spec().channels, read.spec().sample_rate, read.spec().bits_per_sample), (2, 8_000, 16));
     assert_eq!(read.samples::<i16>().map(Result::unwrap).collect::<Vec<_>>(), samples);
-    assert_eq!(house.vault.verify(&id("01ABC"), &manifest), Verdict::Intact);
+    assert_eq!(house.vault.verify(&id("01ABC"), &manifest).unwrap(), Verdict::Intact);
 }
 
 #[test]
@@ -145,12 +145,12 @@ fn r4_2a_a_kill_leaves_a_recording_that_is_closed_at_its_last_block() {
     torn.extend_from_slice(&[0, 0, 125, 28, 1, 9, 9, 9]);
     std::fs::write(&path, torn).unwrap();
     let again = Vault::open(&house.folder.path().join("vault"), house.keys.clone(), 0).unwrap();
-    let closed = again.finish_unclosed().unwrap();
+    let closed = again.finish_unclosed().unwrap().closed;
     assert_eq!(closed.len(), 1, "the empty one is removed");
     let manifest = &closed[0].manifest;
     assert_eq!((manifest.frames, manifest.started_ms, manifest.recovered), (16_000, 42, true));
-    assert_eq!(again.verify(&id("01KILL"), manifest), Verdict::Intact);
-    assert!(again.finish_unclosed().unwrap().is_empty());
+    assert_eq!(again.verify(&id("01KILL"), manifest).unwrap(), Verdict::Intact);
+    assert!(again.finish_unclosed().unwrap().closed.is_empty());
 }
 
 #[test]
@@ -163,15 +163,18 @@ fn a_flipped_byte_anywhere_is_found_and_never_read_as_sound() {
         let mut flipped = whole.clone();
         flipped[at] ^= 0x10;
         std::fs::write(&path, &flipped).unwrap();
-        assert!(matches!(house.vault.verify(&id("01FLIP"), &manifest), Verdict::Altered { .. }), "byte {at}");
+        assert!(matches!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Altered { .. }), "byte {at}");
     }
     for length in [whole.len() - 1, whole.len() / 2] {
         std::fs::write(&path, &whole[..length]).unwrap();
-        assert!(matches!(house.vault.verify(&id("01FLIP"), &manifest), Verdict::Altered { .. }), "cut at {length}");
+        assert!(
+            matches!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Altered { .. }),
+            "cut at {length}"
+        );
         assert!(house.vault.read(&id("01FLIP")).is_err(), "a closed file that was cut is not read at all");
     }
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(house.vault.verify(&id("01FLIP"), &manifest), Verdict::Missing);
+    assert_eq!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Missing);
 }
 
 #[test]
@@ -185,10 +188,10 @@ fn blocks_cannot_change_places_or_recordings() {
     bytes.copy_within(start + size..start + 2 * size, start);
     bytes[start + size..start + 2 * size].copy_from_slice(&first);
     std::fs::write(&path, &bytes).unwrap();
-    assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest), Verdict::Altered { .. }));
+    assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest).unwrap(), Verdict::Altered { .. }));
     record(&house.vault, "01SWBP", BLOCK_FRAMES);
     std::fs::copy(file(&house, "closed/01SWB", "01SWBP"), &path).unwrap();
-    assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest), Verdict::Altered { .. }));
+    assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest).unwrap(), Verdict::Altered { .. }));
 }
 
 #[test]
@@ -230,4 +233,66 @@ fn a_recording_says_when_its_first_sound_was_heard_and_cannot_be_moved_later() {
     let manifest = writer.finish(Vec::new()).unwrap();
     assert_eq!(manifest.started_ms, 5_000);
     assert_eq!(house.vault.read(&id("early")).unwrap().started_ms(), 5_000);
+}
+
+/// A file where the shelf of these recordings belongs: as a full disk, it lets nothing be
+/// put there.
+fn block_shelf(house: &House, shelf: &str) -> PathBuf {
+    let path = house.folder.path().join("vault/closed").join(shelf);
+    std::fs::write(&path, "in the way").unwrap();
+    path
+}
+
+#[test]
+fn one_recording_that_cannot_be_closed_stays_and_keeps_no_other_from_being_closed() {
+    let house = house();
+    for name in ["01AAAx", "01BBBx", "01CCCx"] {
+        house.vault.begin(&id(name), 42).unwrap().append(&block(0, BLOCK_FRAMES)).unwrap();
+    }
+    let in_the_way = block_shelf(&house, "01BBB");
+    std::fs::create_dir(file(&house, "live", "01DIRx")).unwrap();
+    let done = house.vault.finish_unclosed().unwrap();
+    let mut closed: Vec<_> = done.closed.iter().map(|closed| closed.manifest.id.to_string()).collect();
+    closed.sort();
+    assert_eq!(closed, ["01AAAx", "01CCCx"]);
+    let mut stayed: Vec<_> = done.stayed.iter().map(|stayed| stayed.id.to_string()).collect();
+    stayed.sort();
+    assert_eq!(stayed, ["01BBBx", "01DIRx"], "the shelf is blocked, and the other cannot be read");
+    assert!(file(&house, "live", "01BBBx").exists() && file(&house, "live", "01DIRx").exists(), "nothing is deleted");
+    std::fs::remove_file(in_the_way).unwrap();
+    let later = house.vault.finish_unclosed().unwrap();
+    let manifest = &later.closed[0].manifest;
+    assert_eq!((manifest.id.as_str(), manifest.frames, manifest.started_ms), ("01BBBx", 8_000, 42));
+    assert_eq!(house.vault.verify(&id("01BBBx"), manifest).unwrap(), Verdict::Intact);
+}
+
+#[test]
+fn a_recording_that_could_not_be_shelved_keeps_its_seconds_and_its_holes() {
+    let house = house();
+    let mut writer = house.vault.begin(&id("01FULL"), 7).unwrap();
+    writer.append(&block(0, BLOCK_FRAMES)).unwrap();
+    let in_the_way = block_shelf(&house, "01FUL");
+    let gaps = vec![Gap { channel: 1, from_frame: 5, to_frame: 9 }];
+    assert!(writer.finish(gaps.clone()).is_err());
+    assert_eq!(house.vault.read(&id("01FULL")).unwrap().frames(), 8_000, "it is read where it stayed");
+    assert!(matches!(house.vault.manifest(&id("01FULL")), Err(VaultError::Io { .. } | VaultError::Missing(_))));
+    std::fs::remove_file(in_the_way).unwrap();
+    let done = house.vault.finish_unclosed().unwrap();
+    let manifest = &done.closed[0].manifest;
+    assert_eq!((&manifest.gaps, manifest.recovered), (&gaps, false), "its closing block had been written");
+    assert_eq!(house.vault.verify(&id("01FULL"), manifest).unwrap(), Verdict::Intact);
+}
+
+#[test]
+fn the_manifest_of_a_shelved_recording_is_read_from_its_closing_block() {
+    let house = house();
+    let (manifest, _) = record(&house.vault, "01BOOK", 4_000);
+    assert_eq!(house.vault.manifest(&id("01BOOK")).unwrap(), manifest);
+    house.vault.begin(&id("01LIVE"), 0).unwrap();
+    assert!(matches!(house.vault.manifest(&id("01LIVE")), Err(VaultError::Missing(_))), "not closed yet");
+    assert!(matches!(house.vault.manifest(&id("01NONE")), Err(VaultError::Missing(_))));
+    let path = file(&house, "closed/01BOO", "01BOOK");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    assert!(matches!(house.vault.manifest(&id("01BOOK")), Err(VaultError::Altered { .. })));
 }
