@@ -77,7 +77,7 @@ impl Desk {
             demo: house.demo,
             jobs: wake.clone(),
         };
-        jobs::take_up_again(&house.db).await.context("taking up the work of the last run")?;
+        jobs::take_up_again(&house.db, &house.clock).await.context("taking up the work of the last run")?;
         let recovered = recovery::run(&ground).await.context("closing what the last run left open")?;
         if recovered.calls + recovered.recordings > 0 {
             tracing::warn!(?recovered, "the last run did not end cleanly");

@@ -1,6 +1,6 @@
 //! The house: what every handler stands on, opened once.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use songda_link::{
@@ -39,17 +39,24 @@ pub struct House {
 
 enum Keys {
     There(KeyFile),
-    Missing(PathBuf),
+    /// Why it cannot be used.
+    Unusable(String),
 }
 
 async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<Keys> {
     let path = config.key_file();
-    Ok(if path.exists() {
-        Keys::There(KeyFile::open(&path)?)
-    } else if db.is_empty().await? {
-        Keys::There(KeyFile::create(&path)?)
-    } else {
-        Keys::Missing(path)
+    if db.is_empty().await? && !path.exists() {
+        return Ok(Keys::There(KeyFile::create(&path)?));
+    }
+    if !path.exists() {
+        return Ok(Keys::Unusable(format!(
+            "the key file {} is missing, and the database holds sealed data: restore it from the backup of the keys",
+            path.display()
+        )));
+    }
+    Ok(match KeyFile::open(&path) {
+        Ok(keys) => Keys::There(keys),
+        Err(error) => Keys::Unusable(format!("the key file {} cannot be used: {error}", path.display())),
     })
 }
 
@@ -96,10 +103,7 @@ impl House {
                     Err(error) => return Err(error).context("opening the sealed columns"),
                 }
             }
-            Keys::Missing(path) => without_keys(&format!(
-                "the key file {} is missing, and the database holds sealed data: restore it from the backup of the keys",
-                path.display()
-            )),
+            Keys::Unusable(why) => without_keys(&why),
         };
         let objects = Objects::open(&folder.join("objects"), sealer.clone(), clock.clone())?;
         let vault = Arc::new(Vault::open(&folder.join("recordings"), keys, config.data.free_floor)?);

@@ -8,7 +8,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::{
     machine::{CallEnd, CallEvent, Do, Input, Machine, PromptSpan, Told},
-    recorder::Recorder,
+    recorder::{Kept, Recorder},
     switchboard::{Dial, Live, Notice, SwitchboardConfig, unix_ms},
 };
 
@@ -191,17 +191,16 @@ impl Actor {
                 (Vec::new(), serde_json::Value::Null, 0)
             }
         };
-        let recording = match spawn_blocking(move || recorder.finish(&gaps)).await {
-            Ok(Ok(manifest)) => manifest,
-            Ok(Err(error)) => {
-                tracing::error!(call = %dial.call, %error, "a recording could not be closed");
-                None
-            }
-            Err(error) => {
-                tracing::error!(call = %dial.call, %error, "a recording could not be closed");
-                None
-            }
+        let lost = |error: &dyn std::fmt::Display| {
+            tracing::error!(call = %dial.call, %error, "a recording could not be closed");
+            Kept { manifest: None, incomplete: true }
         };
+        let kept = match spawn_blocking(move || recorder.finish(&gaps)).await {
+            Ok(Ok(kept)) => kept,
+            Ok(Err(error)) => lost(&error),
+            Err(error) => lost(&error),
+        };
+        let recording = kept.manifest;
         // A notice that the party cut short stands in the recording as far as it got.
         if let (true, Some(from), Some(manifest)) = (notes.spans.is_empty(), notes.notice_from_ms, &recording) {
             let end = frames * 1000 / u64::from(songda_media::RATE);
@@ -215,6 +214,7 @@ impl Actor {
             ended_ms,
             talk_ms: notes.talk_from_ms.map_or(0, |from| (ended_ms - from).max(0)),
             recording,
+            recording_incomplete: kept.incomplete,
             prompt_spans: notes.spans,
             quality,
         };

@@ -48,7 +48,7 @@ pub struct Facts {
     pub cancelled_by_agent: bool,
     /// Nobody answered within the ring limit.
     pub ring_limit: bool,
-    /// Our own side failed before the answer.
+    /// Our own side failed before anybody could talk.
     pub fault: Option<Fault>,
     /// Final SIP status.
     pub sip_status: Option<u16>,
@@ -86,6 +86,8 @@ pub struct CallEnd {
     pub talk_ms: i64,
     /// The recording, when there was any sound.
     pub recording: Option<Manifest>,
+    /// A part of the recording was lost: it proves nothing whole (录音缺失).
+    pub recording_incomplete: bool,
     /// Prompts in the recording.
     pub prompt_spans: Vec<PromptSpan>,
     /// Losses, jitter and slips of both legs.
@@ -194,7 +196,7 @@ pub enum Input {
     NotPlaced(String),
     /// The carrier's session description cannot be used.
     BadAnswer(String),
-    /// The first packet of the carrier came; nothing changes for the call.
+    /// The first packet of the carrier came.
     PartyHeard,
     /// The notice was played to its end.
     NoticeFinished,
@@ -227,6 +229,7 @@ pub struct Machine {
     early: bool,
     rang: bool,
     talking: bool,
+    heard: bool,
     deadline: Option<Instant>,
     ending: Option<(EndedBy, &'static str, Option<Fault>)>,
     ended: Option<Ended>,
@@ -243,6 +246,7 @@ impl Machine {
             early: false,
             rang: false,
             talking: false,
+            heard: false,
             deadline: Some(now + BROWSER_LIMIT),
             ending: None,
             ended: None,
@@ -291,7 +295,9 @@ impl Machine {
             }
             Input::HangUp => self.end(now, EndedBy::Agent, "hung up by the agent", None),
             Input::Abandoned => self.end(now, EndedBy::System, "the desk is gone", Some(Fault::Desk)),
-            Input::Mute(on) if self.talking && self.phase == Phase::Answered => {
+            Input::PartyHeard => self.heard = true,
+            // A wish of the time before the talk counts from its first word on.
+            Input::Mute(on) if matches!(self.phase, Phase::Dialling | Phase::Answered) => {
                 self.out.push(Do::Mute(on));
                 self.tell(Told::Muted(on));
             }
@@ -394,11 +400,6 @@ impl Machine {
         self.out.push(Do::Finish);
     }
 
-    /// Whether the party answered.
-    pub fn was_answered(&self) -> bool {
-        self.answered
-    }
-
     /// The facts of the line, once it is over.
     pub fn facts(&self) -> Facts {
         let ended = self.ended.as_ref();
@@ -414,6 +415,15 @@ impl Machine {
             Some((Side::Us, _)) => (EndedBy::System, "ended by us", Some(Fault::Carrier)),
             Some((Side::Timer, _)) | None => (EndedBy::System, "ended by a timer", Some(Fault::Carrier)),
         });
+        // Once both talked, whatever ends the call ends a call that took place. Before that,
+        // and on a line that never carried a sound of the party (E50), it is ours.
+        let (why, fault) = match (self.answered, self.talking, self.heard) {
+            (true, _, false) if fault.is_none() => {
+                ("answered, but no sound came from the carrier", Some(Fault::Carrier))
+            }
+            (true, true, _) => (why, None),
+            _ => (why, fault),
+        };
         let cause = match &self.failed {
             Some(reason) => format!("{why}: {reason}"),
             None => why.to_owned(),
@@ -422,7 +432,7 @@ impl Machine {
             answered: self.answered,
             cancelled_by_agent: !self.answered && by == EndedBy::Agent,
             ring_limit: ended.is_some_and(|ended| ended.cause == EndCause::RingLimit),
-            fault: fault.filter(|_| !self.answered),
+            fault,
             sip_status: ended.and_then(|ended| ended.status),
             q850: ended.and_then(|ended| ended.q850),
             provisional: self.rang || ended.is_some_and(|ended| ended.provisional),

@@ -29,20 +29,36 @@ struct Feed {
 
 impl Tap for Feed {
     fn started(&mut self, unix_ms: i64) {
-        if self.pieces.try_send(Piece::Started(unix_ms)).is_err() {
-            self.failed.store(true, Ordering::Relaxed);
-        }
+        self.take(Piece::Started(unix_ms));
     }
 
     fn block(&mut self, frames: &[i16]) -> bool {
-        let kept = self.pieces.try_send(Piece::Block(frames.to_vec())).is_ok();
-        kept && !self.failed.load(Ordering::Relaxed)
+        self.take(Piece::Block(frames.to_vec()));
+        !self.failed.load(Ordering::Relaxed)
     }
+}
+
+impl Feed {
+    /// What finds no room is lost, and nothing may follow it: it would stand at the wrong time.
+    fn take(&self, piece: Piece) {
+        if !self.failed.load(Ordering::Relaxed) && self.pieces.try_send(piece).is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What became of a recording.
+pub(crate) struct Kept {
+    /// Its manifest; none when nothing was ever heard.
+    pub(crate) manifest: Option<Manifest>,
+    /// A part of it was lost.
+    pub(crate) incomplete: bool,
 }
 
 /// A recording under way.
 pub(crate) struct Recorder {
     thread: thread::JoinHandle<(Writer, Option<VaultError>)>,
+    failed: Arc<AtomicBool>,
 }
 
 impl Recorder {
@@ -52,12 +68,12 @@ impl Recorder {
         let failed = Arc::new(AtomicBool::new(false));
         let flag = failed.clone();
         let thread = thread::Builder::new().name("recorder".into()).spawn(move || seal(writer, &inbox, &flag))?;
-        Ok((Self { thread }, Box::new(Feed { pieces, failed })))
+        Ok((Self { thread, failed: failed.clone() }, Box::new(Feed { pieces, failed })))
     }
 
-    /// Waits until everything is sealed and closes the recording; none when nothing was
-    /// ever heard. The tap must be gone. Blocks.
-    pub(crate) fn finish(self, gaps: &[Gap]) -> Result<Option<Manifest>, VaultError> {
+    /// Waits until everything is sealed and closes the recording. The tap must be gone.
+    /// Blocks.
+    pub(crate) fn finish(self, gaps: &[Gap]) -> Result<Kept, VaultError> {
         let Ok((writer, failed)) = self.thread.join() else {
             return Err(VaultError::Io {
                 action: "seal",
@@ -68,14 +84,15 @@ impl Recorder {
         if let Some(error) = failed {
             tracing::error!(%error, "a block of a recording was lost");
         }
+        let incomplete = self.failed.load(Ordering::Relaxed);
         if writer.frames() == 0 {
-            return writer.abandon().map(|()| None);
+            return writer.abandon().map(|()| Kept { manifest: None, incomplete });
         }
         let gaps = gaps
             .iter()
             .map(|gap| vault::Gap { channel: gap.channel, from_frame: gap.from_frame, to_frame: gap.to_frame })
             .collect();
-        writer.finish(gaps).map(Some)
+        writer.finish(gaps).map(|manifest| Kept { manifest: Some(manifest), incomplete })
     }
 }
 

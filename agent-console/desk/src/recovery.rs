@@ -4,12 +4,10 @@
 //! A call that was answered keeps its recording up to the last sealed block and waits for
 //! its outcome (待补录). One that was not answered is our own failure and no attempt.
 
-use std::collections::HashMap;
-
-use serde_json::json;
-use songda_recordings::vault::Manifest;
+use serde_json::{Value, json};
+use songda_recordings::vault::{Manifest, RecordingId, VaultError};
 use songda_service::outcomes::LineFacts;
-use songda_store::audit;
+use songda_store::{StoreError, Tx, alarms, audit};
 
 use crate::{
     DeskError, Ground,
@@ -33,16 +31,52 @@ pub async fn run(ground: &Ground) -> Result<Recovered, DeskError> {
         .await
         .map_err(|error| songda_store::StoreError::internal("closing unfinished recordings", error))?
         .map_err(|error| songda_store::StoreError::internal("closing unfinished recordings", error))?;
-    let mut manifests: HashMap<String, Manifest> =
-        closed.into_iter().map(|recovered| (recovered.manifest.id.to_string(), recovered.manifest)).collect();
-    let mut done = Recovered { calls: 0, recordings: manifests.len() };
+    for stayed in &closed.stayed {
+        let text = format!("录音无法收尾，文件保留待下次启动：{}", stayed.error);
+        alarms::raise(&ground.db, &ground.clock, "recording.stayed", stayed.id.as_str(), &text).await?;
+    }
+    let mut done = Recovered { calls: 0, recordings: closed.closed.len() };
     for call in calls::unfinished(&ground.db).await? {
-        let manifest = call.recording_id.as_ref().and_then(|id| manifests.remove(id));
-        close(ground, &call, manifest.filter(|manifest| manifest.frames > 0)).await?;
+        let manifest = shelved(ground, &call).await?;
+        close(ground, &call, manifest).await?;
         done.calls += 1;
+    }
+    for call in calls::without_recording_row(&ground.db).await? {
+        done.recordings += usize::from(enter(ground, &call).await?);
     }
     work_orders::expire_all(&ground.db, &ground.clock).await?;
     Ok(done)
+}
+
+/// The recording of a call as its file on the shelf tells it, whichever run put it there.
+async fn shelved(ground: &Ground, call: &CallRow) -> Result<Option<Manifest>, DeskError> {
+    let Some(Ok(id)) = call.recording_id.as_deref().map(RecordingId::new) else { return Ok(None) };
+    let vault = ground.vault.clone();
+    let read = tokio::task::spawn_blocking(move || vault.manifest(&id))
+        .await
+        .map_err(|error| StoreError::internal("reading a recording's end", error))?;
+    match read {
+        Ok(manifest) => Ok(Some(manifest).filter(|manifest| manifest.frames > 0)),
+        Err(VaultError::Missing(_)) => Ok(None),
+        Err(error) => {
+            tracing::error!(call = %call.id, %error, "the recording of a call cannot be read");
+            Ok(None)
+        }
+    }
+}
+
+/// Enters the recording of a call that ended without one being written down: the process
+/// died between the shelf and the books, or the disk was full. False when there is none.
+async fn enter(ground: &Ground, call: &CallRow) -> Result<bool, DeskError> {
+    let Some(manifest) = shelved(ground, call).await? else { return Ok(false) };
+    let mut tx = ground.db.begin().await?;
+    calls::enter_recording(&mut tx, &ground.clock, call, &manifest, false).await?;
+    if call.answered_ms.is_some() {
+        transcripts::enqueue(&mut tx, &ground.clock, &call.id).await?;
+    }
+    note(&mut tx, ground, call, "recording.recover", json!({ "sha256": manifest.sha256 })).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> Result<(), DeskError> {
@@ -68,6 +102,7 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         is_attempt: answered,
         answered_ms: call.answered_ms,
         recording: manifest.as_ref(),
+        incomplete: false,
         prompt_spans: json!([]),
         quality: json!({}),
     };
@@ -80,23 +115,29 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         let by = songda_service::timeline::SYSTEM;
         work_orders::close(&mut tx, &ground.clock, &call.work_order_id, &call.task_id, &by, true).await?;
     }
+    let detail = json!({ "answered": answered, "recorded": manifest.is_some() });
+    note(&mut tx, ground, call, "call.recover", detail).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn note(tx: &mut Tx, ground: &Ground, call: &CallRow, action: &str, detail: Value) -> Result<(), DeskError> {
     audit::append(
-        &mut tx,
+        tx,
         &ground.clock,
         audit::Entry {
             court: &call.court_id,
             actor: "system",
             actor_role: "system",
-            action: "call.recover",
+            action,
             object_kind: "call",
             object_id: &call.id,
             case_id: None,
             ip: "",
             result: "ok",
-            detail: json!({ "answered": answered, "recorded": manifest.is_some() }),
+            detail,
         },
     )
     .await?;
-    tx.commit().await?;
     Ok(())
 }

@@ -156,6 +156,11 @@ async fn examined(house: &House, actor: &Actor, call: &Call) -> Result<(String, 
     if house.read_only.is_some() {
         return Err(Problem::read_only());
     }
+    let verdict = verdict.map_err(|error| {
+        tracing::error!(call = %call.id, %error, "a recording could not be checked");
+        let text = "the recording cannot be read at this moment; try again, and if it stays so look at the disk";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "recording.unreadable", text)
+    })?;
     let (word, text) = match &verdict {
         Verdict::Intact => return Ok((state, manifest, verdict)),
         Verdict::Missing => ("missing", "录音文件缺失".to_owned()),

@@ -14,7 +14,7 @@ pub(crate) struct Words {
 /// A recording in a list of calls.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RecordingBrief {
-    /// `closed`, `recovered`, `missing` or `altered`.
+    /// `closed`, `recovered`, `incomplete`, `missing` or `altered`.
     pub(crate) state: String,
     pub(crate) duration_ms: i64,
     pub(crate) bytes: i64,

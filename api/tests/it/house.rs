@@ -29,6 +29,15 @@ async fn r4_3d_sealed_data_without_its_key_is_served_read_only_and_says_why() {
         house.stop().await
     };
     assert!(!file.exists(), "a new key would hide that the old one is gone");
+    std::fs::write(&file, "this is no key").unwrap();
+    let house = reopened(folder).await;
+    let admin = house.cookie("admin").await;
+    let health = house.ask("GET", "/api/v1/health", &admin).send().await.unwrap().text().await.unwrap();
+    assert!(
+        health.contains("cannot be used") && health.contains("read-only"),
+        "a damaged one is told as well: {health}"
+    );
+    let folder = house.stop().await;
     std::fs::rename(&kept, &file).unwrap();
     let house = reopened(folder).await;
     let admin = house.cookie("admin").await;

@@ -31,6 +31,7 @@ impl Call {
         let mut call = Self::dialled();
         call.at(1, Input::Leg(LegEvent::Ringing));
         call.at(5, Input::Leg(LegEvent::Answered { sdp: "200".into() }));
+        call.at(5, Input::PartyHeard);
         call
     }
 }
@@ -63,13 +64,18 @@ fn a_browser_that_never_connects_is_our_own_failure() {
 fn r4_2f_the_notice_plays_at_the_answer_and_talk_begins_after_it() {
     let mut call = Call::dialled();
     assert_eq!(call.at(1, Input::Leg(LegEvent::Ringing)), [Do::Tell(Told::Ringing)]);
-    assert_eq!(call.at(2, Input::Mute(true)), [], "nothing to mute yet");
+    assert_eq!(
+        call.at(2, Input::Mute(true)),
+        [Do::Mute(true), Do::Tell(Told::Muted(true))],
+        "who mutes before the answer is not heard after it"
+    );
     assert_eq!(
         call.at(5, Input::Leg(LegEvent::Answered { sdp: "200".into() })),
         [Do::TrunkAnswer("200".into()), Do::Tell(Told::Answered), Do::PlayNotice, Do::Tell(Told::NoticeStarted)]
     );
+    call.at(6, Input::PartyHeard);
     assert_eq!(call.at(10, Input::NoticeFinished), [Do::Tell(Told::Talking)]);
-    assert_eq!(call.at(11, Input::Mute(true)), [Do::Mute(true), Do::Tell(Told::Muted(true))]);
+    assert_eq!(call.at(11, Input::Mute(false)), [Do::Mute(false), Do::Tell(Told::Muted(false))]);
     assert_eq!(call.at(60, ended(Side::Peer, EndCause::HungUp, None, None)), [Do::Finish]);
     let facts = call.machine.facts();
     assert!(facts.answered && facts.by == EndedBy::Party && facts.fault.is_none(), "{facts:?}");
@@ -113,6 +119,7 @@ fn an_answer_that_crosses_the_cancel_counts_as_answered_and_plays_nothing() {
 #[test]
 fn a_lost_browser_has_a_grace_and_then_the_call_ends() {
     let mut call = Call::answered();
+    call.at(10, Input::NoticeFinished);
     assert_eq!(call.at(20, Input::BrowserLost), [Do::Tell(Told::BrowserLost)]);
     assert_eq!(call.at(25, Input::BrowserConnected), [Do::Tell(Told::BrowserConnected)]);
     assert_eq!(call.at(31, Input::Deadline), [], "it came back in time");
@@ -166,4 +173,28 @@ fn after_the_end_nothing_more_is_asked_for() {
         let orders = call.at(10, input);
         assert!(!orders.iter().any(|order| matches!(order, Do::HangUp | Do::Finish | Do::Dial)), "{orders:?}");
     }
+}
+
+#[test]
+fn our_own_failure_between_the_answer_and_the_talk_stays_ours() {
+    let mut call = Call::answered();
+    call.at(6, Input::BadAnswer("no codec".into()));
+    call.at(7, ended(Side::Us, EndCause::HungUp, None, None));
+    assert_eq!(call.machine.facts().fault, Some(Fault::Carrier), "nobody was spoken to");
+    let mut call = Call::answered();
+    call.at(9, Input::NoticeFinished);
+    call.at(20, Input::RecordingFailed);
+    call.at(21, ended(Side::Us, EndCause::HungUp, None, None));
+    assert_eq!(call.machine.facts().fault, None, "the talk took place");
+}
+
+#[test]
+fn a_line_on_which_the_party_was_never_heard_is_a_fault_of_the_line() {
+    let mut call = Call::dialled();
+    call.at(5, Input::Leg(LegEvent::Answered { sdp: "200".into() }));
+    call.at(10, Input::NoticeFinished);
+    call.at(40, Input::HangUp);
+    call.at(41, ended(Side::Us, EndCause::HungUp, None, None));
+    let facts = call.machine.facts();
+    assert!(facts.fault == Some(Fault::Carrier) && facts.cause.contains("no sound"), "{facts:?}");
 }

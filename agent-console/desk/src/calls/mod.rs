@@ -6,8 +6,8 @@
 mod store;
 
 pub use store::{
-    AttemptRow, CallRow, Ending, NewCall, answered, attempts, begin, end, find, mark, of_task, recording,
-    recordings_of, set_recording_state, unfinished, unsaved_of_agent,
+    AttemptRow, CallRow, Ending, NewCall, answered, attempts, begin, end, enter_recording, find, mark, of_task,
+    recording, recordings_of, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
 };
 
 use songda_service::{outcomes, timeline::Event};

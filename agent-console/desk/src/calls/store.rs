@@ -189,6 +189,8 @@ pub struct Ending<'a> {
     pub answered_ms: Option<i64>,
     /// Closed recording.
     pub recording: Option<&'a Manifest>,
+    /// A part of the recording was lost (录音缺失).
+    pub incomplete: bool,
     /// Prompt spans.
     pub prompt_spans: Value,
     /// Quality of both legs.
@@ -198,7 +200,6 @@ pub struct Ending<'a> {
 /// Closes a call: row, recording, transcript in waiting, timeline. Answers false when it
 /// was closed already.
 pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>) -> Result<bool, DeskError> {
-    let recording_id = ending.recording.and(call.recording_id.as_deref());
     let closed = sqlx::query(
         "UPDATE calls SET state = 'ended', live_agent = NULL, live_task = NULL, ended_ms = $2, ended_by = $3,
                 talk_ms = $4, end_facts = $5, technical_code = $6, is_attempt = $7,
@@ -220,30 +221,59 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     if closed.rows_affected() != 1 {
         return Ok(false);
     }
-    if let (Some(id), Some(manifest)) = (recording_id, ending.recording) {
-        sqlx::query(
-            "INSERT INTO recordings (id, call_id, court_id, state, started_ms, frames, bytes, sha256, sm3, gaps, closed_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(id)
-        .bind(&call.id)
-        .bind(&call.court_id)
-        .bind(if manifest.recovered { "recovered" } else { "closed" })
-        .bind(manifest.started_ms)
-        .bind(manifest.frames as i64)
-        .bind(manifest.bytes as i64)
-        .bind(&manifest.sha256)
-        .bind(&manifest.sm3)
-        .bind(json!(manifest.gaps).to_string())
-        .bind(clock.now_ms())
-        .execute(&mut *tx.conn())
-        .await?;
+    let recording = ending.recording.filter(|_| call.recording_id.is_some());
+    if let Some(manifest) = recording {
+        enter_recording(tx, clock, call, manifest, ending.incomplete).await?;
     }
     let detail = json!({ "technical": ending.technical, "by": ending.by, "talk_ms": ending.talk_ms,
-                         "attempt": ending.is_attempt, "recorded": recording_id.is_some(),
+                         "attempt": ending.is_attempt, "recorded": recording.is_some() && !ending.incomplete,
                          "given_up_early": ending.facts.given_up_early() });
     timeline::append(tx, clock, &call.task_id, &timeline::SYSTEM, Kind::CallEnded, &call.id, &detail).await?;
     Ok(true)
+}
+
+/// Enters the closed recording of a call; one of which a part was lost proves nothing whole.
+pub async fn enter_recording(
+    tx: &mut Tx,
+    clock: &Clock,
+    call: &CallRow,
+    manifest: &Manifest,
+    incomplete: bool,
+) -> Result<(), DeskError> {
+    let state = match (incomplete, manifest.recovered) {
+        (true, _) => "incomplete",
+        (false, true) => "recovered",
+        (false, false) => "closed",
+    };
+    sqlx::query(
+        "INSERT INTO recordings (id, call_id, court_id, state, started_ms, frames, bytes, sha256, sm3, gaps, closed_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(manifest.id.as_str())
+    .bind(&call.id)
+    .bind(&call.court_id)
+    .bind(state)
+    .bind(manifest.started_ms)
+    .bind(manifest.frames as i64)
+    .bind(manifest.bytes as i64)
+    .bind(&manifest.sha256)
+    .bind(&manifest.sm3)
+    .bind(json!(manifest.gaps).to_string())
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Calls that ended, were to be recorded, and have no recording in the books. Most of them
+/// never had any sound.
+pub async fn without_recording_row(db: &Db) -> Result<Vec<CallRow>, DeskError> {
+    let sql = format!(
+        "SELECT {COLUMNS} LEFT JOIN recordings r ON r.call_id = c.id
+         WHERE c.state = 'ended' AND c.recording_id IS NOT NULL AND r.id IS NULL ORDER BY c.created_ms DESC LIMIT 1000"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(db.read()).await?;
+    Ok(rows.iter().map(read).collect())
 }
 
 /// One call of a court.

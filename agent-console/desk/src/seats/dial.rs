@@ -94,6 +94,9 @@ impl Seat {
         self.audit(&mut tx, "call.dial", "call", &id, "ok", json!({ "phone": phone.id, "task": order.task_id }))
             .await?;
         tx.commit().await?;
+        if let Some(order) = &mut self.order {
+            order.expires_ms = now + work_orders::LIFETIME_MS;
+        }
         self.call = Some(LiveCall {
             id: id.clone(),
             work_order: order.id.clone(),
@@ -164,11 +167,22 @@ impl Seat {
                 is_attempt: false,
                 answered_ms: None,
                 recording: None,
+                incomplete: false,
                 prompt_spans: json!([]),
                 quality: json!({}),
             },
         )
         .await?;
+        let court = self.actor.court_id.clone();
+        match error {
+            DialError::RecordingUnavailable(_) => {
+                self.alarm("recording.unavailable", &court, &format!("录音无法开始，电话未拨出：{error}")).await;
+            }
+            DialError::NoticeMissing(_) => {
+                self.alarm("notice.missing", &court, &format!("录音告知无法播放，电话未拨出：{error}")).await;
+            }
+            _ => {}
+        }
         self.tell_error(code, &error.to_string());
         Ok(())
     }

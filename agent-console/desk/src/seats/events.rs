@@ -1,7 +1,7 @@
 //! What happens in a call: shown to the agent, written down, and its end never lost.
 
 use serde_json::json;
-use songda_calls::{CallEnd, CallEvent};
+use songda_calls::{CallEnd, CallEvent, Fault};
 use songda_service::outcomes;
 use songda_store::alarms;
 
@@ -117,21 +117,34 @@ impl Seat {
             is_attempt: catalogue.technical(technical).is_some_and(|code| code.attempt),
             answered_ms: self.call.as_ref().and_then(|call| call.answered_ms),
             recording: end.recording.as_ref(),
+            incomplete: end.recording_incomplete,
             prompt_spans: json!(end.prompt_spans),
             quality: json!(end.quality),
         };
         self.finish(&id, &ending).await?;
+        if end.recording_incomplete {
+            self.alarm("recording.incomplete", &id, "录音缺失：有一部分未能保存").await;
+        }
         if technical == "C11" {
             let (code, detail) = fault_words(end);
             self.tell_error(code, detail);
-            let text = format!("线路故障：{facts}");
-            if let Err(error) =
-                alarms::raise(&self.ground.db, &self.ground.clock, "trunk.failed", &self.actor.court_id, &text).await
-            {
-                tracing::error!(%error, "an alarm could not be raised");
+        }
+        let court = self.actor.court_id.clone();
+        match end.facts.fault {
+            Some(Fault::Carrier | Fault::Credentials) => {
+                self.alarm("trunk.failed", &court, &format!("线路故障：{facts}")).await;
             }
+            _ if technical == "C11" => {}
+            _ => alarms::clear(&self.ground.db, &self.ground.clock, "trunk.failed", &court).await?,
         }
         Ok(())
+    }
+
+    /// Raises an alarm. What cannot be told must not undo what was written.
+    pub(super) async fn alarm(&self, kind: &str, object: &str, text: &str) {
+        if let Err(error) = alarms::raise(&self.ground.db, &self.ground.clock, kind, object, text).await {
+            tracing::error!(%error, kind, "an alarm could not be raised");
+        }
     }
 
     /// Writes the end of a call down and tells the agent what is next.
@@ -159,7 +172,7 @@ impl Seat {
                 ending.technical,
                 ending.is_attempt,
                 ending.talk_ms,
-                ending.recording.is_some(),
+                ending.recording.is_some() && !ending.incomplete,
             ));
         }
         self.tell_call();

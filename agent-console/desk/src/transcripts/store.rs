@@ -77,7 +77,7 @@ pub(super) async fn save(
 ) -> Result<(), DeskError> {
     let body = json!(transcript).to_string();
     let sealed = sealer.seal(&call.court_id, "transcript", "transcripts", "body_sealed", &call.id, body.as_bytes())?;
-    sqlx::query(
+    let saved = sqlx::query(
         "UPDATE transcripts SET state = 'ready', model_name = $2, model_sha256 = $3, test_model = $4, body_sealed = $5,
                 ready_ms = $6 WHERE call_id = $1 AND state <> 'ready'",
     )
@@ -89,6 +89,10 @@ pub(super) async fn save(
     .bind(clock.now_ms())
     .execute(&mut *tx.conn())
     .await?;
+    // A job whose end a kill did not let be written down comes again: it tells nothing twice.
+    if saved.rows_affected() != 1 {
+        return Ok(());
+    }
     let detail = json!({ "lines": transcript.lines.len(), "test_model": transcript.model.test_only });
     timeline::append(tx, clock, &call.task_id, &timeline::SYSTEM, Kind::Transcript, &call.id, &detail).await?;
     Ok(())

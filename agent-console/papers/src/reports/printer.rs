@@ -122,7 +122,10 @@ impl Printer {
             Some(&report.object_id),
         )
         .await?;
-        tasks::close_with_report(&mut tx, &self.clock, task).await?;
+        // A report of facts that were gathered before the success closes nothing.
+        if facts.task.phase == tasks::AWAITING_REPORT {
+            tasks::close_with_report(&mut tx, &self.clock, task).await?;
+        }
         tx.commit().await?;
         Ok(Some(report))
     }

@@ -318,6 +318,7 @@ fn recording_facts(no: usize, recording: &Recording) -> String {
     }
     match recording.state.as_str() {
         "recovered" => parts.push("服务中断后恢复".to_owned()),
+        "incomplete" => parts.push("录音缺失：有一部分未能保存".to_owned()),
         "missing" => parts.push("录音文件缺失".to_owned()),
         "altered" => parts.push("录音文件与散列值不符".to_owned()),
         _ => {}

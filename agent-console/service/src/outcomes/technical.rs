@@ -63,7 +63,8 @@ pub fn judge(facts: &LineFacts) -> &'static str {
         return if facts.provisional { "C02" } else { "C12" };
     }
     if facts.ring_limit {
-        return "C02";
+        // Where it never rang, our time limit proves nothing about the party.
+        return if facts.provisional { "C02" } else { "C11" };
     }
     if let Some(code) = facts.q850.and_then(by_q850) {
         return code;
@@ -98,8 +99,9 @@ fn by_q850(cause: u8) -> Option<&'static str> {
 fn by_status(facts: &LineFacts) -> &'static str {
     match facts.status {
         Some(404 | 410 | 484 | 604) => "C07",
-        Some(486 | 600) if facts.rang_ms <= RANG_REJECTED_MS => "C03",
-        Some(486 | 600 | 603) => "C04",
+        Some(600) => "C03",
+        Some(486) if facts.rang_ms <= RANG_REJECTED_MS => "C03",
+        Some(486 | 603) => "C04",
         Some(403) => "C09",
         // Without a final answer: it rang, and then nothing more came.
         Some(408 | 487) | None => "C02",

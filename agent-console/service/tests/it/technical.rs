@@ -17,6 +17,7 @@ fn final_answers_become_technical_codes() {
         (line(486, Some(17), 9_000), "C03"),
         (line(486, None, 2_001), "C04"),
         (line(600, None, 0), "C03"),
+        (line(600, None, 9_000), "C03"),
         (line(603, None, 4_000), "C04"),
         (line(603, Some(21), 4_000), "C04"),
         (line(480, None, 20_000), "C02"),
@@ -57,6 +58,8 @@ fn what_we_did_ourselves_is_judged_before_what_the_line_says() {
     assert_eq!(judge(&fault), "C11", "our own fault comes first");
     let limit = LineFacts { ring_limit: true, ..line(487, None, 50_000) };
     assert_eq!(judge(&limit), "C02");
+    let dumb = LineFacts { ring_limit: true, ..line(487, None, -1) };
+    assert_eq!(judge(&dumb), "C11", "it never rang");
     let ours = LineFacts { our_fault: true, ..line(404, Some(1), 9_000) };
     assert_eq!(judge(&ours), "C11");
     assert_eq!(judge(&LineFacts::default()), "C11", "no answer at all");
