@@ -22,6 +22,10 @@ pub struct Job {
     pub attempts: i64,
 }
 
+/// How long a worker may be at one job. Longer than any transcription may take, so that none
+/// is done twice at once; what a kill left is taken up at the next start.
+const LEASE_MS: i64 = 4 * 3_600_000;
+
 /// Failed tries, about half an hour, after which people are told that something stays
 /// undone. The job itself is tried on, every ten minutes: what was put right outside is
 /// then done without anybody's hand.
@@ -113,10 +117,17 @@ pub async fn retry(db: &Db, clock: &Clock, job: &Job, error: &str) -> Result<(),
 
 /// What the last run was doing when it ended is due at once. For the start of the one
 /// process that works on this database.
-pub async fn take_up_again(db: &Db) -> Result<(), StoreError> {
-    sqlx::query("UPDATE jobs SET state = 'waiting', lease_until_ms = 0 WHERE state = 'running'")
-        .execute(db.read())
-        .await?;
+pub async fn take_up_again(db: &Db, clock: &Clock) -> Result<(), StoreError> {
+    // One that was running at every end so far may be what ended it: it comes later each time.
+    sqlx::query(
+        "UPDATE jobs SET state = 'waiting', lease_until_ms = 0,
+                run_at_ms = CASE WHEN attempts > 2 THEN $1 + $2 * attempts ELSE run_at_ms END
+         WHERE state = 'running'",
+    )
+    .bind(clock.now_ms())
+    .bind(60_000_i64)
+    .execute(db.read())
+    .await?;
     sqlx::query("UPDATE outbox SET lease_until_ms = 0 WHERE state = 'waiting' AND lease_until_ms > 0")
         .execute(db.read())
         .await?;
@@ -150,7 +161,7 @@ pub async fn work<F, H>(
 {
     loop {
         let woken = wake.notified();
-        match claim(&db, &clock, kinds, 600_000, 1).await {
+        match claim(&db, &clock, kinds, LEASE_MS, 1).await {
             Ok(jobs) if !jobs.is_empty() => {
                 for job in jobs {
                     let outcome = match handler(job.clone()).await {

@@ -10,6 +10,29 @@ use zeroize::Zeroize;
 #[error("not readable as a telephone number")]
 pub struct NotAPhone;
 
+/// Text that came from outside, with every run of seven or more digits hidden: where it is
+/// shown, nobody expects a number in it.
+pub fn mask_digits(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut run = String::new();
+    for sign in text.chars().chain([' ']) {
+        if sign.is_numeric() {
+            run.push(sign);
+            continue;
+        }
+        let length = run.chars().count();
+        if length >= 7 {
+            shown.extend(std::iter::repeat_n('*', length));
+        } else {
+            shown.push_str(&run);
+        }
+        run.clear();
+        shown.push(sign);
+    }
+    shown.pop();
+    shown
+}
+
 /// A telephone number in normal form: national digits, with `+` for a foreign one, and
 /// `,` before an extension.
 #[derive(Clone, PartialEq, Eq)]

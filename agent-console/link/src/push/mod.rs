@@ -188,7 +188,7 @@ impl Push {
                 .iter()
                 .map(|(path, text)| Missing { path: path.clone(), text: text.clone() })
                 .collect();
-            // The files wait with the message: what comes after may only name them.
+            // Nothing that came is lost: the files are kept beside the message.
             for bytes in files.values() {
                 self.objects.put(&mut tx, court, "push", "application/pdf", bytes).await?;
             }

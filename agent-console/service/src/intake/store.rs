@@ -360,6 +360,14 @@ async fn insert_party(
             callable |= insert_phone(tx, now, sealer, court, &id, rank, &phone).await?;
         }
     }
+    // Numbers of an earlier order count as well.
+    if !callable {
+        let on_file = sqlx::query("SELECT COUNT(*) FROM phones WHERE party_id = $1 AND state = '有效'")
+            .bind(&id)
+            .fetch_one(&mut *tx.conn())
+            .await?;
+        callable = on_file.get::<i64, _>(0) > 0;
+    }
     Ok((id, callable))
 }
 
@@ -436,8 +444,8 @@ async fn insert_phone(
     .bind(sealed)
     .bind(index)
     .bind(phone.number.to_string())
-    .bind(&phone.source)
-    .bind(&phone.label)
+    .bind(masked::mask_digits(&phone.source))
+    .bind(masked::mask_digits(&phone.label))
     .bind(rank)
     .bind(&state)
     .bind(now)

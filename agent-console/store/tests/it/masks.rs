@@ -1,6 +1,6 @@
 //! Numbers of people are read in every spelling and never show themselves.
 
-use songda_store::masked::{IdNumber, Phone, mask_address, mask_email};
+use songda_store::masked::{IdNumber, Phone, mask_address, mask_digits, mask_email};
 
 #[test]
 fn r4_3b_one_number_in_many_spellings_is_one_number_and_stays_masked() {
@@ -62,4 +62,12 @@ fn addresses_and_mail_show_no_more_than_they_must() {
     assert_eq!(mask_email("zhang@x.cn"), "z***@x.cn");
     assert_eq!(mask_email("nonsense"), "***");
     assert_eq!(mask_address("西安市新城区尚德路116号3单元"), "西安市新城区尚德路****");
+}
+
+#[test]
+fn r4_3b_a_number_inside_a_text_is_hidden_where_nobody_expects_one() {
+    assert_eq!(mask_digits("同13812345678，见卷3"), "同***********，见卷3");
+    assert_eq!(mask_digits("１３８００００１２３４"), "***********");
+    assert_eq!(mask_digits("明确送达联系方式 2026"), "明确送达联系方式 2026");
+    assert_eq!(mask_digits(""), "");
 }

@@ -87,7 +87,7 @@ async fn what_a_kill_interrupted_is_due_at_the_next_start() {
         tx.commit().await.unwrap();
         assert_eq!(jobs::claim(&house.db, &house.clock, &["work"], 600_000, 1).await.unwrap().len(), 1);
         assert_eq!(outbox::claim(&house.db, &house.clock, "sink", 600_000, 1).await.unwrap().len(), 1);
-        jobs::take_up_again(&house.db).await.unwrap();
+        jobs::take_up_again(&house.db, &house.clock).await.unwrap();
         assert_eq!(jobs::claim(&house.db, &house.clock, &["work"], 600_000, 1).await.unwrap().len(), 1, "at once");
         assert_eq!(outbox::claim(&house.db, &house.clock, "sink", 600_000, 1).await.unwrap().len(), 1, "at once");
     }
