@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 
 describe("r4_3a a sealed work order", () => {
-  test("opens with the key it was sealed to, whose private half cannot be exported", async () => {
+  test("R4.3a opens with the key it was sealed to, whose private half cannot be exported", async () => {
     const order = await openEnvelope(await seal({}, plain("wo-1")), opener);
     expect(order.recipient.name).toBe("张三");
     await expect(crypto.subtle.exportKey("pkcs8", pair.privateKey)).rejects.toThrow();

@@ -49,7 +49,7 @@ const call = (talk_ms: number, over: Partial<CallState> = {}): CallState => ({
 });
 const choice = (over: Partial<Choice>): Choice => ({ ...emptyChoice, ...over });
 
-test("r4_1d heard in full is refused under twenty seconds of talk, or without a recording", () => {
+test("R4.1d heard in full is refused under twenty seconds of talk, or without a recording", () => {
   const heard = choice({ contact: "W1", business: "B05", heard_all: true });
   expect(missing(call(19_999), heard, table)).toEqual(["missing.talk"]);
   expect(missing(call(20_000), heard, table)).toEqual([]);

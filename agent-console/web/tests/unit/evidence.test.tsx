@@ -1,0 +1,85 @@
+// What a judge sees of a call and its papers, drawn to markup from canned answers: who may
+// do what, what is marked, and what stands there when the file is not as it was.
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { renderToStaticMarkup } from "react-dom/server";
+import { beforeAll, expect, test } from "vitest";
+import { Reports } from "../../console/src/court/Papers.tsx";
+import { Recording } from "../../console/src/court/Recording.tsx";
+import { startLanguages } from "../../console/src/i18n/index.ts";
+import type { CallRow, Me, RecordingVerdict, Report } from "../../console/src/lib/types.ts";
+import * as fixture from "../shots/fixture.ts";
+
+beforeAll(startLanguages);
+
+const who = (role: string) => fixture.me(role) as Me;
+const judge = who("judge");
+const supervisor = who("supervisor");
+const reports = fixture.task.reports as Report[];
+const call = (id: string) => fixture.task.calls.find((each) => each.id === id) as CallRow;
+
+function draw(content: ReactNode, facts: [string[], unknown][] = []): string {
+  const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 60_000 } } });
+  for (const [key, value] of facts) queries.setQueryData(key, value);
+  return renderToStaticMarkup(
+    <QueryClientProvider client={queries}>{content}</QueryClientProvider>,
+  );
+}
+
+function recording(me: Me, id: string, more: Partial<RecordingVerdict> = {}): string {
+  return draw(<Recording me={me} call={call(id)} />, [
+    [["recording", id], { ...fixture.verdict(id), ...more }],
+    [["transcript", id], fixture.transcript],
+  ]);
+}
+
+test("R2.4e an older version stays, newest first, and is marked 已被替代", () => {
+  const html = draw(<Reports me={judge} reports={reports} />);
+  expect(html.indexOf("第 2 版")).toBeLessThan(html.indexOf("第 1 版"));
+  expect(html.match(/已被替代/g)).toHaveLength(1);
+  expect(html.indexOf("已被替代")).toBeGreaterThan(html.indexOf("第 1 版"));
+});
+
+test("a report has no buttons for who may not read it", () => {
+  expect(draw(<Reports me={judge} reports={reports} />)).toContain("/reports/r2/pdf?download=1");
+  expect(draw(<Reports me={who("admin")} reports={reports} />)).not.toContain("/pdf");
+});
+
+test("R4.1b speeds, channels apart and a line of the transcript to jump by", () => {
+  const html = recording(judge, "call-1");
+  for (const words of ["1.5×", "双声道", "坐席", "对方", "从这里播放"])
+    expect(html).toContain(words);
+  expect(html).toContain('src="/api/v1/calls/call-1/recording/audio"');
+});
+
+test("R4.1c only who may keep a recording has its button, and only who may hear it a player", () => {
+  expect(recording(judge, "call-1")).toContain("recording-download");
+  const heard = recording(supervisor, "call-1");
+  expect(heard).toContain('data-testid="play"');
+  expect(heard).not.toContain("recording-download");
+  const deaf = recording(who("admin"), "call-1");
+  expect(deaf).not.toContain('data-testid="play"');
+  expect(deaf).not.toContain("<audio");
+});
+
+test("R4.2b a weak passage is marked, a corrected line keeps what the machine wrote and who", () => {
+  const html = recording(judge, "call-1");
+  expect(html).toMatch(/<mark[^>]*>我知道这个事，材料怎么给我？<\/mark>/);
+  expect(html).toContain("<del>秦川机械厂启诉您买卖合同纠分一案");
+  expect(html).toContain("白雪 于");
+});
+
+test("R4.2e a missing or altered file is a banner with its hashes, and never a spinner", () => {
+  for (const [verdict, words] of [
+    ["missing", "录音文件缺失"],
+    ["altered", "录音文件被改动"],
+  ] as const) {
+    const html = recording(judge, "call-1", { verdict });
+    expect(html).toContain("banner-recording");
+    expect(html).toContain(words);
+    expect(html).toContain("SHA-256");
+    expect(html).not.toContain("<audio");
+    expect(html).not.toContain("ant-spin");
+    expect(html, "the words are still there").toContain("听清楚了。");
+  }
+});
