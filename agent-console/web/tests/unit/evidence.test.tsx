@@ -83,3 +83,10 @@ test("R4.2e a missing or altered file is a banner with its hashes, and never a s
     expect(html, "the words are still there").toContain("听清楚了。");
   }
 });
+
+test("R4.2a a recording that lost a part says so above its sound", () => {
+  const html = recording(judge, "call-1", { state: "incomplete" });
+  expect(html).toContain("录音不完整");
+  expect(html).toContain("<audio");
+  expect(recording(judge, "call-1")).not.toContain("录音不完整");
+});

@@ -165,6 +165,14 @@ function Sound(props: {
           </Button>
         )}
       </div>
+      {(verdict.state === "incomplete" || verdict.state === "recovered") && (
+        <Alert
+          data-testid={`banner-${verdict.state}`}
+          type="warning"
+          showIcon
+          title={t(`recording.${verdict.state}`)}
+        />
+      )}
       {failed && (
         <Alert data-testid="error-player.failed" type="error" showIcon title={t("player.failed")} />
       )}

@@ -822,7 +822,7 @@ export interface components {
             gaps: number;
             sha256: string;
             sm3: string;
-            /** @description `closed`, `recovered`, `missing` or `altered`. */
+            /** @description `closed`, `recovered`, `incomplete`, `missing` or `altered`. */
             state: string;
         };
         /** @description A version of a report. */

@@ -47,13 +47,7 @@ export type TaskNode = With<
 export type Phone = Schema<"Phone">;
 export type TaskDocument = Schema<"Document">;
 
-export type RecordingState = 
-  | "live"
-  | "closed"
-  | "recovered"
-  | "incomplete"
-  | "missing"
-  | "altered";
+export type RecordingState = "live" | "closed" | "recovered" | "incomplete" | "missing" | "altered";
 export type TranscriptState = "waiting" | "ready" | "failed";
 export type CallRow = With<
   "CallRow",
