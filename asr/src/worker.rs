@@ -9,7 +9,7 @@ use std::{
     io::{self, BufReader, BufWriter, Read, Write},
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -99,7 +99,7 @@ pub struct Worker {
 
 #[derive(Debug)]
 struct Running {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     input: BufWriter<ChildStdin>,
     answers: mpsc::Receiver<io::Result<Option<Answer>>>,
 }
@@ -123,9 +123,16 @@ impl Worker {
             None => self.start()?,
         };
         let failed = |action| move |error| WorkerError::Process { action, error };
-        if let Err(error) = running.ask(request) {
+        let watch = Watch::start(&running.child, self.config.limit).map_err(failed("cannot be watched"))?;
+        let asked = running.ask(request);
+        let late = watch.end();
+        if let Err(error) = asked {
             running.stop();
-            return Err(failed("does not take a recording")(error));
+            return Err(if late {
+                WorkerError::TooLong(self.config.limit)
+            } else {
+                failed("does not take a recording")(error)
+            });
         }
         let answer = running.answers.recv_timeout(self.config.limit);
         match answer {
@@ -176,7 +183,7 @@ impl Worker {
                 }
             })
             .map_err(failed)?;
-        Ok(Running { child, input: BufWriter::new(input), answers })
+        Ok(Running { child: Arc::new(Mutex::new(child)), input: BufWriter::new(input), answers })
     }
 }
 
@@ -206,11 +213,39 @@ impl Running {
         self.input.flush()
     }
 
-    fn stop(mut self) {
+    fn stop(self) {
         drop(self.input);
         // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// Kills a child that does not read what it is given: a write to it would wait for ever.
+struct Watch {
+    over: mpsc::Sender<()>,
+    thread: thread::JoinHandle<bool>,
+}
+
+impl Watch {
+    fn start(child: &Arc<Mutex<Child>>, limit: Duration) -> io::Result<Self> {
+        let (over, ended) = mpsc::channel();
+        let child = child.clone();
+        let thread = thread::Builder::new().name("transcriber's watch".into()).spawn(move || {
+            let late = ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout);
+            if late {
+                let _ = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+            }
+            late
+        })?;
+        Ok(Self { over, thread })
+    }
+
+    /// Ends the watch; whether the child was killed.
+    fn end(self) -> bool {
+        drop(self.over);
+        self.thread.join().unwrap_or(false)
     }
 }
 

@@ -119,6 +119,8 @@ pub struct Bridge {
     party_law: Law,
     agent_law: Law,
     party_events: Option<u8>,
+    /// The carrier takes our sound at this time (RFC 3264, section 8.4).
+    party_listens: bool,
     to_party: Egress,
     to_agent: Egress,
     from_agent: Reception,
@@ -143,6 +145,7 @@ impl Bridge {
             party_law: Law::Pcma,
             agent_law: Law::Pcma,
             party_events: None,
+            party_listens: true,
             to_party,
             to_agent,
             from_agent: Reception::default(),
@@ -168,6 +171,11 @@ impl Bridge {
     pub fn party_speaks(&mut self, law: Law, events: Option<u8>) {
         self.party_law = law;
         self.party_events = events;
+    }
+
+    /// Whether the carrier takes our sound; a notice waits until it does.
+    pub fn party_listens(&mut self, listens: bool) {
+        self.party_listens = listens;
     }
 
     /// Before the answer: what the carrier sends is heard and recorded.
@@ -283,6 +291,8 @@ impl Bridge {
                         self.silence(now, wires);
                     }
                 }
+                // What nobody takes is not played: it would count as heard.
+                Mode::Prompt { .. } if !self.party_listens => {}
                 Mode::Prompt { .. } => self.prompt(now, wires),
             }
         }

@@ -1,7 +1,7 @@
 //! The stream that we send on one leg: one SSRC, one run of sequence numbers, one clock,
 //! whatever source it comes from. Who listens never notices that the source changed.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::PACKET;
 
@@ -92,11 +92,6 @@ impl Egress {
         head
     }
 
-    /// When the last packet went out.
-    pub fn silent_for(&self, now: Instant) -> Option<Duration> {
-        self.sent_at.map(|at| now.saturating_duration_since(at))
-    }
-
     /// The timestamp after a change of source: time has passed on the wire too.
     fn resume(&self, now: Instant) -> u32 {
         let Some(at) = self.sent_at else { return self.last_ts };
@@ -107,6 +102,8 @@ impl Egress {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn egress() -> Egress {

@@ -18,7 +18,7 @@ use crate::{
     bridge::{Bridge, MediaEvent, Summary, Tap, View, Wires},
     egress::{Egress, Head},
     sdp::{self, Remote, SdpError},
-    trunk::TrunkLeg,
+    trunk::{Received, TrunkLeg},
     web::{Mux, WebLeg, WebNews},
 };
 
@@ -354,9 +354,13 @@ impl Floor {
         let slot = self.calls.get_mut(&call).ok_or(EngineError::Gone)?;
         let remote = Remote::parse(sdp)?;
         if let Some(trunk) = &mut slot.trunk {
+            if !trunk.reaches(remote.address) {
+                return Err(SdpError::NoAddress.into());
+            }
             trunk.set_remote(remote);
         }
         slot.bridge.party_speaks(remote.law, remote.events);
+        slot.bridge.party_listens(remote.listens);
         Ok(())
     }
 }
@@ -390,7 +394,12 @@ impl Slot {
             }
         }
         for _ in 0..FAIR {
-            let Some(len) = self.trunk.as_mut().and_then(|trunk| trunk.receive(buffer)) else { break };
+            let Some(trunk) = self.trunk.as_mut() else { break };
+            let len = match trunk.receive(now, buffer) {
+                Received::Packet(len) => len,
+                Received::Foreign => continue,
+                Received::Nothing => break,
+            };
             let Ok(reader) = RtpReader::new(&buffer[..len]) else { continue };
             let view = View {
                 ssrc: reader.ssrc(),

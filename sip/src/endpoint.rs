@@ -144,10 +144,13 @@ impl Endpoint {
     }
 }
 
+/// A name that is not found in this time is as good as none: somebody waits at the other end.
+const RESOLVE: Duration = Duration::from_secs(3);
+
 async fn resolve(trunk: &Trunk) -> Result<SocketAddr, CallError> {
     let refused = || CallError::Resolve { trunk: trunk.name.clone(), proxy: trunk.proxy.clone() };
-    let mut found = tokio::net::lookup_host(&trunk.proxy).await.map_err(|_| refused())?;
-    found.next().ok_or_else(refused)
+    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host(&trunk.proxy)).await;
+    found.map_err(|_| refused())?.map_err(|_| refused())?.next().ok_or_else(refused)
 }
 
 impl Leg {

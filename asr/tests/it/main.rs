@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use songda_asr::{Model, ModelError, PromptSpan, Request, Speaker, score};
+use songda_asr::{Model, ModelError, PromptSpan, Request, Speaker, Worker, WorkerConfig, WorkerError, score};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
@@ -174,4 +174,17 @@ fn the_score_counts_characters_and_not_punctuation() {
     assert_eq!(score::character_errors("一二三", "一三四五"), (3, 3));
     assert_eq!(score::character_errors("", "多"), (1, 0));
     assert_eq!(score::digit_errors("电话138", "电话139。"), (1, 3));
+}
+
+#[test]
+fn a_worker_that_does_not_read_is_ended_at_its_limit() {
+    let config = WorkerConfig {
+        program: "/bin/sleep".into(),
+        arguments: vec!["60".into()],
+        limit: std::time::Duration::from_millis(200),
+    };
+    let mut worker = Worker::new(config);
+    let long = vec![0; 4_000_000];
+    let error = worker.transcribe(&request(long.clone(), long)).unwrap_err();
+    assert!(matches!(error, WorkerError::TooLong(_)), "{error}");
 }
