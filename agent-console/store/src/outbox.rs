@@ -141,12 +141,3 @@ pub async fn retry(db: &Db, clock: &Clock, message: &Message, error: &str) -> Re
         .await?;
     Ok(())
 }
-
-/// State and time of delivery of messages that carry this file.
-pub async fn state_of(db: &Db, object_id: &str) -> Result<Option<(String, Option<i64>)>, StoreError> {
-    let row = sqlx::query("SELECT state, done_ms FROM outbox WHERE object_id = $1 ORDER BY created_ms DESC LIMIT 1")
-        .bind(object_id)
-        .fetch_optional(db.read())
-        .await?;
-    Ok(row.map(|row| (row.get(0), row.get(1))))
-}

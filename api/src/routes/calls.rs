@@ -467,18 +467,20 @@ pub(super) struct Correction {
 pub(super) async fn correct(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
-    Path((id, no)): Path<(String, u32)>,
+    Path((id, no)): Path<(String, String)>,
     JsonBody(correction): JsonBody<Correction>,
 ) -> Result<Json<TranscriptLine>, Problem> {
     require(&house, &actor, Permission::TranscriptEdit).await?;
     let call = own_call(&house, &actor, &id).await?;
+    let no = no.parse().map_err(|_| Problem::not_found("transcript line"))?;
     let text = correction.text.trim();
     if text.is_empty() || text.chars().count() > LINE_LIMIT || text.chars().any(char::is_control) {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "transcript.text",
             format!("`text` must hold 1 to {LINE_LIMIT} characters on one line"),
-        ));
+        )
+        .with("field", json!("text")));
     }
     transcripts::correct(&house.db, &house.clock, &house.sealer, &actor, &call, no, text).await?;
     let lines = read_transcript(&house, &call).await?.lines;

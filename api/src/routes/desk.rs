@@ -78,7 +78,8 @@ pub(super) async fn outcome(
     let note = choice.note.trim();
     if note.chars().count() > NOTE_LIMIT {
         let text = format!("`note` may hold {NOTE_LIMIT} characters");
-        return Err(Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "outcome.note", text));
+        return Err(Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "outcome.note", text)
+            .with("field", json!("note")));
     }
     let made = Choice { contact: choice.contact, business: choice.business, heard_all: choice.heard_all };
     let saved = desk.seats.save_outcome(&actor, &id, &made, note).await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::{
     Json,
-    extract::{Multipart, State},
+    extract::{Multipart, State, multipart::MultipartRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -36,8 +36,12 @@ pub(super) async fn push(
     State(house): State<House>,
     State(desk): State<Option<Desk>>,
     pusher: Pusher,
-    form: Multipart,
+    form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
+    let form = form.map_err(|rejection| {
+        let text = "send the push as multipart/form-data with a boundary";
+        Problem::new(rejection.status(), "push.multipart", text)
+    })?;
     let (order, files) = parts(form).await?;
     let pushed = house.push().receive(&pusher.machine, &pusher.ip, &order, files).await.map_err(problem)?;
     let (status, answer) = match pushed {
@@ -56,7 +60,7 @@ pub(super) async fn push(
 
 async fn parts(mut form: Multipart) -> Result<(Bytes, HashMap<String, Bytes>), Problem> {
     let broken = |error: axum::extract::multipart::MultipartError| {
-        Problem::new(error.status(), "push.multipart", error.body_text())
+        Problem::new(error.status(), "push.multipart", "a part of the form cannot be read, or it is too large")
     };
     let mut order = None;
     let mut files = HashMap::new();

@@ -102,6 +102,7 @@ pub(super) async fn register_key(
     require(&house, &actor, Permission::DeskWork).await?;
     let point = URL_SAFE_NO_PAD.decode(&key.public_key).map_err(|_| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key.bad", "public_key must be base64url without padding")
+            .with("field", serde_json::json!("public_key"))
     })?;
     let key = sessions::register_key(&house.db, &house.clock, &actor, &point).await?;
     let expires_at = rfc3339(key.expires_ms);

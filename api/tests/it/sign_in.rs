@@ -81,6 +81,8 @@ async fn a_body_that_cannot_be_read_is_a_problem_that_names_the_field_and_repeat
         let problem: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((problem["code"].as_str(), problem["field"].as_str()), (Some(code), field), "{problem}");
     }
+    let push = house.ask("POST", "/api/v1/orders", "").bearer_auth(&house.machine_key).body("order=x");
+    assert_eq!(push.send().await.unwrap().json::<Value>().await.unwrap()["code"], "push.multipart");
     let plain = house.ask("POST", "/api/v1/session", "").body("login=x").send().await.unwrap();
     assert_eq!(plain.json::<Value>().await.unwrap()["code"], "body.media_type");
     let auditor = house.cookie("auditor").await;

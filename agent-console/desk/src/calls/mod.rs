@@ -7,7 +7,7 @@ mod store;
 
 pub use store::{
     AttemptRow, CallRow, Ending, NewCall, answered, attempts, begin, end, enter_recording, find, mark, of_task,
-    recording, recordings_of, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
+    recording, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
 };
 
 use songda_service::{outcomes, timeline::Event};

@@ -392,17 +392,6 @@ pub async fn recording(db: &Db, call: &str) -> Result<Option<(String, Manifest)>
     }))
 }
 
-/// Recordings of a task's calls by call id.
-pub async fn recordings_of(db: &Db, task: &str) -> Result<Vec<(String, String, Manifest)>, DeskError> {
-    let mut found = Vec::new();
-    for call in of_task(db, task).await? {
-        if let Some((state, manifest)) = recording(db, &call.id).await? {
-            found.push((call.id, state, manifest));
-        }
-    }
-    Ok(found)
-}
-
 /// Notes what a check of the file found: `missing` or `altered`. What once failed is
 /// never set back (X2).
 pub async fn set_recording_state(db: &Db, id: &str, state: &str) -> Result<(), DeskError> {

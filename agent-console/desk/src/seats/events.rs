@@ -131,10 +131,9 @@ impl Seat {
         }
         let court = self.actor.court_id.clone();
         match end.facts.fault {
-            Some(Fault::Carrier | Fault::Credentials) => {
-                self.alarm("trunk.failed", &court, &format!("线路故障：{facts}")).await;
-            }
-            _ if technical == "C11" => {}
+            // The agent's own machine, or ours: the line is not to blame.
+            Some(Fault::Browser | Fault::Recording | Fault::Desk) => {}
+            _ if technical == "C11" => self.alarm("trunk.failed", &court, &format!("线路故障：{facts}")).await,
             _ => alarms::clear(&self.ground.db, &self.ground.clock, "trunk.failed", &court).await?,
         }
         Ok(())
