@@ -186,17 +186,14 @@ async fn strand(tx: &mut Tx, clock: &Clock, call: &CallToRecord<'_>) -> Result<(
         sqlx::query("UPDATE tasks SET phase = $2, next_step = $3, version = version + 1 WHERE id = $1")
             .bind(&task)
             .bind(tasks::SEARCHING)
-            .bind(NO_NUMBER.0)
+            .bind(tasks::NO_NUMBER.0)
             .execute(&mut *tx.conn())
             .await?;
-        let detail = json!({ "next_zh": NO_NUMBER.0, "next_en": NO_NUMBER.1 });
+        let detail = json!({ "next_zh": tasks::NO_NUMBER.0, "next_en": tasks::NO_NUMBER.1 });
         timeline::append(tx, clock, &task, &timeline::SYSTEM, Kind::NoNumber, call.call, &detail).await?;
     }
     Ok(())
 }
-
-/// What follows when no number is left, in both languages.
-const NO_NUMBER: (&str, &str) = ("无可用号码，查找联系方式", "No usable number left: look for another contact");
 
 async fn consequence(
     tx: &mut Tx,
@@ -209,25 +206,26 @@ async fn consequence(
         if business.phase == "电话告知" {
             return phone_service(tx, catalogue, call).await;
         }
-        return Ok(Consequence {
-            phase: business.phase.clone(),
-            next_zh: business.next_zh.clone(),
-            next_en: business.next_en.clone(),
-            not_before_ms: clock.now_ms() + business.retry_minutes.unwrap_or(0) * 60_000,
-            result: None,
-        });
-    }
-    if tasks::has_untried_number(tx, call.task, call.phone).await? {
+        // Who is to be called again needs a number: the one just dialled may have died.
+        if business.phase != tasks::WAITING || tasks::has_usable_number(tx, call.task).await? {
+            return Ok(Consequence {
+                phase: business.phase.clone(),
+                next_zh: business.next_zh.clone(),
+                next_en: business.next_en.clone(),
+                not_before_ms: clock.now_ms() + business.retry_minutes.unwrap_or(0) * 60_000,
+                result: None,
+            });
+        }
+    } else if tasks::has_untried_number(tx, call.task, call.phone).await? {
         return Ok(back_to_queue(clock.now_ms(), "换号再拨", "Try the next number"));
-    }
-    if tasks::has_usable_number(tx, call.task).await? {
+    } else if tasks::has_usable_number(tx, call.task).await? {
         let minutes = catalogue.technical(call.technical).and_then(|code| code.retry_minutes).unwrap_or(120);
         return Ok(back_to_queue(clock.now_ms() + minutes * 60_000, "间隔后再拨", "Call again later"));
     }
     Ok(Consequence {
         phase: tasks::SEARCHING.into(),
-        next_zh: NO_NUMBER.0.into(),
-        next_en: NO_NUMBER.1.into(),
+        next_zh: tasks::NO_NUMBER.0.into(),
+        next_en: tasks::NO_NUMBER.1.into(),
         not_before_ms: 0,
         result: None,
     })

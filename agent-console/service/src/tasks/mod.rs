@@ -23,6 +23,10 @@ pub const SEARCHING: &str = "查找中";
 /// Routed elsewhere: no call is wanted.
 pub const ELSEWHERE: &str = "待转渠道";
 
+/// What follows when no number is left, in both languages.
+pub(crate) const NO_NUMBER: (&str, &str) =
+    ("无可用号码，查找联系方式", "No usable number left: look for another contact");
+
 const DAY_MS: i64 = 86_400_000;
 
 /// A hearing within this time is urgent (red), milliseconds.

@@ -3,7 +3,7 @@
 use songda_store::{Clock, Db, Tx};
 use sqlx::Row;
 
-use super::{AWAITING_REPORT, CALLING, SERVED};
+use super::{AWAITING_REPORT, CALLING, NO_NUMBER, SEARCHING, SERVED, WAITING};
 use crate::ServiceError;
 
 /// A task as lists and details show it.
@@ -218,12 +218,20 @@ pub async fn reserve(tx: &mut Tx, clock: &Clock, task: &str, agent: &str, until_
     Ok(locked.rows_affected() == 1)
 }
 
-/// Gives a task back to the queue, and its person free.
+/// Gives a task back to the queue, and its person free. One whose last number died with
+/// another task meanwhile would never be offered again: its contacts are looked for.
 pub async fn release(tx: &mut Tx, task: &str) -> Result<(), ServiceError> {
-    sqlx::query("UPDATE tasks SET phase = '待外呼', version = version + 1 WHERE id = $1 AND phase = '外呼中'")
-        .bind(task)
-        .execute(&mut *tx.conn())
-        .await?;
+    let usable = has_usable_number(tx, task).await?;
+    let (phase, next_step) = if usable { (WAITING, None) } else { (SEARCHING, Some(NO_NUMBER.0)) };
+    sqlx::query(
+        "UPDATE tasks SET phase = $2, next_step = COALESCE($3, next_step), version = version + 1
+         WHERE id = $1 AND phase = '外呼中'",
+    )
+    .bind(task)
+    .bind(phase)
+    .bind(next_step)
+    .execute(&mut *tx.conn())
+    .await?;
     unlock(tx, task).await
 }
 

@@ -5,7 +5,7 @@ use songda_people::{
     users::{self, NewUser},
 };
 use songda_service::{
-    intake::{self, Accepted, CaseFacts, DocumentFacts, Intake, OrderKey, PartyFacts, PhoneFacts},
+    intake::{self, Accepted, CaseFacts, DocumentFacts, Intake, OrderKey, PartyFacts, PhoneFacts, RepresentativeFacts},
     timeline::By,
 };
 use songda_store::{
@@ -66,6 +66,16 @@ pub(crate) fn party(reference: &str, id: Option<&str>, phones: &[&str]) -> Party
         addresses: vec![],
         emails: vec![],
         representatives: vec![],
+    }
+}
+
+pub(crate) fn representative(phone: &str) -> RepresentativeFacts {
+    RepresentativeFacts {
+        name: "李律师".into(),
+        kind: "律师".into(),
+        authority: "一般授权".into(),
+        receiver: false,
+        phone: Some(Phone::parse(phone).unwrap()),
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod case_numbers;
+mod clear;
 mod house;
 mod outcomes;
 mod queue;

@@ -132,6 +132,44 @@ async fn a_task_that_loses_its_last_number_with_another_one_leaves_the_queue() {
 }
 
 #[tokio::test]
+async fn a_call_back_agreed_with_a_stranger_is_not_waited_for_where_no_number_is_left() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800004000"], "D1").await;
+        let saved = outcome(&house, &task, "C01", "W10", "B08").await;
+        assert_eq!(saved.phase, tasks::SEARCHING, "{}: nobody would ever be offered it", house.on.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_task_whose_number_died_while_an_agent_had_it_does_not_go_back_to_the_queue() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800004000"], "D1").await;
+        let spouse = house.order("SD2", "（2026）陕0102民初2号", vec![party("q", None, &["13800004000"])], "D1").await;
+        let spouse = spouse.tasks[0].id.clone();
+        reserve(&house, &spouse).await;
+        outcome(&house, &task, "C07", "", "").await;
+        let mut tx = house.on.db.begin().await.unwrap();
+        tasks::release(&mut tx, &spouse).await.unwrap();
+        tx.commit().await.unwrap();
+        let row = tasks::find(&house.on.db, &house.court, &spouse).await.unwrap();
+        assert_eq!(row.phase, tasks::SEARCHING, "{}", house.on.engine);
+        assert!(row.next_step.contains("无可用号码"), "{}", row.next_step);
+    }
+}
+
+#[tokio::test]
+async fn a_mere_notice_needs_no_document_to_be_served() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        for change in ["DELETE FROM task_documents", "UPDATE orders SET order_kind = '仅通知'"] {
+            sqlx::query(change).execute(house.on.db.read()).await.unwrap();
+        }
+        let saved = outcome(&house, &task, "C01", "W1", "B05").await;
+        assert_eq!(saved.phase, tasks::AWAITING_REPORT, "{}", house.on.engine);
+    }
+}
+
+#[tokio::test]
 async fn where_there_is_no_document_nothing_is_served_whatever_was_heard() {
     for house in houses().await {
         let task = one_task(&house, &["13800000001"], "D1").await;

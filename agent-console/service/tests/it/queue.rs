@@ -1,9 +1,11 @@
 //! From order to queue to agent.
 
-use songda_service::{cases, tasks, timeline};
-use sqlx::Row;
+use songda_service::{cases, intake::AddressFacts, tasks, timeline};
 
-use crate::house::{House, ID_NUMBER, houses, party};
+use crate::{
+    clear,
+    house::{House, ID_NUMBER, houses, party, representative},
+};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -86,25 +88,48 @@ async fn one_person_in_two_cases_is_not_called_by_two_agents_at_once() {
 #[tokio::test]
 async fn r4_3d_nothing_of_a_person_stands_in_clear_in_the_database() {
     for house in houses().await {
-        let parties = vec![party("p", Some(ID_NUMBER), &["13800001234"])];
-        let accepted = house.order("SD1", "（2026）陕0102民初1号", parties, "D1").await;
+        let mut recipient = party("p", Some(ID_NUMBER), &["13800001234"]);
+        recipient.addresses.push(AddressFacts {
+            text: "西安市新城区尚德路116号".into(),
+            source: "送达地址确认书".into(),
+            confirmed: true,
+        });
+        recipient.emails.push("ayiguli@example.cn".into());
+        recipient.representatives.push(representative("13800005678"));
+        let accepted = house.order("SD1", "（2026）陕0102民初1号", vec![recipient], "D1").await;
         let task = tasks::find(&house.on.db, &house.court, &accepted.tasks[0].id).await.unwrap();
-        let phone = cases::phones(&house.on.db, &task.party_id).await.unwrap().remove(0);
-        assert_eq!(phone.masked, "138****1234");
-        for secret in ["13800001234", ID_NUMBER, "请尽快"] {
-            let clear = secret.as_bytes();
-            assert!(!phone.sealed.windows(clear.len()).any(|window| window == clear));
-            let rows = sqlx::query("SELECT id_sealed, id_masked, person_index FROM parties")
-                .fetch_all(house.on.db.read())
-                .await
-                .unwrap();
-            for row in rows {
-                let sealed: Vec<u8> = row.get(0);
-                assert!(!sealed.windows(clear.len()).any(|window| window == clear), "{}", house.on.engine);
-                assert!(!row.get::<String, _>(1).contains(secret) && !row.get::<String, _>(2).contains(secret));
-            }
+        let secrets =
+            ["13800001234", "13800005678", ID_NUMBER, "尚德路116号", "ayiguli@example.cn", "请尽快", "%PDF-1.4"];
+        for secret in secrets {
+            let found = clear::places(&house.on, secret).await;
+            assert!(found.is_empty(), "{}: {secret} stands in {found:?}", house.on.engine);
         }
+        // It looks everywhere: what may be shown is found in its place.
+        for (shown, place) in [
+            ("138****1234", "phones.masked"),
+            ("尚德路****", "addresses.masked"),
+            ("a***@example.cn", "emails.masked"),
+            ("110105********002X", "parties.id_masked"),
+        ] {
+            assert!(clear::places(&house.on, shown).await.iter().any(|found| found == place), "{shown}");
+        }
+        let phone = cases::phones(&house.on.db, &task.party_id).await.unwrap().remove(0);
         let open = house.on.sealer.open_sealed("phones", "number_sealed", &phone.id, &phone.sealed).unwrap();
         assert_eq!(open.as_slice(), b"13800001234");
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_are_not_dialled_keep_a_task_out_of_the_queue_whoever_has_them() {
+    for house in houses().await {
+        for (order, number) in ["4008001234", "+85255501234", "02988001234,12"].into_iter().enumerate() {
+            let mut recipient = party("p", None, &[]);
+            recipient.representatives.push(representative(number));
+            let case = format!("（2026）陕0102民初{order}号");
+            let accepted = house.order(&format!("SD{order}"), &case, vec![recipient], "D1").await;
+            assert_eq!(accepted.tasks[0].phase, tasks::SEARCHING, "{}: {number}", house.on.engine);
+            let task = tasks::find(&house.on.db, &house.court, &accepted.tasks[0].id).await.unwrap();
+            assert_eq!(cases::phones(&house.on.db, &task.party_id).await.unwrap()[0].state, "不可拨");
+        }
     }
 }
