@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use songda_link::push::{PushError, Pushed};
+use songda_people::{courts, machines};
 use songda_service::{cases, tasks};
 use songda_store::audit::{self, Verdict};
+use sqlx::Row;
 
-use crate::house::{houses, message};
+use crate::{
+    clear,
+    house::{PDF, houses, message},
+};
 
 #[tokio::test]
 async fn r1_1a_a_push_becomes_case_parties_documents_and_one_task_per_recipient() {
@@ -147,6 +152,73 @@ async fn r1_1a_a_second_order_on_a_case_keeps_its_own_references_and_adds_what_i
         assert_eq!(task.party_ref, "x9", "{}: the case system knows the recipient by this", house.on.engine);
         assert_eq!(house.count("addresses").await, addresses + 1, "the new address, and the known one once");
         assert_eq!(house.count("representatives").await, people);
+    }
+}
+
+#[tokio::test]
+async fn r1_1a_files_of_an_incomplete_push_are_kept_with_its_message() {
+    for house in houses().await {
+        let mut bad = message();
+        bad["case"]["no"] = json!("");
+        assert!(matches!(house.push(&bad).await.unwrap(), Pushed::Incomplete(_)));
+        let sql = "SELECT id FROM objects WHERE kind = 'push' AND media_type = 'application/pdf' AND sha256 = $1";
+        let sha256 = bad["documents"][0]["sha256"].as_str().unwrap();
+        let kept = sqlx::query(sql).bind(sha256).fetch_all(house.on.db.read()).await.unwrap();
+        assert_eq!(kept.len(), 1, "{}: found by the hash that the message names", house.on.engine);
+        assert_eq!(house.on.objects.get(&house.on.db, kept[0].get(0)).await.unwrap(), PDF);
+    }
+}
+
+#[tokio::test]
+async fn r1_1d_a_key_belongs_to_its_court() {
+    for house in houses().await {
+        house.push(&message()).await.unwrap();
+        let mut tx = house.on.db.begin().await.unwrap();
+        let court = courts::create(&mut tx, &house.on.clock, "陕0103", "碑林区人民法院", true).await.unwrap();
+        house.on.sealer.ensure_court(&mut tx, &house.on.clock, &court.id).await.unwrap();
+        let key = machines::create(&mut tx, &house.on.clock, &court.id, "ajxt").await.unwrap();
+        tx.commit().await.unwrap();
+        let machine = machines::verify(&house.on.db, &key).await.unwrap().unwrap();
+        let mut same = message();
+        same["court"] = json!("陕0103");
+        let files = std::collections::HashMap::from([("f1".to_owned(), PDF.into())]);
+        let pushed = house.push.receive(&machine, "", same.to_string().as_bytes(), files).await.unwrap();
+        assert!(matches!(pushed, Pushed::Received(_)), "{}: {pushed:?}", house.on.engine);
+        assert_eq!(house.count("orders").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn r4_3d_nothing_of_a_person_stands_in_clear_whatever_became_of_the_push() {
+    for house in houses().await {
+        let mut first = message();
+        first["remark"] = json!("当事人微信号 songda-9");
+        let mut incomplete = first.clone();
+        incomplete["order_no"] = json!("SD20260002");
+        incomplete["case"]["no"] = json!("");
+        let mut other = first.clone();
+        other["case"]["cause"] = json!("租赁合同纠纷");
+        assert!(matches!(house.push(&first).await, Ok(Pushed::Received(_))));
+        assert!(matches!(house.push(&first).await, Ok(Pushed::Duplicate(_))));
+        assert!(matches!(house.push(&incomplete).await, Ok(Pushed::Incomplete(_))));
+        assert!(matches!(house.push(&other).await, Err(PushError::Conflict { .. })));
+        let secrets = [
+            "13800001234",
+            "138 0000 1234",
+            "13800002000",
+            "13800000009",
+            "11010519491231002",
+            "91350100M000100Y43",
+            "尚德路116号",
+            "a@x.cn",
+            "songda-9",
+        ];
+        for secret in secrets {
+            let found = clear::places(&house.on, secret).await;
+            assert!(found.is_empty(), "{}: {secret} stands in {found:?}", house.on.engine);
+        }
+        let shown = clear::places(&house.on, "138****1234").await;
+        assert!(shown.contains(&"phones.masked".to_owned()), "it looks everywhere: {shown:?}");
     }
 }
 

@@ -1,19 +1,25 @@
 //! Versions, transcripts, failures and messages of the telephone report.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use songda_papers::{
     PapersError, jobs as papers_jobs,
-    reports::{self, ATTACHED, IN_FORCE, NO_RECORDING, REPLACED, SINK, TO_COME, TOPIC, TranscriptState},
+    reports::{
+        self, ATTACHED, IN_FORCE, NO_RECORDING, Printer, REPLACED, SINK, TO_COME, TOPIC, TranscriptState,
+        TranscriptText, Transcripts,
+    },
 };
 use songda_service::{
     ServiceError,
     tasks::{AWAITING_REPORT, SERVED, WAITING},
     timeline,
 };
-use songda_store::{alarms, audit, jobs, outbox};
+use songda_store::{Db, alarms, audit, jobs, outbox};
 use sqlx::Row;
 
 use crate::house::{Facts, House, ID_NUMBER, PHONE, SPOKEN, UNANSWERED, houses};
@@ -206,6 +212,43 @@ async fn one_message_a_version_leaves_in_order_with_the_file_whose_hashes_it_nam
             assert_eq!(hex::encode(Sha256::digest(file)), report.sha256);
         }
         assert_eq!(second.delivery.unwrap().state, "done");
+    }
+}
+
+#[tokio::test]
+async fn the_message_names_the_recipient_as_the_order_of_the_task_does() {
+    for house in houses().await {
+        // The case knows him since its first order as p1.
+        sqlx::query("UPDATE tasks SET party_ref = 'x9'").execute(house.on.db.read()).await.unwrap();
+        house.served().await;
+        house.work().await;
+        assert_eq!(messages(&house).await[0].0["party_ref"], "x9", "{}", house.on.engine);
+    }
+}
+
+/// A success is saved while the facts of an earlier attempt are being gathered.
+struct Meanwhile(Db);
+
+#[async_trait::async_trait]
+impl Transcripts for Meanwhile {
+    async fn text(&self, _: &str) -> Result<Option<TranscriptText>, String> {
+        let served = "UPDATE tasks SET phase = '待出报告', result = '送达成功', result_rule = 'S13 v1'";
+        sqlx::query(served).execute(self.0.read()).await.map_err(|error| error.to_string())?;
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn r3_2e_a_report_of_facts_before_the_success_does_not_close_the_task() {
+    for house in houses().await {
+        let call = house.call(&SPOKEN).await;
+        let saved = house.outcome(&call, "C01", "W1", "B08").await;
+        let slow = Printer { transcripts: Arc::new(Meanwhile(house.on.db.clone())), ..house.printer.clone() };
+        slow.render(&house.task, &saved.attempt).await.unwrap().unwrap();
+        assert_eq!(house.task().await.phase, AWAITING_REPORT, "{}: it says nothing of a success", house.on.engine);
+        let report = house.printer.render(&house.task, &saved.attempt).await.unwrap().unwrap();
+        assert_eq!((report.version, house.task().await.phase.as_str()), (2, SERVED));
+        assert!(house.text(&report.id).await.contains("送达结果：成功"));
     }
 }
 
