@@ -11,7 +11,7 @@ use super::{
     EndCause, LegEvent, OutboundCall, Side,
     dialog::Dialog,
     inside,
-    outbound::{Call, State, invite, sdp},
+    outbound::{Call, State, invite, reliable, sdp},
 };
 use crate::{
     auth::{self, Challenge, Credentials},
@@ -155,7 +155,7 @@ impl CallCore {
                 self.layer.response(now, response, from);
             }
             Some((Message::Request(request), defects)) => {
-                let request = received(request, from);
+                let request = inside::received(request, from);
                 if defects.is_empty() {
                     self.layer.request(now, request, from);
                 } else if request.method != Method::ACK {
@@ -271,7 +271,8 @@ impl CallCore {
                 let prack = reliable(response);
                 let cseq = call.invite.headers.cseq().map_or(1, |(number, _)| number);
                 if let Some((dialog, rseq)) = call.early_dialog(response, from).zip(prack) {
-                    let next = dialog.rseq.is_none_or(|last| rseq == last + 1);
+                    // It grows by one and never wraps (RFC 3262, section 3).
+                    let next = dialog.rseq.is_none_or(|last| last.checked_add(1) == Some(rseq));
                     if next {
                         dialog.rseq = Some(rseq);
                         dialog.local_cseq += 1;
@@ -494,26 +495,4 @@ impl CallCore {
 
     /// How long a 2xx of ours is repeated.
     pub(super) const REPEAT: Duration = crate::tx::T64;
-}
-
-/// The `RSeq` of a provisional response that wants a PRACK (RFC 3262).
-fn reliable(response: &Response) -> Option<u32> {
-    let required = response.headers.list("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));
-    if required { response.headers.get("RSeq")?.parse().ok() } else { None }
-}
-
-/// Notes in the top Via where the request came from (RFC 3261, 18.2.1; RFC 3581).
-fn received(mut request: Request, from: SocketAddr) -> Request {
-    let Some(via) = request.headers.get("Via").map(str::to_owned) else { return request };
-    let (top, rest) = match via.split_once(',') {
-        Some((top, rest)) => (top.to_owned(), format!(",{rest}")),
-        None => (via, String::new()),
-    };
-    let mut stamped = top.replace(";rport;", &format!(";rport={};", from.port()));
-    if let Some(head) = stamped.strip_suffix(";rport") {
-        stamped = format!("{head};rport={}", from.port());
-    }
-    let _ = write!(stamped, ";received={}", from.ip());
-    request.headers.set("Via", stamped + &rest);
-    request
 }

@@ -1,6 +1,6 @@
 //! What arrives as a request: inside our dialogs, and outside of any.
 
-use std::time::Instant;
+use std::{fmt::Write as _, net::SocketAddr, time::Instant};
 
 use super::{
     LegEvent,
@@ -97,8 +97,8 @@ fn outside(core: &mut CallCore, now: Instant, key: &Key, request: &Request, tag:
     core.layer.respond(now, key, &response);
 }
 
-/// A re-INVITE or UPDATE: the carrier may move its media; ours stays as it is. Fax and
-/// video are refused, the call lives on (RFC 3264, RFC 3311).
+/// A re-INVITE or UPDATE: the carrier may move its media; ours stays as it is. Fax, video
+/// and what is no G.711 are refused, the call lives on (RFC 3261, 14.2; RFC 3264; RFC 3311).
 fn renegotiate(core: &mut CallCore, now: Instant, key: &Key, request: &Request, id: &str) {
     let invite = request.method == Method::INVITE;
     let offer = sdp(&request.headers, &request.body);
@@ -111,7 +111,7 @@ fn renegotiate(core: &mut CallCore, now: Instant, key: &Key, request: &Request, 
         core.layer.respond(now, key, &response);
         return;
     }
-    if offer.as_deref().is_some_and(|offer| !only_audio(offer)) {
+    if offer.as_deref().is_some_and(|offer| !telephone_audio(offer)) {
         core.layer.respond(now, key, &Response::to(request, 488, &tag));
         return;
     }
@@ -152,17 +152,40 @@ pub(super) fn ack(core: &mut CallCore, request: &Request) {
     core.collect(&id);
 }
 
-/// One live audio stream and nothing else that is live.
-fn only_audio(offer: &str) -> bool {
+/// One live audio stream with PCMU or PCMA in clear RTP, and nothing else that is live.
+fn telephone_audio(offer: &str) -> bool {
     let mut audio = 0;
     for line in offer.lines().filter_map(|line| line.strip_prefix("m=")) {
         let mut words = line.split_whitespace();
         let (kind, port) = (words.next().unwrap_or_default(), words.next().unwrap_or("0"));
         match kind {
-            "audio" => audio += 1,
+            "audio" => {
+                // Payload types 0 and 8 are G.711 by themselves (RFC 3551, table 4).
+                let clear = words.next().is_some_and(|profile| profile.starts_with("RTP/AVP"));
+                if port == "0" || !clear || !words.any(|payload| matches!(payload, "0" | "8")) {
+                    return false;
+                }
+                audio += 1;
+            }
             _ if port == "0" => {}
             _ => return false,
         }
     }
     audio == 1
+}
+
+/// Notes in the top Via where the request came from (RFC 3261, 18.2.1; RFC 3581).
+pub(super) fn received(mut request: Request, from: SocketAddr) -> Request {
+    let Some(via) = request.headers.get("Via").map(str::to_owned) else { return request };
+    let (top, rest) = match via.split_once(',') {
+        Some((top, rest)) => (top.to_owned(), format!(",{rest}")),
+        None => (via, String::new()),
+    };
+    let mut stamped = top.replace(";rport;", &format!(";rport={};", from.port()));
+    if let Some(head) = stamped.strip_suffix(";rport") {
+        stamped = format!("{head};rport={}", from.port());
+    }
+    let _ = write!(stamped, ";received={}", from.ip());
+    request.headers.set("Via", stamped + &rest);
+    request
 }

@@ -171,3 +171,9 @@ fn q850(headers: &Headers) -> Option<u8> {
         crate::uri::param(reason, "cause")?.parse().ok()
     })
 }
+
+/// The `RSeq` of a provisional response that wants a PRACK (RFC 3262).
+pub(super) fn reliable(response: &Response) -> Option<u32> {
+    let required = response.headers.list("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));
+    if required { response.headers.get("RSeq")?.parse().ok() } else { None }
+}

@@ -284,6 +284,20 @@ fn a_reliable_provisional_is_acknowledged_by_prack_once() {
 }
 
 #[test]
+fn the_highest_number_of_a_reliable_provisional_is_the_last_and_nothing_wraps() {
+    let mut bench = Bench::new();
+    bench.answer(183, "a", &[("Require", "100rel"), ("RSeq", "4294967295")], SDP);
+    for number in ["0", "1", "4294967295"] {
+        bench.answer(183, "a", &[("Require", "100rel"), ("RSeq", number)], SDP);
+    }
+    assert_eq!(bench.count(&Method::PRACK), 1, "RFC 3262, section 3: no wrap");
+    bench.answer(200, "a", &[], SDP);
+    assert!(bench.events.contains(&LegEvent::Answered { sdp: SDP.into() }), "the call lives on");
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
 fn a_challenge_is_answered_once_and_a_wrong_password_ends_the_call() {
     let challenge = [("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=MD5")];
     let mut bench = Bench::new();
@@ -358,6 +372,26 @@ fn fax_and_video_are_refused_and_the_call_lives_on() {
     assert_eq!(bench.answers.last().unwrap().status, 488);
     bench.ask("BYE", 3, "a", "");
     assert_eq!(bench.answers.last().unwrap().status, 200);
+    bench.settle();
+}
+
+#[test]
+fn a_new_offer_that_a_telephone_cannot_take_is_refused_and_the_call_lives_on() {
+    let mut bench = Bench::new();
+    bench.answer(200, "a", &[], SDP);
+    let before = bench.events.len();
+    for (at, media) in ["audio 4900 RTP/AVP 18 101", "audio 0 RTP/AVP 8", "audio 4900 RTP/SAVP 8"].iter().enumerate() {
+        for (step, method) in ["INVITE", "UPDATE"].into_iter().enumerate() {
+            let number = (2 * at + step) as u32 + 1;
+            bench.ask(method, number, "a", &format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm={media}\r\n"));
+            assert_eq!(bench.answers.last().unwrap().status, 488, "{method} {media}");
+        }
+    }
+    assert_eq!(bench.events.len(), before, "nobody is told of what was refused");
+    bench.ask("INVITE", 9, "a", "v=0\r\nm=audio 4900 RTP/AVP 18 0\r\n");
+    assert_eq!(bench.answers.last().unwrap().status, 200);
+    bench.ask("ACK", 9, "a", "");
+    bench.hang_up();
     bench.settle();
 }
 
