@@ -146,11 +146,6 @@ async fn mark_number(
         _ => None,
     };
     let last = technical.map_or(call.technical, |code| code.zh.as_str());
-    sqlx::query("UPDATE phones SET last_result = $1 WHERE id = $2")
-        .bind(last)
-        .bind(call.phone)
-        .execute(&mut *tx.conn())
-        .await?;
     if let Some(state) = state {
         // Dead for every task that uses the number (E3, 2.5).
         sqlx::query(
@@ -163,6 +158,13 @@ async fn mark_number(
         .await?;
         strand(tx, clock, call).await?;
     }
+    // After the rows of the number: two agents who find it dead at once must not hold one
+    // row each and wait for the other's.
+    sqlx::query("UPDATE phones SET last_result = $1 WHERE id = $2")
+        .bind(last)
+        .bind(call.phone)
+        .execute(&mut *tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -174,7 +176,8 @@ async fn strand(tx: &mut Tx, clock: &Clock, call: &CallToRecord<'_>) -> Result<(
          WHERE t.court_id = $1 AND t.id <> $2 AND t.phase = '待外呼'
            AND EXISTS (SELECT 1 FROM phones n JOIN phones d ON d.number_index = n.number_index
                        WHERE n.party_id = t.party_id AND d.id = $3)
-           AND NOT EXISTS (SELECT 1 FROM phones n WHERE n.party_id = t.party_id AND n.state = '有效')",
+           AND NOT EXISTS (SELECT 1 FROM phones n WHERE n.party_id = t.party_id AND n.state = '有效')
+         ORDER BY t.id",
     )
     .bind(call.court)
     .bind(call.task)
@@ -183,12 +186,19 @@ async fn strand(tx: &mut Tx, clock: &Clock, call: &CallToRecord<'_>) -> Result<(
     .await?;
     for row in stranded {
         let task: String = row.get(0);
-        sqlx::query("UPDATE tasks SET phase = $2, next_step = $3, version = version + 1 WHERE id = $1")
-            .bind(&task)
-            .bind(tasks::SEARCHING)
-            .bind(tasks::NO_NUMBER.0)
-            .execute(&mut *tx.conn())
-            .await?;
+        // Not one that an agent got since: it is judged when the agent is done with it.
+        let moved = sqlx::query(
+            "UPDATE tasks SET phase = $2, next_step = $3, version = version + 1 WHERE id = $1 AND phase = $4",
+        )
+        .bind(&task)
+        .bind(tasks::SEARCHING)
+        .bind(tasks::NO_NUMBER.0)
+        .bind(tasks::WAITING)
+        .execute(&mut *tx.conn())
+        .await?;
+        if moved.rows_affected() != 1 {
+            continue;
+        }
         let detail = json!({ "next_zh": tasks::NO_NUMBER.0, "next_en": tasks::NO_NUMBER.1 });
         timeline::append(tx, clock, &task, &timeline::SYSTEM, Kind::NoNumber, call.call, &detail).await?;
     }

@@ -1,7 +1,7 @@
 //! What a saved outcome does to attempt, task, number and timeline.
 
 use songda_service::{
-    cases,
+    ServiceError, cases,
     outcomes::{CallToRecord, Choice, Saved, catalogue, record},
     tasks,
     timeline::{self, By},
@@ -24,6 +24,27 @@ async fn outcome(house: &House, task: &str, technical: &str, contact: &str, busi
     let phones = cases::phones(&house.on.db, &row.party_id).await.unwrap();
     let phone = phones.iter().find(|phone| phone.state == "有效").unwrap();
     outcome_of(house, task, &phone.id, technical, contact, business).await
+}
+
+/// "Calls" the first number of a reserved task and saves that it does not exist.
+async fn found_dead(house: &House, task: &str) -> Result<Saved, ServiceError> {
+    let row = tasks::find(&house.on.db, &house.court, task).await?;
+    let phone = cases::phones(&house.on.db, &row.party_id).await?.remove(0).id;
+    let call = house.ended_call(task, &phone, "C07").await;
+    let to_record = CallToRecord {
+        court: &house.court,
+        call: &call,
+        task,
+        phone: &phone,
+        technical: "C07",
+        agent: By { actor: &house.agents[0], name: "liu" },
+        note: "",
+    };
+    let (on, choice) = (&house.on, Choice::default());
+    let mut tx = on.db.begin().await?;
+    let saved = record(&mut tx, &on.clock, &on.sealer, catalogue().unwrap(), &to_record, &choice).await?;
+    tx.commit().await?;
+    Ok(saved)
 }
 
 /// "Calls" this number of a reserved task and saves the outcome.
@@ -128,6 +149,23 @@ async fn a_task_that_loses_its_last_number_with_another_one_leaves_the_queue() {
         let events = timeline::list(&house.on.db, &spouse).await.unwrap();
         assert_eq!(events.last().unwrap().kind, "no_number");
         assert_eq!(tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap().ready, 0);
+    }
+}
+
+#[tokio::test]
+async fn two_agents_who_find_one_number_dead_at_once_both_save_it() {
+    for house in houses().await {
+        let mut two = Vec::new();
+        for number in 1..=2 {
+            let case = format!("（2026）陕0102民初{number}号");
+            let parties = vec![party("p", None, &["13800004000"])];
+            two.push(house.order(&format!("SD{number}"), &case, parties, "D1").await.tasks[0].id.clone());
+            reserve(&house, &two[number - 1]).await;
+        }
+        let (one, other) = tokio::join!(found_dead(&house, &two[0]), found_dead(&house, &two[1]));
+        for saved in [one, other] {
+            assert_eq!(saved.unwrap().phase, tasks::SEARCHING, "{}", house.on.engine);
+        }
     }
 }
 
