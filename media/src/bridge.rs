@@ -63,6 +63,8 @@ pub struct Summary {
     pub late_samples: u64,
     /// How often a channel was moved by one packet to follow a drifting clock.
     pub slips: u64,
+    /// Frames of the prompt, as far as the party was sent it.
+    pub prompt: Option<(u64, u64)>,
 }
 
 /// An RTP packet as the bridge sees it.
@@ -96,14 +98,23 @@ enum Mode {
     /// Before the answer: the agent hears the carrier, the carrier hears silence.
     Early,
     /// The prompt plays to the party; the agent hears both.
-    Prompt { prompt: Arc<Prompt>, at: usize, from_frame: u64 },
+    Prompt(Playing),
     /// Both talk.
     Talk,
 }
 
-/// Pseudo sources of the left channel; a real SSRC may be equal without harm, because the
-/// source changes with the mode.
-const PROMPT_SOURCE: u32 = 1;
+/// A prompt under way.
+struct Playing {
+    prompt: Arc<Prompt>,
+    /// Next sample.
+    at: usize,
+    /// Pseudo source of the left channel, another one each time it begins. A real SSRC may
+    /// be equal without harm, because the source changes with the mode.
+    source: u32,
+    /// Frame of its first sample, this time.
+    begun: u64,
+}
+
 const TICK: Duration = Duration::from_millis(20);
 /// After this long without a packet of the agent the party gets silence from us.
 const AGENT_SILENT: Duration = Duration::from_millis(60);
@@ -121,6 +132,8 @@ pub struct Bridge {
     party_events: Option<u8>,
     /// The carrier takes our sound at this time (RFC 3264, section 8.4).
     party_listens: bool,
+    /// What the party was sent of the prompt, from the first time it began.
+    prompted: Option<(u64, u64)>,
     to_party: Egress,
     to_agent: Egress,
     from_agent: Reception,
@@ -146,6 +159,7 @@ impl Bridge {
             agent_law: Law::Pcma,
             party_events: None,
             party_listens: true,
+            prompted: None,
             to_party,
             to_agent,
             from_agent: Reception::default(),
@@ -188,9 +202,10 @@ impl Bridge {
 
     /// Plays a prompt to the party; afterwards both talk.
     pub fn play_then_talk(&mut self, now: Instant, unix_ms: i64, prompt: Arc<Prompt>) {
-        let from_frame = self.start(now, unix_ms);
+        self.start(now, unix_ms);
         self.mix.clear();
-        self.mode = Mode::Prompt { prompt, at: 0, from_frame };
+        self.prompted = None;
+        self.mode = Mode::Prompt(Playing { prompt, at: 0, source: 0, begun: 0 });
         self.next_tick = Some(now);
     }
 
@@ -240,7 +255,8 @@ impl Bridge {
         let frame = self.frame(now);
         let mut octets = [0u8; LARGEST];
         let octets = &mut octets[..packet.payload.len()];
-        if self.muted {
+        // What the carrier does not take is heard by nobody.
+        if self.muted || !self.party_listens {
             octets.fill(self.party_law.silence());
             let silence = std::iter::repeat_n(0i16, octets.len());
             self.timeline.place(LEFT, frame, packet.ssrc, packet.timestamp, silence);
@@ -266,7 +282,7 @@ impl Bridge {
         let frame = self.start(now, unix_ms);
         let samples = packet.payload.iter().map(|octet| law.decode(*octet));
         self.timeline.place(RIGHT, frame, packet.ssrc, packet.timestamp, samples.clone());
-        if matches!(self.mode, Mode::Prompt { .. }) {
+        if matches!(self.mode, Mode::Prompt(_)) {
             self.mix.extend(samples);
             while self.mix.len() > MIX_LIMIT {
                 self.mix.pop_front();
@@ -291,9 +307,7 @@ impl Bridge {
                         self.silence(now, wires);
                     }
                 }
-                // What nobody takes is not played: it would count as heard.
-                Mode::Prompt { .. } if !self.party_listens => {}
-                Mode::Prompt { .. } => self.prompt(now, wires),
+                Mode::Prompt(_) => self.prompt(now, wires),
             }
         }
         let frame = self.frame(now);
@@ -312,25 +326,37 @@ impl Bridge {
 
     fn prompt(&mut self, now: Instant, wires: &mut impl Wires) {
         let frame = self.frame(now);
-        let Mode::Prompt { prompt, at, from_frame } = &mut self.mode else { return };
-        let Some((samples, octets)) = prompt.packet(*at, self.party_law) else {
-            let from_frame = *from_frame;
-            let to_frame = from_frame + prompt.len() as u64;
+        let Mode::Prompt(playing) = &mut self.mode else { return };
+        let mut mixed = [0u8; PACKET];
+        let mut said: &[i16] = &[];
+        if !self.party_listens {
+            // What nobody takes is not played: it would count as heard. And who took only a
+            // part of it hears it whole when he listens again.
+            playing.at = 0;
+        } else if let Some((samples, octets)) = playing.prompt.packet(playing.at, self.party_law) {
+            if playing.at == 0 {
+                playing.begun = frame;
+                playing.source += 1;
+            }
+            send(self.to_party.generate(now), self.party_law.payload_type(), octets, wires);
+            // A packet sent now is heard from now on: its last sample lies 20 ms ahead.
+            let timestamp = playing.at as u32;
+            self.timeline.place(LEFT, frame + PACKET as u64, playing.source, timestamp, samples.iter().copied());
+            playing.at += PACKET;
+            let from = self.prompted.map_or(playing.begun, |(from, _)| from);
+            self.prompted = Some((from, playing.begun + playing.at as u64));
+            said = samples;
+        } else {
+            let (from_frame, to_frame) = self.prompted.unwrap_or((frame, frame));
             self.mode = Mode::Talk;
             self.news.push_back(MediaEvent::PromptFinished { from_frame, to_frame });
             self.silence(now, wires);
             return;
-        };
-        let timestamp = *at as u32;
-        send(self.to_party.generate(now), self.party_law.payload_type(), octets, wires);
-        // A packet sent now is heard from now on: its last sample lies 20 ms ahead.
-        self.timeline.place(LEFT, frame + PACKET as u64, PROMPT_SOURCE, timestamp, samples.iter().copied());
-        let mut mixed = [0u8; PACKET];
-        for (octet, sample) in mixed.iter_mut().zip(samples) {
-            let sum = i32::from(*sample) + i32::from(self.mix.pop_front().unwrap_or(0));
+        }
+        for (at, octet) in mixed.iter_mut().enumerate() {
+            let sum = i32::from(said.get(at).copied().unwrap_or(0)) + i32::from(self.mix.pop_front().unwrap_or(0));
             *octet = self.agent_law.encode(sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16);
         }
-        *at += PACKET;
         wires.to_agent(self.to_agent.generate(now), self.agent_law.payload_type(), &mixed);
     }
 
@@ -341,8 +367,11 @@ impl Bridge {
         self.timeline.finish(frame, |block| {
             tap.block(block);
         });
+        let frames = self.timeline.frames();
+        let prompt = self.prompted.map(|(from, to)| (from, to.min(frames)));
         Summary {
-            frames: self.timeline.frames(),
+            frames,
+            prompt: prompt.filter(|(from, to)| from < to),
             gaps: self.timeline.gaps().copied().collect(),
             agent: self.from_agent.quality(),
             party: self.from_party.quality(),

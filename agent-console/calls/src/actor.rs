@@ -37,7 +37,6 @@ pub(crate) struct Actor {
 struct Notes {
     talk_from_ms: Option<i64>,
     spans: Vec<PromptSpan>,
-    notice_from_ms: Option<i64>,
 }
 
 impl Actor {
@@ -102,7 +101,6 @@ impl Actor {
                     }
                     Do::OpenEarly => self.engine_took(self.media.early(), &mut input),
                     Do::PlayNotice => {
-                        notes.notice_from_ms = Some(unix_ms());
                         let playing = self.media.play_then_talk(self.notice.prompt.clone());
                         self.engine_took(playing, &mut input);
                     }
@@ -146,7 +144,6 @@ impl Actor {
             MediaEvent::BrowserLost => Input::BrowserLost,
             MediaEvent::RecordingFailed => Input::RecordingFailed,
             MediaEvent::PromptFinished { from_frame, to_frame } => {
-                let ms = |frame: u64| frame * 1000 / u64::from(songda_media::RATE);
                 let span = PromptSpan { from_ms: ms(from_frame), to_ms: ms(to_frame), text: self.notice.text.clone() };
                 notes.spans.push(span.clone());
                 self.tell(CallEvent::NoticeFinished { span }).await;
@@ -184,11 +181,11 @@ impl Actor {
         let ended_ms = unix_ms();
         let Self { dial, notice, recorder, media, events, live, .. } = self;
         let summary = media.close().await;
-        let (gaps, quality, frames) = match &summary {
-            Ok(summary) => (summary.gaps.clone(), quality(summary), summary.frames),
+        let (gaps, quality, notice_at) = match &summary {
+            Ok(summary) => (summary.gaps.clone(), quality(summary), summary.prompt),
             Err(error) => {
                 tracing::error!(call = %dial.call, %error, "the sound of a call did not close");
-                (Vec::new(), serde_json::Value::Null, 0)
+                (Vec::new(), serde_json::Value::Null, None)
             }
         };
         let lost = |error: &dyn std::fmt::Display| {
@@ -202,12 +199,8 @@ impl Actor {
         };
         let recording = kept.manifest;
         // A notice that the party cut short stands in the recording as far as it got.
-        if let (true, Some(from), Some(manifest)) = (notes.spans.is_empty(), notes.notice_from_ms, &recording) {
-            let end = frames * 1000 / u64::from(songda_media::RATE);
-            let from_ms = (from - manifest.started_ms).max(0) as u64;
-            if from_ms < end {
-                notes.spans.push(PromptSpan { from_ms, to_ms: end, text: notice.text });
-            }
+        if let (true, Some((from, to)), Some(_)) = (notes.spans.is_empty(), notice_at, &recording) {
+            notes.spans.push(PromptSpan { from_ms: ms(from), to_ms: ms(to), text: notice.text });
         }
         let end = CallEnd {
             facts: machine.facts(),
@@ -221,6 +214,10 @@ impl Actor {
         drop(live);
         let _ = events.send(CallEvent::Ended(Box::new(end))).await;
     }
+}
+
+fn ms(frame: u64) -> u64 {
+    frame * 1000 / u64::from(songda_media::RATE)
 }
 
 fn quality(summary: &songda_media::Summary) -> serde_json::Value {

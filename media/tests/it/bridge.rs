@@ -135,7 +135,7 @@ fn r4_2f_the_notice_plays_to_the_party_while_the_agent_hears_both_and_is_muted()
     let alone = &line.heard.party[20].2;
     assert_ne!(mixed, alone, "the agent hears the party over the notice");
     line.steps(3, Some(AGENT), Some(PARTY));
-    assert_eq!(line.news(), [MediaEvent::PartyHeard, MediaEvent::PromptFinished { from_frame: 160, to_frame: 8_160 }]);
+    assert_eq!(line.news(), [MediaEvent::PartyHeard, MediaEvent::PromptFinished { from_frame: 320, to_frame: 8_320 }]);
     line.heard.party.clear();
     line.steps(50, Some(AGENT), Some(PARTY));
     assert!(line.heard.party.iter().all(|(_, _, octets)| octets.iter().all(|octet| *octet == AGENT)), "then both talk");
@@ -147,6 +147,56 @@ fn r4_2f_the_notice_plays_to_the_party_while_the_agent_hears_both_and_is_muted()
     assert!(found.is_some_and(|at| at <= 480), "the notice stands in the left channel: {found:?} {}", decoded.len());
     assert!(right[2_000..12_000].iter().all(|sample| *sample == Law::Pcma.decode(PARTY)));
     assert_eq!(summary.party.lost, 0);
+}
+
+#[test]
+fn a_notice_begins_when_the_carrier_takes_it_and_is_heard_whole() {
+    let mut line = Line::new();
+    line.bridge.early(line.now());
+    line.bridge.party_listens(false);
+    line.bridge.play_then_talk(line.now(), 1_000_000, Arc::new(Prompt::from_samples(vec![9_000; 8_000])));
+    line.steps(50, Some(AGENT), Some(PARTY));
+    assert_eq!(line.heard.party.len(), 0, "on hold nothing is played");
+    assert_eq!(line.heard.agent.len(), 51, "the agent hears the party meanwhile");
+    line.bridge.party_listens(true);
+    line.steps(10, Some(AGENT), Some(PARTY));
+    line.bridge.party_listens(false);
+    line.steps(20, Some(AGENT), Some(PARTY));
+    line.bridge.party_listens(true);
+    line.heard.party.clear();
+    line.steps(51, Some(AGENT), Some(PARTY));
+    let loud = |octets: &[u8]| octets.iter().all(|octet| *octet == Law::Pcma.encode(9_000));
+    assert_eq!(line.heard.party.iter().filter(|(_, _, octets)| loud(octets)).count(), 50, "from its first word again");
+    let (from, to) = (8_160 + 160, 80 * 160 + 320 + 8_000);
+    assert_eq!(line.news().last(), Some(&MediaEvent::PromptFinished { from_frame: from, to_frame: to }));
+    let (left, _, summary) = line.close();
+    let said = |at: usize| left[at] > 8_000;
+    assert!(!said(7_000) && said(8_400) && !said(11_000) && said(13_200) && said(20_500));
+    assert_eq!(summary.prompt, Some((from, to)));
+}
+
+#[test]
+fn a_notice_that_nobody_took_is_not_said_to_be_in_the_recording() {
+    for (steps, heard) in [(0, None), (10, Some((8_160, 9_600)))] {
+        let mut line = Line::new();
+        line.bridge.early(line.now());
+        line.bridge.party_listens(false);
+        line.bridge.play_then_talk(line.now(), 1_000_000, Arc::new(Prompt::from_samples(vec![9_000; 80_000])));
+        line.steps(49, None, Some(PARTY));
+        line.bridge.party_listens(true);
+        line.steps(steps, None, Some(PARTY));
+        let (_, _, summary) = line.close();
+        assert_eq!(summary.prompt, heard);
+    }
+}
+
+#[test]
+fn what_the_agent_says_while_the_carrier_holds_is_silence_in_the_recording() {
+    let mut line = talking();
+    line.bridge.party_listens(false);
+    line.steps(50, Some(AGENT), Some(PARTY));
+    let (left, _, _) = line.close();
+    assert!(left[1_600..8_000].iter().all(|sample| *sample == 0));
 }
 
 fn talking() -> Line {
