@@ -176,7 +176,7 @@ impl Switchboard {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Places a call: recording first, then the notice, then the browser's sound, then the
+    /// Places a call: the notice first, then the recording, then the browser's sound, then the
     /// carrier. The last event is [`CallEvent::Ended`].
     pub async fn dial(&self, dial: Dial) -> Result<(CallHandle, mpsc::Receiver<CallEvent>), DialError> {
         let live = self.enter(&dial.call)?;
