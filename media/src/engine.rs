@@ -5,7 +5,8 @@ use std::{
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
     ops::RangeInclusive,
-    sync::{Arc, mpsc},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Weak, mpsc},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -58,22 +59,40 @@ pub enum EngineError {
     /// A session description cannot be used.
     #[error(transparent)]
     Sdp(#[from] SdpError),
-    /// The engine has stopped or is over its head in work.
-    #[error("the media engine does not take this request: it has stopped or is overloaded")]
+    /// More orders wait than the engine takes.
+    #[error("the media engine has too much to do to take this request")]
+    Overloaded,
+    /// The engine has stopped, or the sound of this call has ended.
+    #[error("the media engine does not take this request: it or the sound of this call has ended")]
     Gone,
 }
 
 type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 
 enum Command {
-    Open { call: u64, bridge: Box<Bridge>, ssrc: u32, events: events::Sender<MediaEvent> },
+    Open { call: u64, bridge: Box<Bridge>, ssrc: u32, events: events::Sender<MediaEvent>, owner: Weak<()> },
     BrowserOffer { call: u64, sdp: String, reply: Reply<String> },
     TrunkOffer { call: u64, reply: Reply<String> },
     TrunkAnswer { call: u64, sdp: String, reply: Reply<()> },
     Early { call: u64 },
     Play { call: u64, prompt: Arc<Prompt> },
     Mute { call: u64, on: bool },
-    Close { call: u64, reply: Option<Reply<Summary>> },
+    Close { call: u64, reply: Reply<Summary> },
+}
+
+impl Command {
+    fn call(&self) -> u64 {
+        match self {
+            Self::Open { call, .. }
+            | Self::BrowserOffer { call, .. }
+            | Self::TrunkOffer { call, .. }
+            | Self::TrunkAnswer { call, .. }
+            | Self::Early { call }
+            | Self::Play { call, .. }
+            | Self::Mute { call, .. }
+            | Self::Close { call, .. } => *call,
+        }
+    }
 }
 
 /// Commands that may wait for the thread.
@@ -113,7 +132,8 @@ impl Engine {
         self.web
     }
 
-    /// A new call. Its recording goes to `tap` from the first sound on.
+    /// A new call. Its recording goes to `tap` from the first sound on. The events end when
+    /// the sound of the call has ended, and be it by a failure of ours.
     pub fn open(&self, tap: Box<dyn Tap>) -> Result<(CallMedia, events::Receiver<MediaEvent>), EngineError> {
         let call = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut random = [0u8; 20];
@@ -124,8 +144,9 @@ impl Engine {
         let to_party = Egress::new(word(12), (word(4) >> 16) as u16, word(16));
         let (sender, receiver) = events::channel(EVENTS);
         let bridge = Box::new(Bridge::new(tap, to_party, to_agent));
-        let media = CallMedia { call, commands: self.commands.clone(), closed: false };
-        media.tell(Command::Open { call, bridge, ssrc, events: sender })?;
+        let media = CallMedia { call, commands: self.commands.clone(), alive: Arc::default() };
+        let owner = Arc::downgrade(&media.alive);
+        media.tell(Command::Open { call, bridge, ssrc, events: sender, owner })?;
         Ok((media, receiver))
     }
 }
@@ -144,12 +165,16 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 pub struct CallMedia {
     call: u64,
     commands: mpsc::SyncSender<Command>,
-    closed: bool,
+    /// The engine sees when it is gone; no order has to find room in a full queue for that.
+    alive: Arc<()>,
 }
 
 impl CallMedia {
     fn tell(&self, command: Command) -> Result<(), EngineError> {
-        self.commands.try_send(command).map_err(|_| EngineError::Gone)
+        self.commands.try_send(command).map_err(|refused| match refused {
+            mpsc::TrySendError::Full(_) => EngineError::Overloaded,
+            mpsc::TrySendError::Disconnected(_) => EngineError::Gone,
+        })
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, EngineError> {
@@ -189,18 +214,17 @@ impl CallMedia {
         self.tell(Command::Mute { call: self.call, on })
     }
 
-    /// Ends the sound. What was heard last has then been handed to the tap.
-    pub async fn close(mut self) -> Result<Summary, EngineError> {
-        self.closed = true;
-        self.ask(|reply| Command::Close { call: self.call, reply: Some(reply) }).await
-    }
-}
-
-impl Drop for CallMedia {
-    fn drop(&mut self) {
-        if !self.closed {
-            let _ = self.tell(Command::Close { call: self.call, reply: None });
+    /// Ends the sound, however much the engine has to do. What was heard last has then been
+    /// handed to the tap.
+    pub async fn close(self) -> Result<Summary, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let mut command = Command::Close { call: self.call, reply };
+        while let Err(refused) = self.commands.try_send(command) {
+            let mpsc::TrySendError::Full(again) = refused else { return Err(EngineError::Gone) };
+            command = again;
+            tokio::time::sleep(5 * SWEEP).await;
         }
+        answer.await.map_err(|_| EngineError::Gone)?
     }
 }
 
@@ -212,6 +236,7 @@ struct Slot {
     trunk: Option<TrunkLeg>,
     law: Law,
     events: events::Sender<MediaEvent>,
+    owner: Weak<()>,
 }
 
 /// The two ends of a call, for the bridge.
@@ -255,33 +280,67 @@ impl Floor {
         loop {
             if self.calls.is_empty() {
                 match inbox.recv() {
-                    Ok(command) => self.command(command),
+                    Ok(command) => self.take(command),
                     Err(_) => return,
                 }
             }
             let begun = Instant::now();
             loop {
                 match inbox.try_recv() {
-                    Ok(command) => self.command(command),
+                    Ok(command) => self.take(command),
                     Err(mpsc::TryRecvError::Disconnected) if self.calls.is_empty() => return,
                     Err(_) => break,
                 }
             }
             self.browsers(&mut buffer);
-            let unix_ms = unix_ms();
-            for slot in self.calls.values_mut() {
-                slot.sweep(&self.socket, unix_ms, &mut buffer);
-            }
+            self.sweep(&mut buffer);
             thread::sleep(SWEEP.saturating_sub(begun.elapsed()));
         }
+    }
+
+    /// Every call's turn. Who dropped his call, or broke, is gone after it.
+    fn sweep(&mut self, buffer: &mut [u8]) {
+        let unix_ms = unix_ms();
+        let mut over = Vec::new();
+        for (call, slot) in &mut self.calls {
+            let owned = slot.owner.strong_count() > 0;
+            if !owned || guarded(*call, || slot.sweep(&self.socket, unix_ms, buffer)).is_none() {
+                over.push(*call);
+            }
+        }
+        for call in over {
+            self.end(call);
+        }
+    }
+
+    fn take(&mut self, command: Command) {
+        let call = command.call();
+        if guarded(call, || self.command(command)).is_none() {
+            self.end(call);
+        }
+    }
+
+    /// Takes a call from the floor; its events end with it.
+    fn end(&mut self, call: u64) -> Option<Summary> {
+        self.mux.remove(call);
+        let mut slot = self.calls.remove(&call)?;
+        guarded(call, || {
+            let now = Instant::now();
+            if let Some(web) = &mut slot.web {
+                web.close(now, &self.socket);
+            }
+            slot.bridge.close(now)
+        })
     }
 
     fn browsers(&mut self, buffer: &mut [u8]) {
         for _ in 0..FAIR * self.calls.len().max(1) {
             let Ok((len, from)) = self.socket.recv_from(buffer) else { return };
             let Some(call) = self.mux.find(from, &buffer[..len]) else { continue };
-            if let Some(web) = self.calls.get_mut(&call).and_then(|slot| slot.web.as_mut()) {
-                web.datagram(Instant::now(), from, &buffer[..len]);
+            if let Some(web) = self.calls.get_mut(&call).and_then(|slot| slot.web.as_mut())
+                && guarded(call, || web.datagram(Instant::now(), from, &buffer[..len])).is_none()
+            {
+                self.end(call);
             }
         }
     }
@@ -289,8 +348,9 @@ impl Floor {
     fn command(&mut self, command: Command) {
         let now = Instant::now();
         match command {
-            Command::Open { call, bridge, ssrc, events } => {
-                self.calls.insert(call, Slot { bridge, ssrc, web: None, trunk: None, law: Law::Pcma, events });
+            Command::Open { call, bridge, ssrc, events, owner } => {
+                let slot = Slot { bridge, ssrc, web: None, trunk: None, law: Law::Pcma, events, owner };
+                self.calls.insert(call, slot);
             }
             Command::BrowserOffer { call, sdp, reply } => {
                 let _ = reply.send(self.browser_offer(now, call, &sdp));
@@ -317,16 +377,7 @@ impl Floor {
                 }
             }
             Command::Close { call, reply } => {
-                self.mux.remove(call);
-                let summary = self.calls.remove(&call).map(|mut slot| {
-                    if let Some(web) = &mut slot.web {
-                        web.close(now, &self.socket);
-                    }
-                    slot.bridge.close(now)
-                });
-                if let Some(reply) = reply {
-                    let _ = reply.send(summary.ok_or(EngineError::Gone));
-                }
+                let _ = reply.send(self.end(call).ok_or(EngineError::Gone));
             }
         }
     }
@@ -425,6 +476,15 @@ impl Slot {
             web.flush(now, socket);
         }
     }
+}
+
+/// One call's turn. What panics in it must end this call and no other.
+fn guarded<T>(call: u64, turn: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(turn));
+    if done.is_err() {
+        tracing::error!(media = call, "the sound of a call broke and ends");
+    }
+    done.ok()
 }
 
 fn unix_ms() -> i64 {

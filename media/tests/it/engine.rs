@@ -32,6 +32,12 @@ fn port(sdp: &str) -> u16 {
     line.split(' ').next().unwrap().parse().unwrap()
 }
 
+fn packet(seq: u16) -> Vec<u8> {
+    let stamp = u32::from(seq) * 160;
+    let packet = RtpPacketBuilder::new().payload_type(8).ssrc(5).sequence(Seq::from(seq)).timestamp(stamp);
+    packet.payload(&[0x91; 160]).build().unwrap()
+}
+
 #[tokio::test]
 async fn a_carriers_sound_is_recorded_and_the_notice_reaches_the_carrier() {
     let engine = Engine::start(config()).unwrap();
@@ -42,16 +48,6 @@ async fn a_carriers_sound_is_recorded_and_the_notice_reaches_the_carrier() {
     let ours = port(&media.trunk_offer().await.unwrap());
     media.trunk_answer(answer(&carrier)).await.unwrap();
     media.early().unwrap();
-    let packet = |seq: u16| {
-        RtpPacketBuilder::new()
-            .payload_type(8)
-            .ssrc(5)
-            .sequence(Seq::from(seq))
-            .timestamp(u32::from(seq) * 160)
-            .payload(&[0x91; 160])
-            .build()
-            .unwrap()
-    };
     // Somebody who is not the carrier is not heard.
     let stranger = UdpSocket::bind("127.0.0.2:0").unwrap();
     stranger.send_to(&packet(1), ("127.0.0.1", ours)).unwrap();
@@ -95,4 +91,68 @@ fn listening_everywhere_needs_an_address_to_tell() {
     assert!(matches!(Engine::start(everywhere.clone()), Err(EngineError::Unspecified(_))));
     let told = EngineConfig { web_advertise: Some("192.0.2.1".parse().unwrap()), ..everywhere };
     assert_eq!(Engine::start(told).unwrap().web_address().ip().to_string(), "192.0.2.1");
+}
+
+/// At the first sound it waits for a word or the end of `0`, or breaks when there is none.
+struct Trouble(Option<mpsc::Receiver<()>>);
+
+impl Tap for Trouble {
+    fn started(&mut self, _: i64) {
+        let _ = self.0.as_ref().expect("a call that breaks").recv();
+    }
+    fn block(&mut self, _: &[i16]) -> bool {
+        true
+    }
+}
+
+/// Lets the first sound of the carrier reach a call.
+async fn sound(media: &songda_media::CallMedia) {
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let ours = port(&media.trunk_offer().await.unwrap());
+    media.trunk_answer(answer(&carrier)).await.unwrap();
+    media.early().unwrap();
+    carrier.send_to(&packet(1), ("127.0.0.1", ours)).unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_breaks_ends_alone() {
+    let engine = Engine::start(config()).unwrap();
+    let (broken, mut end) = engine.open(Box::new(Trouble(None))).unwrap();
+    let (blocks, recorded) = mpsc::channel();
+    let (other, mut events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    sound(&broken).await;
+    while end.recv().await.is_some() {}
+    assert!(matches!(broken.close().await, Err(EngineError::Gone)), "its owner is told");
+    sound(&other).await;
+    assert_eq!(events.recv().await, Some(MediaEvent::PartyHeard));
+    assert!(other.close().await.unwrap().frames > 0);
+    assert!(recorded.try_iter().next().is_some());
+    let (later, _events) = engine.open(Box::new(Trouble(None))).unwrap();
+    later.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_ends_for_certain_however_many_orders_wait() {
+    let engine = Engine::start(config()).unwrap();
+    let (go, hold) = mpsc::channel();
+    let (busy, _busy_events) = engine.open(Box::new(Trouble(Some(hold)))).unwrap();
+    let (blocks, dropped_tap) = mpsc::channel();
+    let (dropped, _dropped_events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    dropped.trunk_offer().await.unwrap();
+    sound(&busy).await;
+    let full = loop {
+        if let Err(error) = busy.mute(true) {
+            break error;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(matches!(full, EngineError::Overloaded), "{full}");
+    drop(dropped);
+    let closing = tokio::spawn(busy.close());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(!closing.is_finished());
+    go.send(()).unwrap();
+    closing.await.unwrap().unwrap();
+    let gone = dropped_tap.recv_timeout(Duration::from_secs(5));
+    assert_eq!(gone, Err(mpsc::RecvTimeoutError::Disconnected), "the tap of the dropped call is gone");
 }
