@@ -69,6 +69,7 @@ enum Command {
     Dial { call: Box<OutboundCall>, target: SocketAddr, events: mpsc::Sender<LegEvent>, id: oneshot::Sender<String> },
     HangUp { id: String },
     Probe { domain: String, target: SocketAddr, done: oneshot::Sender<bool> },
+    Close { limit: Duration, done: oneshot::Sender<bool> },
 }
 
 /// The SIP endpoint. Clones share it.
@@ -109,7 +110,7 @@ impl Endpoint {
         }
         let core = CallCore::new(local, config.user_agent, Box::new(random));
         let (commands, inbox) = mpsc::channel(1024);
-        let driver = Driver { socket, core, legs: HashMap::new(), probes: HashMap::new() };
+        let driver = Driver { socket, core, legs: HashMap::new(), probes: HashMap::new(), farewells: Vec::new() };
         tokio::spawn(driver.run(inbox, cancel));
         Ok(Self { commands, local })
     }
@@ -121,7 +122,17 @@ impl Endpoint {
 
     /// Places a call.
     pub async fn call(&self, call: OutboundCall) -> Result<Leg, CallError> {
-        let target = resolve(&call.trunk).await?;
+        let target = self.resolve(&call.trunk).await?;
+        self.call_at(call, target).await
+    }
+
+    /// Finds the address of a trunk. Takes three seconds at most; nothing has gone out yet.
+    pub async fn resolve(&self, trunk: &Trunk) -> Result<SocketAddr, CallError> {
+        resolved(trunk, tokio::net::lookup_host(&trunk.proxy)).await
+    }
+
+    /// Places a call at the address that [`Endpoint::resolve`] found.
+    pub async fn call_at(&self, call: OutboundCall, target: SocketAddr) -> Result<Leg, CallError> {
         // Room for every event of a call: the driver never waits for a slow reader.
         let (sender, events) = mpsc::channel(256);
         let (id, placed) = oneshot::channel();
@@ -133,7 +144,7 @@ impl Endpoint {
 
     /// Asks a trunk whether it is there; any final answer counts.
     pub async fn probe(&self, trunk: &Trunk) -> Result<(), ProbeError> {
-        let target = resolve(trunk).await?;
+        let target = self.resolve(trunk).await?;
         let (done, answer) = oneshot::channel();
         let command = Command::Probe { domain: trunk.domain.clone(), target, done };
         self.commands.send(command).await.map_err(|_| CallError::Busy)?;
@@ -142,14 +153,28 @@ impl Endpoint {
             _ => Err(ProbeError::Silent(trunk.name.clone())),
         }
     }
+
+    /// Hangs every call up, takes no new one, and waits until each of our requests had its
+    /// answer, at most `limit`. Then the endpoint has ended. False when an answer is missing:
+    /// the other end may think that a call goes on.
+    pub async fn close(&self, limit: Duration) -> bool {
+        let (done, closed) = oneshot::channel();
+        if self.commands.send(Command::Close { limit, done }).await.is_err() {
+            return false;
+        }
+        closed.await.unwrap_or(false)
+    }
 }
 
 /// A name that is not found in this time is as good as none: somebody waits at the other end.
 const RESOLVE: Duration = Duration::from_secs(3);
 
-async fn resolve(trunk: &Trunk) -> Result<SocketAddr, CallError> {
+async fn resolved<A: Iterator<Item = SocketAddr>>(
+    trunk: &Trunk,
+    lookup: impl Future<Output = std::io::Result<A>>,
+) -> Result<SocketAddr, CallError> {
     let refused = || CallError::Resolve { trunk: trunk.name.clone(), proxy: trunk.proxy.clone() };
-    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host(&trunk.proxy)).await;
+    let found = tokio::time::timeout(RESOLVE, lookup).await;
     found.map_err(|_| refused())?.map_err(|_| refused())?.next().ok_or_else(refused)
 }
 
@@ -188,20 +213,35 @@ struct Driver {
     core: CallCore,
     legs: HashMap<String, mpsc::Sender<LegEvent>>,
     probes: HashMap<Key, oneshot::Sender<bool>>,
+    /// Who waits for the end.
+    farewells: Vec<oneshot::Sender<bool>>,
 }
+
+/// How long the answers are waited for when the endpoint is just cancelled or dropped.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 impl Driver {
     async fn run(mut self, mut inbox: mpsc::Receiver<Command>, cancel: CancellationToken) {
         let mut buffer = vec![0_u8; 65_536];
         let mut closing: Option<Instant> = None;
+        let mut open = true;
         loop {
             let wake = self.core.next_deadline().unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
             let wake = closing.map_or(wake, |end| end.min(wake));
             tokio::select! {
-                () = cancel.cancelled(), if closing.is_none() => closing = Some(self.close()),
-                command = inbox.recv(), if closing.is_none() => match command {
-                    Some(command) => self.command(command),
-                    None => closing = Some(self.close()),
+                () = cancel.cancelled(), if closing.is_none() => closing = Some(self.close(FAREWELL)),
+                command = inbox.recv(), if open => match command {
+                    Some(Command::Close { limit, done }) => {
+                        self.farewells.push(done);
+                        closing = Some(self.close(limit));
+                    }
+                    // Whoever asks for more while we close is refused by the end of his channel.
+                    Some(command) if closing.is_none() => self.command(command),
+                    Some(_) => {}
+                    None => {
+                        open = false;
+                        closing = closing.or_else(|| Some(self.close(FAREWELL)));
+                    }
                 },
                 datagram = self.socket.recv_from(&mut buffer) => match datagram {
                     Ok((length, from)) => self.core.receive(Instant::now(), &buffer[..length], from),
@@ -211,19 +251,23 @@ impl Driver {
                 () = tokio::time::sleep_until(wake.into()) => self.core.tick(Instant::now()),
             }
             self.flush().await;
-            if closing.is_some_and(|end| self.core.load().1 == 0 || end <= Instant::now()) {
+            let answered = self.core.unanswered() == 0;
+            if closing.is_some_and(|end| answered || end <= Instant::now()) {
+                for farewell in self.farewells {
+                    let _ = farewell.send(answered);
+                }
                 return;
             }
         }
     }
 
-    /// Hangs everything up; the answers are waited for at most two seconds.
-    fn close(&mut self) -> Instant {
+    /// Hangs everything up. Answers until when the answers are waited for.
+    fn close(&mut self, limit: Duration) -> Instant {
         let now = Instant::now();
         for id in self.legs.keys().cloned().collect::<Vec<_>>() {
             self.core.hang_up(now, &id);
         }
-        now + Duration::from_secs(2)
+        now + limit
     }
 
     fn command(&mut self, command: Command) {
@@ -244,6 +288,8 @@ impl Driver {
                     self.probes.insert(key, done);
                 }
             }
+            // Seen to by `run`, which knows whether we close.
+            Command::Close { .. } => {}
         }
     }
 
@@ -280,4 +326,24 @@ impl Driver {
 
 fn random() -> u64 {
     getrandom::u64().unwrap_or_else(|_| std::process::id().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_server_that_is_silent_is_waited_for_three_seconds() {
+        let trunk = Trunk {
+            name: "t".into(),
+            proxy: "carrier.test:5060".into(),
+            domain: "carrier.test".into(),
+            username: "court".into(),
+            password: "secret".to_owned().into(),
+        };
+        let begun = tokio::time::Instant::now();
+        let silent = std::future::pending::<std::io::Result<std::vec::IntoIter<SocketAddr>>>();
+        assert!(matches!(resolved(&trunk, silent).await, Err(CallError::Resolve { .. })));
+        assert_eq!(begun.elapsed(), RESOLVE);
+    }
 }

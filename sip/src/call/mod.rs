@@ -116,3 +116,10 @@ pub struct Ended {
     /// A 18x was seen.
     pub provisional: bool,
 }
+
+impl CallCore {
+    /// Requests of ours that wait for a final answer, probes aside.
+    pub fn unanswered(&self) -> usize {
+        self.layer.unanswered()
+    }
+}

@@ -34,6 +34,12 @@ pub(super) struct Client {
 }
 
 impl Layer {
+    /// Requests of ours that wait for a final answer; probes aside, for nobody misses them.
+    pub fn unanswered(&self) -> usize {
+        let waits = |client: &&Client| matches!(client.state, State::Calling | State::Proceeding);
+        self.clients.values().filter(waits).filter(|client| client.request.method != Method::OPTIONS).count()
+    }
+
     /// Sends a request in a new transaction. None when its Via has no branch of ours.
     pub fn send(&mut self, now: Instant, request: Request, to: SocketAddr) -> Option<Key> {
         let key = Key::read(&request.headers, &request.method, false)?;
