@@ -11,7 +11,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -123,18 +123,19 @@ impl Worker {
             None => self.start()?,
         };
         let failed = |action| move |error| WorkerError::Process { action, error };
+        // One limit for all of it: the recording's way in and the answer's way out.
+        let begun = Instant::now();
         let watch = Watch::start(&running.child, self.config.limit).map_err(failed("cannot be watched"))?;
         let asked = running.ask(request);
-        let late = watch.end();
+        if watch.end() {
+            running.stop();
+            return Err(WorkerError::TooLong(self.config.limit));
+        }
         if let Err(error) = asked {
             running.stop();
-            return Err(if late {
-                WorkerError::TooLong(self.config.limit)
-            } else {
-                failed("does not take a recording")(error)
-            });
+            return Err(failed("does not take a recording")(error));
         }
-        let answer = running.answers.recv_timeout(self.config.limit);
+        let answer = running.answers.recv_timeout(self.config.limit.saturating_sub(begun.elapsed()));
         match answer {
             Ok(Ok(Some(answer))) => {
                 self.running = Some(running);

@@ -177,14 +177,22 @@ fn the_score_counts_characters_and_not_punctuation() {
 }
 
 #[test]
-fn a_worker_that_does_not_read_is_ended_at_its_limit() {
+fn a_worker_that_does_not_read_is_ended_at_its_limit_and_the_next_request_starts_another() {
+    let folder = tempfile::tempdir().unwrap();
+    // The first child sleeps, the second answers.
+    let script =
+        r#"[ -e been ] || { : > been; exec sleep 60; }; printf '\000\000\000\016{"failed":"x"}'; exec cat > /dev/null"#;
     let config = WorkerConfig {
-        program: "/bin/sleep".into(),
-        arguments: vec!["60".into()],
-        limit: std::time::Duration::from_millis(200),
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), format!("cd {}; {script}", folder.path().display())],
+        limit: std::time::Duration::from_secs(2),
     };
     let mut worker = Worker::new(config);
-    let long = vec![0; 4_000_000];
-    let error = worker.transcribe(&request(long.clone(), long)).unwrap_err();
+    let long = vec![0; 1_000_000];
+    let begun = std::time::Instant::now();
+    let error = worker.transcribe(&request(long.clone(), long.clone())).unwrap_err();
     assert!(matches!(error, WorkerError::TooLong(_)), "{error}");
+    assert!(begun.elapsed().as_secs() < 10, "it slept on");
+    let error = worker.transcribe(&request(long.clone(), long)).unwrap_err();
+    assert!(matches!(&error, WorkerError::Refused(reason) if reason == "x"), "{error}");
 }
