@@ -327,7 +327,7 @@ fn nodes(order: &Order, task: &Task, events: &[Event], report: Option<&crate::sh
         ("received", first("received").map(rfc3339)),
         ("calling", first("dialled").map(rfc3339)),
         ("served", served.map(rfc3339)),
-        ("returned", returned.filter(|_| served.is_some())),
+        ("returned", returned),
     ];
     let current = times.iter().position(|(_, at)| at.is_none());
     times

@@ -120,12 +120,15 @@ function Conclusion({ task }: { task: TaskDetail }) {
   const { t } = useTranslation();
   const words = useWords();
   const last = Array.isArray(task.attempts) ? task.attempts[task.attempts.length - 1] : undefined;
+  // Until a rule says otherwise the result is open, whatever was agreed.
+  const decided = task.result_at !== null;
+  const next = !decided && task.next_step && t("desk.next_is", { next: task.next_step });
   return (
     <section className="card conclusion">
       <h2>{t("task.conclusion")}</h2>
       <div className="row">
-        <span className={`big grow ${task.result ? "done" : ""}`}>
-          {task.result
+        <span className={`big grow ${decided ? "done" : ""}`}>
+          {decided
             ? `${words("said", task.result)} · ${day(task.result_at)}`
             : words("said", task.phase)}
         </span>
@@ -134,9 +137,8 @@ function Conclusion({ task }: { task: TaskDetail }) {
         )}
       </div>
       <p className="muted">
-        {[last?.note, task.next_step && t("desk.next_is", { next: task.next_step })]
-          .filter(Boolean)
-          .join(" · ") || t(task.result ? "task.done_why" : "task.open_why")}
+        {[last?.note, next].filter(Boolean).join(" · ") ||
+          t(decided ? "task.done_why" : "task.open_why")}
       </p>
     </section>
   );
