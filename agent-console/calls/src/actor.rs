@@ -1,6 +1,6 @@
 //! The task that owns one call.
 
-use std::{sync::Arc, time::Instant};
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
 
 use songda_media::{CallMedia, MediaEvent};
 use songda_sip::{Leg, LegEvent, OutboundCall};
@@ -39,21 +39,47 @@ struct Notes {
     spans: Vec<PromptSpan>,
 }
 
+type Looking = Pin<Box<dyn Future<Output = Result<SocketAddr, String>> + Send>>;
+
+/// The way to the carrier.
+#[derive(Default)]
+struct Line {
+    /// Its address is being looked for; nothing has gone out.
+    looking: Option<Looking>,
+    leg: Option<Leg>,
+}
+
 impl Actor {
     pub(crate) async fn run(mut self, answer: String) {
         let mut machine = Machine::new(Instant::now());
         let mut notes = Notes::default();
-        let mut leg: Option<Leg> = None;
+        let mut line = Line::default();
         let mut news_open = true;
         let mut orders_open = true;
+        let mut desk_there = true;
         self.tell(CallEvent::BrowserAnswer { sdp: answer }).await;
         loop {
             let deadline = machine.deadline();
+            // In this order: who hung up, or is gone, must not see an INVITE go out.
             let input = tokio::select! {
-                event = next(&mut leg) => if let Some(event) = event {
+                biased;
+                () = self.events.closed(), if desk_there => { desk_there = false; Input::Abandoned }
+                order = self.inbox.recv(), if orders_open => match order {
+                    Some(Order::HangUp) => Input::HangUp,
+                    Some(Order::Mute(on)) => Input::Mute(on),
+                    None => { orders_open = false; continue }
+                },
+                found = found(&mut line.looking) => {
+                    line.looking = None;
+                    match self.place(found).await {
+                        Ok(placed) => { line.leg = Some(placed); continue }
+                        Err(reason) => Input::NotPlaced(reason),
+                    }
+                }
+                event = next(&mut line.leg) => if let Some(event) = event {
                     Input::Leg(event)
                 } else {
-                    leg = None;
+                    line.leg = None;
                     Input::NotPlaced("signalling stopped".into())
                 },
                 news = self.news.recv(), if news_open => if let Some(news) = news {
@@ -62,15 +88,9 @@ impl Actor {
                     news_open = false;
                     Input::BadAnswer("the media engine stopped".into())
                 },
-                order = self.inbox.recv(), if orders_open => match order {
-                    Some(Order::HangUp) => Input::HangUp,
-                    Some(Order::Mute(on)) => Input::Mute(on),
-                    None => { orders_open = false; continue }
-                },
-                () = self.events.closed() , if !self.events.is_closed() => Input::Abandoned,
                 () = until(deadline) => Input::Deadline,
             };
-            if self.turn(&mut machine, Some(input), &mut leg, &mut notes).await {
+            if self.turn(&mut machine, Some(input), &mut line, &mut notes).await {
                 break;
             }
         }
@@ -83,17 +103,14 @@ impl Actor {
         &mut self,
         machine: &mut Machine,
         mut input: Option<Input>,
-        leg: &mut Option<Leg>,
+        line: &mut Line,
         notes: &mut Notes,
     ) -> bool {
         let mut over = false;
         while let Some(given) = input.take() {
             for order in machine.handle(Instant::now(), given) {
                 match order {
-                    Do::Dial => match self.place().await {
-                        Ok(placed) => *leg = Some(placed),
-                        Err(reason) => input = Some(Input::NotPlaced(reason)),
-                    },
+                    Do::Dial => line.looking = Some(self.look()),
                     Do::TrunkAnswer(sdp) => {
                         if let Err(error) = self.media.trunk_answer(sdp).await {
                             input = Some(Input::BadAnswer(error.to_string()));
@@ -106,8 +123,10 @@ impl Actor {
                     }
                     Do::Mute(on) => self.engine_took(self.media.mute(on), &mut input),
                     Do::HangUp => {
-                        if let Some(leg) = leg {
-                            leg.handle().hang_up().await;
+                        line.looking = None;
+                        match &line.leg {
+                            Some(leg) => leg.handle().hang_up().await,
+                            None => input = Some(Input::NeverDialled),
                         }
                     }
                     Do::Tell(told) => self.pass_on(told, notes).await,
@@ -125,7 +144,13 @@ impl Actor {
         }
     }
 
-    async fn place(&self) -> Result<Leg, String> {
+    fn look(&self) -> Looking {
+        let (ground, trunk) = (self.ground.clone(), self.dial.trunk.clone());
+        Box::pin(async move { ground.endpoint.resolve(&trunk).await.map_err(|error| error.to_string()) })
+    }
+
+    async fn place(&self, found: Result<SocketAddr, String>) -> Result<Leg, String> {
+        let target = found?;
         let call = OutboundCall {
             trunk: self.dial.trunk.clone(),
             callee: self.dial.callee.clone(),
@@ -133,7 +158,7 @@ impl Actor {
             offer: self.offer.clone(),
             ring_limit: self.ground.ring_limit,
         };
-        let leg = self.ground.endpoint.call(call).await.map_err(|error| error.to_string())?;
+        let leg = self.ground.endpoint.call_at(call, target).await.map_err(|error| error.to_string())?;
         tracing::info!(call = %self.dial.call, sip_call_id = %leg.call_id(), "INVITE sent");
         Ok(leg)
     }
@@ -232,6 +257,13 @@ fn quality(summary: &songda_media::Summary) -> serde_json::Value {
 async fn next(leg: &mut Option<Leg>) -> Option<LegEvent> {
     match leg {
         Some(leg) => leg.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn found(looking: &mut Option<Looking>) -> Result<SocketAddr, String> {
+    match looking {
+        Some(looking) => looking.await,
         None => std::future::pending().await,
     }
 }

@@ -194,6 +194,8 @@ pub enum Input {
     Leg(LegEvent),
     /// The call could not be placed at all.
     NotPlaced(String),
+    /// It was hung up before anything went out.
+    NeverDialled,
     /// The carrier's session description cannot be used.
     BadAnswer(String),
     /// The first packet of the carrier came.
@@ -276,6 +278,7 @@ impl Machine {
                 self.end(now, EndedBy::System, "the call could not be placed", Some(Fault::Carrier));
                 self.over();
             }
+            Input::NeverDialled if self.phase == Phase::HangingUp => self.over(),
             Input::BadAnswer(reason) => {
                 self.failed = Some(reason);
                 self.end(

@@ -107,6 +107,16 @@ fn giving_up_while_it_rings_is_the_agents_doing() {
 }
 
 #[test]
+fn giving_up_while_the_carrier_is_looked_for_ends_the_call_at_once() {
+    let mut call = Call::dialled();
+    assert_eq!(call.at(1, Input::NeverDialled), [], "only after a hang-up");
+    assert_eq!(call.at(2, Input::HangUp), [Do::HangUp]);
+    assert_eq!(call.at(2, Input::NeverDialled), [Do::Finish]);
+    let facts = call.machine.facts();
+    assert!(facts.cancelled_by_agent && facts.fault.is_none() && facts.sip_status.is_none(), "{facts:?}");
+}
+
+#[test]
 fn an_answer_that_crosses_the_cancel_counts_as_answered_and_plays_nothing() {
     let mut call = Call::dialled();
     call.at(3, Input::HangUp);
