@@ -33,6 +33,8 @@ pub struct Desk {
     tasks: TaskTracker,
 }
 
+/// How long the end waits for the carrier's answers to our last requests.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// How long one work order may outlive its time.
 const EXPIRY: Duration = Duration::from_secs(30);
 
@@ -105,6 +107,9 @@ impl Desk {
     /// Waits until every call is written down and all work has stopped.
     pub async fn close(&self) {
         self.seats.close().await;
+        if !self.switchboard.endpoint().close(FAREWELL).await {
+            tracing::warn!("the carrier did not answer everything before the end: it may hold a call up");
+        }
         self.tasks.close();
         self.tasks.wait().await;
     }

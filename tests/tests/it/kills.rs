@@ -115,3 +115,20 @@ async fn a_kill_while_it_rings_leaves_no_attempt_and_nothing_is_dialled_again() 
     let again = agent.take().await;
     assert_eq!(again["task_id"], order["task_id"], "the next agent gets it");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_told_to_stop_hangs_up_first_and_closes_the_recording() {
+    let mut world = World::start().await;
+    world.push("13800008009").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.phase("talking").await;
+    assert!(world.server.stop(), "{}", world.server.log_tail());
+    let journal = serde_json::to_value(world.sim.journal()).unwrap();
+    assert_eq!(journal["calls"][0]["ended_by"], "caller", "the carrier's leg is not left up");
+    world.server.kill_and_restart();
+    let judge = world.server.cookie("J0001").await;
+    let task = world.task(&judge, order["task_id"].as_str().unwrap()).await;
+    assert_eq!(task["calls"][0]["recording"]["state"], "closed", "{}", task["calls"][0]);
+}

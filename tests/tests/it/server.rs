@@ -77,6 +77,12 @@ impl Server {
         (self.child, self.url) = serve(&self.folder.path().join("songda.toml"), self.folder.path());
     }
 
+    /// SIGTERM, as an operator ends it; whether it ended well.
+    pub(crate) fn stop(&mut self) -> bool {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        told.success() && self.child.wait().unwrap().success()
+    }
+
     /// The same house behind TLS, with a certificate of its own.
     pub(crate) fn secure(&mut self) {
         let signed = rcgen::generate_simple_self_signed(["localhost".into(), "127.0.0.1".into()]).unwrap();
