@@ -19,6 +19,8 @@ type Secret = <DhP256HkdfSha256 as hpke::Kem>::PrivateKey;
 const PATIENCE: Duration = Duration::from_secs(45);
 /// A browser pings this often.
 const PING: Duration = Duration::from_secs(5);
+/// Who waits for something to be shown looks this often.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// An agent at work.
 pub struct Agent {
@@ -229,6 +231,9 @@ impl Agent {
                 Some("ended") => return frame,
                 Some("talking") => {
                     self.stay(talk).await;
+                    if self.call["phase"] == "ended" {
+                        return self.call.clone();
+                    }
                     self.hang_up().await;
                 }
                 _ => {}
@@ -236,16 +241,25 @@ impl Agent {
         }
     }
 
-    /// Stays on the line this long, as a browser does: a ping each five seconds.
-    pub async fn stay(&mut self, time: Duration) {
-        let end = tokio::time::Instant::now() + time;
-        loop {
-            let now = tokio::time::Instant::now();
-            if now >= end {
-                return;
+    /// Stays on the line until this much more has been heard or the call has ended, and
+    /// pings meanwhile as a browser does.
+    pub async fn stay(&mut self, talk: Duration) {
+        let mut hears = self.peer.as_ref().unwrap().hears();
+        let enough = hears.borrow().len() + talk.as_millis() as usize * 8;
+        let mut pings = tokio::time::interval(PING);
+        let end = tokio::time::Instant::now() + talk + PATIENCE;
+        while self.call["phase"] != "ended" {
+            tokio::select! {
+                heard = hears.wait_for(|heard| heard.len() >= enough) => {
+                    heard.unwrap();
+                    return;
+                }
+                now = pings.tick() => {
+                    assert!(now < end, "the line is silent: {}", self.call);
+                    self.send(json!({ "type": "ping" })).await;
+                }
+                frame = self.next() => assert!(frame.is_some(), "the line was closed during the call"),
             }
-            tokio::time::sleep((end - now).min(PING)).await;
-            self.send(json!({ "type": "ping" })).await;
         }
     }
 
@@ -289,4 +303,21 @@ async fn connect(url: &str, cookie: &str) -> WebSocketStream<MaybeTlsStream<TcpS
     let mut request = format!("{}/api/v1/desk/ws", url.replacen("http", "ws", 1)).into_client_request().unwrap();
     request.headers_mut().insert("cookie", cookie.parse().unwrap());
     tokio_tungstenite::connect_async(request).await.unwrap().0
+}
+
+/// Looks until what `look` sees is as wanted, four times a second for a minute: who only
+/// reads has no line that would tell him. Answers what was seen last, wanted or not.
+pub async fn until<T, F: Future<Output = T>>(look: impl Fn() -> F, wanted: impl Fn(&T) -> bool) -> Result<T, T> {
+    let mut looks = tokio::time::interval(LOOK);
+    let end = tokio::time::Instant::now() + Duration::from_mins(1);
+    loop {
+        let now = looks.tick().await;
+        let seen = look().await;
+        if wanted(&seen) {
+            return Ok(seen);
+        }
+        if now >= end {
+            return Err(seen);
+        }
+    }
 }

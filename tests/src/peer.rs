@@ -34,6 +34,7 @@ use rtc::{
     sansio::Protocol as _,
     shared::{TaggedBytesMut, TransportContext, TransportProtocol},
 };
+use tokio::sync::watch;
 
 const SSRC: u32 = 0x5eed;
 
@@ -41,7 +42,7 @@ const SSRC: u32 = 0x5eed;
 struct Shared {
     /// A-law octets still to be said; silence when empty.
     say: Mutex<Vec<u8>>,
-    heard: Mutex<Vec<u8>>,
+    heard: watch::Sender<Vec<u8>>,
     stop: AtomicBool,
 }
 
@@ -77,9 +78,14 @@ impl Peer {
         self.shared.say.lock().unwrap().extend_from_slice(octets);
     }
 
+    /// What is heard, A-law, as it grows.
+    pub fn hears(&self) -> watch::Receiver<Vec<u8>> {
+        self.shared.heard.subscribe()
+    }
+
     /// Everything heard so far, A-law.
     pub fn heard(&self) -> Vec<u8> {
-        self.shared.heard.lock().unwrap().clone()
+        self.shared.heard.borrow().clone()
     }
 }
 
@@ -171,7 +177,7 @@ fn run(
         while connection.poll_event().is_some() {}
         while let Some(read) = connection.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = read.message {
-                shared.heard.lock().unwrap().extend_from_slice(&packet.payload);
+                shared.heard.send_modify(|heard| heard.extend_from_slice(&packet.payload));
             }
         }
         while next <= now {

@@ -4,7 +4,7 @@
 use std::{io::Write as _, time::Duration};
 
 use serde_json::{Value, json};
-use songda_tests::agent::{Agent, cookie, http};
+use songda_tests::agent::{Agent, cookie, http, until};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,14 +25,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let judge = cookie(&url, "J0001").await;
     let path = format!("{url}/api/v1/tasks/{}", order["task_id"].as_str().unwrap_or_default());
-    for _ in 0..40 {
+    let reports = async || -> Result<Value, reqwest::Error> {
         let text = http().get(&path).header("cookie", &judge).send().await?.text().await?;
-        let task: Value = serde_json::from_str(&text)?;
-        if let Some(report) = task["reports"].as_array().and_then(|reports| reports.first()) {
-            writeln!(out, "report {} of {} pages, {}", report["version"], report["pages"], report["transcript_state"])?;
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    Err("no report within 20 seconds".into())
+        Ok(serde_json::from_str::<Value>(&text).unwrap_or_default()["reports"].take())
+    };
+    let seen = until(reports, |reports| reports.as_ref().is_ok_and(|reports| reports[0].is_object())).await;
+    let Ok(Ok(reports)) = seen else {
+        return Err(format!("no report within a minute: {seen:?}").into());
+    };
+    let report = &reports[0];
+    writeln!(out, "report {} of {} pages, {}", report["version"], report["pages"], report["transcript_state"])?;
+    Ok(())
 }

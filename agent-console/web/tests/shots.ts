@@ -2,18 +2,16 @@
 // the folder of $SHOTS. For development; the pictures of the documentation come from the
 // test run against the real server.
 
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { chromium, type Page } from "playwright-core";
+import { settled, violations } from "./browser/look.ts";
 import { Stage, serve } from "./shots/server.ts";
 
 const out = process.env.SHOTS ?? "/tmp/shots";
 mkdirSync(out, { recursive: true });
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
 
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
 const stage = new Stage();
 const server = serve(stage);
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -44,20 +42,9 @@ async function fresh(): Promise<Page> {
 }
 
 async function shot(page: Page, name: string, options: { fits?: boolean } = {}) {
-  await page.waitForTimeout(350);
+  await settled(page);
   await page.screenshot({ path: join(out, `${name}.png`) });
-  await page.evaluate(axeSource);
-  const found = await page.evaluate(async (tags) => {
-    type Violation = { id: string; nodes: { html: string }[] };
-    type Axe = { run: (on: Document, how: object) => Promise<{ violations: Violation[] }> };
-    const { axe } = window as unknown as { axe: Axe };
-    const result = await axe.run(document, { runOnly: tags });
-    return result.violations.map((violation) => {
-      const where = violation.nodes.slice(0, 3).map((node) => node.html);
-      return `${violation.id}: ${where.join(" | ")}`;
-    });
-  }, TAGS);
-  for (const violation of found) fault(name, violation);
+  for (const violation of await violations(page)) fault(name, violation);
   if (options.fits) {
     const over = await page.evaluate(() =>
       [".body", ".right", ".left"].filter((selector) => {
@@ -77,6 +64,7 @@ async function signIn(page: Page, role: string, path = "/") {
   await page.fill(testId("login-user"), role);
   await page.fill(testId("login-password"), "demo");
   await page.click(testId("login-submit"));
+  await page.waitForSelector(testId("logout"));
 }
 
 async function desk() {
@@ -101,8 +89,9 @@ async function desk() {
   stage.send("agent", { state: "reserved", since_at: new Date().toISOString() });
   await page.waitForSelector(testId("dial-0"));
   await shot(page, "desk-order", { fits: true });
+  const dialled = stage.commanded("dial");
   await page.click(testId("dial-0"));
-  await farEnd();
+  await farEnd(String((await dialled).sdp ?? ""));
   stage.send("agent", { state: "calling", since_at: new Date().toISOString() });
   stage.call("ringing");
   await shot(page, "desk-ringing", { fits: true });
@@ -155,7 +144,7 @@ async function desk() {
   await page.waitForSelector(testId("error-envelope.agent"));
   await shot(page, "desk-refused");
   await page.keyboard.press("?");
-  await page.waitForTimeout(400);
+  await page.waitForSelector(".ant-modal");
   await shot(page, "desk-keys");
   await page.keyboard.press("Escape");
   await page.click(testId("logout"));
@@ -181,11 +170,7 @@ async function withoutMicrophone(page: Page) {
 }
 
 /** Answers the agent's offer from another page, as the server's media would. */
-async function farEnd() {
-  for (let n = 0; n < 50 && !stage.received.some((each) => each.type === "dial"); n++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  const sdp = String(stage.received.find((each) => each.type === "dial")?.sdp ?? "");
+async function farEnd(sdp: string) {
   const codecs = [...sdp.matchAll(/a=rtpmap:\d+ (\S+)/g)].map((found) => found[1]);
   if (codecs.join() !== "PCMA/8000,PCMU/8000,telephone-event/8000") fault("offer:", codecs.join());
   if (!/a=candidate/.test(sdp)) fault("the offer has no candidate");
@@ -196,8 +181,11 @@ async function farEnd() {
     const peer = new RTCPeerConnection();
     for (const track of stream.getTracks()) peer.addTrack(track, stream);
     await peer.setRemoteDescription({ type: "offer", sdp: offer });
+    const gathered = new Promise<void>((resolve) => {
+      peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
+    });
     await peer.setLocalDescription(await peer.createAnswer());
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await gathered;
     return peer.localDescription?.sdp ?? "";
   }, sdp);
   stage.send("answer", { call_id: "call-9", sdp: answer });
@@ -237,7 +225,6 @@ async function screens(role: string, list: [string, string, string][], language 
   await signIn(page, role);
   if (language === "en") await page.click(testId("lang"));
   for (const [name, path, wait] of list) {
-    await page.waitForTimeout(200);
     await page.goto(base + path);
     await page.waitForSelector(wait);
     await shot(page, name);

@@ -1,4 +1,9 @@
-use std::{net::UdpSocket, sync::Arc, sync::mpsc, time::Duration};
+use std::{
+    net::UdpSocket,
+    pin::pin,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 use songda_media::{Engine, EngineConfig, EngineError, MediaEvent, Prompt, SdpError, Tap};
@@ -148,11 +153,13 @@ async fn a_call_ends_for_certain_however_many_orders_wait() {
     };
     assert!(matches!(full, EngineError::Overloaded), "{full}");
     drop(dropped);
-    let closing = tokio::spawn(busy.close());
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    assert!(!closing.is_finished());
-    go.send(()).unwrap();
-    closing.await.unwrap().unwrap();
+    let mut closing = pin!(busy.close());
+    tokio::select! {
+        biased;
+        ended = &mut closing => panic!("ended before its order was taken: {ended:?}"),
+        () = std::future::ready(()) => go.send(()).unwrap(),
+    }
+    closing.await.unwrap();
     let gone = dropped_tap.recv_timeout(Duration::from_secs(5));
     assert_eq!(gone, Err(mpsc::RecvTimeoutError::Disconnected), "the tap of the dropped call is gone");
 }

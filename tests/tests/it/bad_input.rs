@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use songda_tests::agent::Agent;
+use songda_tests::agent::{Agent, until};
 
 use crate::world::World;
 
@@ -95,13 +95,9 @@ async fn r4_2b_a_corrupt_model_leaves_the_call_its_report_and_an_alarm() {
     let task = world.task_until(&judge, task, |task| task["reports"][0]["version"] == 1).await;
     assert_eq!(task["reports"][0]["transcript_state"], "转写待补");
     let supervisor = world.server.cookie("supervisor").await;
-    for _ in 0..80 {
-        if world.server.get("/api/v1/alarms", &supervisor).await.1.contains("transcript.failed") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
-    panic!("no alarm: {}", world.server.log_tail());
+    let alarms = async || world.server.get("/api/v1/alarms", &supervisor).await.1;
+    let seen = until(alarms, |alarms| alarms.contains("transcript.failed")).await;
+    seen.unwrap_or_else(|_| panic!("no alarm: {}", world.server.log_tail()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

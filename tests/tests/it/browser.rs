@@ -12,7 +12,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-/// No single command takes longer.
+/// No single command takes longer, but for the seconds that it is told to stay.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where pictures go: beside the build, or into the documentation when `SONGDA_SCREENS` names it.
@@ -75,7 +75,8 @@ impl Browser {
 
     async fn try_act(&mut self, command: Value) -> Result<Value, String> {
         self.commands.write_all(format!("{command}\n").as_bytes()).await.map_err(|error| error.to_string())?;
-        let line = tokio::time::timeout(PATIENCE, self.answers.next_line())
+        let stays = Duration::from_secs(command["seconds"].as_u64().unwrap_or(0));
+        let line = tokio::time::timeout(PATIENCE + stays, self.answers.next_line())
             .await
             .map_err(|_| "no answer in time".to_owned())?
             .map_err(|error| error.to_string())?
@@ -131,6 +132,11 @@ impl Browser {
     /// Waits for a phase of the call.
     pub(crate) async fn phase(&mut self, phase: &str) {
         self.wait(&format!("{}[data-phase=\"{phase}\"]", id("phase"))).await;
+    }
+
+    /// Stays in the call until its clock on the page shows these seconds of talk.
+    pub(crate) async fn talk(&mut self, seconds: u64) {
+        self.act(json!({ "do": "talk", "seconds": seconds })).await;
     }
 
     pub(crate) async fn evaluate(&mut self, script: &str) -> Value {

@@ -1,7 +1,5 @@
 //! The road with a person at Chromium: the far end once songda-sim, once SIPp, once baresip.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -77,13 +75,13 @@ async fn r2_1a_r4_1a_an_agent_at_chromium_walks_the_road_and_the_court_reads_wha
     browser.press("5").await;
     browser.wait(&format!("{}[data-word=good],{}", id("chip-network"), id("chip-network"))).await;
     browser.shot("desk-talking").await;
-    tokio::time::sleep(Duration::from_secs(21)).await;
+    browser.talk(21).await;
     browser.press("Alt+m").await;
     browser.wait(&format!("{}[aria-pressed=true]", id("mute"))).await;
     browser.shot("desk-muted").await;
     browser.press("Alt+m").await;
     browser.wait(&format!("{}[aria-pressed=false]", id("mute"))).await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    browser.talk(26).await;
     browser.press("Alt+e").await;
     browser.press("Alt+e").await;
     browser.phase("ended").await;
@@ -204,7 +202,7 @@ async fn through(world: &World, number: &str, far: &FarEnd) {
     assert_eq!(browser.act(json!({ "do": "count", "selector": "[data-phase=talking]" })).await, 1, "{}", far.log());
     let heard = browser.act(json!({ "do": "hears" })).await.as_f64().unwrap();
     assert!((heard - 1_000.0).abs() < 20.0, "the agent hears {heard} Hz\n{}", far.log());
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    browser.talk(6).await;
     browser.click(&id("hang-up")).await;
     browser.click(&id("hang-up")).await;
     browser.phase("ended").await;

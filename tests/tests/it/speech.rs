@@ -106,7 +106,7 @@ async fn call(number: &str, file: &Path, voice: &[u8], talk: Duration) -> Vec<Va
     browser.take_work().await;
     browser.press("Alt+d").await;
     browser.phase("talking").await;
-    tokio::time::sleep(talk).await;
+    browser.talk(talk.as_secs() + 1).await;
     browser.press("Alt+e").await;
     browser.press("Alt+e").await;
     browser.phase("ended").await;

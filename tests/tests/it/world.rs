@@ -1,10 +1,10 @@
 //! The whole world of a test: songda-sim outside, the built server inside.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use songda_tests::agent::http;
+use songda_tests::agent::{http, until};
 
 use crate::server::Server;
 
@@ -114,14 +114,7 @@ impl World {
 
     /// Looks at the task until it is as wanted.
     pub(crate) async fn task_until(&self, judge: &str, task: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut last = Value::Null;
-        for _ in 0..240 {
-            last = self.task(judge, task).await;
-            if wanted(&last) {
-                return last;
-            }
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-        panic!("not in a minute: {last:#}\n{}", self.server.log_tail());
+        let seen = until(|| self.task(judge, task), wanted).await;
+        seen.unwrap_or_else(|last| panic!("not in a minute: {last:#}\n{}", self.server.log_tail()))
     }
 }

@@ -2,11 +2,11 @@
 // command to standard input and reads one JSON answer. Everything that reaches the page is
 // kept, so that the suite can search it for numbers that must not be there.
 
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { settled, violations } from "./look.ts";
 import { everythingKept, Seen } from "./seen.ts";
 
 interface Command {
@@ -25,10 +25,8 @@ interface Command {
   width?: number;
   height?: number;
   timeout_ms?: number;
+  seconds?: number;
 }
-
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
-const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
 
 class Person {
   #browser: Browser | null = null;
@@ -89,9 +87,8 @@ class Person {
 
   /** A picture, and what axe finds on the page. */
   async shot(command: Command): Promise<string[]> {
-    await this.page.evaluate(() => document.fonts.ready);
-    await this.#settled();
-    const found = await this.#axe();
+    await settled(this.page);
+    const found = await violations(this.page);
     if (command.folder) {
       mkdirSync(command.folder, { recursive: true });
       await this.page.screenshot({ path: join(command.folder, `${command.name}.png`) });
@@ -99,35 +96,23 @@ class Person {
     return found;
   }
 
-  /** Until no transition runs: contrast in the middle of a fade is no contrast. */
-  async #settled(): Promise<void> {
-    await this.page.waitForFunction(
-      () =>
-        document
-          .getAnimations()
-          .every(
-            (each) =>
-              each.playState !== "running" ||
-              each.effect?.getTiming().iterations === Number.POSITIVE_INFINITY,
-          ) && !document.querySelector(".ant-spin-spinning"),
+  /** Stays in the call until its clock shows these seconds of talk. */
+  async talk(command: Command): Promise<null> {
+    const seconds = command.seconds ?? 0;
+    const phase = await this.page.waitForFunction(
+      (enough) => {
+        const phase = document.querySelector<HTMLElement>("[data-testid=phase]")?.dataset.phase;
+        const shown = document.querySelector(".call .clock")?.textContent ?? "";
+        const talked = shown.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+        return (phase !== "talking" || talked >= enough) && phase;
+      },
+      seconds,
+      { timeout: (seconds + 30) * 1_000 },
     );
-  }
-
-  async #axe(): Promise<string[]> {
-    await this.page.evaluate(axeSource);
-    return this.page.evaluate(async (tags) => {
-      type Violation = { id: string; nodes: { html: string }[] };
-      type Axe = { run: (on: Document, how: object) => Promise<{ violations: Violation[] }> };
-      const { axe } = window as unknown as { axe: Axe };
-      const result = await axe.run(document, { runOnly: tags });
-      return result.violations.map(
-        (violation) =>
-          `${violation.id}: ${violation.nodes
-            .slice(0, 3)
-            .map((node) => node.html)
-            .join(" | ")}`,
-      );
-    }, AXE_TAGS);
+    const reached = await phase.jsonValue();
+    if (reached !== "talking")
+      throw new Error(`the call is ${reached} before ${seconds} s of talk`);
+    return null;
   }
 
   async download(command: Command): Promise<string> {
@@ -187,6 +172,8 @@ class Person {
         return null;
       case "wait":
         return this.wait(command);
+      case "talk":
+        return this.talk(command);
       case "count":
         return this.page.locator(command.selector ?? "").count();
       case "where":

@@ -2,6 +2,7 @@
 // answers, and the agent's WebSocket with sealed work orders. It is no part of the product.
 
 import { createHash } from "node:crypto";
+import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { extname, join } from "node:path";
@@ -33,10 +34,18 @@ export class Stage {
   socket: Duplex | null = null;
   /** Every command of the browser, in order. */
   received: ({ type: string } & Record<string, unknown>)[] = [];
+  /** The same, told by type as they come. */
+  readonly commands = new EventEmitter();
   seq = 0;
   /** State that the next snapshot tells. */
   agent = { state: "paused", since_at: new Date(Date.now() - 65_000).toISOString() };
   wrongAgent = false;
+
+  /** The next command of a type; fails when none comes. */
+  async commanded(type: string): Promise<Record<string, unknown>> {
+    const [command] = await once(this.commands, type, { signal: AbortSignal.timeout(5_000) });
+    return command;
+  }
 
   send(type: string, body: object = {}) {
     this.seq += 1;
@@ -125,6 +134,7 @@ function upgrade(stage: Stage, request: IncomingMessage, socket: Duplex) {
 
 function command(stage: Stage, message: { type: string }) {
   stage.received.push(message);
+  stage.commands.emit(message.type, message);
   if (message.type === "ping") stage.send("pong");
   if (message.type !== "hello") return;
   stage.send("snapshot", {
