@@ -6,6 +6,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { listen, type Sound, sound } from "./ears.ts";
+import { compose, HandCount } from "./hands.ts";
 import { settled, violations } from "./look.ts";
 import { everythingKept, Seen } from "./seen.ts";
 
@@ -26,6 +28,10 @@ interface Command {
   height?: number;
   timeout_ms?: number;
   seconds?: number;
+  /** Place of a tab, from 0. */
+  tab?: number;
+  /** Unix milliseconds. */
+  from?: number;
 }
 
 class Person {
@@ -33,6 +39,7 @@ class Person {
   #context: BrowserContext | null = null;
   #page: Page | null = null;
   readonly #seen = new Seen();
+  readonly #hands = new HandCount();
 
   /** Starts Chromium with a microphone that plays a file. */
   async open(command: Command): Promise<null> {
@@ -67,11 +74,42 @@ class Person {
       locale: "zh-CN",
       timezoneId: "Asia/Shanghai",
     });
-    this.#page = await this.#context.newPage();
-    this.#page.setDefaultTimeout(30_000);
-    await this.#seen.watch(this.#page);
-    await this.#page.goto(command.url ?? "");
+    await this.#tab(command.url ?? "");
     return null;
+  }
+
+  /** One more tab of the same person, which is looked at from now on. */
+  async #tab(url: string): Promise<void> {
+    if (!this.#context) throw new Error("nobody is at the browser");
+    const page = await this.#context.newPage();
+    page.setDefaultTimeout(30_000);
+    // Who is asked whether to leave a page in a call says yes.
+    page.on("dialog", (dialog) => void dialog.accept());
+    await this.#seen.watch(page);
+    await listen(page);
+    this.#page = page;
+    await page.goto(url);
+  }
+
+  /** Closes the tab that is looked at and goes to the one before it, if there is one. */
+  async #closeTab(): Promise<null> {
+    await this.page.close();
+    this.#page = this.#context?.pages().at(-1) ?? null;
+    return null;
+  }
+
+  /** Looks at another open tab, by its place. */
+  async #lookAt(place: number): Promise<null> {
+    const page = this.#context?.pages()[place];
+    if (!page) throw new Error(`there is no tab ${place}`);
+    this.#page = page;
+    await page.bringToFront();
+    return null;
+  }
+
+  /** What came out of the loudspeaker since this page was loaded, or since `from` (Unix milliseconds). */
+  async sound(command: Command): Promise<Sound> {
+    return sound(this.page, command.from ?? 0, command.timeout_ms ?? 30_000);
   }
 
   get page(): Page {
@@ -165,11 +203,31 @@ class Person {
         await this.page.fill(command.selector ?? "", command.text ?? "");
         return null;
       case "click":
+        this.#hands.clicked();
         await this.page.click(command.selector ?? "");
         return null;
       case "press":
+        this.#hands.pressed(command.key ?? "");
         await this.page.keyboard.press(command.key ?? "");
         return null;
+      case "type":
+        this.#hands.typed(command.text ?? "");
+        await this.page.keyboard.type(command.text ?? "");
+        return null;
+      case "compose":
+        this.#hands.typed(command.text ?? "");
+        return compose(this.page, command.text ?? "", command.key);
+      case "hands":
+        return this.#hands.count();
+      case "tab":
+        await this.#tab(new URL(command.path ?? "/", this.page.url()).href);
+        return null;
+      case "look_at":
+        return this.#lookAt(command.tab ?? 0);
+      case "close_tab":
+        return this.#closeTab();
+      case "sound":
+        return this.sound(command);
       case "wait":
         return this.wait(command);
       case "talk":
