@@ -7,7 +7,9 @@ use songda_sip::{Leg, LegEvent, OutboundCall};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::{
-    machine::{CallEnd, CallEvent, Do, Input, Machine, PromptSpan, Told},
+    events::CallEvent,
+    facts::{CallEnd, PromptSpan},
+    machine::{Do, Input, Machine, Told},
     recorder::{Kept, Recorder},
     switchboard::{Dial, Live, Notice, SwitchboardConfig, unix_ms},
 };
@@ -17,6 +19,12 @@ use crate::{
 pub(crate) enum Order {
     HangUp,
     Mute(bool),
+    Hold(bool),
+    Digits(String),
+    Resume(String),
+    EndPolitely,
+    Away,
+    Here,
 }
 
 pub(crate) struct Actor {
@@ -67,6 +75,8 @@ impl Actor {
                 order = self.inbox.recv(), if orders_open => match order {
                     Some(Order::HangUp) => Input::HangUp,
                     Some(Order::Mute(on)) => Input::Mute(on),
+                    Some(Order::EndPolitely) => Input::HangUp,
+                    Some(Order::Hold(_) | Order::Digits(_) | Order::Resume(_) | Order::Away | Order::Here) => continue,
                     None => { orders_open = false; continue }
                 },
                 found = found(&mut line.looking) => {
@@ -118,7 +128,7 @@ impl Actor {
                     }
                     Do::OpenEarly => self.engine_took(self.media.early(), &mut input),
                     Do::PlayNotice => {
-                        let playing = self.media.play_then_talk(self.notice.prompt.clone());
+                        let playing = self.media.announce(0, self.notice.prompt.clone());
                         self.engine_took(playing, &mut input);
                     }
                     Do::Mute(on) => self.engine_took(self.media.mute(on), &mut input),
@@ -168,13 +178,18 @@ impl Actor {
             MediaEvent::BrowserConnected => Input::BrowserConnected,
             MediaEvent::BrowserLost => Input::BrowserLost,
             MediaEvent::RecordingFailed => Input::RecordingFailed,
-            MediaEvent::PromptFinished { from_frame, to_frame } => {
-                let span = PromptSpan { from_ms: ms(from_frame), to_ms: ms(to_frame), text: self.notice.text.clone() };
+            MediaEvent::PromptFinished(span) => {
+                let span = PromptSpan { from_ms: ms(span.from_frame), to_ms: ms(span.to_frame), text: self.notice.text.clone() };
                 notes.spans.push(span.clone());
                 self.tell(CallEvent::NoticeFinished { span }).await;
                 Input::NoticeFinished
             }
-            MediaEvent::PartyHeard => Input::PartyHeard,
+            MediaEvent::PartyHeard
+            | MediaEvent::Digit { .. }
+            | MediaEvent::AgentGone { .. }
+            | MediaEvent::AgentBack { .. }
+            | MediaEvent::PartySilent { .. }
+            | MediaEvent::PartyHeardAgain { .. } => Input::PartyHeard,
         }
     }
 
@@ -192,7 +207,10 @@ impl Actor {
                 CallEvent::Talking { at_ms }
             }
             Told::Muted(on) => CallEvent::Muted(on),
-            Told::BrowserLost => CallEvent::BrowserLost,
+            Told::BrowserLost => {
+                let since_ms = unix_ms();
+                CallEvent::AgentAway { since_ms, until_ms: since_ms + 10_000 }
+            }
             Told::RecordingFailed => CallEvent::RecordingFailed,
         };
         self.tell(event).await;
@@ -207,7 +225,7 @@ impl Actor {
         let Self { dial, notice, recorder, media, events, live, .. } = self;
         let summary = media.close().await;
         let (gaps, quality, notice_at) = match &summary {
-            Ok(summary) => (summary.gaps.clone(), quality(summary), summary.prompt),
+            Ok(summary) => (summary.gaps.clone(), quality(summary), summary.played.first().copied()),
             Err(error) => {
                 tracing::error!(call = %dial.call, %error, "the sound of a call did not close");
                 (Vec::new(), serde_json::Value::Null, None)
@@ -224,8 +242,8 @@ impl Actor {
         };
         let recording = kept.manifest;
         // A notice that the party cut short stands in the recording as far as it got.
-        if let (true, Some((from, to)), Some(_)) = (notes.spans.is_empty(), notice_at, &recording) {
-            notes.spans.push(PromptSpan { from_ms: ms(from), to_ms: ms(to), text: notice.text });
+        if let (true, Some(span), Some(_)) = (notes.spans.is_empty(), notice_at, &recording) {
+            notes.spans.push(PromptSpan { from_ms: ms(span.from_frame), to_ms: ms(span.to_frame), text: notice.text });
         }
         let end = CallEnd {
             facts: machine.facts(),
@@ -234,6 +252,7 @@ impl Actor {
             recording,
             recording_incomplete: kept.incomplete,
             prompt_spans: notes.spans,
+            marks: Vec::new(),
             quality,
         };
         drop(live);

@@ -6,11 +6,14 @@
 //! facts mean is decided elsewhere.
 
 mod actor;
+mod events;
+mod facts;
 mod machine;
 mod recorder;
 mod switchboard;
 
-pub use machine::{CallEnd, CallEvent, EndedBy, Facts, Fault, PromptSpan};
+pub use events::{CallEvent, PartySilence};
+pub use facts::{CallEnd, EndedBy, Facts, Fault, Mark, MarkKind, Parting, PromptSpan};
 pub use songda_sip::{Number, Secret, Trunk};
 pub use switchboard::{CallHandle, Dial, DialError, Notice, NoticeError, Switchboard, SwitchboardConfig};
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use songda_recordings::vault::Manifest;
 use songda_sip::{EndCause, Ended, LegEvent, Side};
+
+use crate::facts::{EndedBy, Facts, Fault};
 
 /// The browser's sound must be up within this time after the click, or nothing is dialled.
 const BROWSER_LIMIT: Duration = Duration::from_secs(10);
@@ -12,130 +12,6 @@ const BROWSER_LIMIT: Duration = Duration::from_secs(10);
 const BROWSER_GRACE: Duration = Duration::from_secs(10);
 /// A leg that was hung up answers within this time (RFC 3261, timer F is 32 s).
 const HANG_UP_LIMIT: Duration = Duration::from_secs(40);
-
-/// Who ended a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndedBy {
-    /// The agent.
-    Agent,
-    /// The party or the carrier.
-    Party,
-    /// Songda: ring limit, lost browser, failed recording.
-    System,
-}
-
-/// Which part of our own side failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The carrier does not take our credentials.
-    Credentials,
-    /// The carrier cannot be reached, does not answer, or its answer cannot be used.
-    Carrier,
-    /// The agent's browser.
-    Browser,
-    /// The recording.
-    Recording,
-    /// The desk went away.
-    Desk,
-}
-
-/// What the line did, for the rules to judge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// A 200 OK arrived.
-    pub answered: bool,
-    /// The agent gave up before the answer.
-    pub cancelled_by_agent: bool,
-    /// Nobody answered within the ring limit.
-    pub ring_limit: bool,
-    /// Our own side failed before anybody could talk.
-    pub fault: Option<Fault>,
-    /// Final SIP status.
-    pub sip_status: Option<u16>,
-    /// Q.850 cause.
-    pub q850: Option<u8>,
-    /// It rang.
-    pub provisional: bool,
-    /// For how long, milliseconds.
-    pub rang_ms: i64,
-    /// What ended it, for people; never a number.
-    pub cause: String,
-    /// Who ended it.
-    pub by: EndedBy,
-}
-
-/// A prompt in the recording.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PromptSpan {
-    /// From, milliseconds of the recording.
-    pub from_ms: u64,
-    /// To, milliseconds of the recording.
-    pub to_ms: u64,
-    /// What it says.
-    pub text: String,
-}
-
-/// A call is over.
-#[derive(Debug, Clone)]
-pub struct CallEnd {
-    /// What the line did.
-    pub facts: Facts,
-    /// Unix milliseconds.
-    pub ended_ms: i64,
-    /// From the end of the notice to the end, milliseconds.
-    pub talk_ms: i64,
-    /// The recording, when there was any sound.
-    pub recording: Option<Manifest>,
-    /// A part of the recording was lost: it proves nothing whole (录音缺失).
-    pub recording_incomplete: bool,
-    /// Prompts in the recording.
-    pub prompt_spans: Vec<PromptSpan>,
-    /// Losses, jitter and slips of both legs.
-    pub quality: serde_json::Value,
-}
-
-/// News of a call, for whoever placed it.
-#[derive(Debug, Clone)]
-pub enum CallEvent {
-    /// Our answer to the browser's offer.
-    BrowserAnswer {
-        /// Session description.
-        sdp: String,
-    },
-    /// The browser's sound is up.
-    BrowserConnected,
-    /// The INVITE went out.
-    Dialling,
-    /// It rings.
-    Ringing,
-    /// The carrier sends sound before the answer; it is recorded.
-    EarlyMedia,
-    /// The party answered.
-    Answered {
-        /// Unix milliseconds.
-        at_ms: i64,
-    },
-    /// The recording notice plays; the agent is not heard.
-    NoticeStarted,
-    /// The notice was played to its end.
-    NoticeFinished {
-        /// Where it stands in the recording.
-        span: PromptSpan,
-    },
-    /// Both talk.
-    Talking {
-        /// Unix milliseconds.
-        at_ms: i64,
-    },
-    /// The agent is muted or not.
-    Muted(bool),
-    /// The browser's sound was lost.
-    BrowserLost,
-    /// A block of the recording could not be kept; the call ends.
-    RecordingFailed,
-    /// Always the last.
-    Ended(Box<CallEnd>),
-}
 
 /// What the actor is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,25 +37,25 @@ pub enum Do {
 /// News without their data, which the actor adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// See [`CallEvent::BrowserConnected`].
+    /// See [`crate::CallEvent::BrowserConnected`].
     BrowserConnected,
-    /// See [`CallEvent::Dialling`].
+    /// See [`crate::CallEvent::Dialling`].
     Dialling,
-    /// See [`CallEvent::Ringing`].
+    /// See [`crate::CallEvent::Ringing`].
     Ringing,
-    /// See [`CallEvent::EarlyMedia`].
+    /// See [`crate::CallEvent::EarlyMedia`].
     EarlyMedia,
-    /// See [`CallEvent::Answered`].
+    /// See [`crate::CallEvent::Answered`].
     Answered,
-    /// See [`CallEvent::NoticeStarted`].
+    /// See [`crate::CallEvent::NoticeStarted`].
     NoticeStarted,
-    /// See [`CallEvent::Talking`].
+    /// See [`crate::CallEvent::Talking`].
     Talking,
-    /// See [`CallEvent::Muted`].
+    /// See [`crate::CallEvent::Muted`].
     Muted(bool),
-    /// See [`CallEvent::BrowserLost`].
+    /// The browser's sound is gone.
     BrowserLost,
-    /// See [`CallEvent::RecordingFailed`].
+    /// See [`crate::CallEvent::RecordingFailed`].
     RecordingFailed,
 }
 
@@ -442,6 +318,8 @@ impl Machine {
             rang_ms: ended.and_then(|ended| ended.rang).map_or(0, |rang| rang.as_millis() as i64),
             cause,
             by,
+            abandoned: false,
+            parting: None,
         }
     }
 }

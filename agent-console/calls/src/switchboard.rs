@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     actor::{Actor, Order},
-    machine::CallEvent,
+    events::CallEvent,
     recorder::Recorder,
 };
 
@@ -55,6 +55,10 @@ pub struct Dial {
     pub callee: Number,
     /// The browser's session description.
     pub browser_offer: String,
+    /// The court, whose own prompts are played where it has any.
+    pub court: String,
+    /// What the party is spoken to in: `zh`, `en`.
+    pub language: String,
 }
 
 /// Why a call does not go out.
@@ -129,9 +133,40 @@ impl CallHandle {
         self.tell(Order::HangUp);
     }
 
+    /// Tells the party that the call ends, then hangs up; gives up while it rings.
+    pub fn end_politely(&self) {
+        self.tell(Order::EndPolitely);
+    }
+
     /// The party does not hear the agent.
     pub fn mute(&self, on: bool) {
         self.tell(Order::Mute(on));
+    }
+
+    /// The party hears the hold prompt and music instead of the agent, or the agent again.
+    pub fn hold(&self, on: bool) {
+        self.tell(Order::Hold(on));
+    }
+
+    /// Presses keys: `0`-`9`, `*`, `#`, `A`-`D`.
+    pub fn digits(&self, digits: String) {
+        self.tell(Order::Digits(digits));
+    }
+
+    /// A new offer of the agent's browser, which replaces its sound.
+    pub fn resume(&self, offer: String) {
+        self.tell(Order::Resume(offer));
+    }
+
+    /// The agent's browser is known to be gone: the party is not left in silence until its
+    /// packets are missed.
+    pub fn away(&self) {
+        self.tell(Order::Away);
+    }
+
+    /// The same page is there again, and its sound never stopped.
+    pub fn here(&self) {
+        self.tell(Order::Here);
     }
 
     fn tell(&self, order: Order) {

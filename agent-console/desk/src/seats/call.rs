@@ -66,12 +66,15 @@ pub(super) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
             rang_ms: 0,
             cause: "call control stopped".into(),
             by: EndedBy::System,
+            abandoned: false,
+            parting: None,
         },
         ended_ms: now_ms,
         talk_ms: talk_from.map_or(0, |from| (now_ms - from).max(0)),
         recording: None,
         recording_incomplete: false,
         prompt_spans: Vec::new(),
+        marks: Vec::new(),
         quality: Value::Null,
     }
 }

@@ -123,6 +123,8 @@ impl Seat {
                 caller: songda_calls::Number::new(&line.number),
                 callee: callee.number,
                 browser_offer: sdp,
+                court: self.actor.court_id.clone(),
+                language: "zh".into(),
             })
             .await;
         match dialled {

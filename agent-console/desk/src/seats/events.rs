@@ -59,14 +59,25 @@ impl Seat {
                 calls::answered(db, &call.id, at_ms, None).await?;
             }
             CallEvent::NoticeStarted => call.phase = "notice",
-            CallEvent::BrowserConnected | CallEvent::NoticeFinished { .. } => return Ok(()),
+            CallEvent::BrowserConnected
+            | CallEvent::NoticeFinished { .. }
+            | CallEvent::OfferRefused { .. }
+            | CallEvent::RecordingStarted { .. }
+            | CallEvent::Held(_)
+            | CallEvent::AgentBack
+            | CallEvent::Digit { .. }
+            | CallEvent::DigitsSent { .. }
+            | CallEvent::DigitsRefused { .. }
+            | CallEvent::PartySilent { .. }
+            | CallEvent::PartyHeard
+            | CallEvent::Parting { .. } => return Ok(()),
             CallEvent::Talking { at_ms } => {
                 call.phase = "talking";
                 call.talk_from_ms = Some(at_ms);
                 calls::answered(db, &call.id, call.answered_ms.unwrap_or(at_ms), Some(at_ms)).await?;
             }
             CallEvent::Muted(on) => call.muted = on,
-            CallEvent::BrowserLost => {
+            CallEvent::AgentAway { .. } => {
                 let id = call.id.clone();
                 self.tell(
                     "error",

@@ -1,0 +1,115 @@
+//! News of a call, for whoever placed it.
+
+use crate::facts::{CallEnd, Parting, PromptSpan};
+
+/// How the party is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartySilence {
+    /// No packet comes from the carrier.
+    NoPackets,
+    /// Packets come, and none ever held more than digital silence.
+    Mute,
+}
+
+impl PartySilence {
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPackets => "no_packets",
+            Self::Mute => "mute",
+        }
+    }
+}
+
+/// News of a call.
+#[derive(Debug)]
+pub enum CallEvent {
+    /// Our answer to the browser's offer, the first one or a later one.
+    BrowserAnswer {
+        /// Session description.
+        sdp: String,
+    },
+    /// A later offer of the browser cannot be used; the call goes on as it was.
+    OfferRefused {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The browser's sound is up.
+    BrowserConnected,
+    /// The carrier is asked.
+    Dialling,
+    /// It rings.
+    Ringing,
+    /// The carrier sends sound before the answer; it is recorded.
+    EarlyMedia,
+    /// The recording has begun.
+    RecordingStarted {
+        /// Of its first frame, Unix milliseconds.
+        at_ms: i64,
+    },
+    /// The party answered.
+    Answered {
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
+    /// The recording notice plays; the agent is not heard.
+    NoticeStarted,
+    /// The notice was played to its end.
+    NoticeFinished {
+        /// Where it stands in the recording.
+        span: PromptSpan,
+    },
+    /// Both talk.
+    Talking {
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
+    /// The agent is muted or not.
+    Muted(bool),
+    /// The agent holds the call or not.
+    Held(bool),
+    /// The agent's sound is gone; whoever answered hears the hold prompt.
+    AgentAway {
+        /// Unix milliseconds.
+        since_ms: i64,
+        /// When the call is given up, Unix milliseconds.
+        until_ms: i64,
+    },
+    /// The agent's sound is there again.
+    AgentBack,
+    /// The party pressed a key.
+    Digit {
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+        /// In the recording, milliseconds.
+        offset_ms: u64,
+    },
+    /// Keys of the agent are on their way to the party.
+    DigitsSent {
+        /// What was pressed.
+        digits: String,
+        /// In the recording, milliseconds.
+        offset_ms: u64,
+    },
+    /// Keys of the agent were not sent.
+    DigitsRefused {
+        /// Why, for people.
+        reason: String,
+    },
+    /// No sound has come from the party for five seconds.
+    PartySilent {
+        /// How it is silent.
+        kind: PartySilence,
+    },
+    /// Sound comes from the party again.
+    PartyHeard,
+    /// The party is told that the call ends; then it ends.
+    Parting {
+        /// What it is told.
+        why: Parting,
+    },
+    /// A block of the recording could not be kept; the call ends.
+    RecordingFailed,
+    /// Always the last.
+    Ended(Box<CallEnd>),
+}

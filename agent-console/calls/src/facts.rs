@@ -1,0 +1,144 @@
+//! What is known of a call once it is over, for the rules to judge and for the record.
+
+use serde::Serialize;
+use songda_recordings::vault::Manifest;
+
+/// Who ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The agent.
+    Agent,
+    /// The party or the carrier.
+    Party,
+    /// Songda: ring limit, lost browser, failed recording.
+    System,
+}
+
+/// Which part of our own side failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The carrier does not take our credentials.
+    Credentials,
+    /// The carrier cannot be reached, does not answer, or its answer cannot be used.
+    Carrier,
+    /// The agent's browser.
+    Browser,
+    /// The recording.
+    Recording,
+    /// The desk went away.
+    Desk,
+}
+
+/// What the party is told when we end a call that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// The agent was lost and did not come back in time.
+    Apology,
+    /// The agent ends the call politely.
+    Farewell,
+    /// The recording cannot be kept.
+    RecordingFailed,
+}
+
+impl Parting {
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Apology => "apology",
+            Self::Farewell => "farewell",
+            Self::RecordingFailed => "recording_failed",
+        }
+    }
+}
+
+/// What the line did, for the rules to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// A 200 OK arrived.
+    pub answered: bool,
+    /// The agent gave up before the answer.
+    pub cancelled_by_agent: bool,
+    /// Nobody answered within the ring limit.
+    pub ring_limit: bool,
+    /// Our own side failed before anybody could talk.
+    pub fault: Option<Fault>,
+    /// Final SIP status.
+    pub sip_status: Option<u16>,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// It rang.
+    pub provisional: bool,
+    /// For how long, milliseconds.
+    pub rang_ms: i64,
+    /// What ended it, for people; never a number.
+    pub cause: String,
+    /// Who ended it.
+    pub by: EndedBy,
+    /// The agent was lost and did not come back in time.
+    pub abandoned: bool,
+    /// What the party was told at the end, when it was us who ended an answered call.
+    pub parting: Option<Parting>,
+}
+
+/// A prompt in the recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PromptSpan {
+    /// From, milliseconds of the recording.
+    pub from_ms: u64,
+    /// To, milliseconds of the recording.
+    pub to_ms: u64,
+    /// What it says; `♪` is hold music.
+    pub text: String,
+}
+
+/// What a [`Mark`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkKind {
+    /// The agent's sound was gone.
+    AgentAway,
+    /// The agent held the call.
+    Hold,
+    /// The party pressed a key.
+    DigitIn,
+    /// The agent pressed keys.
+    DigitOut,
+    /// No sound came from the party.
+    PartySilent,
+    /// From here on the recording could not be kept.
+    RecordingFailed,
+}
+
+/// Something that a listener of the recording must know, for its side record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// What.
+    pub kind: MarkKind,
+    /// From, milliseconds of the recording.
+    pub from_ms: u64,
+    /// To, milliseconds of the recording; equal to `from_ms` for a point.
+    pub to_ms: u64,
+    /// Keys that were pressed (a long run of ours masked), or which silence it was.
+    pub text: String,
+}
+
+/// A call is over.
+#[derive(Debug, Clone)]
+pub struct CallEnd {
+    /// What the line did.
+    pub facts: Facts,
+    /// Unix milliseconds.
+    pub ended_ms: i64,
+    /// From the first moment of talk to the end, milliseconds.
+    pub talk_ms: i64,
+    /// The recording, when there was any sound.
+    pub recording: Option<Manifest>,
+    /// A part of the recording was lost: it proves nothing whole (录音缺失).
+    pub recording_incomplete: bool,
+    /// Everything we played to the party, as far as it was sent.
+    pub prompt_spans: Vec<PromptSpan>,
+    /// What happened meanwhile, in order of time.
+    pub marks: Vec<Mark>,
+    /// Losses, jitter and slips of both legs.
+    pub quality: serde_json::Value,
+}
