@@ -55,7 +55,9 @@ impl Desk {
         };
         let endpoint = Endpoint::start(sip, CancellationToken::new()).await?;
         let (first, last) = lines.trunk_ports.unwrap_or((0, 0));
+        let clock = house.clock.clone();
         let engine = Engine::start(EngineConfig {
+            unix_ms: Arc::new(move || clock.now_ms()),
             web_listen: lines.web_listen,
             web_advertise: lines.web_advertise,
             trunk_bind: lines.trunk_bind.unwrap_or(lines.sip_listen.ip()),

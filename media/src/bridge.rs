@@ -1,8 +1,8 @@
-//! The bridge of one call: agent's packets to the party, the party's to the agent, the
-//! recording notice between them, and both onto the timeline.
+//! The bridge of one call: agent's packets to the party, the party's to the agent, what is
+//! played between them, and all of it onto the timeline.
 //!
 //! Nothing here reads a clock or a socket. G.711 goes through as it is; it is decoded only
-//! for the recording, and mixed only while a prompt plays.
+//! for the recording, and mixed only while an announcement plays.
 
 use std::{
     collections::VecDeque,
@@ -14,9 +14,12 @@ use rtp_rs::{RtpPacketBuilder, Seq};
 
 use crate::{
     Law, PACKET, Prompt, Quality, RATE,
+    digits::{self, Turn},
     egress::{Egress, Head},
     reception::Reception,
+    stage::{Rest, Span, Stage},
     timeline::{Gap, LEFT, RIGHT, Timeline},
+    watch::{Change, Silence, Watch},
 };
 
 /// Takes the recording, one second at a time.
@@ -28,7 +31,7 @@ pub trait Tap: Send {
     fn block(&mut self, frames: &[i16]) -> bool;
 }
 
-/// News of a call's sound.
+/// News of a call's sound. Frames are those of the recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediaEvent {
     /// The browser's leg is up.
@@ -37,12 +40,36 @@ pub enum MediaEvent {
     BrowserLost,
     /// The first packet came from the carrier.
     PartyHeard,
-    /// The prompt was played to its end; from here on both sides talk.
-    PromptFinished {
-        /// First frame of the prompt in the recording.
-        from_frame: u64,
-        /// First frame after it.
-        to_frame: u64,
+    /// An announcement was played to its end.
+    PromptFinished(Span),
+    /// The party pressed a key (RFC 4733).
+    Digit {
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+        /// When.
+        frame: u64,
+    },
+    /// No packet came from the browser for two seconds.
+    AgentGone {
+        /// When it was seen.
+        frame: u64,
+    },
+    /// Packets come from a browser again.
+    AgentBack {
+        /// When.
+        frame: u64,
+    },
+    /// Nothing was heard of the party for five seconds (E50).
+    PartySilent {
+        /// What is missing.
+        silence: Silence,
+        /// When it was seen.
+        frame: u64,
+    },
+    /// The party is heard after it was told to be silent.
+    PartyHeardAgain {
+        /// When.
+        frame: u64,
     },
     /// A block of the recording could not be kept.
     RecordingFailed,
@@ -63,8 +90,8 @@ pub struct Summary {
     pub late_samples: u64,
     /// How often a channel was moved by one packet to follow a drifting clock.
     pub slips: u64,
-    /// Frames of the prompt, as far as the party was sent it.
-    pub prompt: Option<(u64, u64)>,
+    /// Everything that was played, as far as the party was sent it, in order.
+    pub played: Vec<Span>,
 }
 
 /// An RTP packet as the bridge sees it.
@@ -92,27 +119,20 @@ pub trait Wires {
     fn to_agent(&mut self, head: Head, payload_type: u8, payload: &[u8]);
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// Nobody is connected yet.
     Waiting,
     /// Before the answer: the agent hears the carrier, the carrier hears silence.
     Early,
-    /// The prompt plays to the party; the agent hears both.
-    Prompt(Playing),
-    /// Both talk.
-    Talk,
+    /// After it: what the party hears stands on the stage.
+    Open,
 }
 
-/// A prompt under way.
-struct Playing {
-    prompt: Arc<Prompt>,
-    /// Next sample.
+/// Ring-back for the agent, as long as the carrier sends none.
+struct RingBack {
+    tone: Arc<Prompt>,
     at: usize,
-    /// Pseudo source of the left channel, another one each time it begins. A real SSRC may
-    /// be equal without harm, because the source changes with the mode.
-    source: u32,
-    /// Frame of its first sample, this time.
-    begun: u64,
 }
 
 const TICK: Duration = Duration::from_millis(20);
@@ -132,8 +152,11 @@ pub struct Bridge {
     party_events: Option<u8>,
     /// The carrier takes our sound at this time (RFC 3264, section 8.4).
     party_listens: bool,
-    /// What the party was sent of the prompt, from the first time it began.
-    prompted: Option<(u64, u64)>,
+    stage: Stage,
+    ring_back: Option<RingBack>,
+    keys_out: digits::Sender,
+    keys_in: digits::Reader,
+    watch: Watch,
     to_party: Egress,
     to_agent: Egress,
     from_agent: Reception,
@@ -159,7 +182,11 @@ impl Bridge {
             agent_law: Law::Pcma,
             party_events: None,
             party_listens: true,
-            prompted: None,
+            stage: Stage::new(),
+            ring_back: None,
+            keys_out: digits::Sender::default(),
+            keys_in: digits::Reader::default(),
+            watch: Watch::default(),
             to_party,
             to_agent,
             from_agent: Reception::default(),
@@ -181,32 +208,74 @@ impl Bridge {
         self.agent_law = law;
     }
 
+    /// A browser's leg is up; from here on its packets are missed when they stop.
+    pub fn agent_connected(&mut self, now: Instant) {
+        self.watch.agent_connected(now);
+    }
+
     /// What was negotiated with the carrier.
     pub fn party_speaks(&mut self, law: Law, events: Option<u8>) {
         self.party_law = law;
         self.party_events = events;
     }
 
-    /// Whether the carrier takes our sound; a notice waits until it does.
+    /// Whether the carrier takes our sound; an announcement waits until it does.
     pub fn party_listens(&mut self, listens: bool) {
         self.party_listens = listens;
     }
 
     /// Before the answer: what the carrier sends is heard and recorded.
     pub fn early(&mut self, now: Instant) {
-        if matches!(self.mode, Mode::Waiting) {
+        if self.mode == Mode::Waiting {
             self.mode = Mode::Early;
             self.next_tick = Some(now);
         }
     }
 
-    /// Plays a prompt to the party; afterwards both talk.
-    pub fn play_then_talk(&mut self, now: Instant, unix_ms: i64, prompt: Arc<Prompt>) {
-        self.start(now, unix_ms);
+    /// Plays this to the agent over and over until the carrier sends sound or answers.
+    pub fn ring_back(&mut self, now: Instant, tone: Arc<Prompt>) {
+        if self.mode != Mode::Open && !self.party_heard {
+            self.ring_back = Some(RingBack { tone, at: 0 });
+            self.next_tick.get_or_insert(now);
+        }
+    }
+
+    /// Plays a prompt to the party once, after those before it; the agent hears both and is
+    /// not heard. The call is answered with the first of them.
+    pub fn announce(&mut self, now: Instant, unix_ms: i64, cue: u32, prompt: Arc<Prompt>) {
+        self.open(now, unix_ms);
+        if !self.stage.is_announcing() {
+            self.mix.clear();
+        }
+        self.stage.announce(cue, prompt);
+    }
+
+    /// What the party hears when no announcement plays.
+    pub fn rest(&mut self, now: Instant, unix_ms: i64, rest: Rest) {
+        self.open(now, unix_ms);
+        self.stage.rest(rest);
+    }
+
+    /// Cuts announcements short.
+    pub fn hush(&mut self) {
+        self.stage.hush();
         self.mix.clear();
-        self.prompted = None;
-        self.mode = Mode::Prompt(Playing { prompt, at: 0, source: 0, begun: 0 });
-        self.next_tick = Some(now);
+    }
+
+    fn open(&mut self, now: Instant, unix_ms: i64) {
+        if self.mode != Mode::Open {
+            self.start(now, unix_ms);
+            self.mode = Mode::Open;
+            self.ring_back = None;
+            self.next_tick = Some(now);
+            self.watch.answered(now);
+        }
+    }
+
+    /// Sends digits to the party, one after another. False when the carrier takes none, or
+    /// one of them is no key.
+    pub fn digits(&mut self, digits: &str) -> bool {
+        self.mode == Mode::Open && self.party_events.is_some() && self.keys_out.push(digits)
     }
 
     /// The party hears silence instead of the agent.
@@ -238,7 +307,11 @@ impl Bridge {
     /// A packet of the browser.
     pub fn from_agent(&mut self, now: Instant, packet: &View<'_>, wires: &mut impl Wires) {
         self.from_agent.packet(now, packet.ssrc, packet.seq, packet.timestamp);
-        if !matches!(self.mode, Mode::Talk) || packet.payload.is_empty() || packet.payload.len() > LARGEST {
+        if let Some(change) = self.watch.agent_packet(now) {
+            self.changed(now, change);
+        }
+        let heard = self.mode == Mode::Open && self.stage.is_talk() && !self.keys_out.is_busy();
+        if !heard || packet.payload.is_empty() || packet.payload.len() > LARGEST {
             return;
         }
         self.agent_at = Some(now);
@@ -271,18 +344,28 @@ impl Bridge {
     /// A packet of the carrier.
     pub fn from_party(&mut self, now: Instant, unix_ms: i64, packet: &View<'_>, wires: &mut impl Wires) {
         self.from_party.packet(now, packet.ssrc, packet.seq, packet.timestamp);
+        if self.party_events == Some(packet.payload_type) && self.mode == Mode::Open {
+            if let Some(digit) = self.keys_in.packet(packet.ssrc, packet.timestamp, packet.payload) {
+                self.news.push_back(MediaEvent::Digit { digit, frame: self.frame(now) });
+            }
+            return;
+        }
         let Some(law) = Law::of(packet.payload_type) else { return };
-        if matches!(self.mode, Mode::Waiting) || packet.payload.is_empty() || packet.payload.len() > LARGEST {
+        if self.mode == Mode::Waiting || packet.payload.is_empty() || packet.payload.len() > LARGEST {
             return;
         }
         if !self.party_heard {
             self.party_heard = true;
+            self.ring_back = None;
             self.news.push_back(MediaEvent::PartyHeard);
         }
         let frame = self.start(now, unix_ms);
         let samples = packet.payload.iter().map(|octet| law.decode(*octet));
+        if let Some(change) = self.watch.party_packet(now, samples.clone()) {
+            self.changed(now, change);
+        }
         self.timeline.place(RIGHT, frame, packet.ssrc, packet.timestamp, samples.clone());
-        if matches!(self.mode, Mode::Prompt(_)) {
+        if self.stage.is_announcing() {
             self.mix.extend(samples);
             while self.mix.len() > MIX_LIMIT {
                 self.mix.pop_front();
@@ -294,21 +377,36 @@ impl Bridge {
         wires.to_agent(head, packet.payload_type, packet.payload);
     }
 
+    fn changed(&mut self, now: Instant, change: Change) {
+        let frame = self.frame(now);
+        self.news.push_back(match change {
+            Change::AgentGone => MediaEvent::AgentGone { frame },
+            Change::AgentBack => MediaEvent::AgentBack { frame },
+            Change::PartySilent(silence) => MediaEvent::PartySilent { silence, frame },
+            Change::PartyHeardAgain => MediaEvent::PartyHeardAgain { frame },
+        });
+    }
+
     /// To be called at least every few milliseconds: makes what nobody sends.
     pub fn tick(&mut self, now: Instant, wires: &mut impl Wires) {
         while let Some(due) = self.next_tick.filter(|due| *due <= now) {
             // After a stall of the machine the missed packets are not sent in one burst.
             self.next_tick = Some(if now.saturating_duration_since(due) > 10 * TICK { now + TICK } else { due + TICK });
-            match &mut self.mode {
+            self.ring(now, wires);
+            match self.mode {
                 Mode::Waiting => {}
                 Mode::Early => self.silence(now, wires),
-                Mode::Talk => {
+                Mode::Open if self.keys_out.is_busy() && self.stage.is_talk() => self.key(now, wires),
+                Mode::Open if self.stage.is_talk() => {
                     if self.agent_at.is_none_or(|at| now.saturating_duration_since(at) >= AGENT_SILENT) {
                         self.silence(now, wires);
                     }
                 }
-                Mode::Prompt(_) => self.prompt(now, wires),
+                Mode::Open => self.play(now, wires),
             }
+        }
+        if let Some(change) = self.watch.tick(now, self.party_listens) {
+            self.changed(now, change);
         }
         let frame = self.frame(now);
         let (tap, failed) = (&mut self.tap, &mut self.tap_failed);
@@ -324,35 +422,75 @@ impl Bridge {
         send(head, self.party_law.payload_type(), &[self.party_law.silence(); PACKET], wires);
     }
 
-    fn prompt(&mut self, now: Instant, wires: &mut impl Wires) {
+    /// The agent's ring-back, which is in no recording: the party does not hear it.
+    fn ring(&mut self, now: Instant, wires: &mut impl Wires) {
+        let Some(ring) = &mut self.ring_back else { return };
+        let Some((_, octets)) = ring.tone.packet(ring.at, self.agent_law) else {
+            ring.at = 0;
+            return;
+        };
+        wires.to_agent(self.to_agent.generate(now), self.agent_law.payload_type(), octets);
+        ring.at = (ring.at + PACKET) % ring.tone.len();
+    }
+
+    /// Twenty milliseconds of a key, in the place of the agent's voice.
+    fn key(&mut self, now: Instant, wires: &mut impl Wires) {
+        let (Some(turn), Some(events)) = (self.keys_out.turn(), self.party_events) else {
+            // The carrier's new session takes none.
+            self.keys_out.clear();
+            return;
+        };
+        // What the party hears of us meanwhile is no voice, and nothing is missing.
+        let (frame, source) = (self.frame(now), self.stage.source());
+        self.timeline.place(LEFT, frame, source, 0, std::iter::repeat_n(0, PACKET));
+        match turn {
+            Turn::Event { payload, first } => {
+                let head = if first { self.to_party.generate_marked(now) } else { self.to_party.again() };
+                send(head, events, &payload, wires);
+            }
+            Turn::Pause => self.silence(now, wires),
+        }
+    }
+
+    /// Twenty milliseconds of what is played.
+    fn play(&mut self, now: Instant, wires: &mut impl Wires) {
         let frame = self.frame(now);
-        let Mode::Prompt(playing) = &mut self.mode else { return };
-        let mut mixed = [0u8; PACKET];
+        let announcing = self.stage.is_announcing();
+        let source = self.stage.source();
+        let Some(playing) = self.stage.playing() else { return };
+        if playing.looped && playing.at >= playing.prompt.len() {
+            playing.at = 0;
+        }
         let mut said: &[i16] = &[];
+        let prompt = playing.prompt.clone();
         if !self.party_listens {
             // What nobody takes is not played: it would count as heard. And who took only a
             // part of it hears it whole when he listens again.
             playing.at = 0;
-        } else if let Some((samples, octets)) = playing.prompt.packet(playing.at, self.party_law) {
+        } else if let Some((samples, octets)) = prompt.packet(playing.at, self.party_law) {
             if playing.at == 0 {
                 playing.begun = frame;
-                playing.source += 1;
+                playing.source = source;
             }
             send(self.to_party.generate(now), self.party_law.payload_type(), octets, wires);
             // A packet sent now is heard from now on: its last sample lies 20 ms ahead.
             let timestamp = playing.at as u32;
             self.timeline.place(LEFT, frame + PACKET as u64, playing.source, timestamp, samples.iter().copied());
             playing.at += PACKET;
-            let from = self.prompted.map_or(playing.begun, |(from, _)| from);
-            self.prompted = Some((from, playing.begun + playing.at as u64));
+            let from = playing.sent.map_or(playing.begun, |(from, _)| from);
+            playing.sent = Some((from, playing.begun + playing.at as u64));
             said = samples;
         } else {
-            let (from_frame, to_frame) = self.prompted.unwrap_or((frame, frame));
-            self.mode = Mode::Talk;
-            self.news.push_back(MediaEvent::PromptFinished { from_frame, to_frame });
+            if let Some(span) = self.stage.next() {
+                self.news.push_back(MediaEvent::PromptFinished(span));
+            }
             self.silence(now, wires);
             return;
         }
+        if !announcing {
+            return;
+        }
+        let mut mixed = [0u8; PACKET];
         for (at, octet) in mixed.iter_mut().enumerate() {
             let sum = i32::from(said.get(at).copied().unwrap_or(0)) + i32::from(self.mix.pop_front().unwrap_or(0));
             *octet = self.agent_law.encode(sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16);
@@ -368,10 +506,9 @@ impl Bridge {
             tap.block(block);
         });
         let frames = self.timeline.frames();
-        let prompt = self.prompted.map(|(from, to)| (from, to.min(frames)));
         Summary {
             frames,
-            prompt: prompt.filter(|(from, to)| from < to),
+            played: self.stage.finish(frames),
             gaps: self.timeline.gaps().copied().collect(),
             agent: self.from_agent.quality(),
             party: self.from_party.quality(),

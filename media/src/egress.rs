@@ -92,6 +92,22 @@ impl Egress {
         head
     }
 
+    /// Header for the first packet of a telephone-event, whose timestamp is that of all of it
+    /// (RFC 4733, section 2.5.1.1).
+    pub fn generate_marked(&mut self, now: Instant) -> Head {
+        let mut head = self.generate(now);
+        head.marker = true;
+        self.generating = false;
+        head
+    }
+
+    /// Header for the next packet of the event that began last.
+    pub fn again(&mut self) -> Head {
+        let head = Head { ssrc: self.ssrc, seq: self.next_seq, timestamp: self.last_ts, marker: false };
+        self.next_seq = self.next_seq.wrapping_add(1);
+        head
+    }
+
     /// The timestamp after a change of source: time has passed on the wire too.
     fn resume(&self, now: Instant) -> u32 {
         let Some(at) = self.sent_at else { return self.last_ts };

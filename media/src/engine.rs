@@ -8,14 +8,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak, mpsc},
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use rtp_rs::RtpReader;
 use tokio::sync::{mpsc as events, oneshot};
 
 use crate::{
-    Law, Prompt,
+    Law, Prompt, Rest,
     bridge::{Bridge, MediaEvent, Summary, Tap, View, Wires},
     egress::{Egress, Head},
     sdp::{self, Remote, SdpError},
@@ -23,9 +23,14 @@ use crate::{
     web::{Mux, WebLeg, WebNews},
 };
 
-/// Where the engine listens.
-#[derive(Debug, Clone)]
+/// The house's clock: Unix milliseconds.
+pub type UnixMs = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Where the engine listens, and by which clock it tells when a recording began.
+#[derive(Clone)]
 pub struct EngineConfig {
+    /// The house's clock.
+    pub unix_ms: UnixMs,
     /// The one UDP port of all browsers.
     pub web_listen: SocketAddr,
     /// The address under which browsers reach it, when it is not the one it listens on.
@@ -36,6 +41,12 @@ pub struct EngineConfig {
     pub trunk_advertise: Option<IpAddr>,
     /// Ports towards the carrier; 0 to 0 leaves it to the system.
     pub trunk_ports: RangeInclusive<u16>,
+}
+
+impl std::fmt::Debug for EngineConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineConfig").field("web_listen", &self.web_listen).finish_non_exhaustive()
+    }
 }
 
 /// Why the engine cannot do something.
@@ -59,6 +70,9 @@ pub enum EngineError {
     /// A session description cannot be used.
     #[error(transparent)]
     Sdp(#[from] SdpError),
+    /// The carrier takes no keys, or one of them is none.
+    #[error("the carrier of this call takes no such keys")]
+    NoKeys,
     /// More orders wait than the engine takes.
     #[error("the media engine has too much to do to take this request")]
     Overloaded,
@@ -75,7 +89,11 @@ enum Command {
     TrunkOffer { call: u64, reply: Reply<String> },
     TrunkAnswer { call: u64, sdp: String, reply: Reply<()> },
     Early { call: u64 },
-    Play { call: u64, prompt: Arc<Prompt> },
+    RingBack { call: u64, tone: Arc<Prompt> },
+    Announce { call: u64, cue: u32, prompt: Arc<Prompt> },
+    Rest { call: u64, rest: Rest },
+    Hush { call: u64 },
+    Digits { call: u64, digits: String, reply: Reply<()> },
     Mute { call: u64, on: bool },
     Close { call: u64, reply: Reply<Summary> },
 }
@@ -88,7 +106,11 @@ impl Command {
             | Self::TrunkOffer { call, .. }
             | Self::TrunkAnswer { call, .. }
             | Self::Early { call }
-            | Self::Play { call, .. }
+            | Self::RingBack { call, .. }
+            | Self::Announce { call, .. }
+            | Self::Rest { call, .. }
+            | Self::Hush { call }
+            | Self::Digits { call, .. }
             | Self::Mute { call, .. }
             | Self::Close { call, .. } => *call,
         }
@@ -183,7 +205,7 @@ impl CallMedia {
         answer.await.map_err(|_| EngineError::Gone)?
     }
 
-    /// Takes the browser's offer and gives our answer.
+    /// Takes a browser's offer and gives our answer. The leg of an offer before it is closed.
     pub async fn browser_offer(&self, sdp: String) -> Result<String, EngineError> {
         self.ask(|reply| Command::BrowserOffer { call: self.call, sdp, reply }).await
     }
@@ -203,10 +225,30 @@ impl CallMedia {
         self.tell(Command::Early { call: self.call })
     }
 
-    /// Plays a prompt to the party; the agent hears both and is not heard. Afterwards both
-    /// talk.
-    pub fn play_then_talk(&self, prompt: Arc<Prompt>) -> Result<(), EngineError> {
-        self.tell(Command::Play { call: self.call, prompt })
+    /// Plays this to the agent over and over, until the carrier sends sound or answers.
+    pub fn ring_back(&self, tone: Arc<Prompt>) -> Result<(), EngineError> {
+        self.tell(Command::RingBack { call: self.call, tone })
+    }
+
+    /// Plays a prompt to the party once, after those before it; the agent hears both and is
+    /// not heard. Its end is told as [`MediaEvent::PromptFinished`] with this cue.
+    pub fn announce(&self, cue: u32, prompt: Arc<Prompt>) -> Result<(), EngineError> {
+        self.tell(Command::Announce { call: self.call, cue, prompt })
+    }
+
+    /// What the party hears when no announcement plays.
+    pub fn rest(&self, rest: Rest) -> Result<(), EngineError> {
+        self.tell(Command::Rest { call: self.call, rest })
+    }
+
+    /// Cuts announcements short.
+    pub fn hush(&self) -> Result<(), EngineError> {
+        self.tell(Command::Hush { call: self.call })
+    }
+
+    /// Sends digits to the party (RFC 4733): `0` to `9`, `*`, `#`, `A` to `D`.
+    pub async fn digits(&self, digits: String) -> Result<(), EngineError> {
+        self.ask(|reply| Command::Digits { call: self.call, digits, reply }).await
     }
 
     /// The party hears silence instead of the agent.
@@ -300,7 +342,7 @@ impl Floor {
 
     /// Every call's turn. Who dropped his call, or broke, is gone after it.
     fn sweep(&mut self, buffer: &mut [u8]) {
-        let unix_ms = unix_ms();
+        let unix_ms = (self.config.unix_ms)();
         let mut over = Vec::new();
         for (call, slot) in &mut self.calls {
             let owned = slot.owner.strong_count() > 0;
@@ -366,10 +408,32 @@ impl Floor {
                     slot.bridge.early(now);
                 }
             }
-            Command::Play { call, prompt } => {
+            Command::RingBack { call, tone } => {
                 if let Some(slot) = self.calls.get_mut(&call) {
-                    slot.bridge.play_then_talk(now, unix_ms(), prompt);
+                    slot.bridge.ring_back(now, tone);
                 }
+            }
+            Command::Announce { call, cue, prompt } => {
+                let unix_ms = (self.config.unix_ms)();
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.announce(now, unix_ms, cue, prompt);
+                }
+            }
+            Command::Rest { call, rest } => {
+                let unix_ms = (self.config.unix_ms)();
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.rest(now, unix_ms, rest);
+                }
+            }
+            Command::Hush { call } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.hush();
+                }
+            }
+            Command::Digits { call, digits, reply } => {
+                let sent = self.calls.get_mut(&call).ok_or(EngineError::Gone);
+                let _ = reply
+                    .send(sent.and_then(|slot| slot.bridge.digits(&digits).then_some(()).ok_or(EngineError::NoKeys)));
             }
             Command::Mute { call, on } => {
                 if let Some(slot) = self.calls.get_mut(&call) {
@@ -387,7 +451,9 @@ impl Floor {
         let (leg, answer, ufrag, law) = WebLeg::accept(now, sdp, self.web, slot.ssrc)?;
         self.mux.remove(call);
         self.mux.add(ufrag, call);
-        slot.web = Some(leg);
+        if let Some(mut old) = slot.web.replace(leg) {
+            old.close(now, &self.socket);
+        }
         slot.law = law;
         slot.bridge.agent_speaks(law);
         Ok(answer)
@@ -426,7 +492,10 @@ impl Slot {
             stirred = true;
             while let Some(news) = web.news() {
                 let event = match news {
-                    WebNews::Connected => MediaEvent::BrowserConnected,
+                    WebNews::Connected => {
+                        self.bridge.agent_connected(now);
+                        MediaEvent::BrowserConnected
+                    }
                     WebNews::Lost => MediaEvent::BrowserLost,
                 };
                 let _ = self.events.try_send(event);
@@ -485,8 +554,4 @@ fn guarded<T>(call: u64, turn: impl FnOnce() -> T) -> Option<T> {
         tracing::error!(media = call, "the sound of a call broke and ends");
     }
     done.ok()
-}
-
-fn unix_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -8,22 +8,27 @@
 
 mod bridge;
 mod codec;
+mod digits;
 mod egress;
 mod engine;
 mod prompt;
 mod reception;
 mod sdp;
+mod stage;
 mod timeline;
 mod trunk;
+mod watch;
 mod web;
 
 pub use bridge::{MediaEvent, Summary, Tap};
 pub use codec::Law;
-pub use engine::{CallMedia, Engine, EngineConfig, EngineError};
+pub use engine::{CallMedia, Engine, EngineConfig, EngineError, UnixMs};
 pub use prompt::{Prompt, PromptError};
 pub use reception::Quality;
 pub use sdp::SdpError;
+pub use stage::{Rest, Span};
 pub use timeline::Gap;
+pub use watch::Silence;
 
 /// Samples per second of everything in here.
 pub const RATE: u32 = 8_000;

@@ -29,7 +29,7 @@ pub enum PromptError {
         source: std::io::Error,
     },
     /// The file is no sound that we know.
-    #[error("prompt {path} cannot be decoded: {reason}; a WAV file with PCM is understood")]
+    #[error("prompt {path} cannot be decoded: {reason}; WAV, FLAC, MP3 and OGG Vorbis are understood")]
     Format {
         /// File.
         path: PathBuf,
@@ -71,6 +71,17 @@ impl Prompt {
         samples.resize(samples.len().div_ceil(PACKET) * PACKET, 0);
         let law = |law: Law| samples.iter().map(|sample| law.encode(*sample)).collect();
         Self { pcma: law(Law::Pcma), pcmu: law(Law::Pcmu), samples }
+    }
+
+    /// Ring-back as the network of this country makes it: 450 Hz, one second on, four seconds
+    /// off (ITU-T E.180, supplement 2).
+    pub fn ring_back() -> Self {
+        let second = RATE as usize;
+        let tone = (0..second).map(|at| {
+            let angle = at as f64 * 450.0 * std::f64::consts::TAU / f64::from(RATE);
+            (angle.sin() * 6_000.0) as i16
+        });
+        Self::from_samples(tone.chain(std::iter::repeat_n(0, 4 * second)).collect())
     }
 
     /// Length in samples, a multiple of 160.

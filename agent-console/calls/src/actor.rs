@@ -2,7 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
 
-use songda_media::{CallMedia, MediaEvent};
+use songda_media::{CallMedia, MediaEvent, Rest, Span};
 use songda_sip::{Leg, LegEvent, OutboundCall};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
@@ -39,6 +39,9 @@ pub(crate) struct Actor {
     pub(crate) live: Live,
     pub(crate) offer: String,
 }
+
+/// Name of the notice in the spans.
+const NOTICE: u32 = 1;
 
 /// What is known beside the machine.
 #[derive(Default)]
@@ -93,7 +96,8 @@ impl Actor {
                     Input::NotPlaced("signalling stopped".into())
                 },
                 news = self.news.recv(), if news_open => if let Some(news) = news {
-                    self.sound(news, &mut notes).await
+                    let Some(input) = self.sound(news, &mut notes).await else { continue };
+                    input
                 } else {
                     news_open = false;
                     Input::BadAnswer("the media engine stopped".into())
@@ -173,8 +177,8 @@ impl Actor {
         Ok(leg)
     }
 
-    async fn sound(&mut self, news: MediaEvent, notes: &mut Notes) -> Input {
-        match news {
+    async fn sound(&mut self, news: MediaEvent, notes: &mut Notes) -> Option<Input> {
+        Some(match news {
             MediaEvent::BrowserConnected => Input::BrowserConnected,
             MediaEvent::BrowserLost => Input::BrowserLost,
             MediaEvent::RecordingFailed => Input::RecordingFailed,

@@ -5,7 +5,7 @@ use std::{
 
 use rtp_rs::RtpReader;
 use songda_media::{
-    Law, MediaEvent, Prompt, Tap,
+    Law, MediaEvent, Prompt, Rest, Silence, Span, Tap,
     inside::{Bridge, Egress, Head, View, Wires},
 };
 
@@ -59,6 +59,13 @@ impl Line {
         self.t0 + Duration::from_millis(self.at)
     }
 
+    /// A notice, as each call begins with one.
+    fn notice(&mut self, prompt: Arc<Prompt>) {
+        let now = self.now();
+        self.bridge.announce(now, 1_000_000, NOTICE, prompt);
+        self.bridge.rest(now, 1_000_000, Rest::Talk);
+    }
+
     fn news(&mut self) -> Vec<MediaEvent> {
         std::iter::from_fn(|| self.bridge.news()).collect()
     }
@@ -67,21 +74,21 @@ impl Line {
     fn step(&mut self, agent: Option<u8>, party: Option<u8>) {
         self.at += 20;
         let (now, no) = (self.now(), (self.at / 20) as u16);
-        let packet = |ssrc: u32, payload: &'static [u8]| View {
+        let view = |ssrc: u32, payload| View {
             ssrc,
             seq: no,
-            timestamp: u32::from(no) * 160,
+            timestamp: (self.at / 20) as u32 * 160,
             payload_type: 8,
             marker: false,
             payload,
         };
-        if let Some(octet) = agent {
-            let payload = Box::leak(vec![octet; 160].into_boxed_slice());
-            self.bridge.from_agent(now, &packet(77, payload), &mut self.heard);
+        let (said, answered) = ([agent.unwrap_or(0); 160], [party.unwrap_or(0); 160]);
+        let (said, answered) = (view(77, &said), view(88, &answered));
+        if agent.is_some() {
+            self.bridge.from_agent(now, &said, &mut self.heard);
         }
-        if let Some(octet) = party {
-            let payload = Box::leak(vec![octet; 160].into_boxed_slice());
-            self.bridge.from_party(now, 1_000_000 + self.at as i64, &packet(88, payload), &mut self.heard);
+        if party.is_some() {
+            self.bridge.from_party(now, 1_000_000 + self.at as i64, &answered, &mut self.heard);
         }
         self.bridge.tick(now, &mut self.heard);
     }
@@ -101,6 +108,9 @@ impl Line {
     }
 }
 
+const NOTICE: u32 = 1;
+const HOLD: u32 = 2;
+const MUSIC: u32 = 3;
 const AGENT: u8 = 0x90;
 const PARTY: u8 = 0xb1;
 
@@ -126,7 +136,7 @@ fn r4_2f_the_notice_plays_to_the_party_while_the_agent_hears_both_and_is_muted()
     line.bridge.early(line.now());
     let samples: Vec<i16> = (0..8_000).map(|at| ((at % 40) * 200 - 4_000) as i16).collect();
     let prompt = Arc::new(Prompt::from_samples(samples.clone()));
-    line.bridge.play_then_talk(line.now(), 1_000_000, prompt);
+    line.notice(prompt);
     line.steps(50, Some(AGENT), Some(PARTY));
     let played: Vec<u8> = line.heard.party.iter().flat_map(|(_, _, octets)| octets.clone()).collect();
     let wanted: Vec<u8> = samples.iter().map(|sample| Law::Pcma.encode(*sample)).collect();
@@ -135,7 +145,10 @@ fn r4_2f_the_notice_plays_to_the_party_while_the_agent_hears_both_and_is_muted()
     let alone = &line.heard.party[20].2;
     assert_ne!(mixed, alone, "the agent hears the party over the notice");
     line.steps(3, Some(AGENT), Some(PARTY));
-    assert_eq!(line.news(), [MediaEvent::PartyHeard, MediaEvent::PromptFinished { from_frame: 320, to_frame: 8_320 }]);
+    assert_eq!(
+        line.news(),
+        [MediaEvent::PartyHeard, MediaEvent::PromptFinished(Span { cue: NOTICE, from_frame: 320, to_frame: 8_320 })]
+    );
     line.heard.party.clear();
     line.steps(50, Some(AGENT), Some(PARTY));
     assert!(line.heard.party.iter().all(|(_, _, octets)| octets.iter().all(|octet| *octet == AGENT)), "then both talk");
@@ -154,7 +167,7 @@ fn a_notice_begins_when_the_carrier_takes_it_and_is_heard_whole() {
     let mut line = Line::new();
     line.bridge.early(line.now());
     line.bridge.party_listens(false);
-    line.bridge.play_then_talk(line.now(), 1_000_000, Arc::new(Prompt::from_samples(vec![9_000; 8_000])));
+    line.notice(Arc::new(Prompt::from_samples(vec![9_000; 8_000])));
     line.steps(50, Some(AGENT), Some(PARTY));
     assert_eq!(line.heard.party.len(), 0, "on hold nothing is played");
     assert_eq!(line.heard.agent.len(), 51, "the agent hears the party meanwhile");
@@ -168,11 +181,14 @@ fn a_notice_begins_when_the_carrier_takes_it_and_is_heard_whole() {
     let loud = |octets: &[u8]| octets.iter().all(|octet| *octet == Law::Pcma.encode(9_000));
     assert_eq!(line.heard.party.iter().filter(|(_, _, octets)| loud(octets)).count(), 50, "from its first word again");
     let (from, to) = (8_160 + 160, 80 * 160 + 320 + 8_000);
-    assert_eq!(line.news().last(), Some(&MediaEvent::PromptFinished { from_frame: from, to_frame: to }));
+    assert_eq!(
+        line.news().last(),
+        Some(&MediaEvent::PromptFinished(Span { cue: NOTICE, from_frame: from, to_frame: to }))
+    );
     let (left, _, summary) = line.close();
     let said = |at: usize| left[at] > 8_000;
     assert!(!said(7_000) && said(8_400) && !said(11_000) && said(13_200) && said(20_500));
-    assert_eq!(summary.prompt, Some((from, to)));
+    assert_eq!(summary.played, [Span { cue: NOTICE, from_frame: from, to_frame: to }]);
 }
 
 #[test]
@@ -181,12 +197,12 @@ fn a_notice_that_nobody_took_is_not_said_to_be_in_the_recording() {
         let mut line = Line::new();
         line.bridge.early(line.now());
         line.bridge.party_listens(false);
-        line.bridge.play_then_talk(line.now(), 1_000_000, Arc::new(Prompt::from_samples(vec![9_000; 80_000])));
+        line.notice(Arc::new(Prompt::from_samples(vec![9_000; 80_000])));
         line.steps(49, None, Some(PARTY));
         line.bridge.party_listens(true);
         line.steps(steps, None, Some(PARTY));
         let (_, _, summary) = line.close();
-        assert_eq!(summary.prompt, heard);
+        assert_eq!(summary.played.first().map(|span| (span.from_frame, span.to_frame)), heard);
     }
 }
 
@@ -203,7 +219,7 @@ fn talking() -> Line {
     let mut line = Line::new();
     line.bridge.early(line.now());
     let prompt = Arc::new(Prompt::from_samples(vec![0; 160]));
-    line.bridge.play_then_talk(line.now(), 1_000_000, prompt);
+    line.notice(prompt);
     line.steps(5, Some(AGENT), Some(PARTY));
     line.heard = Heard::default();
     line.news();
@@ -278,4 +294,204 @@ fn a_recording_that_cannot_be_kept_is_said_at_once() {
     line.bridge.early(line.now());
     line.steps(100, None, Some(PARTY));
     assert_eq!(line.news(), [MediaEvent::PartyHeard, MediaEvent::RecordingFailed]);
+}
+
+fn prompt(sample: i16, packets: usize) -> Arc<Prompt> {
+    Arc::new(Prompt::from_samples(vec![sample; packets * 160]))
+}
+
+/// Runs of what the party was sent: the octet, and how many packets of it.
+fn runs(heard: &Heard) -> Vec<(u8, usize)> {
+    let mut runs: Vec<(u8, usize)> = Vec::new();
+    for (_, _, octets) in &heard.party {
+        match runs.last_mut() {
+            Some((octet, count)) if *octet == octets[0] => *count += 1,
+            _ => runs.push((octets[0], 1)),
+        }
+    }
+    runs
+}
+
+#[test]
+fn e51_the_party_hears_the_hold_prompt_and_music_until_the_agent_is_back() {
+    let mut line = talking();
+    let (hold, music) = (prompt(4_000, 10), prompt(9_000, 7));
+    line.bridge.announce(line.now(), 0, HOLD, hold);
+    line.bridge.rest(line.now(), 0, Rest::Hold { cue: MUSIC, music });
+    line.steps(40, Some(AGENT), Some(PARTY));
+    let heard = runs(&line.heard);
+    let (say, play) = (Law::Pcma.encode(4_000), Law::Pcma.encode(9_000));
+    assert_eq!((heard[0], heard[1].0, heard[2].0), ((say, 10), Law::Pcma.silence(), play), "{heard:?}");
+    assert!(heard[2].1 >= 28, "the music goes round and round: {heard:?}");
+    assert!(!heard.iter().any(|(octet, _)| *octet == AGENT), "who is on hold does not hear the agent");
+    let agent = &line.heard.agent[20..];
+    assert!(agent.iter().all(|(_, _, octets)| octets.iter().all(|octet| *octet == PARTY)), "the agent hears the party");
+    line.heard = Heard::default();
+    line.bridge.rest(line.now(), 0, Rest::Talk);
+    line.steps(10, Some(AGENT), Some(PARTY));
+    assert_eq!(runs(&line.heard), [(AGENT, 10)]);
+    let (left, _, summary) = line.close();
+    let cues: Vec<u32> = summary.played.iter().map(|span| span.cue).collect();
+    assert_eq!(cues, [NOTICE, HOLD, MUSIC]);
+    let music = summary.played[2];
+    assert!((28 * 160..=31 * 160).contains(&(music.to_frame - music.from_frame)), "{music:?}");
+    assert!(left[music.from_frame as usize + 80..music.to_frame as usize - 160].iter().all(|sample| *sample > 8_000));
+}
+
+#[test]
+fn an_announcement_that_is_cut_short_counts_as_far_as_it_was_heard() {
+    let mut line = talking();
+    line.bridge.announce(line.now(), 0, HOLD, prompt(4_000, 100));
+    line.bridge.announce(line.now(), 0, MUSIC, prompt(9_000, 100));
+    line.steps(10, Some(AGENT), Some(PARTY));
+    line.bridge.hush();
+    line.heard = Heard::default();
+    line.steps(10, Some(AGENT), Some(PARTY));
+    assert_eq!(runs(&line.heard), [(AGENT, 10)], "what waited is dropped too");
+    let (_, _, summary) = line.close();
+    let lengths: Vec<(u32, u64)> =
+        summary.played.iter().map(|span| (span.cue, span.to_frame - span.from_frame)).collect();
+    assert_eq!(lengths, [(NOTICE, 160), (HOLD, 1_600)]);
+}
+
+#[test]
+fn announcements_follow_one_another_and_each_end_is_told() {
+    let mut line = talking();
+    line.bridge.announce(line.now(), 0, HOLD, prompt(4_000, 3));
+    line.bridge.announce(line.now(), 0, MUSIC, prompt(9_000, 3));
+    line.steps(10, Some(AGENT), Some(PARTY));
+    let ended: Vec<u32> = line
+        .news()
+        .into_iter()
+        .filter_map(|news| match news {
+            MediaEvent::PromptFinished(span) => Some(span.cue),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ended, [HOLD, MUSIC]);
+}
+
+#[test]
+fn the_agent_hears_ring_back_until_the_carrier_sends_something_and_it_is_in_no_recording() {
+    let mut line = Line::new();
+    line.bridge.ring_back(line.now(), prompt(4_000, 5));
+    line.steps(20, Some(AGENT), None);
+    let ring = Law::Pcma.encode(4_000);
+    assert!(line.heard.agent.len() >= 20 && line.heard.agent.iter().all(|(_, _, octets)| octets[0] == ring));
+    assert!(line.heard.party.is_empty());
+    line.bridge.early(line.now());
+    line.heard = Heard::default();
+    line.steps(20, Some(AGENT), Some(PARTY));
+    assert!(line.heard.agent[1..].iter().all(|(_, _, octets)| octets[0] == PARTY), "the carrier's own sound wins");
+    let (left, _, summary) = line.close();
+    assert!(left.iter().all(|sample| *sample == 0) && summary.played.is_empty());
+}
+
+#[test]
+fn keys_go_to_the_carrier_in_the_place_of_the_agents_voice_on_one_clock() {
+    let mut line = talking();
+    assert!(!line.bridge.digits("1"), "a carrier that takes none is sent none");
+    line.bridge.party_speaks(Law::Pcma, Some(101));
+    assert!(line.bridge.digits("1#") && !line.bridge.digits("x"));
+    line.steps(30, Some(AGENT), Some(PARTY));
+    let events: Vec<&(u8, u32, Vec<u8>)> = line.heard.party.iter().filter(|(kind, _, _)| *kind == 101).collect();
+    assert_eq!(events.len(), 16, "five packets and three ends each");
+    assert!(events[..8].iter().all(|(_, stamp, octets)| *stamp == events[0].1 && octets[0] == 1));
+    assert!(events[8..].iter().all(|(_, stamp, octets)| *stamp == events[8].1 && octets[0] == 11));
+    assert_eq!(events.iter().filter(|(_, _, octets)| octets[1] & 0x80 != 0).count(), 6);
+    let last = line.heard.party.last().unwrap();
+    assert_eq!(last.2[0], AGENT, "then the agent speaks again");
+    assert_eq!(line.heard.party.len(), 30, "one packet each 20 ms throughout");
+    let wall = last.1.wrapping_sub(line.heard.party[0].1);
+    assert!((29 * 160 - 160..=29 * 160 + 160).contains(&wall), "no time is lost or won: {wall}");
+    let (_, _, summary) = line.close();
+    assert!(
+        !summary.gaps.iter().any(|gap| gap.channel == 0 && gap.to_frame - gap.from_frame > 480),
+        "{:?}",
+        summary.gaps
+    );
+}
+
+#[test]
+fn keys_of_the_party_are_told_once_each() {
+    let mut line = talking();
+    line.bridge.party_speaks(Law::Pcma, Some(101));
+    for (no, key) in [(0_u16, 4_u8), (1, 2)] {
+        for part in 0..8_u16 {
+            let payload = &[key, if part > 4 { 0x8a } else { 10 }, 0, (part as u8 + 1) * 20];
+            let view = View {
+                ssrc: 88,
+                seq: 500 + no * 8 + part,
+                timestamp: 90_000 + u32::from(no) * 1_600,
+                payload_type: 101,
+                marker: part == 0,
+                payload,
+            };
+            let now = line.now();
+            line.bridge.from_party(now, 0, &view, &mut line.heard);
+        }
+    }
+    let keys: String = line
+        .news()
+        .into_iter()
+        .filter_map(|news| match news {
+            MediaEvent::Digit { digit, .. } => Some(digit),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(keys, "42");
+}
+
+#[test]
+fn e51_a_browser_that_stops_is_told_after_two_seconds_and_again_when_it_is_back() {
+    let mut line = talking();
+    line.steps(150, None, Some(PARTY));
+    line.steps(5, Some(AGENT), Some(PARTY));
+    let news = line.news();
+    let [MediaEvent::AgentGone { frame: gone }, MediaEvent::AgentBack { frame: back }] = news[..] else {
+        panic!("{news:?}")
+    };
+    assert!((15_900..=17_900).contains(&gone) && (back - gone) / 8 >= 980, "{gone} {back}");
+}
+
+#[test]
+fn e50_an_answered_line_without_a_packet_is_told_after_five_seconds() {
+    let mut line = Line::new();
+    line.notice(prompt(4_000, 10));
+    line.steps(260, Some(AGENT), None);
+    line.steps(2, Some(AGENT), Some(PARTY));
+    let news = line.news();
+    let at = news.iter().find_map(|news| match news {
+        MediaEvent::PartySilent { silence: Silence::NoPackets, frame } => Some(*frame),
+        _ => None,
+    });
+    assert!(at.is_some_and(|frame| (39_900..=40_500).contains(&frame)), "{news:?}");
+    assert!(matches!(news.last(), Some(MediaEvent::PartyHeardAgain { .. })), "{news:?}");
+}
+
+/// The call of a whole morning: what each second of it is, and that nothing runs apart.
+#[test]
+fn r4_2a_a_call_of_two_hours_is_whole_and_its_channels_stay_together() {
+    const SECONDS: usize = 2 * 3600;
+    let mut line = Line::new();
+    line.notice(prompt(4_000, 10));
+    // A packet of the left and of the right at the same moment carry the same mark.
+    let (one, two) = (Law::Pcma.encode(6_000), Law::Pcma.encode(-6_000));
+    for second in 0..SECONDS {
+        line.steps(25, Some(one), Some(one));
+        line.steps(25, Some(two), Some(two));
+        if second % 600 == 599 {
+            line.heard = Heard::default();
+        }
+    }
+    let (left, right, summary) = line.close();
+    assert!(left.len().abs_diff(SECONDS * 8_000) <= 8_000, "{} frames", left.len());
+    assert_eq!((summary.party.lost, summary.agent.lost, summary.late_samples), (0, 0, 0));
+    // From the tenth second on, in the middle of each half second, both channels agree.
+    for at in (80_000..left.len() - 4_000).step_by(4_000) {
+        let middle = at + 2_000;
+        assert_eq!(left[middle].signum(), right[middle].signum(), "at {} s", middle / 8_000);
+    }
+    let long: Vec<_> = summary.gaps.iter().filter(|gap| gap.to_frame - gap.from_frame > 320).collect();
+    assert!(long.is_empty(), "{long:?}");
 }

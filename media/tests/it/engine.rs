@@ -6,7 +6,7 @@ use std::{
 };
 
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
-use songda_media::{Engine, EngineConfig, EngineError, MediaEvent, Prompt, SdpError, Tap};
+use songda_media::{Engine, EngineConfig, EngineError, MediaEvent, Prompt, Rest, SdpError, Tap};
 
 struct Blocks(mpsc::Sender<Vec<i16>>);
 
@@ -19,6 +19,7 @@ impl Tap for Blocks {
 
 fn config() -> EngineConfig {
     EngineConfig {
+        unix_ms: Arc::new(|| 1_000_000),
         web_listen: "127.0.0.1:0".parse().unwrap(),
         web_advertise: None,
         trunk_bind: "127.0.0.1".parse().unwrap(),
@@ -58,14 +59,15 @@ async fn a_carriers_sound_is_recorded_and_the_notice_reaches_the_carrier() {
     stranger.send_to(&packet(1), ("127.0.0.1", ours)).unwrap();
     carrier.send_to(&packet(1), ("127.0.0.1", ours)).unwrap();
     assert_eq!(events.recv().await, Some(MediaEvent::PartyHeard));
-    media.play_then_talk(Arc::new(Prompt::from_samples(vec![8_000; 1_600]))).unwrap();
+    media.announce(1, Arc::new(Prompt::from_samples(vec![8_000; 1_600]))).unwrap();
+    media.rest(Rest::Talk).unwrap();
     let loud = (0..200).any(|_| {
         let mut buffer = [0u8; 500];
         let len = carrier.recv(&mut buffer).unwrap();
         RtpReader::new(&buffer[..len]).unwrap().payload().iter().all(|octet| *octet != 0xd5)
     });
     assert!(loud, "the notice reaches the carrier");
-    assert!(matches!(events.recv().await, Some(MediaEvent::PromptFinished { .. })));
+    assert!(matches!(events.recv().await, Some(MediaEvent::PromptFinished(_))));
     let summary = media.close().await.unwrap();
     let frames: Vec<i16> = recorded.try_iter().flatten().collect();
     assert_eq!(summary.frames as usize * 2, frames.len());

@@ -42,3 +42,18 @@ fn a_missing_or_broken_prompt_names_the_file() {
     std::fs::write(&path, b"").unwrap();
     assert!(matches!(Prompt::load(&path).unwrap_err(), PromptError::Format { .. }));
 }
+
+#[test]
+fn ring_back_is_one_second_of_450_hz_in_five() {
+    assert_eq!(Prompt::ring_back().len(), 5 * 8_000);
+}
+
+#[test]
+fn music_may_be_wav_flac_mp3_or_ogg() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sounds");
+    for name in ["tone.flac", "tone.mp3", "tone.ogg"] {
+        let prompt = Prompt::load(&folder.join(name)).unwrap();
+        // One second; what a lossy coder adds at its ends is a tenth at most.
+        assert!((8_000..8_900).contains(&prompt.len()), "{name}: {} samples", prompt.len());
+    }
+}
