@@ -40,9 +40,6 @@ pub(crate) struct Actor {
     pub(crate) offer: String,
 }
 
-/// Name of the notice in the spans.
-const NOTICE: u32 = 1;
-
 /// What is known beside the machine.
 #[derive(Default)]
 struct Notes {
@@ -194,7 +191,7 @@ impl Actor {
             | MediaEvent::AgentBack { .. }
             | MediaEvent::PartySilent { .. }
             | MediaEvent::PartyHeardAgain { .. } => Input::PartyHeard,
-        }
+        })
     }
 
     async fn pass_on(&mut self, told: Told, notes: &mut Notes) {
