@@ -84,8 +84,8 @@ pub struct Telephony {
     pub trunk_advertise: Option<IpAddr>,
     /// First and last port for sound to the carrier; none leaves it to the system.
     pub trunk_ports: Option<(u16, u16)>,
-    /// The recording notice: a WAV file, with its words in a .txt file beside it.
-    pub notice: PathBuf,
+    /// Folder with the prompts and the music of calls, each prompt with its words in a .txt file.
+    pub prompts: PathBuf,
     /// Given up after this many seconds without an answer.
     #[serde(default = "one_minute")]
     pub ring_limit_s: u64,

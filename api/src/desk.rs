@@ -68,8 +68,12 @@ impl Desk {
             endpoint,
             engine,
             vault: house.vault.clone(),
-            notice: lines.notice.clone(),
+            prompts: lines.prompts.clone(),
             ring_limit: Duration::from_secs(lines.ring_limit_s),
+            now_ms: {
+                let clock = house.clock.clone();
+                Arc::new(move || clock.now_ms())
+            },
         });
         let wake = Arc::new(Notify::new());
         let ground = Ground {

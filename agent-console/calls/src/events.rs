@@ -1,5 +1,9 @@
 //! News of a call, for whoever placed it.
 
+use songda_media::Silence;
+use songda_sip::SavedLeg;
+use tokio::sync::oneshot;
+
 use crate::facts::{CallEnd, Parting, PromptSpan};
 
 /// How the party is silent.
@@ -21,6 +25,15 @@ impl PartySilence {
     }
 }
 
+impl From<Silence> for PartySilence {
+    fn from(silence: Silence) -> Self {
+        match silence {
+            Silence::NoPackets => Self::NoPackets,
+            Silence::Mute => Self::Mute,
+        }
+    }
+}
+
 /// News of a call.
 #[derive(Debug)]
 pub enum CallEvent {
@@ -38,6 +51,15 @@ pub enum CallEvent {
     BrowserConnected,
     /// The carrier is asked.
     Dialling,
+    /// What a later run of the server needs to end the carrier's leg: told before the INVITE
+    /// and again at the answer. It holds the number; it is to be stored sealed.
+    LegSaved {
+        /// The leg.
+        saved: Box<SavedLeg>,
+        /// To be told when it is stored. Before the INVITE the call waits for it, three
+        /// seconds at most; dropped or late, nothing goes out.
+        kept: oneshot::Sender<()>,
+    },
     /// It rings.
     Ringing,
     /// The carrier sends sound before the answer; it is recorded.

@@ -2,23 +2,31 @@
 //! and the recording.
 //!
 //! [`machine`](crate) decides, without I/O and with time passed in; the actor does what it
-//! says. A call whose recording cannot start does not go out. No SQL, no law: what the
-//! facts mean is decided elsewhere.
+//! says. A call whose recording cannot start, or that could not say what it must, does not
+//! go out. A browser that is lost ends no call: the party waits, and the agent comes back by
+//! a new offer. No SQL, no law: what the facts mean is decided elsewhere.
 
 mod actor;
+mod clock;
 mod events;
 mod facts;
 mod machine;
+mod marks;
 mod recorder;
+mod sounds;
 mod switchboard;
 
 pub use events::{CallEvent, PartySilence};
 pub use facts::{CallEnd, EndedBy, Facts, Fault, Mark, MarkKind, Parting, PromptSpan};
-pub use songda_sip::{Number, Secret, Trunk};
-pub use switchboard::{CallHandle, Dial, DialError, Notice, NoticeError, Switchboard, SwitchboardConfig};
+pub use songda_sip::{Number, SavedLeg, Secret, Trunk};
+pub use sounds::{Library, Sound, SoundError, Sounds};
+pub use switchboard::{CallHandle, Dial, DialError, Switchboard, SwitchboardConfig};
 
 /// The machine itself, for its tests.
 #[doc(hidden)]
 pub mod inside {
-    pub use crate::machine::{Do, Input, Machine, Told};
+    pub use crate::{
+        machine::{Away, Cue, Do, Input, Machine, Rest, Told},
+        marks::Marks,
+    };
 }

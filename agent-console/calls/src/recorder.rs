@@ -8,10 +8,12 @@ use std::{
         mpsc,
     },
     thread,
+    time::Instant,
 };
 
 use songda_media::{Gap, Tap};
 use songda_recordings::vault::{self, Manifest, VaultError, Writer};
+use tokio::sync::oneshot;
 
 /// Seconds that may wait for the disk before the recording counts as failed.
 const WAITING: usize = 10;
@@ -25,10 +27,14 @@ enum Piece {
 struct Feed {
     pieces: mpsc::SyncSender<Piece>,
     failed: Arc<AtomicBool>,
+    began: Option<oneshot::Sender<Instant>>,
 }
 
 impl Tap for Feed {
     fn started(&mut self, unix_ms: i64) {
+        if let Some(began) = self.began.take() {
+            let _ = began.send(Instant::now());
+        }
         self.take(Piece::Started(unix_ms));
     }
 
@@ -62,13 +68,16 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread of a recording and gives the tap that feeds it.
-    pub(crate) fn start(writer: Writer) -> std::io::Result<(Self, Box<dyn Tap>)> {
+    /// Starts the thread of a recording and gives the tap that feeds it, and word of its
+    /// first sound.
+    pub(crate) fn start(writer: Writer) -> std::io::Result<(Self, Box<dyn Tap>, oneshot::Receiver<Instant>)> {
         let (pieces, inbox) = mpsc::sync_channel(WAITING);
         let failed = Arc::new(AtomicBool::new(false));
         let flag = failed.clone();
         let thread = thread::Builder::new().name("recorder".into()).spawn(move || seal(writer, &inbox, &flag))?;
-        Ok((Self { thread, failed: failed.clone() }, Box::new(Feed { pieces, failed })))
+        let (began, word) = oneshot::channel();
+        let feed = Feed { pieces, failed: failed.clone(), began: Some(began) };
+        Ok((Self { thread, failed }, Box::new(feed), word))
     }
 
     /// Waits until everything is sealed and closes the recording. The tap must be gone.

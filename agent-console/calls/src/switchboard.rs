@@ -2,24 +2,28 @@
 
 use std::{
     collections::HashSet,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use songda_media::{CallMedia, Engine, EngineError, MediaEvent, Prompt, PromptError};
+use songda_media::{CallMedia, Engine, EngineError, MediaEvent};
 use songda_recordings::vault::{RecordingId, Vault, VaultError};
-use songda_sip::{Endpoint, Number, Trunk};
-use tokio::sync::mpsc;
+use songda_sip::{Endpoint, Number, OutboundCall, Trunk};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+};
 
 use crate::{
     actor::{Actor, Order},
+    clock::CallClock,
     events::CallEvent,
     recorder::Recorder,
+    sounds::{Library, SoundError, Sounds},
 };
 
 /// What calls need.
-#[derive(Debug)]
 pub struct SwitchboardConfig {
     /// Signalling.
     pub endpoint: Endpoint,
@@ -27,16 +31,25 @@ pub struct SwitchboardConfig {
     pub engine: Engine,
     /// Recordings.
     pub vault: Arc<Vault>,
-    /// The recording notice: a sound file, with its words in a text file of the same name.
-    pub notice: PathBuf,
+    /// The folder with prompts and music; see `prompts/README.md`.
+    pub prompts: PathBuf,
     /// Given up after this long without an answer.
     pub ring_limit: Duration,
+    /// The house's clock, Unix milliseconds. It is read once per call, at its beginning.
+    pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+impl std::fmt::Debug for SwitchboardConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SwitchboardConfig").field("prompts", &self.prompts).finish_non_exhaustive()
+    }
 }
 
 /// Places calls. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Switchboard {
     ground: Arc<SwitchboardConfig>,
+    library: Arc<Library>,
     live: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -55,10 +68,22 @@ pub struct Dial {
     pub callee: Number,
     /// The browser's session description.
     pub browser_offer: String,
-    /// The court, whose own prompts are played where it has any.
+    /// The court's code, which names the folder of its own prompts.
     pub court: String,
     /// What the party is spoken to in: `zh`, `en`.
     pub language: String,
+}
+
+impl Dial {
+    pub(crate) fn outbound(&self, offer: &str, ring_limit: Duration) -> OutboundCall {
+        OutboundCall {
+            trunk: self.trunk.clone(),
+            callee: self.callee.clone(),
+            caller: self.caller.clone(),
+            offer: offer.to_owned(),
+            ring_limit,
+        }
+    }
 }
 
 /// Why a call does not go out.
@@ -68,9 +93,9 @@ pub enum DialError {
     /// No recording, no call.
     #[error("the recording cannot start, so the call does not go out: {0}")]
     RecordingUnavailable(#[source] VaultError),
-    /// No notice, no call.
-    #[error("the recording notice cannot be played, so the call does not go out: {0}")]
-    NoticeMissing(#[from] NoticeError),
+    /// A call that cannot play the notice, or what it may have to say later, does not go out.
+    #[error("a prompt cannot be played, so the call does not go out: {0}")]
+    NoticeMissing(#[from] SoundError),
     /// The browser's offer cannot be used.
     #[error("the browser's sound cannot be used: {0}")]
     BrowserOffer(#[source] EngineError),
@@ -83,42 +108,6 @@ pub enum DialError {
     /// The system refused a thread.
     #[error("the system refused what a call needs: {0}")]
     System(String),
-}
-
-/// Why the notice cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum NoticeError {
-    /// The sound.
-    #[error(transparent)]
-    Sound(#[from] PromptError),
-    /// Its words.
-    #[error("the words of the notice cannot be read from {path}: {source}; the text file stands beside the sound")]
-    Words {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: std::io::Error,
-    },
-}
-
-/// The recording notice.
-#[derive(Debug, Clone)]
-pub struct Notice {
-    /// What is played.
-    pub prompt: Arc<Prompt>,
-    /// What it says.
-    pub text: String,
-}
-
-impl Notice {
-    /// Reads `path` and the text file of the same name beside it.
-    pub fn load(path: &Path) -> Result<Self, NoticeError> {
-        let prompt = Arc::new(Prompt::load(path)?);
-        let words = path.with_extension("txt");
-        let text = std::fs::read_to_string(&words).map_err(|source| NoticeError::Words { path: words, source })?;
-        Ok(Self { prompt, text: text.trim().to_owned() })
-    }
 }
 
 /// Speaks to a live call.
@@ -150,12 +139,12 @@ impl CallHandle {
 
     /// Presses keys: `0`-`9`, `*`, `#`, `A`-`D`.
     pub fn digits(&self, digits: String) {
-        self.tell(Order::Digits(digits));
+        self.tell(Order::Press(digits));
     }
 
     /// A new offer of the agent's browser, which replaces its sound.
     pub fn resume(&self, offer: String) {
-        self.tell(Order::Resume(offer));
+        self.tell(Order::Offer(offer));
     }
 
     /// The agent's browser is known to be gone: the party is not left in silence until its
@@ -193,7 +182,8 @@ impl Drop for Live {
 impl Switchboard {
     /// A switchboard over these parts.
     pub fn new(ground: SwitchboardConfig) -> Self {
-        Self { ground: Arc::new(ground), live: Arc::default() }
+        let library = Arc::new(Library::new(ground.prompts.clone()));
+        Self { ground: Arc::new(ground), library, live: Arc::default() }
     }
 
     /// Signalling, for probes of a trunk.
@@ -201,9 +191,14 @@ impl Switchboard {
         &self.ground.endpoint
     }
 
-    /// Reads the notice as a call would, for the health page.
-    pub fn notice(&self) -> Result<Notice, NoticeError> {
-        Notice::load(&self.ground.notice)
+    /// Everything that a call of this court would play in Chinese, as a call reads it.
+    pub fn sounds(&self, court: &str) -> Result<Sounds, SoundError> {
+        self.library.sounds(court, "zh")
+    }
+
+    /// Languages in which this court can give its notice, Chinese first.
+    pub fn languages(&self, court: &str) -> Vec<String> {
+        self.library.languages(court)
     }
 
     /// Calls under way.
@@ -211,12 +206,13 @@ impl Switchboard {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Places a call: the notice first, then the recording, then the browser's sound, then the
+    /// Places a call: its sounds first, then the recording, then the browser's sound, then the
     /// carrier. The last event is [`CallEvent::Ended`].
     pub async fn dial(&self, dial: Dial) -> Result<(CallHandle, mpsc::Receiver<CallEvent>), DialError> {
+        let clock = CallClock::new(Instant::now(), (self.ground.now_ms)());
         let live = self.enter(&dial.call)?;
-        let notice = self.load_notice().await?;
-        let (recorder, media, news) = self.open(&dial.recording).await?;
+        let sounds = self.load_sounds(&dial).await?;
+        let Opened { recorder, recording, media, news } = self.open(&dial.recording, clock.begun_ms()).await?;
         let answer = match media.browser_offer(dial.browser_offer.clone()).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -233,8 +229,8 @@ impl Switchboard {
         };
         let (orders, inbox) = mpsc::channel(16);
         let (events, receiver) = mpsc::channel(64);
-        let actor =
-            Actor { ground: self.ground.clone(), dial, notice, recorder, media, news, inbox, events, live, offer };
+        let ground = self.ground.clone();
+        let actor = Actor { ground, dial, sounds, recorder, recording, media, news, inbox, events, live, offer, clock };
         tokio::spawn(actor.run(answer));
         Ok((CallHandle { orders }, receiver))
     }
@@ -247,38 +243,45 @@ impl Switchboard {
         Ok(Live { set: self.live.clone(), call: call.to_owned() })
     }
 
-    async fn load_notice(&self) -> Result<Notice, DialError> {
-        let path = self.ground.notice.clone();
-        let loaded = tokio::task::spawn_blocking(move || Notice::load(&path)).await;
-        Ok(loaded.map_err(|error| DialError::System(error.to_string()))??)
+    async fn load_sounds(&self, dial: &Dial) -> Result<Sounds, DialError> {
+        let (library, court, language) = (self.library.clone(), dial.court.clone(), dial.language.clone());
+        let loaded = spawn_blocking(move || library.sounds(&court, &language)).await;
+        Ok(loaded.map_err(system)??)
     }
 
-    async fn open(&self, recording: &str) -> Result<(Recorder, CallMedia, mpsc::Receiver<MediaEvent>), DialError> {
+    async fn open(&self, recording: &str, begun_ms: i64) -> Result<Opened, DialError> {
         let id = RecordingId::new(recording).map_err(DialError::RecordingUnavailable)?;
         let vault = self.ground.vault.clone();
-        let begun = tokio::task::spawn_blocking(move || vault.begin(&id, unix_ms())).await;
-        let writer =
-            begun.map_err(|error| DialError::System(error.to_string()))?.map_err(DialError::RecordingUnavailable)?;
-        let (recorder, tap) = Recorder::start(writer).map_err(|error| DialError::System(error.to_string()))?;
+        let begun = spawn_blocking(move || vault.begin(&id, begun_ms)).await;
+        let writer = begun.map_err(system)?.map_err(DialError::RecordingUnavailable)?;
+        let (recorder, tap, recording) = Recorder::start(writer).map_err(system)?;
         match self.ground.engine.open(tap) {
-            Ok((media, news)) => Ok((recorder, media, news)),
+            Ok((media, news)) => Ok(Opened { recorder, recording, media, news }),
             Err(error) => {
-                let _ = tokio::task::spawn_blocking(move || recorder.finish(&[])).await;
+                let _ = spawn_blocking(move || recorder.finish(&[])).await;
                 Err(DialError::Media(error))
             }
         }
     }
 }
 
+/// What was opened for a call.
+struct Opened {
+    recorder: Recorder,
+    recording: oneshot::Receiver<Instant>,
+    media: CallMedia,
+    news: mpsc::Receiver<MediaEvent>,
+}
+
+fn system(error: impl std::fmt::Display) -> DialError {
+    DialError::System(error.to_string())
+}
+
 /// Removes what was opened for a call that does not go out.
 async fn discard(recorder: Recorder, media: CallMedia) {
     let _ = media.close().await;
-    let finished = tokio::task::spawn_blocking(move || recorder.finish(&[])).await;
+    let finished = spawn_blocking(move || recorder.finish(&[])).await;
     if let Ok(Err(error)) = finished {
         tracing::warn!(%error, "an empty recording could not be removed");
     }
-}
-
-pub(crate) fn unix_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -1,6 +1,7 @@
 //! Health, for whoever watches the machine. No personal data, no numbers.
 
 use axum::{Json, extract::State, http::StatusCode};
+use songda_calls::Sounds;
 use songda_people::Permission;
 use songda_store::jobs;
 
@@ -59,8 +60,9 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     let depth = jobs::depth(&house.db).await;
     check("jobs", depth.map(|depth| depth.to_string()).map_err(|error| error.to_string()));
     if let Some(desk) = desk {
-        let notice = desk.switchboard.notice();
-        check("notice", notice.map(|notice| notice.text).map_err(|error| error.to_string()));
+        // A call plays more than the notice; without one of them none goes out.
+        let words = |sounds: Sounds| sounds.notice.into_iter().map(|notice| notice.text).collect();
+        check("notice", desk.switchboard.sounds("").map(words).map_err(|error| error.to_string()));
         check("calls", Ok(desk.switchboard.live().to_string()));
         check("fonts", Ok(desk.fonts.join(", ")));
         let web =

@@ -3,7 +3,7 @@
 use songda_api::config::Config;
 
 const GOOD: &str = "[server]\nlisten = \"127.0.0.1:8080\"\n[telephony]\nsip_listen = \"127.0.0.1:5060\"\n\
-    web_listen = \"127.0.0.1:43478\"\nnotice = \"notice.wav\"\n[asr]\nmodel = \"model.bin\"\n\
+    web_listen = \"127.0.0.1:43478\"\nprompts = \"prompts\"\n[asr]\nmodel = \"model.bin\"\n\
     sha256 = \"0000000000000000000000000000000000000000000000000000000000000000\"\n[data]\nfolder = \"./data\"\n";
 
 #[test]
@@ -36,8 +36,8 @@ fn settings_that_would_harm_are_refused() {
     let cases = [
         (open, "x, line 2: server.listen"),
         (GOOD.replace("sha256 = \"0000", "sha256 = \"zz00"), "x, line 9: asr.sha256"),
-        (GOOD.replace("notice =", "ring_limit_s = 1\nnotice ="), "x, line 6: telephony.ring_limit_s"),
-        (GOOD.replace("notice =", "trunk_ports = [30000, 20000]\nnotice ="), "x, line 6: telephony.trunk_ports"),
+        (GOOD.replace("prompts =", "ring_limit_s = 1\nprompts ="), "x, line 6: telephony.ring_limit_s"),
+        (GOOD.replace("prompts =", "trunk_ports = [30000, 20000]\nprompts ="), "x, line 6: telephony.trunk_ports"),
         (GOOD.replace("[telephony]", "metrics = \"0.0.0.0:9090\"\n[telephony]"), "x, line 3: server.metrics"),
         // Demo mode reaches nothing real (X5), however it is spelt.
         (

@@ -26,10 +26,10 @@ pub(crate) fn sections(folder: &Path) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     format!(
         "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n\
-         [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nnotice = \"{}\"\n\
+         [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nprompts = \"{}\"\n\
          [asr]\nmodel = \"{}\"\nsha256 = \"{}\"\n",
         folder.display(),
-        root.join("agent-console/calls/prompts/notice-zh.wav").display(),
+        root.join("agent-console/calls/prompts").display(),
         root.join("asr/fixtures/ggml-songda-test-zh.bin").display(),
         "0".repeat(64),
     )

@@ -58,7 +58,7 @@ async fn r4_2f_without_the_notice_or_the_recording_no_call_goes_out() {
     let mut world = World::start().await;
     world.push("13800000001").await;
     let cases = [
-        ("notice-zh.wav", "missing.wav", "dial.notice_missing"),
+        ("calls/prompts", "calls/missing", "dial.notice_missing"),
         ("free_floor = 0", "free_floor = 9000000000000000000", "dial.recording_unavailable"),
     ];
     for (from, to, code) in cases {

@@ -38,10 +38,10 @@ impl Server {
         let metrics = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut text = format!(
             "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\nmetrics = \"{metrics}\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n\
-             [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nnotice = \"{}\"\n\
+             [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nprompts = \"{}\"\n\
              ring_limit_s = 12\n[asr]\nmodel = \"{}\"\nsha256 = \"{}\"\n",
             data.display(),
-            root.join("agent-console/calls/prompts/notice-zh.wav").display(),
+            root.join("agent-console/calls/prompts").display(),
             root.join("asr/fixtures/ggml-songda-test-zh.bin").display(),
             hash.split_whitespace().next().unwrap(),
         );

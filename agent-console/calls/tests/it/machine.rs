@@ -1,45 +1,12 @@
-use std::time::{Duration, Instant};
+//! The road of a call, from the click to its end.
 
 use songda_calls::{
-    EndedBy, Fault,
-    inside::{Do, Input, Machine, Told},
+    EndedBy, Fault, Parting, PartySilence,
+    inside::{Cue, Do, Input, Told},
 };
-use songda_sip::{EndCause, Ended, LegEvent, Side};
+use songda_sip::{EndCause, LegEvent, Side};
 
-struct Call {
-    machine: Machine,
-    t0: Instant,
-}
-
-impl Call {
-    fn new() -> Self {
-        let t0 = Instant::now();
-        Self { machine: Machine::new(t0), t0 }
-    }
-
-    fn at(&mut self, seconds: u64, input: Input) -> Vec<Do> {
-        self.machine.handle(self.t0 + Duration::from_secs(seconds), input)
-    }
-
-    fn dialled() -> Self {
-        let mut call = Self::new();
-        call.at(0, Input::BrowserConnected);
-        call
-    }
-
-    fn answered() -> Self {
-        let mut call = Self::dialled();
-        call.at(1, Input::Leg(LegEvent::Ringing));
-        call.at(5, Input::Leg(LegEvent::Answered { sdp: "200".into() }));
-        call.at(5, Input::PartyHeard);
-        call
-    }
-}
-
-fn ended(by: Side, cause: EndCause, status: Option<u16>, q850: Option<u8>) -> Input {
-    let rang = Some(Duration::from_secs(4));
-    Input::Leg(LegEvent::Ended(Ended { by, cause, status, q850, rang, provisional: true }))
-}
+use crate::call::{Call, answer, ended, holds, talks};
 
 #[test]
 fn nothing_is_dialled_before_the_browser_is_heard_and_then_once() {
@@ -63,18 +30,23 @@ fn a_browser_that_never_connects_is_our_own_failure() {
 #[test]
 fn r4_2f_the_notice_plays_at_the_answer_and_talk_begins_after_it() {
     let mut call = Call::dialled();
-    assert_eq!(call.at(1, Input::Leg(LegEvent::Ringing)), [Do::Tell(Told::Ringing)]);
+    assert_eq!(call.at(1, Input::Leg(LegEvent::Ringing)), [Do::RingBack, Do::Tell(Told::Ringing)]);
     assert_eq!(
         call.at(2, Input::Mute(true)),
         [Do::Mute(true), Do::Tell(Told::Muted(true))],
         "who mutes before the answer is not heard after it"
     );
     assert_eq!(
-        call.at(5, Input::Leg(LegEvent::Answered { sdp: "200".into() })),
-        [Do::TrunkAnswer("200".into()), Do::Tell(Told::Answered), Do::PlayNotice, Do::Tell(Told::NoticeStarted)]
+        call.at(5, answer()),
+        [
+            Do::TrunkAnswer("200".into()),
+            Do::Tell(Told::Answered),
+            Do::Announce(Cue::Notice),
+            Do::Tell(Told::NoticeStarted)
+        ]
     );
     call.at(6, Input::PartyHeard);
-    assert_eq!(call.at(10, Input::NoticeFinished), [Do::Tell(Told::Talking)]);
+    assert_eq!(call.at(10, Input::Said(Cue::Notice)), [Do::Tell(Told::NoticeFinished), Do::Tell(Told::Talking)]);
     assert_eq!(call.at(11, Input::Mute(false)), [Do::Mute(false), Do::Tell(Told::Muted(false))]);
     assert_eq!(call.at(60, ended(Side::Peer, EndCause::HungUp, None, None)), [Do::Finish]);
     let facts = call.machine.facts();
@@ -120,34 +92,105 @@ fn giving_up_while_the_carrier_is_looked_for_ends_the_call_at_once() {
 fn an_answer_that_crosses_the_cancel_counts_as_answered_and_plays_nothing() {
     let mut call = Call::dialled();
     call.at(3, Input::HangUp);
-    assert_eq!(call.at(3, Input::Leg(LegEvent::Answered { sdp: "200".into() })), []);
+    assert_eq!(call.at(3, answer()), []);
     call.at(4, ended(Side::Us, EndCause::HungUp, None, None));
     let facts = call.machine.facts();
     assert!(facts.answered && !facts.cancelled_by_agent, "{facts:?}");
 }
 
 #[test]
-fn a_lost_browser_has_a_grace_and_then_the_call_ends() {
-    let mut call = Call::answered();
-    call.at(10, Input::NoticeFinished);
-    assert_eq!(call.at(20, Input::BrowserLost), [Do::Tell(Told::BrowserLost)]);
-    assert_eq!(call.at(25, Input::BrowserConnected), [Do::Tell(Told::BrowserConnected)]);
-    assert_eq!(call.at(31, Input::Deadline), [], "it came back in time");
-    call.at(40, Input::BrowserLost);
-    assert_eq!(call.at(50, Input::Deadline), [Do::HangUp]);
-    call.at(50, ended(Side::Us, EndCause::HungUp, None, None));
-    let facts = call.machine.facts();
-    assert!(
-        facts.answered && facts.by == EndedBy::System && facts.fault.is_none(),
-        "an answered call stays one: {facts:?}"
+fn e52_r4_2a_a_recording_that_fails_is_told_to_the_party_and_ends_the_call() {
+    let mut call = Call::talking();
+    assert_eq!(
+        call.at(20, Input::RecordingFailed),
+        [
+            Do::Tell(Told::RecordingFailed),
+            Do::Hush,
+            Do::Announce(Cue::Parting(Parting::RecordingFailed)),
+            Do::Tell(Told::Parting(Parting::RecordingFailed))
+        ]
     );
+    assert_eq!(call.at(21, Input::RecordingFailed), [Do::Tell(Told::RecordingFailed)], "said once");
+    assert_eq!(call.at(27, Input::Said(Cue::Parting(Parting::RecordingFailed))), [Do::HangUp]);
+    call.at(28, ended(Side::Us, EndCause::HungUp, None, None));
+    let facts = call.machine.facts();
+    assert!(facts.parting == Some(Parting::RecordingFailed) && facts.by == EndedBy::System, "{facts:?}");
 }
 
 #[test]
-fn a_recording_that_fails_ends_the_call() {
+fn r4_2a_a_recording_that_fails_while_it_rings_gives_the_call_up() {
+    let mut call = Call::dialled();
+    call.at(1, Input::Leg(LegEvent::EarlyMedia { sdp: "183".into() }));
+    assert_eq!(call.at(3, Input::RecordingFailed), [Do::Tell(Told::RecordingFailed), Do::HangUp]);
+    call.at(4, ended(Side::Us, EndCause::Cancelled, Some(487), None));
+    assert_eq!(call.machine.facts().fault, Some(Fault::Recording));
+}
+
+#[test]
+fn e49_a_polite_end_is_spoken_and_then_the_call_ends() {
+    let mut call = Call::talking();
+    assert_eq!(
+        call.at(20, Input::EndPolitely),
+        [Do::Hush, Do::Announce(Cue::Parting(Parting::Farewell)), Do::Tell(Told::Parting(Parting::Farewell))]
+    );
+    assert_eq!(call.at(21, Input::EndPolitely), [], "a second click changes nothing");
+    assert_eq!(call.at(26, Input::Said(Cue::Parting(Parting::Farewell))), [Do::HangUp]);
+    call.at(27, ended(Side::Us, EndCause::HungUp, None, None));
+    let facts = call.machine.facts();
+    assert!(facts.by == EndedBy::Agent && facts.parting == Some(Parting::Farewell) && !facts.abandoned, "{facts:?}");
+}
+
+#[test]
+fn e49_who_does_not_want_to_hear_the_farewell_hangs_up() {
+    let mut call = Call::talking();
+    call.at(20, Input::EndPolitely);
+    assert_eq!(call.at(21, Input::HangUp), [Do::HangUp]);
+    let mut call = Call::dialled();
+    assert_eq!(call.at(2, Input::EndPolitely), [Do::HangUp], "nobody to be polite to while it rings");
+}
+
+#[test]
+fn a_farewell_that_is_never_over_is_cut_short() {
+    let mut call = Call::talking();
+    call.at(20, Input::EndPolitely);
+    assert_eq!(call.at(49, Input::Deadline), []);
+    assert_eq!(call.at(50, Input::Deadline), [Do::HangUp]);
+    assert_eq!(call.at(90, Input::Deadline), [Do::Finish]);
+}
+
+#[test]
+fn who_is_held_hears_the_prompt_and_music_and_then_the_agent_again() {
+    let mut call = Call::talking();
+    let orders = call.at(20, Input::Hold(true));
+    assert!(orders[0] == Do::Tell(Told::Held(true)) && holds(&orders), "{orders:?}");
+    assert_eq!(call.at(21, Input::Hold(true)), [], "held already");
+    assert!(talks(&call.at(30, Input::Hold(false))));
+}
+
+#[test]
+fn a_hold_during_the_notice_begins_after_it() {
     let mut call = Call::answered();
-    assert_eq!(call.at(20, Input::RecordingFailed), [Do::Tell(Told::RecordingFailed), Do::HangUp]);
-    assert_eq!(call.at(21, Input::RecordingFailed), [Do::Tell(Told::RecordingFailed)]);
+    let orders = call.at(6, Input::Hold(true));
+    assert!(!orders.contains(&Do::Announce(Cue::Hold)) && !orders.contains(&Do::Hush), "{orders:?}");
+    let orders = call.at(10, Input::Said(Cue::Notice));
+    assert_eq!(orders, [Do::Tell(Told::NoticeFinished), Do::Announce(Cue::Hold)]);
+    let orders = call.at(15, Input::Hold(false));
+    assert_eq!(orders.last(), Some(&Do::Tell(Told::Talking)), "talk begins with the first word: {orders:?}");
+}
+
+#[test]
+fn keys_are_pressed_while_both_talk_and_at_no_other_time() {
+    let refused = |orders: &[Do]| matches!(orders, [Do::Tell(Told::KeysRefused(_))]);
+    let mut call = Call::answered();
+    assert!(refused(&call.at(6, Input::Press("1".into()))), "the notice plays");
+    let mut call = Call::talking();
+    assert_eq!(call.at(20, Input::Press("12*#A".into())), [Do::Press("12*#A".into())]);
+    let long = "1".repeat(33);
+    for keys in ["", "x", "1 2", "E", long.as_str()] {
+        assert!(refused(&call.at(20, Input::Press(keys.into()))), "{keys}");
+    }
+    call.at(21, Input::Hold(true));
+    assert!(refused(&call.at(22, Input::Press("1".into()))), "the party hears music");
 }
 
 #[test]
@@ -169,7 +212,7 @@ fn r4_3c_refused_credentials_are_our_own_failure() {
 #[test]
 fn a_call_that_cannot_be_placed_is_over_at_once_and_says_why() {
     let mut call = Call::dialled();
-    assert_eq!(call.at(1, Input::NotPlaced("no such host".into())).last(), Some(&Do::Finish));
+    assert_eq!(call.at(1, Input::NotPlaced(Fault::Carrier, "no such host".into())).last(), Some(&Do::Finish));
     let facts = call.machine.facts();
     assert!(facts.fault == Some(Fault::Carrier) && facts.cause.contains("no such host"), "{facts:?}");
     assert_eq!(call.at(2, Input::HangUp), [], "it is over");
@@ -180,8 +223,7 @@ fn after_the_end_nothing_more_is_asked_for() {
     let mut call = Call::answered();
     call.at(9, ended(Side::Peer, EndCause::HungUp, None, None));
     for input in [Input::HangUp, Input::BrowserLost, Input::RecordingFailed, Input::Abandoned, Input::Mute(true)] {
-        let orders = call.at(10, input);
-        assert!(!orders.iter().any(|order| matches!(order, Do::HangUp | Do::Finish | Do::Dial)), "{orders:?}");
+        assert_eq!(call.at(10, input), []);
     }
 }
 
@@ -191,20 +233,39 @@ fn our_own_failure_between_the_answer_and_the_talk_stays_ours() {
     call.at(6, Input::BadAnswer("no codec".into()));
     call.at(7, ended(Side::Us, EndCause::HungUp, None, None));
     assert_eq!(call.machine.facts().fault, Some(Fault::Carrier), "nobody was spoken to");
-    let mut call = Call::answered();
-    call.at(9, Input::NoticeFinished);
+    let mut call = Call::talking();
     call.at(20, Input::RecordingFailed);
     call.at(21, ended(Side::Us, EndCause::HungUp, None, None));
     assert_eq!(call.machine.facts().fault, None, "the talk took place");
 }
 
 #[test]
-fn a_line_on_which_the_party_was_never_heard_is_a_fault_of_the_line() {
-    let mut call = Call::dialled();
-    call.at(5, Input::Leg(LegEvent::Answered { sdp: "200".into() }));
-    call.at(10, Input::NoticeFinished);
+fn e50_a_line_on_which_the_party_was_never_heard_is_a_fault_of_the_line() {
+    let silences = [None, Some(PartySilence::NoPackets), Some(PartySilence::Mute)];
+    for silence in silences {
+        let mut call = Call::dialled();
+        call.at(5, answer());
+        call.at(10, Input::Said(Cue::Notice));
+        if silence == Some(PartySilence::Mute) {
+            call.at(10, Input::PartyHeard);
+        }
+        if let Some(kind) = silence {
+            assert_eq!(call.at(10, Input::PartySilent(kind)), [Do::Tell(Told::PartySilent(kind))]);
+        }
+        call.at(40, Input::HangUp);
+        call.at(41, ended(Side::Us, EndCause::HungUp, None, None));
+        let facts = call.machine.facts();
+        assert!(facts.fault == Some(Fault::Carrier) && facts.cause.contains("no sound"), "{silence:?}: {facts:?}");
+    }
+}
+
+#[test]
+fn e50_a_party_that_is_heard_again_was_spoken_to() {
+    let mut call = Call::talking();
+    call.at(20, Input::PartySilent(PartySilence::NoPackets));
+    assert_eq!(call.at(25, Input::PartyHeardAgain), [Do::Tell(Told::PartyHeard)]);
+    call.at(30, Input::PartySilent(PartySilence::NoPackets));
     call.at(40, Input::HangUp);
     call.at(41, ended(Side::Us, EndCause::HungUp, None, None));
-    let facts = call.machine.facts();
-    assert!(facts.fault == Some(Fault::Carrier) && facts.cause.contains("no sound"), "{facts:?}");
+    assert_eq!(call.machine.facts().fault, None, "it was heard before");
 }

@@ -1,4 +1,8 @@
 //! Tests of call control.
 
+mod any_order;
+mod call;
 mod machine;
-mod notice;
+mod marks;
+mod presence;
+mod sounds;

@@ -42,6 +42,11 @@ impl Seat {
                 self.tell("answer", body);
                 return Ok(());
             }
+            // Nothing is kept of the leg yet.
+            CallEvent::LegSaved { kept, .. } => {
+                let _ = kept.send(());
+                return Ok(());
+            }
             CallEvent::Dialling => call.phase = "dialling",
             CallEvent::Ringing => {
                 call.phase = "ringing";

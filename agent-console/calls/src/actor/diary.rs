@@ -1,0 +1,184 @@
+//! What a call leaves behind beside its sound: times, marks and the words of prompts.
+//!
+//! Sound tells its frame of the recording; what comes from elsewhere is dated by the moment
+//! it is seen, counted from the recording's first frame.
+
+use std::time::{Duration, Instant};
+
+use songda_media::{RATE, Span, Summary};
+
+use crate::{
+    clock::{CallClock, span_ms},
+    events::CallEvent,
+    facts::{Mark, MarkKind, PromptSpan},
+    machine::{Cue, Told},
+    marks::Marks,
+    sounds::Sounds,
+};
+
+/// The agent's packets are missed this long after the last one.
+const MISSED: Duration = Duration::from_secs(2);
+/// The party's sound is missed this long after the last one, or after the answer.
+const SILENT: Duration = Duration::from_secs(5);
+/// Keys of the agent that stand in the side record as they are; a longer run is no menu's
+/// choice but a number, and a number on file is nobody's to read.
+const CLEAR_KEYS: usize = 4;
+
+pub(super) struct Diary {
+    clock: CallClock,
+    recording_from: Option<Instant>,
+    talk_from: Option<Instant>,
+    /// Where in the recording the present input belongs, when the sound said so.
+    frame_ms: Option<u64>,
+    notice: Option<PromptSpan>,
+    marks: Marks,
+}
+
+impl Diary {
+    pub(super) fn new(clock: CallClock) -> Self {
+        Self { clock, recording_from: None, talk_from: None, frame_ms: None, notice: None, marks: Marks::default() }
+    }
+
+    pub(super) fn recording_began(&mut self, at: Instant) -> CallEvent {
+        self.recording_from = Some(at);
+        CallEvent::RecordingStarted { at_ms: self.clock.at(at) }
+    }
+
+    /// The present input belongs to this frame.
+    pub(super) fn at(&mut self, frame: u64) {
+        self.frame_ms = Some(ms(frame));
+    }
+
+    /// The agent was seen to be gone at this frame; his sound ended before.
+    pub(super) fn agent_gone(&mut self, frame: u64) {
+        self.before(frame, MISSED);
+    }
+
+    /// The party was seen to be silent at this frame; its sound ended before.
+    pub(super) fn party_silent(&mut self, frame: u64) {
+        self.before(frame, SILENT);
+    }
+
+    fn before(&mut self, frame: u64, by: Duration) {
+        self.frame_ms = Some(ms(frame).saturating_sub(by.as_millis() as u64));
+    }
+
+    /// The present input is seen to.
+    pub(super) fn settle(&mut self) {
+        self.frame_ms = None;
+    }
+
+    /// Where in the recording we are.
+    fn offset_ms(&mut self) -> u64 {
+        let live = || self.recording_from.map_or(0, |from| span_ms(from, Instant::now()));
+        self.frame_ms.take().unwrap_or_else(live)
+    }
+
+    pub(super) fn digit(&mut self, digit: char, frame: u64) -> CallEvent {
+        let offset_ms = ms(frame);
+        self.marks.point(MarkKind::DigitIn, offset_ms, &digit.to_string());
+        CallEvent::Digit { digit, offset_ms }
+    }
+
+    pub(super) fn pressed(&mut self, digits: String) -> CallEvent {
+        let offset_ms = self.offset_ms();
+        let shown = if digits.len() > CLEAR_KEYS { "*".repeat(digits.len()) } else { digits.clone() };
+        self.marks.point(MarkKind::DigitOut, offset_ms, &shown);
+        CallEvent::DigitsSent { digits, offset_ms }
+    }
+
+    /// An announcement is over.
+    pub(super) fn played(&mut self, span: &Span, sounds: &Sounds) {
+        if sounds.parts(Cue::Notice).any(|(number, _)| number == span.cue) {
+            let part = prompt(span, sounds);
+            self.notice = Some(match self.notice.take() {
+                None => part,
+                Some(first) => PromptSpan {
+                    from_ms: first.from_ms,
+                    to_ms: part.to_ms,
+                    text: format!("{}\n{}", first.text, part.text),
+                },
+            });
+        }
+    }
+
+    /// What the machine tells, with its data and dates.
+    pub(super) fn told(&mut self, told: Told) -> CallEvent {
+        let now = Instant::now();
+        match told {
+            Told::BrowserConnected => CallEvent::BrowserConnected,
+            Told::OfferRefused(reason) => CallEvent::OfferRefused { reason: reason.into() },
+            Told::Dialling => CallEvent::Dialling,
+            Told::Ringing => CallEvent::Ringing,
+            Told::EarlyMedia => CallEvent::EarlyMedia,
+            Told::Answered => CallEvent::Answered { at_ms: self.clock.at(now) },
+            Told::NoticeStarted => CallEvent::NoticeStarted,
+            Told::NoticeFinished => CallEvent::NoticeFinished { span: self.notice.clone().unwrap_or_else(nothing) },
+            Told::Talking => {
+                self.talk_from = Some(now);
+                CallEvent::Talking { at_ms: self.clock.at(now) }
+            }
+            Told::Muted(on) => CallEvent::Muted(on),
+            Told::Held(on) => {
+                self.span(MarkKind::Hold, on, "");
+                CallEvent::Held(on)
+            }
+            Told::AgentAway(away) => {
+                self.span(MarkKind::AgentAway, true, "");
+                CallEvent::AgentAway { since_ms: self.clock.at(away.since), until_ms: self.clock.at(away.until) }
+            }
+            Told::AgentBack => {
+                self.span(MarkKind::AgentAway, false, "");
+                CallEvent::AgentBack
+            }
+            Told::KeysRefused(reason) => CallEvent::DigitsRefused { reason: reason.into() },
+            Told::PartySilent(kind) => {
+                self.span(MarkKind::PartySilent, true, kind.as_str());
+                CallEvent::PartySilent { kind }
+            }
+            Told::PartyHeard => {
+                self.span(MarkKind::PartySilent, false, "");
+                CallEvent::PartyHeard
+            }
+            Told::Parting(why) => CallEvent::Parting { why },
+            Told::RecordingFailed => {
+                let at = self.offset_ms();
+                self.marks.point(MarkKind::RecordingFailed, at, "");
+                CallEvent::RecordingFailed
+            }
+        }
+    }
+
+    fn span(&mut self, kind: MarkKind, on: bool, text: &str) {
+        let at = self.offset_ms();
+        if on {
+            self.marks.open(kind, at, text);
+        } else {
+            self.marks.close(kind, at);
+        }
+    }
+
+    /// From the first moment of talk to the end.
+    pub(super) fn talk_ms(&self, ended: Instant) -> i64 {
+        self.talk_from.map_or(0, |from| span_ms(from, ended) as i64)
+    }
+
+    /// What stands beside the recording.
+    pub(super) fn side_record(self, summary: &Summary, sounds: &Sounds) -> (Vec<PromptSpan>, Vec<Mark>) {
+        let spans = summary.played.iter().map(|span| prompt(span, sounds)).collect();
+        (spans, self.marks.finish(ms(summary.frames)))
+    }
+}
+
+fn prompt(span: &Span, sounds: &Sounds) -> PromptSpan {
+    PromptSpan { from_ms: ms(span.from_frame), to_ms: ms(span.to_frame), text: sounds.words(span.cue).to_owned() }
+}
+
+/// A notice that was over before anything of it was sent.
+fn nothing() -> PromptSpan {
+    PromptSpan { from_ms: 0, to_ms: 0, text: String::new() }
+}
+
+fn ms(frame: u64) -> u64 {
+    frame * 1000 / u64::from(RATE)
+}

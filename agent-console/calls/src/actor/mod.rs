@@ -1,0 +1,300 @@
+//! The task that owns one call.
+
+mod diary;
+mod line;
+
+use std::{sync::Arc, time::Instant};
+
+use songda_media::{CallMedia, EngineError, MediaEvent, Summary};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+};
+
+use self::{diary::Diary, line::Line};
+use crate::{
+    clock::CallClock,
+    events::CallEvent,
+    facts::CallEnd,
+    machine::{Cue, Do, Input, Machine, Rest},
+    recorder::{Kept, Recorder},
+    sounds::{MUSIC_CUE, Sounds},
+    switchboard::{Dial, Live, SwitchboardConfig},
+};
+
+/// What the agent wants, and what the desk knows of him.
+pub(crate) enum Order {
+    HangUp,
+    EndPolitely,
+    Mute(bool),
+    Hold(bool),
+    Press(String),
+    Offer(String),
+    Away,
+    Here,
+}
+
+pub(crate) struct Actor {
+    pub(crate) ground: Arc<SwitchboardConfig>,
+    pub(crate) dial: Dial,
+    pub(crate) sounds: Sounds,
+    pub(crate) recorder: Recorder,
+    /// When the recording began; told once.
+    pub(crate) recording: oneshot::Receiver<Instant>,
+    pub(crate) media: CallMedia,
+    pub(crate) news: mpsc::Receiver<MediaEvent>,
+    pub(crate) inbox: mpsc::Receiver<Order>,
+    pub(crate) events: mpsc::Sender<CallEvent>,
+    pub(crate) live: Live,
+    pub(crate) offer: String,
+    pub(crate) clock: CallClock,
+}
+
+/// Which of the sources still say something.
+struct Open {
+    news: bool,
+    orders: bool,
+    desk: bool,
+    recording: bool,
+}
+
+impl Actor {
+    pub(crate) async fn run(mut self, answer: String) {
+        let mut machine = Machine::new(Instant::now());
+        let mut diary = Diary::new(self.clock);
+        let mut line = Line::Idle;
+        let mut open = Open { news: true, orders: true, desk: true, recording: true };
+        self.tell(CallEvent::BrowserAnswer { sdp: answer }).await;
+        loop {
+            let Some(input) = self.next(&machine, &mut line, &mut open, &mut diary).await else { continue };
+            if self.turn(&mut machine, input, &mut line, &mut diary).await {
+                break;
+            }
+        }
+        self.finish(&machine, diary).await;
+    }
+
+    /// Waits for what happens next; nothing when it was seen to at once.
+    async fn next(&mut self, machine: &Machine, line: &mut Line, open: &mut Open, diary: &mut Diary) -> Option<Input> {
+        let deadline = machine.deadline();
+        // In this order: who hung up, or is gone, must not see an INVITE go out.
+        tokio::select! {
+            biased;
+            () = self.events.closed(), if open.desk => {
+                open.desk = false;
+                Some(Input::Abandoned)
+            }
+            order = self.inbox.recv(), if open.orders => {
+                if order.is_none() {
+                    open.orders = false;
+                }
+                order.map(Input::from)
+            }
+            step = line.step() => line.take(step, &self.ground, &self.events).await,
+            began = &mut self.recording, if open.recording => {
+                open.recording = false;
+                if let Ok(began) = began {
+                    self.tell(diary.recording_began(began)).await;
+                }
+                None
+            }
+            news = self.news.recv(), if open.news => if let Some(news) = news {
+                self.sound(news, diary).await
+            } else {
+                open.news = false;
+                Some(Input::BadAnswer("the media engine stopped".into()))
+            },
+            () = until(deadline) => Some(Input::Deadline),
+        }
+    }
+
+    /// Feeds the machine and does what it says, until it asks for nothing more. True when
+    /// the call is over.
+    async fn turn(&mut self, machine: &mut Machine, first: Input, line: &mut Line, diary: &mut Diary) -> bool {
+        let mut over = false;
+        let mut given = Some(first);
+        while let Some(input) = given.take() {
+            for order in machine.handle(Instant::now(), input) {
+                match order {
+                    Do::Tell(told) => self.tell(diary.told(told)).await,
+                    Do::Finish => over = true,
+                    order => {
+                        if let Some(input) = self.act(order, line, diary).await {
+                            given = Some(input);
+                        }
+                    }
+                }
+            }
+        }
+        diary.settle();
+        over
+    }
+
+    /// Does one thing; what came of it, when the machine must know.
+    async fn act(&mut self, order: Do, line: &mut Line, diary: &mut Diary) -> Option<Input> {
+        let done = match order {
+            Do::Dial => {
+                let call = self.dial.outbound(&self.offer, self.ground.ring_limit);
+                line.dial(self.ground.clone(), call, self.events.clone());
+                Ok(())
+            }
+            Do::HangUp => return line.hang_up().await,
+            Do::TrunkAnswer(sdp) => {
+                return self.media.trunk_answer(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()));
+            }
+            Do::TakeOffer(sdp) => return self.take_offer(sdp).await,
+            Do::Press(keys) => {
+                self.press(keys, diary).await;
+                Ok(())
+            }
+            Do::OpenEarly => self.media.early(),
+            Do::RingBack => self.media.ring_back(self.sounds.ring_back.clone()),
+            Do::Announce(cue) => self.announce(cue),
+            Do::Hush => self.media.hush(),
+            Do::Rest(Rest::Talk) => self.media.rest(songda_media::Rest::Talk),
+            Do::Rest(Rest::Hold) => {
+                self.media.rest(songda_media::Rest::Hold { cue: MUSIC_CUE, music: self.sounds.music.prompt.clone() })
+            }
+            Do::Mute(on) => self.media.mute(on),
+            // Seen to by `turn`.
+            Do::Tell(_) | Do::Finish => Ok(()),
+        };
+        let error = done.err()?;
+        tracing::error!(call = %self.dial.call, %error, "the media engine refused an order");
+        Some(Input::BadAnswer(error.to_string()))
+    }
+
+    fn announce(&self, cue: Cue) -> Result<(), EngineError> {
+        for (number, sound) in self.sounds.parts(cue) {
+            self.media.announce(number, sound.prompt.clone())?;
+        }
+        Ok(())
+    }
+
+    async fn take_offer(&self, sdp: String) -> Option<Input> {
+        match self.media.browser_offer(sdp).await {
+            Ok(sdp) => {
+                self.tell(CallEvent::BrowserAnswer { sdp }).await;
+                Some(Input::OfferTaken)
+            }
+            Err(error) => {
+                self.tell(CallEvent::OfferRefused { reason: error.to_string() }).await;
+                None
+            }
+        }
+    }
+
+    async fn press(&self, keys: String, diary: &mut Diary) {
+        let event = match self.media.digits(keys.clone()).await {
+            Ok(()) => diary.pressed(keys),
+            Err(error) => CallEvent::DigitsRefused { reason: error.to_string() },
+        };
+        self.tell(event).await;
+    }
+
+    async fn sound(&mut self, news: MediaEvent, diary: &mut Diary) -> Option<Input> {
+        match news {
+            MediaEvent::BrowserConnected => Some(Input::BrowserConnected),
+            MediaEvent::BrowserLost => Some(Input::BrowserLost),
+            MediaEvent::AgentGone { frame } => {
+                diary.agent_gone(frame);
+                Some(Input::AgentGone)
+            }
+            MediaEvent::AgentBack { frame } => {
+                diary.at(frame);
+                Some(Input::AgentBack)
+            }
+            MediaEvent::PartyHeard => Some(Input::PartyHeard),
+            MediaEvent::PartySilent { silence, frame } => {
+                diary.party_silent(frame);
+                Some(Input::PartySilent(silence.into()))
+            }
+            MediaEvent::PartyHeardAgain { frame } => {
+                diary.at(frame);
+                Some(Input::PartyHeardAgain)
+            }
+            MediaEvent::Digit { digit, frame } => {
+                self.tell(diary.digit(digit, frame)).await;
+                None
+            }
+            MediaEvent::PromptFinished(span) => {
+                let cue = self.sounds.over(span.cue);
+                diary.played(&span, &self.sounds);
+                cue.map(Input::Said)
+            }
+            MediaEvent::RecordingFailed => Some(Input::RecordingFailed),
+        }
+    }
+
+    async fn tell(&self, event: CallEvent) {
+        let _ = self.events.send(event).await;
+    }
+
+    async fn finish(self, machine: &Machine, diary: Diary) {
+        let ended = Instant::now();
+        let Self { dial, sounds, recorder, media, events, live, clock, .. } = self;
+        let summary = media.close().await;
+        if let Err(error) = &summary {
+            tracing::error!(call = %dial.call, %error, "the sound of a call did not close");
+        }
+        let summary = summary.ok();
+        let gaps = summary.as_ref().map(|summary| summary.gaps.clone()).unwrap_or_default();
+        let lost = |error: &dyn std::fmt::Display| {
+            tracing::error!(call = %dial.call, %error, "a recording could not be closed");
+            Kept { manifest: None, incomplete: true }
+        };
+        let kept = match spawn_blocking(move || recorder.finish(&gaps)).await {
+            Ok(Ok(kept)) => kept,
+            Ok(Err(error)) => lost(&error),
+            Err(error) => lost(&error),
+        };
+        let talk_ms = diary.talk_ms(ended);
+        let (prompt_spans, marks) = match (&summary, &kept.manifest) {
+            (Some(summary), Some(_)) => diary.side_record(summary, &sounds),
+            _ => Default::default(),
+        };
+        let end = CallEnd {
+            facts: machine.facts(),
+            ended_ms: clock.at(ended),
+            talk_ms,
+            recording: kept.manifest,
+            recording_incomplete: kept.incomplete,
+            prompt_spans,
+            marks,
+            quality: summary.as_ref().map(quality).unwrap_or_default(),
+        };
+        drop(live);
+        let _ = events.send(CallEvent::Ended(Box::new(end))).await;
+    }
+}
+
+impl From<Order> for Input {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::HangUp => Self::HangUp,
+            Order::EndPolitely => Self::EndPolitely,
+            Order::Mute(on) => Self::Mute(on),
+            Order::Hold(on) => Self::Hold(on),
+            Order::Press(keys) => Self::Press(keys),
+            Order::Offer(sdp) => Self::Offer(sdp),
+            Order::Away => Self::PageGone,
+            Order::Here => Self::PageHere,
+        }
+    }
+}
+
+fn quality(summary: &Summary) -> serde_json::Value {
+    serde_json::json!({
+        "agent": summary.agent,
+        "party": summary.party,
+        "late_samples": summary.late_samples,
+        "slips": summary.slips,
+    })
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,373 @@
+//! What happens next in a call, without I/O. Inputs and the time go in, orders come out.
+
+mod orders;
+mod presence;
+mod verdict;
+
+use std::time::{Duration, Instant};
+
+use songda_sip::{Ended, LegEvent};
+
+use self::presence::{Change, Presence, Sign};
+pub use self::{
+    orders::{Cue, Do, Input, Rest, Told},
+    presence::Away,
+};
+use crate::{
+    events::PartySilence,
+    facts::{EndedBy, Fault, Parting},
+};
+
+/// The browser's sound must be up within this time after the click, or nothing is dialled.
+const BROWSER_LIMIT: Duration = Duration::from_secs(10);
+/// What the party is told at the end takes no longer than this.
+const PARTING_LIMIT: Duration = Duration::from_secs(30);
+/// A leg that was hung up answers within this time (RFC 3261, timer F is 32 s).
+const HANG_UP_LIMIT: Duration = Duration::from_secs(40);
+/// Keys that are pressed at once, at most.
+const KEYS: usize = 32;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Preparing,
+    Dialling,
+    Answered,
+    Parting(Parting),
+    HangingUp,
+    Over,
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Machine {
+    phase: Phase,
+    answered: bool,
+    early: bool,
+    rang: bool,
+    noticed: bool,
+    talked: bool,
+    heard: bool,
+    held: bool,
+    abandoned: bool,
+    silent: Option<PartySilence>,
+    rest: Rest,
+    presence: Presence,
+    /// When the phase must be over.
+    limit: Option<Instant>,
+    ending: Option<(EndedBy, &'static str, Option<Fault>)>,
+    parting: Option<Parting>,
+    ended: Option<Ended>,
+    failed: Option<String>,
+    out: Vec<Do>,
+}
+
+impl Machine {
+    /// A call whose browser has been answered.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            phase: Phase::Preparing,
+            answered: false,
+            early: false,
+            rang: false,
+            noticed: false,
+            talked: false,
+            heard: false,
+            held: false,
+            abandoned: false,
+            silent: None,
+            rest: Rest::Talk,
+            presence: Presence::default(),
+            limit: Some(now + BROWSER_LIMIT),
+            ending: None,
+            parting: None,
+            ended: None,
+            failed: None,
+            out: Vec::new(),
+        }
+    }
+
+    /// When [`Input::Deadline`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Dialling | Phase::Answered => self.presence.away().map(|away| away.until),
+            _ => self.limit,
+        }
+    }
+
+    /// Takes what happened and answers what to do, in order.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Do> {
+        if self.phase != Phase::Over {
+            self.take(now, input);
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn take(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::BrowserConnected => self.browser_connected(now),
+            Input::BrowserLost => self.saw(now, Sign::LegDown),
+            Input::AgentGone => self.saw(now, Sign::Missed),
+            Input::AgentBack => self.saw(now, Sign::Packets),
+            Input::PageGone => self.saw(now, Sign::PageGone),
+            Input::PageHere => self.saw(now, Sign::PageHere),
+            Input::Offer(sdp) => self.offer(sdp),
+            Input::OfferTaken => {
+                let change = self.presence.offered(now);
+                self.changed(change);
+            }
+            Input::Leg(event) => self.leg(event),
+            Input::NotPlaced(fault, reason) => {
+                self.failed = Some(reason);
+                self.end(now, EndedBy::System, "the call could not be placed", Some(fault));
+                self.over();
+            }
+            Input::NeverDialled if self.phase == Phase::HangingUp => self.over(),
+            Input::NeverDialled => {}
+            Input::BadAnswer(reason) => {
+                self.failed = Some(reason);
+                let why = "the carrier's session description cannot be used";
+                self.end(now, EndedBy::System, why, Some(Fault::Carrier));
+            }
+            Input::PartyHeard => self.heard = true,
+            Input::PartySilent(kind) => {
+                self.silent = Some(kind);
+                self.tell(Told::PartySilent(kind));
+            }
+            Input::PartyHeardAgain => {
+                self.silent = None;
+                self.tell(Told::PartyHeard);
+            }
+            Input::Said(cue) => self.said(now, cue),
+            Input::RecordingFailed => self.recording_failed(now),
+            Input::EndPolitely if self.phase == Phase::Answered => {
+                self.part(now, Parting::Farewell, EndedBy::Agent, "ended politely by the agent", None);
+            }
+            Input::EndPolitely if matches!(self.phase, Phase::Parting(_)) => {}
+            Input::HangUp | Input::EndPolitely => self.end(now, EndedBy::Agent, "hung up by the agent", None),
+            Input::Abandoned => self.end(now, EndedBy::System, "the desk is gone", Some(Fault::Desk)),
+            Input::Mute(on) => self.mute(on),
+            Input::Hold(on) => self.hold(on),
+            Input::Press(keys) => self.press(keys),
+            Input::Deadline => self.deadline_passed(now),
+        }
+    }
+
+    fn tell(&mut self, what: Told) {
+        self.out.push(Do::Tell(what));
+    }
+
+    fn is_under_way(&self) -> bool {
+        matches!(self.phase, Phase::Dialling | Phase::Answered)
+    }
+
+    fn browser_connected(&mut self, now: Instant) {
+        if self.phase == Phase::Preparing {
+            self.phase = Phase::Dialling;
+            self.tell(Told::BrowserConnected);
+            self.out.push(Do::Dial);
+            self.tell(Told::Dialling);
+        } else if self.is_under_way() {
+            self.tell(Told::BrowserConnected);
+            self.saw(now, Sign::LegUp);
+        }
+    }
+
+    /// Before anything is dialled only the limit counts.
+    fn saw(&mut self, now: Instant, sign: Sign) {
+        if self.is_under_way() {
+            let change = self.presence.saw(now, sign);
+            self.changed(change);
+        }
+    }
+
+    fn changed(&mut self, change: Option<Change>) {
+        match change {
+            Some(Change::Left(away)) => self.tell(Told::AgentAway(away)),
+            Some(Change::Returned) => self.tell(Told::AgentBack),
+            None => return,
+        }
+        self.settle();
+    }
+
+    /// What the party hears follows from who is there.
+    fn settle(&mut self) {
+        if self.phase != Phase::Answered {
+            return;
+        }
+        let wanted = if self.held || self.presence.away().is_some() { Rest::Hold } else { Rest::Talk };
+        if wanted != self.rest {
+            self.rest = wanted;
+            self.out.push(Do::Rest(wanted));
+            // The notice is never cut short: what follows it is said when it is over.
+            match wanted {
+                Rest::Hold if self.noticed => self.out.push(Do::Announce(Cue::Hold)),
+                Rest::Talk if self.noticed => self.out.push(Do::Hush),
+                _ => {}
+            }
+        }
+        if self.noticed && wanted == Rest::Talk && !self.talked {
+            self.talked = true;
+            self.tell(Told::Talking);
+        }
+    }
+
+    fn offer(&mut self, sdp: String) {
+        match self.phase {
+            Phase::Preparing | Phase::Dialling | Phase::Answered => self.out.push(Do::TakeOffer(sdp)),
+            _ => self.tell(Told::OfferRefused("the call is ending")),
+        }
+    }
+
+    fn leg(&mut self, event: LegEvent) {
+        match event {
+            LegEvent::Ringing if self.phase == Phase::Dialling && !self.rang => {
+                self.rang = true;
+                self.out.push(Do::RingBack);
+                self.tell(Told::Ringing);
+            }
+            LegEvent::EarlyMedia { sdp } if self.phase == Phase::Dialling => {
+                self.out.push(Do::TrunkAnswer(sdp));
+                if !self.early {
+                    self.early = true;
+                    self.out.push(Do::OpenEarly);
+                    self.tell(Told::EarlyMedia);
+                }
+            }
+            LegEvent::Answered { sdp, .. } => {
+                self.answered = true;
+                // A 200 OK that crosses our CANCEL is answered and hung up by signalling.
+                if self.phase == Phase::Dialling {
+                    self.phase = Phase::Answered;
+                    self.out.push(Do::TrunkAnswer(sdp));
+                    self.tell(Told::Answered);
+                    self.out.push(Do::Announce(Cue::Notice));
+                    self.tell(Told::NoticeStarted);
+                    self.settle();
+                }
+            }
+            LegEvent::Reoffered { sdp } if matches!(self.phase, Phase::Answered | Phase::Parting(_)) => {
+                self.out.push(Do::TrunkAnswer(sdp));
+            }
+            LegEvent::Ended(ended) => {
+                self.ended = Some(ended);
+                self.over();
+            }
+            _ => {}
+        }
+    }
+
+    fn said(&mut self, now: Instant, cue: Cue) {
+        match (cue, self.phase) {
+            (Cue::Notice, Phase::Answered) if !self.noticed => {
+                self.noticed = true;
+                self.tell(Told::NoticeFinished);
+                if self.rest == Rest::Hold {
+                    self.out.push(Do::Announce(Cue::Hold));
+                }
+                self.settle();
+            }
+            (Cue::Parting(said), Phase::Parting(why)) if said == why => self.hang_up(now),
+            _ => {}
+        }
+    }
+
+    fn recording_failed(&mut self, now: Instant) {
+        self.tell(Told::RecordingFailed);
+        let (why, fault) = ("the recording could not be kept", Some(Fault::Recording));
+        match self.phase {
+            Phase::Answered => self.part(now, Parting::RecordingFailed, EndedBy::System, why, fault),
+            Phase::Parting(_) => {}
+            _ => self.end(now, EndedBy::System, why, fault),
+        }
+    }
+
+    /// A wish of the time before the talk counts from its first word on.
+    fn mute(&mut self, on: bool) {
+        if self.is_under_way() {
+            self.out.push(Do::Mute(on));
+            self.tell(Told::Muted(on));
+        }
+    }
+
+    fn hold(&mut self, on: bool) {
+        if self.phase == Phase::Answered && self.held != on {
+            self.held = on;
+            self.tell(Told::Held(on));
+            self.settle();
+        }
+    }
+
+    fn press(&mut self, keys: String) {
+        let known = |key: char| matches!(key, '0'..='9' | '*' | '#' | 'A'..='D');
+        if keys.is_empty() || keys.len() > KEYS || !keys.chars().all(known) {
+            self.tell(Told::KeysRefused("keys are 0 to 9, *, # and A to D, at most 32 at once"));
+        } else if self.phase != Phase::Answered || !self.noticed || self.rest == Rest::Hold {
+            self.tell(Told::KeysRefused("keys can be pressed while both sides talk"));
+        } else {
+            self.out.push(Do::Press(keys));
+        }
+    }
+
+    /// Tells the party that the call ends, then ends it.
+    fn part(&mut self, now: Instant, why: Parting, by: EndedBy, cause: &'static str, fault: Option<Fault>) {
+        self.ending = Some((by, cause, fault));
+        self.parting = Some(why);
+        self.phase = Phase::Parting(why);
+        self.limit = Some(now + PARTING_LIMIT);
+        self.out.push(Do::Hush);
+        self.out.push(Do::Announce(Cue::Parting(why)));
+        self.tell(Told::Parting(why));
+    }
+
+    fn end(&mut self, now: Instant, by: EndedBy, why: &'static str, fault: Option<Fault>) {
+        match self.phase {
+            Phase::Preparing => {
+                self.ending = Some((by, why, fault));
+                self.over();
+            }
+            Phase::Dialling | Phase::Answered => {
+                self.ending = Some((by, why, fault));
+                self.hang_up(now);
+            }
+            Phase::Parting(_) => self.hang_up(now),
+            Phase::HangingUp | Phase::Over => {}
+        }
+    }
+
+    fn hang_up(&mut self, now: Instant) {
+        self.phase = Phase::HangingUp;
+        self.limit = Some(now + HANG_UP_LIMIT);
+        self.out.push(Do::HangUp);
+    }
+
+    fn deadline_passed(&mut self, now: Instant) {
+        if self.deadline().is_none_or(|due| now < due) {
+            return;
+        }
+        let lost = "the agent's sound was lost and did not come back";
+        match self.phase {
+            Phase::Preparing => {
+                self.end(now, EndedBy::System, "the browser's sound did not come up", Some(Fault::Browser));
+            }
+            Phase::Dialling => {
+                self.abandoned = true;
+                self.end(now, EndedBy::System, lost, Some(Fault::Browser));
+            }
+            Phase::Answered => {
+                self.abandoned = true;
+                self.part(now, Parting::Apology, EndedBy::System, lost, Some(Fault::Browser));
+            }
+            Phase::Parting(_) => self.hang_up(now),
+            Phase::HangingUp => self.over(),
+            Phase::Over => {}
+        }
+    }
+
+    fn over(&mut self) {
+        if self.phase != Phase::Over {
+            self.phase = Phase::Over;
+            self.limit = None;
+            self.out.push(Do::Finish);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What goes into the machine and what comes out.
+
+use songda_sip::LegEvent;
+
+use super::presence::Away;
+use crate::{
+    events::PartySilence,
+    facts::{Fault, Parting},
+};
+
+/// What is said to the party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cue {
+    /// The recording notice.
+    Notice,
+    /// Please hold.
+    Hold,
+    /// The call ends.
+    Parting(Parting),
+}
+
+/// What the party hears when nothing is said to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// The agent.
+    Talk,
+    /// Music.
+    Hold,
+}
+
+/// What the actor is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Do {
+    /// Place the call at the carrier.
+    Dial,
+    /// Give this session description of the carrier to the sound.
+    TrunkAnswer(String),
+    /// Give this new offer of the browser to the sound.
+    TakeOffer(String),
+    /// Let the agent hear that it rings.
+    RingBack,
+    /// Let the agent hear the carrier.
+    OpenEarly,
+    /// Say this to the party, after what is being said.
+    Announce(Cue),
+    /// Cut short what is being said.
+    Hush,
+    /// What the party hears otherwise.
+    Rest(Rest),
+    /// Mute or unmute the agent.
+    Mute(bool),
+    /// Press these keys.
+    Press(String),
+    /// CANCEL or BYE.
+    HangUp,
+    /// Say this to whoever placed the call.
+    Tell(Told),
+    /// Everything is over: close the sound and the recording.
+    Finish,
+}
+
+/// News without their data, which the actor adds; see [`crate::CallEvent`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The browser's sound is up.
+    BrowserConnected,
+    /// A new offer of the browser is not taken.
+    OfferRefused(&'static str),
+    /// The carrier is asked.
+    Dialling,
+    /// It rings.
+    Ringing,
+    /// The carrier sends sound before the answer.
+    EarlyMedia,
+    /// The party answered.
+    Answered,
+    /// The recording notice plays.
+    NoticeStarted,
+    /// The notice was played to its end.
+    NoticeFinished,
+    /// Both talk.
+    Talking,
+    /// The agent is muted or not.
+    Muted(bool),
+    /// The agent holds the call or not.
+    Held(bool),
+    /// The agent is gone.
+    AgentAway(Away),
+    /// The agent is there again.
+    AgentBack,
+    /// Keys of the agent are not sent.
+    KeysRefused(&'static str),
+    /// The party is silent.
+    PartySilent(PartySilence),
+    /// The party is heard again.
+    PartyHeard,
+    /// The party is told that the call ends.
+    Parting(Parting),
+    /// The recording cannot be kept.
+    RecordingFailed,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The browser's sound is up.
+    BrowserConnected,
+    /// The browser's sound is gone.
+    BrowserLost,
+    /// Packets of the agent are missed.
+    AgentGone,
+    /// Packets of the agent come again.
+    AgentBack,
+    /// The desk saw the page go.
+    PageGone,
+    /// The desk sees the same page again.
+    PageHere,
+    /// The browser makes a new offer.
+    Offer(String),
+    /// The new offer was taken.
+    OfferTaken,
+    /// The carrier's leg says something.
+    Leg(LegEvent),
+    /// The call could not be placed at all.
+    NotPlaced(Fault, String),
+    /// It was hung up before anything went out.
+    NeverDialled,
+    /// The carrier's session description cannot be used.
+    BadAnswer(String),
+    /// The first packet of the carrier came.
+    PartyHeard,
+    /// The party is silent.
+    PartySilent(PartySilence),
+    /// The party is heard after it was silent.
+    PartyHeardAgain,
+    /// This was said to its end.
+    Said(Cue),
+    /// The recording cannot be kept.
+    RecordingFailed,
+    /// The agent hangs up.
+    HangUp,
+    /// The agent ends the call politely.
+    EndPolitely,
+    /// Whoever placed the call is gone.
+    Abandoned,
+    /// The agent mutes himself or not.
+    Mute(bool),
+    /// The agent holds the call or not.
+    Hold(bool),
+    /// The agent presses keys.
+    Press(String),
+    /// The deadline passed.
+    Deadline,
+}
