@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    call::{CallCore, LegEvent, Out, OutboundCall, Trunk},
+    call::{CallCore, LegEvent, LegIds, Out, OutboundCall, SavedLeg, Trunk},
     tx::Key,
 };
 
@@ -66,7 +67,8 @@ pub enum ProbeError {
 }
 
 enum Command {
-    Dial { call: Box<OutboundCall>, target: SocketAddr, events: mpsc::Sender<LegEvent>, id: oneshot::Sender<String> },
+    Place { leg: Box<PreparedLeg>, events: mpsc::Sender<LegEvent>, id: oneshot::Sender<String> },
+    Finish { saved: Box<SavedLeg>, trunk: Arc<Trunk>, done: oneshot::Sender<bool> },
     HangUp { id: String },
     Probe { domain: String, target: SocketAddr, done: oneshot::Sender<bool> },
     Close { limit: Duration, done: oneshot::Sender<bool> },
@@ -84,6 +86,23 @@ pub struct Endpoint {
 pub struct Leg {
     events: mpsc::Receiver<LegEvent>,
     handle: LegHandle,
+    saved: SavedLeg,
+}
+
+/// A call that is ready to go out: its names on the wire are chosen, nothing was sent.
+#[derive(Debug)]
+pub struct PreparedLeg {
+    call: OutboundCall,
+    target: SocketAddr,
+    ids: LegIds,
+    saved: SavedLeg,
+}
+
+impl PreparedLeg {
+    /// What must be kept before it goes out, so that a later run can end it.
+    pub fn saved(&self) -> &SavedLeg {
+        &self.saved
+    }
 }
 
 /// Hangs up a call; may be cloned.
@@ -110,7 +129,14 @@ impl Endpoint {
         }
         let core = CallCore::new(local, config.user_agent, Box::new(random));
         let (commands, inbox) = mpsc::channel(1024);
-        let driver = Driver { socket, core, legs: HashMap::new(), probes: HashMap::new(), farewells: Vec::new() };
+        let driver = Driver {
+            socket,
+            core,
+            legs: HashMap::new(),
+            probes: HashMap::new(),
+            finishing: HashMap::new(),
+            farewells: Vec::new(),
+        };
         tokio::spawn(driver.run(inbox, cancel));
         Ok(Self { commands, local })
     }
@@ -133,13 +159,37 @@ impl Endpoint {
 
     /// Places a call at the address that [`Endpoint::resolve`] found.
     pub async fn call_at(&self, call: OutboundCall, target: SocketAddr) -> Result<Leg, CallError> {
+        self.place(self.prepare(call, target)).await
+    }
+
+    /// Chooses the names of a call at the address that [`Endpoint::resolve`] found.
+    pub fn prepare(&self, call: OutboundCall, target: SocketAddr) -> PreparedLeg {
+        let ids = LegIds::new(self.local, random);
+        let saved = SavedLeg::new(self.local, &call, target, ids.clone());
+        PreparedLeg { call, target, ids, saved }
+    }
+
+    /// Ends the leg of an earlier run: BYE or CANCEL, whichever fits. True when the other end
+    /// answered, or knew of no such call; false after 32 seconds without an answer.
+    pub async fn finish(&self, saved: SavedLeg, trunk: Arc<Trunk>) -> bool {
+        let (done, finished) = oneshot::channel();
+        let command = Command::Finish { saved: Box::new(saved), trunk, done };
+        if self.commands.send(command).await.is_err() {
+            return false;
+        }
+        finished.await.unwrap_or(false)
+    }
+
+    /// Sends the INVITE of a prepared call.
+    pub async fn place(&self, leg: PreparedLeg) -> Result<Leg, CallError> {
         // Room for every event of a call: the driver never waits for a slow reader.
         let (sender, events) = mpsc::channel(256);
         let (id, placed) = oneshot::channel();
-        let command = Command::Dial { call: Box::new(call), target, events: sender, id };
+        let saved = leg.saved.clone();
+        let command = Command::Place { leg: Box::new(leg), events: sender, id };
         self.commands.try_send(command).map_err(|_| CallError::Busy)?;
         let id = placed.await.map_err(|_| CallError::Busy)?;
-        Ok(Leg { events, handle: LegHandle { commands: self.commands.clone(), id } })
+        Ok(Leg { events, handle: LegHandle { commands: self.commands.clone(), id }, saved })
     }
 
     /// Asks a trunk whether it is there; any final answer counts.
@@ -189,6 +239,11 @@ impl Leg {
         self.handle.clone()
     }
 
+    /// What must be kept of it until it is answered; from then on [`LegEvent::Saved`] counts.
+    pub fn saved(&self) -> &SavedLeg {
+        &self.saved
+    }
+
     /// Call-ID, which may stand in logs.
     pub fn call_id(&self) -> &str {
         &self.handle.id
@@ -213,6 +268,8 @@ struct Driver {
     core: CallCore,
     legs: HashMap<String, mpsc::Sender<LegEvent>>,
     probes: HashMap<Key, oneshot::Sender<bool>>,
+    /// Who waits for the end of a leg of an earlier run.
+    finishing: HashMap<String, oneshot::Sender<bool>>,
     /// Who waits for the end.
     farewells: Vec<oneshot::Sender<bool>>,
 }
@@ -273,8 +330,13 @@ impl Driver {
     fn command(&mut self, command: Command) {
         let now = Instant::now();
         match command {
-            Command::Dial { call, target, events, id } => {
-                let call_id = self.core.dial(now, *call, target);
+            Command::Finish { saved, trunk, done } => {
+                let id = self.core.finish_leg(now, &saved, &trunk);
+                self.finishing.insert(id, done);
+            }
+            Command::Place { leg, events, id } => {
+                let PreparedLeg { call, target, ids, .. } = *leg;
+                let call_id = self.core.place(now, call, target, ids);
                 self.legs.insert(call_id.clone(), events);
                 // Whoever asked is gone: nobody would hang up.
                 if id.send(call_id.clone()).is_err() {
@@ -308,6 +370,11 @@ impl Driver {
                     }
                     if last {
                         self.legs.remove(&id);
+                    }
+                }
+                Out::Finished(id, answered) => {
+                    if let Some(done) = self.finishing.remove(&id) {
+                        let _ = done.send(answered);
                     }
                 }
                 Out::Probed(key, alive) => {

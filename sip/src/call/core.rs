@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    EndCause, LegEvent, OutboundCall, Side,
+    EndCause, LegEvent, LegIds, OutboundCall, Side,
     dialog::Dialog,
     inside,
     outbound::{Call, State, invite, reliable, sdp},
@@ -20,6 +20,22 @@ use crate::{
     wire::{self, print_request},
 };
 
+/// An ended call is kept for so long, for what comes late.
+pub(super) const FORGET: Duration = Duration::from_secs(33);
+
+pub(super) fn via(local: SocketAddr, branch: &str) -> String {
+    format!("SIP/2.0/UDP {local};rport;branch=z9hG4bK{branch}")
+}
+
+/// So many times 16 random hexadecimal digits.
+pub(super) fn token(random: &mut impl FnMut() -> u64, words: usize) -> String {
+    let mut token = String::with_capacity(16 * words);
+    for _ in 0..words {
+        let _ = write!(token, "{:016x}", random());
+    }
+    token
+}
+
 /// What comes out of the core.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Out {
@@ -29,16 +45,18 @@ pub enum Out {
     Event(String, LegEvent),
     /// A probe was answered, or not.
     Probed(Key, bool),
+    /// The leg of an earlier run, by its Call-ID, is ended; or nobody answered.
+    Finished(String, bool),
 }
 
 /// All calls of one endpoint, without I/O.
 pub struct CallCore {
     pub(super) layer: Layer,
     pub(super) calls: HashMap<String, Call>,
-    owners: HashMap<Key, String>,
+    pub(super) owners: HashMap<Key, String>,
     probes: Vec<Key>,
-    out: VecDeque<Out>,
-    local: SocketAddr,
+    pub(super) out: VecDeque<Out>,
+    pub(super) local: SocketAddr,
     user_agent: String,
     random: Box<dyn FnMut() -> u64 + Send>,
 }
@@ -79,34 +97,14 @@ impl CallCore {
 
     /// Places a call to the carrier at `target`; answers its Call-ID.
     pub fn dial(&mut self, now: Instant, call: OutboundCall, target: SocketAddr) -> String {
-        let call_id = format!("{}@{}", self.token(2), self.local.ip());
-        let from_tag = self.token(1);
-        let request = invite(&call, &call_id, &from_tag, 1);
-        let ring_deadline = now + call.ring_limit;
-        self.calls.insert(
-            call_id.clone(),
-            Call {
-                order: call,
-                target,
-                state: State::Inviting,
-                invite: request,
-                invite_key: None,
-                from_tag,
-                cseq: 1,
-                challenge: None,
-                nonce_uses: 0,
-                ring_deadline,
-                rang_from: None,
-                answered_at: None,
-                trying_told: false,
-                early: Vec::new(),
-                dialog: None,
-                remote_sdp: String::new(),
-                unacknowledged: None,
-                forget_at: None,
-                events: Vec::new(),
-            },
-        );
+        let ids = LegIds::new(self.local, &mut self.random);
+        self.place(now, call, target, ids)
+    }
+
+    /// Places a call whose names on the wire are chosen already.
+    pub(crate) fn place(&mut self, now: Instant, call: OutboundCall, target: SocketAddr, ids: LegIds) -> String {
+        let call_id = ids.call_id.clone();
+        self.calls.insert(call_id.clone(), Call::new(now, call, target, ids));
         self.send_invite(now, &call_id);
         call_id
     }
@@ -218,7 +216,7 @@ impl CallCore {
         self.out.pop_front()
     }
 
-    fn drain(&mut self, now: Instant) {
+    pub(super) fn drain(&mut self, now: Instant) {
         while let Some(output) = self.layer.poll() {
             match output {
                 Output::Send(to, bytes) => self.out.push_back(Out::Send(to, bytes)),
@@ -255,8 +253,10 @@ impl CallCore {
         let invite = response.headers.cseq().is_some_and(|(_, method)| method == Method::INVITE);
         if invite {
             self.invite_answer(now, &id, response, from);
-        } else if matches!(response.status, 401 | 407) {
-            self.bye_again(now, &id, key, response);
+        } else if matches!(response.status, 401 | 407) && self.bye_again(now, &id, key, response) {
+            // Asked once more.
+        } else if response.status >= 200 {
+            self.ended_by(now, &id, key, response);
         }
         self.collect(&id);
     }
@@ -297,6 +297,8 @@ impl CallCore {
                     _ => (Side::Peer, EndCause::Refused),
                 };
                 call.end(now, by, cause, Some(response));
+                // 481 and the like of one INVITE says nothing of the others of an earlier run.
+                self.finished(now, id, true);
             }
         }
     }
@@ -305,14 +307,17 @@ impl CallCore {
     fn accepted(&mut self, now: Instant, id: &str, response: &Response, from: SocketAddr) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let Some(mut dialog) = Dialog::begin(&call.invite, response, from) else { return };
+        let cseq = response.headers.cseq().map_or(1, |(number, _)| number);
         if let Some(known) = call.dialog.as_ref().filter(|known| known.remote_tag == dialog.remote_tag) {
-            if let Some(ack) = known.ack.clone() {
-                let hop = known.next_hop();
-                self.out.push_back(Out::Send(hop, ack));
-            }
+            let hop = known.next_hop();
+            let ack = match known.ack.clone() {
+                Some(ack) => ack,
+                // The run that was answered died before its ACK, or it was lost.
+                None => print_request(&self.finish(dialog.request(Method::ACK, cseq))),
+            };
+            self.out.push_back(Out::Send(hop, ack));
             return;
         }
-        let cseq = call.invite.headers.cseq().map_or(1, |(number, _)| number);
         let mut ack = dialog.request(Method::ACK, cseq);
         for name in ["Authorization", "Proxy-Authorization"] {
             if let Some(value) = call.invite.headers.get(name) {
@@ -335,6 +340,7 @@ impl CallCore {
             call.dialog = Some(dialog);
             let sdp = sdp(&response.headers, &response.body).unwrap_or_else(|| call.remote_sdp.clone());
             call.remote_sdp.clone_from(&sdp);
+            call.events.push(LegEvent::Saved(Box::new(call.save(self.local))));
             call.events.push(LegEvent::Answered { sdp });
             return;
         }
@@ -363,14 +369,15 @@ impl CallCore {
         call.challenge = Some(challenge);
         call.cseq += 1;
         let call_id = call.invite.headers.get("Call-ID").unwrap_or_default().to_owned();
-        call.invite = invite(&call.order, &call_id, &call.from_tag, call.cseq);
+        call.invite = invite(&call.order, &call_id, &call.ids.from_tag, call.cseq);
         self.send_invite(now, id);
     }
 
     fn send_invite(&mut self, now: Instant, id: &str) {
         let Some(request) = self.calls.get(id).map(|call| call.invite.clone()) else { return };
         let request = self.authorise(id, request);
-        let request = self.finish(request);
+        let Some(branch) = self.calls.get(id).map(|call| call.ids.branch_of(call.cseq)) else { return };
+        let request = self.finish_with(request, &branch);
         let Some(call) = self.calls.get_mut(id) else { return };
         call.invite = request.clone();
         let target = call.target;
@@ -397,7 +404,7 @@ impl CallCore {
         request
     }
 
-    fn bye(&mut self, now: Instant, id: &str, dialog: &Dialog) {
+    pub(super) fn bye(&mut self, now: Instant, id: &str, dialog: &Dialog) {
         let cseq = dialog.local_cseq + 1;
         if let Some(known) = self.calls.get_mut(id).and_then(|call| call.dialog.as_mut())
             && known.remote_tag == dialog.remote_tag
@@ -412,12 +419,13 @@ impl CallCore {
     }
 
     /// A carrier that challenges the BYE gets it once more with our credentials.
-    fn bye_again(&mut self, now: Instant, id: &str, key: &Key, response: &Response) {
+    /// False when there is nothing to answer it with.
+    fn bye_again(&mut self, now: Instant, id: &str, key: &Key, response: &Response) -> bool {
         self.owners.remove(key);
-        let Some(challenge) = Challenge::strongest(response.status, &response.headers) else { return };
-        let Some(call) = self.calls.get_mut(id) else { return };
+        let Some(challenge) = Challenge::strongest(response.status, &response.headers) else { return false };
+        let Some(call) = self.calls.get_mut(id) else { return false };
         let Some(dialog) = call.dialog.as_mut().filter(|_| call.state == State::Over && call.nonce_uses < 8) else {
-            return;
+            return false;
         };
         dialog.local_cseq += 1;
         let (request, hop) = (dialog.request(Method::BYE, dialog.local_cseq), dialog.next_hop());
@@ -427,6 +435,7 @@ impl CallCore {
         if let Some(key) = self.layer.send(now, request, hop) {
             self.owners.insert(key, id.to_owned());
         }
+        true
     }
 
     fn give_up(&mut self, now: Instant, id: &str, cause: EndCause) {
@@ -452,14 +461,24 @@ impl CallCore {
                 _ => call.end(now, Side::Timer, EndCause::Timeout, None),
             }
         }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.inherited.retain(|invite| invite != key);
+            if call.inherited.is_empty() {
+                self.finished(now, &id, false);
+            }
+        }
         self.collect(&id);
     }
 
     /// Adds Via, Contact and User-Agent to a request of ours.
-    pub(super) fn finish(&mut self, mut request: Request) -> Request {
+    pub(super) fn finish(&mut self, request: Request) -> Request {
         let branch = self.token(2);
+        self.finish_with(request, &branch)
+    }
+
+    fn finish_with(&self, mut request: Request, branch: &str) -> Request {
         let mut headers = Headers::default();
-        headers.push("Via", format!("SIP/2.0/UDP {};rport;branch=z9hG4bK{branch}", self.local));
+        headers.push("Via", via(self.local, branch));
         for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Via")) {
             if !name.eq_ignore_ascii_case("Contact") && !name.eq_ignore_ascii_case("User-Agent") {
                 headers.push(name, value);
@@ -477,11 +496,7 @@ impl CallCore {
 
     /// A word of random hexadecimal digits.
     pub(super) fn token(&mut self, words: usize) -> String {
-        let mut token = String::with_capacity(16 * words);
-        for _ in 0..words {
-            let _ = write!(token, "{:016x}", (self.random)());
-        }
-        token
+        token(&mut self.random, words)
     }
 
     /// Moves the events of a call to the outside.

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     msg::{Headers, Method, Request, Response},
     uri::{NameAddr, Uri},
@@ -25,7 +27,49 @@ pub(super) struct Dialog {
     pub(super) rseq: Option<u32>,
 }
 
+/// A confirmed dialog as it is kept for another run (RFC 3261, 12).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedDialog {
+    remote_tag: String,
+    remote_target: String,
+    route_set: Vec<String>,
+    from: String,
+    to: String,
+    local_cseq: u32,
+    flow: SocketAddr,
+}
+
 impl Dialog {
+    pub(super) fn save(&self) -> SavedDialog {
+        SavedDialog {
+            remote_tag: self.remote_tag.clone(),
+            remote_target: self.remote_target.clone(),
+            route_set: self.route_set.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            local_cseq: self.local_cseq,
+            flow: self.flow,
+        }
+    }
+
+    /// The dialog of another run. Requests of that run that were not kept (a PRACK, a BYE)
+    /// may have used later numbers: ours jump over them.
+    pub(super) fn take_up(saved: &SavedDialog, call_id: &str) -> Self {
+        Self {
+            remote_tag: saved.remote_tag.clone(),
+            remote_target: saved.remote_target.clone(),
+            route_set: saved.route_set.clone(),
+            from: saved.from.clone(),
+            to: saved.to.clone(),
+            call_id: call_id.to_owned(),
+            local_cseq: saved.local_cseq + 10,
+            remote_cseq: None,
+            flow: saved.flow,
+            ack: None,
+            rseq: None,
+        }
+    }
+
     /// The dialog that a response to our INVITE begins; none without a tag in To.
     pub(super) fn begin(invite: &Request, response: &Response, flow: SocketAddr) -> Option<Self> {
         let to = response.headers.get("To")?.to_owned();

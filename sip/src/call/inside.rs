@@ -29,7 +29,7 @@ pub(super) fn request(core: &mut CallCore, now: Instant, key: &Key, request: &Re
         return;
     };
     let from_tag = tag_of("From").unwrap_or_default();
-    let Some(call) = core.calls.get_mut(&id).filter(|call| call.from_tag == to_tag) else {
+    let Some(call) = core.calls.get_mut(&id).filter(|call| call.ids.from_tag == to_tag) else {
         core.layer.respond(now, key, &Response::to(request, 481, &tag));
         return;
     };

@@ -6,12 +6,18 @@
 
 mod core;
 mod dialog;
+mod inherited;
 mod inside;
 mod outbound;
+mod saved;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::core::{CallCore, Out};
+pub(crate) use self::saved::LegIds;
+pub use self::{
+    core::{CallCore, Out},
+    saved::SavedLeg,
+};
 use crate::number::{Number, Secret};
 
 /// A way to the public network.
@@ -56,6 +62,8 @@ pub enum LegEvent {
         /// Its SDP answer.
         sdp: String,
     },
+    /// The leg as it must be kept from here on; told right before [`LegEvent::Answered`].
+    Saved(Box<SavedLeg>),
     /// The party answered.
     Answered {
         /// The SDP answer.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{EndCause, Ended, LegEvent, OutboundCall, Side, dialog::Dialog};
+use super::{EndCause, Ended, LegEvent, LegIds, OutboundCall, SavedLeg, Side, dialog::Dialog};
 use crate::{
     auth::Challenge,
     msg::{Headers, Method, Request, Response},
@@ -46,7 +46,7 @@ pub(super) struct Call {
     pub(super) state: State,
     pub(super) invite: Request,
     pub(super) invite_key: Option<Key>,
-    pub(super) from_tag: String,
+    pub(super) ids: LegIds,
     pub(super) cseq: u32,
     pub(super) challenge: Option<Challenge>,
     pub(super) nonce_uses: u32,
@@ -59,10 +59,51 @@ pub(super) struct Call {
     pub(super) remote_sdp: String,
     pub(super) unacknowledged: Option<Unacknowledged>,
     pub(super) forget_at: Option<Instant>,
+    /// INVITEs of an earlier run of which one may still be pending: this run only ends them.
+    pub(super) inherited: Vec<Key>,
+    /// The end of it is told once.
+    pub(super) ending_told: bool,
     pub(super) events: Vec<LegEvent>,
 }
 
 impl Call {
+    pub(super) fn new(now: Instant, order: OutboundCall, target: SocketAddr, ids: LegIds) -> Self {
+        Self {
+            invite: invite(&order, &ids.call_id, &ids.from_tag, 1),
+            ring_deadline: now + order.ring_limit,
+            order,
+            target,
+            state: State::Inviting,
+            invite_key: None,
+            ids,
+            cseq: 1,
+            challenge: None,
+            nonce_uses: 0,
+            rang_from: None,
+            answered_at: None,
+            trying_told: false,
+            early: Vec::new(),
+            dialog: None,
+            remote_sdp: String::new(),
+            unacknowledged: None,
+            forget_at: None,
+            inherited: Vec::new(),
+            ending_told: false,
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn save(&self, local: SocketAddr) -> SavedLeg {
+        let mut saved = SavedLeg::new(local, &self.order, self.target, self.ids.clone());
+        saved.dialog = self.dialog.as_ref().map(Dialog::save);
+        saved
+    }
+
+    /// A call of an earlier run, which is only ended here.
+    pub(super) fn offers_nothing(&self) -> bool {
+        self.order.offer.is_empty()
+    }
+
     /// Ends the call and says so, once.
     pub(super) fn end(&mut self, now: Instant, by: Side, cause: EndCause, answer: Option<&Response>) {
         if self.state == State::Over {

@@ -53,6 +53,31 @@ impl Layer {
         Some(key)
     }
 
+    /// An INVITE that an earlier run sent, as if its provisional response had come: what is
+    /// answered to it finds its transaction, and nothing is sent.
+    pub fn inherit(&mut self, now: Instant, request: Request, to: SocketAddr) -> Option<Key> {
+        let key = Key::read(&request.headers, &request.method, false)?;
+        let bytes = print_request(&request);
+        let client = Client {
+            state: State::Proceeding,
+            to,
+            request,
+            bytes,
+            interval: T1,
+            ack: Vec::new(),
+            cancel_wanted: false,
+        };
+        self.clients.insert(key.clone(), client);
+        self.arm(now + T64, &key, Timer::Timeout);
+        Some(key)
+    }
+
+    /// Drops a transaction of which the other end knows nothing.
+    pub fn forget(&mut self, key: &Key) {
+        self.clients.remove(key);
+        self.disarm(key);
+    }
+
     /// Cancels an INVITE. Before a provisional response the wish is remembered, for a
     /// CANCEL may not overtake its INVITE (RFC 3261, 9.1).
     pub fn cancel(&mut self, now: Instant, key: &Key) {

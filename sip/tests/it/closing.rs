@@ -61,6 +61,7 @@ async fn talking() -> (Endpoint, Leg, Carrier) {
     let mut leg = endpoint.call(order(&carrier)).await.unwrap();
     let (invite, from) = carrier.next(&Method::INVITE).await;
     carrier.answer(&invite, from, SDP).await;
+    assert!(matches!(leg.next().await, Some(LegEvent::Saved(_))));
     assert!(matches!(leg.next().await, Some(LegEvent::Answered { .. })));
     (endpoint, leg, carrier)
 }

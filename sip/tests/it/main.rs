@@ -5,5 +5,6 @@
 mod closing;
 mod digest;
 mod races;
+mod saved;
 mod sipp;
 mod wire;

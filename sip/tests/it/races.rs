@@ -67,8 +67,8 @@ impl Bench {
                     }
                     (Message::Response(response), _) => self.answers.push(response),
                 },
+                Out::Probed(..) | Out::Finished(..) | Out::Event(_, LegEvent::Saved(_)) => {}
                 Out::Event(_, event) => self.events.push(event),
-                Out::Probed(..) => {}
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Against SIPp as the carrier, over real sockets.
 
-use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, process::Stdio, sync::Arc, time::Duration};
 
-use songda_sip::{EndCause, Endpoint, EndpointConfig, Leg, LegEvent, Number, OutboundCall, Side, Trunk};
+use songda_sip::{EndCause, Endpoint, EndpointConfig, Leg, LegEvent, Number, OutboundCall, SavedLeg, Side, Trunk};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -42,19 +42,22 @@ fn scenario(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/sipp").join(name).display().to_string()
 }
 
-async fn dial(port: u16, password: &str) -> (Endpoint, Leg) {
-    let config =
-        EndpointConfig { listen: "127.0.0.1:0".parse().unwrap(), advertise: None, user_agent: "songda-test".into() };
-    let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
-    let trunk = Trunk {
+fn trunk(port: u16, password: &str) -> Arc<Trunk> {
+    Arc::new(Trunk {
         name: "sipp".into(),
         proxy: format!("127.0.0.1:{port}"),
         domain: "127.0.0.1".into(),
         username: "court".into(),
         password: password.to_owned().into(),
-    };
+    })
+}
+
+async fn dial(port: u16, password: &str) -> (Endpoint, Leg) {
+    let config =
+        EndpointConfig { listen: "127.0.0.1:0".parse().unwrap(), advertise: None, user_agent: "songda-test".into() };
+    let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
     let call = OutboundCall {
-        trunk: Arc::new(trunk),
+        trunk: trunk(port, password),
         callee: Number::new("13800000001"),
         caller: Number::new("02988009000"),
         offer: OFFER.into(),
@@ -94,6 +97,56 @@ async fn sipp_answers_and_we_hang_up() {
         matches!(seen.last(), Some(LegEvent::Ended(ended)) if ended.by == Side::Us && ended.cause == EndCause::HungUp)
     );
     assert!(sipp.succeeded().await);
+}
+
+/// A run that is killed: its tasks vanish and say nothing to anybody.
+fn killed(port: u16, until_answered: bool) -> (SavedLeg, SocketAddr) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (saved, local) = runtime.block_on(async {
+        let (endpoint, mut leg) = dial(port, "secret").await;
+        let mut kept = None;
+        let seen = until(&mut leg, |event| match event {
+            LegEvent::Saved(_) => until_answered,
+            LegEvent::Ringing => !until_answered,
+            _ => false,
+        })
+        .await;
+        if let Some(LegEvent::Saved(saved)) = seen.last() {
+            kept = Some((**saved).clone());
+        }
+        let saved = kept.unwrap_or_else(|| leg.saved().clone());
+        let local = endpoint.local_addr();
+        // Neither says goodbye.
+        std::mem::forget((endpoint, leg));
+        (saved, local)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    (SavedLeg::from_bytes(&saved.to_bytes()).unwrap(), local)
+}
+
+/// The next run, on the port of the one before: SIPp answers to where the INVITE came from.
+async fn finish((saved, listen): (SavedLeg, SocketAddr)) -> bool {
+    let config = EndpointConfig { listen, advertise: None, user_agent: "songda-test".into() };
+    let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
+    endpoint.finish(saved, trunk(1, "secret")).await
+}
+
+#[test]
+fn r4_2a_sipp_gets_the_bye_of_a_call_whose_run_was_killed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sipp = runtime.block_on(async { Sipp::start(&["-sn", "uas"]) });
+    let saved = killed(sipp.port, true);
+    assert!(runtime.block_on(finish(saved)));
+    assert!(runtime.block_on(sipp.succeeded()), "SIPp saw its ACK and its BYE");
+}
+
+#[test]
+fn r4_2a_sipp_gets_the_cancel_of_a_call_that_rang_when_its_run_was_killed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sipp = runtime.block_on(async { Sipp::start(&["-sf", &scenario("ringing.xml")]) });
+    let saved = killed(sipp.port, false);
+    assert!(runtime.block_on(finish(saved)));
+    assert!(runtime.block_on(sipp.succeeded()), "SIPp saw a CANCEL under its INVITE's branch, and the ACK of its 487");
 }
 
 #[tokio::test]

@@ -1,0 +1,273 @@
+//! A leg outlives its process: another run ends it (R4.2a), in virtual time and against SIPp.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use songda_sip::{
+    LegEvent, Number, OutboundCall, SavedLeg, Trunk,
+    machine::{CallCore, Message, Method, Out, Request, Response, parse, print_response},
+};
+
+const SDP: &str = "v=0\r\nm=audio 4000 RTP/AVP 8\r\n";
+
+fn far() -> SocketAddr {
+    "127.0.0.1:5070".parse().unwrap()
+}
+
+fn trunk() -> Arc<Trunk> {
+    Arc::new(Trunk {
+        name: "t".into(),
+        proxy: far().to_string(),
+        domain: "carrier.test".into(),
+        username: "court".into(),
+        password: "secret".to_owned().into(),
+    })
+}
+
+/// One run of the endpoint.
+struct Run {
+    core: CallCore,
+    now: Instant,
+    sent: Vec<Request>,
+    events: Vec<LegEvent>,
+    finished: Vec<bool>,
+}
+
+impl Run {
+    fn new(port: u16, seed: u64) -> Self {
+        let mut counter = seed;
+        let random = move || {
+            counter += 1;
+            counter
+        };
+        let local = SocketAddr::from(([127, 0, 0, 1], port));
+        let core = CallCore::new(local, "songda-test".into(), Box::new(random));
+        Self { core, now: Instant::now(), sent: vec![], events: vec![], finished: vec![] }
+    }
+
+    fn dial(&mut self) -> String {
+        let call = OutboundCall {
+            trunk: trunk(),
+            callee: Number::new("13800000001"),
+            caller: Number::new("02988009000"),
+            offer: SDP.into(),
+            ring_limit: Duration::from_secs(50),
+        };
+        let id = self.core.dial(self.now, call, far());
+        self.drain();
+        id
+    }
+
+    fn finish(&mut self, saved: &SavedLeg) {
+        self.core.finish_leg(self.now, saved, &trunk());
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(out) = self.core.poll() {
+            match out {
+                Out::Send(to, bytes) => {
+                    assert_eq!(to, far());
+                    if let Some((Message::Request(request), defects)) = parse(&bytes) {
+                        assert!(defects.is_empty(), "{defects:?}");
+                        self.sent.push(request);
+                    }
+                }
+                Out::Event(_, event) => self.events.push(event),
+                Out::Finished(_, answered) => self.finished.push(answered),
+                Out::Probed(..) => {}
+            }
+        }
+    }
+
+    fn last(&self, method: &Method) -> Request {
+        self.sent.iter().rfind(|request| request.method == *method).unwrap().clone()
+    }
+
+    fn count(&self, method: &Method) -> usize {
+        self.sent.iter().filter(|request| request.method == *method).count()
+    }
+
+    fn answer(&mut self, request: &Request, status: u16, extra: &[(&str, &str)], body: &str) {
+        let mut response = Response::to(request, status, "far");
+        response.headers.push("Contact", "<sip:party@127.0.0.1:5070>");
+        for (name, value) in extra {
+            response.headers.push(name, *value);
+        }
+        response.body = body.as_bytes().to_vec();
+        self.core.receive(self.now, &print_response(&response), far());
+        self.drain();
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.core.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.core.tick(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    fn settle(&mut self) {
+        self.wait(Duration::from_secs(100));
+        assert_eq!(self.core.load(), (0, 0), "tables are empty in the end");
+        assert_eq!(self.count(&Method::INVITE), 0, "nothing is dialled");
+        assert_eq!(self.finished.len(), 1, "told once");
+    }
+}
+
+/// As it comes back from the database.
+fn kept(saved: &SavedLeg) -> SavedLeg {
+    SavedLeg::from_bytes(&saved.to_bytes()).unwrap()
+}
+
+const CHALLENGE: (&str, &str) = ("WWW-Authenticate", "Digest realm=\"carrier.test\", nonce=\"n1\", algorithm=SHA-256");
+
+/// A call that was answered after a challenge, by a run that then dies.
+fn answered() -> (SavedLeg, Request) {
+    let mut run = Run::new(5060, 0);
+    run.dial();
+    let first = run.last(&Method::INVITE);
+    run.answer(&first, 401, &[CHALLENGE], "");
+    let invite = run.last(&Method::INVITE);
+    run.answer(&invite, 200, &[], SDP);
+    let saved = run.events.iter().find_map(|event| match event {
+        LegEvent::Saved(saved) => Some(kept(saved)),
+        _ => None,
+    });
+    (saved.unwrap(), invite)
+}
+
+/// A call that rings after a challenge, by a run that then dies.
+fn ringing() -> (SavedLeg, Vec<Request>) {
+    let mut run = Run::new(5060, 0);
+    let id = run.dial();
+    let saved = kept(&run.core.saved(&id).unwrap());
+    let first = run.last(&Method::INVITE);
+    run.answer(&first, 401, &[CHALLENGE], "");
+    let invite = run.last(&Method::INVITE);
+    run.answer(&invite, 180, &[], "");
+    (saved, vec![first, invite])
+}
+
+#[test]
+fn r4_2a_the_leg_of_a_killed_run_gets_its_bye() {
+    let (saved, invite) = answered();
+    assert!(saved.is_answered());
+    let mut run = Run::new(5061, 1_000);
+    run.finish(&saved);
+    let bye = run.last(&Method::BYE);
+    assert_eq!(bye.uri, "sip:party@127.0.0.1:5070");
+    for name in ["From", "Call-ID"] {
+        assert_eq!(bye.headers.get(name), invite.headers.get(name));
+    }
+    assert!(bye.headers.get("To").unwrap().ends_with(";tag=far"));
+    assert!(bye.headers.cseq().unwrap().0 > invite.headers.cseq().unwrap().0);
+    run.answer(&bye, 200, &[], "");
+    assert_eq!(run.finished, [true]);
+    run.settle();
+}
+
+#[test]
+fn a_bye_that_is_challenged_is_sent_again_with_the_trunks_credentials() {
+    let (saved, _) = answered();
+    let mut run = Run::new(5061, 1_000);
+    run.finish(&saved);
+    let bye = run.last(&Method::BYE);
+    run.answer(&bye, 401, &[CHALLENGE], "");
+    let again = run.last(&Method::BYE);
+    assert!(again.headers.get("Authorization").unwrap().contains("username=\"court\""));
+    assert!(run.finished.is_empty());
+    run.answer(&again, 481, &[], "");
+    assert_eq!(run.finished, [true], "who knows of no call has none");
+    run.settle();
+}
+
+#[test]
+fn an_answer_whose_ack_was_lost_with_the_run_is_acknowledged_beside_the_bye() {
+    let (saved, invite) = answered();
+    let mut run = Run::new(5060, 1_000);
+    run.finish(&saved);
+    run.answer(&invite, 200, &[], SDP);
+    let ack = run.last(&Method::ACK);
+    assert_eq!(ack.headers.cseq().unwrap().0, invite.headers.cseq().unwrap().0);
+    let bye = run.last(&Method::BYE);
+    run.answer(&bye, 200, &[], "");
+    assert_eq!((run.finished.clone(), run.count(&Method::BYE)), (vec![true], 1));
+    run.settle();
+}
+
+#[test]
+fn a_leg_that_rang_is_cancelled_under_the_branch_of_its_invite() {
+    let (saved, invites) = ringing();
+    assert!(!saved.is_answered());
+    let mut run = Run::new(5061, 1_000);
+    run.finish(&saved);
+    assert_eq!(run.sent.len(), 1, "one CANCEL at a time");
+    let (right, pending) = (run.last(&Method::CANCEL), &invites[1]);
+    assert_eq!(right.headers.get("Via"), pending.headers.get("Via"));
+    for name in ["From", "To", "Call-ID"] {
+        assert_eq!(right.headers.get(name), pending.headers.get(name));
+    }
+    assert_eq!((right.uri.as_str(), right.headers.cseq().unwrap().0), (pending.uri.as_str(), 2));
+    run.answer(&right, 200, &[], "");
+    assert!(run.finished.is_empty(), "the INVITE has no final answer yet");
+    run.answer(pending, 487, &[], "");
+    assert_eq!(run.finished, [true]);
+    assert_eq!(run.last(&Method::ACK).headers.get("Via"), pending.headers.get("Via"), "the 487 is acknowledged");
+    run.settle();
+}
+
+#[test]
+fn an_answer_that_crosses_the_restart_is_acknowledged_and_hung_up() {
+    let (saved, invites) = ringing();
+    let mut run = Run::new(5060, 1_000);
+    run.finish(&saved);
+    run.answer(&invites[1], 200, &[], SDP);
+    let ack = run.last(&Method::ACK);
+    assert_eq!(ack.headers.cseq(), Some((2, Method::ACK)));
+    let bye = run.last(&Method::BYE);
+    assert_eq!(bye.uri, "sip:party@127.0.0.1:5070");
+    run.answer(&bye, 200, &[], "");
+    assert_eq!(run.finished, [true]);
+    run.settle();
+}
+
+#[test]
+fn a_leg_of_which_the_carrier_knows_nothing_is_over() {
+    let (saved, _) = ringing();
+    let mut run = Run::new(5061, 1_000);
+    run.finish(&saved);
+    for asked in 1..=3 {
+        assert_eq!((run.count(&Method::CANCEL), run.finished.len()), (asked, 0));
+        let cancel = run.last(&Method::CANCEL);
+        run.answer(&cancel, 481, &[], "");
+    }
+    assert_eq!(run.finished, [true]);
+    run.settle();
+}
+
+#[test]
+fn a_carrier_that_is_silent_is_told_after_32_seconds() {
+    for (saved, _) in [(answered().0, 0), (ringing().0, 1)] {
+        let mut run = Run::new(5061, 1_000);
+        run.finish(&saved);
+        run.wait(Duration::from_secs(31));
+        assert!(run.finished.is_empty());
+        run.wait(Duration::from_secs(2));
+        assert_eq!(run.finished, [false]);
+        run.settle();
+    }
+}
+
+#[test]
+fn what_is_kept_shows_no_number_and_garbage_is_no_leg() {
+    let (saved, _) = ringing();
+    assert!(!format!("{saved:?}").contains("13800000001"), "{saved:?}");
+    assert_eq!(SavedLeg::from_bytes(b"{}"), None);
+    assert_eq!(SavedLeg::from_bytes(b""), None);
+}
