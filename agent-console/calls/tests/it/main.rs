@@ -1,5 +1,7 @@
 //! Tests of call control.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod any_order;
 mod call;
 mod machine;
