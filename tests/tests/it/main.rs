@@ -13,4 +13,5 @@ mod push;
 mod road;
 mod server;
 mod speech;
+mod switchboard;
 mod world;

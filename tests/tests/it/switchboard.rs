@@ -1,0 +1,308 @@
+//! Call control with a real carrier, a real browser's leg and a real recording, without the
+//! server around it.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use songda_calls::{
+    CallEnd, CallEvent, CallHandle, Dial, EndedBy, Fault, Mark, MarkKind, Number, Parting, SavedLeg, Switchboard,
+    SwitchboardConfig, Trunk,
+};
+use songda_media::{Engine, EngineConfig, Law};
+use songda_recordings::{
+    keys::KeyFile,
+    vault::{RecordingId, Vault},
+};
+use songda_sip::{Endpoint, EndpointConfig};
+use songda_tests::peer::Peer;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::road::power;
+
+/// The party of this number never pauses its 1,000 Hz.
+const TONE: &str = "13800008007";
+/// What the agent says.
+const AGENT_HZ: f64 = 2_500.0;
+/// A second of a clear tone, in dB.
+const LOUD: f64 = 100.0;
+/// When every call here begins, by the house's clock.
+const BEGUN_MS: i64 = 1_000_000;
+
+struct House {
+    sim: songda_sim::Running,
+    switchboard: Switchboard,
+    vault: Arc<Vault>,
+    clock: Arc<AtomicI64>,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sim = songda_sim::start(songda_sim::Config::for_tests(folder.path().join("sim"))).await.unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let config = EndpointConfig { listen: any, advertise: None, user_agent: "songda".into() };
+        let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
+        let engine = Engine::start(EngineConfig {
+            unix_ms: Arc::new(|| BEGUN_MS),
+            web_listen: any,
+            web_advertise: None,
+            trunk_bind: any.ip(),
+            trunk_advertise: None,
+            trunk_ports: 0..=0,
+        })
+        .unwrap();
+        let keys = KeyFile::create(&folder.path().join("keys")).unwrap();
+        let vault = Arc::new(Vault::open(&folder.path().join("vault"), Arc::new(keys), 0).unwrap());
+        let clock = Arc::new(AtomicI64::new(BEGUN_MS));
+        let read = clock.clone();
+        let switchboard = Switchboard::new(SwitchboardConfig {
+            endpoint,
+            engine,
+            vault: vault.clone(),
+            prompts: Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-console/calls/prompts"),
+            ring_limit: Duration::from_secs(30),
+            now_ms: Arc::new(move || read.load(Ordering::Relaxed)),
+        });
+        Self { sim, switchboard, vault, clock, _folder: folder }
+    }
+
+    async fn dial(&self, callee: &str, language: &str) -> Call {
+        let peer = Peer::start();
+        let trunk = Trunk {
+            name: "sim".into(),
+            proxy: self.sim.sip_addr.to_string(),
+            domain: "127.0.0.1".into(),
+            username: "songda".into(),
+            password: "secret".to_owned().into(),
+        };
+        let dial = Dial {
+            call: "call".into(),
+            recording: "recording".into(),
+            trunk: Arc::new(trunk),
+            caller: Number::new("02988009000"),
+            callee: Number::new(callee),
+            browser_offer: peer.offer.clone(),
+            court: String::new(),
+            language: language.into(),
+        };
+        let (handle, events) = self.switchboard.dial(dial).await.unwrap();
+        Call { handle, events, peer, saved: Vec::new(), keeps: true }
+    }
+
+    /// Both sides of the recording.
+    fn sides(&self) -> (Vec<i16>, Vec<i16>) {
+        self.vault.read(&RecordingId::new("recording").unwrap()).unwrap().channels().unwrap()
+    }
+}
+
+struct Call {
+    handle: CallHandle,
+    events: mpsc::Receiver<CallEvent>,
+    peer: Peer,
+    saved: Vec<SavedLeg>,
+    /// The desk keeps what it is told to keep.
+    keeps: bool,
+}
+
+impl Call {
+    /// The next event that the test is about; answers and legs are seen to.
+    async fn next(&mut self) -> CallEvent {
+        loop {
+            let event = tokio::time::timeout(Duration::from_secs(45), self.events.recv()).await;
+            match event.expect("nothing happens").expect("the call is over") {
+                CallEvent::BrowserAnswer { sdp } => self.peer.answer(sdp),
+                CallEvent::LegSaved { saved, kept } => {
+                    self.saved.push(*saved);
+                    if self.keeps {
+                        let _ = kept.send(());
+                    }
+                }
+                event => return event,
+            }
+        }
+    }
+
+    async fn until(&mut self, wanted: impl Fn(&CallEvent) -> bool) -> CallEvent {
+        loop {
+            let event = self.next().await;
+            assert!(!matches!(event, CallEvent::Ended(_)) || wanted(&event), "it ended: {event:?}");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    }
+
+    async fn talks(&mut self) {
+        self.until(|event| matches!(event, CallEvent::Talking { .. })).await;
+    }
+
+    async fn ended(&mut self) -> CallEnd {
+        match self.until(|event| matches!(event, CallEvent::Ended(_))).await {
+            CallEvent::Ended(end) => *end,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Says a tone for so long.
+    fn say(&self, seconds: usize) {
+        self.peer.say(&tone(seconds));
+    }
+
+    /// The agent has heard this many more octets, and the last second of them held the
+    /// party's tone or did not.
+    async fn hears_the_party(&self, seconds: usize) {
+        let mut hears = self.peer.hears();
+        let from = hears.borrow().len();
+        let done = hears.wait_for(|heard| {
+            let heard = &heard[from..];
+            heard.len() >= seconds * 8_000 && {
+                let last: Vec<i16> =
+                    heard[heard.len() - 8_000..].iter().map(|octet| Law::Pcma.decode(*octet)).collect();
+                power(&last, 1_000.0) > LOUD
+            }
+        });
+        tokio::time::timeout(Duration::from_secs(20), done).await.expect("the agent hears nothing").unwrap();
+    }
+}
+
+fn tone(seconds: usize) -> Vec<u8> {
+    let sample = |place: usize| (place as f64 * AGENT_HZ * std::f64::consts::TAU / 8_000.0).sin() * 8_000.0;
+    (0..seconds * 8_000).map(|place| Law::Pcma.encode(sample(place) as i16)).collect()
+}
+
+fn texts(end: &CallEnd) -> Vec<&str> {
+    end.prompt_spans.iter().map(|span| span.text.as_str()).collect()
+}
+
+fn marks(end: &CallEnd, kind: MarkKind) -> Vec<&Mark> {
+    end.marks.iter().filter(|mark| mark.kind == kind).collect()
+}
+
+/// A second of a recording's side.
+fn second(side: &[i16], from_ms: u64) -> &[i16] {
+    let from = from_ms as usize * 8;
+    &side[from..from + 8_000]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e51_a_browser_that_is_replaced_talks_on_and_one_recording_tells_of_the_gap() {
+    let house = House::open().await;
+    let mut call = house.dial(TONE, "zh").await;
+    call.talks().await;
+    call.say(1);
+    call.hears_the_party(1).await;
+    // The page goes; the party hears that it waits.
+    let next = Peer::start();
+    drop(std::mem::replace(&mut call.peer, next));
+    let away = call.until(|event| matches!(event, CallEvent::AgentAway { .. })).await;
+    let CallEvent::AgentAway { since_ms, until_ms } = away else { panic!("{away:?}") };
+    assert_eq!(until_ms - since_ms, 30_000);
+    call.handle.resume(call.peer.offer.clone());
+    call.until(|event| matches!(event, CallEvent::AgentBack)).await;
+    call.say(2);
+    call.hears_the_party(2).await;
+    call.handle.hang_up();
+    let end = call.ended().await;
+    assert!(end.facts.by == EndedBy::Agent && !end.facts.abandoned && end.facts.fault.is_none(), "{:?}", end.facts);
+    assert!(!end.recording_incomplete);
+    let [gap] = marks(&end, MarkKind::AgentAway)[..] else { panic!("{:?}", end.marks) };
+    assert!(gap.from_ms < gap.to_ms, "{gap:?}");
+    assert!(texts(&end)[0].contains("录音") && texts(&end)[1].contains("请稍候"), "{:?}", texts(&end));
+    let (left, right) = house.sides();
+    assert!(power(second(&right, gap.from_ms), 1_000.0) > LOUD, "the party is recorded meanwhile");
+    assert!(power(second(&left, gap.to_ms + 300), AGENT_HZ) > LOUD, "and the agent after it");
+    assert_eq!(house.sim.journal().calls.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offer_that_cannot_be_used_leaves_the_call_as_it_is() {
+    let house = House::open().await;
+    let mut call = house.dial(TONE, "zh").await;
+    call.talks().await;
+    call.handle.resume("v=0\r\n".into());
+    call.until(|event| matches!(event, CallEvent::OfferRefused { .. })).await;
+    call.hears_the_party(1).await;
+    call.handle.hang_up();
+    assert!(call.ended().await.facts.fault.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_held_hears_prompt_and_music_and_the_agent_still_hears_him() {
+    let house = House::open().await;
+    let mut call = house.dial(TONE, "zh").await;
+    call.talks().await;
+    call.say(30);
+    call.handle.hold(true);
+    call.until(|event| matches!(event, CallEvent::Held(true))).await;
+    call.hears_the_party(6).await;
+    call.handle.hold(false);
+    call.until(|event| matches!(event, CallEvent::Held(false))).await;
+    call.hears_the_party(2).await;
+    call.handle.hang_up();
+    let end = call.ended().await;
+    let [hold] = marks(&end, MarkKind::Hold)[..] else { panic!("{:?}", end.marks) };
+    assert!(hold.to_ms - hold.from_ms >= 5_000, "{hold:?}");
+    assert!(texts(&end)[1].contains("请稍候") && texts(&end)[2] == "♪", "{:?}", texts(&end));
+    let (left, _) = house.sides();
+    assert!(power(second(&left, hold.from_ms + 500), AGENT_HZ) < LOUD - 15.0, "the agent is not heard meanwhile");
+    assert!(power(second(&left, hold.to_ms + 300), AGENT_HZ) > LOUD, "and again afterwards");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e49_a_polite_end_is_heard_in_the_recording_to_its_last_word() {
+    let house = House::open().await;
+    let mut call = house.dial(TONE, "en").await;
+    call.talks().await;
+    call.handle.end_politely();
+    call.until(|event| matches!(event, CallEvent::Parting { why: Parting::Farewell })).await;
+    let end = call.ended().await;
+    assert!(end.facts.by == EndedBy::Agent && end.facts.parting == Some(Parting::Farewell), "{:?}", end.facts);
+    let texts = texts(&end);
+    assert!(
+        texts[0].contains("recorded") && texts[1].contains("录音") && texts[2].contains("Goodbye"),
+        "the notice in both languages, then the farewell: {texts:?}"
+    );
+    let farewell = &end.prompt_spans[2];
+    assert!(farewell.to_ms - farewell.from_ms > 4_500, "{farewell:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_a_leg_is_kept_before_the_invite_or_nothing_goes_out() {
+    let house = House::open().await;
+    let mut call = house.dial(TONE, "zh").await;
+    call.keeps = false;
+    let end = call.ended().await;
+    assert!(end.facts.fault == Some(Fault::Desk) && end.recording.is_none(), "{end:?}");
+    assert_eq!(call.saved.len(), 1);
+    assert!(house.sim.journal().calls.is_empty(), "nothing went out");
+    let mut call = house.dial(TONE, "zh").await;
+    call.talks().await;
+    assert!(call.saved.len() == 2 && call.saved[1].is_answered(), "again at the answer: {:?}", call.saved);
+    assert_eq!(call.saved[0].call_id(), call.saved[1].call_id());
+    call.handle.hang_up();
+    call.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x1_a_clock_that_jumps_in_a_call_bends_none_of_its_times() {
+    let house = House::open().await;
+    let mut call = house.dial(TONE, "zh").await;
+    house.clock.fetch_add(7_200_000, Ordering::Relaxed);
+    let answered = call.until(|event| matches!(event, CallEvent::Answered { .. })).await;
+    let CallEvent::Answered { at_ms } = answered else { panic!("{answered:?}") };
+    assert!((BEGUN_MS..BEGUN_MS + 60_000).contains(&at_ms), "{at_ms}");
+    call.talks().await;
+    house.clock.store(0, Ordering::Relaxed);
+    call.hears_the_party(1).await;
+    call.handle.hang_up();
+    let end = call.ended().await;
+    assert!(end.ended_ms > at_ms && end.talk_ms >= 1_000 && end.talk_ms < 60_000, "{end:?}");
+}
