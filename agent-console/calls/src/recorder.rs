@@ -8,13 +8,17 @@ use std::{
         mpsc,
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use songda_media::{Gap, Tap};
 use songda_recordings::vault::{self, Manifest, VaultError, Writer};
 use tokio::sync::oneshot;
 
+use crate::clock::CallClock;
+
+/// The packet that begins a recording holds the 20 ms before it.
+const FIRST: Duration = Duration::from_millis(20);
 /// Seconds that may wait for the disk before the recording counts as failed.
 const WAITING: usize = 10;
 
@@ -28,14 +32,18 @@ struct Feed {
     pieces: mpsc::SyncSender<Piece>,
     failed: Arc<AtomicBool>,
     began: Option<oneshot::Sender<Instant>>,
+    clock: CallClock,
 }
 
 impl Tap for Feed {
-    fn started(&mut self, unix_ms: i64) {
+    /// The recording begins by the time of the call, whatever the house's clock did since.
+    fn started(&mut self, _: i64) {
+        let now = Instant::now();
+        let frame_0 = now.checked_sub(FIRST).unwrap_or(now);
         if let Some(began) = self.began.take() {
-            let _ = began.send(Instant::now());
+            let _ = began.send(frame_0);
         }
-        self.take(Piece::Started(unix_ms));
+        self.take(Piece::Started(self.clock.at(frame_0)));
     }
 
     fn block(&mut self, frames: &[i16]) -> bool {
@@ -70,13 +78,16 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Starts the thread of a recording and gives the tap that feeds it, and word of its
     /// first sound.
-    pub(crate) fn start(writer: Writer) -> std::io::Result<(Self, Box<dyn Tap>, oneshot::Receiver<Instant>)> {
+    pub(crate) fn start(
+        writer: Writer,
+        clock: CallClock,
+    ) -> std::io::Result<(Self, Box<dyn Tap>, oneshot::Receiver<Instant>)> {
         let (pieces, inbox) = mpsc::sync_channel(WAITING);
         let failed = Arc::new(AtomicBool::new(false));
         let flag = failed.clone();
         let thread = thread::Builder::new().name("recorder".into()).spawn(move || seal(writer, &inbox, &flag))?;
         let (began, word) = oneshot::channel();
-        let feed = Feed { pieces, failed: failed.clone(), began: Some(began) };
+        let feed = Feed { pieces, failed: failed.clone(), began: Some(began), clock };
         Ok((Self { thread, failed }, Box::new(feed), word))
     }
 

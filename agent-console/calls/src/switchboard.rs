@@ -212,7 +212,7 @@ impl Switchboard {
         let clock = CallClock::new(Instant::now(), (self.ground.now_ms)());
         let live = self.enter(&dial.call)?;
         let sounds = self.load_sounds(&dial).await?;
-        let Opened { recorder, recording, media, news } = self.open(&dial.recording, clock.begun_ms()).await?;
+        let Opened { recorder, recording, media, news } = self.open(&dial.recording, clock).await?;
         let answer = match media.browser_offer(dial.browser_offer.clone()).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -249,12 +249,12 @@ impl Switchboard {
         Ok(loaded.map_err(system)??)
     }
 
-    async fn open(&self, recording: &str, begun_ms: i64) -> Result<Opened, DialError> {
+    async fn open(&self, recording: &str, clock: CallClock) -> Result<Opened, DialError> {
         let id = RecordingId::new(recording).map_err(DialError::RecordingUnavailable)?;
         let vault = self.ground.vault.clone();
-        let begun = spawn_blocking(move || vault.begin(&id, begun_ms)).await;
+        let begun = spawn_blocking(move || vault.begin(&id, clock.begun_ms())).await;
         let writer = begun.map_err(system)?.map_err(DialError::RecordingUnavailable)?;
-        let (recorder, tap, recording) = Recorder::start(writer).map_err(system)?;
+        let (recorder, tap, recording) = Recorder::start(writer, clock).map_err(system)?;
         match self.ground.engine.open(tap) {
             Ok((media, news)) => Ok(Opened { recorder, recording, media, news }),
             Err(error) => {

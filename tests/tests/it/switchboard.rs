@@ -47,11 +47,15 @@ impl House {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sim = songda_sim::start(songda_sim::Config::for_tests(folder.path().join("sim"))).await.unwrap();
+        let clock = Arc::new(AtomicI64::new(BEGUN_MS));
         let any = "127.0.0.1:0".parse().unwrap();
         let config = EndpointConfig { listen: any, advertise: None, user_agent: "songda".into() };
         let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
         let engine = Engine::start(EngineConfig {
-            unix_ms: Arc::new(|| BEGUN_MS),
+            unix_ms: {
+                let clock = clock.clone();
+                Arc::new(move || clock.load(Ordering::Relaxed))
+            },
             web_listen: any,
             web_advertise: None,
             trunk_bind: any.ip(),
@@ -61,7 +65,6 @@ impl House {
         .unwrap();
         let keys = KeyFile::create(&folder.path().join("keys")).unwrap();
         let vault = Arc::new(Vault::open(&folder.path().join("vault"), Arc::new(keys), 0).unwrap());
-        let clock = Arc::new(AtomicI64::new(BEGUN_MS));
         let read = clock.clone();
         let switchboard = Switchboard::new(SwitchboardConfig {
             endpoint,
@@ -304,5 +307,7 @@ async fn x1_a_clock_that_jumps_in_a_call_bends_none_of_its_times() {
     call.hears_the_party(1).await;
     call.handle.hang_up();
     let end = call.ended().await;
+    let started_ms = end.recording.as_ref().unwrap().started_ms;
+    assert!((at_ms - 1_000..at_ms + 1_000).contains(&started_ms), "{started_ms} {at_ms}");
     assert!(end.ended_ms > at_ms && end.talk_ms >= 1_000 && end.talk_ms < 60_000, "{end:?}");
 }

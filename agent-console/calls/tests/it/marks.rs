@@ -1,5 +1,6 @@
 //! Marks in the side record.
 
+use proptest::prelude::*;
 use songda_calls::{Mark, MarkKind, inside::Marks};
 
 fn mark(kind: MarkKind, from_ms: u64, to_ms: u64, text: &str) -> Mark {
@@ -41,4 +42,33 @@ fn kinds_are_stored_by_these_names() {
         serde_json::to_string(&names).unwrap(),
         r#"["agent_away","hold","digit_in","digit_out","party_silent","recording_failed"]"#
     );
+}
+
+const KINDS: [MarkKind; 3] = [MarkKind::AgentAway, MarkKind::Hold, MarkKind::PartySilent];
+
+proptest! {
+    #[test]
+    fn whatever_begins_and_ends_marks_stand_in_order_and_one_kind_never_overlaps_itself(
+        steps in prop::collection::vec((0_u64..3_000, 0_usize..3, 0_u8..3), 0..50)
+    ) {
+        let mut marks = Marks::default();
+        let mut at = 0;
+        for (wait, kind, what) in steps {
+            at += wait;
+            match what {
+                0 => marks.open(KINDS[kind], at, ""),
+                1 => marks.close(KINDS[kind], at),
+                _ => marks.point(MarkKind::DigitIn, at, "1"),
+            }
+        }
+        // The recording may have ended before what was seen last.
+        let end = at.saturating_sub(500);
+        let all = marks.finish(end);
+        prop_assert!(all.is_sorted_by_key(|mark| mark.from_ms));
+        prop_assert!(all.iter().all(|mark| mark.from_ms <= mark.to_ms && mark.to_ms <= end));
+        for kind in KINDS {
+            let own: Vec<_> = all.iter().filter(|mark| mark.kind == kind).collect();
+            prop_assert!(own.windows(2).all(|pair| pair[0].to_ms <= pair[1].from_ms), "{own:?}");
+        }
+    }
 }
