@@ -311,3 +311,26 @@ async fn x1_a_clock_that_jumps_in_a_call_bends_none_of_its_times() {
     assert!((at_ms - 1_000..at_ms + 1_000).contains(&started_ms), "{started_ms} {at_ms}");
     assert!(end.ended_ms > at_ms && end.talk_ms >= 1_000 && end.talk_ms < 60_000, "{end:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e51_a_party_whose_agent_stays_away_hears_music_then_an_apology_and_is_released() {
+    let house = House::open().await;
+    let mut call = house.dial(TONE, "zh").await;
+    call.talks().await;
+    call.handle.away();
+    call.until(|event| matches!(event, CallEvent::AgentAway { .. })).await;
+    call.until(|event| matches!(event, CallEvent::Parting { why: Parting::Apology })).await;
+    let end = call.ended().await;
+    assert!(end.facts.abandoned && end.facts.by == EndedBy::System, "{:?}", end.facts);
+    let spans = &end.prompt_spans;
+    let words: Vec<_> = spans.iter().map(|span| &span.text[..3]).collect();
+    assert_eq!(words, ["您", "请", "♪", "非"], "{spans:?}");
+    let music = spans[2].to_ms - spans[2].from_ms;
+    assert!((20_000..30_000).contains(&music), "music until the apology: {music} ms");
+    assert!(spans.windows(2).all(|pair| pair[0].to_ms <= pair[1].from_ms), "{spans:?}");
+    let (left, _) = house.sides();
+    let loud = |from_ms: u64| second(&left, from_ms).iter().filter(|sample| sample.abs() > 300).count();
+    assert!((1..4).all(|part| loud(spans[2].from_ms + part * 5_000) > 1_000), "the music is in the recording");
+    let [away] = marks(&end, MarkKind::AgentAway)[..] else { panic!("{:?}", end.marks) };
+    assert!(away.to_ms - away.from_ms > 30_000, "to the end: {away:?}");
+}
