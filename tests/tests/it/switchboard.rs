@@ -334,3 +334,25 @@ async fn e51_a_party_whose_agent_stays_away_hears_music_then_an_apology_and_is_r
     let [away] = marks(&end, MarkKind::AgentAway)[..] else { panic!("{:?}", end.marks) };
     assert!(away.to_ms - away.from_ms > 30_000, "to the end: {away:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e44_keys_reach_the_carrier_and_a_long_run_of_them_stands_nowhere_in_clear() {
+    let house = House::open().await;
+    let mut call = house.dial(TONE, "zh").await;
+    call.talks().await;
+    call.handle.digits("2#".into());
+    let sent = call.until(|event| matches!(event, CallEvent::DigitsSent { .. })).await;
+    assert!(matches!(&sent, CallEvent::DigitsSent { digits, .. } if digits == "2#"), "{sent:?}");
+    call.handle.digits("13800000009".into());
+    call.until(|event| matches!(event, CallEvent::DigitsSent { .. })).await;
+    call.handle.digits("12x".into());
+    call.until(|event| matches!(event, CallEvent::DigitsRefused { .. })).await;
+    // Thirteen keys of 160 ms.
+    call.hears_the_party(4).await;
+    call.handle.hang_up();
+    let end = call.ended().await;
+    let keys: Vec<_> = marks(&end, MarkKind::DigitOut).into_iter().map(|mark| mark.text.as_str()).collect();
+    assert_eq!(keys, ["2#", "***********"]);
+    house.sim.stop().await;
+    assert_eq!(house.sim.journal().calls[0].rtp.dtmf, "2#13800000009");
+}
