@@ -193,7 +193,7 @@ impl Library {
     /// The court's own folder, when its code can be a name, and the house's.
     fn folders(&self, court: &str) -> impl Iterator<Item = PathBuf> {
         let plain = |code: &&str| {
-            !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            !code.is_empty() && code.chars().all(|sign| sign.is_alphanumeric() || matches!(sign, '-' | '_'))
         };
         let own = Some(court).filter(plain).map(|code| self.folder.join(code));
         own.into_iter().chain([self.folder.clone()])

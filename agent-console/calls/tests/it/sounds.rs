@@ -74,14 +74,14 @@ fn r4_2f_a_prompt_without_sound_or_words_is_refused_and_named() {
 #[test]
 fn a_court_has_its_own_prompts_file_by_file() {
     let folder = copied();
-    let own = folder.path().join("DEMO");
+    let own = folder.path().join("陕0113");
     fs::create_dir(&own).unwrap();
     fs::copy(folder.path().join("hold-zh.wav"), own.join("notice-zh.wav")).unwrap();
     fs::write(own.join("notice-zh.txt"), "本院通话将被录音。\n").unwrap();
     let library = Library::new(folder.path().to_owned());
-    assert_eq!(library.sounds("DEMO", "zh").unwrap().notice[0].text, "本院通话将被录音。");
-    assert!(library.sounds("DEMO", "zh").unwrap().hold.text.contains("请稍候"), "the rest is the house's");
-    for other in ["OTHER", "", "../DEMO", "/"] {
+    assert_eq!(library.sounds("陕0113", "zh").unwrap().notice[0].text, "本院通话将被录音。");
+    assert!(library.sounds("陕0113", "zh").unwrap().hold.text.contains("请稍候"), "the rest is the house's");
+    for other in ["OTHER", "", "../陕0113", "陕0113/.", "/"] {
         assert!(library.sounds(other, "zh").unwrap().notice[0].text.contains("人民法院"), "{other}");
     }
 }
