@@ -116,7 +116,9 @@ impl From<DeskError> for Problem {
                     "call.not_ended" => StatusCode::CONFLICT,
                     _ => StatusCode::UNPROCESSABLE_ENTITY,
                 };
-                Self::new(status, refusal.code, refusal.text.clone()).with("field", json!(refusal.field))
+                Self::new(status, refusal.code, refusal.text.clone())
+                    .with("field", json!(refusal.field))
+                    .with("missing", json!(refusal.missing))
             }
             DeskError::OutcomeSaved => Self::new(StatusCode::CONFLICT, "outcome.already_saved", error.to_string()),
             other => StoreError::internal("working at the desk", other).into(),

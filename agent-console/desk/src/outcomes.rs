@@ -4,7 +4,7 @@ use serde_json::json;
 use songda_people::Actor;
 use songda_service::{
     ServiceError,
-    outcomes::{self, CallFacts, CallToRecord, Choice, Saved},
+    outcomes::{self, CallFacts, CallToRecord, Choice, Saved, Saving},
     timeline::By,
 };
 use songda_store::{Db, StoreError, alarms, audit};
@@ -30,6 +30,8 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, choice: &Choice, n
         talk_ms: row.talk_ms,
         recorded,
         is_attempt: row.is_attempt,
+        child: false,
+        now_ms: ground.clock.now_ms(),
     };
     let mut tx = ground.db.begin().await?;
     let saved_before =
@@ -37,7 +39,7 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, choice: &Choice, n
     if saved_before.is_some() {
         return Err(DeskError::OutcomeSaved);
     }
-    outcomes::check(catalogue, &facts, choice)?;
+    let fields = outcomes::check(catalogue, &facts, choice)?;
     let to_record = CallToRecord {
         court: &actor.court_id,
         call,
@@ -46,6 +48,9 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, choice: &Choice, n
         technical: &row.technical_code,
         agent: By { actor: &actor.user_id, name: &actor.name },
         note,
+        fields: &fields,
+        saving: Saving::InTime,
+        broken_consent: false,
     };
     let recorded = outcomes::record(&mut tx, &ground.clock, &ground.sealer, catalogue, &to_record, choice).await;
     let saved = match recorded {

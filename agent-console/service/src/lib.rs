@@ -11,6 +11,7 @@ pub mod intake;
 pub mod outcomes;
 pub mod tasks;
 pub mod timeline;
+mod times;
 
 /// Why something in the law of service could not be done.
 #[derive(Debug, thiserror::Error)]

@@ -99,7 +99,7 @@ impl Db {
 }
 
 /// Tables whose rows are only ever added: the database itself refuses to change or remove one.
-const ONLY_ADDED: [&str; 3] = ["audit", "events", "attempts"];
+const ONLY_ADDED: [&str; 6] = ["audit", "events", "attempts", "attempt_fields", "call_ticks", "escalations"];
 
 /// The two engines write triggers differently; this is the one place where they do.
 async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {

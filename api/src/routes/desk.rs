@@ -81,7 +81,12 @@ pub(super) async fn outcome(
         return Err(Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "outcome.note", text)
             .with("field", json!("note")));
     }
-    let made = Choice { contact: choice.contact, business: choice.business, heard_all: choice.heard_all };
+    let made = Choice {
+        contact: choice.contact,
+        business: choice.business,
+        heard_all: choice.heard_all,
+        ..Default::default()
+    };
     let saved = desk.seats.save_outcome(&actor, &id, &made, note).await?;
     Ok(Json(SavedOutcome {
         attempt_no: saved.no,

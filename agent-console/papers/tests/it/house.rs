@@ -14,7 +14,7 @@ use songda_people::{
 use songda_press::{Press, PressConfig};
 use songda_service::{
     intake::{self, CaseFacts, DocumentFacts, Intake, OrderKey, PartyFacts, PhoneFacts},
-    outcomes::{self, CallToRecord, Choice, Saved},
+    outcomes::{self, CallToRecord, Choice, Saved, Saving},
     tasks::{self, TaskRow},
     timeline::By,
 };
@@ -258,8 +258,12 @@ impl House {
             technical,
             agent: By { actor: &self.agent, name: "刘敏" },
             note: "",
+            fields: &[],
+            saving: Saving::InTime,
+            broken_consent: false,
         };
-        let choice = Choice { contact: contact.into(), business: business.into(), heard_all: business == "B05" };
+        let heard_all = business == "B05";
+        let choice = Choice { contact: contact.into(), business: business.into(), heard_all, ..Default::default() };
         let catalogue = outcomes::catalogue().unwrap();
         let saved = outcomes::record(&mut tx, &on.clock, &on.sealer, catalogue, &to_record, &choice).await.unwrap();
         tx.commit().await.unwrap();

@@ -62,7 +62,7 @@ async fn r3_2e_a_success_has_its_report_within_ten_seconds_and_then_the_task_is_
         assert_eq!((report.template.as_str(), report.template_version), ("t3-phone", 1));
         assert_eq!(house.task().await.phase, SERVED);
         let text = house.text(&report.id).await;
-        for part in ["SD20260001-01-R01（第1版）", "送达结果：成功", "依据：规则S13v1", "转写待补", "演"]
+        for part in ["SD20260001-01-R01（第1版）", "送达结果：成功", "依据：规则S13v2", "转写待补", "演"]
         {
             assert!(text.contains(part), "{part} is not in {text}");
         }
@@ -205,7 +205,7 @@ async fn one_message_a_version_leaves_in_order_with_the_file_whose_hashes_it_nam
                                 "pages": report.pages, "sha256": report.sha256, "sm3": report.sm3,
                                 "transcript": report.transcript_state },
                     "outcome": { "technical": "C01", "contact": "W1", "business": "B05", "result": "送达成功",
-                                 "rule": "S13 v1" },
+                                 "rule": "S13 v2" },
                 })
             );
             assert!(file.starts_with(b"%PDF-"));

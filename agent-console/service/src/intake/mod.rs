@@ -4,8 +4,10 @@
 //! The message itself, its transport and its checks are `link`'s; here stands what an
 //! order is.
 
+mod given;
 mod store;
 
+pub(crate) use given::{Given, given_in_a_call};
 pub use store::{Existing, accept, existing, keep_incomplete, last_revision, stand_in_line};
 
 use songda_store::masked::{IdNumber, Phone};

@@ -411,7 +411,7 @@ async fn open_all(
         .collect()
 }
 
-async fn insert_phone(
+pub(super) async fn insert_phone(
     tx: &mut Tx,
     now: i64,
     sealer: &Sealer,

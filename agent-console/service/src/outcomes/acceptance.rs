@@ -1,6 +1,8 @@
 //! Whether the facts of a call bear the outcome that the agent picked (R4.1d).
 
-use super::Catalogue;
+use std::collections::BTreeMap;
+
+use super::{Catalogue, Filled, fields};
 
 /// What is known about the call.
 #[derive(Debug, Clone)]
@@ -15,10 +17,14 @@ pub struct CallFacts {
     pub recorded: bool,
     /// It counts as an attempt at all.
     pub is_attempt: bool,
+    /// The agent ended it because a child was on the line (E49).
+    pub child: bool,
+    /// Now, unix milliseconds: an appointment lies ahead.
+    pub now_ms: i64,
 }
 
 /// What the agent picked.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Choice {
     /// Contact code or empty.
     pub contact: String,
@@ -26,6 +32,16 @@ pub struct Choice {
     pub business: String,
     /// The tag 当事人已清楚、完整听取.
     pub heard_all: bool,
+    /// What the business code asks for, by the id of the field.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What was typed may be a number.
+        let fields: Vec<&String> = self.fields.keys().collect();
+        write!(f, "Choice({} {} {} {fields:?})", self.contact, self.business, self.heard_all)
+    }
 }
 
 /// Why an outcome is refused; `code` is stable.
@@ -35,17 +51,28 @@ pub struct Refusal {
     /// Stable code, e.g. `outcome.talk_too_short`.
     pub code: &'static str,
     /// The field at fault.
-    pub field: &'static str,
+    pub field: String,
     /// What is wrong and what to do.
     pub text: String,
+    /// Fields, or steps of the script, of which one or all are missing.
+    pub missing: Vec<String>,
 }
 
 fn refuse(code: &'static str, field: &'static str, text: impl Into<String>) -> Result<(), Refusal> {
-    Err(Refusal { code, field, text: text.into() })
+    Err(Refusal { code, field: field.to_owned(), text: text.into(), missing: Vec::new() })
 }
 
-/// Checks a choice against the call.
-pub fn check(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result<(), Refusal> {
+/// Checks a choice against the call; answers the fields that its code asks for, in the form
+/// in which they are kept.
+pub fn check(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result<Vec<Filled>, Refusal> {
+    codes(catalogue, call, choice)?;
+    match catalogue.business(&choice.business) {
+        Some(business) => fields::read(business, &choice.fields, call.now_ms),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn codes(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result<(), Refusal> {
     if !call.ended {
         return refuse("call.not_ended", "", "the call is still up: hang up first");
     }
@@ -79,12 +106,19 @@ pub fn check(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result
     if choice.contact == "W10" && choice.business.is_empty() && !choice.heard_all {
         return Ok(());
     }
+    // With a child nothing is agreed; the call counts and comes again (E49).
+    if call.child && choice.business.is_empty() && !choice.heard_all {
+        return Ok(());
+    }
     if choice.business.is_empty() {
         return refuse("outcome.business_required", "business", "say what was agreed");
     }
     let Some(business) = catalogue.business(&choice.business) else {
         return refuse("outcome.unknown_code", "business", "unknown business code");
     };
+    if call.child && !business.contacts.is_empty() {
+        return refuse("outcome.child", "business", "a child was on the line: nothing can have been agreed");
+    }
     if !business.contacts.is_empty() && !business.contacts.contains(&choice.contact) {
         return refuse("outcome.contact_may_not", "contact", "this cannot be agreed with the person who spoke");
     }

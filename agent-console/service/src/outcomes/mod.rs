@@ -6,6 +6,7 @@
 //! The codes, their words and their consequences are versioned data.
 
 mod acceptance;
+mod fields;
 mod record;
 mod technical;
 
@@ -14,7 +15,8 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 pub use acceptance::{CallFacts, Choice, Refusal, check};
-pub use record::{CallToRecord, Saved, record};
+pub use fields::{Field, FieldKind, FieldOption, Filled, Sets};
+pub use record::{CallToRecord, Saved, Saving, record};
 pub use technical::{LineFacts, judge};
 
 /// One technical code, set by the system.
@@ -73,6 +75,27 @@ pub struct Business {
     /// Needs the tag 已清楚、完整听取.
     #[serde(default)]
     pub heard_all: bool,
+    /// What it asks for besides its code.
+    #[serde(default)]
+    pub fields: Vec<Field>,
+    /// Groups of fields of which one is enough.
+    #[serde(default)]
+    pub one_of: Vec<Vec<String>>,
+}
+
+/// How often a number, and a task, may be called (2.5).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Limits {
+    /// Calls of one number in one day.
+    pub per_number_day: i64,
+    /// Calls of one number for one task.
+    pub per_number: i64,
+    /// Calls of one task.
+    pub per_task: i64,
+    /// Between two calls where nothing else is said, minutes.
+    pub gap_minutes: i64,
+    /// When calls begin on the next day, e.g. `08:30`.
+    pub from: String,
 }
 
 /// When a call alone is service (rule S13).
@@ -91,6 +114,8 @@ pub struct PhoneService {
 pub struct Catalogue {
     /// Version of the table.
     pub version: u32,
+    /// How often may be called.
+    pub limits: Limits,
     /// Talk below this, in milliseconds, cannot be 已清楚、完整听取 (R4.1d).
     pub minimum_talk_ms: i64,
     /// Technical codes.
@@ -104,7 +129,7 @@ pub struct Catalogue {
 }
 
 static CATALOGUE: LazyLock<Result<Catalogue, String>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../rules/outcomes-v1.json")).map_err(|error| error.to_string())
+    serde_json::from_str(include_str!("../../rules/outcomes-v2.json")).map_err(|error| error.to_string())
 });
 
 /// The outcome table in force; an error when the embedded table cannot be read, which

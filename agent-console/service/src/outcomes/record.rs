@@ -4,11 +4,22 @@ use serde_json::json;
 use songda_store::{Clock, Sealer, Tx, jobs, new_id};
 use sqlx::Row;
 
-use super::{Catalogue, Choice};
+use super::{Catalogue, Choice, Filled, Sets};
 use crate::{
-    ServiceError, tasks,
+    ServiceError, intake, tasks,
     timeline::{self, By, Kind},
+    times,
 };
+
+/// When an outcome is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saving {
+    /// While the agent still has the task.
+    InTime,
+    /// After the task went back without it (待补录): it moves only while nobody has called
+    /// since.
+    Late,
+}
 
 /// The call that becomes an attempt.
 #[derive(Debug, Clone)]
@@ -27,6 +38,12 @@ pub struct CallToRecord<'a> {
     pub agent: By<'a>,
     /// Free note of the agent; sealed.
     pub note: &'a str,
+    /// What the code asked for, as [`super::check`] read it; sealed.
+    pub fields: &'a [Filled],
+    /// Whether the task is still in the agent's hands.
+    pub saving: Saving,
+    /// The line went dead in the middle of the consent (E45).
+    pub broken_consent: bool,
 }
 
 /// What was saved.
@@ -50,6 +67,10 @@ struct Consequence {
     next_en: String,
     not_before_ms: i64,
     result: Option<String>,
+    /// Before all others, once its time has come.
+    front: bool,
+    /// Takes up a broken consent.
+    resumes: bool,
 }
 
 /// Writes attempt, timeline, task and the report job in the caller's transaction. The
@@ -94,8 +115,33 @@ pub async fn record(
     .bind(clock.now_ms())
     .execute(&mut *tx.conn())
     .await?;
+    keep_fields(tx, sealer, call, &attempt).await?;
     mark_number(tx, clock, catalogue, call, choice).await?;
-    let consequence = consequence(tx, clock, catalogue, call, choice).await?;
+    let dialable = add_contacts(tx, clock, sealer, call).await?;
+    let mut consequence = consequence(tx, clock, catalogue, call, choice, dialable).await?;
+    let to = tasks::Move {
+        phase: &consequence.phase,
+        next_step: &consequence.next_zh,
+        next_call_ms: consequence.not_before_ms,
+        result: consequence.result.as_deref(),
+        front: consequence.front,
+        resumes: consequence.resumes.then_some(call.call),
+    };
+    let moved = match call.saving {
+        Saving::InTime => {
+            tasks::after_attempt(tx, clock, call.task, &to).await?;
+            true
+        }
+        Saving::Late => tasks::after_late_attempt(tx, clock, call.task, call.call, &to).await?,
+    };
+    if moved && consequence.result.is_some() {
+        served(tx, call.task).await?;
+    }
+    if !moved {
+        consequence.phase = tasks::phase(tx, call.task).await?;
+        LATE.0.clone_into(&mut consequence.next_zh);
+        LATE.1.clone_into(&mut consequence.next_en);
+    }
     timeline::append(
         tx,
         clock,
@@ -104,19 +150,8 @@ pub async fn record(
         Kind::Attempt,
         call.call,
         &json!({ "no": no, "technical": call.technical, "contact": choice.contact, "business": choice.business,
-                 "heard_all": choice.heard_all, "next_zh": consequence.next_zh, "next_en": consequence.next_en }),
-    )
-    .await?;
-    tasks::after_attempt(
-        tx,
-        clock,
-        call.task,
-        &tasks::Move {
-            phase: &consequence.phase,
-            next_step: &consequence.next_zh,
-            next_call_ms: consequence.not_before_ms,
-            result: consequence.result.as_deref(),
-        },
+                 "heard_all": choice.heard_all, "late": call.saving == Saving::Late, "moved": moved,
+                 "next_zh": consequence.next_zh, "next_en": consequence.next_en }),
     )
     .await?;
     jobs::enqueue(
@@ -129,6 +164,60 @@ pub async fn record(
     )
     .await?;
     Ok(Saved { attempt, no, phase: consequence.phase, next_zh: consequence.next_zh, next_en: consequence.next_en })
+}
+
+/// What follows a late outcome of a task that somebody else has called since.
+const LATE: (&str, &str) = ("结果已补录；任务已由他人继续办理", "Saved late; others have gone on with the task");
+
+async fn keep_fields(tx: &mut Tx, sealer: &Sealer, call: &CallToRecord<'_>, attempt: &str) -> Result<(), ServiceError> {
+    for field in call.fields {
+        let row = format!("{attempt}/{}", field.id);
+        let sealed = sealer.seal(call.court, "note", "attempt_fields", "value_sealed", &row, field.value.as_bytes())?;
+        sqlx::query(
+            "INSERT INTO attempt_fields (attempt_id, name, kind, value_sealed, masked, write_only)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(attempt)
+        .bind(&field.id)
+        .bind(field.kind.word())
+        .bind(sealed)
+        .bind(&field.masked)
+        .bind(i64::from(field.write_only))
+        .execute(&mut *tx.conn())
+        .await?;
+    }
+    Ok(())
+}
+
+/// What the party gave is entered as 待核实; answers whether a number came that can be dialled.
+async fn add_contacts(
+    tx: &mut Tx,
+    clock: &Clock,
+    sealer: &Sealer,
+    call: &CallToRecord<'_>,
+) -> Result<bool, ServiceError> {
+    let row =
+        sqlx::query("SELECT party_id FROM tasks WHERE id = $1").bind(call.task).fetch_one(&mut *tx.conn()).await?;
+    let party: String = row.get(0);
+    let mut dialable = false;
+    for field in call.fields {
+        let given = match field.sets {
+            Some(Sets::Phone) => intake::Given::Phone(&field.value),
+            Some(Sets::Address) => intake::Given::Address(&field.value),
+            Some(Sets::Email) => intake::Given::Email(&field.value),
+            Some(Sets::NextCall) | None => continue,
+        };
+        dialable |= intake::given_in_a_call(tx, clock, sealer, call.court, &party, given).await?;
+    }
+    Ok(dialable)
+}
+
+async fn served(tx: &mut Tx, task: &str) -> Result<(), ServiceError> {
+    sqlx::query("UPDATE task_documents SET state = '已送达' WHERE task_id = $1")
+        .bind(task)
+        .execute(&mut *tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// A number that does not exist, or belongs to somebody else, is never dialled again.
@@ -211,38 +300,89 @@ async fn consequence(
     catalogue: &Catalogue,
     call: &CallToRecord<'_>,
     choice: &Choice,
+    new_number: bool,
 ) -> Result<Consequence, ServiceError> {
+    let now = clock.now_ms();
     if let Some(business) = catalogue.business(&choice.business) {
         if business.phase == "电话告知" {
             return phone_service(tx, catalogue, call).await;
         }
-        // Who is to be called again needs a number: the one just dialled may have died.
-        if business.phase != tasks::WAITING || tasks::has_usable_number(tx, call.task).await? {
+        if new_number {
             return Ok(Consequence {
-                phase: business.phase.clone(),
-                next_zh: business.next_zh.clone(),
-                next_en: business.next_en.clone(),
-                not_before_ms: clock.now_ms() + business.retry_minutes.unwrap_or(0) * 60_000,
-                result: None,
+                front: true,
+                ..back_to_queue(now, "新号码待核实，立即再拨", "Call the new number now")
             });
         }
+        let minutes = business.retry_minutes.unwrap_or(0);
+        let step = Consequence {
+            phase: business.phase.clone(),
+            next_zh: business.next_zh.clone(),
+            next_en: business.next_en.clone(),
+            ..back_to_queue(now + minutes * 60_000, "", "")
+        };
+        // Who is to be called again needs a number: the one just dialled may have died.
+        if business.phase != tasks::WAITING {
+            return Ok(Consequence { not_before_ms: now, ..step });
+        }
+        if tasks::has_usable_number(tx, call.task).await? {
+            return match agreed_time(call) {
+                Some(at_ms) => Ok(Consequence { not_before_ms: at_ms, front: true, ..step }),
+                None => again(tx, clock, catalogue, call, step).await,
+            };
+        }
     } else if tasks::has_untried_number(tx, call.task, call.phone).await? {
-        return Ok(back_to_queue(clock.now_ms(), "换号再拨", "Try the next number"));
+        return Ok(back_to_queue(now, "换号再拨", "Try the next number"));
     } else if tasks::has_usable_number(tx, call.task).await? {
-        let minutes = catalogue.technical(call.technical).and_then(|code| code.retry_minutes).unwrap_or(120);
-        return Ok(back_to_queue(clock.now_ms() + minutes * 60_000, "间隔后再拨", "Call again later"));
+        let minutes = catalogue.technical(call.technical).and_then(|code| code.retry_minutes);
+        let minutes = minutes.unwrap_or(catalogue.limits.gap_minutes);
+        let step = back_to_queue(now + minutes * 60_000, "间隔后再拨", "Call again later");
+        return again(tx, clock, catalogue, call, step).await;
     }
     Ok(Consequence {
         phase: tasks::SEARCHING.into(),
-        next_zh: tasks::NO_NUMBER.0.into(),
-        next_en: tasks::NO_NUMBER.1.into(),
         not_before_ms: 0,
-        result: None,
+        ..back_to_queue(0, tasks::NO_NUMBER.0, tasks::NO_NUMBER.1)
     })
 }
 
+/// Who was lost in the middle of the consent is called again before all others (E45), as
+/// far as the limits of calling allow.
+async fn again(
+    tx: &mut Tx,
+    clock: &Clock,
+    catalogue: &Catalogue,
+    call: &CallToRecord<'_>,
+    step: Consequence,
+) -> Result<Consequence, ServiceError> {
+    if !call.broken_consent {
+        return Ok(step);
+    }
+    Ok(match tasks::may_call_again(tx, clock, &catalogue.limits, call.task).await? {
+        Some(at_ms) => Consequence {
+            front: true,
+            resumes: true,
+            ..back_to_queue(at_ms, "征询中断，优先再拨", "Cut off in the consent: call again first")
+        },
+        None => step,
+    })
+}
+
+/// When the party wants to be called back.
+fn agreed_time(call: &CallToRecord<'_>) -> Option<i64> {
+    let field = call.fields.iter().find(|field| field.sets == Some(Sets::NextCall))?;
+    times::moment(&field.value)
+}
+
 fn back_to_queue(not_before_ms: i64, zh: &str, en: &str) -> Consequence {
-    Consequence { phase: "待外呼".into(), next_zh: zh.into(), next_en: en.into(), not_before_ms, result: None }
+    Consequence {
+        phase: tasks::WAITING.into(),
+        next_zh: zh.into(),
+        next_en: en.into(),
+        not_before_ms,
+        result: None,
+        front: false,
+        resumes: false,
+    }
 }
 
 /// Rule S13: told by telephone, recorded, every document of a class that allows it.
@@ -266,23 +406,12 @@ async fn phone_service(
     let something = !classes.is_empty() || kind.get::<String, _>(0) == "仅通知";
     let all_allowed = something && classes.iter().all(|row| rule.classes.contains(&row.get::<String, _>(0)));
     if rule.allowed && all_allowed {
-        sqlx::query("UPDATE task_documents SET state = '已送达' WHERE task_id = $1")
-            .bind(call.task)
-            .execute(&mut *tx.conn())
-            .await?;
         return Ok(Consequence {
             phase: tasks::AWAITING_REPORT.into(),
-            next_zh: "电话送达，出具报告书".into(),
-            next_en: "Served by telephone, report follows".into(),
-            not_before_ms: 0,
             result: Some(format!("{} v{}", rule.rule, catalogue.version)),
+            ..back_to_queue(0, "电话送达，出具报告书", "Served by telephone, report follows")
         });
     }
-    Ok(Consequence {
-        phase: "待转渠道".into(),
-        next_zh: "已电话告知；文书须以其他方式送达".into(),
-        next_en: "Told by telephone; the documents need another way".into(),
-        not_before_ms: 0,
-        result: None,
-    })
+    let (zh, en) = ("已电话告知；文书须以其他方式送达", "Told by telephone; the documents need another way");
+    Ok(Consequence { phase: tasks::ELSEWHERE.into(), ..back_to_queue(0, zh, en) })
 }

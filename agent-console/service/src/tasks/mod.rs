@@ -3,11 +3,13 @@
 //! `next` chooses the task that an agent gets: urgency first (hearing in three days, in
 //! seven), then the court's own date, then age; only one call at a time per person.
 
+mod back;
 mod store;
 
+pub use back::{SentBack, broken_call, may_call_again, send_back};
 pub use store::{
-    Move, Queue, TaskRow, after_attempt, close_with_report, find, has_untried_number, has_usable_number, list, next,
-    queue, release, reserve,
+    Move, Queue, TaskRow, after_attempt, after_late_attempt, close_with_report, find, has_untried_number,
+    has_usable_number, list, next, phase, queue, release, reserve,
 };
 
 /// Waits in the call queue.

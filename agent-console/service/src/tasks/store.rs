@@ -160,7 +160,7 @@ pub async fn queue(db: &Db, clock: &Clock, court: &str) -> Result<Queue, Service
     Ok(Queue { ready: row.get(0), later: row.get(1), calling: row.get(2), next_ms: row.get(3), to_fix: to_fix.get(0) })
 }
 
-/// The task that comes next: highest urgency at this moment, then deadline, then age, whose
+/// The task that comes next: what was cut off or owed first, then highest urgency at this moment, then deadline, then age, whose
 /// person is not locked and who has a number that can be called. A hearing that is over
 /// presses nobody.
 pub async fn next(tx: &mut Tx, clock: &Clock, court: &str) -> Result<Option<String>, ServiceError> {
@@ -171,7 +171,8 @@ pub async fn next(tx: &mut Tx, clock: &Clock, court: &str) -> Result<Option<Stri
            AND NOT EXISTS (SELECT 1 FROM person_locks l WHERE l.person_index = p.person_index AND l.until_ms > $2)
            AND NOT EXISTS (SELECT 1 FROM work_orders w WHERE w.active_task = t.id)
            AND EXISTS (SELECT 1 FROM phones n WHERE n.party_id = p.id AND n.state = '有效')
-         ORDER BY CASE WHEN o.urgency = 'urgent' THEN 0
+         ORDER BY t.front DESC,
+                  CASE WHEN o.urgency = 'urgent' THEN 0
                        WHEN c.hearing_ms IS NULL OR c.hearing_ms < $2 THEN 2
                        WHEN c.hearing_ms < $2 + $3 THEN 0
                        WHEN c.hearing_ms < $2 + $4 THEN 1 ELSE 2 END,
@@ -235,7 +236,7 @@ pub async fn release(tx: &mut Tx, task: &str) -> Result<(), ServiceError> {
     unlock(tx, task).await
 }
 
-async fn unlock(tx: &mut Tx, task: &str) -> Result<(), ServiceError> {
+pub(super) async fn unlock(tx: &mut Tx, task: &str) -> Result<(), ServiceError> {
     sqlx::query("DELETE FROM person_locks WHERE task_id = $1").bind(task).execute(&mut *tx.conn()).await?;
     Ok(())
 }
@@ -251,29 +252,71 @@ pub struct Move<'a> {
     pub next_call_ms: i64,
     /// Rule that makes the service effective, when it does.
     pub result: Option<&'a str>,
+    /// Before all others, once its time has come.
+    pub front: bool,
+    /// The call whose broken consent the next one takes up.
+    pub resumes: Option<&'a str>,
+}
+
+/// The columns of a move; its values are bound by [`moved`].
+const MOVE: &str = "UPDATE tasks SET phase = $2, next_step = $3, next_call_ms = $4, version = version + 1,
+        result = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result ELSE '送达成功' END,
+        result_rule = COALESCE($5, result_rule),
+        result_ms = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result_ms ELSE $6 END,
+        front = $7, resume_call = $8
+     WHERE id = $1 AND ";
+
+async fn moved(
+    tx: &mut Tx,
+    clock: &Clock,
+    task: &str,
+    to: &Move<'_>,
+    condition: &str,
+    call: &str,
+) -> Result<bool, ServiceError> {
+    let moved = sqlx::query(sqlx::AssertSqlSafe(format!("{MOVE}{condition}")))
+        .bind(task)
+        .bind(to.phase)
+        .bind(to.next_step)
+        .bind(to.next_call_ms)
+        .bind(to.result)
+        .bind(clock.now_ms())
+        .bind(i64::from(to.front))
+        .bind(to.resumes)
+        .bind(call)
+        .execute(&mut *tx.conn())
+        .await?;
+    Ok(moved.rows_affected() == 1)
 }
 
 /// Moves a task after an attempt and frees its person.
 pub async fn after_attempt(tx: &mut Tx, clock: &Clock, task: &str, to: &Move<'_>) -> Result<(), ServiceError> {
-    let moved = sqlx::query(
-        "UPDATE tasks SET phase = $2, next_step = $3, next_call_ms = $4, version = version + 1,
-                result = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result ELSE '送达成功' END,
-                result_rule = COALESCE($5, result_rule),
-                result_ms = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result_ms ELSE $6 END
-         WHERE id = $1 AND phase = '外呼中'",
-    )
-    .bind(task)
-    .bind(to.phase)
-    .bind(to.next_step)
-    .bind(to.next_call_ms)
-    .bind(to.result)
-    .bind(clock.now_ms())
-    .execute(&mut *tx.conn())
-    .await?;
-    if moved.rows_affected() != 1 {
+    // $9 is not looked at here; PostgreSQL wants a use of it all the same.
+    if !moved(tx, clock, task, to, "phase = '外呼中' AND CAST($9 AS TEXT) IS NOT NULL", "").await? {
         return Err(ServiceError::WrongState { action: "saving an outcome", kind: "task", state: CALLING.into() });
     }
     unlock(tx, task).await
+}
+
+/// Moves a task after an outcome that was owed, unless somebody has it, or has called since.
+/// Answers whether it moved.
+pub async fn after_late_attempt(
+    tx: &mut Tx,
+    clock: &Clock,
+    task: &str,
+    call: &str,
+    to: &Move<'_>,
+) -> Result<bool, ServiceError> {
+    let untouched = "phase IN ('待外呼', '查找中') AND NOT EXISTS (
+         SELECT 1 FROM calls c JOIN calls owed ON owed.id = $9
+         WHERE c.task_id = tasks.id AND c.id <> owed.id AND c.created_ms >= owed.created_ms)";
+    moved(tx, clock, task, to, untouched, call).await
+}
+
+/// The phase of a task, as this transaction sees it.
+pub async fn phase(tx: &mut Tx, task: &str) -> Result<String, ServiceError> {
+    let row = sqlx::query("SELECT phase FROM tasks WHERE id = $1").bind(task).fetch_one(&mut *tx.conn()).await?;
+    Ok(row.get(0))
 }
 
 /// The report of a served task exists: now it is done.

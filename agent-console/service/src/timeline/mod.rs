@@ -27,6 +27,12 @@ pub enum Kind {
     CallEnded,
     /// The agent's outcome was saved; the call is an attempt.
     Attempt,
+    /// The outcome is owed (待补录) and the task went back without it.
+    Owed,
+    /// The agent ended the call politely; nothing was agreed.
+    EndedPolitely,
+    /// A judge must look at it.
+    Escalated,
     /// A report was rendered.
     Report,
     /// A report reached the case system.
@@ -49,6 +55,9 @@ impl Kind {
             Self::Dialled => "dialled",
             Self::CallEnded => "call_ended",
             Self::Attempt => "attempt",
+            Self::Owed => "owed",
+            Self::EndedPolitely => "ended_politely",
+            Self::Escalated => "escalated",
             Self::Report => "report",
             Self::Delivered => "delivered",
             Self::Transcript => "transcript",

@@ -2,7 +2,7 @@
 
 use songda_service::{
     ServiceError, cases,
-    outcomes::{CallToRecord, Choice, Saved, catalogue, record},
+    outcomes::{CallToRecord, Choice, Saved, Saving, catalogue, record},
     tasks,
     timeline::{self, By},
 };
@@ -39,6 +39,9 @@ async fn found_dead(house: &House, task: &str) -> Result<Saved, ServiceError> {
         technical: "C07",
         agent: By { actor: &house.agents[0], name: "liu" },
         note: "",
+        fields: &[],
+        saving: Saving::InTime,
+        broken_consent: false,
     };
     let (on, choice) = (&house.on, Choice::default());
     let mut tx = on.db.begin().await?;
@@ -58,8 +61,12 @@ async fn outcome_of(house: &House, task: &str, phone: &str, technical: &str, con
         technical,
         agent: By { actor: &house.agents[0], name: "liu" },
         note: "很着急",
+        fields: &[],
+        saving: Saving::InTime,
+        broken_consent: false,
     };
-    let choice = Choice { contact: contact.into(), business: business.into(), heard_all: business == "B05" };
+    let heard_all = business == "B05";
+    let choice = Choice { contact: contact.into(), business: business.into(), heard_all, ..Default::default() };
     let mut tx = house.on.db.begin().await.unwrap();
     let saved =
         record(&mut tx, &house.on.clock, &house.on.sealer, catalogue().unwrap(), &to_record, &choice).await.unwrap();
@@ -85,7 +92,7 @@ async fn r4_1d_told_in_full_serves_general_papers_and_the_task_waits_for_its_rep
         let saved = outcome(&house, &task, "C01", "W1", "B05").await;
         assert_eq!((saved.no, saved.phase.as_str()), (1, tasks::AWAITING_REPORT));
         let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
-        assert_eq!((row.result.as_str(), row.result_rule.as_str()), ("送达成功", "S13 v1"), "{}", house.on.engine);
+        assert_eq!((row.result.as_str(), row.result_rule.as_str()), ("送达成功", "S13 v2"), "{}", house.on.engine);
         assert_eq!(cases::documents(&house.on.db, &task).await.unwrap()[0].state, "已送达");
         let job = jobs::claim(&house.on.db, &house.on.clock, &["report"], 1_000, 9).await.unwrap();
         assert_eq!((job.len(), job[0].payload["task"].as_str()), (1, Some(task.as_str())));

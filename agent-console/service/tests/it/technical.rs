@@ -1,6 +1,7 @@
 //! Every final answer becomes its technical code, in the order of domain 2.4.
 
 use songda_service::outcomes::{CallFacts, Choice, LineFacts, catalogue, check, judge};
+use songda_store::testing::NINE_O_CLOCK;
 
 fn line(status: u16, q850: Option<u8>, rang_ms: i64) -> LineFacts {
     LineFacts { status: Some(status), q850, provisional: rang_ms >= 0, rang_ms: rang_ms.max(0), ..Default::default() }
@@ -81,11 +82,24 @@ fn failures_of_our_own_side_are_no_attempts() {
 }
 
 fn call() -> CallFacts {
-    CallFacts { ended: true, answered: true, talk_ms: 20_000, recorded: true, is_attempt: true }
+    CallFacts {
+        ended: true,
+        answered: true,
+        talk_ms: 20_000,
+        recorded: true,
+        is_attempt: true,
+        child: false,
+        now_ms: NINE_O_CLOCK,
+    }
 }
 
 fn choice(contact: &str, business: &str, heard_all: bool) -> Choice {
-    Choice { contact: contact.into(), business: business.into(), heard_all }
+    Choice { contact: contact.into(), business: business.into(), heard_all, ..Default::default() }
+}
+
+fn with(contact: &str, business: &str, fields: &[(&str, &str)], heard_all: bool) -> Choice {
+    let fields = fields.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect();
+    Choice { fields, ..choice(contact, business, heard_all) }
 }
 
 #[test]
@@ -108,14 +122,95 @@ fn r4_1d_an_outcome_is_refused_when_the_call_does_not_bear_it() {
         (call(), choice("W9", "B05", true), Err("outcome.contact_may_not")),
         (call(), choice("W9", "B14", true), Err("outcome.heard_all_contact")),
         (call(), choice("W11", "B08", true), Err("outcome.heard_all_contact")),
-        (call(), choice("W1", "B08", true), Ok(())),
-        (call(), choice("W9", "B14", false), Ok(())),
+        (call(), with("W1", "B08", &[("at", "2026-11-23T15:30")], true), Ok(())),
+        (call(), with("W9", "B14", &[("who", "妻子"), ("until", "2026-11-24")], false), Ok(())),
         (call(), choice("W12", "B01", false), Err("outcome.machine")),
         (call(), choice("W12", "", false), Ok(())),
         (call(), choice("W10", "", false), Ok(())),
     ];
     for (call, choice, expected) in cases {
-        let found = check(catalogue, &call, &choice).map_err(|refusal| refusal.code);
+        let found = check(catalogue, &call, &choice).map(|_| ()).map_err(|refusal| refusal.code);
         assert_eq!(found, expected, "{call:?} {choice:?}");
     }
+}
+
+/// Business code, what was typed, and the first mask or the field at fault.
+type Filling<'a> = (&'a str, &'a [(&'a str, &'a str)], Result<&'a str, &'a str>);
+
+#[test]
+fn r4_1d_an_outcome_says_what_its_code_asks_for_and_names_what_is_missing() {
+    let catalogue = catalogue().unwrap();
+    // The fixed clock stands at 9:00 on 2026-11-23.
+    let cases: &[Filling<'_>] = &[
+        ("B01", &[], Err("mobile")),
+        ("B01", &[("mobile", " ")], Err("mobile")),
+        ("B01", &[("mobile", "029-88001234")], Err("mobile")),
+        ("B01", &[("mobile", "138 0000 1234")], Ok("138****1234")),
+        ("B01", &[("email", "wang@example.cn")], Ok("w***@example.cn")),
+        ("B01", &[("email", "wang@example")], Err("email")),
+        ("B01", &[("email", "a b@example.cn")], Err("email")),
+        ("B02", &[], Err("address")),
+        ("B02", &[("address", "西安")], Err("address")),
+        ("B02", &[("address", "西安市新城区尚德路116号")], Ok("西安市新城区尚德路****")),
+        ("B04", &[("at", "2026-11-24T10:00"), ("place", "尚德路116号3楼")], Ok("2026-11-24T10:00:00+08:00")),
+        ("B04", &[("at", "2026-11-24T10:00")], Err("place")),
+        ("B07", &[("kind", "line_lost")], Ok("line_lost")),
+        ("B07", &[("kind", "13800001234")], Err("kind")),
+        ("B08", &[("at", "2026-11-23T08:59")], Err("at")),
+        ("B08", &[("at", "2026-11-23T20:59")], Ok("2026-11-23T20:59:00+08:00")),
+        ("B08", &[("at", "2026-11-23T21:00")], Err("at")),
+        ("B08", &[("at", "2026-11-24T07:59")], Err("at")),
+        ("B08", &[("at", "2026-11-24T08:00+08:00")], Err("at")),
+        ("B08", &[("at", "2027-11-24T09:00")], Err("at")),
+        ("B10", &[], Err("phone")),
+        ("B10", &[("phone", "4008001234")], Err("phone")),
+        ("B10", &[("phone", "029-88001234")], Ok("029-****1234")),
+        ("B11", &[("kind", "z")], Err("kind")),
+        ("B13", &[("kind", "language"), ("language", "维吾尔语")], Ok("language")),
+        ("B16", &[("way", "mail"), ("date", "2026-02-30")], Err("date")),
+        ("B17", &[("reason", "threat")], Ok("threat")),
+        ("B06", &[("reason", "我说\n不要")], Err("reason")),
+    ];
+    for (business, fields, expected) in cases {
+        let found = check(catalogue, &call(), &with("W1", business, fields, false));
+        match (found, expected) {
+            (Ok(filled), Ok(shown)) => assert_eq!(&filled[0].masked, shown, "{business}"),
+            (Err(refusal), Err(field)) => {
+                assert_eq!((refusal.code, refusal.field.as_str()), ("outcome.field", *field), "{business}");
+                for (_, text) in *fields {
+                    assert!(text.trim().is_empty() || !refusal.text.contains(text), "{}", refusal.text);
+                }
+            }
+            (found, expected) => panic!("{business} {fields:?}: {found:?}, not {expected:?}"),
+        }
+    }
+    let refused = check(catalogue, &call(), &choice("W1", "B01", false)).unwrap_err();
+    assert_eq!(refused.missing, ["mobile", "email"], "one of both is enough");
+}
+
+#[test]
+fn what_an_agent_typed_shows_itself_in_no_debug_text() {
+    let choice = with("W1", "B01", &[("mobile", "13800001234")], false);
+    let filled = check(catalogue().unwrap(), &call(), &choice).unwrap();
+    let shown = format!("{choice:?} {filled:?}");
+    assert!(!shown.contains("13800001234") && shown.contains("138****1234"), "{shown}");
+}
+
+#[test]
+fn e49_with_a_child_on_the_line_nothing_is_agreed_and_the_call_may_stand_without_a_code() {
+    let catalogue = catalogue().unwrap();
+    let child = CallFacts { child: true, ..call() };
+    let cases = [
+        (choice("W11", "", false), Ok(())),
+        (choice("", "", false), Err("outcome.contact_required")),
+        (with("W1", "B01", &[("mobile", "13800001234")], false), Err("outcome.child")),
+        (choice("W1", "B05", true), Err("outcome.child")),
+        (with("W9", "B08", &[("at", "2026-11-23T15:30")], false), Ok(())),
+    ];
+    for (choice, expected) in cases {
+        let found = check(catalogue, &child, &choice).map(|_| ()).map_err(|refusal| refusal.code);
+        assert_eq!(found, expected, "{choice:?}");
+    }
+    let adult = check(catalogue, &call(), &choice("W11", "", false));
+    assert_eq!(adult.unwrap_err().code, "outcome.business_required", "only a child explains it");
 }
