@@ -9,16 +9,21 @@
 mod format;
 mod manifest;
 mod reader;
+mod reserve;
 mod writer;
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 pub use manifest::{Finished, Gap, Manifest, Peaks, Recovered, Stayed, Verdict};
 pub use reader::WavReader;
+use reserve::Reserve;
+pub use reserve::Room;
+use writer::Resumed;
 pub use writer::Writer;
 
 use crate::keys::{KeyError, KeyProvider};
@@ -116,7 +121,12 @@ pub struct Vault {
     root: PathBuf,
     keys: Arc<dyn KeyProvider>,
     floor: u64,
+    reserve: Arc<Reserve>,
+    writing: Writing,
 }
+
+/// Recordings that this process is writing.
+type Writing = Arc<Mutex<HashSet<RecordingId>>>;
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -131,16 +141,39 @@ impl Vault {
         for folder in [root.to_owned(), root.join("live"), root.join("closed")] {
             fs::create_dir_all(&folder).map_err(io("make", &folder))?;
         }
-        Ok(Self { root: root.to_owned(), keys, floor })
+        let reserve = Arc::new(Reserve::new(root.join("reserve"), 0));
+        Ok(Self { root: root.to_owned(), keys, floor, reserve, writing: Arc::default() })
+    }
+
+    /// The same with so many bytes kept for the books, once [`Vault::tend`] is called.
+    #[must_use]
+    pub fn with_reserve(self, bytes: u64) -> Self {
+        Self { reserve: Arc::new(Reserve::new(self.root.join("reserve"), bytes)), ..self }
+    }
+
+    /// Looks at the room that is left: keeps the reserve while there is enough, and gives it
+    /// up to the books when there is none. For the one process that serves, every second.
+    pub fn tend(&self) -> Result<Room, VaultError> {
+        self.reserve.tend(self.free_bytes()?, self.floor).map_err(io("keep room in", &self.root))?;
+        self.room()
+    }
+
+    /// The room that is left.
+    pub fn room(&self) -> Result<Room, VaultError> {
+        Ok(Room { free: self.free_bytes()?, needed: self.floor.saturating_add(self.reserve.missing()) })
     }
 
     /// Begins a recording: its file is there and on the disk when this returns. When it
     /// fails, the call must not go out (R4.2a).
     pub fn begin(&self, id: &RecordingId, started_ms: i64) -> Result<Writer, VaultError> {
-        if self.free_bytes()? < self.floor {
-            return Err(VaultError::Full { floor: self.floor });
-        }
+        self.check_room()?;
         Writer::begin(self, id, started_ms)
+    }
+
+    /// Whether a recording could begin now: before anything is written down about its call.
+    pub fn check_room(&self) -> Result<(), VaultError> {
+        let room = self.room()?;
+        if room.is_enough() { Ok(()) } else { Err(VaultError::Full { floor: room.needed }) }
     }
 
     /// Reads a recording, closed or live. A live one reads up to its last whole block.
@@ -172,7 +205,8 @@ impl Vault {
         })
     }
 
-    /// Closes what a kill left open, each at its last whole block. Empty ones are removed.
+    /// Closes what a kill or a full disk left open, each at its last whole block; what is being
+    /// written is left alone. Empty ones are removed.
     /// One that cannot be closed stays where it is and keeps no other from being closed.
     pub fn finish_unclosed(&self) -> Result<Finished, VaultError> {
         let folder = self.root.join("live");
@@ -182,8 +216,9 @@ impl Vault {
             let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             let Ok(id) = RecordingId::new(id) else { continue };
             let closed = match Writer::resume(self, &id) {
-                Ok(Some(writer)) => writer.finish_recovered().map(Some),
-                Ok(None) => fs::remove_file(&path).map_err(io("remove", &path)).map(|()| None),
+                Ok(Resumed::Busy) => continue,
+                Ok(Resumed::Open(writer)) => writer.finish_recovered().map(Some),
+                Ok(Resumed::Empty) => fs::remove_file(&path).map_err(io("remove", &path)).map(|()| None),
                 Err(error) => Err(error),
             };
             match closed {

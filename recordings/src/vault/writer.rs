@@ -4,26 +4,29 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
+    sync::{Arc, PoisonError},
 };
 
 use zeroize::Zeroizing;
 
 use super::{
-    BLOCK_FRAMES, CHANNELS, Gap, Manifest, RecordingId, Vault, VaultError, WavReader,
+    BLOCK_FRAMES, CHANNELS, Gap, Manifest, RecordingId, Vault, VaultError, WavReader, Writing,
     format::{BLOCK_BYTES, Closing, FRAME, Kind, MAGIC, WAV_HEAD, block_aad, key_aad},
-    io, sync_folder,
+    io,
+    reserve::{Reserve, no_room},
+    sync_folder,
 };
 use crate::keys::{KeyError, SUITE, seal};
 
 /// An open recording. Dropped without [`Writer::finish`], it stays live and is closed by
-/// [`Vault::finish_unclosed`] at the next start.
+/// [`Vault::finish_unclosed`].
 pub struct Writer {
     id: RecordingId,
     key: Zeroizing<[u8; 32]>,
     file: File,
     live: std::path::PathBuf,
     closed: std::path::PathBuf,
-    keys: std::sync::Arc<dyn crate::keys::KeyProvider>,
+    keys: Arc<dyn crate::keys::KeyProvider>,
     started_ms: i64,
     place: u64,
     frames: u64,
@@ -31,6 +34,38 @@ pub struct Writer {
     short: bool,
     /// The closing block is there already: only the way to the shelf is missing.
     manifest: Option<Manifest>,
+    reserve: Arc<Reserve>,
+    _written: Written,
+}
+
+/// A live file that was found.
+pub(super) enum Resumed {
+    /// It goes on.
+    Open(Box<Writer>),
+    /// There is no audio in it.
+    Empty,
+    /// It is being written.
+    Busy,
+}
+
+/// Notes that a recording is being written, for as long as it is.
+struct Written {
+    all: Writing,
+    id: RecordingId,
+}
+
+impl Written {
+    /// None while it is being written already.
+    fn enter(vault: &Vault, id: &RecordingId) -> Option<Self> {
+        let new = vault.writing.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        new.then(|| Self { all: vault.writing.clone(), id: id.clone() })
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }
 
 impl std::fmt::Debug for Writer {
@@ -42,6 +77,9 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     pub(super) fn begin(vault: &Vault, id: &RecordingId, started_ms: i64) -> Result<Self, VaultError> {
         let live = vault.live_path(id);
+        // Before there is a file: one that nobody is writing counts as left open.
+        let written =
+            Written::enter(vault, id).ok_or_else(|| io("create", &live)(std::io::ErrorKind::AlreadyExists.into()))?;
         let mut key = Zeroizing::new([0u8; 32]);
         getrandom::fill(&mut key[..]).map_err(|_| KeyError::Random)?;
         let wrapped = vault.keys.wrap(&key, key_aad(id).as_bytes())?;
@@ -67,21 +105,24 @@ impl Writer {
             frames: 0,
             short: false,
             manifest: None,
+            reserve: vault.reserve.clone(),
+            _written: written,
         })
     }
 
     /// Opens a live file again after a kill, cut to its last whole block; one that has its
-    /// closing block already stays whole. None when there is no audio in it.
-    pub(super) fn resume(vault: &Vault, id: &RecordingId) -> Result<Option<Self>, VaultError> {
+    /// closing block already stays whole.
+    pub(super) fn resume(vault: &Vault, id: &RecordingId) -> Result<Resumed, VaultError> {
+        let Some(written) = Written::enter(vault, id) else { return Ok(Resumed::Busy) };
         let live = vault.live_path(id);
         let reader = match WavReader::open(&live, id, vault.keys.as_ref()) {
             Ok(reader) => reader,
             // Killed while the header was being written: no audio can be in it.
-            Err(VaultError::Altered { block: 0, reason: "the header is cut", .. }) => return Ok(None),
+            Err(VaultError::Altered { block: 0, reason: "the header is cut", .. }) => return Ok(Resumed::Empty),
             Err(error) => return Err(error),
         };
         if reader.frames() == 0 {
-            return Ok(None);
+            return Ok(Resumed::Empty);
         }
         let manifest = reader.manifest();
         let mut file = OpenOptions::new().write(true).open(&live).map_err(io("open", &live))?;
@@ -89,7 +130,7 @@ impl Writer {
             file.set_len(reader.end()).map_err(io("cut", &live))?;
         }
         file.seek(SeekFrom::End(0)).map_err(io("seek", &live))?;
-        Ok(Some(Self {
+        Ok(Resumed::Open(Box::new(Self {
             id: id.clone(),
             key: reader.key(),
             file,
@@ -101,7 +142,9 @@ impl Writer {
             frames: reader.frames(),
             short: !reader.frames().is_multiple_of(BLOCK_FRAMES as u64),
             manifest,
-        }))
+            reserve: vault.reserve.clone(),
+            _written: written,
+        })))
     }
 
     /// Says when frame 0 was heard, for a recording that was opened before any sound came.
@@ -137,6 +180,10 @@ impl Writer {
                 reason: "a block must be one second",
             });
         }
+        if self.reserve.is_spent() {
+            // What is left is for the books.
+            return Err(VaultError::Full { floor: self.reserve.missing() });
+        }
         let mut clear = Zeroizing::new(Vec::with_capacity(BLOCK_BYTES));
         for sample in pcm {
             clear.extend_from_slice(&sample.to_le_bytes());
@@ -154,19 +201,36 @@ impl Writer {
         block.push(kind.byte());
         block.extend_from_slice(&sealed);
         let end = self.file.stream_position().map_err(io("seek", &self.live))?;
-        if let Err(error) = self.file.write_all(&block).and_then(|()| self.file.sync_data()) {
+        let mut done = self.file.write_all(&block).and_then(|()| self.file.sync_data());
+        if let Err(error) = &done {
             // A torn block would hide later ones: cut it off before saying so.
-            let _ = self.file.set_len(end);
-            let _ = self.file.seek(SeekFrom::Start(end));
-            return Err(io("write", &self.live)(error));
+            self.cut(end);
+            if no_room(error) {
+                if let Err(error) = self.reserve.give_up() {
+                    tracing::error!(%error, "what was kept for the books could not be given up");
+                }
+                // The end belongs to the books.
+                if kind == Kind::Closing {
+                    done = self.file.write_all(&block).and_then(|()| self.file.sync_data());
+                    if done.is_err() {
+                        self.cut(end);
+                    }
+                }
+            }
         }
+        done.map_err(io("write", &self.live))?;
         self.place += 1;
         Ok(())
     }
 
+    fn cut(&mut self, end: u64) {
+        let _ = self.file.set_len(end);
+        let _ = self.file.seek(SeekFrom::Start(end));
+    }
+
     /// Closes the recording with the holes that are known, hashes it as WAV, and puts it
     /// on its shelf. When that fails, on a full disk for one, every sealed second stays
-    /// where it is and [`Vault::finish_unclosed`] closes it at the next start.
+    /// where it is and [`Vault::finish_unclosed`] closes it when there is room.
     pub fn finish(self, gaps: Vec<Gap>) -> Result<Manifest, VaultError> {
         self.close(gaps, false)
     }

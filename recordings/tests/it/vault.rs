@@ -296,3 +296,49 @@ fn the_manifest_of_a_shelved_recording_is_read_from_its_closing_block() {
     std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
     assert!(matches!(house.vault.manifest(&id("01BOOK")), Err(VaultError::Altered { .. })));
 }
+
+#[test]
+fn e52_where_no_room_is_left_for_the_books_no_recording_begins_or_goes_on_and_one_can_still_be_closed() {
+    let house = house();
+    let vault = Vault::open(&house.folder.path().join("small"), house.keys.clone(), 0).unwrap();
+    // More than any disk has.
+    let vault = vault.with_reserve(u64::MAX / 4);
+    let mut writer = vault.begin(&id("01LIVE"), 1_000).unwrap();
+    writer.append(&block(0, BLOCK_FRAMES)).unwrap();
+    assert!(!vault.tend().unwrap().is_enough());
+    assert!(matches!(writer.append(&block(1, BLOCK_FRAMES)), Err(VaultError::Full { .. })));
+    assert!(matches!(vault.begin(&id("01NEXT"), 1_000), Err(VaultError::Full { .. })));
+    assert_eq!(writer.finish(Vec::new()).unwrap().frames, 8_000);
+    assert_eq!(wav(&vault, "01LIVE").len(), 44 + 32_000);
+}
+
+#[test]
+fn e52_the_reserve_is_a_file_of_its_size_that_the_next_run_takes_over() {
+    let house = house();
+    let root = house.folder.path().join("kept");
+    for _ in 0..2 {
+        let vault = Vault::open(&root, house.keys.clone(), 0).unwrap().with_reserve(1 << 20);
+        let room = vault.tend().unwrap();
+        assert!(room.is_enough() && room.needed == 0, "{room:?}");
+        let file = std::fs::metadata(root.join("reserve")).unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::blocks(&file) * 512, 1 << 20, "real blocks, not a hole");
+    }
+    // A court that wants more.
+    let vault = Vault::open(&root, house.keys.clone(), 0).unwrap().with_reserve(2 << 20);
+    vault.tend().unwrap();
+    assert_eq!(std::fs::metadata(root.join("reserve")).unwrap().len(), 2 << 20);
+}
+
+#[test]
+fn e52_closing_what_was_left_open_leaves_alone_what_is_being_written() {
+    let house = house();
+    let mut writer = house.vault.begin(&id("01WRITTEN"), 1_000).unwrap();
+    let mut dropped = house.vault.begin(&id("01DROPPED"), 1_000).unwrap();
+    writer.append(&block(0, BLOCK_FRAMES)).unwrap();
+    dropped.append(&block(0, BLOCK_FRAMES)).unwrap();
+    drop(dropped);
+    let closed: Vec<_> = house.vault.finish_unclosed().unwrap().into_iter().map(|one| one.manifest.id).collect();
+    assert_eq!(closed, [id("01DROPPED")]);
+    writer.append(&block(1, BLOCK_FRAMES)).unwrap();
+    assert_eq!(writer.finish(Vec::new()).unwrap().frames, 16_000);
+}
