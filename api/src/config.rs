@@ -22,6 +22,9 @@ pub struct Config {
     /// How papers are set.
     #[serde(default)]
     pub papers: Papers,
+    /// What the time is compared with.
+    #[serde(default)]
+    pub clock: Clock,
     /// The case system that gets reports, when there is one.
     pub case_system: Option<CaseSystem>,
     /// Demo mode: a banner, demo numbers only, and nothing real within reach (X5).
@@ -114,6 +117,15 @@ pub struct Papers {
     /// Folders with the court's own fonts; they win over those of the system.
     #[serde(default)]
     pub fonts: Vec<PathBuf>,
+}
+
+/// What the time is compared with (X1).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// NTP servers, `host:port`. Without any only steps of the machine's clock are seen.
+    #[serde(default)]
+    pub ntp: Vec<String>,
 }
 
 /// The case system.
@@ -211,6 +223,12 @@ impl Config {
         if config.asr.sha256.len() != 64 || !config.asr.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return unfit("asr.sha256", "must be the 64 hex digits of the model file's SHA-256");
         }
+        if !config.clock.ntp.iter().all(|server| names_a_port(server)) {
+            return unfit("clock.ntp", "must name each server as \"host:port\"; the port of NTP is 123");
+        }
+        if config.demo && !config.clock.ntp.iter().all(|server| is_local(&format!("ntp://{server}"))) {
+            return unfit("clock.ntp", "must be on this machine in demo mode");
+        }
         if !(1..=64).contains(&config.asr.threads) {
             return unfit("asr.threads", "must lie between 1 and 64");
         }
@@ -247,6 +265,11 @@ fn line_of(text: &str, key: &str) -> usize {
         }
     }
     found
+}
+
+fn names_a_port(server: &str) -> bool {
+    let Some((host, port)) = server.rsplit_once(':') else { return false };
+    !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 fn is_local(url: &str) -> bool {

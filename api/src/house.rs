@@ -31,6 +31,8 @@ pub struct House {
     pub vault: Arc<Vault>,
     /// Why nothing sealed can be read or written, when that is so (R4.3d).
     pub read_only: Option<Arc<str>>,
+    /// How many time servers are named.
+    pub time_servers: usize,
     /// Demo mode.
     pub demo: bool,
     /// The address is TLS: cookies are `Secure` then.
@@ -108,7 +110,8 @@ impl House {
         let objects = Objects::open(&folder.join("objects"), sealer.clone(), clock.clone())?;
         let vault = Arc::new(Vault::open(&folder.join("recordings"), keys, config.data.free_floor)?);
         let secure = config.server.tls.is_some();
-        Ok(Self { db, clock, sealer, objects, vault, read_only, demo: config.demo, secure })
+        let time_servers = config.clock.ntp.len();
+        Ok(Self { db, clock, sealer, objects, vault, read_only, time_servers, demo: config.demo, secure })
     }
 
     /// Takes pushes in.

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use axum::{Router, extract::connect_info::Connected, serve::IncomingStream};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use songda_link::deliver::Deliverer;
+use songda_store::clock::Guard;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
@@ -35,6 +36,10 @@ pub async fn serve(
             .install()
             .with_context(|| format!("serving metrics on {address}"))?;
     }
+    // Before anything is dated: a house that starts with a wrong clock knows it by then.
+    let mut guard = Guard::new(house.db.clone(), house.clock.clone(), config.clock.ntp.clone());
+    guard.settle().await;
+    let guard = tokio::spawn(guard.run(cancel.clone()));
     let desk = match &house.read_only {
         None => Some(Desk::open(config, config_path, &house, &cancel).await?),
         Some(_) => None,
@@ -59,6 +64,7 @@ pub async fn serve(
     if let Some(deliveries) = deliveries {
         deliveries.await?;
     }
+    guard.await?;
     house.db.close().await;
     Ok(())
 }

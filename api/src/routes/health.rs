@@ -3,7 +3,10 @@
 use axum::{Json, extract::State, http::StatusCode};
 use songda_calls::Sounds;
 use songda_people::Permission;
-use songda_store::jobs;
+use songda_store::{
+    clock::{Level, Reference},
+    jobs,
+};
 
 use super::require;
 use crate::{
@@ -55,6 +58,7 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     };
     check("database", house.db.ping().await.map(|()| String::new()).map_err(|error| error.to_string()));
     check("keys", house.read_only.as_ref().map_or(Ok(String::new()), |why| Err(format!("read-only: {why}"))));
+    check("clock", clock(house));
     let free = house.vault.free_bytes();
     check("vault", free.map(|free| format!("{} MiB", free >> 20)).map_err(|error| error.to_string()));
     let depth = jobs::depth(&house.db).await;
@@ -74,4 +78,23 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     }
     let well = checks.iter().all(|check| check.status != "failed");
     Health { status: if well { "ok" } else { "degraded" }, demo: house.demo, checks }
+}
+
+/// How far off the time is, and what says so. Off by more than a minute is a failure: no call goes out.
+fn clock(house: &House) -> Result<String, String> {
+    let offset_ms = house.clock.offset_ms();
+    let against = match house.clock.reference() {
+        Reference::Own if house.time_servers == 0 => {
+            "no reference is configured (clock.ntp): only steps of the machine's clock are seen".to_owned()
+        }
+        Reference::Own => "no time server has answered yet".to_owned(),
+        Reference::Ntp { ago_s } => format!("NTP, {ago_s} s ago"),
+    };
+    match house.clock.level() {
+        Level::Right => Ok(format!("{offset_ms:+} ms; {against}")),
+        Level::Off => Ok(format!("the machine's clock is off by {offset_ms:+} ms: set it; {against}")),
+        Level::Wrong => Err(format!(
+            "the machine's clock is off by {offset_ms:+} ms: set it, no call goes out until then; {against}"
+        )),
+    }
 }
