@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    call::{CallCore, LegEvent, LegIds, Out, OutboundCall, SavedLeg, Trunk},
+    call::{CallCore, FinishError, Finished, LegEvent, LegIds, Out, OutboundCall, SavedLeg, Trunk},
     tx::Key,
 };
 
@@ -68,7 +68,7 @@ pub enum ProbeError {
 
 enum Command {
     Place { leg: Box<PreparedLeg>, events: mpsc::Sender<LegEvent>, id: oneshot::Sender<String> },
-    Finish { saved: Box<SavedLeg>, trunk: Arc<Trunk>, done: oneshot::Sender<bool> },
+    Finish { saved: Box<SavedLeg>, trunk: Arc<Trunk>, done: oneshot::Sender<Result<Finished, FinishError>> },
     HangUp { id: String },
     Probe { domain: String, target: SocketAddr, done: oneshot::Sender<bool> },
     Close { limit: Duration, done: oneshot::Sender<bool> },
@@ -149,17 +149,12 @@ impl Endpoint {
     /// Places a call.
     pub async fn call(&self, call: OutboundCall) -> Result<Leg, CallError> {
         let target = self.resolve(&call.trunk).await?;
-        self.call_at(call, target).await
+        self.place(self.prepare(call, target)).await
     }
 
     /// Finds the address of a trunk. Takes three seconds at most; nothing has gone out yet.
     pub async fn resolve(&self, trunk: &Trunk) -> Result<SocketAddr, CallError> {
         resolved(trunk, tokio::net::lookup_host(&trunk.proxy)).await
-    }
-
-    /// Places a call at the address that [`Endpoint::resolve`] found.
-    pub async fn call_at(&self, call: OutboundCall, target: SocketAddr) -> Result<Leg, CallError> {
-        self.place(self.prepare(call, target)).await
     }
 
     /// Chooses the names of a call at the address that [`Endpoint::resolve`] found.
@@ -169,15 +164,14 @@ impl Endpoint {
         PreparedLeg { call, target, ids, saved }
     }
 
-    /// Ends the leg of an earlier run: BYE or CANCEL, whichever fits. True when the other end
-    /// answered, or knew of no such call; false after 32 seconds without an answer.
-    pub async fn finish(&self, saved: SavedLeg, trunk: Arc<Trunk>) -> bool {
+    /// Ends the leg of an earlier run: BYE or CANCEL, whichever fits, with the credentials of
+    /// its trunk when they are asked for. Never dials. An end that says nothing is waited for
+    /// 32 seconds; it goes on when the caller stops waiting.
+    pub async fn finish(&self, saved: &SavedLeg, trunk: &Trunk) -> Result<Finished, FinishError> {
         let (done, finished) = oneshot::channel();
-        let command = Command::Finish { saved: Box::new(saved), trunk, done };
-        if self.commands.send(command).await.is_err() {
-            return false;
-        }
-        finished.await.unwrap_or(false)
+        let command = Command::Finish { saved: Box::new(saved.clone()), trunk: Arc::new(trunk.clone()), done };
+        self.commands.send(command).await.map_err(|_| FinishError::Closed)?;
+        finished.await.map_err(|_| FinishError::Closed)?
     }
 
     /// Sends the INVITE of a prepared call.
@@ -269,7 +263,7 @@ struct Driver {
     legs: HashMap<String, mpsc::Sender<LegEvent>>,
     probes: HashMap<Key, oneshot::Sender<bool>>,
     /// Who waits for the end of a leg of an earlier run.
-    finishing: HashMap<String, oneshot::Sender<bool>>,
+    finishing: HashMap<String, oneshot::Sender<Result<Finished, FinishError>>>,
     /// Who waits for the end.
     farewells: Vec<oneshot::Sender<bool>>,
 }
@@ -372,9 +366,9 @@ impl Driver {
                         self.legs.remove(&id);
                     }
                 }
-                Out::Finished(id, answered) => {
+                Out::Finished(id, how) => {
                     if let Some(done) = self.finishing.remove(&id) {
-                        let _ = done.send(answered);
+                        let _ = done.send(how);
                     }
                 }
                 Out::Probed(key, alive) => {

@@ -26,6 +26,6 @@ pub mod machine {
     };
 }
 
-pub use call::{EndCause, Ended, LegEvent, OutboundCall, SavedLeg, Side, Trunk};
+pub use call::{EndCause, Ended, FinishError, Finished, LegEvent, OutboundCall, SavedLeg, Side, Trunk};
 pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, PreparedLeg, ProbeError, StartError};
 pub use number::{Number, Secret};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    EndCause, LegEvent, LegIds, OutboundCall, Side,
+    EndCause, FinishError, Finished, LegEvent, LegIds, OutboundCall, Side,
     dialog::Dialog,
     inside,
     outbound::{Call, State, invite, reliable, sdp},
@@ -46,7 +46,7 @@ pub enum Out {
     /// A probe was answered, or not.
     Probed(Key, bool),
     /// The leg of an earlier run, by its Call-ID, is ended; or nobody answered.
-    Finished(String, bool),
+    Finished(String, Result<Finished, FinishError>),
 }
 
 /// All calls of one endpoint, without I/O.

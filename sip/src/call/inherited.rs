@@ -17,6 +17,38 @@ use crate::{
     tx::Key,
 };
 
+/// How the leg of an earlier run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finished {
+    /// It was answered, and the other end took our BYE.
+    HungUp,
+    /// It was not answered yet, and the other end gave it up.
+    Cancelled,
+    /// The other end knew of no such call: it was over, or never began.
+    Gone,
+}
+
+/// The other end may think that the leg of an earlier run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FinishError {
+    /// Nothing came back within 32 seconds.
+    #[error("the carrier does not answer: the call may go on at its side")]
+    Silent,
+    /// The carrier did not take our BYE, or our credentials for it.
+    #[error("the carrier did not take our BYE, it answered {status}")]
+    Refused {
+        /// SIP status.
+        status: u16,
+    },
+    /// The leg belongs to this run, or is being ended already.
+    #[error("the call is one of this run, or is being ended already")]
+    InUse,
+    /// The endpoint ended before the leg did.
+    #[error("the telephone line was closed before the call was ended")]
+    Closed,
+}
+
 impl CallCore {
     /// What must be kept of a call for another run to end it.
     pub fn saved(&self, id: &str) -> Option<SavedLeg> {
@@ -100,6 +132,11 @@ impl CallCore {
         call.ending_told = true;
         call.state = State::Over;
         call.forget_at = Some(now + FORGET);
-        self.out.push_back(Out::Finished(id.to_owned(), answered));
+        let how = match (answered, call.dialog.is_some()) {
+            (true, true) => Ok(Finished::HungUp),
+            (true, false) => Ok(Finished::Cancelled),
+            (false, _) => Err(FinishError::Silent),
+        };
+        self.out.push_back(Out::Finished(id.to_owned(), how));
     }
 }

@@ -16,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) use self::saved::LegIds;
 pub use self::{
     core::{CallCore, Out},
+    inherited::{FinishError, Finished},
     saved::SavedLeg,
 };
 use crate::number::{Number, Secret};

@@ -77,7 +77,7 @@ impl Run {
                     }
                 }
                 Out::Event(_, event) => self.events.push(event),
-                Out::Finished(_, answered) => self.finished.push(answered),
+                Out::Finished(_, how) => self.finished.push(how.is_ok()),
                 Out::Probed(..) => {}
             }
         }

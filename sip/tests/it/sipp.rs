@@ -128,7 +128,7 @@ fn killed(port: u16, until_answered: bool) -> (SavedLeg, SocketAddr) {
 async fn finish((saved, listen): (SavedLeg, SocketAddr)) -> bool {
     let config = EndpointConfig { listen, advertise: None, user_agent: "songda-test".into() };
     let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
-    endpoint.finish(saved, trunk(1, "secret")).await
+    endpoint.finish(&saved, &trunk(1, "secret")).await.is_ok()
 }
 
 #[test]
