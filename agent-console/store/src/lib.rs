@@ -8,6 +8,7 @@ pub mod alarms;
 pub mod audit;
 pub mod clock;
 mod db;
+pub mod disk;
 mod error;
 pub mod http;
 pub mod jobs;
