@@ -67,6 +67,9 @@ pub struct Data {
     /// Bytes that must stay free for a recording to begin.
     #[serde(default = "two_gigabytes")]
     pub free_floor: u64,
+    /// Bytes kept on the disk of the recordings, so that the books find room when it is full.
+    #[serde(default = "sixty_four_megabytes")]
+    pub reserve: u64,
 }
 
 /// Lines to the carrier and to the browsers.
@@ -156,6 +159,10 @@ fn one_hour() -> u64 {
     3_600
 }
 
+fn sixty_four_megabytes() -> u64 {
+    64 << 20
+}
+
 fn two_gigabytes() -> u64 {
     2 << 30
 }
@@ -216,6 +223,9 @@ impl Config {
         }
         if !(10..=180).contains(&config.telephony.ring_limit_s) {
             return unfit("telephony.ring_limit_s", "must lie between 10 and 180 seconds");
+        }
+        if config.data.reserve != 0 && !((1 << 20)..=(1 << 40)).contains(&config.data.reserve) {
+            return unfit("data.reserve", "must be 0 or lie between 1 MiB and 1 TiB, in bytes");
         }
         if config.telephony.trunk_ports.is_some_and(|(low, high)| low < 1024 || high < low) {
             return unfit("telephony.trunk_ports", "must be [first, last], from 1024 on");

@@ -18,7 +18,7 @@ use songda_media::{Engine, EngineConfig};
 use songda_papers::{jobs as paper_jobs, reports::Printer};
 use songda_press::{Press, PressConfig};
 use songda_sip::{Endpoint, EndpointConfig};
-use songda_store::jobs;
+use songda_store::{disk, jobs};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -35,6 +35,8 @@ pub struct Desk {
 
 /// How long the end waits for the carrier's answers to our last requests.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// In this time the end of a call that a full disk held up is written down.
+const SETTLED: Duration = Duration::from_secs(3);
 /// How long one work order may outlive its time.
 const EXPIRY: Duration = Duration::from_secs(30);
 
@@ -105,6 +107,10 @@ impl Desk {
         tasks.spawn(print(house.clone(), printer, wake.clone(), cancel.clone()));
         let transcriber = transcriber(config, config_path, house)?;
         tasks.spawn(transcribe(house.clone(), transcriber, wake, cancel.clone()));
+        let room_again = Arc::new(Notify::new());
+        let disk = disk::Guard::new(house.db.clone(), house.clock.clone(), house.vault.clone(), room_again.clone());
+        tasks.spawn(disk.run(cancel.clone()));
+        tasks.spawn(put_away(ground.clone(), room_again, cancel.clone()));
         let seats = Seats::new(ground, cancel.clone());
         tasks.spawn(expire(seats.clone(), cancel.clone()));
         Ok(Self { seats, switchboard, fonts, tasks })
@@ -162,6 +168,28 @@ async fn transcribe(house: House, transcriber: Transcriber, wake: Arc<Notify>, c
         }
     };
     jobs::work(house.db, house.clock, &[transcripts::JOB], wake, cancel, work).await;
+}
+
+/// Puts recordings away that a full disk left open, as soon as there is room, and once more
+/// when the ends of their calls have been written down as well.
+async fn put_away(ground: Ground, room_again: Arc<Notify>, cancel: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = room_again.notified() => {}
+        }
+        for wait in [SETTLED, EXPIRY] {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+            match recovery::put_away(&ground).await {
+                Ok(recordings) => tracing::info!(recordings, "recordings that a full disk left open were put away"),
+                Err(error) => tracing::error!(%error, "recordings that a full disk left open could not be put away"),
+            }
+            ground.jobs.notify_waiters();
+        }
+    }
 }
 
 /// Gives work orders back whose time is over.

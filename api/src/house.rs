@@ -108,7 +108,8 @@ impl House {
             Keys::Unusable(why) => without_keys(&why),
         };
         let objects = Objects::open(&folder.join("objects"), sealer.clone(), clock.clone())?;
-        let vault = Arc::new(Vault::open(&folder.join("recordings"), keys, config.data.free_floor)?);
+        let vault = Vault::open(&folder.join("recordings"), keys, config.data.free_floor)?;
+        let vault = Arc::new(vault.with_reserve(config.data.reserve));
         let secure = config.server.tls.is_some();
         let time_servers = config.clock.ntp.len();
         Ok(Self { db, clock, sealer, objects, vault, read_only, time_servers, demo: config.demo, secure })

@@ -12,7 +12,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, Tls},
@@ -39,7 +39,8 @@ pub async fn serve(
     // Before anything is dated: a house that starts with a wrong clock knows it by then.
     let mut guard = Guard::new(house.db.clone(), house.clock.clone(), config.clock.ntp.clone());
     guard.settle().await;
-    let guard = tokio::spawn(guard.run(cancel.clone()));
+    let guards = TaskTracker::new();
+    guards.spawn(guard.run(cancel.clone()));
     let desk = match &house.read_only {
         None => Some(Desk::open(config, config_path, &house, &cancel).await?),
         Some(_) => None,
@@ -64,7 +65,8 @@ pub async fn serve(
     if let Some(deliveries) = deliveries {
         deliveries.await?;
     }
-    guard.await?;
+    guards.close();
+    guards.wait().await;
     house.db.close().await;
     Ok(())
 }

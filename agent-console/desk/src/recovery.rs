@@ -26,26 +26,44 @@ pub struct Recovered {
 
 /// Closes what a kill left open. Runs before anything is served.
 pub async fn run(ground: &Ground) -> Result<Recovered, DeskError> {
-    let vault = ground.vault.clone();
-    let closed = tokio::task::spawn_blocking(move || vault.finish_unclosed())
-        .await
-        .map_err(|error| songda_store::StoreError::internal("closing unfinished recordings", error))?
-        .map_err(|error| songda_store::StoreError::internal("closing unfinished recordings", error))?;
-    for stayed in &closed.stayed {
-        let text = format!("录音无法收尾，文件保留待下次启动：{}", stayed.error);
-        alarms::raise(&ground.db, &ground.clock, "recording.stayed", stayed.id.as_str(), &text).await?;
-    }
-    let mut done = Recovered { calls: 0, recordings: closed.closed.len() };
+    let mut done = Recovered { calls: 0, recordings: shelve(ground).await? };
     for call in calls::unfinished(&ground.db).await? {
         let manifest = shelved(ground, &call).await?;
         close(ground, &call, manifest).await?;
         done.calls += 1;
     }
-    for call in calls::without_recording_row(&ground.db).await? {
-        done.recordings += usize::from(enter(ground, &call).await?);
-    }
+    done.recordings += enter_all(ground).await?;
     work_orders::expire_all(&ground.db, &ground.clock).await?;
     Ok(done)
+}
+
+/// Puts recordings away that a full disk left open, now that there is room and their
+/// calls are over. Answers how many were entered.
+pub async fn put_away(ground: &Ground) -> Result<usize, DeskError> {
+    shelve(ground).await?;
+    enter_all(ground).await
+}
+
+/// Closes recordings that nobody writes any more; answers how many.
+async fn shelve(ground: &Ground) -> Result<usize, DeskError> {
+    let vault = ground.vault.clone();
+    let closed = tokio::task::spawn_blocking(move || vault.finish_unclosed())
+        .await
+        .map_err(|error| StoreError::internal("closing unfinished recordings", error))?
+        .map_err(|error| StoreError::internal("closing unfinished recordings", error))?;
+    for stayed in &closed.stayed {
+        let text = format!("录音无法收尾，文件保留待下次启动：{}", stayed.error);
+        alarms::raise(&ground.db, &ground.clock, "recording.stayed", stayed.id.as_str(), &text).await?;
+    }
+    Ok(closed.closed.len())
+}
+
+async fn enter_all(ground: &Ground) -> Result<usize, DeskError> {
+    let mut entered = 0;
+    for call in calls::without_recording_row(&ground.db).await? {
+        entered += usize::from(enter(ground, &call).await?);
+    }
+    Ok(entered)
 }
 
 /// The recording of a call as its file on the shelf tells it, whichever run put it there.
@@ -70,7 +88,8 @@ async fn shelved(ground: &Ground, call: &CallRow) -> Result<Option<Manifest>, De
 async fn enter(ground: &Ground, call: &CallRow) -> Result<bool, DeskError> {
     let Some(manifest) = shelved(ground, call).await? else { return Ok(false) };
     let mut tx = ground.db.begin().await?;
-    calls::enter_recording(&mut tx, &ground.clock, call, &manifest, false).await?;
+    // One that its own call could not close stopped where there was no room (录音缺失).
+    calls::enter_recording(&mut tx, &ground.clock, call, &manifest, manifest.recovered).await?;
     if call.answered_ms.is_some() {
         transcripts::enqueue(&mut tx, &ground.clock, &call.id).await?;
     }

@@ -59,8 +59,7 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     check("database", house.db.ping().await.map(|()| String::new()).map_err(|error| error.to_string()));
     check("keys", house.read_only.as_ref().map_or(Ok(String::new()), |why| Err(format!("read-only: {why}"))));
     check("clock", clock(house));
-    let free = house.vault.free_bytes();
-    check("vault", free.map(|free| format!("{} MiB", free >> 20)).map_err(|error| error.to_string()));
+    check("vault", vault(house));
     let depth = jobs::depth(&house.db).await;
     check("jobs", depth.map(|depth| depth.to_string()).map_err(|error| error.to_string()));
     if let Some(desk) = desk {
@@ -78,6 +77,17 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     }
     let well = checks.iter().all(|check| check.status != "failed");
     Health { status: if well { "ok" } else { "degraded" }, demo: house.demo, checks }
+}
+
+/// Room for recordings. Without it no call goes out.
+fn vault(house: &House) -> Result<String, String> {
+    let room = house.vault.room().map_err(|error| error.to_string())?;
+    let free = format!("{} MiB", room.free >> 20);
+    if room.is_enough() {
+        return Ok(free);
+    }
+    let needed = room.needed.div_ceil(1 << 20);
+    Err(format!("{free} left: make room, no call goes out below {needed} MiB"))
 }
 
 /// How far off the time is, and what says so. Off by more than a minute is a failure: no call goes out.

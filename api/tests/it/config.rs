@@ -39,6 +39,7 @@ fn settings_that_would_harm_are_refused() {
         (GOOD.replace("prompts =", "ring_limit_s = 1\nprompts ="), "x, line 6: telephony.ring_limit_s"),
         (GOOD.replace("prompts =", "trunk_ports = [30000, 20000]\nprompts ="), "x, line 6: telephony.trunk_ports"),
         (GOOD.replace("[telephony]", "metrics = \"0.0.0.0:9090\"\n[telephony]"), "x, line 3: server.metrics"),
+        (format!("{GOOD}reserve = 1000\n"), "x, line 12: data.reserve"),
         (format!("{GOOD}[clock]\nntp = [\"ntp.court.example\"]\n"), "x, line 13: clock.ntp"),
         // Demo mode reaches nothing real (X5), however it is spelt.
         (format!("demo = true\n{GOOD}[clock]\nntp = [\"ntp.court.example:123\"]\n"), "x, line 14: clock.ntp"),
