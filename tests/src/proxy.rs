@@ -160,14 +160,13 @@ async fn datagrams(front: UdpSocket, house: SocketAddr, cut: watch::Receiver<boo
         if *cut.borrow() || (back.len() >= MAX_PORTS && !back.contains_key(&browser)) {
             continue;
         }
-        let socket = match back.get(&browser) {
-            Some(socket) => socket,
-            None => {
-                let Ok(socket) = UdpSocket::bind((OUTSIDE, 0)).await else { continue };
-                let socket = Arc::new(socket);
-                relays.spawn(answers(socket.clone(), front.clone(), browser, cut.clone()));
-                back.entry(browser).or_insert(socket)
-            }
+        let socket = if let Some(socket) = back.get(&browser) {
+            socket
+        } else {
+            let Ok(socket) = UdpSocket::bind((OUTSIDE, 0)).await else { continue };
+            let socket = Arc::new(socket);
+            relays.spawn(answers(socket.clone(), front.clone(), browser, cut.clone()));
+            back.entry(browser).or_insert(socket)
         };
         let _ = socket.send_to(&buffer[..length], house).await;
     }
