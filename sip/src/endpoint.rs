@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -68,7 +67,8 @@ pub enum ProbeError {
 
 enum Command {
     Place { leg: Box<PreparedLeg>, events: mpsc::Sender<LegEvent>, id: oneshot::Sender<String> },
-    Finish { saved: Box<SavedLeg>, trunk: Arc<Trunk>, done: oneshot::Sender<Result<Finished, FinishError>> },
+    Finish { saved: Box<SavedLeg>, trunk: Box<Trunk>, done: oneshot::Sender<Result<Finished, FinishError>> },
+    Kept { id: String },
     HangUp { id: String },
     Probe { domain: String, target: SocketAddr, done: oneshot::Sender<bool> },
     Close { limit: Duration, done: oneshot::Sender<bool> },
@@ -87,6 +87,8 @@ pub struct Leg {
     events: mpsc::Receiver<LegEvent>,
     handle: LegHandle,
     saved: SavedLeg,
+    /// [`LegEvent::Saved`] was handed out, and nobody asked for more yet.
+    keeping: bool,
 }
 
 /// A call that is ready to go out: its names on the wire are chosen, nothing was sent.
@@ -169,7 +171,7 @@ impl Endpoint {
     /// 32 seconds; it goes on when the caller stops waiting.
     pub async fn finish(&self, saved: &SavedLeg, trunk: &Trunk) -> Result<Finished, FinishError> {
         let (done, finished) = oneshot::channel();
-        let command = Command::Finish { saved: Box::new(saved.clone()), trunk: Arc::new(trunk.clone()), done };
+        let command = Command::Finish { saved: Box::new(saved.clone()), trunk: Box::new(trunk.clone()), done };
         self.commands.send(command).await.map_err(|_| FinishError::Closed)?;
         finished.await.map_err(|_| FinishError::Closed)?
     }
@@ -183,7 +185,7 @@ impl Endpoint {
         let command = Command::Place { leg: Box::new(leg), events: sender, id };
         self.commands.try_send(command).map_err(|_| CallError::Busy)?;
         let id = placed.await.map_err(|_| CallError::Busy)?;
-        Ok(Leg { events, handle: LegHandle { commands: self.commands.clone(), id }, saved })
+        Ok(Leg { events, handle: LegHandle { commands: self.commands.clone(), id }, saved, keeping: false })
     }
 
     /// Asks a trunk whether it is there; any final answer counts.
@@ -223,9 +225,16 @@ async fn resolved<A: Iterator<Item = SocketAddr>>(
 }
 
 impl Leg {
-    /// The next event; none after [`LegEvent::Ended`].
+    /// The next event; none after [`LegEvent::Ended`]. Whoever asks has seen to the one before:
+    /// what [`LegEvent::Saved`] told is kept.
     pub async fn next(&mut self) -> Option<LegEvent> {
-        self.events.recv().await
+        if self.keeping {
+            let kept = Command::Kept { id: self.handle.id.clone() };
+            self.keeping = self.handle.commands.try_send(kept).is_err();
+        }
+        let event = self.events.recv().await;
+        self.keeping |= matches!(event, Some(LegEvent::Saved(_)));
+        event
     }
 
     /// A handle that hangs up.
@@ -324,10 +333,11 @@ impl Driver {
     fn command(&mut self, command: Command) {
         let now = Instant::now();
         match command {
-            Command::Finish { saved, trunk, done } => {
-                let id = self.core.finish_leg(now, &saved, &trunk);
-                self.finishing.insert(id, done);
-            }
+            Command::Finish { saved, trunk, done } => match self.core.finish_leg(now, &saved, &trunk) {
+                Ok(id) => drop(self.finishing.insert(id, done)),
+                Err(refused) => drop(done.send(Err(refused))),
+            },
+            Command::Kept { id } => self.core.kept(&id),
             Command::Place { leg, events, id } => {
                 let PreparedLeg { call, target, ids, .. } = *leg;
                 let call_id = self.core.place(now, call, target, ids);

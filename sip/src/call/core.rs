@@ -10,8 +10,9 @@ use std::{
 use super::{
     EndCause, FinishError, Finished, LegEvent, LegIds, OutboundCall, Side,
     dialog::Dialog,
+    inherited::Inheritance,
     inside,
-    outbound::{Call, State, invite, reliable, sdp},
+    outbound::{Call, MAX_INVITES, State, invite, reliable, sdp},
 };
 use crate::{
     auth::{self, Challenge, Credentials},
@@ -22,6 +23,9 @@ use crate::{
 
 /// An ended call is kept for so long, for what comes late.
 pub(super) const FORGET: Duration = Duration::from_secs(33);
+
+/// So long the ACK of an answer waits for the leg to be kept.
+const KEEP: Duration = Duration::from_secs(2);
 
 pub(super) fn via(local: SocketAddr, branch: &str) -> String {
     format!("SIP/2.0/UDP {local};rport;branch=z9hG4bK{branch}")
@@ -116,14 +120,26 @@ impl CallCore {
             State::Inviting => self.give_up(now, call_id, EndCause::Cancelled),
             State::Up => {
                 call.end(now, Side::Us, EndCause::HungUp, None);
-                let dialog = call.dialog.clone();
-                if let Some(dialog) = dialog {
-                    self.bye(now, call_id, &dialog);
+                let tag = call.dialog.as_ref().map(|dialog| dialog.remote_tag.clone());
+                self.kept(call_id);
+                if let Some(tag) = tag {
+                    self.bye(now, call_id, &tag);
                 }
             }
             State::Cancelling(_) | State::Over => {}
         }
         self.collect(call_id);
+    }
+
+    /// What [`LegEvent::Saved`] told is kept: the answer is acknowledged.
+    pub fn kept(&mut self, call_id: &str) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        if call.ack_by.take().is_some()
+            && let Some((hop, ack)) =
+                call.dialog.as_ref().and_then(|dialog| Some((dialog.next_hop(), dialog.ack.clone()?)))
+        {
+            self.out.push_back(Out::Send(hop, ack));
+        }
     }
 
     /// Asks the carrier at `target` whether it is there (RFC 3261, 11).
@@ -187,6 +203,11 @@ impl CallCore {
             self.owners.retain(|_, owner| owner != id);
             return;
         }
+        if call.ack_by.is_some_and(|at| at <= now) {
+            self.kept(id);
+        }
+        self.inherited_timers(now, id);
+        let Some(call) = self.calls.get_mut(id) else { return };
         if let Some(waiting) = call.unacknowledged.as_mut().filter(|waiting| waiting.next <= now) {
             if now >= waiting.until {
                 call.unacknowledged = None;
@@ -206,7 +227,8 @@ impl CallCore {
     pub fn next_deadline(&self) -> Option<Instant> {
         let calls = self.calls.values().flat_map(|call| {
             let ring = (call.state == State::Inviting).then_some(call.ring_deadline);
-            [ring, call.forget_at, call.unacknowledged.as_ref().map(|waiting| waiting.next)]
+            let inherited = call.inheritance.as_ref().and_then(Inheritance::next_deadline);
+            [ring, call.forget_at, call.ack_by, inherited, call.unacknowledged.as_ref().map(|waiting| waiting.next)]
         });
         calls.flatten().chain(self.layer.next_deadline()).min()
     }
@@ -250,18 +272,18 @@ impl CallCore {
             Some(id) => id.clone(),
             None => response.headers.get("Call-ID").unwrap_or_default().to_owned(),
         };
-        let invite = response.headers.cseq().is_some_and(|(_, method)| method == Method::INVITE);
-        if invite {
-            self.invite_answer(now, &id, response, from);
-        } else if matches!(response.status, 401 | 407) && self.bye_again(now, &id, key, response) {
-            // Asked once more.
-        } else if response.status >= 200 {
-            self.ended_by(now, &id, key, response);
+        match response.headers.cseq() {
+            Some((_, Method::INVITE)) => self.invite_answer(now, &id, key, response, from),
+            Some((_, Method::BYE)) if response.status >= 200 => self.bye_answer(now, &id, key, response),
+            Some((_, Method::CANCEL)) if response.status >= 200 => {
+                self.cancel_answer(now, &id, key, response.status);
+            }
+            _ => {}
         }
         self.collect(&id);
     }
 
-    fn invite_answer(&mut self, now: Instant, id: &str, response: &Response, from: SocketAddr) {
+    fn invite_answer(&mut self, now: Instant, id: &str, key: &Key, response: &Response, from: SocketAddr) {
         let Some(call) = self.calls.get_mut(id) else { return };
         match response.status {
             100..=199 => {
@@ -269,7 +291,7 @@ impl CallCore {
                     return;
                 }
                 let prack = reliable(response);
-                let cseq = call.invite.headers.cseq().map_or(1, |(number, _)| number);
+                let cseq = response.headers.cseq().map_or(1, |(number, _)| number);
                 if let Some((dialog, rseq)) = call.early_dialog(response, from).zip(prack) {
                     // It grows by one and never wraps (RFC 3262, section 3).
                     let next = dialog.rseq.is_none_or(|last| last.checked_add(1) == Some(rseq));
@@ -279,7 +301,6 @@ impl CallCore {
                         let mut request = dialog.request(Method::PRACK, dialog.local_cseq);
                         request.headers.push("RAck", format!("{rseq} {cseq} INVITE"));
                         let hop = dialog.next_hop();
-                        call.cseq += 1;
                         let request = self.finish(request);
                         self.layer.send(now, request, hop);
                     }
@@ -289,6 +310,7 @@ impl CallCore {
                 }
             }
             200..=299 => self.accepted(now, id, response, from),
+            _ if call.inheritance.is_some() => self.inherited_refused(now, id, key, response.status),
             401 | 407 if call.state == State::Inviting => self.authenticate(now, id, response),
             _ => {
                 let (by, cause) = match call.state {
@@ -297,8 +319,6 @@ impl CallCore {
                     _ => (Side::Peer, EndCause::Refused),
                 };
                 call.end(now, by, cause, Some(response));
-                // 481 and the like of one INVITE says nothing of the others of an earlier run.
-                self.finished(now, id, true);
             }
         }
     }
@@ -308,49 +328,58 @@ impl CallCore {
         let Some(call) = self.calls.get_mut(id) else { return };
         let Some(mut dialog) = Dialog::begin(&call.invite, response, from) else { return };
         let cseq = response.headers.cseq().map_or(1, |(number, _)| number);
-        if let Some(known) = call.dialog.as_ref().filter(|known| known.remote_tag == dialog.remote_tag) {
-            let hop = known.next_hop();
-            let ack = match known.ack.clone() {
-                Some(ack) => ack,
-                // The run that was answered died before its ACK, or it was lost.
-                None => print_request(&self.finish(dialog.request(Method::ACK, cseq))),
-            };
-            self.out.push_back(Out::Send(hop, ack));
-            return;
-        }
-        let mut ack = dialog.request(Method::ACK, cseq);
+        let tag = dialog.remote_tag.clone();
+        let known = call.dialog_of(&tag).cloned();
+        let mut ack = known.as_ref().unwrap_or(&dialog).request(Method::ACK, cseq);
         for name in ["Authorization", "Proxy-Authorization"] {
             if let Some(value) = call.invite.headers.get(name) {
                 ack.headers.push(name, value);
             }
         }
+        if let Some(known) = known {
+            if call.ack_by.is_some() && call.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag == tag) {
+                return;
+            }
+            // Without one of ours: the run that was answered died before its ACK, or it was lost.
+            let hop = known.next_hop();
+            let ack = known.ack.unwrap_or_else(|| print_request(&self.finish(ack)));
+            self.out.push_back(Out::Send(hop, ack));
+            return;
+        }
+        let early = call.early.iter().find(|early| early.remote_tag == tag);
+        dialog.local_cseq = early.map_or(cseq, |early| early.local_cseq);
+        if call.inheritance.is_some() {
+            dialog.skip_numbers();
+        }
         let wanted = call.state == State::Inviting && call.dialog.is_none();
-        let cancelled = match call.state {
-            State::Cancelling(cause) => Some(cause),
-            _ => None,
-        };
-        dialog.local_cseq = dialog.local_cseq.max(call.cseq);
         let ack = print_request(&self.finish(ack));
         dialog.ack = Some(ack.clone());
-        self.out.push_back(Out::Send(dialog.next_hop(), ack));
+        let hop = dialog.next_hop();
         let Some(call) = self.calls.get_mut(id) else { return };
         if wanted {
             call.state = State::Up;
             call.answered_at = Some(now);
             call.dialog = Some(dialog);
+            call.ack_by = Some(now + KEEP);
             let sdp = sdp(&response.headers, &response.body).unwrap_or_else(|| call.remote_sdp.clone());
             call.remote_sdp.clone_from(&sdp);
             call.events.push(LegEvent::Saved(Box::new(call.save(self.local))));
             call.events.push(LegEvent::Answered { sdp });
             return;
         }
+        self.out.push_back(Out::Send(hop, ack));
         // The 200 crossed our CANCEL, or is one fork too many: the call is up there, hang it up.
-        if let Some(cause) = cancelled {
+        if let State::Cancelling(cause) = call.state {
             let by = if cause == EndCause::RingLimit { Side::Timer } else { Side::Us };
             call.end(now, by, cause, None);
-            call.dialog = Some(dialog.clone());
         }
-        self.bye(now, id, &dialog);
+        if call.dialog.is_none() {
+            call.dialog = Some(dialog);
+        } else {
+            call.forks.push(dialog);
+        }
+        self.inherited_answered(id);
+        self.bye(now, id, &tag);
     }
 
     fn authenticate(&mut self, now: Instant, id: &str, response: &Response) {
@@ -362,21 +391,20 @@ impl CallCore {
         };
         let Some(call) = self.calls.get_mut(id) else { return };
         // Asked again for the same: the password is wrong. Only an old nonce is another try.
-        if call.challenge.is_some() && (!challenge.stale || call.nonce_uses > 3) {
+        if call.challenge.is_some() && (!challenge.stale || call.invites >= MAX_INVITES) {
             call.end(now, Side::Peer, EndCause::AuthenticationFailed, Some(response));
             return;
         }
         call.challenge = Some(challenge);
-        call.cseq += 1;
-        let call_id = call.invite.headers.get("Call-ID").unwrap_or_default().to_owned();
-        call.invite = invite(&call.order, &call_id, &call.ids.from_tag, call.cseq);
+        call.invites += 1;
+        call.invite = invite(&call.order, &call.ids.call_id, &call.ids.from_tag, call.invites);
         self.send_invite(now, id);
     }
 
     fn send_invite(&mut self, now: Instant, id: &str) {
         let Some(request) = self.calls.get(id).map(|call| call.invite.clone()) else { return };
         let request = self.authorise(id, request);
-        let Some(branch) = self.calls.get(id).map(|call| call.ids.branch_of(call.cseq)) else { return };
+        let Some(branch) = self.calls.get(id).map(|call| call.ids.branch_of(call.invites)) else { return };
         let request = self.finish_with(request, &branch);
         let Some(call) = self.calls.get_mut(id) else { return };
         call.invite = request.clone();
@@ -390,52 +418,17 @@ impl CallCore {
         self.drain(now);
     }
 
-    fn authorise(&mut self, id: &str, mut request: Request) -> Request {
+    pub(super) fn authorise(&mut self, id: &str, mut request: Request) -> Request {
         let cnonce = self.token(1);
         if let Some(call) = self.calls.get_mut(id)
             && let Some(challenge) = &call.challenge
         {
-            call.nonce_uses += 1;
             let who =
                 Credentials { username: &call.order.trunk.username, password: call.order.trunk.password.reveal() };
             let value = auth::answer(challenge, &who, &request.method.to_string(), &request.uri, 1, &cnonce);
             request.headers.set(if challenge.proxy { "Proxy-Authorization" } else { "Authorization" }, value);
         }
         request
-    }
-
-    pub(super) fn bye(&mut self, now: Instant, id: &str, dialog: &Dialog) {
-        let cseq = dialog.local_cseq + 1;
-        if let Some(known) = self.calls.get_mut(id).and_then(|call| call.dialog.as_mut())
-            && known.remote_tag == dialog.remote_tag
-        {
-            known.local_cseq = cseq;
-        }
-        let request = self.finish(dialog.request(Method::BYE, cseq));
-        if let Some(key) = self.layer.send(now, request, dialog.next_hop()) {
-            self.owners.insert(key, id.to_owned());
-        }
-        self.drain(now);
-    }
-
-    /// A carrier that challenges the BYE gets it once more with our credentials.
-    /// False when there is nothing to answer it with.
-    fn bye_again(&mut self, now: Instant, id: &str, key: &Key, response: &Response) -> bool {
-        self.owners.remove(key);
-        let Some(challenge) = Challenge::strongest(response.status, &response.headers) else { return false };
-        let Some(call) = self.calls.get_mut(id) else { return false };
-        let Some(dialog) = call.dialog.as_mut().filter(|_| call.state == State::Over && call.nonce_uses < 8) else {
-            return false;
-        };
-        dialog.local_cseq += 1;
-        let (request, hop) = (dialog.request(Method::BYE, dialog.local_cseq), dialog.next_hop());
-        call.challenge = Some(challenge);
-        let request = self.authorise(id, request);
-        let request = self.finish(request);
-        if let Some(key) = self.layer.send(now, request, hop) {
-            self.owners.insert(key, id.to_owned());
-        }
-        true
     }
 
     fn give_up(&mut self, now: Instant, id: &str, cause: EndCause) {
@@ -461,12 +454,8 @@ impl CallCore {
                 _ => call.end(now, Side::Timer, EndCause::Timeout, None),
             }
         }
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.inherited.retain(|invite| invite != key);
-            if call.inherited.is_empty() {
-                self.finished(now, &id, false);
-            }
-        }
+        self.bye_timeout(now, &id, key);
+        self.inherited_timeout(now, &id, key);
         self.collect(&id);
     }
 

@@ -52,22 +52,29 @@ impl Dialog {
         }
     }
 
-    /// The dialog of another run. Requests of that run that were not kept (a PRACK, a BYE)
-    /// may have used later numbers: ours jump over them.
+    /// The dialog of another run.
     pub(super) fn take_up(saved: &SavedDialog, call_id: &str) -> Self {
-        Self {
+        let mut dialog = Self {
             remote_tag: saved.remote_tag.clone(),
             remote_target: saved.remote_target.clone(),
             route_set: saved.route_set.clone(),
             from: saved.from.clone(),
             to: saved.to.clone(),
             call_id: call_id.to_owned(),
-            local_cseq: saved.local_cseq + 10,
+            local_cseq: saved.local_cseq,
             remote_cseq: None,
             flow: saved.flow,
             ack: None,
             rseq: None,
-        }
+        };
+        dialog.skip_numbers();
+        dialog
+    }
+
+    /// Requests of another run that were not kept (a PRACK, a BYE) may have used later numbers:
+    /// ours jump over them.
+    pub(super) fn skip_numbers(&mut self) {
+        self.local_cseq = self.local_cseq.saturating_add(10);
     }
 
     /// The dialog that a response to our INVITE begins; none without a tag in To.

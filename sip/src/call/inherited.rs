@@ -9,13 +9,19 @@ use super::{
     CallCore, EndCause, Out, OutboundCall, SavedLeg, Trunk,
     core::{FORGET, via},
     dialog::Dialog,
-    outbound::{Call, State, invite},
+    outbound::{Call, MAX_INVITES, State, invite},
 };
 use crate::{
-    msg::{Method, Response},
     number::Number,
-    tx::Key,
+    tx::{Key, T1, T2},
 };
+
+/// An INVITE that is not answered by now is joined by the CANCEL of the next that may be
+/// pending.
+const NEXT_CANCEL: Duration = T1;
+
+/// An answer that nobody acknowledged comes again at least this often (RFC 3261, 13.3.1.4).
+const REPEATED_ANSWER: Duration = Duration::from_millis(T2.as_millis() as u64 + T1.as_millis() as u64);
 
 /// How the leg of an earlier run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,94 +55,209 @@ pub enum FinishError {
     Closed,
 }
 
+/// How far the CANCEL of an inherited INVITE is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cancel {
+    Due,
+    Sent,
+    /// Answered 200: the INVITE will have its final answer, or had it long ago.
+    Taken,
+}
+
+/// What is left to be ended of a leg of an earlier run.
+#[derive(Debug, Default)]
+pub(super) struct Inheritance {
+    /// INVITEs of which one may be pending, the likeliest first.
+    invites: Vec<(Key, Cancel)>,
+    next_cancel: Option<Instant>,
+    /// The carrier knows of no INVITE; one that forgot it with its answer still repeats that.
+    quiet_until: Option<Instant>,
+    how: Option<Result<Finished, FinishError>>,
+    told: bool,
+}
+
+impl Inheritance {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        [self.next_cancel, self.quiet_until].into_iter().flatten().min()
+    }
+}
+
 impl CallCore {
     /// What must be kept of a call for another run to end it.
     pub fn saved(&self, id: &str) -> Option<SavedLeg> {
         self.calls.get(id).map(|call| call.save(self.local))
     }
 
-    /// Ends the leg of an earlier run: BYE when it was answered, else CANCEL. Up to three
-    /// INVITEs may have gone out (the first, one with credentials, one for an old nonce); a
-    /// CANCEL goes to one after another until the other end knows it. [`Out::Finished`] tells
-    /// how it went; no INVITE is sent.
-    pub fn finish_leg(&mut self, now: Instant, saved: &SavedLeg, trunk: &Arc<Trunk>) -> String {
+    /// Ends the leg of an earlier run; [`Out::Finished`] tells under its Call-ID how it went.
+    /// No INVITE is sent.
+    ///
+    /// An answered leg gets BYE. Before the answer a CANCEL goes out for each INVITE that may
+    /// be pending, under its branch (RFC 3261, 9.1), one after another until one is known. An
+    /// answer that comes then is acknowledged and hung up (13.2.2.4).
+    pub fn finish_leg(&mut self, now: Instant, saved: &SavedLeg, trunk: &Trunk) -> Result<String, FinishError> {
+        let id = saved.ids.call_id.clone();
+        if self.calls.contains_key(&id) {
+            return Err(FinishError::InUse);
+        }
         let order = OutboundCall {
-            trunk: trunk.clone(),
+            // The leg keeps the name under which it was dialled.
+            trunk: Arc::new(Trunk { domain: saved.domain.clone(), ..trunk.clone() }),
             callee: Number::new(&saved.callee),
             caller: Number::new(&saved.caller),
             offer: String::new(),
             ring_limit: Duration::ZERO,
         };
-        let id = saved.ids.call_id.clone();
         let mut call = Call::new(now, order, saved.target, saved.ids.clone());
+        call.inheritance = Some(Inheritance::default());
         if let Some(dialog) = &saved.dialog {
             let dialog = Dialog::take_up(dialog, &id);
+            let tag = dialog.remote_tag.clone();
             call.state = State::Over;
             call.forget_at = Some(now + FORGET);
-            call.dialog = Some(dialog.clone());
+            call.dialog = Some(dialog);
             self.calls.insert(id.clone(), call);
-            self.bye(now, &id, &dialog);
-            return id;
+            self.bye(now, &id, &tag);
+            return Ok(id);
         }
         call.state = State::Cancelling(EndCause::Cancelled);
         self.calls.insert(id.clone(), call);
-        // The one that is likely pending comes first: a trunk with a password is challenged.
-        let order: &[u32] = if trunk.username.is_empty() { &[1, 2, 3] } else { &[2, 1, 3] };
-        for cseq in order {
-            let Some(call) = self.calls.get_mut(&id) else { break };
-            let mut request = invite(&call.order, &id, &call.ids.from_tag, *cseq);
-            request.headers.set("Via", via(saved.local, &call.ids.branch_of(*cseq)));
-            call.invite = request.clone();
-            if let Some(key) = self.layer.inherit(now, request, saved.target) {
-                call.inherited.push(key.clone());
-                self.owners.insert(key, id.clone());
-            }
+        // A trunk with a password has challenged the first.
+        let mut numbers: Vec<u32> = (1..=MAX_INVITES).collect();
+        if !trunk.username.is_empty() {
+            numbers.swap(0, 1);
         }
-        self.cancel_inherited(now, &id);
-        self.drain(now);
-        id
+        for number in numbers {
+            self.inherit_invite(now, &id, saved, number);
+        }
+        self.cancel_next(now, &id);
+        Ok(id)
     }
 
-    /// A final answer to a BYE or a CANCEL.
-    pub(super) fn ended_by(&mut self, now: Instant, id: &str, key: &Key, response: &Response) {
-        let method = response.headers.cseq().map(|(_, method)| method);
+    /// As if this run had sent that INVITE and it rang: its answers find their way.
+    fn inherit_invite(&mut self, now: Instant, id: &str, saved: &SavedLeg, number: u32) {
         let Some(call) = self.calls.get_mut(id) else { return };
-        match method {
-            Some(Method::BYE) => self.finished(now, id, true),
-            // There is no such INVITE at the other end (9.2).
-            Some(Method::CANCEL) if response.status == 481 => {
-                let at = call.inherited.iter().position(|invite| invite.branch == key.branch);
-                let Some(at) = at else { return };
-                let unknown = call.inherited.remove(at);
-                self.layer.forget(&unknown);
-                self.cancel_inherited(now, id);
+        let mut request = invite(&call.order, id, &call.ids.from_tag, number);
+        request.headers.set("Via", via(saved.local, &call.ids.branch_of(number)));
+        call.invite = request.clone();
+        if let Some(key) = self.layer.inherit(now, request, saved.target) {
+            self.owners.insert(key.clone(), id.to_owned());
+            if let Some(inheritance) = &mut call.inheritance {
+                inheritance.invites.push((key, Cancel::Due));
             }
-            _ => {}
         }
     }
 
-    /// Cancels the next INVITE of an earlier run; when there is none the leg is over.
-    fn cancel_inherited(&mut self, now: Instant, id: &str) {
-        match self.calls.get(id).map(|call| call.inherited.first().cloned()) {
-            Some(Some(key)) => self.layer.cancel(now, &key),
-            Some(None) => self.finished(now, id, true),
-            None => {}
+    fn inheritance(&mut self, id: &str) -> Option<&mut Inheritance> {
+        self.calls.get_mut(id)?.inheritance.as_mut()
+    }
+
+    /// Cancels the next INVITE that may be pending.
+    fn cancel_next(&mut self, now: Instant, id: &str) {
+        let Some(inheritance) = self.inheritance(id) else { return };
+        inheritance.next_cancel = None;
+        let mut due = inheritance.invites.iter_mut().filter(|(_, cancel)| *cancel == Cancel::Due);
+        let Some((key, cancel)) = due.next() else { return };
+        *cancel = Cancel::Sent;
+        let (key, more) = (key.clone(), due.next().is_some());
+        inheritance.next_cancel = more.then_some(now + NEXT_CANCEL);
+        self.layer.cancel(now, &key);
+        self.drain(now);
+    }
+
+    pub(super) fn inherited_timers(&mut self, now: Instant, id: &str) {
+        let Some(inheritance) = self.inheritance(id) else { return };
+        if inheritance.next_cancel.is_some_and(|at| at <= now) {
+            self.cancel_next(now, id);
+        } else if inheritance.quiet_until.is_some_and(|at| at <= now) {
+            self.settle(now, id);
         }
     }
 
-    /// Tells once that the leg of an earlier run is over.
-    pub(super) fn finished(&mut self, now: Instant, id: &str, answered: bool) {
-        let Some(call) = self.calls.get_mut(id).filter(|call| !call.ending_told && call.offers_nothing()) else {
+    /// A final answer to a CANCEL.
+    pub(super) fn cancel_answer(&mut self, now: Instant, id: &str, key: &Key, status: u16) {
+        let Some(inheritance) = self.inheritance(id) else { return };
+        let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite.branch == key.branch) else { return };
+        if status == 481 {
+            // There is no such INVITE at the other end (9.2).
+            let (unknown, _) = inheritance.invites.remove(at);
+            self.layer.forget(&unknown);
+            self.cancel_next(now, id);
+            self.learn(now, id, Ok(Finished::Gone));
+        } else {
+            inheritance.invites[at].1 = Cancel::Taken;
+        }
+    }
+
+    /// An INVITE was refused: 487 after our CANCEL, or whatever crossed it.
+    pub(super) fn inherited_refused(&mut self, now: Instant, id: &str, key: &Key, status: u16) {
+        let Some(inheritance) = self.inheritance(id) else { return };
+        let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite == key) else { return };
+        inheritance.invites.remove(at);
+        if matches!(status, 401 | 407) {
+            // That one was over, and says nothing of the next.
+            self.learn(now, id, Ok(Finished::Gone));
+        } else {
+            self.drop_invites(id);
+            self.learn(now, id, Ok(Finished::Cancelled));
+        }
+    }
+
+    /// One of them was answered: no other is pending.
+    pub(super) fn inherited_answered(&mut self, id: &str) {
+        self.drop_invites(id);
+    }
+
+    fn drop_invites(&mut self, id: &str) {
+        let Some(inheritance) = self.inheritance(id) else { return };
+        (inheritance.next_cancel, inheritance.quiet_until) = (None, None);
+        for (key, _) in std::mem::take(&mut inheritance.invites) {
+            self.layer.forget(&key);
+        }
+    }
+
+    /// An INVITE had no final answer within 32 seconds.
+    pub(super) fn inherited_timeout(&mut self, now: Instant, id: &str, key: &Key) {
+        let Some(inheritance) = self.inheritance(id) else { return };
+        let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite == key) else { return };
+        let (_, cancel) = inheritance.invites.remove(at);
+        // Whose CANCEL was taken counts as cancelled (9.1).
+        let how = if cancel == Cancel::Taken { Ok(Finished::Cancelled) } else { Err(FinishError::Silent) };
+        self.learn(now, id, how);
+    }
+
+    /// A part of a leg of an earlier run is over.
+    pub(super) fn learn(&mut self, now: Instant, id: &str, how: Result<Finished, FinishError>) {
+        let Some(inheritance) = self.inheritance(id) else { return };
+        inheritance.how = Some(inheritance.how.map_or(how, |before| worse(before, how)));
+        self.settle(now, id);
+    }
+
+    /// Tells once that nothing is left to be ended.
+    fn settle(&mut self, now: Instant, id: &str) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let (answered, hanging_up) = (call.dialog.is_some(), !call.byes.is_empty());
+        let Some(inheritance) = call.inheritance.as_mut() else { return };
+        let Some(how) = inheritance.how.filter(|_| !inheritance.told && !hanging_up && inheritance.invites.is_empty())
+        else {
             return;
         };
-        call.ending_told = true;
+        if how == Ok(Finished::Gone) && !answered && inheritance.quiet_until.is_none_or(|at| now < at) {
+            inheritance.quiet_until.get_or_insert(now + REPEATED_ANSWER);
+            return;
+        }
+        inheritance.quiet_until = None;
+        inheritance.told = true;
         call.state = State::Over;
         call.forget_at = Some(now + FORGET);
-        let how = match (answered, call.dialog.is_some()) {
-            (true, true) => Ok(Finished::HungUp),
-            (true, false) => Ok(Finished::Cancelled),
-            (false, _) => Err(FinishError::Silent),
-        };
         self.out.push_back(Out::Finished(id.to_owned(), how));
+    }
+}
+
+/// What must be told of the two.
+fn worse(one: Result<Finished, FinishError>, other: Result<Finished, FinishError>) -> Result<Finished, FinishError> {
+    match (one?, other?) {
+        (Finished::HungUp, _) | (_, Finished::HungUp) => Ok(Finished::HungUp),
+        (Finished::Cancelled, _) | (_, Finished::Cancelled) => Ok(Finished::Cancelled),
+        (Finished::Gone, Finished::Gone) => Ok(Finished::Gone),
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn request(core: &mut CallCore, now: Instant, key: &Key, request: &Re
     dialog.remote_cseq = Some(number);
     if request.method == Method::BYE {
         call.end_by_peer(now, &request.headers);
+        core.kept(&id);
         core.layer.respond(now, key, &Response::to(request, 200, &tag));
         core.collect(&id);
     } else if request.method == Method::INVITE || request.method == Method::UPDATE {

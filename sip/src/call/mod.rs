@@ -4,6 +4,7 @@
 //! [`CallCore`] owns the transactions and all calls. Datagrams, commands and the time go
 //! in; datagrams and [`LegEvent`]s come out of [`CallCore::poll`].
 
+mod bye;
 mod core;
 mod dialog;
 mod inherited;
@@ -63,7 +64,10 @@ pub enum LegEvent {
         /// Its SDP answer.
         sdp: String,
     },
-    /// The leg as it must be kept from here on; told right before [`LegEvent::Answered`].
+    /// The leg as it must be kept from here on; told right before [`LegEvent::Answered`]. The
+    /// answer is acknowledged when the next event is asked for, or two seconds later: a run
+    /// that is killed before it kept this finds the answer repeated by the other end
+    /// (RFC 3261, 13.3.1.4) and can still hang up.
     Saved(Box<SavedLeg>),
     /// The party answered.
     Answered {

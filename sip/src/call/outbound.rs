@@ -5,13 +5,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{EndCause, Ended, LegEvent, LegIds, OutboundCall, SavedLeg, Side, dialog::Dialog};
+use super::{
+    EndCause, Ended, LegEvent, LegIds, OutboundCall, SavedLeg, Side, bye::Bye, core::FORGET, dialog::Dialog,
+    inherited::Inheritance,
+};
 use crate::{
     auth::Challenge,
     msg::{Headers, Method, Request, Response},
     tx::Key,
     uri::Uri,
 };
+
+/// The first, one with credentials, one for a nonce that was too old.
+pub(super) const MAX_INVITES: u32 = 3;
 
 /// How far a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,22 +53,26 @@ pub(super) struct Call {
     pub(super) invite: Request,
     pub(super) invite_key: Option<Key>,
     pub(super) ids: LegIds,
-    pub(super) cseq: u32,
+    /// How many INVITEs went out; the number of the last one.
+    pub(super) invites: u32,
     pub(super) challenge: Option<Challenge>,
-    pub(super) nonce_uses: u32,
     pub(super) ring_deadline: Instant,
     pub(super) rang_from: Option<Instant>,
     pub(super) answered_at: Option<Instant>,
     pub(super) trying_told: bool,
     pub(super) early: Vec<Dialog>,
     pub(super) dialog: Option<Dialog>,
+    /// Other forks that answered: acknowledged and hung up at once.
+    pub(super) forks: Vec<Dialog>,
+    /// The ACK of the answer waits until the leg is kept, at most until then.
+    pub(super) ack_by: Option<Instant>,
+    /// BYEs that were not answered yet.
+    pub(super) byes: Vec<Bye>,
     pub(super) remote_sdp: String,
     pub(super) unacknowledged: Option<Unacknowledged>,
     pub(super) forget_at: Option<Instant>,
-    /// INVITEs of an earlier run of which one may still be pending: this run only ends them.
-    pub(super) inherited: Vec<Key>,
-    /// The end of it is told once.
-    pub(super) ending_told: bool,
+    /// It is the leg of an earlier run, which this one only ends.
+    pub(super) inheritance: Option<Inheritance>,
     pub(super) events: Vec<LegEvent>,
 }
 
@@ -76,19 +86,20 @@ impl Call {
             state: State::Inviting,
             invite_key: None,
             ids,
-            cseq: 1,
+            invites: 1,
             challenge: None,
-            nonce_uses: 0,
             rang_from: None,
             answered_at: None,
             trying_told: false,
             early: Vec::new(),
             dialog: None,
+            forks: Vec::new(),
+            ack_by: None,
+            byes: Vec::new(),
             remote_sdp: String::new(),
             unacknowledged: None,
             forget_at: None,
-            inherited: Vec::new(),
-            ending_told: false,
+            inheritance: None,
             events: Vec::new(),
         }
     }
@@ -99,9 +110,9 @@ impl Call {
         saved
     }
 
-    /// A call of an earlier run, which is only ended here.
-    pub(super) fn offers_nothing(&self) -> bool {
-        self.order.offer.is_empty()
+    /// The confirmed dialog with this tag of the other end.
+    pub(super) fn dialog_of(&mut self, remote_tag: &str) -> Option<&mut Dialog> {
+        self.dialog.iter_mut().chain(&mut self.forks).find(|dialog| dialog.remote_tag == remote_tag)
     }
 
     /// Ends the call and says so, once.
@@ -110,7 +121,7 @@ impl Call {
             return;
         }
         self.state = State::Over;
-        self.forget_at = Some(now + Duration::from_secs(33));
+        self.forget_at = Some(now + FORGET);
         let until = self.answered_at.unwrap_or(now);
         self.events.push(LegEvent::Ended(Ended {
             by,

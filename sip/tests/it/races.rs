@@ -26,6 +26,8 @@ struct Bench {
     sent: Vec<Request>,
     answers: Vec<Response>,
     events: Vec<LegEvent>,
+    /// What is told to be kept is kept.
+    keeps: bool,
 }
 
 impl Bench {
@@ -52,7 +54,7 @@ impl Bench {
             ring_limit: Duration::from_secs(50),
         };
         let id = core.dial(now, call, far());
-        let mut bench = Self { core, now, id, sent: vec![], answers: vec![], events: vec![] };
+        let mut bench = Self { core, now, id, sent: vec![], answers: vec![], events: vec![], keeps: true };
         bench.drain();
         bench
     }
@@ -67,7 +69,12 @@ impl Bench {
                     }
                     (Message::Response(response), _) => self.answers.push(response),
                 },
-                Out::Probed(..) | Out::Finished(..) | Out::Event(_, LegEvent::Saved(_)) => {}
+                Out::Probed(..) | Out::Finished(..) => {}
+                Out::Event(id, LegEvent::Saved(_)) => {
+                    if self.keeps {
+                        self.core.kept(&id);
+                    }
+                }
                 Out::Event(_, event) => self.events.push(event),
             }
         }
@@ -100,7 +107,14 @@ impl Bench {
     }
 
     fn answer_to(&mut self, request: &Request, status: u16) {
-        let response = Response::to(request, status, "far");
+        self.answer_with(request, status, &[]);
+    }
+
+    fn answer_with(&mut self, request: &Request, status: u16, extra: &[(&str, &str)]) {
+        let mut response = Response::to(request, status, "far");
+        for (name, value) in extra {
+            response.headers.push(name, *value);
+        }
         self.core.receive(self.now, &print_response(&response), far());
         self.drain();
     }
@@ -215,13 +229,64 @@ fn each_repeated_200_is_acknowledged_again() {
 }
 
 #[test]
+fn r4_2a_an_answer_is_acknowledged_when_its_leg_is_kept_or_two_seconds_later() {
+    let mut bench = Bench::new();
+    bench.keeps = false;
+    bench.answer(200, "a", &[], SDP);
+    bench.wait(Duration::from_millis(1_900));
+    bench.answer(200, "a", &[], SDP);
+    assert_eq!(bench.count(&Method::ACK), 0, "a repeat is answered with the first");
+    let id = bench.id.clone();
+    bench.core.kept(&id);
+    bench.drain();
+    assert_eq!(bench.count(&Method::ACK), 1);
+    bench.wait(Duration::from_secs(5));
+    bench.core.kept(&id);
+    bench.answer(200, "a", &[], SDP);
+    assert_eq!(bench.count(&Method::ACK), 2, "one for each answer");
+    bench.hang_up();
+    bench.settle();
+
+    let mut bench = Bench::new();
+    bench.keeps = false;
+    bench.answer(200, "a", &[], SDP);
+    bench.wait(Duration::from_secs(2));
+    assert_eq!(bench.count(&Method::ACK), 1, "who cannot keep it talks all the same");
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
+fn a_call_that_is_hung_up_before_it_was_kept_is_acknowledged_first() {
+    for by_peer in [false, true] {
+        let mut bench = Bench::new();
+        bench.keeps = false;
+        bench.answer(200, "a", &[], SDP);
+        if by_peer {
+            bench.ask("BYE", 1, "a", "");
+        } else {
+            bench.hang_up();
+        }
+        let methods: Vec<_> = bench.sent[1..].iter().map(|request| request.method.clone()).collect();
+        assert_eq!(methods, if by_peer { vec![Method::ACK] } else { vec![Method::ACK, Method::BYE] });
+        bench.settle();
+    }
+}
+
+#[test]
 fn a_second_fork_that_answers_is_hung_up_and_the_first_lives_on() {
     let mut bench = Bench::new();
     bench.answer(200, "a", &[], SDP);
     bench.answer(200, "b", &[], SDP);
     assert_eq!((bench.count(&Method::ACK), bench.count(&Method::BYE)), (2, 1));
-    let bye = bench.sent.last().unwrap();
+    let bye = bench.sent.last().unwrap().clone();
     assert!(bye.headers.get("To").unwrap().ends_with("tag=b"), "{bye:?}");
+    bench.answer(200, "b", &[], SDP);
+    assert_eq!((bench.count(&Method::ACK), bench.count(&Method::BYE)), (3, 1), "a repeat is acknowledged only");
+    let challenge = [("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n1\", algorithm=MD5")];
+    bench.answer_with(&bye, 401, &challenge);
+    let again = bench.sent.last().unwrap();
+    assert!(again.headers.get("To").unwrap().ends_with("tag=b") && again.headers.get("Authorization").is_some());
     assert!(!bench.events.iter().any(|event| matches!(event, LegEvent::Ended(_))));
     bench.ask("BYE", 1, "a", "");
     assert_eq!((bench.end().by, bench.end().cause), (Side::Peer, EndCause::HungUp));
@@ -284,6 +349,17 @@ fn a_reliable_provisional_is_acknowledged_by_prack_once() {
 }
 
 #[test]
+fn an_invite_is_numbered_by_the_invites_before_it_and_not_by_a_prack() {
+    let mut bench = Bench::new();
+    bench.answer(183, "a", &[("Require", "100rel"), ("RSeq", "1")], "");
+    let challenge = [("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n1\", algorithm=MD5")];
+    bench.answer(401, "a", &challenge, "");
+    assert_eq!(bench.invite().headers.cseq().unwrap().0, 2, "another run must know it to cancel it");
+    bench.answer(486, "a", &[], "");
+    bench.settle();
+}
+
+#[test]
 fn the_highest_number_of_a_reliable_provisional_is_the_last_and_nothing_wraps() {
     let mut bench = Bench::new();
     bench.answer(183, "a", &[("Require", "100rel"), ("RSeq", "4294967295")], SDP);
@@ -325,6 +401,7 @@ fn an_old_nonce_is_one_more_try_and_the_stronger_hash_wins() {
     assert!(bench.invite().headers.get("Proxy-Authorization").unwrap().contains("nonce=\"n3\""));
     bench.answer(200, "a", &[], SDP);
     assert!(bench.sent.last().unwrap().headers.get("Proxy-Authorization").is_some(), "the ACK carries it too");
+    assert_eq!(bench.count(&Method::INVITE), 3);
     bench.hang_up();
     bench.settle();
 }

@@ -1,4 +1,4 @@
-//! A leg outlives its process: another run ends it (R4.2a), in virtual time and against SIPp.
+//! A leg outlives its process: another run ends it (R4.2a), in virtual time.
 
 use std::{
     net::SocketAddr,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use songda_sip::{
-    LegEvent, Number, OutboundCall, SavedLeg, Trunk,
+    FinishError, Finished, LegEvent, Number, OutboundCall, SavedLeg, Trunk,
     machine::{CallCore, Message, Method, Out, Request, Response, parse, print_response},
 };
 
@@ -33,7 +33,7 @@ struct Run {
     now: Instant,
     sent: Vec<Request>,
     events: Vec<LegEvent>,
-    finished: Vec<bool>,
+    finished: Vec<Result<Finished, FinishError>>,
 }
 
 impl Run {
@@ -62,7 +62,7 @@ impl Run {
     }
 
     fn finish(&mut self, saved: &SavedLeg) {
-        self.core.finish_leg(self.now, saved, &trunk());
+        self.core.finish_leg(self.now, saved, &trunk()).unwrap();
         self.drain();
     }
 
@@ -77,7 +77,7 @@ impl Run {
                     }
                 }
                 Out::Event(_, event) => self.events.push(event),
-                Out::Finished(_, how) => self.finished.push(how.is_ok()),
+                Out::Finished(_, how) => self.finished.push(how),
                 Out::Probed(..) => {}
             }
         }
@@ -168,7 +168,7 @@ fn r4_2a_the_leg_of_a_killed_run_gets_its_bye() {
     assert!(bye.headers.get("To").unwrap().ends_with(";tag=far"));
     assert!(bye.headers.cseq().unwrap().0 > invite.headers.cseq().unwrap().0);
     run.answer(&bye, 200, &[], "");
-    assert_eq!(run.finished, [true]);
+    assert_eq!(run.finished, [Ok(Finished::HungUp)]);
     run.settle();
 }
 
@@ -183,7 +183,7 @@ fn a_bye_that_is_challenged_is_sent_again_with_the_trunks_credentials() {
     assert!(again.headers.get("Authorization").unwrap().contains("username=\"court\""));
     assert!(run.finished.is_empty());
     run.answer(&again, 481, &[], "");
-    assert_eq!(run.finished, [true], "who knows of no call has none");
+    assert_eq!(run.finished, [Ok(Finished::Gone)], "who knows of no call has none");
     run.settle();
 }
 
@@ -197,7 +197,7 @@ fn an_answer_whose_ack_was_lost_with_the_run_is_acknowledged_beside_the_bye() {
     assert_eq!(ack.headers.cseq().unwrap().0, invite.headers.cseq().unwrap().0);
     let bye = run.last(&Method::BYE);
     run.answer(&bye, 200, &[], "");
-    assert_eq!((run.finished.clone(), run.count(&Method::BYE)), (vec![true], 1));
+    assert_eq!((run.finished.clone(), run.count(&Method::BYE)), (vec![Ok(Finished::HungUp)], 1));
     run.settle();
 }
 
@@ -217,7 +217,7 @@ fn a_leg_that_rang_is_cancelled_under_the_branch_of_its_invite() {
     run.answer(&right, 200, &[], "");
     assert!(run.finished.is_empty(), "the INVITE has no final answer yet");
     run.answer(pending, 487, &[], "");
-    assert_eq!(run.finished, [true]);
+    assert_eq!(run.finished, [Ok(Finished::Cancelled)]);
     assert_eq!(run.last(&Method::ACK).headers.get("Via"), pending.headers.get("Via"), "the 487 is acknowledged");
     run.settle();
 }
@@ -233,33 +233,165 @@ fn an_answer_that_crosses_the_restart_is_acknowledged_and_hung_up() {
     let bye = run.last(&Method::BYE);
     assert_eq!(bye.uri, "sip:party@127.0.0.1:5070");
     run.answer(&bye, 200, &[], "");
-    assert_eq!(run.finished, [true]);
+    assert_eq!(run.finished, [Ok(Finished::HungUp)]);
+    run.answer(&invites[1], 200, &[], SDP);
+    assert_eq!((run.count(&Method::ACK), run.count(&Method::BYE)), (2, 1), "a repeat is acknowledged");
+    run.settle();
+}
+
+/// The carrier knows none of the INVITEs that may be pending.
+fn unknown(saved: &SavedLeg) -> Run {
+    let mut run = Run::new(5061, 1_000);
+    run.finish(saved);
+    for asked in 1..=3 {
+        assert_eq!(run.count(&Method::CANCEL), asked);
+        let cancel = run.last(&Method::CANCEL);
+        run.answer(&cancel, 481, &[], "");
+    }
+    assert!(run.finished.is_empty(), "it may have forgotten the INVITE with its answer");
+    run
+}
+
+#[test]
+fn a_leg_of_which_the_carrier_knows_nothing_is_over_when_no_answer_is_repeated() {
+    let mut run = unknown(&ringing().0);
+    run.wait(Duration::from_millis(4_499));
+    assert!(run.finished.is_empty());
+    run.wait(Duration::from_millis(1));
+    assert_eq!(run.finished, [Ok(Finished::Gone)]);
     run.settle();
 }
 
 #[test]
-fn a_leg_of_which_the_carrier_knows_nothing_is_over() {
-    let (saved, _) = ringing();
+fn an_answer_that_is_repeated_after_its_invite_is_forgotten_is_hung_up() {
+    let (saved, invites) = ringing();
+    for late in [false, true] {
+        let mut run = unknown(&saved);
+        run.wait(Duration::from_secs(if late { 8 } else { 4 }));
+        run.answer(&invites[1], 200, &[], SDP);
+        assert_eq!((run.count(&Method::ACK), run.count(&Method::BYE)), (1, 1));
+        let bye = run.last(&Method::BYE);
+        run.answer(&bye, 200, &[], "");
+        assert_eq!(run.finished, [Ok(if late { Finished::Gone } else { Finished::HungUp })]);
+        run.settle();
+    }
+}
+
+#[test]
+fn a_cancel_that_leads_to_nothing_is_followed_by_the_next() {
+    let (saved, invites) = ringing();
     let mut run = Run::new(5061, 1_000);
     run.finish(&saved);
-    for asked in 1..=3 {
-        assert_eq!((run.count(&Method::CANCEL), run.finished.len()), (asked, 0));
-        let cancel = run.last(&Method::CANCEL);
-        run.answer(&cancel, 481, &[], "");
-    }
-    assert_eq!(run.finished, [true]);
+    let second = run.last(&Method::CANCEL);
+    run.answer(&second, 200, &[], "");
+    run.wait(Duration::from_millis(499));
+    assert_eq!(run.count(&Method::CANCEL), 1);
+    run.wait(Duration::from_millis(1));
+    let first = run.last(&Method::CANCEL);
+    assert_eq!(first.headers.get("Via"), invites[0].headers.get("Via"));
+    // The challenge was not acknowledged before the kill: it comes again, and says nothing of the next.
+    run.answer(&first, 200, &[], "");
+    run.answer(&invites[0], 401, &[CHALLENGE], "");
+    assert_eq!(run.last(&Method::ACK).headers.get("Via"), invites[0].headers.get("Via"));
+    run.wait(Duration::from_secs(1));
+    let third = run.last(&Method::CANCEL);
+    assert_eq!(third.headers.cseq().unwrap().0, 3);
+    run.answer(&third, 481, &[], "");
+    assert!(run.finished.is_empty());
+    run.wait(Duration::from_secs(32));
+    assert_eq!(run.finished, [Ok(Finished::Cancelled)], "RFC 3261, 9.1: it counts as cancelled");
     run.settle();
+}
+
+#[test]
+fn a_carrier_without_a_password_is_sent_the_cancel_of_the_first_invite_first() {
+    let (saved, invites) = ringing();
+    let mut run = Run::new(5061, 1_000);
+    let open = Trunk { username: String::new(), ..(*trunk()).clone() };
+    run.core.finish_leg(run.now, &saved, &open).unwrap();
+    run.drain();
+    assert_eq!(run.last(&Method::CANCEL).headers.get("Via"), invites[0].headers.get("Via"));
+}
+
+#[test]
+fn forks_that_answer_around_a_restart_are_all_hung_up() {
+    let (saved, invite) = answered();
+    let mut run = Run::new(5061, 1_000);
+    run.finish(&saved);
+    let first = run.last(&Method::BYE);
+    let mut other = Response::to(&invite, 200, "fork");
+    other.headers.push("Contact", "<sip:fork@127.0.0.1:5070>");
+    run.core.receive(run.now, &print_response(&other), far());
+    run.drain();
+    let second = run.last(&Method::BYE);
+    assert_eq!((second.uri.as_str(), run.count(&Method::ACK)), ("sip:fork@127.0.0.1:5070", 1));
+    run.answer(&first, 200, &[], "");
+    assert!(run.finished.is_empty());
+    run.answer(&second, 200, &[], "");
+    assert_eq!(run.finished, [Ok(Finished::HungUp)]);
+    run.settle();
+}
+
+#[test]
+fn a_bye_that_is_refused_is_told() {
+    let (saved, _) = answered();
+    for (status, tries) in [(503, 1), (401, 2)] {
+        let mut run = Run::new(5061, 1_000);
+        run.finish(&saved);
+        for _ in 0..tries {
+            let bye = run.last(&Method::BYE);
+            run.answer(&bye, status, &[CHALLENGE], "");
+        }
+        assert_eq!(run.finished, [Err(FinishError::Refused { status })]);
+        assert_eq!(run.count(&Method::BYE), tries);
+        run.settle();
+    }
+}
+
+#[test]
+fn a_challenge_that_comes_late_has_its_full_time_too() {
+    let mut run = Run::new(5061, 1_000);
+    run.finish(&answered().0);
+    run.wait(Duration::from_secs(31));
+    let bye = run.last(&Method::BYE);
+    run.answer(&bye, 401, &[CHALLENGE], "");
+    run.wait(Duration::from_secs(31));
+    assert!(run.finished.is_empty());
+    let again = run.last(&Method::BYE);
+    run.answer(&again, 200, &[], "");
+    assert_eq!(run.finished, [Ok(Finished::HungUp)]);
+    run.settle();
+}
+
+#[test]
+fn a_leg_keeps_the_name_under_which_it_was_dialled() {
+    let (saved, invites) = ringing();
+    let mut run = Run::new(5061, 1_000);
+    let moved = Trunk { domain: "other.test".into(), ..(*trunk()).clone() };
+    run.core.finish_leg(run.now, &saved, &moved).unwrap();
+    run.drain();
+    let cancel = run.last(&Method::CANCEL);
+    assert_eq!(cancel.uri, invites[1].uri);
+    assert_eq!(cancel.headers.get("To"), invites[1].headers.get("To"));
+}
+
+#[test]
+fn a_leg_of_this_run_is_not_ended_as_one_of_another() {
+    let mut run = Run::new(5060, 0);
+    let id = run.dial();
+    let saved = run.core.saved(&id).unwrap();
+    assert_eq!(run.core.finish_leg(run.now, &saved, &trunk()), Err(FinishError::InUse));
 }
 
 #[test]
 fn a_carrier_that_is_silent_is_told_after_32_seconds() {
-    for (saved, _) in [(answered().0, 0), (ringing().0, 1)] {
+    for saved in [answered().0, ringing().0] {
         let mut run = Run::new(5061, 1_000);
         run.finish(&saved);
         run.wait(Duration::from_secs(31));
         assert!(run.finished.is_empty());
-        run.wait(Duration::from_secs(2));
-        assert_eq!(run.finished, [false]);
+        run.wait(Duration::from_secs(3));
+        assert_eq!(run.finished, [Err(FinishError::Silent)]);
         run.settle();
     }
 }
