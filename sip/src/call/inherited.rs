@@ -16,8 +16,7 @@ use crate::{
     tx::{Key, T1, T2},
 };
 
-/// An INVITE that is not answered by now is joined by the CANCEL of the next that may be
-/// pending.
+/// When the CANCEL of one INVITE led to nothing by now, the next is cancelled too.
 const NEXT_CANCEL: Duration = T1;
 
 /// An answer that nobody acknowledged comes again at least this often (RFC 3261, 13.3.1.4).
@@ -38,8 +37,8 @@ pub enum Finished {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FinishError {
-    /// Nothing came back within 32 seconds.
-    #[error("the carrier does not answer: the call may go on at its side")]
+    /// No answer came within 32 seconds.
+    #[error("the carrier gave no final answer: the call may go on at its side")]
     Silent,
     /// The carrier did not take our BYE, or our credentials for it.
     #[error("the carrier did not take our BYE, it answered {status}")]
@@ -60,8 +59,6 @@ pub enum FinishError {
 enum Cancel {
     Due,
     Sent,
-    /// Answered 200: the INVITE will have its final answer, or had it long ago.
-    Taken,
 }
 
 /// What is left to be ended of a leg of an earlier run.
@@ -177,14 +174,12 @@ impl CallCore {
     pub(super) fn cancel_answer(&mut self, now: Instant, id: &str, key: &Key, status: u16) {
         let Some(inheritance) = self.inheritance(id) else { return };
         let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite.branch == key.branch) else { return };
+        // There is no such INVITE at the other end (9.2).
         if status == 481 {
-            // There is no such INVITE at the other end (9.2).
             let (unknown, _) = inheritance.invites.remove(at);
             self.layer.forget(&unknown);
             self.cancel_next(now, id);
             self.learn(now, id, Ok(Finished::Gone));
-        } else {
-            inheritance.invites[at].1 = Cancel::Taken;
         }
     }
 
@@ -215,14 +210,14 @@ impl CallCore {
         }
     }
 
-    /// An INVITE had no final answer within 32 seconds.
+    /// An INVITE had no final answer within 32 seconds. Also when its CANCEL was taken it is not
+    /// known to be over, whatever 9.1 allows to assume: it may have been answered and
+    /// acknowledged before that was kept.
     pub(super) fn inherited_timeout(&mut self, now: Instant, id: &str, key: &Key) {
         let Some(inheritance) = self.inheritance(id) else { return };
         let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite == key) else { return };
-        let (_, cancel) = inheritance.invites.remove(at);
-        // Whose CANCEL was taken counts as cancelled (9.1).
-        let how = if cancel == Cancel::Taken { Ok(Finished::Cancelled) } else { Err(FinishError::Silent) };
-        self.learn(now, id, how);
+        inheritance.invites.remove(at);
+        self.learn(now, id, Err(FinishError::Silent));
     }
 
     /// A part of a leg of an earlier run is over.

@@ -4,6 +4,7 @@
 
 mod closing;
 mod digest;
+mod lossy;
 mod races;
 mod saved;
 mod sipp;
