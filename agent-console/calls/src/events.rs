@@ -57,7 +57,8 @@ pub enum CallEvent {
         /// The leg.
         saved: Box<SavedLeg>,
         /// To be told when it is stored. Before the INVITE the call waits for it, three
-        /// seconds at most; dropped or late, nothing goes out.
+        /// seconds at most; dropped or late, nothing goes out. The answer is acknowledged to
+        /// the carrier when it is stored, one second later at most.
         kept: oneshot::Sender<()>,
     },
     /// It rings.

@@ -14,6 +14,9 @@ use crate::{events::CallEvent, facts::Fault, machine::Input, switchboard::Switch
 /// The desk has this long to keep what ends the leg after a crash, or nothing goes out.
 const KEEP_LIMIT: Duration = Duration::from_secs(3);
 
+/// At the answer it has this long: the party already listens.
+const KEEP_ANSWERED: Duration = Duration::from_secs(1);
+
 /// Why a call cannot be placed, and whose fault that is.
 type Refusal = (Fault, String);
 type Preparing = Pin<Box<dyn Future<Output = Result<Box<PreparedLeg>, Refusal>> + Send>>;
@@ -59,9 +62,12 @@ impl Line {
         let prepared = match step {
             Step::Prepared(prepared) => prepared,
             Step::Spoke(Some(LegEvent::Saved(saved))) => {
-                // Who ended the call after a crash with what was kept before would send a
-                // CANCEL: that is late, but no reason to stop talking.
-                let _ = events.send(leg_saved(*saved).0).await;
+                // The answer is acknowledged when the leg is asked for more: killed before it
+                // is kept, a later run hears the answer again and hangs up. What cannot be
+                // kept then is no reason to stop talking.
+                let (event, kept) = leg_saved(*saved);
+                let _ = events.send(event).await;
+                let _ = timeout(KEEP_ANSWERED, kept).await;
                 return None;
             }
             Step::Spoke(Some(event)) => return Some(Input::Leg(event)),
