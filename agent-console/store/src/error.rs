@@ -7,6 +7,9 @@ pub enum StoreError {
     /// The database refused.
     #[error("the database could not do what was asked: {0}")]
     Database(String),
+    /// There is no room for what was to be written.
+    #[error("the disk of the database is full: nothing was written down; make room")]
+    Full,
     /// A row with this key is there already.
     #[error("a row with this key is there already")]
     Unique,
@@ -56,6 +59,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error() {
             Some(database) if database.is_unique_violation() => Self::Unique,
+            // SQLITE_FULL, and disk_full of PostgreSQL.
+            Some(database) if matches!(database.code().as_deref(), Some("13" | "53100")) => Self::Full,
             // The message of a database error may repeat values: its kind and code do not.
             Some(database) => Self::Database(format!("{:?} {}", database.kind(), database.code().unwrap_or_default())),
             None => Self::Database(error.to_string()),
