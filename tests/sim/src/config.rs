@@ -18,6 +18,8 @@ pub struct Config {
     pub sip: SocketAddr,
     /// TCP address of the case system; port 0 picks one.
     pub http: SocketAddr,
+    /// UDP address of the time server; port 0 picks one. No time server without it.
+    pub ntp: Option<SocketAddr>,
     /// Digest realm.
     pub realm: String,
     /// Digest user name.
@@ -56,6 +58,7 @@ impl Config {
         Self {
             sip: loopback,
             http: loopback,
+            ntp: Some(loopback),
             realm: "songda-sim".into(),
             user: "songda".into(),
             password: "secret".into(),

@@ -1,5 +1,5 @@
 //! The outside world of Songda: a strict SIP carrier with parties that behave by their
-//! number, and the court's case system.
+//! number, the court's case system, and a time server.
 //!
 //! Its signalling, digest and caller checks are its own, so that it judges the product
 //! instead of repeating its mistakes. Parties and their numbers: [`table_text`].
@@ -7,6 +7,7 @@
 mod cases;
 mod config;
 pub mod journal;
+mod ntp;
 mod numbers;
 mod party;
 mod rtp;
@@ -78,6 +79,9 @@ pub struct Running {
     pub sip_addr: SocketAddr,
     /// Address of the case system.
     pub http_addr: SocketAddr,
+    /// Address of the time server, if there is one.
+    pub ntp_addr: Option<SocketAddr>,
+    offset: ntp::Offset,
     journal: Journal,
     stop: CancellationToken,
     tracker: TaskTracker,
@@ -87,6 +91,11 @@ impl Running {
     /// Everything that happened so far.
     pub fn journal(&self) -> journal::Content {
         self.journal.content()
+    }
+
+    /// The time server is so much ahead of the machine from now on.
+    pub fn set_time_offset_ms(&self, ms: i64) {
+        self.offset.set_ms(ms);
     }
 
     /// Hangs up all calls, closes all files and ends.
@@ -106,7 +115,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts carrier and case system.
+/// Starts carrier, case system and time server.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     // A second start in one process finds the provider installed, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -119,6 +128,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let sip_addr = socket.local_addr().map_err(failed(config.sip))?;
     let listener = TcpListener::bind(config.http).await.map_err(failed(config.http))?;
     let http_addr = listener.local_addr().map_err(failed(config.http))?;
+
+    let time = match config.ntp {
+        Some(address) => Some(UdpSocket::bind(address).await.map_err(failed(address))?),
+        None => None,
+    };
+    let ntp_addr = time.as_ref().map(UdpSocket::local_addr).transpose().map_err(failed(config.sip))?;
 
     let (journal, stop, tracker) = (Journal::default(), CancellationToken::new(), TaskTracker::new());
     let (orders, inbox) = mpsc::channel(64);
@@ -135,6 +150,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stop: stop.clone(),
     };
     tracker.spawn(driver.run());
+    let offset = ntp::Offset::default();
+    if let Some(socket) = time {
+        tracker.spawn(ntp::serve(socket, offset.clone(), journal.clone(), stop.clone()));
+    }
 
     let cases = cases::Cases {
         journal: journal.clone(),
@@ -156,7 +175,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             tracing::error!(%error, "the case system ended");
         }
     });
-    Ok(Running { sip_addr, http_addr, journal, stop, tracker })
+    Ok(Running { sip_addr, http_addr, ntp_addr, offset, journal, stop, tracker })
 }
 
 fn speech(say: &Say) -> Result<(Number, Speech), StartError> {

@@ -23,6 +23,12 @@ struct Arguments {
     /// TCP address of the case system (port 0 picks a free one).
     #[arg(long, default_value = "127.0.0.1:8090")]
     http: SocketAddr,
+    /// UDP address of the time server (port 0 picks a free one); none without it.
+    #[arg(long)]
+    ntp: Option<SocketAddr>,
+    /// How many milliseconds the time server is ahead of the machine.
+    #[arg(long, requires = "ntp", default_value_t = 0, allow_hyphen_values = true)]
+    ntp_offset_ms: i64,
     /// Digest realm.
     #[arg(long, default_value = "songda-sim")]
     realm: String,
@@ -99,6 +105,7 @@ impl Arguments {
         Config {
             sip: self.sip,
             http: self.http,
+            ntp: self.ntp,
             realm: self.realm,
             user: self.user,
             password: self.password,
@@ -121,16 +128,22 @@ impl Arguments {
 async fn main() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "songda_sim=info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let config = Arguments::parse().config();
+    let arguments = Arguments::parse();
+    let offset_ms = arguments.ntp_offset_ms;
+    let config = arguments.config();
     let out_dir = config.out_dir.clone();
     let mut terminate =
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let running = songda_sim::start(config).await?;
-    let line = serde_json::json!({
+    running.set_time_offset_ms(offset_ms);
+    let mut line = serde_json::json!({
         "sip": running.sip_addr.to_string(),
         "http": format!("http://{}", running.http_addr),
         "out": out_dir,
     });
+    if let Some(address) = running.ntp_addr {
+        line["ntp"] = address.to_string().into();
+    }
     writeln!(std::io::stdout().lock(), "{line}").context("cannot write to standard output")?;
     tokio::select! {
         _ = terminate.recv() => {}

@@ -23,6 +23,8 @@ pub struct Content {
     pub pushes: Vec<PushRecord>,
     /// Events that came from the product.
     pub events: Vec<EventRecord>,
+    /// How often the time server told the time.
+    pub times_told: u64,
     /// Breaches of protocol by the other side.
     pub complaints: Vec<Complaint>,
 }
@@ -104,8 +106,12 @@ pub struct RtpRecord {
     pub defective: u64,
     /// Synchronisation sources seen.
     pub sources: u64,
+    /// Milliseconds of sound among them: what is louder than -44 dBFS.
+    pub heard_ms: u64,
     /// Digits received as telephone-events.
     pub dtmf: String,
+    /// Digits sent as telephone-events.
+    pub dtmf_sent: String,
     /// First packet sent.
     pub first_sent_at: Option<u64>,
     /// Last packet sent.
@@ -157,7 +163,7 @@ pub struct EventRecord {
 pub struct Complaint {
     /// When.
     pub at: u64,
-    /// `sip`, `rtp` or `events`.
+    /// `sip`, `rtp`, `ntp` or `events`.
     pub part: &'static str,
     /// What, without personal data.
     pub what: String,

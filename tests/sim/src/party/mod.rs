@@ -24,8 +24,20 @@ pub(crate) enum Behaviour {
     CutOff,
     /// Answers and says nothing.
     Silent,
+    /// A mailbox: answers, greets, beeps, records, hangs up.
+    Voicemail,
+    /// A machine that takes calls for its owner.
+    Assistant,
+    /// Answers and presses keys.
+    Digits,
+    /// Answers and sends white noise.
+    Noise,
     /// Answers and sends 1000 Hz.
     Tone,
+    /// Answers and never sends a packet.
+    OneWay,
+    /// Answers, talks and hears nothing.
+    Deaf,
     /// Answers and plays the file given for this number.
     Speaker,
 }
@@ -130,8 +142,38 @@ pub const TABLE: &[Row] = &[
     ),
     row(6000, 6499, "barred", "180, after 1 s 403", reject(1_000, 403, None)),
     row(6500, 6999, "line-fault", "503 with Q.850 cause 34, at once", reject(0, 503, Some(34))),
-    row(7000, 7999, "silent", "answers, sends silence, stays until BYE", Behaviour::Silent),
-    row(8000, 8499, "tone", "answers, sends 1000 Hz, stays until BYE", Behaviour::Tone),
+    row(7000, 7499, "silent", "answers, sends silence, stays until BYE", Behaviour::Silent),
+    row(
+        7500,
+        7599,
+        "voicemail",
+        "a mailbox: answers, greets, beeps (1000 Hz, 0.5 s), records for 20 s and hangs up",
+        Behaviour::Voicemail,
+    ),
+    row(
+        7600,
+        7699,
+        "assistant",
+        "a call assistant: answers, says that it is one, listens, says so again, stays until BYE",
+        Behaviour::Assistant,
+    ),
+    row(
+        7700,
+        7799,
+        "digits",
+        "answers, presses 1 2 3 4 # (RFC 4733, one each second), sends silence, stays until BYE",
+        Behaviour::Digits,
+    ),
+    row(7800, 7999, "noise", "answers, sends white noise of -40 dBFS, stays until BYE", Behaviour::Noise),
+    row(8000, 8399, "tone", "answers, sends 1000 Hz, stays until BYE", Behaviour::Tone),
+    row(8400, 8449, "one-way", "answers, hears, never sends a packet, stays until BYE", Behaviour::OneWay),
+    row(
+        8450,
+        8499,
+        "deaf",
+        "answers, asks who is there again and again, hears nothing, stays until BYE",
+        Behaviour::Deaf,
+    ),
     row(
         8500,
         8999,
@@ -227,7 +269,7 @@ enum Line {
     Listen(u32),
 }
 
-/// The audio of an answered call or an announcement; `None` for behaviours without media.
+/// The audio of an answered call or an announcement; `None` for behaviours that send none.
 ///
 /// `own` is the file of a speaker and its delay.
 pub(crate) fn plan(behaviour: Behaviour, own: Option<(Clip, u32)>) -> Option<Plan> {
@@ -245,10 +287,24 @@ pub(crate) fn plan(behaviour: Behaviour, own: Option<(Clip, u32)>) -> Option<Pla
             vec![Step::Wait { ms: 200 }, Step::Say(clip(name)?), Step::Wait { ms: 300 }]
         }
         Behaviour::CutOff => vec![Step::Wait { ms: 500 }, Step::Begin { clip: clip("cut-off")?, ms: 4_000 }],
-        Behaviour::Tone => vec![Step::Tone],
+        Behaviour::Voicemail => vec![
+            Step::Wait { ms: 600 },
+            Step::Say(clip("voicemail")?),
+            Step::Wait { ms: 300 },
+            Step::Tone { ms: Some(500) },
+            Step::Wait { ms: 20_000 },
+        ],
+        Behaviour::Assistant => {
+            let says = Step::Say(clip("assistant")?);
+            vec![Step::Wait { ms: 600 }, says.clone(), Step::Listen { at_most_ms: 12_000 }, says]
+        }
+        Behaviour::Digits => vec![Step::Wait { ms: 1_000 }, Step::Keys("1234#")],
+        Behaviour::Noise => vec![Step::Noise],
+        Behaviour::Tone => vec![Step::Tone { ms: None }],
+        Behaviour::Deaf => return Some(Plan::deaf(vec![Step::Wait { ms: 600 }, Step::Say(clip("hello-m")?)])),
         Behaviour::Speaker => own.map_or_else(Vec::new, |(clip, ms)| vec![Step::Wait { ms }, Step::Say(clip)]),
         Behaviour::Silent => Vec::new(),
-        Behaviour::NoAnswer | Behaviour::Reject { .. } => return None,
+        Behaviour::NoAnswer | Behaviour::Reject { .. } | Behaviour::OneWay => return None,
     };
     Some(Plan::new(steps))
 }
@@ -265,6 +321,33 @@ mod tests {
             next = row.to + 1;
         }
         assert_eq!(next, 10_000);
+    }
+
+    #[test]
+    fn who_answers_sends_something_unless_the_way_is_one() {
+        for row in TABLE {
+            let silent = matches!(row.kind, Behaviour::NoAnswer | Behaviour::Reject { .. } | Behaviour::OneWay);
+            assert_eq!(plan(row.kind, None).is_none(), silent, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_mailbox_greets_beeps_for_half_a_second_and_listens_for_twenty() {
+        let mut plan = plan(Behaviour::Voicemail, None).unwrap();
+        let mut frames = Vec::new();
+        while frames.len() < 3_000 {
+            let frame = plan.frame(false);
+            if frame.over {
+                break;
+            }
+            frames.push(frame);
+        }
+        assert_eq!(frames.iter().filter_map(|frame| frame.began.as_deref()).collect::<Vec<_>>(), ["voicemail"]);
+        let (before, silence) = frames.split_at(frames.len() - 1_000);
+        assert!(silence.iter().all(|frame| frame.samples.iter().all(|sample| *sample == 0)));
+        // 1000 Hz repeats every eight samples.
+        let tone = before[before.len() - 25..].iter();
+        assert!(tone.flat_map(|frame| frame.samples.as_chunks::<8>().0).all(|period| period[2] == 8_000));
     }
 
     #[test]

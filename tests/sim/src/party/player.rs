@@ -15,6 +15,14 @@ const FRAME_MS: u32 = 20;
 const PAUSE_MS: u32 = 900;
 const TONE_HZ: f32 = 1000.0;
 const TONE_AMPLITUDE: f32 = 8_000.0;
+/// White noise of −40 dBFS: uniform samples have a mean square of a third of their peak's.
+const NOISE_PEAK: i32 = 568;
+/// A key is pressed at the beginning of each of these.
+const KEY_EVERY: usize = 8_000;
+/// How long it is held: 100 ms.
+const KEY_FRAMES: usize = 5;
+/// The end of an event is sent three times (RFC 4733, section 2.5.1.4).
+const KEY_ENDS: usize = 3;
 
 /// One thing a party does.
 #[derive(Clone)]
@@ -27,8 +35,30 @@ pub(crate) enum Step {
     Begin { clip: Clip, ms: u32 },
     /// Silence until the other side spoke and paused, or the time is over.
     Listen { at_most_ms: u32 },
-    /// 1000 Hz without end.
-    Tone,
+    /// 1000 Hz for a time; without one, without end.
+    Tone { ms: Option<u32> },
+    /// These keys, one each second, as telephone-events.
+    Keys(&'static str),
+    /// White noise without end.
+    Noise,
+}
+
+/// A telephone-event of RFC 4733 that stands in for the sound of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// The key, as it is written.
+    pub(crate) digit: char,
+    /// Samples since it was pressed, this frame included.
+    pub(crate) duration: u16,
+    /// True once it was let go.
+    pub(crate) end: bool,
+}
+
+impl Key {
+    /// Whether it is pressed with this frame.
+    pub(crate) fn begins(self) -> bool {
+        usize::from(self.duration) == FRAME
+    }
 }
 
 /// A script being played.
@@ -39,6 +69,9 @@ pub(crate) struct Plan {
     heard_ms: u32,
     quiet_ms: u32,
     reported: bool,
+    noise: u32,
+    again: bool,
+    deaf: bool,
 }
 
 /// What a tick brought.
@@ -46,18 +79,39 @@ pub(crate) struct Frame {
     pub(crate) samples: [i16; FRAME],
     /// A clip that starts with this frame.
     pub(crate) began: Option<std::sync::Arc<str>>,
+    /// A key that is sent instead of the samples.
+    pub(crate) key: Option<Key>,
     /// True once, with the first frame after the last step.
     pub(crate) over: bool,
 }
 
 impl Plan {
     pub(crate) fn new(steps: Vec<Step>) -> Self {
-        Self { steps: steps.into(), done: 0, heard_ms: 0, quiet_ms: 0, reported: false }
+        Self {
+            steps: steps.into(),
+            done: 0,
+            heard_ms: 0,
+            quiet_ms: 0,
+            reported: false,
+            noise: 0x5eed_2026,
+            again: false,
+            deaf: false,
+        }
+    }
+
+    /// The steps over and over, of a party who hears nothing.
+    pub(crate) fn deaf(steps: Vec<Step>) -> Self {
+        Self { again: true, deaf: true, ..Self::new(steps) }
+    }
+
+    /// Whether the party has no ear.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.deaf
     }
 
     /// The next 20 ms. `heard` says whether the other side made a sound meanwhile.
     pub(crate) fn frame(&mut self, heard: bool) -> Frame {
-        let mut frame = Frame { samples: [0; FRAME], began: None, over: false };
+        let mut frame = Frame { samples: [0; FRAME], began: None, key: None, over: false };
         let Some(step) = self.steps.front() else {
             frame.over = !std::mem::replace(&mut self.reported, true);
             return frame;
@@ -86,22 +140,48 @@ impl Plan {
                 let answered = self.heard_ms >= 200 && self.quiet_ms >= PAUSE_MS;
                 answered || self.done >= samples(*at_most_ms)
             }
-            Step::Tone => {
+            Step::Tone { ms } => {
                 for (n, sample) in frame.samples.iter_mut().enumerate() {
                     // 1000 Hz repeats every 8 samples, so the phase may wrap with them.
                     let phase = ((at + n) % 8) as f32 * TONE_HZ / 8000.0;
                     *sample = (TONE_AMPLITUDE * (TAU * phase).sin()) as i16;
                 }
-                self.done %= 8;
+                if ms.is_none() {
+                    self.done %= 8;
+                }
+                ms.is_some_and(|ms| self.done >= samples(ms))
+            }
+            Step::Keys(keys) => {
+                frame.key = key(keys, at);
+                self.done >= keys.len() * KEY_EVERY
+            }
+            Step::Noise => {
+                self.done = 0;
+                for sample in &mut frame.samples {
+                    // xorshift: the same noise in every run.
+                    self.noise ^= self.noise << 13;
+                    self.noise ^= self.noise >> 17;
+                    self.noise ^= self.noise << 5;
+                    *sample = ((self.noise >> 16) as i32 * 2 * NOISE_PEAK / 0x1_0000 - NOISE_PEAK) as i16;
+                }
                 false
             }
         };
         if finished {
-            self.steps.pop_front();
+            let step = self.steps.pop_front();
+            self.steps.extend(step.filter(|_| self.again));
             (self.done, self.heard_ms, self.quiet_ms) = (0, 0, 0);
         }
         frame
     }
+}
+
+/// The key that is down, or whose end is still said, `at` samples after the first.
+fn key(keys: &str, at: usize) -> Option<Key> {
+    let digit = char::from(*keys.as_bytes().get(at / KEY_EVERY)?);
+    let frame = at % KEY_EVERY / FRAME;
+    let duration = ((frame + 1).min(KEY_FRAMES) * FRAME) as u16;
+    (frame < KEY_FRAMES + KEY_ENDS - 1).then_some(Key { digit, duration, end: frame + 1 >= KEY_FRAMES })
 }
 
 fn samples(ms: u32) -> usize {
@@ -147,6 +227,34 @@ mod tests {
         }
         let frames = (0..60).position(|_| plan.frame(false).samples[0] == 7);
         assert_eq!(frames, Some(45));
+    }
+
+    #[test]
+    fn keys_are_pressed_one_each_second_and_end_three_times() {
+        let mut plan = Plan::new(vec![Step::Keys("7#")]);
+        let keys: Vec<Option<Key>> = (0..100).map(|_| plan.frame(false).key).collect();
+        let said: Vec<Key> = keys.iter().copied().flatten().collect();
+        assert_eq!(said.iter().map(|key| key.duration).collect::<Vec<_>>()[..7], [160, 320, 480, 640, 800, 800, 800]);
+        assert_eq!(said.iter().filter(|key| key.end && key.digit == '#').count(), 3);
+        assert_eq!(keys.iter().position(|key| key.is_some_and(|key| key.digit == '#' && key.begins())), Some(50));
+        assert_eq!(said.len(), 14);
+        assert!(plan.frame(false).over);
+    }
+
+    #[test]
+    fn noise_is_forty_decibels_under_full_scale() {
+        let mut plan = Plan::new(vec![Step::Noise]);
+        let frames: Vec<i16> = (0..100).flat_map(|_| plan.frame(false).samples).collect();
+        let square = frames.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / frames.len() as f64;
+        let level = 10.0 * (square / 32_768_f64.powi(2)).log10();
+        assert!((level + 40.0).abs() < 0.5, "{level}");
+    }
+
+    #[test]
+    fn a_deaf_party_says_the_same_for_ever() {
+        let mut plan = Plan::deaf(vec![Step::Say(clip(160)), Step::Wait { ms: 20 }]);
+        let spoken: Vec<i16> = (0..6).map(|_| plan.frame(true).samples[0]).collect();
+        assert_eq!(spoken, [7, 0, 7, 0, 7, 0]);
     }
 
     #[test]

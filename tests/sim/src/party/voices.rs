@@ -49,6 +49,8 @@ clips![
     "notice-stopped",
     "notice-talking",
     "notice-unreachable",
+    "voicemail",
+    "assistant",
 ];
 
 /// Reads a built-in clip; `None` if there is no such name.

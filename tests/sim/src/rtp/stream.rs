@@ -9,13 +9,16 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::events::{self, Events, Heard};
 use super::recorder::Recorder;
 use super::sdp::Offer;
 use crate::journal::{Journal, RtpRecord, Said, now_ms};
-use crate::party::player::{FRAME, Plan, audible};
+use crate::party::player::{FRAME, Frame, Plan, audible};
 
 /// A datagram larger than this is no packet of 20 ms.
 const MAX_PACKET: usize = 1_500;
+/// More keys than anybody presses in a call.
+const MAX_DIGITS: usize = 256;
 /// How often the counters go to the journal, in frames: half a second.
 const REPORT_EVERY: u32 = 25;
 
@@ -53,19 +56,26 @@ struct Outgoing {
     sequence: u16,
     timestamp: u32,
     first: bool,
+    /// Timestamp at which the key that is down was pressed.
+    pressed: u32,
 }
 
 #[derive(Default)]
 struct Incoming {
     source: Option<u32>,
     highest: u16,
-    event: Option<u32>,
+    events: Events,
 }
 
 impl Stream {
     pub(crate) fn new(call_id: String, socket: UdpSocket, offer: Offer, journal: Journal, file: PathBuf) -> Self {
-        let outgoing =
-            Outgoing { source: rand::random(), sequence: rand::random(), timestamp: rand::random(), first: true };
+        let outgoing = Outgoing {
+            source: rand::random(),
+            sequence: rand::random(),
+            timestamp: rand::random(),
+            first: true,
+            pressed: 0,
+        };
         let record = RtpRecord { codec: Some(offer.law.encoding_name()), ..RtpRecord::default() };
         let incoming = Incoming::default();
         Self {
@@ -145,17 +155,7 @@ impl Stream {
             self.journal.call(&self.call_id, |call| call.script_over = true);
         }
         if matches!(self.offer.direction, "sendrecv" | "recvonly") {
-            let law = self.offer.law;
-            let payload = frame.samples.map(|s| law.encode(s));
-            let packet = RtpPacketBuilder::new()
-                .payload_type(law.payload_type())
-                .ssrc(self.outgoing.source)
-                .sequence(self.outgoing.sequence.into())
-                .timestamp(self.outgoing.timestamp)
-                .marked(std::mem::take(&mut self.outgoing.first))
-                .payload(&payload)
-                .build();
-            if let Ok(packet) = packet
+            if let Some(packet) = self.packet(&frame)
                 && self.socket.send_to(&packet, self.offer.target).await.is_ok()
             {
                 self.record.sent += 1;
@@ -166,6 +166,31 @@ impl Stream {
         }
         self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(FRAME as u32);
         frame.over
+    }
+
+    /// The sound of a frame, or the key that stands in for it.
+    fn packet(&mut self, frame: &Frame) -> Option<Vec<u8>> {
+        let (law, first) = (self.offer.law, std::mem::take(&mut self.outgoing.first));
+        let (kind, timestamp, marked, payload) = match (frame.key, self.offer.events) {
+            (Some(key), Some(kind)) => {
+                if key.begins() {
+                    self.outgoing.pressed = self.outgoing.timestamp;
+                    self.record.dtmf_sent.push(key.digit);
+                }
+                (kind, self.outgoing.pressed, key.begins(), events::payload(key)?.to_vec())
+            }
+            // Who cannot be told of keys hears silence.
+            _ => (law.payload_type(), self.outgoing.timestamp, first, frame.samples.map(|s| law.encode(s)).to_vec()),
+        };
+        RtpPacketBuilder::new()
+            .payload_type(kind)
+            .ssrc(self.outgoing.source)
+            .sequence(self.outgoing.sequence.into())
+            .timestamp(timestamp)
+            .marked(marked)
+            .payload(&payload)
+            .build()
+            .ok()
     }
 
     fn receive(&mut self, bytes: &[u8], from: SocketAddr) {
@@ -181,7 +206,8 @@ impl Stream {
         let (kind, source, timestamp) = (packet.payload_type(), packet.ssrc(), packet.timestamp());
         if Some(kind) == self.offer.events {
             self.sequence(source, packet.sequence_number().into());
-            self.digit(packet.payload(), timestamp);
+            let heard = self.incoming.events.packet(source, timestamp, packet.mark(), packet.payload());
+            self.key(&heard);
             return;
         }
         if kind != self.offer.law.payload_type() || packet.payload().is_empty() {
@@ -190,10 +216,16 @@ impl Stream {
         }
         self.sequence(source, packet.sequence_number().into());
         let samples: Vec<i16> = packet.payload().iter().map(|&code| self.offer.law.decode(code)).collect();
-        self.heard |= audible(&samples);
         self.record.received += 1;
         self.record.last_received_at = Some(now_ms());
         self.record.first_received_at = self.record.first_received_at.or(self.record.last_received_at);
+        if self.plan.as_ref().is_some_and(Plan::is_deaf) {
+            return;
+        }
+        if audible(&samples) {
+            self.heard = true;
+            self.record.heard_ms += samples.len() as u64 / 8;
+        }
         if self.recorder.is_none() && self.record.received == 1 {
             match Recorder::create(&self.file) {
                 Ok(recorder) => self.recorder = Some(recorder),
@@ -225,18 +257,11 @@ impl Stream {
         }
     }
 
-    /// RFC 4733: the event counts once, however many packets carry it.
-    fn digit(&mut self, payload: &[u8], timestamp: u32) {
-        let Some(event) = payload.first().filter(|_| payload.len() >= 4) else {
+    fn key(&mut self, heard: &Heard) {
+        if let Some(wrong) = heard.wrong {
             self.record.defective += 1;
-            return;
-        };
-        if self.incoming.event == Some(timestamp) || self.record.dtmf.len() >= 256 {
-            return;
+            self.journal.complain("rtp", wrong);
         }
-        self.incoming.event = Some(timestamp);
-        if let Some(digit) = b"0123456789*#ABCD".get(usize::from(*event)) {
-            self.record.dtmf.push(char::from(*digit));
-        }
+        self.record.dtmf.extend(heard.digit.filter(|_| self.record.dtmf.len() < MAX_DIGITS));
     }
 }

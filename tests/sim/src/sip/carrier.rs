@@ -123,7 +123,10 @@ impl Carrier {
             (Phase::Announcing, Behaviour::Announce { status, q850, .. }) => {
                 self.finish(call_id, status, Some(q850), "party", now);
             }
-            (Phase::Answered, Behaviour::Talk { then: Then::HangUp, .. } | Behaviour::CutOff) => {
+            (
+                Phase::Answered,
+                Behaviour::Talk { then: Then::HangUp, .. } | Behaviour::CutOff | Behaviour::Voicemail,
+            ) => {
                 self.hang_up(call_id, "party", now);
             }
             _ => {}

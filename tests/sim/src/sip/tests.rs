@@ -27,10 +27,16 @@ struct Line {
     from: SocketAddr,
     now: Instant,
     nonce: String,
+    number: &'static str,
 }
 
 impl Line {
     fn new() -> Self {
+        Self::to("13800000001")
+    }
+
+    /// A line on which every message is for this number.
+    fn to(number: &'static str) -> Self {
         let local = "127.0.0.1:5060".parse().unwrap();
         let rules =
             Rules { local, callers: vec![Number::parse(CALLER).unwrap()], answer_after: Duration::from_secs(2) };
@@ -41,11 +47,12 @@ impl Line {
             format!("{count:012x}")
         });
         let carrier = Carrier::new(rules, guard, tokens);
-        Self { carrier, from: "127.0.0.1:9".parse().unwrap(), now: Instant::now(), nonce: String::new() }
+        Self { carrier, from: "127.0.0.1:9".parse().unwrap(), now: Instant::now(), nonce: String::new(), number }
     }
 
     fn send(&mut self, bytes: &[u8]) -> Vec<Output> {
-        self.carrier.datagram(bytes, self.from, self.now)
+        let Ok(text) = str::from_utf8(bytes) else { return self.carrier.datagram(bytes, self.from, self.now) };
+        self.carrier.datagram(text.replace("13800000001", self.number).as_bytes(), self.from, self.now)
     }
 
     /// Challenge, acknowledgement and the INVITE with credentials.
@@ -59,7 +66,7 @@ impl Line {
         let ack = text("ACK", "1", 1, &to_tag(&response), "");
         assert!(self.send(&ack).is_empty());
 
-        let (a1, a2) = (Algorithm::Md5.hash("u:r:p"), Algorithm::Md5.hash("INVITE:sip:13800000001@h"));
+        let (a1, a2) = (Algorithm::Md5.hash("u:r:p"), Algorithm::Md5.hash(&format!("INVITE:sip:{}@h", self.number)));
         let response = Algorithm::Md5.hash(&format!("{a1}:{}:00000001:c:auth:{a2}", self.nonce));
         let credentials = format!(
             "Authorization: Digest username=\"u\", realm=\"r\", nonce=\"{}\", uri=\"sip:13800000001@h\", qop=auth, nc=00000001, cnonce=\"c\", response=\"{response}\"\r\n",
@@ -191,7 +198,11 @@ fn no_mangled_message_panics() {
 impl Line {
     /// A call that is up; gives the tag of the party.
     fn up() -> (Self, String) {
-        let mut line = Self::new();
+        Self::up_to("13800000001")
+    }
+
+    fn up_to(number: &'static str) -> (Self, String) {
+        let mut line = Self::to(number);
         line.invite();
         line.ready();
         let answer = first(&line.wait(Duration::from_secs(3)).1);
@@ -228,6 +239,14 @@ fn a_carrier_that_stops_hangs_up_and_repeats_its_bye_until_it_is_answered() {
     let answer = bye.unwrap().replacen("BYE sip:a@127.0.0.1:9 SIP/2.0", "SIP/2.0 200 OK", 1);
     line.send(answer.as_bytes());
     assert!(line.wait(Duration::from_mins(2)).1.is_empty());
+}
+
+#[test]
+fn a_mailbox_hangs_up_when_its_script_is_over_and_a_machine_that_listens_does_not() {
+    for (number, hangs_up) in [("13800007500", 1), ("13800007600", 0), ("13800007700", 0)] {
+        let (mut line, _) = Line::up_to(number);
+        assert_eq!(byes(&line.carrier.script_over("c", line.now)), hangs_up, "{number}");
+    }
 }
 
 #[test]

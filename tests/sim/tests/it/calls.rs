@@ -2,36 +2,10 @@
 
 use std::time::Duration;
 
-use songda_sim::journal::CallRecord;
-use songda_sim::{Config, Running};
-
-use crate::caller::{CALLER, Caller, Identity};
-
-struct World {
-    sim: Running,
-    _folder: tempfile::TempDir,
-}
-
-async fn world(change: impl FnOnce(&mut Config)) -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let mut config = Config::for_tests(folder.path().to_owned());
-    change(&mut config);
-    World { sim: songda_sim::start(config).await.unwrap(), _folder: folder }
-}
-
-impl World {
-    async fn caller(&self, number: &str) -> Caller {
-        Caller::new(self.sim.sip_addr, number, Identity::default()).await
-    }
-
-    async fn caller_as(&self, identity: Identity) -> Caller {
-        Caller::new(self.sim.sip_addr, "13800000001", identity).await
-    }
-
-    fn call(&self, caller: &Caller) -> CallRecord {
-        self.sim.journal().calls.into_iter().find(|c| c.call_id == caller.call_id()).unwrap()
-    }
-}
+use crate::{
+    caller::{CALLER, Identity},
+    world::world,
+};
 
 #[tokio::test]
 async fn an_invite_without_credentials_is_challenged_with_both_algorithms() {

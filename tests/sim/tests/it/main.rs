@@ -7,4 +7,10 @@ mod calls;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod parties;
+#[cfg(test)]
 mod sipp;
+#[cfg(test)]
+mod time;
+#[cfg(test)]
+mod world;
