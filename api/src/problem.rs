@@ -78,6 +78,10 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a request failed");
+        if matches!(error, StoreError::Full) {
+            let text = "the disk of the server is full: nothing was written down; try again when there is room";
+            return Self::new(StatusCode::INSUFFICIENT_STORAGE, "house.disk_full", text);
+        }
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server could not do this; it was written down")
     }
 }
