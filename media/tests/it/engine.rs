@@ -8,7 +8,7 @@ use std::{
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 use songda_media::{Engine, EngineConfig, EngineError, MediaEvent, Prompt, Rest, SdpError, Tap};
 
-struct Blocks(mpsc::Sender<Vec<i16>>);
+pub(crate) struct Blocks(pub(crate) mpsc::Sender<Vec<i16>>);
 
 impl Tap for Blocks {
     fn started(&mut self, _: i64) {}
@@ -17,7 +17,7 @@ impl Tap for Blocks {
     }
 }
 
-fn config() -> EngineConfig {
+pub(crate) fn config() -> EngineConfig {
     EngineConfig {
         unix_ms: Arc::new(|| 1_000_000),
         web_listen: "127.0.0.1:0".parse().unwrap(),
@@ -28,12 +28,12 @@ fn config() -> EngineConfig {
     }
 }
 
-fn answer(carrier: &UdpSocket) -> String {
+pub(crate) fn answer(carrier: &UdpSocket) -> String {
     let port = carrier.local_addr().unwrap().port();
     format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8\r\n")
 }
 
-fn port(sdp: &str) -> u16 {
+pub(crate) fn port(sdp: &str) -> u16 {
     let line = sdp.lines().find_map(|line| line.strip_prefix("m=audio ")).unwrap();
     line.split(' ').next().unwrap().parse().unwrap()
 }

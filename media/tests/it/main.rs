@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bridge;
+mod browser;
 mod engine;
+mod legs;
 mod prompts;
 mod timeline;

@@ -69,11 +69,11 @@ async fn cycle(engine: &Engine, carrier: &UdpSocket, music: &Arc<Prompt>, no: us
     for browser in legs.into_iter().skip(no % 3) {
         browser.close();
     }
-    if !no.is_multiple_of(5) {
-        media.close().await.unwrap();
-    } else {
+    if no.is_multiple_of(5) {
         drop(media);
         while events.recv().await.is_some() {}
+    } else {
+        media.close().await.unwrap();
     }
 }
 

@@ -1,0 +1,152 @@
+use std::{
+    net::UdpSocket,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
+use songda_media::{CallMedia, Engine, MediaEvent, Prompt, Rest};
+use tokio::sync::mpsc::Receiver;
+
+use crate::{
+    browser::Browser,
+    engine::{Blocks, answer, config, port},
+};
+
+const ONE: u8 = 0x90;
+const TWO: u8 = 0xb1;
+
+/// An answered call, and its carrier.
+struct Answered {
+    media: CallMedia,
+    events: Receiver<MediaEvent>,
+    carrier: UdpSocket,
+    ours: u16,
+    seq: u16,
+    recorded: mpsc::Receiver<Vec<i16>>,
+    _engine: Engine,
+}
+
+impl Answered {
+    async fn open() -> Self {
+        let engine = Engine::start(config()).unwrap();
+        let (blocks, recorded) = mpsc::channel();
+        let (media, events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+        let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+        carrier.set_nonblocking(true).unwrap();
+        let ours = port(&media.trunk_offer().await.unwrap());
+        media.trunk_answer(answer(&carrier)).await.unwrap();
+        media.announce(1, Arc::new(Prompt::from_samples(vec![8_000; 160]))).unwrap();
+        media.rest(Rest::Talk).unwrap();
+        Self { media, events, carrier, ours, seq: 0, recorded, _engine: engine }
+    }
+
+    async fn browser(&self, says: u8) -> Browser {
+        let mut browser = Browser::open(says);
+        browser.answer(self.media.browser_offer(browser.offer.clone()).await.unwrap());
+        browser
+    }
+
+    /// Turns this browser until the party and it hear each other.
+    async fn both_ways(&mut self, browser: &mut Browser, says: u8) {
+        let before = browser.count;
+        while self.hears().is_some() {}
+        let found = |browser: &mut Browser| {
+            self.say();
+            (self.hears() == Some(says) && browser.count > before).then_some(())
+        };
+        browser.until("sound both ways", found).await;
+    }
+
+    fn say(&mut self) {
+        self.seq += 1;
+        let packet = RtpPacketBuilder::new().payload_type(8).ssrc(5).sequence(Seq::from(self.seq));
+        let packet = packet.timestamp(u32::from(self.seq) * 160).payload(&[0x91; 160]).build().unwrap();
+        self.carrier.send_to(&packet, ("127.0.0.1", self.ours)).unwrap();
+    }
+
+    /// The first octet of the next packet that the party was sent.
+    fn hears(&self) -> Option<u8> {
+        let mut buffer = [0u8; 500];
+        let len = self.carrier.recv(&mut buffer).ok()?;
+        RtpReader::new(&buffer[..len]).unwrap().payload().first().copied()
+    }
+
+    /// Turns this browser until the call tells something of the browser; the rest is skipped.
+    async fn told(&mut self, browser: &mut Browser) -> MediaEvent {
+        let events = &mut self.events;
+        let about_us = |news: &MediaEvent| {
+            use MediaEvent::{AgentBack, AgentGone, BrowserConnected, BrowserLost};
+            matches!(news, BrowserConnected | BrowserLost | AgentGone { .. } | AgentBack { .. })
+        };
+        browser.until("news of a browser", |_| events.try_recv().ok().filter(about_us)).await
+    }
+}
+
+#[tokio::test]
+async fn r4_2a_a_second_window_takes_the_sound_over_and_the_first_is_heard_of_no_more() {
+    let mut call = Answered::open().await;
+    let mut first = call.browser(ONE).await;
+    assert_eq!(call.told(&mut first).await, MediaEvent::BrowserConnected);
+    call.both_ways(&mut first, ONE).await;
+    let old = first.heard.take().unwrap().header;
+    let mut second = call.browser(TWO).await;
+    assert_eq!(call.told(&mut second).await, MediaEvent::BrowserConnected);
+    call.both_ways(&mut second, TWO).await;
+    let new = second.heard.clone().unwrap().header;
+    assert_eq!(new.ssrc, old.ssrc, "one stream goes on");
+    assert!(new.sequence_number.wrapping_sub(old.sequence_number) < 0x8000, "its numbers too");
+    // The first speaks on, and then closes: neither is noticed.
+    while call.hears().is_some() {}
+    for _ in 0..100 {
+        first.turn();
+        second.turn();
+        assert_ne!(call.hears(), Some(ONE), "who was replaced is not heard");
+    }
+    first.close();
+    call.both_ways(&mut second, TWO).await;
+    while let Ok(news) = call.events.try_recv() {
+        assert!(!matches!(news, MediaEvent::BrowserLost | MediaEvent::AgentGone { .. }), "{news:?}");
+    }
+    let summary = call.media.close().await.unwrap();
+    assert_eq!(summary.frames as usize * 2, call.recorded.try_iter().flatten().count(), "one recording");
+}
+
+/// A closed page says goodbye, a lost network does not; the stack tells neither at once.
+async fn is_missed(leave: impl FnOnce(Browser)) {
+    let mut call = Answered::open().await;
+    let mut first = call.browser(ONE).await;
+    assert_eq!(call.told(&mut first).await, MediaEvent::BrowserConnected);
+    call.both_ways(&mut first, ONE).await;
+    leave(first);
+    let gone = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            if let MediaEvent::AgentGone { frame } = call.events.recv().await.unwrap() {
+                return frame;
+            }
+        }
+    });
+    let gone = gone.await.expect("told in time");
+    let mut second = call.browser(TWO).await;
+    assert_eq!(call.told(&mut second).await, MediaEvent::BrowserConnected);
+    let back = call.told(&mut second).await;
+    assert!(matches!(back, MediaEvent::AgentBack { frame } if frame > gone), "{back:?}");
+    call.both_ways(&mut second, TWO).await;
+    let summary = call.media.close().await.unwrap();
+    let hole = summary.gaps.iter().find(|gap| gap.channel == 0 && gap.to_frame - gap.from_frame >= 16_000);
+    assert!(hole.is_some_and(|hole| hole.from_frame < gone && hole.to_frame > gone), "{:?}", summary.gaps);
+}
+
+#[tokio::test]
+async fn e51_a_browser_that_leaves_or_vanishes_is_missed_after_two_seconds_and_another_one_resumes() {
+    tokio::join!(is_missed(Browser::close), is_missed(drop));
+}
+
+#[tokio::test]
+async fn an_offer_that_cannot_be_used_costs_the_browser_that_is_there_nothing() {
+    let mut call = Answered::open().await;
+    let mut first = call.browser(ONE).await;
+    assert_eq!(call.told(&mut first).await, MediaEvent::BrowserConnected);
+    call.media.browser_offer("v=0\r\n".into()).await.unwrap_err();
+    call.both_ways(&mut first, ONE).await;
+}
