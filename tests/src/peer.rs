@@ -44,6 +44,10 @@ struct Shared {
     say: Mutex<Vec<u8>>,
     heard: watch::Sender<Vec<u8>>,
     stop: AtomicBool,
+    /// Ends without closing anything.
+    vanish: AtomicBool,
+    /// Sends nothing at all as long as it is set.
+    mute: AtomicBool,
 }
 
 /// A WebRTC peer.
@@ -81,6 +85,16 @@ impl Peer {
     /// What is heard, A-law, as it grows.
     pub fn hears(&self) -> watch::Receiver<Vec<u8>> {
         self.shared.heard.subscribe()
+    }
+
+    /// Is gone without a goodbye, as a page that was loaded anew.
+    pub fn vanish(self) {
+        self.shared.vanish.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends nothing any more, not even keep-alives, and is still there; or goes on.
+    pub fn go_silent(&self, on: bool) {
+        self.shared.mute.store(on, Ordering::Relaxed);
     }
 
     /// Everything heard so far, A-law.
@@ -205,9 +219,15 @@ fn run(
             }
             (seq, timestamp) = (seq.wrapping_add(1), timestamp.wrapping_add(160));
         }
+        let mute = shared.mute.load(Ordering::Relaxed);
         while let Some(out) = connection.poll_write() {
-            let _ = socket.send_to(&out.message, out.transport.peer_addr);
+            if !mute {
+                let _ = socket.send_to(&out.message, out.transport.peer_addr);
+            }
         }
+    }
+    if shared.vanish.load(Ordering::Relaxed) {
+        return;
     }
     let _ = connection.close();
     while let Some(out) = connection.poll_write() {

@@ -1,6 +1,12 @@
 //! An agent without a browser: the same session, the same key, the same frames.
 
-use std::time::Duration;
+mod call;
+mod outcome;
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -24,12 +30,15 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// An agent at work.
 pub struct Agent {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// None once the line was dropped.
+    socket: Option<WebSocketStream<MaybeTlsStream<TcpStream>>>,
     secret: Secret,
     /// Session cookie.
     pub cookie: String,
     url: String,
     kid: String,
+    /// Names the page, as a browser's tab names it.
+    tab: String,
     /// Sound of the last call.
     pub peer: Option<Peer>,
     /// Everything that reached this browser, opened work orders included.
@@ -62,19 +71,20 @@ impl Agent {
         agent.secret = secret;
         agent.kid.clone_from(&kid);
         agent.seen.push(key.to_string());
-        agent.send(json!({ "type": "hello", "kid": kid })).await;
-        agent.snapshot = agent.frame("snapshot").await;
+        agent.hello().await;
+        agent.snapshot().await;
         agent
     }
 
     /// Opens the line of a session and says nothing yet.
     pub async fn connect(url: &str, cookie: &str) -> Self {
         Self {
-            socket: connect(url, cookie).await,
+            socket: Some(connect(url, cookie).await),
             secret: DhP256HkdfSha256::gen_keypair().0,
             cookie: cookie.to_owned(),
             url: url.to_owned(),
             kid: String::new(),
+            tab: new_tab(),
             peer: None,
             seen: Vec::new(),
             snapshot: Value::Null,
@@ -83,33 +93,82 @@ impl Agent {
         }
     }
 
+    /// Another window of the same browser: its session and its key, a line of its own. It
+    /// says hello, and what it is answered is still to be read.
+    pub async fn second_window(&self) -> Self {
+        let mut window = Self::connect(&self.url, &self.cookie).await;
+        window.secret = self.secret.clone();
+        window.kid.clone_from(&self.kid);
+        window.work_order = self.work_order.clone();
+        window.hello().await;
+        window
+    }
+
+    async fn hello(&mut self) {
+        let frame = json!({ "type": "hello", "kid": self.kid });
+        self.send(frame).await;
+    }
+
+    /// Puts the other window out, after the house said that there is one.
+    pub async fn take_over(&mut self) {
+        let frame = json!({ "type": "hello", "kid": self.kid, "tab": self.tab, "take_over": true });
+        self.send(frame).await;
+        self.snapshot().await;
+    }
+
+    /// Waits for the snapshot and goes on from it.
+    async fn snapshot(&mut self) {
+        self.snapshot = self.frame("snapshot").await;
+        self.call = self.snapshot["call"].clone();
+    }
+
     /// The work order that the agent has in hand already, or the next one.
     pub async fn current_or_next(&mut self) -> Value {
         let envelope = self.snapshot["work_order"].clone();
         if envelope.is_null() { self.take().await } else { self.open(&envelope).await }
     }
 
-    /// The same browser after its line was cut.
+    /// The same page after its line was cut.
     pub async fn reconnect(&mut self, url: &str) {
         url.clone_into(&mut self.url);
-        self.socket = connect(url, &self.cookie).await;
-        self.send(json!({ "type": "hello", "kid": self.kid })).await;
-        self.snapshot = self.frame("snapshot").await;
-        self.call = self.snapshot["call"].clone();
+        self.socket = Some(connect(url, &self.cookie).await);
+        self.hello().await;
+        self.snapshot().await;
     }
 
-    /// Sends a frame.
+    /// A page that was loaded anew: the line is new and there is no sound.
+    pub async fn reload(&mut self) {
+        self.drop_line();
+        if let Some(peer) = self.peer.take() {
+            peer.vanish();
+        }
+        let url = self.url.clone();
+        self.reconnect(&url).await;
+    }
+
+    /// The line breaks without a goodbye: TCP is reset.
+    pub fn drop_line(&mut self) {
+        let Some(line) = self.socket.take() else { return };
+        if let MaybeTlsStream::Plain(stream) = line.get_ref() {
+            stream.set_zero_linger().unwrap();
+        }
+    }
+
+    /// Sends a frame; without a line it is lost.
     pub async fn send(&mut self, frame: Value) {
-        self.socket.send(Message::text(frame.to_string())).await.unwrap();
+        if let Some(socket) = &mut self.socket {
+            socket.send(Message::text(frame.to_string())).await.unwrap();
+        }
     }
 
     /// The next frame; none when the line is closed.
     pub async fn next(&mut self) -> Option<Value> {
         let end = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let Ok(message) = tokio::time::timeout(PING, self.socket.next()).await else {
+            let socket = self.socket.as_mut()?;
+            let Ok(message) = tokio::time::timeout(PING, socket.next()).await else {
                 assert!(tokio::time::Instant::now() < end, "no frame in time");
-                let _ = self.socket.send(Message::text(r#"{"type":"ping"}"#)).await;
+                let _ = socket.send(Message::text(r#"{"type":"ping"}"#)).await;
                 continue;
             };
             match message {
@@ -210,79 +269,6 @@ impl Agent {
         self.work_order = order.clone();
         order
     }
-
-    /// One click on the first number that can be dialled.
-    pub async fn dial(&mut self) {
-        let peer = Peer::start();
-        let phones = self.work_order["phones"].as_array().unwrap();
-        let phone = phones.iter().find(|phone| phone["dialable"] == true).unwrap();
-        let frame = json!({ "type": "dial", "work_order": self.work_order["work_order"],
-                            "phone_id": phone["phone_id"], "sdp": peer.offer });
-        self.peer = Some(peer);
-        self.send(frame).await;
-    }
-
-    /// Waits for the end of the call, however it comes; one that is answered is hung up
-    /// after this much talk.
-    pub async fn ended(&mut self, talk: Duration) -> Value {
-        loop {
-            let frame = self.frame("call").await;
-            match frame["phase"].as_str() {
-                Some("ended") => return frame,
-                Some("talking") => {
-                    self.stay(talk).await;
-                    if self.call["phase"] == "ended" {
-                        return self.call.clone();
-                    }
-                    self.hang_up().await;
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Stays on the line until this much more has been heard or the call has ended, and
-    /// pings meanwhile as a browser does.
-    pub async fn stay(&mut self, talk: Duration) {
-        let mut hears = self.peer.as_ref().unwrap().hears();
-        let enough = hears.borrow().len() + talk.as_millis() as usize * 8;
-        let mut pings = tokio::time::interval(PING);
-        let end = tokio::time::Instant::now() + talk + PATIENCE;
-        while self.call["phase"] != "ended" {
-            tokio::select! {
-                heard = hears.wait_for(|heard| heard.len() >= enough) => {
-                    heard.unwrap();
-                    return;
-                }
-                now = pings.tick() => {
-                    assert!(now < end, "the line is silent: {}", self.call);
-                    self.send(json!({ "type": "ping" })).await;
-                }
-                frame = self.next() => assert!(frame.is_some(), "the line was closed during the call"),
-            }
-        }
-    }
-
-    /// Hangs up, or gives up while it rings.
-    pub async fn hang_up(&mut self) {
-        self.send(json!({ "type": "hang_up" })).await;
-    }
-
-    /// Saves an outcome; answers status and body.
-    pub async fn save(&mut self, choice: Value) -> (u16, Value) {
-        let call = self.call["call_id"].as_str().unwrap().to_owned();
-        let answer = http()
-            .post(format!("{}/api/v1/calls/{call}/outcome", self.url))
-            .header("cookie", &self.cookie)
-            .json(&choice)
-            .send()
-            .await
-            .unwrap();
-        let status = answer.status().as_u16();
-        let text = answer.text().await.unwrap();
-        self.seen.push(text.clone());
-        (status, serde_json::from_str(&text).unwrap())
-    }
 }
 
 /// A client for the house under test, whose certificate nobody signed.
@@ -303,6 +289,12 @@ async fn connect(url: &str, cookie: &str) -> WebSocketStream<MaybeTlsStream<TcpS
     let mut request = format!("{}/api/v1/desk/ws", url.replacen("http", "ws", 1)).into_client_request().unwrap();
     request.headers_mut().insert("cookie", cookie.parse().unwrap());
     tokio_tungstenite::connect_async(request).await.unwrap().0
+}
+
+/// A name that no other page has.
+fn new_tab() -> String {
+    static PAGES: AtomicU32 = AtomicU32::new(0);
+    format!("page-{}-{}", std::process::id(), PAGES.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Looks until what `look` sees is as wanted, four times a second for a minute: who only
