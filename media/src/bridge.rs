@@ -142,6 +142,8 @@ const AGENT_SILENT: Duration = Duration::from_millis(60);
 const MIX_LIMIT: usize = 5 * PACKET;
 /// Largest audio payload that is taken: 120 ms.
 const LARGEST: usize = 960;
+/// News that may wait before further keys of the party are dropped.
+const NEWS: usize = 64;
 
 /// The bridge of one call.
 pub struct Bridge {
@@ -192,7 +194,7 @@ impl Bridge {
             from_agent: Reception::default(),
             from_party: Reception::default(),
             agent_at: None,
-            mix: VecDeque::with_capacity(MIX_LIMIT),
+            mix: VecDeque::with_capacity(MIX_LIMIT + LARGEST),
             next_tick: None,
             timeline: Timeline::default(),
             started: None,
@@ -211,6 +213,12 @@ impl Bridge {
     /// A browser's leg is up; from here on its packets are missed when they stop.
     pub fn agent_connected(&mut self, now: Instant) {
         self.watch.agent_connected(now);
+        self.news.push_back(MediaEvent::BrowserConnected);
+    }
+
+    /// The browser's leg is gone.
+    pub fn agent_lost(&mut self) {
+        self.news.push_back(MediaEvent::BrowserLost);
     }
 
     /// What was negotiated with the carrier.
@@ -247,16 +255,20 @@ impl Bridge {
         if !self.stage.is_announcing() {
             self.mix.clear();
         }
+        self.keys_out.cut();
         self.stage.announce(cue, prompt);
     }
 
     /// What the party hears when no announcement plays.
     pub fn rest(&mut self, now: Instant, unix_ms: i64, rest: Rest) {
         self.open(now, unix_ms);
+        if matches!(rest, Rest::Hold { .. }) {
+            self.keys_out.cut();
+        }
         self.stage.rest(rest);
     }
 
-    /// Cuts announcements short.
+    /// Cuts announcements short; what was sent of the present one stands in the summary.
     pub fn hush(&mut self) {
         self.stage.hush();
         self.mix.clear();
@@ -273,7 +285,8 @@ impl Bridge {
     }
 
     /// Sends digits to the party, one after another. False when the carrier takes none, or
-    /// one of them is no key.
+    /// one of them is no key. What is played to the party meanwhile drops those that have not
+    /// begun: a menu that has moved on must not get them late.
     pub fn digits(&mut self, digits: &str) -> bool {
         self.mode == Mode::Open && self.party_events.is_some() && self.keys_out.push(digits)
     }
@@ -283,9 +296,19 @@ impl Bridge {
         self.muted = on;
     }
 
+    /// Whether there is something that the call must know.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
     /// The next thing that the call must know.
     pub fn news(&mut self) -> Option<MediaEvent> {
         self.news.pop_front()
+    }
+
+    /// Whether keys go out now, in the place of the agent's voice.
+    fn sends_keys(&self) -> bool {
+        self.keys_out.is_underway() || (self.keys_out.is_busy() && self.stage.is_talk() && self.party_listens)
     }
 
     fn start(&mut self, now: Instant, unix_ms: i64) -> u64 {
@@ -310,7 +333,7 @@ impl Bridge {
         if let Some(change) = self.watch.agent_packet(now) {
             self.changed(now, change);
         }
-        let heard = self.mode == Mode::Open && self.stage.is_talk() && !self.keys_out.is_busy();
+        let heard = self.mode == Mode::Open && self.stage.is_talk() && !self.sends_keys();
         if !heard || packet.payload.is_empty() || packet.payload.len() > LARGEST {
             return;
         }
@@ -345,8 +368,14 @@ impl Bridge {
     pub fn from_party(&mut self, now: Instant, unix_ms: i64, packet: &View<'_>, wires: &mut impl Wires) {
         self.from_party.packet(now, packet.ssrc, packet.seq, packet.timestamp);
         if self.party_events == Some(packet.payload_type) && self.mode == Mode::Open {
-            if let Some(digit) = self.keys_in.packet(packet.ssrc, packet.timestamp, packet.payload) {
+            if let Some(digit) = self.keys_in.packet(packet)
+                && self.news.len() < NEWS
+            {
                 self.news.push_back(MediaEvent::Digit { digit, frame: self.frame(now) });
+            }
+            // Whoever holds a key down sends no sound, and is not gone.
+            if let Some(change) = self.watch.party_packet(now, std::iter::empty()) {
+                self.changed(now, change);
             }
             return;
         }
@@ -396,7 +425,7 @@ impl Bridge {
             match self.mode {
                 Mode::Waiting => {}
                 Mode::Early => self.silence(now, wires),
-                Mode::Open if self.keys_out.is_busy() && self.stage.is_talk() => self.key(now, wires),
+                Mode::Open if self.sends_keys() => self.key(now, wires),
                 Mode::Open if self.stage.is_talk() => {
                     if self.agent_at.is_none_or(|at| now.saturating_duration_since(at) >= AGENT_SILENT) {
                         self.silence(now, wires);
@@ -481,9 +510,10 @@ impl Bridge {
             playing.sent = Some((from, playing.begun + playing.at as u64));
             said = samples;
         } else {
-            if let Some(span) = self.stage.next() {
-                self.news.push_back(MediaEvent::PromptFinished(span));
-            }
+            // One without a sample has an end too.
+            let (cue, from_frame, to_frame) = (playing.cue, frame, frame);
+            let span = self.stage.next().unwrap_or(Span { cue, from_frame, to_frame });
+            self.news.push_back(MediaEvent::PromptFinished(span));
             self.silence(now, wires);
             return;
         }

@@ -1,8 +1,8 @@
 //! Digits as telephone-events (RFC 4733): read from the carrier, made for it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::RangeInclusive};
 
-use crate::PACKET;
+use crate::{PACKET, bridge::View};
 
 /// A digit is held for this many packets of 20 ms.
 const HELD: u16 = 5;
@@ -12,6 +12,9 @@ const ENDS: u16 = 3;
 const PAUSE: u16 = 3;
 /// Loudness of a digit, -dBm0.
 const VOLUME: u8 = 10;
+/// Samples after which a new segment of a held key begins: what the duration field can say,
+/// less the packets that some senders leave.
+const SEGMENT: RangeInclusive<u32> = 65_000..=65_535;
 /// Most digits that may wait.
 const WAITING: usize = 64;
 
@@ -33,20 +36,40 @@ fn key(code: u8) -> Option<char> {
 /// Reads the events of one stream: each key press once, whatever was lost or sent again.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
-    last: Option<(u32, u32)>,
+    last: Option<Event>,
+}
+
+#[derive(Debug)]
+struct Event {
+    ssrc: u32,
+    timestamp: u32,
+    code: u8,
+    ended: bool,
 }
 
 impl Reader {
     /// The key that this packet begins; none for one that goes on with a known event.
-    pub(crate) fn packet(&mut self, ssrc: u32, timestamp: u32, payload: &[u8]) -> Option<char> {
-        let digit = key(*payload.first().filter(|_| payload.len() >= 4)?)?;
-        if let Some((of, at)) = self.last
-            && of == ssrc
-            && (timestamp.wrapping_sub(at) as i32) <= 0
-        {
-            return None;
+    pub(crate) fn packet(&mut self, packet: &View<'_>) -> Option<char> {
+        let [code, flags, _, _, ..] = *packet.payload else { return None };
+        let digit = key(code)?;
+        let (ssrc, timestamp, ended) = (packet.ssrc, packet.timestamp, flags & 0x80 != 0);
+        if let Some(last) = self.last.as_mut().filter(|last| last.ssrc == ssrc) {
+            let ahead = timestamp.wrapping_sub(last.timestamp);
+            // A key held longer than the duration field can say goes on in segments (RFC 4733,
+            // section 2.5.1.3).
+            let goes_on = !last.ended && !packet.marker && code == last.code && SEGMENT.contains(&ahead);
+            if goes_on {
+                last.timestamp = timestamp;
+            }
+            if goes_on || ahead == 0 {
+                last.ended |= ended;
+                return None;
+            }
+            if (ahead as i32) < 0 {
+                return None;
+            }
         }
-        self.last = Some((ssrc, timestamp));
+        self.last = Some(Event { ssrc, timestamp, code, ended });
         Some(digit)
     }
 }
@@ -81,6 +104,16 @@ impl Sender {
         !self.waiting.is_empty()
     }
 
+    /// Whether a digit has begun and not ended.
+    pub(crate) fn is_underway(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// Drops the digits that have not begun.
+    pub(crate) fn cut(&mut self) {
+        self.waiting.truncate(usize::from(self.is_underway()));
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -108,6 +141,10 @@ impl Sender {
 mod tests {
     use super::*;
 
+    fn view(ssrc: u32, timestamp: u32, marker: bool, payload: &[u8]) -> View<'_> {
+        View { ssrc, seq: 0, timestamp, payload_type: 101, marker, payload }
+    }
+
     #[test]
     fn each_key_goes_out_once_with_three_ends_and_comes_in_once() {
         let mut sender = Sender::default();
@@ -123,7 +160,7 @@ mod tests {
             ends += u32::from(payload[1] & 0x80 != 0);
             // Every second packet is lost.
             if packets % 2 == 0 {
-                read.extend(reader.packet(7, timestamp, &payload));
+                read.extend(reader.packet(&view(7, timestamp, false, &payload)));
             }
         }
         assert_eq!((read.as_str(), ends), ("1*#D", 12));
@@ -133,8 +170,37 @@ mod tests {
     #[test]
     fn what_is_too_short_or_no_key_is_no_digit() {
         let mut reader = Reader::default();
-        assert_eq!(reader.packet(1, 1, &[1, 10, 0]), None);
-        assert_eq!(reader.packet(1, 1, &[16, 10, 0, 160]), None);
-        assert_eq!(reader.packet(1, 1, &[]), None);
+        assert_eq!(reader.packet(&view(1, 1, true, &[1, 10, 0])), None);
+        assert_eq!(reader.packet(&view(1, 1, true, &[16, 10, 0, 160])), None);
+        assert_eq!(reader.packet(&view(1, 1, true, &[])), None);
+    }
+
+    #[test]
+    fn a_key_that_is_held_for_half_a_minute_is_one_key() {
+        let (mut reader, mut read) = (Reader::default(), String::new());
+        for step in 0..1_500_u32 {
+            let samples = (step + 1) * 160;
+            let (segment, within) = (samples / 65_535, (samples % 65_535) as u16);
+            let [high, low] = within.to_be_bytes();
+            let flags = if step < 1_497 { 10 } else { 0x8a };
+            read.extend(reader.packet(&view(3, 9 + segment * 65_535, step == 0, &[5, flags, high, low])));
+        }
+        assert_eq!(read, "5");
+        // The same key again, and once more from another source with an older clock.
+        assert_eq!(reader.packet(&view(3, 400_000, true, &[5, 10, 0, 160])), Some('5'));
+        assert_eq!(reader.packet(&view(4, 7, true, &[5, 10, 0, 160])), Some('5'));
+    }
+
+    #[test]
+    fn what_is_cut_ends_the_digit_that_has_begun_and_begins_no_other() {
+        let mut sender = Sender::default();
+        assert!(sender.push("123"));
+        sender.turn();
+        sender.cut();
+        let rest = std::iter::from_fn(|| sender.turn()).count();
+        assert_eq!(rest, usize::from(HELD + ENDS + PAUSE) - 1);
+        assert!(sender.push("12"));
+        sender.cut();
+        assert!(!sender.is_busy() && sender.turn().is_none());
     }
 }

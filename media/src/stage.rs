@@ -96,8 +96,10 @@ impl Stage {
     }
 
     fn keep(&mut self, over: &Playing) -> Option<Span> {
-        let span = over.span().filter(|_| self.spans.len() < SPANS)?;
-        self.spans.push(span);
+        let span = over.span()?;
+        if self.spans.len() < SPANS {
+            self.spans.push(span);
+        }
         Some(span)
     }
 

@@ -50,8 +50,10 @@ impl Watch {
         std::mem::take(&mut self.agent_gone).then_some(Change::AgentBack)
     }
 
+    /// What was heard before was the network's: ring-back is no sign of the party.
     pub(crate) fn answered(&mut self, now: Instant) {
-        self.answered_at.get_or_insert(now);
+        self.answered_at = Some(now);
+        self.party_loud = false;
     }
 
     pub(crate) fn party_packet(&mut self, now: Instant, samples: impl Iterator<Item = i16>) -> Option<Change> {
@@ -131,6 +133,19 @@ mod tests {
         // Somebody who was heard once may be as quiet as he likes.
         assert_eq!(watch.party_packet(t0 + 8_000 * MS, [0].into_iter()), None);
         assert_eq!(watch.tick(t0 + 12_000 * MS, true), None);
+    }
+
+    #[test]
+    fn e50_ring_back_before_the_answer_is_no_sign_of_the_party() {
+        let t0 = Instant::now();
+        let mut watch = Watch::default();
+        assert_eq!(watch.party_packet(t0, [9_000].into_iter()), None);
+        watch.answered(t0 + 10 * MS);
+        for ms in (20..5_010).step_by(10) {
+            assert_eq!(watch.party_packet(t0 + ms * MS, [8].into_iter()), None);
+            assert_eq!(watch.tick(t0 + ms * MS, true), None);
+        }
+        assert_eq!(watch.tick(t0 + 5_010 * MS, true), Some(Change::PartySilent(Silence::Mute)));
     }
 
     #[test]

@@ -1,0 +1,268 @@
+//! The handles of the media thread: what others may order, and what they are told.
+
+mod floor;
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    ops::RangeInclusive,
+    sync::{Arc, Weak, mpsc},
+    thread,
+};
+
+use tokio::sync::{mpsc as events, oneshot};
+
+use self::floor::{Floor, SWEEP};
+use crate::{
+    Prompt, Rest,
+    bridge::{Bridge, MediaEvent, Summary, Tap},
+    egress::Egress,
+    sdp::SdpError,
+};
+
+/// The house's clock: Unix milliseconds.
+pub type UnixMs = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Where the engine listens, and by which clock it tells when a recording began.
+#[derive(Clone)]
+pub struct EngineConfig {
+    /// The house's clock.
+    pub unix_ms: UnixMs,
+    /// The one UDP port of all browsers.
+    pub web_listen: SocketAddr,
+    /// The address under which browsers reach it, when it is not the one it listens on.
+    pub web_advertise: Option<IpAddr>,
+    /// The interface towards the carrier.
+    pub trunk_bind: IpAddr,
+    /// The address under which the carrier reaches it, when it is not that one.
+    pub trunk_advertise: Option<IpAddr>,
+    /// Ports towards the carrier; 0 to 0 leaves it to the system.
+    pub trunk_ports: RangeInclusive<u16>,
+}
+
+impl std::fmt::Debug for EngineConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineConfig").field("web_listen", &self.web_listen).finish_non_exhaustive()
+    }
+}
+
+/// Why the engine cannot do something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The port for browsers cannot be opened.
+    #[error("the media port {address} cannot be opened: {source}; free it or change media.web_listen")]
+    Listen {
+        /// Address.
+        address: SocketAddr,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Listening on every address, browsers cannot be told which one to use.
+    #[error("{0} is no address that a browser or carrier can be told; set the matching advertise address")]
+    Unspecified(IpAddr),
+    /// No port towards the carrier is free.
+    #[error("no port towards the carrier: {0}")]
+    Port(io::Error),
+    /// A session description cannot be used.
+    #[error(transparent)]
+    Sdp(#[from] SdpError),
+    /// The carrier takes no keys, or one of them is none.
+    #[error("the carrier of this call takes no such keys")]
+    NoKeys,
+    /// More orders wait than the engine takes.
+    #[error("the media engine has too much to do to take this request")]
+    Overloaded,
+    /// The engine has stopped, or the sound of this call has ended.
+    #[error("the media engine does not take this request: it or the sound of this call has ended")]
+    Gone,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
+
+enum Command {
+    Open { call: u64, bridge: Box<Bridge>, ssrc: u32, events: events::Sender<MediaEvent>, owner: Weak<()> },
+    BrowserOffer { call: u64, sdp: String, reply: Reply<String> },
+    TrunkOffer { call: u64, reply: Reply<String> },
+    TrunkAnswer { call: u64, sdp: String, reply: Reply<()> },
+    Early { call: u64 },
+    RingBack { call: u64, tone: Arc<Prompt> },
+    Announce { call: u64, cue: u32, prompt: Arc<Prompt> },
+    Rest { call: u64, rest: Rest },
+    Hush { call: u64 },
+    Digits { call: u64, digits: String, reply: Reply<()> },
+    Mute { call: u64, on: bool },
+    Close { call: u64, reply: Reply<Summary> },
+}
+
+impl Command {
+    fn call(&self) -> u64 {
+        match self {
+            Self::Open { call, .. }
+            | Self::BrowserOffer { call, .. }
+            | Self::TrunkOffer { call, .. }
+            | Self::TrunkAnswer { call, .. }
+            | Self::Early { call }
+            | Self::RingBack { call, .. }
+            | Self::Announce { call, .. }
+            | Self::Rest { call, .. }
+            | Self::Hush { call }
+            | Self::Digits { call, .. }
+            | Self::Mute { call, .. }
+            | Self::Close { call, .. } => *call,
+        }
+    }
+}
+
+/// Commands that may wait for the thread.
+const COMMANDS: usize = 4096;
+/// Events of a call that may wait for its owner.
+const EVENTS: usize = 64;
+
+/// The media engine of this process. The thread ends when the last handle is gone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    commands: mpsc::SyncSender<Command>,
+    web: SocketAddr,
+    next: Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl Engine {
+    /// Opens the port for browsers and starts the thread.
+    pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
+        let address = config.web_listen;
+        let listen = |source| EngineError::Listen { address, source };
+        let socket = bind(config.web_listen).map_err(listen)?;
+        let port = socket.local_addr().map_err(listen)?.port();
+        let advertised = |own: IpAddr, told: Option<IpAddr>| match told.unwrap_or(own) {
+            ip if ip.is_unspecified() => Err(EngineError::Unspecified(ip)),
+            ip => Ok(ip),
+        };
+        let web = SocketAddr::new(advertised(config.web_listen.ip(), config.web_advertise)?, port);
+        let trunk_ip = advertised(config.trunk_bind, config.trunk_advertise)?;
+        let (commands, inbox) = mpsc::sync_channel(COMMANDS);
+        let floor = Floor::new(config, socket, web, trunk_ip);
+        thread::Builder::new().name("media".into()).spawn(move || floor.run(&inbox)).map_err(listen)?;
+        Ok(Self { commands, web, next: Arc::default() })
+    }
+
+    /// The address that browsers are told.
+    pub fn web_address(&self) -> SocketAddr {
+        self.web
+    }
+
+    /// A new call. Its recording goes to `tap` from the first sound on. The events end when
+    /// the sound of the call has ended, and be it by a failure of ours.
+    pub fn open(&self, tap: Box<dyn Tap>) -> Result<(CallMedia, events::Receiver<MediaEvent>), EngineError> {
+        let call = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut random = [0u8; 20];
+        getrandom::fill(&mut random).map_err(|_| EngineError::Gone)?;
+        let word = |at: usize| u32::from_be_bytes([random[at], random[at + 1], random[at + 2], random[at + 3]]);
+        let ssrc = word(0);
+        let to_agent = Egress::new(ssrc, word(4) as u16, word(8));
+        let to_party = Egress::new(word(12), (word(4) >> 16) as u16, word(16));
+        let (sender, receiver) = events::channel(EVENTS);
+        let bridge = Box::new(Bridge::new(tap, to_party, to_agent));
+        let media = CallMedia { call, commands: self.commands.clone(), alive: Arc::default() };
+        let owner = Arc::downgrade(&media.alive);
+        media.tell(Command::Open { call, bridge, ssrc, events: sender, owner })?;
+        Ok((media, receiver))
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
+    // Best effort: the system may allow less.
+    let _ = socket.set_recv_buffer_size(4 << 20);
+    socket.bind(&address.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// The sound of one call. Dropped, it ends.
+#[derive(Debug)]
+pub struct CallMedia {
+    call: u64,
+    commands: mpsc::SyncSender<Command>,
+    /// The engine sees when it is gone; no order has to find room in a full queue for that.
+    alive: Arc<()>,
+}
+
+impl CallMedia {
+    fn tell(&self, command: Command) -> Result<(), EngineError> {
+        self.commands.try_send(command).map_err(|refused| match refused {
+            mpsc::TrySendError::Full(_) => EngineError::Overloaded,
+            mpsc::TrySendError::Disconnected(_) => EngineError::Gone,
+        })
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(command(reply))?;
+        answer.await.map_err(|_| EngineError::Gone)?
+    }
+
+    /// Takes a browser's offer and gives our answer. The leg of an offer before it is closed.
+    pub async fn browser_offer(&self, sdp: String) -> Result<String, EngineError> {
+        self.ask(|reply| Command::BrowserOffer { call: self.call, sdp, reply }).await
+    }
+
+    /// Opens a port towards the carrier and gives our offer.
+    pub async fn trunk_offer(&self) -> Result<String, EngineError> {
+        self.ask(|reply| Command::TrunkOffer { call: self.call, reply }).await
+    }
+
+    /// Takes the carrier's answer, early or final, or its new offer.
+    pub async fn trunk_answer(&self, sdp: String) -> Result<(), EngineError> {
+        self.ask(|reply| Command::TrunkAnswer { call: self.call, sdp, reply }).await
+    }
+
+    /// Lets the agent hear what the carrier sends before the answer.
+    pub fn early(&self) -> Result<(), EngineError> {
+        self.tell(Command::Early { call: self.call })
+    }
+
+    /// Plays this to the agent over and over, until the carrier sends sound or answers.
+    pub fn ring_back(&self, tone: Arc<Prompt>) -> Result<(), EngineError> {
+        self.tell(Command::RingBack { call: self.call, tone })
+    }
+
+    /// Plays a prompt to the party once, after those before it; the agent hears both and is
+    /// not heard. Its end is told as [`MediaEvent::PromptFinished`] with this cue.
+    pub fn announce(&self, cue: u32, prompt: Arc<Prompt>) -> Result<(), EngineError> {
+        self.tell(Command::Announce { call: self.call, cue, prompt })
+    }
+
+    /// What the party hears when no announcement plays.
+    pub fn rest(&self, rest: Rest) -> Result<(), EngineError> {
+        self.tell(Command::Rest { call: self.call, rest })
+    }
+
+    /// Cuts announcements short.
+    pub fn hush(&self) -> Result<(), EngineError> {
+        self.tell(Command::Hush { call: self.call })
+    }
+
+    /// Sends digits to the party (RFC 4733): `0` to `9`, `*`, `#`, `A` to `D`.
+    pub async fn digits(&self, digits: String) -> Result<(), EngineError> {
+        self.ask(|reply| Command::Digits { call: self.call, digits, reply }).await
+    }
+
+    /// The party hears silence instead of the agent.
+    pub fn mute(&self, on: bool) -> Result<(), EngineError> {
+        self.tell(Command::Mute { call: self.call, on })
+    }
+
+    /// Ends the sound, however much the engine has to do. What was heard last has then been
+    /// handed to the tap.
+    pub async fn close(self) -> Result<Summary, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let mut command = Command::Close { call: self.call, reply };
+        while let Err(refused) = self.commands.try_send(command) {
+            let mpsc::TrySendError::Full(again) = refused else { return Err(EngineError::Gone) };
+            command = again;
+            tokio::time::sleep(5 * SWEEP).await;
+        }
+        answer.await.map_err(|_| EngineError::Gone)?
+    }
+}
