@@ -183,3 +183,55 @@ async fn answers(socket: Arc<UdpSocket>, front: Arc<UdpSocket>, browser: SocketA
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const MOMENT: Duration = Duration::from_millis(300);
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn a_cut_network_loses_datagrams_and_keeps_bytes_until_it_is_mended() {
+        let mut proxy = Proxy::open().await;
+        let house = TcpListener::bind((INSIDE, 0)).await.unwrap();
+        let (inside, outside) = proxy.media();
+        let sound = UdpSocket::bind(inside).await.unwrap();
+        proxy.lead_to(&format!("http://{}", house.local_addr().unwrap()));
+
+        let url = proxy.url();
+        let mut browser = TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+        let (mut server, _) = house.accept().await.unwrap();
+        let microphone = UdpSocket::bind((INSIDE, 0)).await.unwrap();
+        microphone.connect((outside, inside.port())).await.unwrap();
+        let mut buffer = [0; 16];
+
+        microphone.send(b"one").await.unwrap();
+        let (length, from) = timeout(PATIENCE, sound.recv_from(&mut buffer)).await.unwrap().unwrap();
+        assert_eq!((&buffer[..length], from.ip()), (&b"one"[..], OUTSIDE));
+        sound.send_to(b"two", from).await.unwrap();
+        assert_eq!(timeout(PATIENCE, microphone.recv(&mut buffer)).await.unwrap().unwrap(), 3);
+
+        proxy.cut();
+        browser.write_all(b"later").await.unwrap();
+        microphone.send(b"lost").await.unwrap();
+        sound.send_to(b"lost", from).await.unwrap();
+        assert!(timeout(MOMENT, server.read(&mut buffer)).await.is_err(), "bytes wait");
+        assert!(timeout(MOMENT, sound.recv_from(&mut buffer)).await.is_err());
+        assert!(timeout(MOMENT, microphone.recv(&mut buffer)).await.is_err());
+
+        proxy.mend();
+        let mut five = [0; 5];
+        timeout(PATIENCE, server.read_exact(&mut five)).await.unwrap().unwrap();
+        assert_eq!(&five, b"later");
+        microphone.send(b"three").await.unwrap();
+        let (length, again) = timeout(PATIENCE, sound.recv_from(&mut buffer)).await.unwrap().unwrap();
+        assert_eq!((&buffer[..length], again), (&b"three"[..], from), "the same port as before");
+        drop(browser);
+        assert_eq!(timeout(PATIENCE, server.read(&mut buffer)).await.unwrap().unwrap(), 0);
+    }
+}
