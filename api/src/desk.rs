@@ -86,7 +86,14 @@ impl Desk {
             switchboard: switchboard.clone(),
             demo: house.demo,
             jobs: wake.clone(),
+            build: entry_script().into(),
         };
+        let tasks = TaskTracker::new();
+        // First of all: a party of the last run may still hold the line.
+        let legs = recovery::end_legs(&ground, &tasks, cancel).await.context("ending the last run's legs")?;
+        if legs > 0 {
+            tracing::warn!(legs, "legs of the last run may be up: they are being ended");
+        }
         jobs::take_up_again(&house.db, &house.clock).await.context("taking up the work of the last run")?;
         let recovered = recovery::run(&ground).await.context("closing what the last run left open")?;
         if recovered.calls + recovered.recordings > 0 {
@@ -95,7 +102,6 @@ impl Desk {
         let fonts = config.papers.fonts.clone();
         let press = tokio::task::spawn_blocking(move || Press::open(PressConfig { font_dirs: fonts })).await??;
         let fonts = Arc::new(press.fonts());
-        let tasks = TaskTracker::new();
         let printer = Printer {
             db: house.db.clone(),
             clock: house.clock.clone(),
@@ -125,6 +131,14 @@ impl Desk {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// Where the entry script of the console lies: a page that runs another one is an old one.
+fn entry_script() -> String {
+    let index = songda_web::index();
+    let page = String::from_utf8_lossy(&index.bytes);
+    let scripts = page.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    scripts.filter(|path| path.starts_with("/assets/")).map(str::to_owned).next().unwrap_or_default()
 }
 
 async fn print(house: House, printer: Printer, wake: Arc<Notify>, cancel: CancellationToken) {

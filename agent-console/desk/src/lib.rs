@@ -7,9 +7,12 @@
 //! can be read again after a reload or a restart (`recovery`).
 
 pub mod calls;
+pub mod checklist;
+pub mod escalations;
 pub mod outcomes;
 pub mod recovery;
 pub mod seats;
+pub mod settings;
 pub mod telephony;
 pub mod transcripts;
 pub mod work_orders;
@@ -39,6 +42,8 @@ pub struct Ground {
     pub demo: bool,
     /// Woken when a job was written.
     pub jobs: Arc<Notify>,
+    /// Entry script of the console that is served, which tells a page that it is an old one.
+    pub build: Arc<str>,
 }
 
 /// Why the desk could not do something.

@@ -58,6 +58,7 @@ impl Role {
                 P::AlarmsRead,
                 P::OrdersRead,
                 P::HealthRead,
+                P::SettingsManage,
             ],
             Self::Judge | Self::Clerk => &[
                 P::MeRead,
@@ -116,6 +117,8 @@ pub enum Permission {
     AuditRead,
     /// Health in detail.
     HealthRead,
+    /// How the court works at the desk.
+    SettingsManage,
 }
 
 impl Permission {
@@ -140,6 +143,7 @@ impl Permission {
             Self::UsersRead => "users.read",
             Self::AuditRead => "audit.read",
             Self::HealthRead => "health.read",
+            Self::SettingsManage => "settings.manage",
         }
     }
 }

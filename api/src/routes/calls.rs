@@ -15,12 +15,14 @@ use serde_json::json;
 use songda_asr::Speaker;
 use songda_desk::{
     calls::{self as rows, CallRow as Call},
+    checklist::{self, Tick},
+    escalations::Reason,
     transcripts::{self, Corrected},
 };
 use songda_papers::reports;
 use songda_people::{Actor, Permission};
 use songda_recordings::vault::{Manifest, VaultError, Verdict, WavReader};
-use songda_service::tasks;
+use songda_service::{outcomes, tasks};
 use songda_store::{StoreError, alarms, clock::rfc3339};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
@@ -33,8 +35,8 @@ use crate::{
     input::{Asked, JsonBody},
     problem::Problem,
     shapes::{
-        Attempt, CallRow, Delivered, GapRow, OutcomeBrief, Peaks, ProblemBody, Recording, RecordingBrief, ReportRow,
-        Transcript, TranscriptBrief, TranscriptLine,
+        Attempt, AttemptField, CallRow, Delivered, GapRow, MarkRow, NetworkRow, OutcomeBrief, Peaks, ProblemBody,
+        Recording, RecordingBrief, ReportRow, TickRow, Transcript, TranscriptBrief, TranscriptLine, Words,
     },
     who::SignedIn,
 };
@@ -52,40 +54,113 @@ pub(super) async fn calls_of(house: &House, task: &str) -> Result<Vec<CallRow>, 
     let attempts = rows::attempts(&house.db, &house.sealer, task).await?;
     let mut found = Vec::new();
     for call in rows::of_task(&house.db, task).await? {
-        let recording = rows::recording(&house.db, &call.id).await?;
-        let transcript = transcripts::state(&house.db, &call.id).await?;
-        let outcome = attempts.iter().find(|attempt| attempt.call_id == call.id);
-        found.push(CallRow {
-            at: rfc3339(call.created_ms),
-            answered_at: call.answered_ms.map(rfc3339),
-            ended_at: call.ended_ms.map(rfc3339),
-            technical: technical(&call.technical_code),
-            answer_offset_ms: recording.as_ref().and_then(|(_, manifest)| answer_offset(&call, manifest)),
-            recording: recording.map(|(state, manifest)| RecordingBrief {
-                state,
-                duration_ms: (manifest.frames / FRAMES_PER_MS) as i64,
-                bytes: manifest.bytes as i64,
-                gaps: manifest.gaps.len(),
-                sha256: manifest.sha256,
-                sm3: manifest.sm3,
-            }),
-            transcript: transcript.map(|(state, test_model)| TranscriptBrief { state, test_model }),
-            outcome: outcome.map(|attempt| OutcomeBrief {
-                contact: attempt.contact.clone(),
-                business: attempt.business.clone(),
-                heard_all: attempt.heard_all,
-            }),
-            id: call.id,
-            phone_masked: call.phone_masked,
-            phone_source: call.phone_source,
-            caller: call.caller,
-            agent: call.agent_name,
-            is_attempt: call.is_attempt,
-            talk_ms: call.talk_ms,
-            ended_by: call.ended_by,
-        });
+        found.push(call_row(house, call, &attempts).await?);
     }
     Ok(found)
+}
+
+async fn call_row(house: &House, call: Call, attempts: &[rows::AttemptRow]) -> Result<CallRow, Problem> {
+    let recording = rows::recording(&house.db, &call.id).await?;
+    let transcript = transcripts::state(&house.db, &call.id).await?;
+    let outcome = attempts.iter().find(|attempt| attempt.call_id == call.id);
+    let ticks = checklist::ticks(&house.db, &call.id).await?;
+    let network = rows::network(&house.db, &call.id).await?;
+    Ok(CallRow {
+        at: rfc3339(call.created_ms),
+        answered_at: call.answered_ms.map(rfc3339),
+        ended_at: call.ended_ms.map(rfc3339),
+        technical: technical(&call.technical_code),
+        answer_offset_ms: recording.as_ref().and_then(|(_, manifest)| answer_offset(&call, manifest)),
+        recording: recording.map(|(state, manifest)| RecordingBrief {
+            state,
+            duration_ms: (manifest.frames / FRAMES_PER_MS) as i64,
+            bytes: manifest.bytes as i64,
+            gaps: manifest.gaps.len(),
+            sha256: manifest.sha256,
+            sm3: manifest.sm3,
+        }),
+        transcript: transcript.map(|(state, test_model)| TranscriptBrief { state, test_model }),
+        outcome: outcome.map(|attempt| OutcomeBrief {
+            contact: attempt.contact.clone(),
+            business: attempt.business.clone(),
+            heard_all: attempt.heard_all,
+        }),
+        end_reason: Reason::parse(&call.end_reason).map(|reason| {
+            let (zh, en) = reason.text();
+            Words { code: reason.word().to_owned(), zh: zh.to_owned(), en: en.to_owned() }
+        }),
+        marks: mark_rows(&call.marks),
+        ticks: tick_rows(&call.script, ticks),
+        network: network.map(|network| NetworkRow {
+            samples: network.samples,
+            impaired: network.impaired,
+            rtt_ms: network.rtt_ms,
+            rtt_max_ms: network.rtt_max_ms,
+            jitter_ms: network.jitter_ms,
+            loss: network.loss,
+            loss_max: network.loss_max,
+        }),
+        parting: Some(call.parting).filter(|word| !word.is_empty()),
+        id: call.id,
+        phone_masked: call.phone_masked,
+        phone_source: call.phone_source,
+        caller: call.caller,
+        agent: call.agent_name,
+        is_attempt: call.is_attempt,
+        talk_ms: call.talk_ms,
+        ended_by: call.ended_by,
+        outcome_state: call.outcome_state,
+        language: call.language,
+        script: call.script,
+        broken_consent: call.broken_consent,
+        resumed_from: call.resumed_from,
+    })
+}
+
+fn mark_rows(stored: &str) -> Vec<MarkRow> {
+    let marks: Vec<serde_json::Value> = serde_json::from_str(stored).unwrap_or_default();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let number = |value: &serde_json::Value| value.as_i64().unwrap_or_default();
+    marks
+        .iter()
+        .map(|mark| MarkRow {
+            kind: text(&mark["kind"]),
+            from_ms: number(&mark["from_ms"]),
+            to_ms: number(&mark["to_ms"]),
+            text: text(&mark["text"]),
+        })
+        .collect()
+}
+
+/// Ticks with the words of their steps.
+pub(super) fn tick_rows(script: &str, ticks: Vec<Tick>) -> Vec<TickRow> {
+    let script = checklist::script(script);
+    let row = |tick: Tick| {
+        let step = script.steps.iter().find(|step| step.id == tick.step);
+        TickRow {
+            title_zh: step.map_or_else(|| tick.step.clone(), |step| step.title_zh.clone()),
+            title_en: step.map_or_else(|| tick.step.clone(), |step| step.title_en.clone()),
+            step: tick.step,
+            at: rfc3339(tick.at_ms),
+            offset_ms: tick.offset_ms,
+        }
+    };
+    ticks.into_iter().map(row).collect()
+}
+
+/// A call with what stands beside its recording: marks, steps of the script, network.
+#[utoipa::path(get, path = "/api/v1/calls/{id}", tag = "court", params(("id" = String, Path)),
+    responses((status = 200, body = CallRow), (status = 404, body = ProblemBody)))]
+pub(super) async fn call(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Json<CallRow>, Problem> {
+    require(&house, &actor, Permission::TaskRead).await?;
+    let call = own_call(&house, &actor, &id).await?;
+    let attempts = rows::attempts(&house.db, &house.sealer, &call.task_id).await?;
+    note(&house, &actor, "call.open", ("call", &id), "ok", json!({})).await?;
+    Ok(Json(call_row(&house, call, &attempts).await?))
 }
 
 /// Attempts of a task in their order.
@@ -99,12 +174,30 @@ pub(super) async fn attempts_of(house: &House, task: &str) -> Result<Vec<Attempt
             at: rfc3339(attempt.at_ms),
             technical: attempt.technical,
             contact: attempt.contact,
-            business: attempt.business,
             heard_all: attempt.heard_all,
             agent: attempt.agent,
             note: attempt.note,
+            fields: fields_of(&attempt.business, attempt.fields),
+            business: attempt.business,
         })
         .collect())
+}
+
+/// The fields of an attempt with the words of the outcome table.
+fn fields_of(business: &str, fields: Vec<rows::AttemptField>) -> Vec<AttemptField> {
+    let table = outcomes::catalogue().ok().and_then(|catalogue| catalogue.business(business));
+    let row = |stored: rows::AttemptField| {
+        let field = table.and_then(|table| table.fields.iter().find(|field| field.id == stored.name));
+        let option = field.and_then(|field| field.options.iter().find(|option| option.code == stored.masked));
+        AttemptField {
+            label_zh: field.map_or_else(|| stored.name.clone(), |field| field.label_zh.clone()),
+            label_en: field.map_or_else(|| stored.name.clone(), |field| field.label_en.clone()),
+            text_zh: option.map_or_else(|| stored.masked.clone(), |option| option.zh.clone()),
+            text_en: option.map_or(stored.masked, |option| option.en.clone()),
+            id: stored.name,
+        }
+    };
+    fields.into_iter().map(row).collect()
 }
 
 /// Reports of a task, newest first.

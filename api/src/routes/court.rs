@@ -6,7 +6,11 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use songda_desk::seats::technical_words;
+use songda_desk::{
+    escalations::{self, Escalation},
+    outcomes::owed,
+    seats::technical_words,
+};
 use songda_people::{Actor, Permission, users};
 use songda_service::{
     ServiceError,
@@ -24,9 +28,9 @@ use crate::{
     input::Asked,
     problem::Problem,
     shapes::{
-        AgentRow, Business, CaseDetail, CaseRow, Cases, Contact, Counts, Document, Missing, Node, OrderRow,
-        OutcomeTable, Overview, Phone, ProblemBody, QueueCounts, TaskCase, TaskDetail, TaskEvent, TaskRow, Tasks,
-        Words,
+        AgentRow, Business, CaseDetail, CaseRow, Cases, Contact, Counts, Document, EscalationRow, Missing, Node,
+        OrderRow, OutcomeField, OutcomeTable, Overview, Phone, ProblemBody, QueueCounts, TaskCase, TaskDetail,
+        TaskEvent, TaskRow, Tasks, Words,
     },
     who::SignedIn,
 };
@@ -93,6 +97,20 @@ pub(super) async fn outcomes(
                 next_en: item.next_en.clone(),
                 contacts: item.contacts.clone(),
                 heard_all: item.heard_all,
+                fields: item
+                    .fields
+                    .iter()
+                    .map(|field| OutcomeField {
+                        id: field.id.clone(),
+                        kind: field.kind.word(),
+                        label_zh: field.label_zh.clone(),
+                        label_en: field.label_en.clone(),
+                        required: field.required,
+                        write_only: field.write_only,
+                        options: field.options.iter().map(|o| words(&o.code, &o.zh, &o.en)).collect(),
+                    })
+                    .collect(),
+                one_of: item.one_of.clone(),
             })
             .collect(),
     }))
@@ -285,6 +303,7 @@ pub(super) async fn task(
         attempts,
         reports,
         events: events.iter().map(event_row).collect(),
+        escalations: escalations::of_task(&house.db, &id).await?.into_iter().map(escalation_row).collect(),
         id: task.id,
         number: task.number,
         case_id: task.case_id,
@@ -299,10 +318,23 @@ pub(super) async fn task(
     }))
 }
 
+fn escalation_row(escalation: Escalation) -> EscalationRow {
+    let (zh, en) = escalation.reason.text();
+    EscalationRow {
+        at: rfc3339(escalation.at_ms),
+        reason: escalation.reason.word().to_owned(),
+        reason_zh: zh.to_owned(),
+        reason_en: en.to_owned(),
+        agent: escalation.agent,
+        call_id: escalation.call_id,
+    }
+}
+
 fn event_row(event: &Event) -> TaskEvent {
     let (text_zh, text_en) =
         songda_desk::calls::history_text(event).unwrap_or_else(|| (event.kind.clone(), event.kind.clone()));
-    let is_call = matches!(event.kind.as_str(), "dialled" | "call_ended" | "transcript" | "transcript_edited");
+    let of_call = ["dialled", "call_ended", "owed", "ended_politely", "escalated", "transcript", "transcript_edited"];
+    let is_call = of_call.contains(&event.kind.as_str());
     let object = (!event.object_id.is_empty()).then(|| event.object_id.clone());
     TaskEvent {
         seq: event.seq,
@@ -361,9 +393,15 @@ pub(super) async fn overview(
         Some(desk) => desk.seats.views(&actor.court_id).await,
         None => Vec::new(),
     };
+    let owed = owed::counts(&house.db, &actor.court_id).await?;
+    let now = house.clock.now_ms();
     let mut agents: Vec<AgentRow> = seats
         .into_iter()
         .map(|seat| AgentRow {
+            due_at: seat.due_ms.map(rfc3339),
+            overrun: seat.due_ms.is_some_and(|due| due < now),
+            away_until_at: seat.away_until_ms.map(rfc3339),
+            owed: owed.iter().find(|(agent, _)| *agent == seat.user_id).map_or(0, |(_, count)| *count),
             name: seat.name,
             staff_no: seat.staff_no,
             state: seat.state.word(),

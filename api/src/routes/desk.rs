@@ -1,11 +1,14 @@
-//! The agent's desk: one WebSocket per browser, and the outcome of a call.
+//! The agent's desk: one WebSocket per browser.
+//!
+//! The line relays frames; what they mean is the seat's. It watches two things itself: a
+//! browser that is silent is gone, and a session that is over ends the line, but never a
+//! call: then the page is told, and the line stays for what a call needs until it is over.
 
 use std::time::Duration;
 
 use axum::{
-    Json,
     extract::{
-        Path, State,
+        State,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
     },
     http::HeaderMap,
@@ -13,9 +16,13 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use songda_desk::seats::Command;
-use songda_people::{Actor, Permission, courts, sessions};
-use songda_service::outcomes::Choice;
+use songda_desk::{calls::Sample, seats::Command};
+use songda_people::{
+    Actor, Permission,
+    courts::{self, Court},
+    sessions,
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
@@ -25,9 +32,8 @@ use super::require;
 use crate::{
     desk::Desk,
     house::House,
-    input::JsonBody,
     problem::Problem,
-    shapes::{ProblemBody, SavedOutcome},
+    shapes::ProblemBody,
     who::{SignedIn, session_cookie},
 };
 
@@ -41,60 +47,8 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 const SESSION_CHECK: Duration = Duration::from_secs(30);
 /// Frames that may wait for a slow browser.
 const QUEUE: usize = 128;
-
-/// What was agreed in a call.
-#[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct OutcomeChoice {
-    /// W1 to W12, or empty when nobody answered.
-    #[serde(default)]
-    contact: String,
-    /// B01 to B17, or empty when nobody answered.
-    #[serde(default)]
-    business: String,
-    /// 已清楚、完整听取.
-    #[serde(default)]
-    heard_all: bool,
-    /// For people, at most 500 characters; sealed.
-    #[serde(default)]
-    note: String,
-}
-
-const NOTE_LIMIT: usize = 500;
-
-/// Saves the outcome of an own call.
-#[utoipa::path(post, path = "/api/v1/calls/{id}/outcome", tag = "desk", params(("id" = String, Path)),
-    request_body = OutcomeChoice,
-    responses((status = 200, body = SavedOutcome), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
-pub(super) async fn outcome(
-    State(house): State<House>,
-    State(desk): State<Option<Desk>>,
-    SignedIn(actor): SignedIn,
-    Path(id): Path<String>,
-    JsonBody(choice): JsonBody<OutcomeChoice>,
-) -> Result<Json<SavedOutcome>, Problem> {
-    require(&house, &actor, Permission::OutcomeSave).await?;
-    let desk = desk.ok_or_else(Problem::read_only)?;
-    let note = choice.note.trim();
-    if note.chars().count() > NOTE_LIMIT {
-        let text = format!("`note` may hold {NOTE_LIMIT} characters");
-        return Err(Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "outcome.note", text)
-            .with("field", json!("note")));
-    }
-    let made = Choice {
-        contact: choice.contact,
-        business: choice.business,
-        heard_all: choice.heard_all,
-        ..Default::default()
-    };
-    let saved = desk.seats.save_outcome(&actor, &id, &made, note).await?;
-    Ok(Json(SavedOutcome {
-        attempt_no: saved.no,
-        task_phase: saved.phase,
-        next_zh: saved.next_zh,
-        next_en: saved.next_en,
-    }))
-}
+/// Longest name of a tab, characters.
+const TAB_LIMIT: usize = 64;
 
 /// The line to the agent's browser. Frames are described in `docs/architecture.md`.
 #[utoipa::path(get, path = "/api/v1/desk/ws", tag = "desk",
@@ -116,7 +70,7 @@ pub(super) async fn line(
     let court = courts::by_id(&house.db, &actor.court_id).await?.ok_or_else(|| Problem::not_found("court"))?;
     let upgrade = upgrade.max_message_size(FRAME_LIMIT).max_frame_size(FRAME_LIMIT);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let browser = Browser { house, desk, actor, cookie, court: court.name };
+        let browser = Browser { house, desk, actor, cookie, court };
         browser.serve(socket).await;
     }))
 }
@@ -125,14 +79,132 @@ pub(super) async fn line(
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum Frame {
-    Hello { kid: String },
+    Hello {
+        kid: String,
+        #[serde(default)]
+        tab: String,
+        #[serde(default)]
+        take_over: bool,
+        /// The page's sound of the live call still flows.
+        sound: Option<bool>,
+    },
     Ready,
     Pause,
-    Opened { work_order: String },
-    Dial { work_order: String, phone_id: String, sdp: String },
+    Opened {
+        work_order: String,
+    },
+    Dial {
+        work_order: String,
+        phone_id: String,
+        sdp: String,
+        language: Option<String>,
+    },
+    Resume {
+        call_id: String,
+        sdp: String,
+    },
     HangUp,
-    Mute { on: bool },
+    EndPolitely {
+        reason: String,
+    },
+    Mute {
+        on: bool,
+    },
+    Hold {
+        on: bool,
+    },
+    Keypad {
+        digits: String,
+    },
+    Tick {
+        step: String,
+        on: bool,
+        call_id: Option<String>,
+    },
+    Later {
+        call_id: String,
+    },
+    Extend {
+        call_id: String,
+    },
+    Samples {
+        call_id: String,
+        items: Vec<Measure>,
+    },
     Ping,
+}
+
+/// What a browser measured of its line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Measure {
+    at: String,
+    rtt_ms: Option<f64>,
+    jitter_ms: Option<f64>,
+    loss: Option<f64>,
+    quality: String,
+}
+
+/// Measures of one frame, at most.
+const MEASURES: usize = 60;
+/// Words for how a line sounds.
+const QUALITIES: [&str; 4] = ["good", "fair", "poor", "lost"];
+
+impl Measure {
+    /// None where it is no measure.
+    fn sample(self) -> Option<Sample> {
+        let at = OffsetDateTime::parse(&self.at, &Rfc3339).ok()?;
+        let sane = |value: Option<f64>| value.filter(|value| (0.0..1e6).contains(value));
+        QUALITIES.contains(&self.quality.as_str()).then(|| Sample {
+            at_ms: (at.unix_timestamp_nanos() / 1_000_000) as i64,
+            rtt_ms: sane(self.rtt_ms),
+            jitter_ms: sane(self.jitter_ms),
+            loss: self.loss.filter(|share| (0.0..=1.0).contains(share)),
+            quality: self.quality,
+        })
+    }
+}
+
+impl Frame {
+    /// What a call needs: it is taken although the session is over.
+    fn is_of_a_call(&self) -> bool {
+        use Frame as F;
+        matches!(
+            self,
+            F::HangUp
+                | F::EndPolitely { .. }
+                | F::Mute { .. }
+                | F::Hold { .. }
+                | F::Keypad { .. }
+                | F::Resume { .. }
+                | F::Tick { .. }
+                | F::Samples { .. }
+        )
+    }
+
+    /// What it asks of the seat. Hello and ping are the line's own.
+    fn command(self) -> Option<Command> {
+        Some(match self {
+            Self::Hello { .. } | Self::Ping => return None,
+            Self::Ready => Command::Ready,
+            Self::Pause => Command::Pause,
+            Self::Opened { work_order } => Command::Opened { work_order },
+            Self::Dial { work_order, phone_id, sdp, language } => Command::Dial { work_order, phone_id, sdp, language },
+            Self::Resume { call_id, sdp } => Command::Resume { call: call_id, sdp },
+            Self::HangUp => Command::HangUp,
+            Self::EndPolitely { reason } => Command::EndPolitely { reason },
+            Self::Mute { on } => Command::Mute { on },
+            Self::Hold { on } => Command::Hold { on },
+            Self::Keypad { digits } => Command::Keypad { digits },
+            Self::Tick { step, on, call_id } => Command::Tick { step, on, call: call_id },
+            Self::Later { call_id } => Command::Later { call: call_id },
+            Self::Extend { call_id } => Command::Extend { call: call_id },
+            Self::Samples { call_id, items } => Command::Samples {
+                call: call_id,
+                items: items.into_iter().take(MEASURES).filter_map(Measure::sample).collect(),
+            },
+        })
+    }
 }
 
 struct Browser {
@@ -140,19 +212,40 @@ struct Browser {
     desk: Desk,
     actor: Actor,
     cookie: String,
-    court: String,
+    court: Court,
 }
 
 /// Close codes in the range that applications may use (RFC 6455, section 7.4.2).
 const BAD_FRAME: u16 = 4400;
 const SIGNED_OUT: u16 = 4401;
 
+/// How a line ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// The page closed it.
+    Left,
+    /// It fell silent, or broke.
+    Lost,
+}
+
+/// What a line knows of itself.
+struct Standing {
+    /// The seat is this browser's: it was sent a snapshot.
+    attached: bool,
+    /// A call is on the line.
+    calling: bool,
+    /// The browser did something since the session was last looked at.
+    acted: bool,
+    /// The session is over.
+    expired: bool,
+}
+
 impl Browser {
     async fn serve(self, mut socket: WebSocket) {
         let Ok(Some(Ok(Message::Text(first)))) = timeout(HELLO_LIMIT, socket.recv()).await else {
             return close(&mut socket, BAD_FRAME, "hello expected").await;
         };
-        let Ok(Frame::Hello { kid }) = serde_json::from_str(&first) else {
+        let Ok(Frame::Hello { kid, tab, take_over, sound }) = serde_json::from_str(&first) else {
             return close(&mut socket, BAD_FRAME, "hello expected").await;
         };
         let key = sessions::browser_key(&self.house.db, &self.house.clock, &self.actor, &kid).await;
@@ -172,50 +265,78 @@ impl Browser {
         let seat = self.desk.seats.seat(&self.actor, &self.court).await;
         let (sink, frames) = mpsc::channel(QUEUE);
         let number = self.desk.seats.next_line();
-        let attach =
-            Command::Attach { number, actor: Box::new(self.actor.clone()), kid, public_key: key.public_key, sink };
+        let attach = Command::Attach {
+            number,
+            actor: Box::new(self.actor.clone()),
+            kid,
+            public_key: key.public_key,
+            sink,
+            tab: tab.chars().take(TAB_LIMIT).collect(),
+            take_over,
+            sound,
+        };
         if seat.send(attach).await.is_err() {
             return;
         }
-        self.relay(&mut socket, &seat, frames).await;
-        let _ = seat.send(Command::Detach { number }).await;
+        let gone = self.relay(&mut socket, &seat, number, frames).await;
+        let _ = seat.send(Command::Detach { number, left: gone == Gone::Left }).await;
     }
 
-    async fn relay(&self, socket: &mut WebSocket, seat: &mpsc::Sender<Command>, mut frames: mpsc::Receiver<Value>) {
+    async fn relay(
+        &self,
+        socket: &mut WebSocket,
+        seat: &mpsc::Sender<Command>,
+        number: u64,
+        mut frames: mpsc::Receiver<Value>,
+    ) -> Gone {
         let mut heard = Instant::now();
         let mut check = tokio::time::interval_at(heard + SESSION_CHECK, SESSION_CHECK);
-        // Whoever acts or has a call on the line is not idle; a page that stands open is.
-        let (mut acted, mut calling) = (true, false);
+        let mut line = Standing { attached: false, calling: false, acted: true, expired: false };
         loop {
             tokio::select! {
                 frame = frames.recv() => {
                     // The seat let go: signed out, or another browser took over.
-                    let Some(frame) = frame else { return close(socket, SIGNED_OUT, "released").await };
-                    calling = has_live_call(&frame).unwrap_or(calling);
+                    let Some(frame) = frame else {
+                        close(socket, SIGNED_OUT, "released").await;
+                        return Gone::Left;
+                    };
+                    line.attached |= frame["type"] == "snapshot";
+                    line.calling = has_live_call(&frame).unwrap_or(line.calling);
                     let sent = timeout(SILENCE_LIMIT, socket.send(Message::Text(frame.to_string().into()))).await;
                     if !matches!(sent, Ok(Ok(()))) {
-                        return;
+                        return Gone::Lost;
+                    }
+                    if line.expired && !line.calling {
+                        close(socket, SIGNED_OUT, "session over").await;
+                        return Gone::Left;
                     }
                 }
                 message = socket.recv() => {
                     heard = Instant::now();
                     match message {
                         Some(Ok(Message::Text(text))) => {
-                            acted |= !text.contains("\"ping\"");
-                            if !self.frame(socket, seat, &text).await {
-                                return close(socket, BAD_FRAME, "a frame that cannot be read").await;
+                            if !self.frame(socket, seat, number, &mut line, &text).await {
+                                close(socket, BAD_FRAME, "a frame that cannot be read").await;
+                                return Gone::Lost;
                             }
                         }
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                        _ => return,
+                        Some(Ok(Message::Close(_))) => return Gone::Left,
+                        _ => return Gone::Lost,
                     }
                 }
-                () = tokio::time::sleep_until(heard + SILENCE_LIMIT) => return,
-                _ = check.tick() => {
-                    if !self.session_goes_on(acted || calling).await {
-                        return close(socket, SIGNED_OUT, "session over").await;
+                () = tokio::time::sleep_until(heard + SILENCE_LIMIT) => return Gone::Lost,
+                _ = check.tick(), if !line.expired => {
+                    // Whoever acts or has a call on the line is not idle; a page that stands open is.
+                    if !self.session_goes_on(line.acted || line.calling).await {
+                        if !line.calling {
+                            close(socket, SIGNED_OUT, "session over").await;
+                            return Gone::Left;
+                        }
+                        line.expired = true;
+                        let _ = seat.send(Command::SessionExpired { number }).await;
                     }
-                    acted = false;
+                    line.acted = false;
                 }
             }
         }
@@ -234,21 +355,34 @@ impl Browser {
     }
 
     /// Passes a frame on to the seat. False when it cannot be read.
-    async fn frame(&self, socket: &mut WebSocket, seat: &mpsc::Sender<Command>, text: &Utf8Bytes) -> bool {
+    async fn frame(
+        &self,
+        socket: &mut WebSocket,
+        seat: &mpsc::Sender<Command>,
+        number: u64,
+        line: &mut Standing,
+        text: &Utf8Bytes,
+    ) -> bool {
         let Ok(frame) = serde_json::from_str::<Frame>(text) else { return false };
         let command = match frame {
-            Frame::Hello { .. } => return false,
             Frame::Ping => {
                 return socket.send(Message::Text(json!({ "type": "pong" }).to_string().into())).await.is_ok();
             }
-            Frame::Ready => Command::Ready,
-            Frame::Pause => Command::Pause,
-            Frame::Opened { work_order } => Command::Opened { work_order },
-            Frame::Dial { work_order, phone_id, sdp } => Command::Dial { work_order, phone_id, sdp },
-            Frame::HangUp => Command::HangUp,
-            Frame::Mute { on } => Command::Mute { on },
+            // Who was told that another browser is at work says hello again to take over.
+            Frame::Hello { take_over: true, .. } if !line.attached => Some(Command::TakeOver { number }),
+            Frame::Hello { .. } => None,
+            // The seat is somebody else's, or nothing but a call goes on without a session.
+            frame if !line.attached || (line.expired && !frame.is_of_a_call()) => {
+                drop(frame);
+                None
+            }
+            frame => frame.command(),
         };
-        seat.send(command).await.is_ok()
+        line.acted = true;
+        match command {
+            Some(command) => seat.send(command).await.is_ok(),
+            None => true,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, calls, court, desk, health, orders, reports, session};
+use super::{admin, calls, court, desk, health, orders, outcomes, reports, session, settings};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,13 +19,19 @@ use super::{admin, calls, court, desk, health, orders, reports, session};
         orders::push,
         orders::incomplete,
         desk::line,
-        desk::outcome,
+        outcomes::outcome,
+        outcomes::keep_draft,
+        outcomes::draft,
+        outcomes::owed_calls,
         court::outcomes,
         court::cases,
         court::case,
         court::tasks,
         court::task,
         court::overview,
+        settings::settings,
+        settings::change,
+        calls::call,
         calls::recording,
         calls::audio,
         calls::peaks,

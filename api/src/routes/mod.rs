@@ -7,8 +7,10 @@ mod desk;
 mod document;
 mod health;
 mod orders;
+mod outcomes;
 mod reports;
 mod session;
+mod settings;
 mod web;
 
 pub use document::document;
@@ -64,11 +66,14 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/me", get(session::me)) // me.read
         .route("/api/v1/outcomes", get(court::outcomes)) // outcomes.read
         .route("/api/v1/desk/ws", get(desk::line)) // desk.work
-        .route("/api/v1/calls/{id}/outcome", post(desk::outcome)) // outcome.save
+        .route("/api/v1/desk/owed", get(outcomes::owed_calls)) // desk.work
+        .route("/api/v1/calls/{id}/outcome", post(outcomes::outcome)) // outcome.save
+        .route("/api/v1/calls/{id}/draft", get(outcomes::draft).put(outcomes::keep_draft)) // outcome.save
         .route("/api/v1/cases", get(court::cases)) // case.read
         .route("/api/v1/cases/{id}", get(court::case)) // case.read
         .route("/api/v1/tasks", get(court::tasks)) // task.read
         .route("/api/v1/tasks/{id}", get(court::task)) // task.read
+        .route("/api/v1/calls/{id}", get(calls::call)) // task.read
         .route("/api/v1/calls/{id}/recording", get(calls::recording)) // recording.play
         .route("/api/v1/calls/{id}/recording/audio", get(calls::audio)) // recording.play
         .route("/api/v1/calls/{id}/recording/peaks", get(calls::peaks)) // recording.play
@@ -78,6 +83,7 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/calls/{id}/transcript/lines/{no}", put(calls::correct)) // transcript.edit
         .route("/api/v1/reports/{id}/pdf", get(reports::pdf)) // report.read
         .route("/api/v1/overview", get(court::overview)) // overview.read
+        .route("/api/v1/settings", get(settings::settings).put(settings::change)) // settings.manage
         .route("/api/v1/alarms", get(admin::alarms)) // alarms.read
         .route("/api/v1/users", get(admin::users)) // users.read
         .route("/api/v1/audit", get(admin::audit_log)) // audit.read

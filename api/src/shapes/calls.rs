@@ -40,6 +40,43 @@ pub(crate) struct OutcomeBrief {
     pub(crate) heard_all: bool,
 }
 
+/// Something that a listener must know, in the recording's time.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MarkRow {
+    /// `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent` or `recording_failed`.
+    pub(crate) kind: String,
+    pub(crate) from_ms: i64,
+    /// Equal to `from_ms` for a point.
+    pub(crate) to_ms: i64,
+    /// Keys, masked where they may be a number, or which silence it was.
+    pub(crate) text: String,
+}
+
+/// A step of the script that was said.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TickRow {
+    pub(crate) step: String,
+    pub(crate) title_zh: String,
+    pub(crate) title_en: String,
+    pub(crate) at: String,
+    /// In the recording; none for one that was ticked after the call.
+    pub(crate) offset_ms: Option<i64>,
+}
+
+/// The agent's network during a call.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NetworkRow {
+    pub(crate) samples: i64,
+    /// Of them fair, poor or lost.
+    pub(crate) impaired: i64,
+    pub(crate) rtt_ms: Option<f64>,
+    pub(crate) rtt_max_ms: Option<f64>,
+    pub(crate) jitter_ms: Option<f64>,
+    /// Share, 0 to 1.
+    pub(crate) loss: Option<f64>,
+    pub(crate) loss_max: Option<f64>,
+}
+
 /// A call.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CallRow {
@@ -61,6 +98,23 @@ pub(crate) struct CallRow {
     pub(crate) recording: Option<RecordingBrief>,
     pub(crate) transcript: Option<TranscriptBrief>,
     pub(crate) outcome: Option<OutcomeBrief>,
+    /// Empty where none is due; `due` in the time after the call, `owed` (待补录) or `saved`.
+    pub(crate) outcome_state: String,
+    /// Language of the recording notice.
+    pub(crate) language: String,
+    /// Script that the agent read from.
+    pub(crate) script: String,
+    /// What the party was told at the end: `apology`, `farewell`, `recording_failed`, or none.
+    pub(crate) parting: Option<String>,
+    /// Why the agent ended it politely.
+    pub(crate) end_reason: Option<Words>,
+    /// The line went dead in the middle of the consent.
+    pub(crate) broken_consent: bool,
+    /// The call whose broken consent this one took up.
+    pub(crate) resumed_from: Option<String>,
+    pub(crate) marks: Vec<MarkRow>,
+    pub(crate) ticks: Vec<TickRow>,
+    pub(crate) network: Option<NetworkRow>,
 }
 
 /// A hole in a recording.

@@ -169,6 +169,31 @@ pub(crate) struct Attempt {
     pub(crate) heard_all: bool,
     pub(crate) agent: String,
     pub(crate) note: String,
+    /// What the outcome asked for.
+    pub(crate) fields: Vec<AttemptField>,
+}
+
+/// A field of an outcome, as far as it may be shown.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AttemptField {
+    pub(crate) id: String,
+    pub(crate) label_zh: String,
+    pub(crate) label_en: String,
+    /// Numbers and addresses by their mask, choices in words.
+    pub(crate) text_zh: String,
+    pub(crate) text_en: String,
+}
+
+/// Something that the judge must look at.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EscalationRow {
+    pub(crate) at: String,
+    /// `abuse`, `threat`, `self_harm` or `other`.
+    pub(crate) reason: String,
+    pub(crate) reason_zh: String,
+    pub(crate) reason_en: String,
+    pub(crate) agent: String,
+    pub(crate) call_id: String,
 }
 
 /// An event of the timeline, which is never changed.
@@ -212,6 +237,8 @@ pub(crate) struct TaskDetail {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) reports: Vec<ReportRow>,
     pub(crate) events: Vec<TaskEvent>,
+    /// Newest first.
+    pub(crate) escalations: Vec<EscalationRow>,
 }
 
 /// The outcome table of domain 2.4.
@@ -247,6 +274,25 @@ pub(crate) struct Business {
     pub(crate) contacts: Vec<String>,
     /// Needs 已清楚、完整听取.
     pub(crate) heard_all: bool,
+    /// What it asks for besides its code.
+    pub(crate) fields: Vec<OutcomeField>,
+    /// Groups of fields of which one is enough.
+    pub(crate) one_of: Vec<Vec<String>>,
+}
+
+/// What an outcome asks for besides its code.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OutcomeField {
+    pub(crate) id: String,
+    /// `mobile`, `phone`, `email`, `address`, `date`, `datetime`, `text` or `choice`.
+    pub(crate) kind: &'static str,
+    pub(crate) label_zh: String,
+    pub(crate) label_en: String,
+    pub(crate) required: bool,
+    /// Comes back only as its mask.
+    pub(crate) write_only: bool,
+    /// The answers to a choice.
+    pub(crate) options: Vec<Words>,
 }
 
 /// The call queue.
@@ -266,6 +312,14 @@ pub(crate) struct AgentRow {
     pub(crate) staff_no: String,
     pub(crate) state: &'static str,
     pub(crate) since_at: String,
+    /// When the time after the call should be over.
+    pub(crate) due_at: Option<String>,
+    /// It is over, and the agent is still at it.
+    pub(crate) overrun: bool,
+    /// The agent's sound is gone from a live call: when it is given up.
+    pub(crate) away_until_at: Option<String>,
+    /// Outcomes that the agent owes (待补录).
+    pub(crate) owed: i64,
 }
 
 /// Queue, agents and alarms.

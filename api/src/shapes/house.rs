@@ -18,6 +18,12 @@ pub(crate) struct ProblemBody {
     pub(crate) code: String,
     /// What was being done, to what, and what to do next.
     pub(crate) detail: String,
+    /// The field at fault, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<String>,
+    /// Fields of an outcome, or steps of the script, that are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) missing: Option<Vec<String>>,
     /// Every wrong field of a push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) errors: Option<Vec<Value>>,

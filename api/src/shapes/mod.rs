@@ -3,8 +3,10 @@
 
 mod calls;
 mod court;
+mod desk;
 mod house;
 
 pub(crate) use calls::*;
 pub(crate) use court::*;
+pub(crate) use desk::*;
 pub(crate) use house::*;

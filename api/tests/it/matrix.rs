@@ -15,7 +15,11 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/tasks", [false, true, true, true, false, false]),
     ("GET", "/api/v1/tasks/none", [false, true, true, true, false, false]),
     ("GET", "/api/v1/desk/ws", [true, false, false, false, false, false]),
+    ("GET", "/api/v1/desk/owed", [true, false, false, false, false, false]),
     ("POST", "/api/v1/calls/none/outcome", [true, false, false, false, false, false]),
+    ("PUT", "/api/v1/calls/none/draft", [true, false, false, false, false, false]),
+    ("GET", "/api/v1/calls/none/draft", [true, false, false, false, false, false]),
+    ("GET", "/api/v1/calls/none", [false, true, true, true, false, false]),
     ("GET", "/api/v1/calls/none/recording", [false, true, true, true, false, false]),
     ("GET", "/api/v1/calls/none/recording/audio", [false, true, true, true, false, false]),
     ("GET", "/api/v1/calls/none/recording/peaks", [false, true, true, true, false, false]),
@@ -26,6 +30,8 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/reports/none/pdf", [false, true, true, true, false, false]),
     ("GET", "/api/v1/health", [false, true, false, false, true, false]),
     ("GET", "/api/v1/overview", [false, true, false, false, false, false]),
+    ("GET", "/api/v1/settings", [false, true, false, false, false, false]),
+    ("PUT", "/api/v1/settings", [false, true, false, false, false, false]),
     ("GET", "/api/v1/orders", [false, true, true, true, false, false]),
     ("GET", "/api/v1/alarms", [false, true, false, false, true, false]),
     ("GET", "/api/v1/users", [false, false, false, false, true, false]),
@@ -46,6 +52,8 @@ const OPEN: &[(&str, &str)] = &[
 fn body(path: &str) -> serde_json::Value {
     if path.ends_with("/session/key") {
         serde_json::json!({ "public_key": "AA" })
+    } else if path.ends_with("/settings") {
+        serde_json::json!({ "wrap_up": { "policy": "time_boxed", "seconds": 60 } })
     } else if path.contains("/transcript/lines/") {
         serde_json::json!({ "text": "更正" })
     } else {

@@ -3,14 +3,21 @@
 //! The row is written before anything is dialled, with the agent and the task as unique
 //! keys while it is live, so that neither a double click nor a restart dials twice.
 
+mod attempts;
+pub mod legs;
+mod side;
 mod store;
 
+pub use attempts::{AttemptField, AttemptRow, attempts};
+pub use side::{Network, Sample, keep_samples, marks_to_store, network};
 pub use store::{
-    AttemptRow, CallRow, Ending, NewCall, answered, attempts, begin, end, enter_recording, find, mark, of_task,
-    recording, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
+    CallRow, Ending, Leg, NewCall, answered, begin, end, enter_recording, extend_wrap_up, find, mark, of_task, own,
+    recording, recording_began, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
 };
 
 use songda_service::{outcomes, timeline::Event};
+
+use crate::escalations::Reason;
 
 /// Words for an event of the timeline, in both languages; none for what agents need not
 /// see again.
@@ -40,16 +47,46 @@ pub fn history_text(event: &Event) -> Option<(String, String)> {
         "offered" => ("工单派发给坐席".to_owned(), "Work order offered to the agent".to_owned()),
         "opened" => ("坐席打开工单".to_owned(), "Agent opened the work order".to_owned()),
         "released" => ("工单退回队列".to_owned(), "Back in the queue".to_owned()),
-        "dialled" => (format!("外呼 {}", text("masked")), format!("Dialled {}", text("masked"))),
+        "dialled" => {
+            let (zh, en) = if event.detail["resumes"].is_null() {
+                ("", "")
+            } else {
+                ("（接续中断的征询）", " (takes up a cut-off consent)")
+            };
+            (format!("外呼 {}{zh}", text("masked")), format!("Dialled {}{en}", text("masked")))
+        }
         "call_ended" => {
-            let early = event.detail["given_up_early"] == true;
-            let (zh, en) = if early { ("（提前挂断）", " (given up early)") } else { ("", "") };
+            let (zh, en) = if event.detail["given_up_early"] == true {
+                ("（提前挂断）", " (given up early)")
+            } else if event.detail["parting"] == "apology" {
+                ("（坐席断线，已致歉）", " (the agent was lost, an apology was spoken)")
+            } else if event.detail["broken_consent"] == true {
+                ("（征询中断）", " (cut off in the consent)")
+            } else {
+                ("", "")
+            };
             (
                 format!("通话结束：{}{zh}", named(text("technical"), true)),
                 format!("Call ended: {}{en}", named(text("technical"), false)),
             )
         }
         "attempt" => (joined(true), joined(false)),
+        "owed" => {
+            let (zh, en) = match text("why") {
+                "asked" => ("坐席留待补录", "the agent leaves it for later"),
+                "agent_gone" => ("坐席未回", "the agent did not come back"),
+                _ => ("整理时间已到", "the time after the call is up"),
+            };
+            (format!("通话结果待补录：{zh}"), format!("Outcome owed: {en}"))
+        }
+        "ended_politely" | "escalated" => {
+            let (zh, en) = Reason::parse(text("reason")).unwrap_or(Reason::Other).text();
+            if event.kind == "escalated" {
+                (format!("升级法官：{zh}"), format!("Escalated to the judge: {en}"))
+            } else {
+                (format!("坐席礼貌结束通话：{zh}"), format!("Agent ended the call politely: {en}"))
+            }
+        }
         "report" => ("生成送达报告书".to_owned(), "Report rendered".to_owned()),
         "delivered" => ("报告书已回传办案系统".to_owned(), "Report reached the case system".to_owned()),
         "transcript" => ("转写完成".to_owned(), "Transcript ready".to_owned()),

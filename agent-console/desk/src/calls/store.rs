@@ -1,12 +1,15 @@
 //! SQL of calls and recordings.
 
 use serde_json::{Value, json};
+use songda_people::Actor;
 use songda_recordings::vault::{Manifest, RecordingId};
 use songda_service::{
+    ServiceError,
     outcomes::LineFacts,
+    tasks,
     timeline::{self, By, Kind},
 };
-use songda_store::{Clock, Db, Sealer, StoreError, Tx};
+use songda_store::{Clock, Db, StoreError, Tx};
 use sqlx::{Row, any::AnyRow};
 
 use crate::DeskError;
@@ -62,11 +65,35 @@ pub struct CallRow {
     pub recording_id: Option<String>,
     /// Prompt spans as JSON.
     pub prompt_spans: String,
+    /// Language of the notice.
+    pub language: String,
+    /// Script that the agent read from.
+    pub script: String,
+    /// First frame of the recording.
+    pub recording_from_ms: Option<i64>,
+    /// Marks as JSON.
+    pub marks: String,
+    /// What the party was told at the end, or empty.
+    pub parting: String,
+    /// Why the agent ended it politely, or empty.
+    pub end_reason: String,
+    /// The line went dead in the middle of the consent (E45).
+    pub broken_consent: bool,
+    /// The call whose broken consent this one took up.
+    pub resumed_from: Option<String>,
+    /// Empty, `due`, `owed` or `saved`.
+    pub outcome_state: String,
+    /// Until when the outcome is to be saved.
+    pub wrap_until_ms: Option<i64>,
+    /// One more minute was asked for.
+    pub wrap_extended: bool,
 }
 
 const COLUMNS: &str = "c.id, c.court_id, c.task_id, c.work_order_id, c.phone_id, n.masked, n.source, c.agent_id, u.name, \
      u.staff_no, c.caller, c.state, c.created_ms, c.ringing_ms, c.early_ms, c.answered_ms, c.talk_from_ms, c.ended_ms, \
-     c.talk_ms, c.ended_by, c.technical_code, c.is_attempt, c.recording_id, c.prompt_spans \
+     c.talk_ms, c.ended_by, c.technical_code, c.is_attempt, c.recording_id, c.prompt_spans, \
+     c.language, c.script, c.recording_from_ms, c.marks, c.parting, c.end_reason, c.broken_consent, c.resumed_from, \
+     c.outcome_state, c.wrap_until_ms, c.wrap_extended \
      FROM calls c JOIN phones n ON n.id = c.phone_id JOIN users u ON u.id = c.agent_id";
 
 fn read(row: &AnyRow) -> CallRow {
@@ -95,6 +122,17 @@ fn read(row: &AnyRow) -> CallRow {
         is_attempt: row.get::<i64, _>(21) == 1,
         recording_id: row.get(22),
         prompt_spans: row.get(23),
+        language: row.get(24),
+        script: row.get(25),
+        recording_from_ms: row.get(26),
+        marks: row.get(27),
+        parting: row.get(28),
+        end_reason: row.get(29),
+        broken_consent: row.get::<i64, _>(30) == 1,
+        resumed_from: row.get(31),
+        outcome_state: row.get(32),
+        wrap_until_ms: row.get(33),
+        wrap_extended: row.get::<i64, _>(34) == 1,
     }
 }
 
@@ -117,16 +155,24 @@ pub struct NewCall<'a> {
     pub caller: &'a str,
     /// Recording.
     pub recording: &'a str,
+    /// Trunk over which it goes.
+    pub trunk: &'a str,
+    /// Language of the notice.
+    pub language: &'a str,
+    /// Script that the agent reads from.
+    pub script: &'a str,
 }
 
 /// Writes the row of a call before it is placed. Fails on the unique keys when the agent
 /// or the task has a live call.
 pub async fn begin(tx: &mut Tx, clock: &Clock, by: &By<'_>, call: &NewCall<'_>) -> Result<(), DeskError> {
+    let resumed_from = tasks::broken_call(tx, call.task).await?;
     sqlx::query(
         "INSERT INTO calls (id, court_id, task_id, work_order_id, phone_id, agent_id, caller, state, live_agent,
                             live_task, created_ms, talk_ms, ended_by, end_facts, technical_code, is_attempt,
-                            recording_id, prompt_spans, quality)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'dialling', $6, $3, $8, 0, '', '{}', '', 0, $9, '[]', '{}')",
+                            recording_id, prompt_spans, quality, trunk_id, language, script, resumed_from)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'dialling', $6, $3, $8, 0, '', '{}', '', 0, $9, '[]', '{}', $10, $11,
+                 $12, $13)",
     )
     .bind(call.id)
     .bind(call.court)
@@ -137,9 +183,13 @@ pub async fn begin(tx: &mut Tx, clock: &Clock, by: &By<'_>, call: &NewCall<'_>) 
     .bind(call.caller)
     .bind(clock.now_ms())
     .bind(call.recording)
+    .bind(call.trunk)
+    .bind(call.language)
+    .bind(call.script)
+    .bind(resumed_from.as_deref())
     .execute(&mut *tx.conn())
     .await?;
-    let detail = json!({ "masked": call.masked, "caller": call.caller });
+    let detail = json!({ "masked": call.masked, "caller": call.caller, "resumes": resumed_from });
     timeline::append(tx, clock, call.task, by, Kind::Dialled, call.id, &detail).await?;
     Ok(())
 }
@@ -151,6 +201,17 @@ pub async fn mark(db: &Db, call: &str, moment: &'static str, at_ms: i64) -> Resu
     );
     let mut tx = db.begin().await?;
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(call).bind(at_ms).execute(&mut *tx.conn()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Notes when the recording began: all its offsets count from there.
+pub async fn recording_began(db: &Db, call: &str, at_ms: i64) -> Result<(), DeskError> {
+    let mut tx = db.begin().await?;
+    sqlx::query("UPDATE calls SET recording_from_ms = $2 WHERE id = $1 AND recording_from_ms IS NULL")
+        .bind(call)
+        .bind(at_ms)
+        .execute(&mut *tx.conn())
+        .await?;
     Ok(tx.commit().await?)
 }
 
@@ -195,6 +256,25 @@ pub struct Ending<'a> {
     pub prompt_spans: Value,
     /// Quality of both legs.
     pub quality: Value,
+    /// What a listener must know.
+    pub marks: Value,
+    /// What the party was told at the end, or empty.
+    pub parting: &'a str,
+    /// The line went dead in the middle of the consent (E45).
+    pub broken_consent: bool,
+    /// Until when its outcome is to be saved, where there is a clock.
+    pub wrap_until_ms: Option<i64>,
+    /// Whether the carrier's leg is down for certain.
+    pub leg: Leg,
+}
+
+/// The carrier's leg of a call that is written down as ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leg {
+    /// It is down.
+    Down,
+    /// It may still be up: another run of the server left it.
+    MayBeUp,
 }
 
 /// Closes a call: row, recording, transcript in waiting, timeline. Answers false when it
@@ -203,7 +283,8 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     let closed = sqlx::query(
         "UPDATE calls SET state = 'ended', live_agent = NULL, live_task = NULL, ended_ms = $2, ended_by = $3,
                 talk_ms = $4, end_facts = $5, technical_code = $6, is_attempt = $7,
-                answered_ms = COALESCE(answered_ms, $8), prompt_spans = $9, quality = $10
+                answered_ms = COALESCE(answered_ms, $8), prompt_spans = $9, quality = $10, marks = $11, parting = $12,
+                broken_consent = $13, wrap_until_ms = $14, outcome_state = CASE WHEN $7 = 1 THEN 'due' ELSE '' END
          WHERE id = $1 AND live_task IS NOT NULL",
     )
     .bind(&call.id)
@@ -216,10 +297,17 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     .bind(ending.answered_ms)
     .bind(ending.prompt_spans.to_string())
     .bind(ending.quality.to_string())
+    .bind(ending.marks.to_string())
+    .bind(ending.parting)
+    .bind(i64::from(ending.broken_consent))
+    .bind(ending.wrap_until_ms.filter(|_| ending.is_attempt))
     .execute(&mut *tx.conn())
     .await?;
     if closed.rows_affected() != 1 {
         return Ok(false);
+    }
+    if ending.leg == Leg::Down {
+        super::legs::forget(tx, &call.id).await?;
     }
     let recording = ending.recording.filter(|_| call.recording_id.is_some());
     if let Some(manifest) = recording {
@@ -227,7 +315,8 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     }
     let detail = json!({ "technical": ending.technical, "by": ending.by, "talk_ms": ending.talk_ms,
                          "attempt": ending.is_attempt, "recorded": recording.is_some() && !ending.incomplete,
-                         "given_up_early": ending.facts.given_up_early() });
+                         "given_up_early": ending.facts.given_up_early(), "parting": ending.parting,
+                         "broken_consent": ending.broken_consent });
     timeline::append(tx, clock, &call.task_id, &timeline::SYSTEM, Kind::CallEnded, &call.id, &detail).await?;
     Ok(true)
 }
@@ -283,69 +372,17 @@ pub async fn find(db: &Db, court: &str, id: &str) -> Result<Option<CallRow>, Des
     Ok(row.as_ref().map(read))
 }
 
+/// A call of this agent: one of somebody else is not there.
+pub async fn own(db: &Db, actor: &Actor, id: &str) -> Result<CallRow, DeskError> {
+    let row = find(db, &actor.court_id, id).await?.filter(|row| row.agent_id == actor.user_id);
+    row.ok_or_else(|| ServiceError::NotFound { kind: "call" }.into())
+}
+
 /// Calls of a task, oldest first.
 pub async fn of_task(db: &Db, task: &str) -> Result<Vec<CallRow>, DeskError> {
     let sql = format!("SELECT {COLUMNS} WHERE c.task_id = $1 ORDER BY c.created_ms, c.id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(task).fetch_all(db.read()).await?;
     Ok(rows.iter().map(read).collect())
-}
-
-/// An attempt of a task, as it stands in the timeline for ever.
-#[derive(Debug, Clone)]
-pub struct AttemptRow {
-    /// Number within the task.
-    pub no: i64,
-    /// Call.
-    pub call_id: String,
-    /// When.
-    pub at_ms: i64,
-    /// Technical code.
-    pub technical: String,
-    /// Who spoke, or empty.
-    pub contact: String,
-    /// Business code, or empty.
-    pub business: String,
-    /// 已清楚完整听取.
-    pub heard_all: bool,
-    /// Agent's name.
-    pub agent: String,
-    /// The agent's note.
-    pub note: String,
-}
-
-/// Attempts of a task in their order, with their notes opened.
-pub async fn attempts(db: &Db, sealer: &Sealer, task: &str) -> Result<Vec<AttemptRow>, DeskError> {
-    let rows = sqlx::query(
-        "SELECT a.no, a.call_id, a.at_ms, a.technical_code, a.contact_code, a.business_code, a.heard_all, u.name, a.id,
-                a.note_sealed
-         FROM attempts a JOIN users u ON u.id = a.agent_id WHERE a.task_id = $1 ORDER BY a.no",
-    )
-    .bind(task)
-    .fetch_all(db.read())
-    .await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (id, sealed): (String, Option<Vec<u8>>) = (row.get(8), row.get(9));
-        let note = match sealed {
-            Some(sealed) => {
-                let open = sealer.open_sealed("attempts", "note_sealed", &id, &sealed)?;
-                String::from_utf8_lossy(&open).into_owned()
-            }
-            None => String::new(),
-        };
-        found.push(AttemptRow {
-            no: row.get(0),
-            call_id: row.get(1),
-            at_ms: row.get(2),
-            technical: row.get(3),
-            contact: row.get(4),
-            business: row.get(5),
-            heard_all: row.get::<i64, _>(6) == 1,
-            agent: row.get(7),
-            note,
-        });
-    }
-    Ok(found)
 }
 
 /// Calls that were live when the server went away.
@@ -358,11 +395,25 @@ pub async fn unfinished(db: &Db) -> Result<Vec<CallRow>, DeskError> {
 /// The agent's ended call that still waits for its outcome.
 pub async fn unsaved_of_agent(db: &Db, agent: &str, work_order: &str) -> Result<Option<CallRow>, DeskError> {
     let sql = format!(
-        "SELECT {COLUMNS} WHERE c.agent_id = $1 AND c.work_order_id = $2 AND c.state = 'ended' AND c.is_attempt = 1
-           AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id) ORDER BY c.created_ms DESC LIMIT 1"
+        "SELECT {COLUMNS} WHERE c.agent_id = $1 AND c.work_order_id = $2 AND c.outcome_state = 'due' ORDER BY c.created_ms DESC LIMIT 1"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(agent).bind(work_order).fetch_optional(db.read()).await?;
     Ok(row.as_ref().map(read))
+}
+
+/// Gives a call of this agent more time for its outcome, once; answers until when.
+pub async fn extend_wrap_up(tx: &mut Tx, agent: &str, call: &str, by_ms: i64) -> Result<Option<i64>, DeskError> {
+    let row = sqlx::query(
+        "UPDATE calls SET wrap_until_ms = wrap_until_ms + $3, wrap_extended = 1
+         WHERE id = $1 AND agent_id = $2 AND outcome_state = 'due' AND wrap_extended = 0 AND wrap_until_ms IS NOT NULL
+         RETURNING wrap_until_ms",
+    )
+    .bind(call)
+    .bind(agent)
+    .bind(by_ms)
+    .fetch_optional(&mut *tx.conn())
+    .await?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 /// State and manifest of a call's recording, as the database knows it.

@@ -1,11 +1,16 @@
 //! What a seat knows of its live call, and how the line's facts are read.
 
 use serde_json::{Value, json};
-use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Fault};
-use songda_service::outcomes::LineFacts;
-use songda_store::clock::rfc3339;
+use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Fault, Parting};
+use songda_service::{cases::PhoneRow, outcomes::LineFacts};
+use songda_store::{clock::rfc3339, masked::mask_digits};
 
 use super::technical_words;
+use crate::{
+    calls::CallRow,
+    checklist::Tick,
+    settings::{Settings, WrapUp},
+};
 
 /// A call as the agent sees it.
 #[derive(Debug)]
@@ -14,18 +19,136 @@ pub(super) struct LiveCall {
     pub(super) work_order: String,
     pub(super) phone_id: String,
     pub(super) masked: String,
+    pub(super) script: String,
     pub(super) phase: &'static str,
     pub(super) created_ms: i64,
     pub(super) answered_ms: Option<i64>,
     pub(super) talk_from_ms: Option<i64>,
+    pub(super) recording_from_ms: Option<i64>,
     pub(super) muted: bool,
+    pub(super) held: bool,
     pub(super) recording: bool,
+    /// This line of the browser has the sound of the call.
+    pub(super) sound: bool,
+    /// Until when the agent must be back.
+    pub(super) away_until_ms: Option<i64>,
+    /// `heard`, `silent` or `mute`.
+    pub(super) party: &'static str,
+    pub(super) parting: Option<&'static str>,
+    /// Keys that the party pressed.
+    pub(super) keys: String,
+    pub(super) ticks: Vec<Tick>,
     pub(super) end: Option<Value>,
+    pub(super) wrap_up: Option<WrapUpTime>,
+    /// Why the agent ended it politely, or empty.
+    pub(super) end_reason: String,
+    pub(super) saved: bool,
+    /// What is filled in, as the agent may see it.
+    pub(super) draft: Value,
     pub(super) handle: Option<CallHandle>,
 }
 
+/// The time after a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WrapUpTime {
+    pub(super) policy: WrapUp,
+    /// When it ends by itself; none where there is no clock.
+    pub(super) until_ms: Option<i64>,
+    pub(super) extended: bool,
+    /// When it should be over, for the supervisor.
+    pub(super) due_ms: i64,
+}
+
+impl WrapUpTime {
+    /// The time after a call that ends now.
+    pub(super) fn from(settings: &Settings, now_ms: i64) -> Self {
+        let due_ms = now_ms + settings.wrap_up_ms();
+        let until_ms = settings.wrap_up.is_timed().then_some(due_ms);
+        Self { policy: settings.wrap_up, until_ms, extended: false, due_ms }
+    }
+}
+
 impl LiveCall {
-    /// The `CallState` of the contract.
+    /// A call that is about to be placed.
+    pub(super) fn new(id: &str, work_order: &str, phone: &PhoneRow, script: &str, now_ms: i64) -> Self {
+        Self {
+            id: id.to_owned(),
+            work_order: work_order.to_owned(),
+            phone_id: phone.id.clone(),
+            masked: phone.masked.clone(),
+            script: script.to_owned(),
+            phase: "preparing",
+            created_ms: now_ms,
+            answered_ms: None,
+            talk_from_ms: None,
+            recording_from_ms: None,
+            muted: false,
+            held: false,
+            recording: false,
+            sound: true,
+            away_until_ms: None,
+            party: "heard",
+            parting: None,
+            keys: String::new(),
+            ticks: Vec::new(),
+            end: None,
+            wrap_up: None,
+            end_reason: String::new(),
+            saved: false,
+            draft: Value::Null,
+            handle: None,
+        }
+    }
+
+    /// A call that ended and waits for its outcome, as it was written down.
+    pub(super) fn ended(row: &CallRow, recorded: bool, settings: &Settings) -> Self {
+        Self {
+            id: row.id.clone(),
+            work_order: row.work_order_id.clone(),
+            phone_id: row.phone_id.clone(),
+            masked: row.phone_masked.clone(),
+            script: row.script.clone(),
+            phase: "ended",
+            created_ms: row.created_ms,
+            answered_ms: row.answered_ms,
+            talk_from_ms: row.talk_from_ms,
+            recording_from_ms: row.recording_from_ms,
+            muted: false,
+            held: false,
+            recording: false,
+            sound: false,
+            away_until_ms: None,
+            party: "heard",
+            parting: parting_word(&row.parting),
+            keys: String::new(),
+            ticks: Vec::new(),
+            end: Some(end_frame(&row.ended_by, &row.technical_code, true, row.talk_ms, recorded)),
+            wrap_up: Some(WrapUpTime {
+                policy: settings.wrap_up,
+                until_ms: row.wrap_until_ms,
+                extended: row.wrap_extended,
+                due_ms: row
+                    .wrap_until_ms
+                    .unwrap_or_else(|| row.ended_ms.unwrap_or(row.created_ms) + settings.wrap_up_ms()),
+            }),
+            end_reason: row.end_reason.clone(),
+            saved: false,
+            draft: Value::Null,
+            handle: None,
+        }
+    }
+
+    /// Whether it is on the line, or on its way there.
+    pub(super) fn is_live(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Where in the recording this moment is.
+    pub(super) fn offset(&self, at_ms: i64) -> Option<i64> {
+        self.recording_from_ms.filter(|_| self.recording).map(|from| (at_ms - from).max(0))
+    }
+
+    /// The `call` of the contract.
     pub(super) fn frame(&self) -> Value {
         json!({
             "call_id": self.id,
@@ -37,11 +160,37 @@ impl LiveCall {
             "answered_at": self.answered_ms.map(rfc3339),
             "talk_from_at": self.talk_from_ms.map(rfc3339),
             "muted": self.muted,
+            "held": self.held,
             "recording": self.recording,
+            "recording_started_at": self.recording_from_ms.map(rfc3339),
+            "away_until_at": self.away_until_ms.map(rfc3339),
+            "resumable": self.is_live() && !self.sound,
+            "party": self.party,
+            "parting": self.parting,
+            "digits_in": mask_digits(&self.keys),
+            "ticks": self.ticks.iter().map(tick_frame).collect::<Vec<_>>(),
             "end": self.end,
-            "outcome_saved": false,
+            "wrap_up": self.wrap_up.as_ref().map(|time| json!({
+                "policy": time.policy.word(),
+                "until_at": time.until_ms.map(rfc3339),
+                "extended": time.extended,
+            })),
+            "end_reason": self.end_reason,
+            "outcome_saved": self.saved,
+            "draft": self.draft,
         })
     }
+}
+
+fn tick_frame(tick: &Tick) -> Value {
+    json!({ "step": tick.step, "at": rfc3339(tick.at_ms), "offset_ms": tick.offset_ms })
+}
+
+fn parting_word(stored: &str) -> Option<&'static str> {
+    [Parting::Apology, Parting::Farewell, Parting::RecordingFailed]
+        .into_iter()
+        .map(Parting::as_str)
+        .find(|word| *word == stored)
 }
 
 /// The `end` of a `CallState`.
@@ -49,6 +198,9 @@ pub(super) fn end_frame(by: &str, technical: &str, is_attempt: bool, talk_ms: i6
     json!({ "by": by, "technical": technical_words(technical), "is_attempt": is_attempt, "talk_ms": talk_ms,
             "recorded": recorded })
 }
+
+/// What ended a call whose control died.
+pub(super) const LOST: &str = "call control stopped";
 
 /// The end of a call whose control died without telling one.
 pub(super) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
@@ -64,7 +216,7 @@ pub(super) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
             q850: None,
             provisional: false,
             rang_ms: 0,
-            cause: "call control stopped".into(),
+            cause: LOST.into(),
             by: EndedBy::System,
             abandoned: false,
             parting: None,

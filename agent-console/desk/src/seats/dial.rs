@@ -11,9 +11,12 @@ use super::{
 };
 use crate::{
     DeskError,
-    calls::{self, Ending, NewCall},
-    telephony, work_orders,
+    calls::{self, Ending, Leg, NewCall},
+    checklist, telephony, work_orders,
 };
+
+/// The language that every prompt has.
+const HOME: &str = "zh";
 
 /// A number that was opened to be dialled.
 struct Callee {
@@ -29,10 +32,16 @@ impl Callee {
 }
 
 impl Seat {
-    pub(super) async fn dial(&mut self, work_order: &str, phone_id: &str, sdp: String) -> Result<(), DeskError> {
+    pub(super) async fn dial(
+        &mut self,
+        work_order: &str,
+        phone_id: &str,
+        sdp: String,
+        language: Option<String>,
+    ) -> Result<(), DeskError> {
         let now = self.ground.clock.now_ms();
         let refusal = match &self.order {
-            _ if self.call.as_ref().is_some_and(|call| call.end.is_none()) => {
+            _ if self.call.as_ref().is_some_and(LiveCall::is_live) => {
                 Some(("dial.already_live", "a call is already being placed"))
             }
             _ if self.call.is_some() => Some(("dial.outcome_pending", "save the outcome of the last call first")),
@@ -50,6 +59,11 @@ impl Seat {
             self.tell_error(code, detail);
             return Ok(());
         }
+        if let Some((code, detail)) = self.unready().await {
+            tracing::warn!(code, %detail, "a call did not go out");
+            self.tell_error(code, &detail);
+            return Ok(());
+        }
         let Some(order) = self.order.clone() else { return Ok(()) };
         let task = tasks::find(&self.ground.db, &self.actor.court_id, &order.task_id).await?;
         let phone = cases::phone(&self.ground.db, phone_id).await.ok().filter(|phone| phone.party_id == task.party_id);
@@ -62,13 +76,14 @@ impl Seat {
             return Ok(());
         };
         let callee = self.open_number(&phone)?;
-        let trunk = songda_calls::Trunk {
-            name: line.trunk.clone(),
-            proxy: line.proxy.clone(),
-            domain: line.domain.clone(),
-            username: line.username.clone(),
-            password: line.password(&self.ground.sealer)?.into(),
-        };
+        let trunk = line.trunk(&self.ground.sealer)?;
+        let language = language.unwrap_or_else(|| HOME.into());
+        if language != HOME && !self.ground.switchboard.languages(&self.court.code).contains(&language) {
+            self.tell_error("dial.language", "the court has no recording notice in this language");
+            return Ok(());
+        }
+        let court_order = cases::order(&self.ground.db, &task.order_id).await?;
+        let script = checklist::script_for(&court_order.order_kind).id;
         if self.ground.demo && !(line.leads_nowhere_else() && callee.is_demo()) {
             self.tell_error("dial.demo_only", "demo mode calls invented numbers on this machine only");
             return Ok(());
@@ -89,6 +104,9 @@ impl Seat {
             masked: &phone.masked,
             caller: &line.number,
             recording: &recording,
+            trunk: &line.trunk_id,
+            language: &language,
+            script,
         };
         calls::begin(&mut tx, &self.ground.clock, &by, &new).await?;
         self.audit(&mut tx, "call.dial", "call", &id, "ok", json!({ "phone": phone.id, "task": order.task_id }))
@@ -97,20 +115,7 @@ impl Seat {
         if let Some(order) = &mut self.order {
             order.expires_ms = now + work_orders::LIFETIME_MS;
         }
-        self.call = Some(LiveCall {
-            id: id.clone(),
-            work_order: order.id.clone(),
-            phone_id: phone.id.clone(),
-            masked: phone.masked.clone(),
-            phase: "preparing",
-            created_ms: now,
-            answered_ms: None,
-            talk_from_ms: None,
-            muted: false,
-            recording: false,
-            end: None,
-            handle: None,
-        });
+        self.call = Some(LiveCall::new(&id, &order.id, &phone, script, now));
         self.go(AgentState::Calling);
         self.tell_call();
         let dialled = self
@@ -123,8 +128,8 @@ impl Seat {
                 caller: songda_calls::Number::new(&line.number),
                 callee: callee.number,
                 browser_offer: sdp,
-                court: self.actor.court_id.clone(),
-                language: "zh".into(),
+                court: self.court.code.clone(),
+                language,
             })
             .await;
         match dialled {
@@ -172,6 +177,11 @@ impl Seat {
                 incomplete: false,
                 prompt_spans: json!([]),
                 quality: json!({}),
+                marks: json!([]),
+                parting: "",
+                broken_consent: false,
+                wrap_until_ms: None,
+                leg: Leg::Down,
             },
         )
         .await?;

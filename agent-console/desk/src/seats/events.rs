@@ -1,19 +1,24 @@
 //! What happens in a call: shown to the agent, written down, and its end never lost.
 
 use serde_json::json;
-use songda_calls::{CallEnd, CallEvent, Fault};
+use songda_calls::{CallEnd, CallEvent, EndedBy, Fault, Parting, PartySilence};
 use songda_service::outcomes;
 use songda_store::alarms;
 
 use super::{
-    call::{end_frame, ended_by, fault_words, line_facts, lost_end},
+    call::{LOST, LiveCall, WrapUpTime, end_frame, ended_by, fault_words, line_facts, lost_end},
     seat::{AgentState, Seat},
 };
 use crate::{
     DeskError,
-    calls::{self, Ending},
-    transcripts,
+    calls::{self, Ending, Leg, legs},
+    checklist::script,
+    outcomes::owed::Why,
+    settings, transcripts,
 };
+
+/// Keys of the party that are shown.
+const KEYS_SHOWN: usize = 32;
 
 impl Seat {
     pub(super) async fn event(&mut self, event: Option<CallEvent>) {
@@ -21,7 +26,7 @@ impl Seat {
             self.events = None;
             // Call control died without a word: the line is down, and this call must not
             // hold the agent and the task for ever.
-            if self.call.as_ref().is_some_and(|call| call.end.is_none()) && self.unwritten.is_none() {
+            if self.call.as_ref().is_some_and(LiveCall::is_live) && self.unwritten.is_none() {
                 self.unwritten = Some(Box::new(lost_end(self.call.as_ref(), self.ground.clock.now_ms())));
                 self.write_end().await;
             }
@@ -29,7 +34,7 @@ impl Seat {
         };
         if let Err(error) = self.call_event(event).await {
             tracing::error!(agent = %self.actor.user_id, %error, "a call event could not be written down");
-            self.tell_error("desk.failed", &error.to_string());
+            self.tell_error("desk.failed", "the server could not do this; it was written down");
         }
     }
 
@@ -42,11 +47,14 @@ impl Seat {
                 self.tell("answer", body);
                 return Ok(());
             }
-            // Nothing is kept of the leg yet.
-            CallEvent::LegSaved { kept, .. } => {
-                let _ = kept.send(());
+            CallEvent::LegSaved { saved, kept } => {
+                // Unkept, nothing goes out: dropping the sender says so.
+                if legs::keep(db, &self.ground.sealer, &self.actor.court_id, &call.id, &saved).await? {
+                    let _ = kept.send(());
+                }
                 return Ok(());
             }
+            CallEvent::BrowserConnected => call.sound = true,
             CallEvent::Dialling => call.phase = "dialling",
             CallEvent::Ringing => {
                 call.phase = "ringing";
@@ -57,6 +65,11 @@ impl Seat {
                 call.recording = true;
                 calls::mark(db, &call.id, "early_ms", now).await?;
             }
+            CallEvent::RecordingStarted { at_ms } => {
+                call.recording = true;
+                call.recording_from_ms = Some(at_ms);
+                calls::recording_began(db, &call.id, at_ms).await?;
+            }
             CallEvent::Answered { at_ms } => {
                 call.phase = "notice";
                 call.recording = true;
@@ -64,48 +77,74 @@ impl Seat {
                 calls::answered(db, &call.id, at_ms, None).await?;
             }
             CallEvent::NoticeStarted => call.phase = "notice",
-            CallEvent::BrowserConnected
-            | CallEvent::NoticeFinished { .. }
-            | CallEvent::OfferRefused { .. }
-            | CallEvent::RecordingStarted { .. }
-            | CallEvent::Held(_)
-            | CallEvent::AgentBack
-            | CallEvent::Digit { .. }
-            | CallEvent::DigitsSent { .. }
-            | CallEvent::DigitsRefused { .. }
-            | CallEvent::PartySilent { .. }
-            | CallEvent::PartyHeard
-            | CallEvent::Parting { .. } => return Ok(()),
+            CallEvent::NoticeFinished { .. } => return Ok(()),
             CallEvent::Talking { at_ms } => {
                 call.phase = "talking";
                 call.talk_from_ms = Some(at_ms);
                 calls::answered(db, &call.id, call.answered_ms.unwrap_or(at_ms), Some(at_ms)).await?;
             }
             CallEvent::Muted(on) => call.muted = on,
-            CallEvent::AgentAway { .. } => {
-                let id = call.id.clone();
-                self.tell(
-                    "error",
-                    json!({ "code": "call.browser_lost", "detail": "the browser's sound was lost", "call_id": id }),
-                );
-                return Ok(());
+            CallEvent::Held(on) => call.held = on,
+            CallEvent::Parting { why } => call.parting = Some(why.as_str()),
+            CallEvent::Digit { digit, .. } => {
+                if call.keys.len() < KEYS_SHOWN {
+                    call.keys.push(digit);
+                }
             }
-            CallEvent::RecordingFailed => {
-                call.recording = false;
-                let id = call.id.clone();
-                alarms::raise(&self.ground.db, &self.ground.clock, "recording.failed", &id, "录音写入失败，通话已结束")
-                    .await?;
-                self.tell("error", json!({ "code": "call.recording_failed", "detail": "the recording failed; the call was ended", "call_id": id }));
-                return Ok(());
-            }
+            CallEvent::RecordingFailed => return self.recording_failed().await,
             CallEvent::Ended(end) => {
                 self.events = None;
                 self.unwritten = Some(end);
                 self.write_end().await;
                 return Ok(());
             }
+            event => {
+                self.heard_or_not(&event);
+                self.view();
+            }
         }
         self.tell_call();
+        Ok(())
+    }
+
+    /// Who is heard and who is not: the agent is told, and the call shows it.
+    fn heard_or_not(&mut self, event: &CallEvent) {
+        let Some(call) = &mut self.call else { return };
+        match event {
+            CallEvent::AgentAway { until_ms, .. } => {
+                let first = call.away_until_ms.replace(*until_ms).is_none();
+                if first {
+                    self.tell_error("call.browser_lost", "the browser's sound was lost");
+                }
+            }
+            CallEvent::AgentBack => {
+                call.away_until_ms = None;
+                self.tell_notice("call.agent_back", json!({}));
+            }
+            CallEvent::PartySilent { kind } => {
+                call.party = if *kind == PartySilence::Mute { "mute" } else { "silent" };
+                self.tell_notice("call.party_silent", json!({ "kind": kind.as_str() }));
+            }
+            CallEvent::PartyHeard => {
+                call.party = "heard";
+                self.tell_notice("call.party_heard", json!({}));
+            }
+            CallEvent::OfferRefused { reason } => self.tell_error("call.resume_refused", reason),
+            CallEvent::DigitsRefused { reason } => self.tell_error("call.keypad_refused", reason),
+            CallEvent::DigitsSent { digits, .. } => {
+                self.tell_notice("call.keypad_sent", json!({ "keys": digits.len() }));
+            }
+            _ => {}
+        }
+    }
+
+    async fn recording_failed(&mut self) -> Result<(), DeskError> {
+        let Some(call) = &mut self.call else { return Ok(()) };
+        call.recording = false;
+        let id = call.id.clone();
+        self.tell_call();
+        self.tell_error("call.recording_failed", "the recording failed; the call is ended");
+        self.alarm("recording.failed", &id, "录音写入失败，通话已结束").await;
         Ok(())
     }
 
@@ -124,20 +163,37 @@ impl Seat {
         let facts = line_facts(end);
         let technical = outcomes::judge(&facts);
         let catalogue = outcomes::catalogue().map_err(DeskError::Rules)?;
+        let is_attempt = catalogue.technical(technical).is_some_and(|code| code.attempt);
+        let settings = settings::of(&self.ground.db, &self.actor.court_id).await?;
+        let time = WrapUpTime::from(&settings, self.ground.clock.now_ms());
+        // Who hangs up in the middle of the consent has a reason; a line that goes dead has none.
+        let cut_off = end.facts.by != EndedBy::Agent;
+        let open = self.call.as_ref().is_some_and(|call| script(&call.script).consent_is_open(&call.ticks));
         let ending = Ending {
             ended_ms: end.ended_ms,
             by: ended_by(end),
             talk_ms: end.talk_ms,
             facts: &facts,
             technical,
-            is_attempt: catalogue.technical(technical).is_some_and(|code| code.attempt),
+            is_attempt,
             answered_ms: self.call.as_ref().and_then(|call| call.answered_ms),
             recording: end.recording.as_ref(),
             incomplete: end.recording_incomplete,
             prompt_spans: json!(end.prompt_spans),
             quality: json!(end.quality),
+            marks: calls::marks_to_store(&end.marks),
+            parting: end.facts.parting.map_or("", Parting::as_str),
+            broken_consent: is_attempt && cut_off && open,
+            wrap_until_ms: time.until_ms,
+            leg: if end.facts.cause == LOST { Leg::MayBeUp } else { Leg::Down },
         };
+        if let Some(call) = &mut self.call {
+            call.wrap_up = Some(time);
+        }
         self.finish(&id, &ending).await?;
+        if is_attempt && self.browser.is_none() && end.facts.abandoned {
+            self.leave(&id, Why::AgentGone).await?;
+        }
         if end.recording_incomplete {
             self.alarm("recording.incomplete", &id, "录音缺失：有一部分未能保存").await;
         }
@@ -181,6 +237,8 @@ impl Seat {
         if let Some(call) = &mut self.call {
             call.phase = "ended";
             call.recording = false;
+            call.held = false;
+            call.away_until_ms = None;
             call.handle = None;
             call.end = Some(end_frame(
                 ending.by,
@@ -195,7 +253,13 @@ impl Seat {
             self.go(AgentState::WrapUp);
         } else {
             self.call = None;
-            self.go(AgentState::Reserved);
+            if self.browser.is_none() {
+                // Nobody is there to call again.
+                self.give_back("agent_gone").await?;
+                self.go(AgentState::Offline);
+            } else {
+                self.go(AgentState::Reserved);
+            }
         }
         Ok(())
     }

@@ -17,6 +17,11 @@ impl Line {
         Self { sink, seq: 0 }
     }
 
+    /// Whether somebody reads it.
+    pub(super) fn is_open(&self) -> bool {
+        !self.sink.is_closed()
+    }
+
     /// Sends a frame. A browser that does not keep up loses its line and asks for a
     /// snapshot when it is back; the seat never waits for it.
     pub(super) fn send(&mut self, now_ms: i64, kind: &str, mut body: Value) -> bool {

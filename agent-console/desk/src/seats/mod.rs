@@ -8,7 +8,14 @@ mod call;
 mod dial;
 mod events;
 mod frames;
+mod presence;
 mod seat;
+mod show;
+mod talk;
+mod ticks;
+mod unready;
+mod work;
+mod wrap_up;
 
 use std::{
     collections::HashMap,
@@ -19,9 +26,9 @@ use std::{
 };
 
 use serde_json::Value;
-use songda_people::Actor;
+use songda_people::{Actor, courts::Court};
 use songda_service::{
-    outcomes::{self, Choice, Saved},
+    outcomes::{self, Saved},
     tasks,
 };
 use songda_store::alarms;
@@ -30,7 +37,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use seat::AgentState;
 
-use crate::{DeskError, Ground, work_orders};
+use crate::{
+    DeskError, Ground,
+    calls::Sample,
+    outcomes::{draft::Form, owed},
+    work_orders,
+};
 
 /// A command of the browser, or of the house, to a seat.
 #[derive(Debug)]
@@ -47,11 +59,34 @@ pub enum Command {
         public_key: Vec<u8>,
         /// Where frames go. Closed when another browser takes over.
         sink: mpsc::Sender<Value>,
+        /// Names the page's tab: a reload comes back under the same name.
+        tab: String,
+        /// Takes the desk from another browser without asking.
+        take_over: bool,
+        /// Whether the page says that the sound of its call still flows.
+        sound: Option<bool>,
+    },
+    /// A browser that was told that another one is at work takes over.
+    TakeOver {
+        /// Number of its line.
+        number: u64,
     },
     /// This line of a browser is gone.
     Detach {
         /// Its number.
         number: u64,
+        /// The page went, and not the network.
+        left: bool,
+    },
+    /// The session of this line is over; a live call goes on.
+    SessionExpired {
+        /// Number of the line.
+        number: u64,
+    },
+    /// The house left the outcome of this call for later.
+    LeftForLater {
+        /// Call.
+        call: String,
     },
     /// The house gave this work order back to the queue.
     Expired {
@@ -80,6 +115,56 @@ pub enum Command {
         phone_id: String,
         /// The browser's offer.
         sdp: String,
+        /// What the party is spoken to in.
+        language: Option<String>,
+    },
+    /// A new offer for the live call, which replaces the browser's sound.
+    Resume {
+        /// Call.
+        call: String,
+        /// The browser's offer.
+        sdp: String,
+    },
+    /// The party hears music, or the agent again.
+    Hold {
+        /// On hold.
+        on: bool,
+    },
+    /// Keys for the party.
+    Keypad {
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digits: String,
+    },
+    /// Tells the party that the call ends, and ends it.
+    EndPolitely {
+        /// Why: `abuse`, `threat`, `self_harm`, `child` or `other`.
+        reason: String,
+    },
+    /// A step of the script was said, or is taken back.
+    Tick {
+        /// Step.
+        step: String,
+        /// Said.
+        on: bool,
+        /// A call whose outcome is owed; none for the one at hand.
+        call: Option<String>,
+    },
+    /// The outcome is left for later (待补录).
+    Later {
+        /// Call.
+        call: String,
+    },
+    /// One more minute for the outcome.
+    Extend {
+        /// Call.
+        call: String,
+    },
+    /// What the browser measured of its line.
+    Samples {
+        /// Call.
+        call: String,
+        /// The measures.
+        items: Vec<Sample>,
     },
     /// Hang up or cancel.
     HangUp,
@@ -100,6 +185,8 @@ pub enum Command {
 /// A seat as supervisors see it.
 #[derive(Debug, Clone)]
 pub struct SeatView {
+    /// User.
+    pub user_id: String,
     /// Name.
     pub name: String,
     /// 工号.
@@ -110,7 +197,14 @@ pub struct SeatView {
     pub state: AgentState,
     /// Since when, unix milliseconds.
     pub since_ms: i64,
+    /// When the time after the call should be over, unix milliseconds.
+    pub due_ms: Option<i64>,
+    /// The agent's sound is gone from a live call; until when he must be back.
+    pub away_until_ms: Option<i64>,
 }
+
+/// A seat ends the time after its calls by itself; after this the house does.
+const UNATTENDED_MS: i64 = 10_000;
 
 struct Chair {
     commands: mpsc::Sender<Command>,
@@ -134,20 +228,23 @@ impl Seats {
     }
 
     /// The seat of this agent; it is set up on first use.
-    pub async fn seat(&self, actor: &Actor, court_name: &str) -> mpsc::Sender<Command> {
+    pub async fn seat(&self, actor: &Actor, court: &Court) -> mpsc::Sender<Command> {
         let mut chairs = self.chairs.lock().await;
         if let Some(chair) = chairs.get(&actor.user_id).filter(|chair| !chair.commands.is_closed()) {
             return chair.commands.clone();
         }
         let (commands, inbox) = mpsc::channel(64);
         let (show, view) = watch::channel(SeatView {
+            user_id: actor.user_id.clone(),
             name: actor.name.clone(),
             staff_no: actor.staff_no.clone(),
             court_id: actor.court_id.clone(),
             state: AgentState::Offline,
             since_ms: self.ground.clock.now_ms(),
+            due_ms: None,
+            away_until_ms: None,
         });
-        let seat = seat::Seat::new(self.ground.clone(), actor.clone(), court_name.to_owned(), show);
+        let seat = seat::Seat::new(self.ground.clone(), actor.clone(), court.clone(), show);
         let cancel = self.cancel.clone();
         self.tasks.spawn(seat.run(inbox, cancel));
         chairs.insert(actor.user_id.clone(), Chair { commands: commands.clone(), view });
@@ -169,12 +266,27 @@ impl Seats {
                 let _ = seat.send(Command::Expired { work_order: order.id.clone() }).await;
             }
         }
-        for call in work_orders::owed(&self.ground.db, &self.ground.clock).await? {
-            let text = "通话结果待补录超过三十分钟，任务停在该坐席";
+        self.leave_overdue().await?;
+        for call in owed::unsettled(&self.ground.db, self.ground.clock.now_ms()).await? {
+            let text = "通话结果待补录超过三十分钟，请坐席补录";
             alarms::raise(&self.ground.db, &self.ground.clock, "desk.owed", &call, text).await?;
         }
         self.queue_changed().await;
         Ok(expired.len())
+    }
+
+    /// Outcomes whose time is long up and that no seat looks after are owed from now on.
+    async fn leave_overdue(&self) -> Result<(), DeskError> {
+        for call in owed::overdue(&self.ground.db, self.ground.clock.now_ms() - UNATTENDED_MS).await? {
+            if !owed::leave(&self.ground, None, &call, owed::Why::AgentGone).await? {
+                continue;
+            }
+            let seat = self.chairs.lock().await.get(&call.agent_id).map(|chair| chair.commands.clone());
+            if let Some(seat) = seat {
+                let _ = seat.send(Command::LeftForLater { call: call.id }).await;
+            }
+        }
+        Ok(())
     }
 
     /// Every seat that was used since the start.
@@ -191,15 +303,14 @@ impl Seats {
         }
     }
 
+    /// What the seats stand on.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
     /// Saves the outcome of a call (R4.1d) and lets the seat go on.
-    pub async fn save_outcome(
-        &self,
-        actor: &Actor,
-        call: &str,
-        choice: &Choice,
-        note: &str,
-    ) -> Result<Saved, DeskError> {
-        let saved = crate::outcomes::save(&self.ground, actor, call, choice, note).await?;
+    pub async fn save_outcome(&self, actor: &Actor, call: &str, form: Form) -> Result<Saved, DeskError> {
+        let saved = crate::outcomes::save(&self.ground, actor, call, form).await?;
         let seat = self.chairs.lock().await.get(&actor.user_id).map(|chair| chair.commands.clone());
         if let Some(seat) = seat {
             let _ = seat.send(Command::OutcomeSaved { call: call.to_owned() }).await;

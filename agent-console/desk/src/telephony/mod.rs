@@ -6,4 +6,4 @@
 
 mod store;
 
-pub use store::{Line, NewLine, add_line, line_for};
+pub use store::{Line, NewLine, add_line, line_for, line_of};

@@ -1,7 +1,8 @@
 //! SQL of trunks and court numbers.
 
+use songda_calls::Trunk;
 use songda_store::{Clock, Db, Sealer, Tx, new_id};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use crate::DeskError;
 
@@ -18,7 +19,8 @@ pub struct Line {
     pub username: String,
     /// Digest password, sealed.
     password_sealed: Vec<u8>,
-    trunk_id: String,
+    /// Id of the trunk.
+    pub trunk_id: String,
     /// The court's own number, public.
     pub number: String,
 }
@@ -29,8 +31,18 @@ impl Line {
         self.proxy.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
     }
 
-    /// Opens the password of the trunk.
-    pub fn password(&self, sealer: &Sealer) -> Result<String, DeskError> {
+    /// The trunk as signalling takes it.
+    pub fn trunk(&self, sealer: &Sealer) -> Result<Trunk, DeskError> {
+        Ok(Trunk {
+            name: self.trunk.clone(),
+            proxy: self.proxy.clone(),
+            domain: self.domain.clone(),
+            username: self.username.clone(),
+            password: self.password(sealer)?.into(),
+        })
+    }
+
+    fn password(&self, sealer: &Sealer) -> Result<String, DeskError> {
         let open = sealer.open_sealed("trunks", "password_sealed", &self.trunk_id, &self.password_sealed)?;
         Ok(String::from_utf8_lossy(&open).into_owned())
     }
@@ -49,7 +61,11 @@ pub async fn line_for(db: &Db, court: &str, demo: bool) -> Result<Option<Line>, 
     .bind(i64::from(demo))
     .fetch_optional(db.read())
     .await?;
-    Ok(row.map(|row| Line {
+    Ok(row.as_ref().map(line))
+}
+
+fn line(row: &AnyRow) -> Line {
+    Line {
         trunk: row.get(0),
         proxy: row.get(1),
         domain: row.get(2),
@@ -57,7 +73,22 @@ pub async fn line_for(db: &Db, court: &str, demo: bool) -> Result<Option<Line>, 
         password_sealed: row.get(4),
         trunk_id: row.get(5),
         number: row.get(6),
-    }))
+    }
+}
+
+/// The line of a call that went out before, in whatever state its number is now: what is up
+/// must be taken down. Demo mode knows demo trunks only (X5).
+pub async fn line_of(db: &Db, court: &str, trunk: &str, demo: bool) -> Result<Option<Line>, DeskError> {
+    let row = sqlx::query(
+        "SELECT name, proxy, domain, username, password_sealed, id, '' FROM trunks
+         WHERE court_id = $1 AND id = $2 AND demo = $3",
+    )
+    .bind(court)
+    .bind(trunk)
+    .bind(i64::from(demo))
+    .fetch_optional(db.read())
+    .await?;
+    Ok(row.as_ref().map(line))
 }
 
 /// A trunk with its court number, to be entered.

@@ -6,10 +6,7 @@ use songda_service::{cases, tasks, timeline};
 use songda_store::{Db, clock};
 
 use super::WorkOrder;
-use crate::{DeskError, calls};
-
-/// The consent and notice script of domain 2.7, by order of speaking.
-const SCRIPT: &str = include_str!("../../scripts/notice-v1.json");
+use crate::{DeskError, calls, checklist};
 
 /// The plain work order: names, case, documents, masked numbers, history and script.
 pub async fn content(db: &Db, agent: &Actor, court_name: &str, order: &WorkOrder) -> Result<Value, DeskError> {
@@ -47,7 +44,19 @@ pub async fn content(db: &Db, agent: &Actor, court_name: &str, order: &WorkOrder
         })
         .take(20)
         .collect();
-    let script: Value = serde_json::from_str(SCRIPT).unwrap_or(Value::Null);
+    let script = checklist::script_for(&court_order.order_kind);
+    // What was said in a call that was cut off need not be said again from its beginning.
+    let resumed_from = match &task.resume_call {
+        Some(call) => {
+            let ticks: Vec<Value> = checklist::ticks(db, call)
+                .await?
+                .iter()
+                .map(|tick| json!({ "step": tick.step, "at": clock::rfc3339(tick.at_ms), "offset_ms": tick.offset_ms }))
+                .collect();
+            json!({ "call_id": call, "ticks": ticks })
+        }
+        None => Value::Null,
+    };
     Ok(json!({
         "v": 1,
         "work_order": order.id,
@@ -70,7 +79,9 @@ pub async fn content(db: &Db, agent: &Actor, court_name: &str, order: &WorkOrder
         "phones": phones,
         "documents": documents,
         "history": history,
-        "script": script,
+        "script_id": script.id,
+        "script": script.steps,
+        "resumed_from": resumed_from,
         "attempts": task.attempts,
     }))
 }

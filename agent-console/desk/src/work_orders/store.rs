@@ -196,8 +196,7 @@ pub async fn expire_all(db: &Db, clock: &Clock) -> Result<Vec<Expired>, DeskErro
         "SELECT w.id, w.task_id, w.active_agent FROM work_orders w
          WHERE w.active_agent IS NOT NULL AND w.expires_ms <= $1
            AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.live_task = w.task_id)
-           AND NOT EXISTS (SELECT 1 FROM calls c LEFT JOIN attempts a ON a.call_id = c.id
-                           WHERE c.work_order_id = w.id AND c.is_attempt = 1 AND a.id IS NULL)
+           AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.work_order_id = w.id AND c.outcome_state = 'due')
          LIMIT 100",
     )
     .bind(clock.now_ms())
@@ -220,21 +219,6 @@ pub async fn expire_all(db: &Db, clock: &Clock) -> Result<Vec<Expired>, DeskErro
     .await?;
     tx.commit().await?;
     Ok(expired)
-}
-
-/// Calls whose outcome is owed for longer than an order lives: their agent may be on leave.
-pub async fn owed(db: &Db, clock: &Clock) -> Result<Vec<String>, DeskError> {
-    let rows = sqlx::query(
-        "SELECT c.id FROM work_orders w JOIN calls c ON c.work_order_id = w.id LEFT JOIN attempts a ON a.call_id = c.id
-         WHERE w.active_agent IS NOT NULL AND w.expires_ms <= $1 AND c.is_attempt = 1 AND a.id IS NULL
-           AND NOT EXISTS (SELECT 1 FROM alarms m WHERE m.kind = 'desk.owed' AND m.object_id = c.id
-                             AND m.cleared_ms IS NULL)
-         LIMIT 100",
-    )
-    .bind(clock.now_ms())
-    .fetch_all(db.read())
-    .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 async fn system_note(tx: &mut Tx, clock: &Clock, order: &str, task: &str) -> Result<(), DeskError> {

@@ -96,6 +96,9 @@ async fn a_person_stays_locked_while_a_call_lasts_longer_than_an_order_lives() {
             masked: &phone.masked,
             caller: "02988009000",
             recording: &recording,
+            trunk: "",
+            language: "zh",
+            script: "general-v1",
         };
         let by = By { actor: &liu.user_id, name: &liu.name };
         calls::begin(&mut tx, &house.on.clock, &by, &new).await.unwrap();

@@ -22,6 +22,7 @@ const MATRIX: &[(Permission, [bool; 6])] = &[
     (Permission::UsersRead, [false, false, false, false, true, false]),
     (Permission::AuditRead, [false, false, false, false, false, true]),
     (Permission::HealthRead, [false, true, false, false, true, false]),
+    (Permission::SettingsManage, [false, true, false, false, false, false]),
 ];
 
 #[test]

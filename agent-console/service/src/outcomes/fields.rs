@@ -75,6 +75,9 @@ pub struct FieldOption {
     pub zh: String,
     /// In English.
     pub en: String,
+    /// The line went dead: the call is taken up again at once.
+    #[serde(default)]
+    pub cut_off: bool,
 }
 
 /// A field of an outcome.
@@ -116,6 +119,8 @@ pub struct Filled {
     pub write_only: bool,
     /// What it changes.
     pub sets: Option<Sets>,
+    /// The choice says that the line went dead.
+    pub cut_off: bool,
 }
 
 impl std::fmt::Debug for Filled {
@@ -213,6 +218,7 @@ pub(super) fn read(business: &Business, given: &BTreeMap<String, String>, now_ms
             id: field.id.clone(),
             kind: field.kind,
             masked: field.mask(&value),
+            cut_off: field.options.iter().any(|option| option.cut_off && option.code == value),
             value,
             write_only: field.write_only,
             sets: field.sets,

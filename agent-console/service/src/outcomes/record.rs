@@ -335,8 +335,7 @@ async fn consequence(
     } else if tasks::has_usable_number(tx, call.task).await? {
         let minutes = catalogue.technical(call.technical).and_then(|code| code.retry_minutes);
         let minutes = minutes.unwrap_or(catalogue.limits.gap_minutes);
-        let step = back_to_queue(now + minutes * 60_000, "间隔后再拨", "Call again later");
-        return again(tx, clock, catalogue, call, step).await;
+        return Ok(back_to_queue(now + minutes * 60_000, "间隔后再拨", "Call again later"));
     }
     Ok(Consequence {
         phase: tasks::SEARCHING.into(),
@@ -345,8 +344,8 @@ async fn consequence(
     })
 }
 
-/// Who was lost in the middle of the consent is called again before all others (E45), as
-/// far as the limits of calling allow.
+/// Whose line went dead is called again before all others (E45), as far as the limits of
+/// calling allow, and a consent that was begun is taken up.
 async fn again(
     tx: &mut Tx,
     clock: &Clock,
@@ -354,14 +353,14 @@ async fn again(
     call: &CallToRecord<'_>,
     step: Consequence,
 ) -> Result<Consequence, ServiceError> {
-    if !call.broken_consent {
+    if !call.fields.iter().any(|field| field.cut_off) {
         return Ok(step);
     }
     Ok(match tasks::may_call_again(tx, clock, &catalogue.limits, call.task).await? {
         Some(at_ms) => Consequence {
             front: true,
-            resumes: true,
-            ..back_to_queue(at_ms, "征询中断，优先再拨", "Cut off in the consent: call again first")
+            resumes: call.broken_consent,
+            ..back_to_queue(at_ms, "线路中断，优先再拨", "Cut off: call again first")
         },
         None => step,
     })

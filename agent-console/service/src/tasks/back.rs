@@ -64,7 +64,8 @@ pub async fn send_back(tx: &mut Tx, clock: &Clock, limits: &Limits, back: &SentB
         None => (SEARCHING, EXHAUSTED, 0),
     };
     sqlx::query(
-        "UPDATE tasks SET phase = $2, next_step = $3, next_call_ms = $4, front = 1, resume_call = $5,
+        "UPDATE tasks SET phase = $2, next_step = $3, next_call_ms = $4, front = 1,
+                resume_call = COALESCE($5, resume_call),
                 version = version + 1 WHERE id = $1 AND phase = $6",
     )
     .bind(back.task)

@@ -49,13 +49,15 @@ pub struct TaskRow {
     pub clerk_login: String,
     /// How the order names the recipient.
     pub party_ref: String,
+    /// The call whose broken consent the next one takes up.
+    pub resume_call: Option<String>,
 }
 
 const COLUMNS: &str = "t.id, t.number, t.court_id, t.order_id, t.case_id, c.number, t.party_id, p.name, p.position, \
      t.phase, t.result, t.result_rule, t.result_ms, t.next_step, t.deadline, \
      (SELECT COUNT(*) FROM attempts a WHERE a.task_id = t.id), \
      (SELECT CAST(COALESCE(MAX(e.at_ms), 0) AS BIGINT) FROM events e WHERE e.task_id = t.id), \
-     c.judge_login, c.clerk_login, t.party_ref";
+     c.judge_login, c.clerk_login, t.party_ref, t.resume_call";
 
 fn row(row: &sqlx::any::AnyRow) -> TaskRow {
     TaskRow {
@@ -79,6 +81,7 @@ fn row(row: &sqlx::any::AnyRow) -> TaskRow {
         judge_login: row.get(17),
         clerk_login: row.get(18),
         party_ref: row.get(19),
+        resume_call: row.get(20),
     }
 }
 
@@ -263,7 +266,7 @@ const MOVE: &str = "UPDATE tasks SET phase = $2, next_step = $3, next_call_ms = 
         result = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result ELSE '送达成功' END,
         result_rule = COALESCE($5, result_rule),
         result_ms = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result_ms ELSE $6 END,
-        front = $7, resume_call = $8
+        front = $7, resume_call = COALESCE($8, resume_call)
      WHERE id = $1 AND ";
 
 async fn moved(

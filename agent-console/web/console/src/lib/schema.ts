@@ -38,6 +38,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A call with what stands beside its recording: marks, steps of the script, network. */
+        get: operations["call"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is filled in so far; `null` where nothing is. */
+        get: operations["draft"];
+        /** Keeps what is filled in so far, during the call too. */
+        put: operations["keep_draft"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calls/{id}/outcome": {
         parameters: {
             query?: never;
@@ -47,7 +82,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Saves the outcome of an own call. */
+        /** Saves the outcome of an own call, also of one that is owed (待补录). */
         post: operations["outcome"];
         delete?: never;
         options?: never;
@@ -200,6 +235,23 @@ export interface paths {
         };
         /** A case with its orders and tasks. */
         get: operations["case"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/desk/owed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The calls whose outcome this agent owes (待补录). */
+        get: operations["owed_calls"];
         put?: never;
         post?: never;
         delete?: never;
@@ -363,6 +415,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the court works at the desk. */
+        get: operations["settings"];
+        /** Changes it; calls that are being wrapped up keep the time they have. */
+        put: operations["change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks": {
         parameters: {
             query?: never;
@@ -454,7 +524,18 @@ export interface components {
     schemas: {
         /** @description An agent at work. */
         AgentRow: {
+            /** @description The agent's sound is gone from a live call: when it is given up. */
+            away_until_at?: string | null;
+            /** @description When the time after the call should be over. */
+            due_at?: string | null;
             name: string;
+            /** @description It is over, and the agent is still at it. */
+            overrun: boolean;
+            /**
+             * Format: int64
+             * @description Outcomes that the agent owes (待补录).
+             */
+            owed: number;
             since_at: string;
             staff_no: string;
             state: string;
@@ -481,11 +562,22 @@ export interface components {
             business: string;
             call_id: string;
             contact: string;
+            /** @description What the outcome asked for. */
+            fields: components["schemas"]["AttemptField"][];
             heard_all: boolean;
             /** Format: int64 */
             no: number;
             note: string;
             technical: string;
+        };
+        /** @description A field of an outcome, as far as it may be shown. */
+        AttemptField: {
+            id: string;
+            label_en: string;
+            label_zh: string;
+            text_en: string;
+            /** @description Numbers and addresses by their mask, choices in words. */
+            text_zh: string;
         };
         /** @description A page of the audit log, newest first. */
         AuditPage: {
@@ -516,12 +608,16 @@ export interface components {
             /** @description Contacts with whom this may be agreed; empty means any. */
             contacts: string[];
             en: string;
+            /** @description What it asks for besides its code. */
+            fields: components["schemas"]["OutcomeField"][];
             /** @description Needs 已清楚、完整听取. */
             heard_all: boolean;
             /** Format: int32 */
             key?: number | null;
             next_en: string;
             next_zh: string;
+            /** @description Groups of fields of which one is enough. */
+            one_of: string[][];
             zh: string;
         };
         /** @description A call. */
@@ -534,19 +630,35 @@ export interface components {
             answer_offset_ms?: number | null;
             answered_at?: string | null;
             at: string;
+            /** @description The line went dead in the middle of the consent. */
+            broken_consent: boolean;
             /** @description The court's own number, which is public. */
             caller: string;
+            end_reason?: components["schemas"]["Words"] | null;
             ended_at?: string | null;
             ended_by: string;
             id: string;
             is_attempt: boolean;
+            /** @description Language of the recording notice. */
+            language: string;
+            marks: components["schemas"]["MarkRow"][];
+            network?: components["schemas"]["NetworkRow"] | null;
             outcome?: components["schemas"]["OutcomeBrief"] | null;
+            /** @description Empty where none is due; `due` in the time after the call, `owed` (待补录) or `saved`. */
+            outcome_state: string;
+            /** @description What the party was told at the end: `apology`, `farewell`, `recording_failed`, or none. */
+            parting?: string | null;
             phone_masked: string;
             phone_source: string;
             recording?: components["schemas"]["RecordingBrief"] | null;
+            /** @description The call whose broken consent this one took up. */
+            resumed_from?: string | null;
+            /** @description Script that the agent read from. */
+            script: string;
             /** Format: int64 */
             talk_ms: number;
             technical?: components["schemas"]["Words"] | null;
+            ticks: components["schemas"]["TickRow"][];
             transcript?: components["schemas"]["TranscriptBrief"] | null;
         };
         /** @description A case with its orders and tasks. */
@@ -624,6 +736,10 @@ export interface components {
             /** @description `waiting`, `done` or `dead`. */
             state: string;
         };
+        /** @description How a court works at the desk. */
+        DeskSettings: {
+            wrap_up: components["schemas"]["WrapUpSetting"];
+        };
         /** @description A document to be served. */
         Document: {
             class: string;
@@ -636,6 +752,16 @@ export interface components {
             sha256: string;
             sm3: string;
             state: string;
+        };
+        /** @description Something that the judge must look at. */
+        EscalationRow: {
+            agent: string;
+            at: string;
+            call_id: string;
+            /** @description `abuse`, `threat`, `self_harm` or `other`. */
+            reason: string;
+            reason_en: string;
+            reason_zh: string;
         };
         /** @description A hole in a recording. */
         GapRow: {
@@ -653,6 +779,20 @@ export interface components {
             demo: boolean;
             /** @description `ok` or `degraded`. */
             status: string;
+        };
+        /** @description Something that a listener must know, in the recording's time. */
+        MarkRow: {
+            /** Format: int64 */
+            from_ms: number;
+            /** @description `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent` or `recording_failed`. */
+            kind: string;
+            /** @description Keys, masked where they may be a number, or which silence it was. */
+            text: string;
+            /**
+             * Format: int64
+             * @description Equal to `from_ms` for a point.
+             */
+            to_ms: number;
         };
         /** @description Who is signed in. */
         Me: {
@@ -681,6 +821,29 @@ export interface components {
         Missing: {
             path: string;
             text: string;
+        };
+        /** @description The agent's network during a call. */
+        NetworkRow: {
+            /**
+             * Format: int64
+             * @description Of them fair, poor or lost.
+             */
+            impaired: number;
+            /** Format: double */
+            jitter_ms?: number | null;
+            /**
+             * Format: double
+             * @description Share, 0 to 1.
+             */
+            loss?: number | null;
+            /** Format: double */
+            loss_max?: number | null;
+            /** Format: double */
+            rtt_max_ms?: number | null;
+            /** Format: double */
+            rtt_ms?: number | null;
+            /** Format: int64 */
+            samples: number;
         };
         /** @description A step of the way (R2.4b). */
         Node: {
@@ -715,16 +878,42 @@ export interface components {
             contact: string;
             heard_all: boolean;
         };
-        /** @description What was agreed in a call. */
+        /** @description What an outcome says, whole or in part. */
         OutcomeChoice: {
             /** @description B01 to B17, or empty when nobody answered. */
             business?: string;
             /** @description W1 to W12, or empty when nobody answered. */
             contact?: string;
+            /** @description What the business code asks for, by the id of the field. */
+            fields?: {
+                [key: string]: components["schemas"]["OutcomeFieldValue"];
+            };
             /** @description 已清楚、完整听取. */
             heard_all?: boolean;
-            /** @description For people, at most 500 characters; sealed. */
+            /**
+             * @description For people, at most 500 characters; sealed. Its runs of digits come back masked; who
+             *     sends the mask back keeps what is kept.
+             */
             note?: string;
+        };
+        /** @description What an outcome asks for besides its code. */
+        OutcomeField: {
+            id: string;
+            /** @description `mobile`, `phone`, `email`, `address`, `date`, `datetime`, `text` or `choice`. */
+            kind: string;
+            label_en: string;
+            label_zh: string;
+            /** @description The answers to a choice. */
+            options: components["schemas"]["Words"][];
+            required: boolean;
+            /** @description Comes back only as its mask. */
+            write_only: boolean;
+        };
+        /** @description What was typed; or what the server keeps and shows only by its mask. */
+        OutcomeFieldValue: string | {
+            /** @description Always true. */
+            kept: boolean;
+            masked?: string;
         };
         /** @description The outcome table of domain 2.4. */
         OutcomeTable: {
@@ -744,6 +933,25 @@ export interface components {
             agents: components["schemas"]["AgentRow"][];
             alarms: components["schemas"]["AlarmRow"][];
             queue: components["schemas"]["QueueCounts"];
+        };
+        /** @description A call whose outcome waits (待补录). */
+        OwedCall: {
+            call_id: string;
+            case_number: string;
+            /** @description Why the agent ended it politely, or empty. */
+            end_reason: string;
+            ended_at: string;
+            phone_masked: string;
+            recipient: string;
+            /** Format: int64 */
+            talk_ms: number;
+            task_number: string;
+            technical: components["schemas"]["Words"];
+            ticks: components["schemas"]["TickRow"][];
+        };
+        /** @description The calls whose outcome an agent owes, oldest first. */
+        OwedCalls: {
+            items: components["schemas"]["OwedCall"][];
         };
         /** @description The wave form. */
         Peaks: {
@@ -771,6 +979,10 @@ export interface components {
             detail: string;
             /** @description Every wrong field of a push. */
             errors?: unknown[] | null;
+            /** @description The field at fault, where there is one. */
+            field?: string | null;
+            /** @description Fields of an outcome, or steps of the script, that are missing. */
+            missing?: string[] | null;
             /**
              * Format: int32
              * @description HTTP status.
@@ -881,6 +1093,8 @@ export interface components {
             case_number: string;
             deadline: string;
             documents: components["schemas"]["Document"][];
+            /** @description Newest first. */
+            escalations: components["schemas"]["EscalationRow"][];
             events: components["schemas"]["TaskEvent"][];
             id: string;
             id_masked: string;
@@ -936,6 +1150,18 @@ export interface components {
             items: components["schemas"]["TaskRow"][];
             next_cursor?: string | null;
         };
+        /** @description A step of the script that was said. */
+        TickRow: {
+            at: string;
+            /**
+             * Format: int64
+             * @description In the recording; none for one that was ticked after the call.
+             */
+            offset_ms?: number | null;
+            step: string;
+            title_en: string;
+            title_zh: string;
+        };
         /** @description A transcript. */
         Transcript: {
             lines: components["schemas"]["TranscriptLine"][];
@@ -987,6 +1213,16 @@ export interface components {
             code: string;
             en: string;
             zh: string;
+        };
+        /** @description The time between a call and its outcome. */
+        WrapUpSetting: {
+            /** @description `optional`, `discretionary`, `time_boxed` or `time_boxed_no_early_exit`. */
+            policy: string;
+            /**
+             * Format: int64
+             * @description 10 to 900.
+             */
+            seconds: number;
         };
     };
     responses: never;
@@ -1045,6 +1281,111 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallRow"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomeChoice"] | null;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    keep_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutcomeChoice"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1424,6 +1765,33 @@ export interface operations {
             };
         };
     };
+    owed_calls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwedCalls"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     line: {
         parameters: {
             query?: never;
@@ -1780,6 +2148,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionKey"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskSettings"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeskSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskSettings"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             422: {

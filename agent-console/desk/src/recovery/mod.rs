@@ -9,11 +9,17 @@ use songda_recordings::vault::{Manifest, RecordingId, VaultError};
 use songda_service::outcomes::LineFacts;
 use songda_store::{StoreError, Tx, alarms, audit};
 
+pub use self::legs::end_legs;
 use crate::{
     DeskError, Ground,
-    calls::{self, CallRow, Ending},
-    transcripts, work_orders,
+    calls::{self, CallRow, Ending, Leg},
+    checklist, settings, transcripts, work_orders,
 };
+
+mod legs;
+
+/// The agent's page needs some time to find the server again before his time runs.
+const COMING_BACK_MS: i64 = 30_000;
 
 /// What was put right.
 #[derive(Debug, Default)]
@@ -111,6 +117,8 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         Some(manifest) => manifest.started_ms + (manifest.frames / 8) as i64,
         None => ground.clock.now_ms(),
     };
+    let settings = settings::of(&ground.db, &call.court_id).await?;
+    let wrap_up = settings.wrap_up;
     let talk_ms = call.talk_from_ms.map_or(0, |from| (ended_ms - from).max(0));
     let ending = Ending {
         ended_ms,
@@ -124,6 +132,13 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         incomplete: false,
         prompt_spans: json!([]),
         quality: json!({}),
+        marks: json!([]),
+        parting: "",
+        broken_consent: answered
+            && checklist::script(&call.script).consent_is_open(&checklist::ticks(&ground.db, &call.id).await?),
+        wrap_until_ms: wrap_up.is_timed().then(|| ground.clock.now_ms() + settings.wrap_up_ms() + COMING_BACK_MS),
+        // Who takes it down asks the carrier, and writes that down by himself.
+        leg: Leg::MayBeUp,
     };
     let mut tx = ground.db.begin().await?;
     calls::end(&mut tx, &ground.clock, call, &ending).await?;

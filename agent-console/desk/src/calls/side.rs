@@ -1,0 +1,114 @@
+//! What stands beside a recording: marks, and what the agent's network did.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use songda_calls::{Mark, MarkKind};
+use songda_store::{Db, Tx};
+use sqlx::Row;
+
+use crate::DeskError;
+
+/// A run of keys this long may be a number: it is kept without its digits.
+const NUMBER: usize = 7;
+
+/// Marks as they are stored. Keys of the party that may be a number lose their digits.
+pub fn marks_to_store(marks: &[Mark]) -> Value {
+    let keys = marks.iter().filter(|mark| mark.kind == MarkKind::DigitIn).count();
+    let mut kept = json!(marks);
+    if keys >= NUMBER {
+        for mark in kept.as_array_mut().into_iter().flatten().filter(|mark| mark["kind"] == "digit_in") {
+            mark["text"] = json!("*");
+        }
+    }
+    kept
+}
+
+/// What a browser measured of its line.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// Round trip, milliseconds.
+    pub rtt_ms: Option<f64>,
+    /// Jitter, milliseconds.
+    pub jitter_ms: Option<f64>,
+    /// Share of lost packets, 0 to 1.
+    pub loss: Option<f64>,
+    /// `good`, `fair`, `poor` or `lost`.
+    pub quality: String,
+}
+
+/// Samples that are kept of one call at most: four hours, one every three seconds.
+const MOST_SAMPLES: i64 = 5_000;
+
+/// Keeps samples of a call of this agent; answers how many were kept.
+pub async fn keep_samples(tx: &mut Tx, agent: &str, call: &str, samples: &[Sample]) -> Result<i64, DeskError> {
+    let row = sqlx::query(
+        "SELECT CAST(COALESCE(MAX(s.seq), 0) AS BIGINT) FROM calls c LEFT JOIN call_samples s ON s.call_id = c.id
+         WHERE c.id = $1 AND c.agent_id = $2 GROUP BY c.id",
+    )
+    .bind(call)
+    .bind(agent)
+    .fetch_optional(&mut *tx.conn())
+    .await?;
+    let Some(row) = row else { return Ok(0) };
+    let last: i64 = row.get(0);
+    let mut kept = 0;
+    for (seq, sample) in (last + 1..=MOST_SAMPLES).zip(samples) {
+        sqlx::query(
+            "INSERT INTO call_samples (call_id, seq, at_ms, rtt_ms, jitter_ms, loss, quality)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(call)
+        .bind(seq)
+        .bind(sample.at_ms)
+        .bind(sample.rtt_ms)
+        .bind(sample.jitter_ms)
+        .bind(sample.loss)
+        .bind(&sample.quality)
+        .execute(&mut *tx.conn())
+        .await?;
+        kept += 1;
+    }
+    Ok(kept)
+}
+
+/// The agent's network during a call, in a line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Network {
+    /// Samples.
+    pub samples: i64,
+    /// Of them fair, poor or lost.
+    pub impaired: i64,
+    /// Mean round trip, milliseconds.
+    pub rtt_ms: Option<f64>,
+    /// Worst round trip, milliseconds.
+    pub rtt_max_ms: Option<f64>,
+    /// Mean jitter, milliseconds.
+    pub jitter_ms: Option<f64>,
+    /// Mean share of lost packets.
+    pub loss: Option<f64>,
+    /// Worst share of lost packets.
+    pub loss_max: Option<f64>,
+}
+
+/// What is known of the agent's network during a call; none where nothing was measured.
+pub async fn network(db: &Db, call: &str) -> Result<Option<Network>, DeskError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*), COUNT(*) FILTER (WHERE quality <> 'good'), AVG(rtt_ms), MAX(rtt_ms), AVG(jitter_ms),
+                AVG(loss), MAX(loss) FROM call_samples WHERE call_id = $1",
+    )
+    .bind(call)
+    .fetch_one(db.read())
+    .await?;
+    let samples: i64 = row.get(0);
+    Ok((samples > 0).then(|| Network {
+        samples,
+        impaired: row.get(1),
+        rtt_ms: row.get(2),
+        rtt_max_ms: row.get(3),
+        jitter_ms: row.get(4),
+        loss: row.get(5),
+        loss_max: row.get(6),
+    }))
+}

@@ -1,0 +1,85 @@
+//! The carrier's legs that a kill left up are taken down, at once and beside everything else.
+
+use std::time::Duration;
+
+use serde_json::json;
+use songda_store::{alarms, audit};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    DeskError, Ground,
+    calls::legs::{self, OpenLeg},
+    telephony,
+};
+
+/// A carrier that cannot be reached yet is asked again so often,
+const TRIES: u32 = 10;
+/// and after this pause.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// Begins to end every leg that may still be up; answers how many there are. Nothing waits
+/// for the carriers' answers.
+pub async fn end_legs(ground: &Ground, tasks: &TaskTracker, cancel: &CancellationToken) -> Result<usize, DeskError> {
+    let open = legs::open_legs(&ground.db).await?;
+    let found = open.len();
+    for leg in open {
+        let (ground, cancel) = (ground.clone(), cancel.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                ended = end(&ground, &leg) => {
+                    if let Err(error) = ended {
+                        tracing::error!(call = %leg.call, %error, "a leg of the last run could not be ended");
+                    }
+                }
+            }
+        });
+    }
+    Ok(found)
+}
+
+async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
+    let line = telephony::line_of(&ground.db, &leg.court, &leg.trunk, ground.demo).await?;
+    let line = line.filter(|line| !ground.demo || line.leads_nowhere_else());
+    let (Some(line), Some(saved)) = (line, leg.open(&ground.sealer)?) else {
+        return note(ground, leg, "unknown").await;
+    };
+    let trunk = line.trunk(&ground.sealer)?;
+    for attempt in 1..=TRIES {
+        match ground.switchboard.endpoint().finish(&saved, &trunk).await {
+            Ok(how) => {
+                let sip_call_id = saved.call_id();
+                tracing::info!(call = %leg.call, sip_call_id, attempt, ?how, "a leg of the last run is down");
+                return note(ground, leg, "ok").await;
+            }
+            Err(error) => {
+                tracing::warn!(call = %leg.call, attempt, %error, "a leg of the last run could not be ended yet");
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let text = "上次运行遗留的通话未能在运营商侧结束，请向运营商核实";
+    alarms::raise(&ground.db, &ground.clock, "leg.stayed", &leg.call, text).await?;
+    note(ground, leg, "failed").await
+}
+
+/// Writes down what became of it. A leg that could not be ended is not tried for ever: the
+/// alarm is with people now.
+async fn note(ground: &Ground, leg: &OpenLeg, result: &str) -> Result<(), DeskError> {
+    let mut tx = ground.db.begin().await?;
+    legs::forget(&mut tx, &leg.call).await?;
+    let entry = audit::Entry {
+        court: &leg.court,
+        actor: "system",
+        actor_role: "system",
+        action: "call.leg_end",
+        object_kind: "call",
+        object_id: &leg.call,
+        case_id: None,
+        ip: "",
+        result,
+        detail: json!({ "trunk": leg.trunk }),
+    };
+    audit::append(&mut tx, &ground.clock, entry).await?;
+    Ok(tx.commit().await?)
+}

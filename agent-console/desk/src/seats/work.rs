@@ -1,0 +1,83 @@
+//! Work orders at a seat: the next one, opened, given back, gone.
+
+use serde_json::json;
+use songda_service::timeline::By;
+
+use super::seat::{AgentState, Seat};
+use crate::{DeskError, outcomes::owed::Why, settings::WrapUp, work_orders};
+
+impl Seat {
+    /// The house gave this work order back to the queue: it is nobody's here any more.
+    pub(super) fn expired(&mut self, work_order: &str) {
+        if self.call.is_some() || self.order.as_ref().is_none_or(|order| order.id != work_order) {
+            return;
+        }
+        self.order = None;
+        self.tell("work_order_closed", json!({ "work_order": work_order, "reason": "expired" }));
+        self.go(if self.browser.is_some() { AgentState::Paused } else { AgentState::Offline });
+    }
+
+    pub(super) async fn ready(&mut self) -> Result<(), DeskError> {
+        // Where the outcome may wait, asking for the next task leaves it for later.
+        let call = self.call.as_ref().filter(|call| !call.is_live());
+        let waits = call.filter(|call| call.wrap_up.is_some_and(|time| time.policy == WrapUp::Optional));
+        if let Some(call) = waits.map(|call| call.id.clone()) {
+            return self.leave(&call, Why::Asked).await;
+        }
+        self.next_task().await
+    }
+
+    /// Looks for the next task, where nothing else is at hand.
+    pub(super) async fn next_task(&mut self) -> Result<(), DeskError> {
+        if self.browser.is_none() || self.order.is_some() || self.call.is_some() {
+            return Ok(());
+        }
+        let kid = self.kid();
+        let offered = work_orders::offer(&self.ground.db, &self.ground.clock, &self.actor, &kid).await?;
+        if let Some(order) = offered {
+            self.order = Some(order);
+            self.go(AgentState::Reserved);
+            let envelope = self.envelope().await?;
+            self.tell("work_order", json!({ "envelope": envelope }));
+        } else {
+            if self.state != AgentState::Ready {
+                self.go(AgentState::Ready);
+            }
+            self.tell_queue().await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn pause(&mut self) -> Result<(), DeskError> {
+        if self.call.is_some() {
+            return Ok(());
+        }
+        self.give_back("paused").await?;
+        self.go(AgentState::Paused);
+        Ok(())
+    }
+
+    pub(super) async fn give_back(&mut self, reason: &str) -> Result<(), DeskError> {
+        if let Some(order) = self.order.take() {
+            let mut tx = self.ground.db.begin().await?;
+            let by = By { actor: &self.actor.user_id, name: &self.actor.name };
+            work_orders::close(&mut tx, &self.ground.clock, &order.id, &order.task_id, &by, true).await?;
+            self.audit(&mut tx, "work_order.give_back", "work_order", &order.id, "ok", json!({})).await?;
+            tx.commit().await?;
+            self.tell("work_order_closed", json!({ "work_order": order.id, "reason": reason }));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn opened(&mut self, id: &str) -> Result<(), DeskError> {
+        let mine = self.order.as_ref().is_some_and(|order| order.id == id);
+        if mine && work_orders::opened(&self.ground.db, &self.ground.clock, &self.actor, id).await? {
+            if let Some(order) = &mut self.order {
+                order.state = "opened".into();
+            }
+        } else {
+            self.tell_error("work_order.foreign", "this work order is not yours to open");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! How a court works at the desk: what happens between the end of a call and its outcome.
+
+use songda_people::Actor;
+use songda_store::{Clock, Db, audit};
+use sqlx::Row;
+
+use crate::DeskError;
+
+/// What an agent must do after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrapUp {
+    /// The outcome may wait: the agent takes the next task when he likes.
+    Optional,
+    /// The outcome is saved, or left for later, before the next task; there is no clock.
+    Discretionary,
+    /// When the time is up the outcome is owed (待补录) and the agent is free.
+    TimeBoxed,
+    /// The same, and who is done earlier waits for the end of the time.
+    TimeBoxedNoEarlyExit,
+}
+
+impl WrapUp {
+    /// Every policy.
+    pub const ALL: [Self; 4] = [Self::Optional, Self::Discretionary, Self::TimeBoxed, Self::TimeBoxedNoEarlyExit];
+
+    /// The stored word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Optional => "optional",
+            Self::Discretionary => "discretionary",
+            Self::TimeBoxed => "time_boxed",
+            Self::TimeBoxedNoEarlyExit => "time_boxed_no_early_exit",
+        }
+    }
+
+    /// The policy with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.word() == word)
+    }
+
+    /// Whether its time ends by itself.
+    pub fn is_timed(self) -> bool {
+        matches!(self, Self::TimeBoxed | Self::TimeBoxedNoEarlyExit)
+    }
+}
+
+/// Settings of a court.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// What an agent must do after a call.
+    pub wrap_up: WrapUp,
+    /// Within how many seconds; where there is no clock, a measure for the supervisor.
+    pub wrap_up_s: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { wrap_up: WrapUp::TimeBoxed, wrap_up_s: 60 }
+    }
+}
+
+/// The shortest and the longest time that a court can set, seconds.
+pub const WRAP_UP_S: std::ops::RangeInclusive<i64> = 10..=900;
+
+impl Settings {
+    /// How long after its end a call is wrapped up, milliseconds.
+    pub fn wrap_up_ms(&self) -> i64 {
+        self.wrap_up_s * 1_000
+    }
+}
+
+/// The settings of a court.
+pub async fn of(db: &Db, court: &str) -> Result<Settings, DeskError> {
+    let row = sqlx::query("SELECT wrap_up, wrap_up_s FROM court_settings WHERE court_id = $1")
+        .bind(court)
+        .fetch_optional(db.read())
+        .await?;
+    let Some(row) = row else { return Ok(Settings::default()) };
+    let wrap_up = WrapUp::parse(&row.get::<String, _>(0)).unwrap_or(Settings::default().wrap_up);
+    Ok(Settings { wrap_up, wrap_up_s: row.get(1) })
+}
+
+/// Sets them. The calls that are being wrapped up keep the time they have.
+pub async fn change(db: &Db, clock: &Clock, actor: &Actor, to: &Settings) -> Result<(), DeskError> {
+    let was = of(db, &actor.court_id).await?;
+    let mut tx = db.begin().await?;
+    sqlx::query(
+        "INSERT INTO court_settings (court_id, wrap_up, wrap_up_s, changed_ms, changed_by) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (court_id) DO UPDATE SET wrap_up = excluded.wrap_up, wrap_up_s = excluded.wrap_up_s,
+             changed_ms = excluded.changed_ms, changed_by = excluded.changed_by",
+    )
+    .bind(&actor.court_id)
+    .bind(to.wrap_up.word())
+    .bind(to.wrap_up_s)
+    .bind(clock.now_ms())
+    .bind(&actor.user_id)
+    .execute(&mut *tx.conn())
+    .await?;
+    let detail = serde_json::json!({ "wrap_up": to.wrap_up.word(), "seconds": to.wrap_up_s,
+                                     "was": { "wrap_up": was.wrap_up.word(), "seconds": was.wrap_up_s } });
+    let entry = audit::Entry {
+        court: &actor.court_id,
+        actor: &actor.user_id,
+        actor_role: actor.role.code(),
+        action: "settings.change",
+        object_kind: "court",
+        object_id: &actor.court_id,
+        case_id: None,
+        ip: &actor.ip,
+        result: "ok",
+        detail,
+    };
+    audit::append(&mut tx, clock, entry).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,45 @@
+//! What an agent's desk reads over HTTP, and how a court works there.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{TickRow, Words};
+
+/// A call whose outcome waits (待补录).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwedCall {
+    pub(crate) call_id: String,
+    pub(crate) task_number: String,
+    pub(crate) case_number: String,
+    pub(crate) recipient: String,
+    pub(crate) phone_masked: String,
+    pub(crate) ended_at: String,
+    pub(crate) technical: Words,
+    pub(crate) talk_ms: i64,
+    /// Why the agent ended it politely, or empty.
+    pub(crate) end_reason: String,
+    pub(crate) ticks: Vec<TickRow>,
+}
+
+/// The calls whose outcome an agent owes, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwedCalls {
+    pub(crate) items: Vec<OwedCall>,
+}
+
+/// How a court works at the desk.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeskSettings {
+    pub(crate) wrap_up: WrapUpSetting,
+}
+
+/// The time between a call and its outcome.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrapUpSetting {
+    /// `optional`, `discretionary`, `time_boxed` or `time_boxed_no_early_exit`.
+    pub(crate) policy: String,
+    /// 10 to 900.
+    pub(crate) seconds: i64,
+}
