@@ -329,22 +329,17 @@ impl CallCore {
         let Some(mut dialog) = Dialog::begin(&call.invite, response, from) else { return };
         let cseq = response.headers.cseq().map_or(1, |(number, _)| number);
         let tag = dialog.remote_tag.clone();
-        let known = call.dialog_of(&tag).cloned();
-        let mut ack = known.as_ref().unwrap_or(&dialog).request(Method::ACK, cseq);
+        let held = call.ack_by.is_some() && call.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag == tag);
+        if let Some(known) = call.dialog_of(&tag) {
+            let (hop, ack) = (known.next_hop(), known.ack.clone());
+            self.out.extend(ack.filter(|_| !held).map(|ack| Out::Send(hop, ack)));
+            return;
+        }
+        let mut ack = dialog.request(Method::ACK, cseq);
         for name in ["Authorization", "Proxy-Authorization"] {
             if let Some(value) = call.invite.headers.get(name) {
                 ack.headers.push(name, value);
             }
-        }
-        if let Some(known) = known {
-            if call.ack_by.is_some() && call.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag == tag) {
-                return;
-            }
-            // Without one of ours: the run that was answered died before its ACK, or it was lost.
-            let hop = known.next_hop();
-            let ack = known.ack.unwrap_or_else(|| print_request(&self.finish(ack)));
-            self.out.push_back(Out::Send(hop, ack));
-            return;
         }
         let early = call.early.iter().find(|early| early.remote_tag == tag);
         dialog.local_cseq = early.map_or(cseq, |early| early.local_cseq);

@@ -37,6 +37,8 @@ pub(super) struct SavedDialog {
     to: String,
     local_cseq: u32,
     flow: SocketAddr,
+    /// It may not have gone out, and an answer that is repeated wants the same again.
+    ack: String,
 }
 
 impl Dialog {
@@ -49,6 +51,7 @@ impl Dialog {
             to: self.to.clone(),
             local_cseq: self.local_cseq,
             flow: self.flow,
+            ack: String::from_utf8_lossy(self.ack.as_deref().unwrap_or_default()).into_owned(),
         }
     }
 
@@ -64,7 +67,7 @@ impl Dialog {
             local_cseq: saved.local_cseq,
             remote_cseq: None,
             flow: saved.flow,
-            ack: None,
+            ack: Some(saved.ack.clone().into_bytes()),
             rseq: None,
         };
         dialog.skip_numbers();

@@ -88,7 +88,7 @@ impl CallCore {
     /// Ends the leg of an earlier run; [`Out::Finished`] tells under its Call-ID how it went.
     /// No INVITE is sent.
     ///
-    /// An answered leg gets BYE. Before the answer a CANCEL goes out for each INVITE that may
+    /// An answered leg gets its ACK again, and BYE. Before the answer a CANCEL goes out for each INVITE that may
     /// be pending, under its branch (RFC 3261, 9.1), one after another until one is known. An
     /// answer that comes then is acknowledged and hung up (13.2.2.4).
     pub fn finish_leg(&mut self, now: Instant, saved: &SavedLeg, trunk: &Trunk) -> Result<String, FinishError> {
@@ -111,6 +111,10 @@ impl CallCore {
             let tag = dialog.remote_tag.clone();
             call.state = State::Over;
             call.forget_at = Some(now + FORGET);
+            // The ACK, if the run was killed before it: a BYE may not be understood without.
+            if let Some(ack) = dialog.ack.clone() {
+                self.out.push_back(Out::Send(dialog.next_hop(), ack));
+            }
             call.dialog = Some(dialog);
             self.calls.insert(id.clone(), call);
             self.bye(now, &id, &tag);

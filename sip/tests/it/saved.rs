@@ -192,9 +192,12 @@ fn an_answer_whose_ack_was_lost_with_the_run_is_acknowledged_beside_the_bye() {
     let (saved, invite) = answered();
     let mut run = Run::new(5060, 1_000);
     run.finish(&saved);
+    assert_eq!((run.sent[0].method.clone(), run.sent[1].method.clone()), (Method::ACK, Method::BYE));
     run.answer(&invite, 200, &[], SDP);
     let ack = run.last(&Method::ACK);
+    assert_eq!(ack, run.sent[0], "the same for each repeat");
     assert_eq!(ack.headers.cseq().unwrap().0, invite.headers.cseq().unwrap().0);
+    assert_eq!(ack.headers.get("Authorization"), invite.headers.get("Authorization"), "RFC 3261, 13.2.2.4");
     let bye = run.last(&Method::BYE);
     run.answer(&bye, 200, &[], "");
     assert_eq!((run.finished.clone(), run.count(&Method::BYE)), (vec![Ok(Finished::HungUp)], 1));
@@ -324,7 +327,7 @@ fn forks_that_answer_around_a_restart_are_all_hung_up() {
     run.core.receive(run.now, &print_response(&other), far());
     run.drain();
     let second = run.last(&Method::BYE);
-    assert_eq!((second.uri.as_str(), run.count(&Method::ACK)), ("sip:fork@127.0.0.1:5070", 1));
+    assert_eq!((second.uri.as_str(), run.count(&Method::ACK)), ("sip:fork@127.0.0.1:5070", 2));
     run.answer(&first, 200, &[], "");
     assert!(run.finished.is_empty());
     run.answer(&second, 200, &[], "");
