@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { chromium, type Page } from "playwright-core";
 import { settled, violations } from "./browser/look.ts";
+import * as fixture from "./shots/fixture.ts";
 import { Stage, serve } from "./shots/server.ts";
 
 const out = process.env.SHOTS ?? "/tmp/shots";
@@ -108,13 +109,20 @@ async function desk() {
   await page.click(testId("hang-up"));
   await page.waitForSelector(testId("chip-network"));
   await shot(page, "desk-talking", { fits: true });
+  await duringCall(page, answered_at);
   await page.click(testId("mute"));
   await page.keyboard.press("Alt+e");
+  await page.keyboard.press("Alt+e");
   const said = stage.received.map((each) => each.type).filter((type) => type !== "ping");
-  if (said.join() !== "hello,hello,opened,dial,mute,hang_up") fault("commands sent:", said.join());
+  const wanted =
+    "hello,hello,opened,dial,tick,hold,keypad,keypad,end_politely,hello,opened,mute,hang_up";
+  const samples = said.filter((type) => type !== "samples" && type !== "resume");
+  if (samples.join() !== wanted) fault("commands sent:", said.join());
   const technical = { code: "C01", zh: "接通", en: "Answered" };
   const end = { by: "party", technical, is_attempt: true, talk_ms: 134_000, recorded: true };
-  stage.call("ended", { answered_at, recording: false, end });
+  const until_at = new Date(Date.now() + 48_000).toISOString();
+  const wrap_up = { policy: "time_boxed", until_at, extended: false };
+  stage.call("ended", { answered_at, recording: false, end, wrap_up, ticks: ticks(8) });
   stage.send("agent", { state: "wrap_up", since_at: new Date().toISOString() });
   await page.waitForSelector(`${testId("phase")}[data-phase="ended"]`);
   await page.click(testId("heard-all"));
@@ -154,6 +162,114 @@ async function desk() {
   await page.context().close();
 }
 
+/** The first steps of the script, as they were said. */
+function ticks(count: number) {
+  const steps = [
+    "identify",
+    "verify",
+    "documents",
+    "consent",
+    "address",
+    "rights",
+    "facts",
+    "heard",
+  ];
+  return steps.slice(0, count).map((step, n) => ({
+    step,
+    at: new Date().toISOString(),
+    offset_ms: 9_000 + n * 14_000,
+  }));
+}
+
+/** Hold, keys, a form that asks for more, a party that is silent, an agent without sound. */
+async function duringCall(page: Page, answered_at: string) {
+  const talk_from_at = new Date(Date.now() - 134_000).toISOString();
+  const now = { answered_at, talk_from_at, ticks: ticks(3) };
+  await page.keyboard.press("Alt+t");
+  stage.call("talking", now);
+  await page.waitForSelector(`${testId("tick-documents")}:checked`);
+  await page.keyboard.press("Alt+h");
+  stage.call("talking", { ...now, held: true });
+  await page.waitForSelector(`${testId("phase")}[data-held="yes"]`);
+  await page.keyboard.press("0");
+  await page.keyboard.press("1");
+  await page.keyboard.press("1");
+  await page.fill(testId("field-email"), "wang@example.cn");
+  await shot(page, "desk-held", { fits: true });
+  stage.call("talking", { ...now, digits_in: "12" });
+  await page.keyboard.press("Escape");
+  await page.locator("h1").first().click();
+  await page.keyboard.press("Alt+k");
+  await page.waitForSelector(testId("keypad-sent"));
+  await page.keyboard.press("8");
+  await page.keyboard.press("#");
+  await shot(page, "desk-keypad");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(testId("keypad-sent"), { state: "hidden" });
+  stage.call("talking", { ...now, party: "silent" });
+  await page.waitForSelector(testId("notice-party.silent"));
+  await shot(page, "desk-silent");
+  const away_until_at = new Date(Date.now() + 22_000).toISOString();
+  stage.call("talking", { ...now, away_until_at });
+  await page.waitForSelector(testId("resume"));
+  await shot(page, "desk-away-in-call");
+  stage.call("talking", now);
+  await page.waitForSelector(testId("resume"), { state: "hidden" });
+  await page.keyboard.press("Alt+g");
+  await page.waitForSelector(testId("polite-child"));
+  await shot(page, "desk-polite");
+  await page.click(testId("polite-abuse"));
+  stage.call("talking", { ...now, parting: "farewell" });
+  await shot(page, "desk-parting");
+  stage.send("session_expired");
+  await page.waitForSelector(testId("relogin"));
+  await shot(page, "desk-relogin");
+  await page.fill(testId("relogin-user"), "agent");
+  await page.fill(testId("relogin-password"), "demo");
+  await page.click(testId("relogin-submit"));
+  await page.waitForSelector(testId("relogin"), { state: "hidden" });
+  stage.send("work_order", { envelope: await stage.workOrder("wo-1") });
+  stage.call("talking", now);
+  await page.waitForSelector(`${testId("phase")}[data-phase="talking"]`);
+  await page.keyboard.press("0");
+  await page.keyboard.press("1");
+  await page.keyboard.press("5");
+}
+
+/** What is not the call: outcomes that wait, a new version, another machine, the devices. */
+async function besideCalls() {
+  stage.role = null;
+  stage.owed = fixture.owed;
+  stage.build = "/assets/other.js";
+  stage.agent = { state: "paused", since_at: new Date(Date.now() - 65_000).toISOString() };
+  const page = await fresh();
+  await signIn(page, "agent", "/desk");
+  await page.click(testId("device-continue"));
+  await page.waitForSelector(testId("owed"));
+  await shot(page, "desk-owed");
+  await page.click(testId("owed-call-owed-1"));
+  await page.waitForSelector(testId("contact-W1"));
+  await shot(page, "desk-owed-form");
+  await page.click(testId("devices"));
+  await page.waitForSelector(testId("device-bell"));
+  await shot(page, "desk-device-settings");
+  await page.keyboard.press("Escape");
+  const second = await page.context().newPage();
+  await second.goto(`${base}/desk`);
+  await second.waitForSelector(testId("take-over"));
+  await shot(second, "desk-take-over");
+  await second.click(testId("take-over"));
+  await second.waitForSelector(testId("chip-state"));
+  await page.waitForSelector(testId("error-line.replaced"));
+  await shot(page, "desk-taken");
+  stage.occupied = true;
+  await second.reload();
+  await second.waitForSelector(testId("take-over"));
+  await shot(second, "desk-occupied");
+  await page.context().close();
+  stage.occupied = false;
+}
+
 /** A refused microphone says what to do; a reload asks anew, with the key that was kept. */
 async function withoutMicrophone(page: Page) {
   await page.evaluate(() => {
@@ -173,7 +289,6 @@ async function withoutMicrophone(page: Page) {
 async function farEnd(sdp: string) {
   const codecs = [...sdp.matchAll(/a=rtpmap:\d+ (\S+)/g)].map((found) => found[1]);
   if (codecs.join() !== "PCMA/8000,PCMU/8000,telephone-event/8000") fault("offer:", codecs.join());
-  if (!/a=candidate/.test(sdp)) fault("the offer has no candidate");
   const page = await fresh();
   await page.goto(`${base}/blank`);
   const answer = await page.evaluate(async (offer) => {
@@ -235,6 +350,7 @@ async function screens(role: string, list: [string, string, string][], language 
 
 const only = process.argv[2];
 if (!only || only === "desk") await desk();
+if (!only || only === "desk" || only === "beside") await besideCalls();
 if (!only || only === "court") {
   await listen();
   await screens(

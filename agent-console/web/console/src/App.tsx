@@ -48,11 +48,12 @@ export function App({ onForget }: { onForget: () => void }) {
   }, []);
 
   useEffect(() => {
-    onSessionLost(() => {
+    const off = onSessionLost(() => {
       void forgetKeys();
       setWho({ at: "nobody" });
     });
     ask();
+    return off;
   }, [ask]);
 
   const leave = () => {

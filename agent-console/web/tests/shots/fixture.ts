@@ -60,6 +60,12 @@ export const outcomes = (rules: OutcomeTable): OutcomeTable => ({
     ...each,
     contacts: each.contacts ?? [],
     heard_all: each.heard_all ?? false,
+    one_of: each.one_of ?? [],
+    fields: (each.fields ?? []).map((field) => ({
+      ...field,
+      options: field.options ?? [],
+      write_only: field.write_only ?? false,
+    })),
   })),
 });
 
@@ -516,3 +522,27 @@ export const health = {
     { name: "console", status: "off", detail: "the console is not built in" },
   ],
 };
+
+/** 待补录: two calls whose outcome waits. */
+export const owed = [
+  {
+    call_id: "call-owed-1",
+    task_number: "T-2026-000318",
+    case_number: "（2026）陕0102民初4471号",
+    recipient: "王建国",
+    phone_masked: "138****1234",
+    ended_at: new Date(Date.now() - 1_800_000).toISOString(),
+    technical: { code: "C01", zh: "接通", en: "Answered" },
+    talk_ms: 96_000,
+  },
+  {
+    call_id: "call-owed-2",
+    task_number: "T-2026-000322",
+    case_number: "（2026）陕0102民初4502号",
+    recipient: "西安恒远商贸有限公司",
+    phone_masked: "029****1299",
+    ended_at: new Date(Date.now() - 7_200_000).toISOString(),
+    technical: { code: "C02", zh: "无人接听", en: "No answer" },
+    talk_ms: 0,
+  },
+];

@@ -13,8 +13,8 @@ import * as fixture from "./fixture.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const DIST = join(ROOT, "dist");
 const read = (path: string) => JSON.parse(readFileSync(join(ROOT, path), "utf8"));
-const rules = read("../service/rules/outcomes-v1.json");
-const script = read("../desk/scripts/notice-v1.json");
+const rules = read("../service/rules/outcomes-v2.json");
+const script = read("../desk/scripts/general-v1.json");
 const types: Record<string, string> = {
   ".js": "text/javascript",
   ".css": "text/css",
@@ -40,6 +40,10 @@ export class Stage {
   /** State that the next snapshot tells. */
   agent = { state: "paused", since_at: new Date(Date.now() - 65_000).toISOString() };
   wrongAgent = false;
+  /** Another machine has the desk until it is taken over. */
+  occupied = false;
+  owed: object[] = [];
+  build: string | null = null;
 
   /** The next command of a type; fails when none comes. */
   async commanded(type: string): Promise<Record<string, unknown>> {
@@ -99,6 +103,15 @@ export class Stage {
       recording: true,
       end: null,
       outcome_saved: false,
+      held: false,
+      away_until_at: null,
+      resumable: false,
+      recording_started_at: new Date(now - 145_000).toISOString(),
+      party: "heard",
+      parting: null,
+      ticks: [],
+      digits_in: "",
+      wrap_up: null,
       ...more,
     });
   }
@@ -132,17 +145,26 @@ function upgrade(stage: Stage, request: IncomingMessage, socket: Duplex) {
   });
 }
 
-function command(stage: Stage, message: { type: string }) {
+function command(stage: Stage, message: { type: string; take_over?: boolean }) {
   stage.received.push(message);
   stage.commands.emit(message.type, message);
   if (message.type === "ping") stage.send("pong");
   if (message.type !== "hello") return;
+  if (stage.occupied && !message.take_over) {
+    const since_at = new Date(Date.now() - 3_600_000).toISOString();
+    stage.send("occupied", { in_call: true, since_at });
+    return;
+  }
   stage.send("snapshot", {
     agent: stage.agent,
     work_order: null,
     call: null,
     today: { answered: 21, closed: 14 },
     queue: { ready: 0, later: 5, next_at: new Date(Date.now() + 3_600_000).toISOString() },
+    owed: stage.owed,
+    settings: { wrap_up: { policy: "time_boxed", seconds: 60 }, languages: ["zh", "en"] },
+    build: stage.build,
+    clock: { trusted: true, offset_ms: 0 },
   });
 }
 
@@ -199,6 +221,10 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     response.writeHead(204).end();
     return;
   }
+  if (/^PUT .*\/draft$/.test(route)) {
+    response.writeHead(204).end();
+    return;
+  }
   if (!stage.role) return json(401, { code: "session.missing", status: 401 });
   if (callId === "call-3" && /recording\/(audio|peaks)/.test(path)) {
     return json(404, { code: "recording.missing", status: 404 });
@@ -208,6 +234,7 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     [/^GET \/me$/, () => fixture.me(stage.role ?? "")],
     [/^GET \/outcomes$/, () => fixture.outcomes(rules)],
     [/^POST .*\/outcome$/, () => saved],
+    [/^GET .*\/draft$/, () => null],
     [/^GET \/cases$/, () => fixture.cases],
     [/^GET \/cases\/.+$/, () => fixture.caseDetail],
     [/^GET \/tasks$/, () => fixture.tasks],

@@ -9,6 +9,7 @@ const press = (over: object) => ({
   ctrlKey: false,
   metaKey: false,
   isComposing: false,
+  keyCode: 0,
   repeat: false,
   ...over,
 });
@@ -17,6 +18,7 @@ test("a digit chooses only while no field has the focus and nothing is composed"
   expect(meaning(press({ key: "5" }), false)).toEqual({ do: "digit", digit: 5 });
   expect(meaning(press({ key: "5" }), true)).toBeNull();
   expect(meaning(press({ key: "5", isComposing: true }), false)).toBeNull();
+  expect(meaning(press({ key: "Process", keyCode: 229, code: "Digit5" }), false)).toBeNull();
 });
 
 test("alt with a letter acts also in a field, once per press", () => {
@@ -24,6 +26,14 @@ test("alt with a letter acts also in a field, once per press", () => {
   expect(meaning(press({ code: "KeyE", altKey: true, repeat: true }), false)).toBeNull();
   expect(meaning(press({ code: "KeyE", altKey: true, ctrlKey: true }), false)).toBeNull();
   expect(meaning(press({ code: "KeyE", key: "e" }), false)).toBeNull();
+});
+
+test("an input method keeps every key, also one with alt", () => {
+  expect(meaning(press({ code: "KeyH", altKey: true }), true)).toEqual({ do: "hold" });
+  for (const over of [{ isComposing: true }, { keyCode: 229 }]) {
+    expect(meaning(press({ code: "KeyE", altKey: true, ...over }), true)).toBeNull();
+    expect(meaning(press({ key: "Enter", ctrlKey: true, ...over }), true)).toBeNull();
+  }
 });
 
 test("control and enter saves from within the note", () => {

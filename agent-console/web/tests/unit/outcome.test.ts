@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import {
   type Choice,
   emptyChoice,
+  emptyFields,
+  fieldsToSend,
   missing,
   withContact,
   withDigit,
@@ -11,6 +13,7 @@ import { fillScript } from "../../console/src/desk/script.ts";
 import type { CallState, OutcomeTable } from "../../console/src/lib/types.ts";
 
 const words = { zh: "", en: "", next_zh: "", next_en: "" };
+const plain = { fields: [], one_of: [] };
 const table: OutcomeTable = {
   version: 1,
   minimum_talk_ms: 20_000,
@@ -22,8 +25,8 @@ const table: OutcomeTable = {
     { code: "W12", key: null, zh: "", en: "" },
   ],
   businesses: [
-    { code: "B05", key: 5, contacts: ["W1"], heard_all: true, ...words },
-    { code: "B07", key: 7, contacts: [], heard_all: false, ...words },
+    { code: "B05", key: 5, contacts: ["W1"], heard_all: true, ...plain, ...words },
+    { code: "B07", key: 7, contacts: [], heard_all: false, ...plain, ...words },
   ],
 };
 const call = (talk_ms: number, over: Partial<CallState> = {}): CallState => ({
@@ -45,6 +48,15 @@ const call = (talk_ms: number, over: Partial<CallState> = {}): CallState => ({
     recorded: true,
   },
   outcome_saved: false,
+  held: false,
+  away_until_at: null,
+  resumable: false,
+  recording_started_at: null,
+  party: "heard",
+  parting: null,
+  ticks: [],
+  digits_in: "",
+  wrap_up: null,
   ...over,
 });
 const choice = (over: Partial<Choice>): Choice => ({ ...emptyChoice, ...over });
@@ -96,4 +108,45 @@ test("what the script names is put in, and a gap stays visible", () => {
   expect(fillScript("您是{name}吗？在{room}。", { name: "阿依古丽·买买提", room: "" })).toBe(
     "您是阿依古丽·买买提吗？在＿＿＿。",
   );
+});
+
+const field = (id: string, required: boolean) => ({
+  id,
+  kind: "text" as const,
+  label_zh: id,
+  label_en: id,
+  required,
+  write_only: false,
+  options: [],
+});
+
+test("an outcome names the fields it needs, and of a group one is enough", () => {
+  const business = {
+    code: "B01",
+    key: 1,
+    contacts: [],
+    heard_all: false,
+    ...words,
+    fields: [field("mobile", false), field("email", false), field("when", true)],
+    one_of: [["mobile", "email"]],
+  };
+  const names = (fields: Choice["fields"]) =>
+    emptyFields(business, { ...emptyChoice, fields }).map((each) => each.id);
+  expect(names({})).toEqual(["mobile", "email", "when"]);
+  expect(names({ email: "a@b.cn", when: "  " })).toEqual(["when"]);
+  expect(names({ mobile: { kept: true, masked: "138****0001" }, when: "x" })).toEqual([]);
+});
+
+test("what another outcome asked for is not sent with this one", () => {
+  const business = {
+    code: "B08",
+    key: 8,
+    contacts: [],
+    heard_all: false,
+    ...words,
+    fields: [field("at", true)],
+    one_of: [],
+  };
+  const choice = { ...emptyChoice, fields: { at: "2026-11-28T10:00", email: "a@b.cn" } };
+  expect(fieldsToSend(business, choice)).toEqual({ at: "2026-11-28T10:00" });
 });

@@ -1,4 +1,4 @@
-// The call itself: its phase in words, its clock, mute and hang up.
+// The call itself: its phase in words, its clock, and what can be done with it.
 
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
@@ -8,7 +8,14 @@ import { isLive, wasAnswered } from "./state.ts";
 import type { Desk } from "./useDesk.ts";
 import type { TwoPresses } from "./useTwoPresses.ts";
 
-export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
+interface CallBarProps {
+  desk: Desk;
+  hangUp: TwoPresses;
+  onKeypad: () => void;
+  onEndPolitely: () => void;
+}
+
+export function CallBar({ desk, hangUp, onKeypad, onEndPolitely }: CallBarProps) {
   const { t, i18n } = useTranslation();
   const { call, offset } = desk.state;
   const live = isLive(call);
@@ -29,15 +36,27 @@ export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
   // While the notice plays the party does not hear the agent, who must know.
   const unheard = phase === "notice";
   if (unheard) words = t("desk.notice_plays");
-  const shown = `phase grow ${unheard ? "unheard" : "clip"}`;
+  if (live && call?.parting) words = t(`parting.${call.parting}`);
+  else if (live && call?.away_until_at) words = t("desk.away");
+  else if (live && call?.held) words = t("desk.held");
+  const apart = unheard || (live && (call?.held || call?.away_until_at || call?.parting));
+  const shown = `phase grow ${apart ? "unheard" : "clip"}`;
+  const talking = live && call?.phase === "talking" && !call.parting;
   return (
     <div className="call">
       <span className="clock">{time || "--:--"}</span>
-      <span className={shown} data-testid="phase" data-phase={phase} role="status">
+      <span
+        className={shown}
+        data-testid="phase"
+        data-phase={phase}
+        data-held={live && (call?.held || call?.away_until_at) ? "yes" : "no"}
+        role="status"
+      >
         {words}
       </span>
       <Button
         data-testid="mute"
+        title={`${t("keys.mute")} (Alt M)`}
         disabled={!live}
         aria-pressed={call?.muted ?? false}
         type={call?.muted && live ? "primary" : "default"}
@@ -47,6 +66,7 @@ export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
       </Button>
       <Button
         data-testid="hang-up"
+        title={`${t("keys.hang_up")} (Alt E)`}
         type={live ? "primary" : "default"}
         danger
         disabled={!live}
@@ -54,6 +74,39 @@ export function CallBar({ desk, hangUp }: { desk: Desk; hangUp: TwoPresses }) {
       >
         {t(hangUp.armed ? `${end}_again` : live ? end : "desk.hang_up")} <kbd>Alt E</kbd>
       </Button>
+      {live && wasAnswered(call) && (
+        <div className="more">
+          <Button
+            size="small"
+            data-testid="hold"
+            disabled={!talking}
+            aria-pressed={call?.held ?? false}
+            type={call?.held && live ? "primary" : "default"}
+            title={`${t("desk.hold_why")} (Alt H)`}
+            onClick={() => call && desk.hold(!call.held)}
+          >
+            {t(call?.held && live ? "desk.unhold" : "desk.hold")} <kbd>Alt H</kbd>
+          </Button>
+          <Button
+            size="small"
+            data-testid="keypad"
+            disabled={!talking}
+            title={`${t("keypad.title")} (Alt K)`}
+            onClick={onKeypad}
+          >
+            {t("desk.keypad")} <kbd>Alt K</kbd>
+          </Button>
+          <Button
+            size="small"
+            data-testid="end-politely"
+            disabled={!talking}
+            title={`${t("polite.title")} (Alt G)`}
+            onClick={onEndPolitely}
+          >
+            {t("desk.polite")} <kbd>Alt G</kbd>
+          </Button>
+        </div>
+      )}
     </div>
   );
 }

@@ -2,39 +2,55 @@
 // middle, the result on the right; state, recording and network always top left.
 
 import { useQuery } from "@tanstack/react-query";
-import { Button } from "antd";
-import { useCallback, useRef, useState } from "react";
+import { Alert, Button, notification } from "antd";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { get } from "../lib/http.ts";
-import type { Me, OutcomeTable, SavedOutcome } from "../lib/types.ts";
+import { useTwo } from "../i18n/index.ts";
+import { get, onSessionLost } from "../lib/http.ts";
+import type { CallState, Me, OutcomeTable, OwedCall, SavedOutcome } from "../lib/types.ts";
 import { Shell } from "../shell/Shell.tsx";
 import { Failed } from "../ui/problem.tsx";
 import "./desk.css";
+import { ring } from "./bell.ts";
 import { CallBar } from "./CallBar.tsx";
 import { DeviceCheck, devicesPassed } from "./DeviceCheck.tsx";
+import { DeviceSettings } from "./DeviceSettings.tsx";
+import { EndPolitely } from "./EndPolitely.tsx";
 import { Idle } from "./Idle.tsx";
-import { useDeskKeys } from "./keyboard.ts";
+import { Keypad } from "./Keypad.tsx";
+import { type DeskKey, useDeskKeys } from "./keyboard.ts";
 import { Notices } from "./Notices.tsx";
 import { OutcomeForm, type OutcomeKeys } from "./OutcomeForm.tsx";
+import { Owed } from "./Owed.tsx";
+import { asCall } from "./owed.ts";
+import { Relogin } from "./Relogin.tsx";
 import { Saved } from "./Saved.tsx";
-import { Script } from "./Script.tsx";
+import { nextStep, Script } from "./Script.tsx";
 import { Shortcuts } from "./Shortcuts.tsx";
 import { StateChips } from "./StateChips.tsx";
 import { isLive } from "./state.ts";
-import { useDesk } from "./useDesk.ts";
+import { TakeOver } from "./TakeOver.tsx";
+import { type Desk, useDesk } from "./useDesk.ts";
+import { type DeviceNews, useDevices } from "./useDevices.ts";
 import { useTwoPresses } from "./useTwoPresses.ts";
+import { isOutdated } from "./version.ts";
 import { Who } from "./Who.tsx";
+import { WrapUpBar } from "./WrapUpBar.tsx";
+
+type Dialog = "keys" | "keypad" | "end" | "devices" | null;
 
 export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => void }) {
   const { t } = useTranslation();
+  const two = useTwo();
   const audio = useRef<HTMLAudioElement>(null);
   const desk = useDesk(
     me,
     useCallback(() => audio.current, []),
   );
-  const [checked, setChecked] = useState(devicesPassed);
-  const [help, setHelp] = useState(false);
+  const [passed, setPassed] = useState(devicesPassed);
+  const [dialog, setDialog] = useState<Dialog>(null);
   const [saved, setSaved] = useState<SavedOutcome | null>(null);
+  const [owed, setOwed] = useState<OwedCall | null>(null);
   const table = useQuery({
     queryKey: ["outcomes"],
     queryFn: () => get<OutcomeTable>("/outcomes"),
@@ -45,10 +61,28 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   const { state, order, dialling } = desk;
   const { call } = state;
   const live = isLive(call);
-  // An attempt whose outcome is owed must be saved before the next number is dialled.
-  const owed = call !== null && call.end?.is_attempt === true && !call.outcome_saved;
-  const mayDial = order !== null && !dialling && !live && !owed && desk.line === "open";
+  // Who comes to a live call talks first.
+  const checked = passed || live;
+  // An attempt whose outcome is due must be saved, or left for later, before the next number.
+  const due = call !== null && call.end?.is_attempt === true && !call.outcome_saved;
+  const mayDial =
+    order !== null && !dialling && !live && !due && desk.line === "open" && state.clock.trusted;
   const hangUp = useTwoPresses(desk.hangUp, live);
+  const expired = useExpiredSession(live, state.session_expired);
+  const close = useCallback(() => setDialog(null), []);
+
+  const devicesChanged = useDeviceToast(desk);
+  useDevices(devicesChanged);
+  useBell(order?.work_order ?? null, live);
+
+  useEffect(() => {
+    if (!live) setDialog((open) => (open === "keypad" || open === "end" ? null : open));
+  }, [live]);
+
+  // 待补录 that is filled in is no longer in the list.
+  useEffect(() => {
+    if (owed && !state.owed.some((each) => each.call_id === owed.call_id)) setOwed(null);
+  }, [owed, state.owed]);
 
   const dial = (phoneId: string) => {
     setSaved(null);
@@ -56,37 +90,29 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   };
 
   useDeskKeys((key) => {
-    if (!checked) return;
-    switch (key.do) {
-      case "dial": {
-        const first = order?.phones.find((phone) => phone.dialable);
-        if (mayDial && first) dial(first.phone_id);
-        break;
-      }
-      case "mute":
-        if (live && call) desk.mute(!call.muted);
-        break;
-      case "hang_up":
-        if (live) hangUp.press();
-        break;
-      case "help":
-        setHelp(true);
-        break;
-      case "digit":
-        outcomeKeys.current?.digit(key.digit);
-        break;
-      case "save":
-        outcomeKeys.current?.save();
-        break;
+    if (!checked || dialog !== null) return;
+    press(key, { desk, call, hangUp, outcomeKeys, setDialog, order });
+    if (key.do === "dial") {
+      const first = order?.phones.find((phone) => phone.dialable);
+      if (mayDial && first) dial(first.phone_id);
     }
   });
 
-  const trail = checked && (
+  const said = new Set((call?.ticks ?? []).map((tick) => tick.step));
+  const unsaid = (order?.script ?? [])
+    .filter((step) => step.must && !said.has(step.id))
+    .map((step) => two(step.title_zh, step.title_en));
+
+  const here = desk.owner === "mine" && desk.line !== "occupied";
+  const trail = checked && here && (
     <>
       <span className="muted">
         {t("desk.today", { answered: state.today.answered, closed: state.today.closed })}
       </span>
-      <Button size="small" type="text" onClick={() => setHelp(true)}>
+      <Button size="small" type="text" data-testid="devices" onClick={() => setDialog("devices")}>
+        {t("devices.settings")}
+      </Button>
+      <Button size="small" type="text" title={t("keys.help")} onClick={() => setDialog("keys")}>
         {t("desk.keys")} <kbd>?</kbd>
       </Button>
       <Pause desk={desk} />
@@ -98,31 +124,57 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
       me={me}
       onSignOut={onSignOut}
       stay={live ? t("desk.stay") : undefined}
-      lead={checked && <StateChips desk={desk} />}
+      lead={checked && here && <StateChips desk={desk} />}
       trail={trail}
     >
       {/* biome-ignore lint/a11y/useMediaCaption: a live telephone line has no captions */}
       <audio ref={audio} autoPlay />
-      {!checked && (
+      {!here && (desk.owner !== "asking" || desk.line === "occupied") && (
         <div className="desk-single">
-          <DeviceCheck onPassed={() => setChecked(true)} />
+          {desk.owner === "taken" ? <Notices desk={desk} /> : <TakeOver desk={desk} />}
         </div>
       )}
-      {checked && !order && (
+      {here && !checked && (
         <div className="desk-single">
+          <DeviceCheck onPassed={() => setPassed(true)} />
+        </div>
+      )}
+      {here && checked && !order && (
+        <div className="desk-single">
+          <NewVersion build={state.build} />
           <Notices desk={desk} />
           {table.error && <Failed error={table.error} onRetry={() => void table.refetch()} />}
           {!desk.refusal && <Idle desk={desk} saved={saved} />}
+          <Owed calls={state.owed} open={owed?.call_id ?? null} onOpen={setOwed} />
+          {owed && table.data && (
+            <div ref={(element) => element?.scrollIntoView({ block: "nearest" })}>
+              <OutcomeForm
+                key={owed.call_id}
+                table={table.data}
+                call={asCall(owed)}
+                keys={outcomeKeys}
+                onSaved={(outcome) => {
+                  setSaved(outcome);
+                  setOwed(null);
+                }}
+              />
+            </div>
+          )}
         </div>
       )}
-      {checked && order && (
+      {here && checked && order && (
         <div className="desk">
           <Who order={order} call={call} mayDial={mayDial} onDial={dial} />
           <section className="card middle" aria-label={t("desk.script")}>
-            <CallBar desk={desk} hangUp={hangUp} />
+            <CallBar
+              desk={desk}
+              hangUp={hangUp}
+              onKeypad={() => setDialog("keypad")}
+              onEndPolitely={() => setDialog("end")}
+            />
             <Notices desk={desk} />
             {saved && <Saved saved={saved} />}
-            <Script key={order.work_order} order={order} />
+            <Script order={order} call={call} onTick={desk.tick} />
           </section>
           {table.data ? (
             <OutcomeForm
@@ -130,6 +182,8 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
               table={table.data}
               call={call}
               keys={outcomeKeys}
+              unsaid={unsaid}
+              timer={call && <WrapUpBar desk={desk} call={call} />}
               onSaved={(outcome, callId) => {
                 setSaved(outcome);
                 desk.outcomeSaved(callId);
@@ -142,12 +196,142 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
           )}
         </div>
       )}
-      <Shortcuts open={help} onClose={() => setHelp(false)} />
+      <Shortcuts open={dialog === "keys"} onClose={close} />
+      <Keypad open={dialog === "keypad"} call={call} onPress={desk.keypad} onClose={close} />
+      <EndPolitely
+        open={dialog === "end"}
+        onClose={close}
+        onEnd={(reason) => {
+          close();
+          desk.endPolitely(reason);
+        }}
+      />
+      <DeviceSettings
+        open={dialog === "devices"}
+        onChosen={() => void desk.changeDevices()}
+        onClose={close}
+      />
+      <Relogin
+        me={me}
+        open={expired.now}
+        onSignedIn={() => {
+          expired.over();
+          desk.signedInAgain();
+        }}
+      />
     </Shell>
   );
 }
 
-function Pause({ desk }: { desk: ReturnType<typeof useDesk> }) {
+interface Hands {
+  desk: Desk;
+  call: CallState | null;
+  hangUp: { press: () => void };
+  outcomeKeys: { current: OutcomeKeys | null };
+  setDialog: (dialog: Dialog) => void;
+  order: Desk["order"];
+}
+
+/** What a key does, where it may. */
+function press(key: DeskKey, hands: Hands) {
+  const { desk, call, hangUp, outcomeKeys, setDialog, order } = hands;
+  const live = isLive(call);
+  const talking = live && call?.phase === "talking" && !call.parting;
+  switch (key.do) {
+    case "mute":
+      if (live && call) desk.mute(!call.muted);
+      break;
+    case "hang_up":
+      if (live) hangUp.press();
+      break;
+    case "hold":
+      if (talking && call) desk.hold(!call.held);
+      break;
+    case "keypad":
+      if (talking) setDialog("keypad");
+      break;
+    case "end_politely":
+      if (talking) setDialog("end");
+      break;
+    case "tick": {
+      const ticks = new Map((call?.ticks ?? []).map((tick) => [tick.step, tick]));
+      const step = order && nextStep(order, ticks);
+      if (live && call?.answered_at && step) desk.tick(step.id, true);
+      break;
+    }
+    case "form":
+      outcomeKeys.current?.focus();
+      break;
+    case "help":
+      setDialog("keys");
+      break;
+    case "digit":
+      outcomeKeys.current?.digit(key.digit);
+      break;
+    case "save":
+      outcomeKeys.current?.save();
+      break;
+    case "dial":
+      break;
+  }
+}
+
+/** Whether somebody must sign in again; while a call is live the page is not left for it. */
+function useExpiredSession(live: boolean, told: boolean) {
+  const [lost, setLost] = useState(false);
+  useEffect(() => {
+    if (!live) return;
+    return onSessionLost(() => setLost(true));
+  }, [live]);
+  return { now: lost || told, over: () => setLost(false) };
+}
+
+/** Says what was plugged in or pulled out, and goes on with what is there. */
+function useDeviceToast(desk: Desk) {
+  const { t } = useTranslation();
+  const { changeDevices } = desk;
+  return useCallback(
+    (news: DeviceNews) => {
+      for (const name of news.went) {
+        notification.warning({ title: t("devices.went", { name }), placement: "bottomRight" });
+      }
+      for (const name of news.came) {
+        notification.info({ title: t("devices.came", { name }), placement: "bottomRight" });
+      }
+      void changeDevices();
+    },
+    [changeDevices, t],
+  );
+}
+
+/** Rings once for each new work order, but not into a call. */
+function useBell(workOrder: string | null, live: boolean) {
+  const last = useRef(workOrder);
+  useEffect(() => {
+    if (workOrder && workOrder !== last.current && !live) void ring();
+    last.current = workOrder;
+  }, [workOrder, live]);
+}
+
+function NewVersion({ build }: { build: string | null }) {
+  const { t } = useTranslation();
+  if (!isOutdated(build)) return null;
+  return (
+    <Alert
+      data-testid="new-version"
+      type="info"
+      showIcon
+      title={t("version.new")}
+      action={
+        <Button data-testid="apply-version" onClick={() => window.location.reload()}>
+          {t("version.apply")}
+        </Button>
+      }
+    />
+  );
+}
+
+function Pause({ desk }: { desk: Desk }) {
   const { t } = useTranslation();
   const { state } = desk.state.agent;
   if (state === "paused" || state === "offline") {

@@ -4,11 +4,13 @@
 import { Alert, Button } from "antd";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { DEVICES_PASSED } from "../lib/session.ts";
+import { testTone } from "./bell.ts";
+import { DeviceChoice } from "./DeviceChoice.tsx";
 import { type MicProblem, NoMicrophone, openMicrophone } from "./media.ts";
 
-const PASSED = "songda.devices";
-
-export const devicesPassed = () => sessionStorage.getItem(PASSED) === "1";
+/** Once per sign-in, whatever the number of windows. */
+export const devicesPassed = () => localStorage.getItem(DEVICES_PASSED) === "1";
 
 type Mic =
   | { at: "asking" }
@@ -55,7 +57,7 @@ export function DeviceCheck({ onPassed }: { onPassed: () => void }) {
   );
 
   const pass = () => {
-    sessionStorage.setItem(PASSED, "1");
+    localStorage.setItem(DEVICES_PASSED, "1");
     onPassed();
   };
 
@@ -83,7 +85,7 @@ export function DeviceCheck({ onPassed }: { onPassed: () => void }) {
         <div className="row">
           <Button
             onClick={() => {
-              playTone();
+              void testTone();
               setPlayed(true);
             }}
           >
@@ -92,8 +94,16 @@ export function DeviceCheck({ onPassed }: { onPassed: () => void }) {
           <span className="muted">{t(played ? "devices.heard" : "devices.not_yet")}</span>
         </div>
       </div>
+      {mic.at === "open" && (
+        <div className="device">
+          <DeviceChoice onChosen={(use) => use === "microphone" && ask()} />
+        </div>
+      )}
       <Button
         data-testid="device-continue"
+        // A button that was off when the page came cannot have had the focus.
+        key={mic.at}
+        autoFocus={mic.at === "open"}
         type="primary"
         size="large"
         disabled={mic.at !== "open"}
@@ -145,19 +155,6 @@ export function loudness(samples: Float32Array): number {
   const rms = Math.sqrt(sum / Math.max(1, samples.length));
   if (rms === 0) return 0;
   return Math.min(100, Math.max(0, Math.round(((20 * Math.log10(rms) + 60) / 60) * 100)));
-}
-
-function playTone(): void {
-  const context = new AudioContext();
-  const gain = context.createGain();
-  const tone = context.createOscillator();
-  tone.frequency.value = 660;
-  gain.gain.setValueAtTime(0.15, context.currentTime);
-  gain.gain.exponentialRampToValueAtTime(0.001, context.currentTime + 0.9);
-  tone.connect(gain).connect(context.destination);
-  tone.start();
-  tone.stop(context.currentTime + 1);
-  tone.onended = () => void context.close();
 }
 
 function stop(stream: MediaStream): void {

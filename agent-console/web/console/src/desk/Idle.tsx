@@ -41,6 +41,7 @@ export function Idle({ desk, saved }: { desk: Desk; saved: SavedOutcome | null }
         {known && away && (
           <Button
             data-testid="ready"
+            autoFocus
             type="primary"
             size="large"
             disabled={desk.line !== "open"}

@@ -14,17 +14,33 @@ export function Notices({ desk }: { desk: Desk }) {
   const { state, line, refusal } = desk;
   const list: ReactNode[] = [];
 
+  if (!state.clock.trusted) {
+    list.push(
+      <Alert
+        key="clock"
+        data-testid="error-clock"
+        type="error"
+        showIcon
+        title={t("notice.clock")}
+        description={t("notice.clock_why")}
+      />,
+    );
+  }
   if (desk.keyError) list.push(<Failed key="key" error={desk.keyError} />);
-  if (state.bye) {
+  if (state.bye || desk.owner === "taken") {
     list.push(
       <Alert
         key="bye"
         data-testid="error-line.replaced"
         type="warning"
         showIcon
-        title={t(state.bye === "replaced" ? "line.replaced_why" : "line.logged_out")}
+        title={t(state.bye === "logged_out" ? "line.logged_out" : "line.replaced_why")}
         action={
-          state.bye === "replaced" && <Button onClick={desk.takeOver}>{t("line.take_over")}</Button>
+          state.bye !== "logged_out" && (
+            <Button data-testid="take-back" onClick={desk.takeOver}>
+              {t("line.take_over")}
+            </Button>
+          )
         }
       />,
     );
@@ -72,22 +88,37 @@ export function Notices({ desk }: { desk: Desk }) {
       />,
     );
   }
-  if (isLive(state.call) && !desk.hasAudio && !desk.dialling) {
-    list.push(
-      <Alert
-        key="audio"
-        data-testid="error-media.gone"
-        type="warning"
-        showIcon
-        title={t("desk.audio_gone")}
-        description={t("desk.audio_gone_help")}
-        action={
-          <Button danger onClick={desk.hangUp}>
-            {t("desk.hang_up")}
-          </Button>
-        }
-      />,
-    );
+  const { call } = state;
+  if (call && isLive(call) && line === "open" && desk.owner === "mine") {
+    if (call.away_until_at || (!desk.hasAudio && !desk.dialling)) {
+      list.push(
+        <Alert
+          key="audio"
+          data-testid="error-media.gone"
+          type="warning"
+          showIcon
+          title={t("desk.audio_gone")}
+          description={t("desk.audio_gone_help")}
+          action={
+            <Button data-testid="resume" type="primary" onClick={desk.resume}>
+              {t("desk.resume")}
+            </Button>
+          }
+        />,
+      );
+    }
+    if (call.party !== "heard" && call.answered_at) {
+      list.push(
+        <Alert
+          key="party"
+          data-testid={`notice-party.${call.party}`}
+          type="warning"
+          showIcon
+          title={t(`notice.party_${call.party}`)}
+          description={t("notice.party_why")}
+        />,
+      );
+    }
   }
   if (list.length === 0) return null;
   return <div className="notices">{list}</div>;

@@ -1,4 +1,8 @@
-// One group of the outcome as radio buttons with their digits, in two dense columns.
+// One group of the outcome as radio buttons with their digits, in two dense columns; folded
+// to its answer once that is given, so that what follows finds room.
+
+import { Button } from "antd";
+import { useTranslation } from "react-i18next";
 
 export interface Option {
   code: string;
@@ -16,10 +20,28 @@ interface OptionsProps {
   chosen: string;
   items: Option[];
   onChoose: (code: string) => void;
+  /** Only the answer is shown. */
+  folded?: boolean;
+  onUnfold?: () => void;
 }
 
 export function Options(props: OptionsProps) {
+  const { t } = useTranslation();
   const { name, chosen, disabled } = props;
+  const answer = props.folded && props.items.find((item) => item.code === chosen);
+  if (answer) {
+    return (
+      <div className="folded" data-testid={`${name}-${answer.code}`}>
+        <span className="muted">{props.legend}</span>
+        <b className="grow clip" title={`${answer.code} ${answer.text}`}>
+          {answer.text}
+        </b>
+        <Button size="small" type="text" disabled={disabled} onClick={props.onUnfold}>
+          {t("outcome.change")} <kbd>0</kbd>
+        </Button>
+      </div>
+    );
+  }
   return (
     <fieldset className={`options ${props.active ? "active" : ""}`} disabled={disabled}>
       <legend>{props.legend}</legend>

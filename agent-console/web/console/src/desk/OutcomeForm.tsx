@@ -1,19 +1,21 @@
-// The right column: who spoke, what was agreed, what follows, what is missing. It can be
-// filled during the call and saved once the line is down. Where nobody answered, the
-// technical code is the outcome and one button is left.
+// The right column: who spoke, what was agreed, what that asks for, what follows, what is
+// missing. It can be filled during the call, is kept by the server while it is filled, and is
+// saved once the line is down. Where nobody answered, the technical code is the outcome and
+// one button is left.
 
 import { Button, Input } from "antd";
-import { type RefObject, useEffect, useState } from "react";
+import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useTwo } from "../i18n/index.ts";
-import { id, post } from "../lib/http.ts";
+import { id, Problem, post } from "../lib/http.ts";
 import type { CallState, OutcomeTable, SavedOutcome } from "../lib/types.ts";
 import { Failed } from "../ui/problem.tsx";
+import { Fields } from "./Fields.tsx";
 import { Options } from "./Options.tsx";
 import {
   allows,
-  type Choice,
   emptyChoice,
+  fieldsToSend,
   heardAllLacks,
   type Missing,
   missing,
@@ -22,24 +24,31 @@ import {
   withDigit,
 } from "./outcome.ts";
 import { isLive, wasAnswered } from "./state.ts";
+import { useDraft } from "./useDraft.ts";
 
 /** What the desk's keyboard asks of the form. */
 export interface OutcomeKeys {
   digit: (digit: number) => void;
   save: () => void;
+  focus: () => void;
 }
 
 interface OutcomeFormProps {
   table: OutcomeTable;
   call: CallState | null;
   keys: RefObject<OutcomeKeys | null>;
+  /** Steps of the script that must be said and were not ticked. */
+  unsaid?: string[];
+  /** Stands above the button: the time that is left. */
+  timer?: ReactNode;
   onSaved: (saved: SavedOutcome, callId: string) => void;
 }
 
-export function OutcomeForm({ table, call, keys, onSaved }: OutcomeFormProps) {
+export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: OutcomeFormProps) {
   const { t } = useTranslation();
   const two = useTwo();
-  const [choice, setChoice] = useState<Choice>(emptyChoice);
+  const draft = useDraft(call?.call_id ?? null, call?.outcome_saved ?? false);
+  const { choice, change: setChoice } = draft;
   const [group, setGroup] = useState<"contact" | "business">("contact");
   const [saving, setSaving] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -47,9 +56,11 @@ export function OutcomeForm({ table, call, keys, onSaved }: OutcomeFormProps) {
   const ended = call !== null && !isLive(call);
   const unanswered = ended && !wasAnswered(call);
   const noAttempt = call?.end?.is_attempt === false;
-  const lacks = missing(call, choice, table);
   const heardLacks = heardAllLacks(call, table);
   const business = table.businesses.find((item) => item.code === choice.business);
+  const lacks = missing(call, choice, table);
+  const success = business?.code === "B01" || business?.code === "B05";
+  if (success && unsaid.length > 0) lacks.push("missing.ticks");
   const maySave = lacks.length === 0 && !saving && !noAttempt && call?.outcome_saved === false;
   const talked = call !== null && (call.answered_at !== null || isLive(call));
 
@@ -57,7 +68,9 @@ export function OutcomeForm({ table, call, keys, onSaved }: OutcomeFormProps) {
     if (!maySave || !call) return;
     setSaving(true);
     setError(null);
-    const body = unanswered ? { ...emptyChoice, note: choice.note } : choice;
+    const body = unanswered
+      ? { ...emptyChoice, note: choice.note }
+      : { ...choice, fields: fieldsToSend(business, choice) };
     try {
       onSaved(await post<SavedOutcome>(`/calls/${id(call.call_id)}/outcome`, body), call.call_id);
     } catch (problem) {
@@ -77,19 +90,32 @@ export function OutcomeForm({ table, call, keys, onSaved }: OutcomeFormProps) {
         }
         const next = withDigit(choice, group, digit, table);
         setChoice(next);
-        if (group === "contact" && next.contact !== choice.contact) setGroup("business");
+        if (group === "contact" && table.contacts.some((item) => item.key === digit)) {
+          setGroup("business");
+        }
       },
       save: () => void save(),
+      focus: () => first.current?.querySelector<HTMLElement>("input:not(:disabled)")?.focus(),
     };
     return () => {
       keys.current = null;
     };
   });
 
+  const first = useRef<HTMLElement>(null);
   const technical = call?.end?.technical;
+  const refused = error instanceof Problem ? (error.errors[0]?.path ?? error.field) : null;
   const head = (
     <div className="row">
-      <h2 className="grow">{t("desk.outcome")}</h2>
+      <h2>{t("desk.outcome")}</h2>
+      <span
+        className="muted small grow clip"
+        role="status"
+        data-testid="draft"
+        data-draft={draft.state}
+      >
+        {!unanswered && !noAttempt && t(`draft.${draft.state}`)}
+      </span>
       {technical && (
         <span className={`tag ${unanswered ? "amber" : "green"}`} data-testid="technical">
           {two(technical.zh, technical.en)} {technical.code}
@@ -119,7 +145,7 @@ export function OutcomeForm({ table, call, keys, onSaved }: OutcomeFormProps) {
       block
       loading={saving}
       disabled={!maySave}
-      title={lacks.map((lack) => t(lack)).join("；") || undefined}
+      title={lacks.map((lack) => t(lack, { list: unsaid.join("、") })).join("；") || undefined}
       onClick={() => void save()}
     >
       {t(unanswered ? "outcome.save_unanswered" : "outcome.save")} <kbd>Ctrl ↵</kbd>
@@ -136,18 +162,21 @@ export function OutcomeForm({ table, call, keys, onSaved }: OutcomeFormProps) {
           {t("outcome.unanswered_why")}
         </p>
         {error !== null && <Failed error={error} />}
+        {timer}
         {button}
       </section>
     );
   }
 
   return (
-    <section className="card right" aria-label={t("desk.outcome")}>
+    <section ref={first} className="card right" aria-label={t("desk.outcome")}>
       {head}
       <Options
         name="contact"
         legend={t("outcome.contact")}
         active={group === "contact" && talked}
+        folded={group === "business" && choice.contact !== ""}
+        onUnfold={() => setGroup("contact")}
         disabled={!talked}
         chosen={choice.contact}
         items={table.contacts.map((item) => ({
@@ -175,6 +204,20 @@ export function OutcomeForm({ table, call, keys, onSaved }: OutcomeFormProps) {
         }))}
         onChoose={(code) => setChoice({ ...choice, business: code })}
       />
+      {business && (
+        <Fields
+          business={business}
+          choice={choice}
+          disabled={!talked}
+          refused={refused}
+          onChange={(name, value) => {
+            const fields = { ...choice.fields };
+            if (value === undefined) delete fields[name];
+            else fields[name] = value;
+            setChoice({ ...choice, fields });
+          }}
+        />
+      )}
       <label className={`heard ${heardLacks.length > 0 ? "off" : ""}`}>
         <input
           type="checkbox"
@@ -200,20 +243,23 @@ export function OutcomeForm({ table, call, keys, onSaved }: OutcomeFormProps) {
           <b>{t("outcome.next")}</b>{" "}
           {business ? two(business.next_zh, business.next_en) : t("outcome.next_unknown")}
         </p>
-        {error !== null ? <Failed error={error} /> : <Lacks lacks={lacks} />}
+        {error !== null ? <Failed error={error} /> : <Lacks lacks={lacks} unsaid={unsaid} />}
+        {timer}
         {button}
       </div>
     </section>
   );
 }
 
-function Lacks({ lacks }: { lacks: Missing[] }) {
+function Lacks({ lacks, unsaid }: { lacks: Missing[]; unsaid: string[] }) {
   const { t } = useTranslation();
+  const word = (lack: Missing) =>
+    lack === "missing.ticks" ? t(lack, { list: unsaid.join("、") }) : t(lack);
   return (
     <p className="muted small" data-testid="missing">
       {lacks.length === 0
         ? t("outcome.complete")
-        : t("outcome.missing", { list: lacks.map((lack) => t(lack)).join("、") })}
+        : t("outcome.missing", { list: lacks.map(word).join("、") })}
     </p>
   );
 }

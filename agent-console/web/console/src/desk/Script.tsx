@@ -1,58 +1,73 @@
-// The middle: what to say, step by step. Ticks are the agent's own; steps which must be said
-// are marked. They remind, the recording proves.
+// The middle: what to say, step by step. A tick is the agent's word, kept with its place in
+// the recording; the recording proves it. Steps which must be said are marked.
 
-import { Button } from "antd";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useTwo } from "../i18n/index.ts";
-import type { WorkOrder } from "../lib/types.ts";
+import { clock } from "../lib/time.ts";
+import type { CallState, WorkOrder } from "../lib/types.ts";
 import { fillScript, scriptValues } from "./script.ts";
+import { isLive } from "./state.ts";
 
-export function Script({ order }: { order: WorkOrder }) {
+interface ScriptProps {
+  order: WorkOrder;
+  call: CallState | null;
+  onTick: (step: string, on: boolean) => void;
+}
+
+export function Script({ order, call, onTick }: ScriptProps) {
   const { t } = useTranslation();
   const two = useTwo();
-  const [said, setSaid] = useState<ReadonlySet<string>>(new Set());
+  const said = new Map((call?.ticks ?? []).map((tick) => [tick.step, tick]));
   const values = scriptValues(order);
-  const now = order.script.find((step) => !said.has(step.id))?.id;
+  const now = nextStep(order, said)?.id;
   const must = order.script.filter((step) => step.must);
   const left = must.filter((step) => !said.has(step.id)).length;
-
-  const toggle = (id: string) => {
-    const next = new Set(said);
-    if (!next.delete(id)) next.add(id);
-    setSaid(next);
-  };
+  const open = isLive(call) && call?.answered_at !== null;
 
   return (
-    <div className="script">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long script scrolls, and keys must reach that
+    <section className="script" tabIndex={0} aria-label={t("desk.script")}>
       <div className="row head">
         <h2 className="grow">{t("desk.script")}</h2>
-        <span className={`tag ${left === 0 ? "green" : "amber"}`}>
+        <span className="muted small">
+          {t("desk.tick")} <kbd>Alt T</kbd>
+        </span>
+        <span className={`tag ${left === 0 ? "green" : "amber"}`} data-testid="ticks-left">
           {left === 0 ? t("desk.script_done") : t("desk.script_left", { n: left })}
         </span>
       </div>
       <ol>
         {order.script.map((step, n) => {
-          const done = said.has(step.id);
+          const tick = said.get(step.id);
           return (
-            <li key={step.id} className={done ? "done" : step.id === now ? "now" : ""}>
+            <li key={step.id} className={tick ? "done" : step.id === now ? "now" : ""}>
               <label>
-                <input type="checkbox" checked={done} onChange={() => toggle(step.id)} />
-                <span className="title">
+                <input
+                  type="checkbox"
+                  data-testid={`tick-${step.id}`}
+                  checked={tick !== undefined}
+                  disabled={!open}
+                  onChange={(event) => onTick(step.id, event.target.checked)}
+                />
+                <span className="title grow">
                   {n + 1} {two(step.title_zh, step.title_en)}
                   {step.must && <span className="must">{t("desk.must")}</span>}
                 </span>
+                {tick && tick.offset_ms !== null && (
+                  <span className="muted small">{clock(tick.offset_ms)}</span>
+                )}
               </label>
               <p lang="zh-CN">{fillScript(step.text_zh, values)}</p>
             </li>
           );
         })}
       </ol>
-      {said.size > 0 && (
-        <Button size="small" type="text" onClick={() => setSaid(new Set())}>
-          {t("desk.script_reset")}
-        </Button>
-      )}
-    </div>
+      {!open && !call?.end && <p className="muted small">{t("desk.tick_when")}</p>}
+    </section>
   );
+}
+
+/** The first step that was not said yet. */
+export function nextStep(order: WorkOrder, said: ReadonlyMap<string, unknown>) {
+  return order.script.find((step) => !said.has(step.id));
 }

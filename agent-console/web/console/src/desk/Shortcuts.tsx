@@ -7,6 +7,11 @@ const KEYS: [string, string][] = [
   ["Alt D", "keys.dial"],
   ["Alt M", "keys.mute"],
   ["Alt E ×2", "keys.hang_up"],
+  ["Alt H", "keys.hold"],
+  ["Alt K", "keys.keypad"],
+  ["Alt G", "keys.polite"],
+  ["Alt T", "keys.tick"],
+  ["Alt F", "keys.form"],
   ["1 – 9", "keys.digits"],
   ["0", "keys.zero"],
   ["Ctrl ↵", "keys.save"],
@@ -16,7 +21,14 @@ const KEYS: [string, string][] = [
 export function Shortcuts({ open, onClose }: { open: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   return (
-    <Modal open={open} onCancel={onClose} onOk={onClose} footer={null} title={t("keys.title")}>
+    <Modal
+      open={open}
+      onCancel={onClose}
+      onOk={onClose}
+      footer={null}
+      destroyOnHidden
+      title={t("keys.title")}
+    >
       <dl className="shortcuts">
         {KEYS.map(([key, text]) => (
           <div key={key}>

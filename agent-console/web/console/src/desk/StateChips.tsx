@@ -22,11 +22,10 @@ export function StateChips({ desk }: { desk: Desk }) {
   const now = useNow() + desk.state.offset;
   const { agent, call } = desk.state;
   const live = isLive(call);
-  const broken = desk.line !== "open";
+  const broken = desk.line !== "open" || desk.owner !== "mine";
+  const shown = desk.owner === "mine" ? desk.line : "replaced";
   const ringing = live && !wasAnswered(call);
-  const word = broken
-    ? t(`line.${desk.line}`)
-    : t(ringing ? "agent.dialling" : `agent.${agent.state}`);
+  const word = broken ? t(`line.${shown}`) : t(ringing ? "agent.dialling" : `agent.${agent.state}`);
   const since = live && call ? (call.talk_from_at ?? call.created_at) : agent.since_at;
   const from = Date.parse(since);
   return (
@@ -34,7 +33,7 @@ export function StateChips({ desk }: { desk: Desk }) {
       <span
         className={`state ${broken ? "red" : COLOURS[agent.state]}`}
         data-testid="chip-state"
-        data-state={broken ? desk.line : agent.state}
+        data-state={broken ? shown : agent.state}
       >
         <span className="dot" />
         <span role="status">{word}</span>
@@ -54,6 +53,11 @@ export function StateChips({ desk }: { desk: Desk }) {
         <span className={`tag ${NETWORK[desk.network.quality]}`} data-testid="chip-network">
           {t(`network.${desk.network.quality}`)}
           {desk.network.rtt_ms !== null && ` ${Math.round(desk.network.rtt_ms)} ms`}
+        </span>
+      )}
+      {live && call?.digits_in && (
+        <span className="tag" data-testid="chip-digits">
+          {t("keypad.received", { digits: call.digits_in })}
         </span>
       )}
     </>

@@ -7,6 +7,11 @@ export type DeskKey =
   | { do: "dial" }
   | { do: "mute" }
   | { do: "hang_up" }
+  | { do: "hold" }
+  | { do: "keypad" }
+  | { do: "end_politely" }
+  | { do: "tick" }
+  | { do: "form" }
   | { do: "digit"; digit: number }
   | { do: "save" }
   | { do: "help" };
@@ -18,6 +23,8 @@ interface Pressed {
   ctrlKey: boolean;
   metaKey: boolean;
   isComposing: boolean;
+  /** 229 while an input method has the key, also where `isComposing` is not set yet. */
+  keyCode: number;
   repeat: boolean;
 }
 
@@ -25,12 +32,17 @@ const LETTERS: Record<string, DeskKey> = {
   KeyD: { do: "dial" },
   KeyM: { do: "mute" },
   KeyE: { do: "hang_up" },
+  KeyH: { do: "hold" },
+  KeyK: { do: "keypad" },
+  KeyG: { do: "end_politely" },
+  KeyT: { do: "tick" },
+  KeyF: { do: "form" },
 };
 
 /** What a key press means here; nothing for most. */
 export function meaning(event: Pressed, inTextField: boolean): DeskKey | null {
   // A key held down repeats; nothing here is meant more than once.
-  if (event.isComposing || event.repeat) return null;
+  if (event.isComposing || event.keyCode === 229 || event.repeat) return null;
   if (event.altKey && !event.ctrlKey && !event.metaKey) return LETTERS[event.code] ?? null;
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return { do: "save" };
   if (event.altKey || event.ctrlKey || event.metaKey || inTextField) return null;

@@ -3,32 +3,47 @@
 
 import type { Frame } from "./state.ts";
 
-export type LineState = "connecting" | "open" | "lost" | "replaced";
+export type LineState = "connecting" | "open" | "occupied" | "lost" | "replaced";
 
 export interface LineEvents {
+  /** Whether this page's sound of a live call flows, as far as it knows. */
+  sound: () => boolean;
   frame: (frame: Frame) => void;
   state: (state: LineState) => void;
 }
 
-const PING_MS = 5_000;
 /** Without any frame for this long the line is dead, whatever the socket believes. */
 const SILENT_MS = 15_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+const TAB = "songda.tab";
+
+/** Name of this tab; it outlives a reload and is no other tab's. */
+function tabName(): string {
+  const kept = sessionStorage.getItem(TAB) ?? crypto.randomUUID();
+  sessionStorage.setItem(TAB, kept);
+  return kept;
+}
 
 export class Line {
   readonly #kid: string;
   readonly #events: LineEvents;
+  readonly #beat: Worker;
+  readonly #online = () => this.#hurry();
   #socket: WebSocket | null = null;
   #pause = FIRST_PAUSE_MS;
   #retry: number | undefined;
-  #ping: number | undefined;
   #heard = 0;
   #closed = false;
+  #takeOver: boolean;
 
-  constructor(kid: string, events: LineEvents) {
+  constructor(kid: string, takeOver: boolean, events: LineEvents) {
     this.#kid = kid;
+    this.#takeOver = takeOver;
     this.#events = events;
+    this.#beat = new Worker(new URL("./beat.worker.ts", import.meta.url), { type: "module" });
+    this.#beat.onmessage = () => this.#pulse();
+    window.addEventListener("online", this.#online);
     this.#connect();
   }
 
@@ -42,12 +57,18 @@ export class Line {
   close(): void {
     this.#closed = true;
     window.clearTimeout(this.#retry);
-    window.clearInterval(this.#ping);
+    window.removeEventListener("online", this.#online);
+    this.#beat.terminate();
     this.#socket?.close();
   }
 
-  /** Takes the desk back after another window had it. */
+  /** Takes the desk from another machine, or back after it was taken. */
   takeOver(): void {
+    this.#takeOver = true;
+    if (this.#socket?.readyState === WebSocket.OPEN) {
+      this.#hello(this.#socket);
+      return;
+    }
     this.#closed = false;
     this.#pause = FIRST_PAUSE_MS;
     this.#connect();
@@ -61,12 +82,16 @@ export class Line {
     this.#socket = socket;
     socket.onopen = () => {
       this.#heard = Date.now();
-      socket.send(JSON.stringify({ type: "hello", kid: this.#kid }));
-      window.clearInterval(this.#ping);
-      this.#ping = window.setInterval(() => this.#beat(socket), PING_MS);
+      this.#hello(socket);
     };
     socket.onmessage = (event) => this.#receive(socket, event.data);
     socket.onclose = () => this.#lost(socket);
+  }
+
+  #hello(socket: WebSocket): void {
+    const sound = this.#events.sound();
+    const hello = { type: "hello", kid: this.#kid, tab: tabName(), take_over: this.#takeOver };
+    socket.send(JSON.stringify({ ...hello, sound }));
   }
 
   #receive(socket: WebSocket, data: unknown): void {
@@ -76,13 +101,18 @@ export class Line {
     if (!frame) return;
     if (frame.type === "snapshot") {
       this.#pause = FIRST_PAUSE_MS;
+      // Said once: a line that comes back later asks again.
+      this.#takeOver = false;
       this.#events.state("open");
     }
+    if (frame.type === "occupied") this.#events.state("occupied");
     if (frame.type === "bye") this.#closed = true;
     this.#events.frame(frame);
   }
 
-  #beat(socket: WebSocket): void {
+  #pulse(): void {
+    const socket = this.#socket;
+    if (!socket || socket.readyState !== WebSocket.OPEN) return;
     if (Date.now() - this.#heard > SILENT_MS) {
       // close() alone can wait minutes for a peer that is gone.
       socket.onclose = null;
@@ -93,9 +123,16 @@ export class Line {
     this.send({ type: "ping" });
   }
 
+  /** The network is back: nobody waits for the rest of a pause. */
+  #hurry(): void {
+    if (this.#closed || this.#socket) return;
+    window.clearTimeout(this.#retry);
+    this.#pause = FIRST_PAUSE_MS;
+    this.#connect();
+  }
+
   #lost(socket: WebSocket): void {
     if (socket !== this.#socket) return;
-    window.clearInterval(this.#ping);
     this.#socket = null;
     if (this.#closed) {
       this.#events.state("replaced");

@@ -1,6 +1,8 @@
 // The agent's leg: microphone and loudspeaker over WebRTC, G.711 as the carrier speaks it,
 // so that nothing is transcoded between browser and telephone.
 
+import { chosenId, playOn } from "./devices.ts";
+
 export type MicProblem = "refused" | "missing" | "busy" | "insecure";
 
 /** Why there is no microphone, named so that the page can say what to do. */
@@ -13,10 +15,11 @@ export class NoMicrophone extends Error {
   }
 }
 
-/** Opens the microphone. `raw` leaves the signal as it is, for checks with tones. */
+/** Opens the chosen microphone. `raw` leaves the signal as it is, for checks with tones. */
 export async function openMicrophone(raw: boolean): Promise<MediaStream> {
   if (!navigator.mediaDevices) throw new NoMicrophone("insecure");
   const clean = !raw;
+  const id = await chosenId("microphone");
   try {
     return await navigator.mediaDevices.getUserMedia({
       audio: {
@@ -24,6 +27,7 @@ export async function openMicrophone(raw: boolean): Promise<MediaStream> {
         noiseSuppression: clean,
         autoGainControl: clean,
         channelCount: 1,
+        ...(id && { deviceId: { ideal: id } }),
       },
     });
   } catch (error) {
@@ -40,8 +44,12 @@ export type Quality = "good" | "fair" | "poor";
 
 /** What the network did over the last two seconds. */
 export interface Network {
+  at: string;
   quality: Quality;
   rtt_ms: number | null;
+  jitter_ms: number;
+  /** Share of packets that were lost, 0 to 1. */
+  loss: number;
 }
 
 /** Words for numbers: what an agent hears as clear, rough, and broken. */
@@ -51,22 +59,27 @@ export function judgeNetwork(rttMs: number, jitterMs: number, lossShare: number)
   return "good";
 }
 
-const GATHER_MS = 1_000;
 const STATS_MS = 2_000;
+/** A connection that is broken for so long is made anew; a shorter gap mends itself. */
+const BROKEN_MS = 2_500;
 
 export interface AgentLegEvents {
   network: (network: Network) => void;
+  /** The connection is broken: a new leg is needed. */
   lost: () => void;
 }
 
-/** One call's media. Made with an offer, completed by the server's answer, closed once. */
+/** One leg of a call. Made with an offer, completed by the server's answer, closed once. */
 export class AgentLeg {
   readonly offer: string;
   readonly #peer: RTCPeerConnection;
-  readonly #stream: MediaStream;
   readonly #audio: HTMLAudioElement;
   readonly #events: AgentLegEvents;
+  readonly #raw: boolean;
+  #stream: MediaStream;
+  #muted = false;
   #stats: number | undefined;
+  #broken: number | undefined;
   #received = 0;
   #lost = 0;
 
@@ -74,24 +87,28 @@ export class AgentLeg {
     peer: RTCPeerConnection,
     stream: MediaStream,
     audio: HTMLAudioElement,
+    raw: boolean,
     events: AgentLegEvents,
   ) {
     this.offer = peer.localDescription?.sdp ?? "";
     this.#peer = peer;
     this.#stream = stream;
     this.#audio = audio;
+    this.#raw = raw;
     this.#events = events;
     peer.addEventListener("track", (event) => {
       audio.srcObject = event.streams[0] ?? new MediaStream([event.track]);
-      // Autoplay is allowed after the click that dialled; a refusal is no reason to drop.
+      void playOn(audio, "speaker");
+      // Autoplay is allowed while the microphone is open; a refusal is no reason to drop.
       void audio.play().catch(() => undefined);
     });
-    peer.addEventListener("connectionstatechange", () => {
-      if (peer.connectionState === "failed") events.lost();
-    });
+    peer.addEventListener("connectionstatechange", () => this.#changed());
   }
 
-  /** Opens the microphone and makes an offer with every candidate in it. */
+  /**
+   * Opens the microphone and makes an offer. It names no address of ours: the server waits
+   * at its own and answers where our checks come from.
+   */
   static async prepare(
     audio: HTMLAudioElement,
     raw: boolean,
@@ -108,13 +125,12 @@ export class AgentLeg {
         transceiver.setCodecPreferences(telephoneCodecs());
       }
       await peer.setLocalDescription(await peer.createOffer());
-      await gathered(peer);
     } catch (error) {
       peer.close();
       for (const track of stream.getTracks()) track.stop();
       throw error;
     }
-    return new AgentLeg(peer, stream, audio, events);
+    return new AgentLeg(peer, stream, audio, raw, events);
   }
 
   async answer(sdp: string): Promise<void> {
@@ -123,16 +139,47 @@ export class AgentLeg {
     this.#stats = window.setInterval(() => void this.#measure(), STATS_MS);
   }
 
+  /** Whether sound goes through, or is about to. */
+  get isAlive(): boolean {
+    return ["new", "connecting", "connected"].includes(this.#peer.connectionState);
+  }
+
   /** Silences the microphone in this browser, whatever the line does. */
   mute(on: boolean): void {
+    this.#muted = on;
     for (const track of this.#stream.getAudioTracks()) track.enabled = !on;
+  }
+
+  /** Goes on with the microphone and the loudspeaker that are there now. */
+  async changeDevices(): Promise<void> {
+    const stream = await openMicrophone(this.#raw);
+    const [track] = stream.getAudioTracks();
+    if (!track || this.#peer.connectionState === "closed") {
+      for (const open of stream.getTracks()) open.stop();
+      return;
+    }
+    track.enabled = !this.#muted;
+    await this.#peer.getSenders()[0]?.replaceTrack(track);
+    for (const old of this.#stream.getTracks()) old.stop();
+    this.#stream = stream;
+    await playOn(this.#audio, "speaker");
   }
 
   close(): void {
     window.clearInterval(this.#stats);
+    window.clearTimeout(this.#broken);
     for (const track of this.#stream.getTracks()) track.stop();
     this.#peer.close();
     this.#audio.srcObject = null;
+  }
+
+  #changed(): void {
+    window.clearTimeout(this.#broken);
+    const state = this.#peer.connectionState;
+    if (state === "failed") this.#events.lost();
+    if (state === "disconnected") {
+      this.#broken = window.setTimeout(() => this.#events.lost(), BROKEN_MS);
+    }
   }
 
   async #measure(): Promise<void> {
@@ -154,7 +201,13 @@ export class AgentLeg {
         jitter = Number(report.jitter ?? 0) * 1000;
       }
     }
-    this.#events.network({ quality: judgeNetwork(rtt ?? 0, jitter, share), rtt_ms: rtt });
+    this.#events.network({
+      at: new Date().toISOString(),
+      quality: judgeNetwork(rtt ?? 0, jitter, share),
+      rtt_ms: rtt,
+      jitter_ms: jitter,
+      loss: share,
+    });
   }
 }
 
@@ -165,17 +218,4 @@ function telephoneCodecs(): RTCRtpCodec[] {
   return wanted.flatMap((type) =>
     all.filter((codec) => codec.mimeType === type && codec.clockRate === 8000),
   );
-}
-
-function gathered(peer: RTCPeerConnection): Promise<void> {
-  if (peer.iceGatheringState === "complete") return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = window.setTimeout(resolve, GATHER_MS);
-    peer.addEventListener("icegatheringstatechange", () => {
-      if (peer.iceGatheringState === "complete") {
-        window.clearTimeout(timer);
-        resolve();
-      }
-    });
-  });
 }

@@ -1,7 +1,7 @@
 // What an outcome still lacks, said before it is sent. The server decides (it checks the
 // same table against the facts of the line); this only keeps the agent from guessing.
 
-import type { Business, CallState, OutcomeTable } from "../lib/types.ts";
+import type { Business, CallState, OutcomeField, OutcomeTable } from "../lib/types.ts";
 import { isLive, wasAnswered } from "./state.ts";
 
 export interface Choice {
@@ -9,9 +9,20 @@ export interface Choice {
   business: string;
   heard_all: boolean;
   note: string;
+  /** What the outcome asks for besides its code, by name. */
+  fields: Record<string, FieldValue>;
 }
 
-export const emptyChoice: Choice = { contact: "", business: "", heard_all: false, note: "" };
+/** What was typed; or what the server keeps and shows only as a mask. */
+export type FieldValue = string | { kept: true; masked: string };
+
+export const emptyChoice: Choice = {
+  contact: "",
+  business: "",
+  heard_all: false,
+  note: "",
+  fields: {},
+};
 
 export const NOTE_LENGTH = 500;
 
@@ -29,7 +40,9 @@ export type Missing =
   | "missing.talk"
   | "missing.recording"
   | "missing.contact_may_not"
-  | "missing.note_long";
+  | "missing.note_long"
+  | "missing.fields"
+  | "missing.ticks";
 
 /** Everything that keeps this choice from being saved; empty when it may be. */
 export function missing(call: CallState | null, choice: Choice, table: OutcomeTable): Missing[] {
@@ -45,6 +58,7 @@ export function missing(call: CallState | null, choice: Choice, table: OutcomeTa
   }
   if (choice.contact && !allows(business, choice.contact)) list.push("missing.contact_may_not");
   if (business.heard_all && !choice.heard_all) list.push("missing.heard_all");
+  if (emptyFields(business, choice).length > 0) list.push("missing.fields");
   if (choice.heard_all) list.push(...heardAllLacks(call, table));
   return list;
 }
@@ -56,6 +70,25 @@ export function heardAllLacks(call: CallState | null, table: OutcomeTable): Miss
   if (!call.end.recorded) lacks.push("missing.recording");
   if (call.end.talk_ms < table.minimum_talk_ms) lacks.push("missing.talk");
   return lacks;
+}
+
+export function isFilled(value: FieldValue | undefined): boolean {
+  return typeof value === "string" ? value.trim() !== "" : value !== undefined;
+}
+
+/** Fields that must be filled and are not; of a group of which one is enough, all. */
+export function emptyFields(business: Business, choice: Choice): OutcomeField[] {
+  const empty = (id: string) => !isFilled(choice.fields[id]);
+  const groups = business.one_of.filter((group) => group.every(empty)).flat();
+  return business.fields.filter(
+    (field) => empty(field.id) && (field.required || groups.includes(field.id)),
+  );
+}
+
+/** What is sent: only what this outcome asks for, nothing of another one. */
+export function fieldsToSend(business: Business | undefined, choice: Choice) {
+  const known = (business?.fields ?? []).filter((field) => isFilled(choice.fields[field.id]));
+  return Object.fromEntries(known.map((field) => [field.id, choice.fields[field.id]]));
 }
 
 /** Whether this may be agreed with that person. */

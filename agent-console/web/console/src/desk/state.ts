@@ -3,7 +3,7 @@
 // Each frame carries a sequence number; one that is not newer than the last is dropped, and
 // a snapshot replaces everything and starts the count anew (a new line counts from one).
 
-import type { AgentState, CallState, Envelope } from "../lib/types.ts";
+import type { AgentState, CallState, DeskSettings, Envelope, OwedCall } from "../lib/types.ts";
 
 export interface DeskState {
   seq: number;
@@ -18,6 +18,16 @@ export interface DeskState {
   error: DeskError | null;
   closed: { work_order: string; reason: string } | null;
   bye: string | null;
+  /** 待补录: calls whose outcome waits. */
+  owed: OwedCall[];
+  settings: DeskSettings;
+  /** Entry script of the console that the server carries. */
+  build: string | null;
+  clock: { trusted: boolean; offset_ms: number };
+  /** The session is over; the call goes on, and somebody must sign in again. */
+  session_expired: boolean;
+  /** Another machine has the desk. */
+  occupied: { in_call: boolean; since_at: string } | null;
 }
 
 export interface DeskError {
@@ -39,6 +49,12 @@ export const nothing: DeskState = {
   error: null,
   closed: null,
   bye: null,
+  owed: [],
+  settings: { wrap_up: { policy: "time_boxed", seconds: 0 }, languages: ["zh"] },
+  build: null,
+  clock: { trusted: true, offset_ms: 0 },
+  session_expired: false,
+  occupied: null,
 };
 
 export type Frame = { type: string; seq?: number; at?: string } & Record<string, unknown>;
@@ -47,6 +63,7 @@ export type DeskAction =
   | { kind: "frame"; frame: Frame; now: number }
   | { kind: "error"; code: string; detail: string; now: number }
   | { kind: "error_read" }
+  | { kind: "signed_in" }
   | { kind: "outcome_saved"; call_id: string };
 
 export function reduce(state: DeskState, action: DeskAction): DeskState {
@@ -60,6 +77,8 @@ export function reduce(state: DeskState, action: DeskAction): DeskState {
       };
     case "error_read":
       return { ...state, error: null };
+    case "signed_in":
+      return { ...state, session_expired: false };
     case "outcome_saved":
       return state.call?.call_id === action.call_id
         ? { ...state, call: { ...state.call, outcome_saved: true } }
@@ -84,8 +103,23 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
         call: (frame.call as CallState | null) ?? null,
         today: (frame.today as DeskState["today"]) ?? nothing.today,
         queue: { ...nothing.queue, ...(frame.queue as object) },
+        owed: (frame.owed as OwedCall[] | undefined) ?? [],
+        settings: { ...nothing.settings, ...(frame.settings as object) },
+        build: typeof frame.build === "string" ? frame.build : null,
+        clock: { ...nothing.clock, ...(frame.clock as object) },
         bye: null,
+        session_expired: false,
+        occupied: null,
       };
+    case "occupied":
+      return {
+        ...state,
+        occupied: { in_call: frame.in_call === true, since_at: String(frame.since_at ?? "") },
+      };
+    case "owed":
+      return { ...state, owed: (frame.items as OwedCall[] | undefined) ?? [] };
+    case "session_expired":
+      return { ...state, session_expired: true };
     case "agent":
       return {
         ...state,

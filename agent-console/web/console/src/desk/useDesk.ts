@@ -1,21 +1,27 @@
-// The desk's moving parts in one place: key, line, envelope and the agent's leg. The parts
-// are pure or small; here they are only tied together.
+// The desk's moving parts in one place: ownership of the desk, key, line, envelope and the
+// sound. The parts are pure or small; here they are only tied together.
 
-import { useCallback, useEffect, useReducer, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from "react";
 import type { KeptKey } from "../lib/keys.ts";
 import { newKey, sessionKey } from "../lib/session.ts";
 import type { Me, WorkOrder } from "../lib/types.ts";
 import { EnvelopeRefused, openEnvelope, type Refusal } from "./envelope.ts";
 import { Line, type LineState } from "./line.ts";
-import { AgentLeg, type Network, NoMicrophone } from "./media.ts";
+import { type Network, NoMicrophone } from "./media.ts";
+import { Owner, type Ownership } from "./owner.ts";
+import { SampleBox } from "./samples.ts";
+import { Softphone } from "./softphone.ts";
 import { type DeskState, type Frame, isLive, nothing, reduce } from "./state.ts";
 
 /** A server that knows no key of ours must not be asked for ever. */
 const MOST_RENEWALS = 3;
+/** A leg that breaks at once is not made anew faster than this. */
+const RESUME_PAUSE_MS = 1_000;
 
 export interface Desk {
   state: DeskState;
   line: LineState;
+  owner: Ownership;
   order: WorkOrder | null;
   refusal: Refusal | null;
   /** Between the click and the server's first word about the call. */
@@ -26,25 +32,38 @@ export interface Desk {
   keyError: unknown;
   ready: () => void;
   pause: () => void;
-  dial: (phoneId: string) => void;
+  dial: (phoneId: string, language?: string) => void;
   hangUp: () => void;
   mute: (on: boolean) => void;
+  hold: (on: boolean) => void;
+  keypad: (digits: string) => void;
+  endPolitely: (reason: string) => void;
+  tick: (step: string, on: boolean) => void;
+  later: (callId: string) => void;
+  extend: (callId: string) => void;
+  resume: () => void;
+  changeDevices: () => Promise<void>;
   outcomeSaved: (callId: string) => void;
   errorRead: () => void;
   takeOver: () => void;
+  /** Somebody signed in again: the line is opened under the new session. */
+  signedInAgain: () => void;
 }
 
 export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const [state, dispatch] = useReducer(reduce, nothing);
   const [lineState, setLineState] = useState<LineState>("connecting");
+  const [ownership, setOwnership] = useState<Ownership>("asking");
   const [key, setKey] = useState<KeptKey | null>(null);
   const [keyError, setKeyError] = useState<unknown>(null);
   const [dialling, setDialling] = useState(false);
   const [hasAudio, setHasAudio] = useState(false);
   const [network, setNetwork] = useState<Network | null>(null);
   const line = useRef<Line | null>(null);
-  const leg = useRef<AgentLeg | null>(null);
+  const owner = useRef<Owner | null>(null);
+  const taking = useRef(false);
   const renewals = useRef(0);
+  const resumed = useRef(0);
   const latest = useRef(state);
   latest.current = state;
 
@@ -52,12 +71,46 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     (code: string) => dispatch({ kind: "error", code, detail: "", now: Date.now() }),
     [],
   );
+  const microphoneFailed = useCallback(
+    (error: unknown) =>
+      fail(error instanceof NoMicrophone ? `microphone.${error.why}` : "dial.browser_media"),
+    [fail],
+  );
 
-  const closeLeg = useCallback(() => {
-    leg.current?.close();
-    leg.current = null;
-    setHasAudio(false);
-    setNetwork(null);
+  const samples = useMemo(() => new SampleBox((command) => line.current?.send(command)), []);
+  const again = useRef<() => void>(() => undefined);
+  const phone = useRef<Softphone | null>(null);
+
+  const resume = useCallback(() => {
+    const { call } = latest.current;
+    const now = Date.now();
+    if (!call || !isLive(call) || now - resumed.current < RESUME_PAUSE_MS) return;
+    resumed.current = now;
+    phone.current?.mute(call.muted);
+    phone.current?.offer().then((sdp) => {
+      line.current?.send({ type: "resume", call_id: call.call_id, sdp });
+    }, microphoneFailed);
+  }, [microphoneFailed]);
+  again.current = resume;
+
+  useEffect(() => {
+    const raw = me.demo && new URLSearchParams(window.location.search).get("raw") === "1";
+    phone.current = new Softphone(audio, raw, {
+      network: (now) => {
+        setNetwork(now);
+        if (now) samples.add(latest.current.call?.call_id ?? null, now);
+      },
+      audio: setHasAudio,
+      broken: () => again.current(),
+    });
+    return () => {
+      phone.current?.drop();
+      phone.current = null;
+    };
+  }, [audio, me.demo, samples]);
+
+  const silence = useCallback(() => {
+    phone.current?.close();
     setDialling(false);
   }, []);
 
@@ -77,18 +130,25 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
       dispatch({ kind: "frame", frame, now: Date.now() });
       switch (frame.type) {
         case "answer":
-          leg.current?.answer(String(frame.sdp ?? "")).catch(() => fail("dial.browser_media"));
+          phone.current?.answer(String(frame.sdp ?? "")).catch(() => fail("dial.browser_media"));
           break;
         case "call":
           setDialling(false);
-          if (frame.phase === "ended") closeLeg();
+          if (frame.phase === "ended") silence();
           break;
-        case "snapshot":
-          if (!isLive((frame.call ?? null) as DeskState["call"])) closeLeg();
+        case "snapshot": {
+          const call = (frame.call ?? null) as DeskState["call"];
+          if (!isLive(call)) {
+            silence();
+          } else if (call?.resumable || !phone.current?.isAlive) {
+            latest.current = { ...latest.current, call };
+            again.current();
+          }
           break;
+        }
         case "error":
           if (String(frame.code ?? "").startsWith("dial.") && !isLive(latest.current.call)) {
-            closeLeg();
+            silence();
           }
           // The server has another key or none for this session: make a new one.
           if (frame.code === "key.unknown" && renewals.current < MOST_RENEWALS) {
@@ -98,54 +158,64 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
           break;
         case "work_order_closed":
         case "bye":
-          closeLeg();
+          silence();
           break;
       }
     },
-    [closeLeg, fail, me],
+    [silence, fail, me],
   );
 
   useEffect(() => {
-    if (!key) return;
-    const opened = new Line(key.kid, { frame: onFrame, state: setLineState });
+    const asked = new Owner(me.user.id, setOwnership);
+    owner.current = asked;
+    return () => asked.close();
+  }, [me.user.id]);
+
+  const mine = ownership === "mine";
+  useEffect(() => {
+    if (!key || !mine) return;
+    const opened = new Line(key.kid, taking.current, {
+      sound: () => phone.current?.isAlive ?? false,
+      frame: onFrame,
+      state: setLineState,
+    });
+    taking.current = false;
     line.current = opened;
     return () => {
       opened.close();
       line.current = null;
-      closeLeg();
+      phone.current?.drop();
     };
-  }, [key, onFrame, closeLeg]);
+  }, [key, mine, onFrame]);
+
+  // Another window of this browser took the desk: what it does is none of ours.
+  useEffect(() => {
+    if (ownership === "taken") phone.current?.close();
+  }, [ownership]);
 
   const opened = useOpenedOrder(me, key, state, line);
 
   const dial = useCallback(
-    (phoneId: string) => {
-      const element = audio();
+    (phoneId: string, language?: string) => {
       const workOrder = opened.order?.work_order;
-      if (leg.current || dialling || isLive(latest.current.call) || !workOrder || !element) return;
+      if (!phone.current || dialling || isLive(latest.current.call) || !workOrder) return;
       setDialling(true);
       dispatch({ kind: "error_read" });
-      const raw = me.demo && new URLSearchParams(window.location.search).get("raw") === "1";
-      const events = { network: setNetwork, lost: () => fail("media.lost") };
-      AgentLeg.prepare(element, raw, events).then(
-        (made) => {
-          const command = { type: "dial", work_order: workOrder, phone_id: phoneId };
-          if (!line.current?.send({ ...command, sdp: made.offer })) {
-            made.close();
-            setDialling(false);
-            fail("line.lost");
-            return;
-          }
-          leg.current = made;
-          setHasAudio(true);
+      phone.current.mute(false);
+      phone.current.offer().then(
+        (sdp) => {
+          const command = { type: "dial", work_order: workOrder, phone_id: phoneId, language };
+          if (line.current?.send({ ...command, sdp })) return;
+          silence();
+          fail("line.lost");
         },
         (error) => {
           setDialling(false);
-          fail(error instanceof NoMicrophone ? `microphone.${error.why}` : "dial.browser_media");
+          microphoneFailed(error);
         },
       );
     },
-    [audio, dialling, fail, me.demo, opened.order],
+    [dialling, fail, microphoneFailed, opened.order, silence],
   );
 
   const command = useCallback(
@@ -160,6 +230,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   return {
     state,
     line: lineState,
+    owner: ownership,
     ...opened,
     dialling,
     hasAudio,
@@ -172,17 +243,33 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     mute: useCallback(
       (on: boolean) => {
         // At once here, so that a slow line cannot carry a word that was not meant.
-        leg.current?.mute(on);
+        phone.current?.mute(on);
         command("mute", { on });
       },
       [command],
     ),
+    hold: useCallback((on: boolean) => command("hold", { on }), [command]),
+    keypad: useCallback((digits: string) => command("keypad", { digits }), [command]),
+    endPolitely: useCallback((reason: string) => command("end_politely", { reason }), [command]),
+    tick: useCallback((step: string, on: boolean) => command("tick", { step, on }), [command]),
+    later: useCallback((callId: string) => command("later", { call_id: callId }), [command]),
+    extend: useCallback((callId: string) => command("extend", { call_id: callId }), [command]),
+    resume,
+    changeDevices: useCallback(async () => phone.current?.changeDevices(), []),
     outcomeSaved: useCallback(
       (callId: string) => dispatch({ kind: "outcome_saved", call_id: callId }),
       [],
     ),
     errorRead: useCallback(() => dispatch({ kind: "error_read" }), []),
-    takeOver: useCallback(() => line.current?.takeOver(), []),
+    takeOver: useCallback(() => {
+      taking.current = true;
+      if (ownership === "mine") line.current?.takeOver();
+      else owner.current?.takeOver();
+    }, [ownership]),
+    signedInAgain: useCallback(() => {
+      dispatch({ kind: "signed_in" });
+      newKey(me).then(setKey, setKeyError);
+    }, [me]),
   };
 }
 

@@ -13,6 +13,8 @@ export class Problem extends Error {
   readonly detail: string;
   readonly errors: FieldProblem[];
   readonly until: string | null;
+  /** The one field that is meant, where there is one. */
+  readonly field: string | null;
 
   constructor(status: number, body: Record<string, unknown>) {
     const code = typeof body.code === "string" ? body.code : "unknown";
@@ -22,6 +24,7 @@ export class Problem extends Error {
     this.code = code;
     this.detail = typeof body.detail === "string" ? body.detail : "";
     this.errors = Array.isArray(body.errors) ? (body.errors as FieldProblem[]) : [];
+    this.field = typeof body.field === "string" ? body.field : null;
     this.until = typeof body.until_at === "string" ? body.until_at : null;
   }
 }
@@ -29,9 +32,16 @@ export class Problem extends Error {
 type Listener = () => void;
 let sessionLost: Listener = () => {};
 
-/** Names who is told when the server no longer knows this session. */
-export function onSessionLost(listener: Listener): void {
+/**
+ * Names who is told when the server no longer knows this session. What comes back puts the
+ * one before in charge again.
+ */
+export function onSessionLost(listener: Listener): () => void {
+  const before = sessionLost;
   sessionLost = listener;
+  return () => {
+    if (sessionLost === listener) sessionLost = before;
+  };
 }
 
 const API = "/api/v1";

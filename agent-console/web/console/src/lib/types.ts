@@ -22,8 +22,19 @@ export type SessionKey = Schema<"SessionKey">;
 
 export type Technical = Schema<"Words">;
 export type Contact = Schema<"Contact">;
-export type Business = Schema<"Business">;
-export type OutcomeTable = Schema<"OutcomeTable">;
+export type FieldKind =
+  | "mobile"
+  | "phone"
+  | "email"
+  | "address"
+  | "date"
+  | "datetime"
+  | "text"
+  | "choice";
+/** What an outcome asks for besides its code. */
+export type OutcomeField = With<"OutcomeField", { kind: FieldKind }>;
+export type Business = With<"Business", { fields: OutcomeField[] }>;
+export type OutcomeTable = With<"OutcomeTable", { businesses: Business[] }>;
 export type SavedOutcome = Schema<"SavedOutcome">;
 
 export type CaseRow = Schema<"CaseRow">;
@@ -117,6 +128,53 @@ export interface CallState {
   recording: boolean;
   end: CallEnd | null;
   outcome_saved: boolean;
+  /** On hold by the agent: the party hears music. */
+  held: boolean;
+  /** Until when the agent must be back, while his sound is gone. */
+  away_until_at: string | null;
+  /** Live, and this line has no sound of it yet. */
+  resumable: boolean;
+  recording_started_at: string | null;
+  party: "heard" | "silent" | "mute";
+  /** What is spoken to the party before the end. */
+  parting: "apology" | "farewell" | "recording_failed" | null;
+  ticks: Tick[];
+  /** Keys that the party pressed. */
+  digits_in: string;
+  wrap_up: WrapUp | null;
+}
+
+/** A step of the script that was said, with its place in the recording. */
+export interface Tick {
+  step: string;
+  at: string;
+  offset_ms: number | null;
+}
+
+export type WrapUpPolicy = "optional" | "discretionary" | "time_boxed" | "time_boxed_no_early_exit";
+
+export interface WrapUp {
+  policy: WrapUpPolicy;
+  until_at: string | null;
+  extended: boolean;
+}
+
+export interface DeskSettings {
+  wrap_up: { policy: WrapUpPolicy; seconds: number };
+  /** Languages in which the notice can be played. */
+  languages: string[];
+}
+
+/** 待补录: a call of this agent whose outcome waits. */
+export interface OwedCall {
+  call_id: string;
+  task_number: string;
+  case_number: string;
+  recipient: string;
+  phone_masked: string;
+  ended_at: string;
+  technical: Technical;
+  talk_ms: number;
 }
 
 export interface Envelope {

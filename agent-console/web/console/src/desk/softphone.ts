@@ -1,0 +1,103 @@
+// The sound of this window: at most one leg, made anew whenever the one before broke. After a
+// reload it is got ready beside the line, so that nobody waits for the microphone.
+
+import { AgentLeg, type AgentLegEvents, type Network } from "./media.ts";
+
+const IN_CALL = "songda.in_call";
+
+export interface SoftphoneEvents {
+  network: (network: Network | null) => void;
+  /** Whether this window carries a leg. */
+  audio: (there: boolean) => void;
+  /** The leg broke: the call must be resumed. */
+  broken: () => void;
+}
+
+export class Softphone {
+  readonly #element: () => HTMLAudioElement | null;
+  readonly #raw: boolean;
+  readonly #events: SoftphoneEvents;
+  #leg: AgentLeg | null = null;
+  #warm: Promise<AgentLeg> | null = null;
+  #muted = false;
+
+  constructor(element: () => HTMLAudioElement | null, raw: boolean, events: SoftphoneEvents) {
+    this.#element = element;
+    this.#raw = raw;
+    this.#events = events;
+    // This tab was in a call when it was loaded anew.
+    if (sessionStorage.getItem(IN_CALL) === "1") {
+      this.#warm = this.#prepare();
+      // Nobody may ask for it: then its failure is nobody's either.
+      this.#warm.catch(() => undefined);
+    }
+  }
+
+  get isAlive(): boolean {
+    return this.#leg?.isAlive ?? false;
+  }
+
+  get hasLeg(): boolean {
+    return this.#leg !== null;
+  }
+
+  /** Makes a leg in the place of the present one; answers its offer. */
+  async offer(): Promise<string> {
+    const warm = this.#warm ?? this.#prepare();
+    this.#warm = null;
+    const leg = await warm;
+    this.#leg?.close();
+    this.#leg = leg;
+    leg.mute(this.#muted);
+    sessionStorage.setItem(IN_CALL, "1");
+    this.#events.audio(true);
+    return leg.offer;
+  }
+
+  async answer(sdp: string): Promise<void> {
+    await this.#leg?.answer(sdp);
+  }
+
+  mute(on: boolean): void {
+    this.#muted = on;
+    this.#leg?.mute(on);
+  }
+
+  async changeDevices(): Promise<void> {
+    await this.#leg?.changeDevices();
+  }
+
+  /** The call is over, or in another window. */
+  close(): void {
+    sessionStorage.removeItem(IN_CALL);
+    this.drop();
+  }
+
+  /** Lets go of the leg; after a reload of this tab it is wanted again. */
+  drop(): void {
+    this.#warm?.then(
+      (leg) => leg.close(),
+      () => undefined,
+    );
+    this.#warm = null;
+    this.#leg?.close();
+    this.#leg = null;
+    this.#muted = false;
+    this.#events.audio(false);
+    this.#events.network(null);
+  }
+
+  #prepare(): Promise<AgentLeg> {
+    const element = this.#element();
+    if (!element) return Promise.reject(new Error("the page has no loudspeaker yet"));
+    let leg: AgentLeg | null = null;
+    const events: AgentLegEvents = {
+      network: (network) => leg === this.#leg && this.#events.network(network),
+      lost: () => leg === this.#leg && this.#events.broken(),
+    };
+    return AgentLeg.prepare(element, this.#raw, events).then((made) => {
+      leg = made;
+      return made;
+    });
+  }
+}
