@@ -167,8 +167,9 @@ impl Endpoint {
     }
 
     /// Ends the leg of an earlier run: BYE or CANCEL, whichever fits, with the credentials of
-    /// its trunk when they are asked for. Never dials. An end that says nothing is waited for
-    /// 32 seconds; it goes on when the caller stops waiting.
+    /// its trunk when they are asked for. Never dials. Each request is waited for 32 seconds at
+    /// most, also when the caller stops waiting. The endpoint listens where the earlier run
+    /// did: what is answered to the INVITE of that run comes there.
     pub async fn finish(&self, saved: &SavedLeg, trunk: &Trunk) -> Result<Finished, FinishError> {
         let (done, finished) = oneshot::channel();
         let command = Command::Finish { saved: Box::new(saved.clone()), trunk: Box::new(trunk.clone()), done };

@@ -1,7 +1,8 @@
-//! Signalling: races in virtual time, digest against the RFCs, hostile input, SIPp.
+//! Signalling: races in virtual time, digest against the RFCs, hostile input, SIPp, baresip.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod baresip;
 mod closing;
 mod digest;
 mod lossy;
