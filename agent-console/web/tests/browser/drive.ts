@@ -34,6 +34,12 @@ interface Command {
   from?: number;
 }
 
+/** The screens of courts; the last one stays. */
+const SCREENS = [
+  { width: 1920, height: 1080 },
+  { width: 1366, height: 768 },
+];
+
 class Person {
   #browser: Browser | null = null;
   #context: BrowserContext | null = null;
@@ -123,10 +129,18 @@ class Person {
     return (await found.textContent()) ?? "";
   }
 
-  /** A picture, and what axe finds on the page. */
+  /** A picture, and what axe finds on the page, on a large screen and on a small one. */
   async shot(command: Command): Promise<string[]> {
-    await settled(this.page);
-    const found = await violations(this.page);
+    const found: string[] = [];
+    for (const size of SCREENS) {
+      await this.page.setViewportSize(size);
+      await settled(this.page);
+      const over = await this.page.evaluate(
+        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
+      );
+      if (over) found.push(`runs over the edge at ${size.width}`);
+      found.push(...(await violations(this.page)));
+    }
     if (command.folder) {
       mkdirSync(command.folder, { recursive: true });
       await this.page.screenshot({ path: join(command.folder, `${command.name}.png`) });
@@ -220,7 +234,10 @@ class Person {
       case "hands":
         return this.#hands.count();
       case "tab":
-        await this.#tab(new URL(command.path ?? "/", this.page.url()).href);
+        await this.#tab(command.url ?? "");
+        return null;
+      case "stay":
+        await new Promise((resolve) => setTimeout(resolve, (command.seconds ?? 0) * 1_000));
         return null;
       case "look_at":
         return this.#lookAt(command.tab ?? 0);
