@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, calls, court, desk, health, orders, outcomes, reports, session, settings};
+use super::{admin, calls, court, desk, health, orders, outcomes, recordings, reports, session, settings, transcripts};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,13 +32,13 @@ use super::{admin, calls, court, desk, health, orders, outcomes, reports, sessio
         settings::settings,
         settings::change,
         calls::call,
-        calls::recording,
-        calls::audio,
-        calls::peaks,
-        calls::download,
-        calls::transcript,
-        calls::transcript_file,
-        calls::correct,
+        recordings::recording,
+        recordings::audio,
+        recordings::peaks,
+        recordings::download,
+        transcripts::transcript,
+        transcripts::transcript_file,
+        transcripts::correct,
         reports::pdf,
         admin::alarms,
         admin::users,

@@ -8,9 +8,11 @@ mod document;
 mod health;
 mod orders;
 mod outcomes;
+mod recordings;
 mod reports;
 mod session;
 mod settings;
+mod transcripts;
 mod web;
 
 pub use document::document;
@@ -74,13 +76,13 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/tasks", get(court::tasks)) // task.read
         .route("/api/v1/tasks/{id}", get(court::task)) // task.read
         .route("/api/v1/calls/{id}", get(calls::call)) // task.read
-        .route("/api/v1/calls/{id}/recording", get(calls::recording)) // recording.play
-        .route("/api/v1/calls/{id}/recording/audio", get(calls::audio)) // recording.play
-        .route("/api/v1/calls/{id}/recording/peaks", get(calls::peaks)) // recording.play
-        .route("/api/v1/calls/{id}/recording/download", get(calls::download)) // recording.download
-        .route("/api/v1/calls/{id}/transcript", get(calls::transcript)) // transcript.read
-        .route("/api/v1/calls/{id}/transcript/download", get(calls::transcript_file)) // transcript.read
-        .route("/api/v1/calls/{id}/transcript/lines/{no}", put(calls::correct)) // transcript.edit
+        .route("/api/v1/calls/{id}/recording", get(recordings::recording)) // recording.play
+        .route("/api/v1/calls/{id}/recording/audio", get(recordings::audio)) // recording.play
+        .route("/api/v1/calls/{id}/recording/peaks", get(recordings::peaks)) // recording.play
+        .route("/api/v1/calls/{id}/recording/download", get(recordings::download)) // recording.download
+        .route("/api/v1/calls/{id}/transcript", get(transcripts::transcript)) // transcript.read
+        .route("/api/v1/calls/{id}/transcript/download", get(transcripts::transcript_file)) // transcript.read
+        .route("/api/v1/calls/{id}/transcript/lines/{no}", put(transcripts::correct)) // transcript.edit
         .route("/api/v1/reports/{id}/pdf", get(reports::pdf)) // report.read
         .route("/api/v1/overview", get(court::overview)) // overview.read
         .route("/api/v1/settings", get(settings::settings).put(settings::change)) // settings.manage

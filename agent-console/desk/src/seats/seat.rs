@@ -5,7 +5,10 @@ use std::time::Duration;
 use songda_calls::{CallEnd, CallEvent};
 use songda_people::{Actor, courts::Court};
 use songda_store::{Tx, audit};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Command, SeatView, call::LiveCall, presence::Browser};
@@ -58,6 +61,8 @@ pub(super) struct Seat {
     pub(super) waiting: Vec<Browser>,
     /// The tab whose line was lost, and not closed: its sound may still flow.
     pub(super) lost_tab: Option<String>,
+    /// Since when no browser is there.
+    pub(super) alone_since: Option<Instant>,
     pub(super) order: Option<WorkOrder>,
     pub(super) call: Option<LiveCall>,
     pub(super) events: Option<mpsc::Receiver<CallEvent>>,
@@ -78,6 +83,7 @@ impl Seat {
             browser: None,
             waiting: Vec::new(),
             lost_tab: None,
+            alone_since: None,
             order: None,
             call: None,
             events: None,
@@ -87,7 +93,8 @@ impl Seat {
 
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, cancel: CancellationToken) {
         loop {
-            let (write_again, wrap_up_left) = (self.unwritten.as_ref().map(|_| WRITE_AGAIN), self.wrap_up_left());
+            let write_again = self.unwritten.as_ref().map(|_| WRITE_AGAIN);
+            let (wrap_up_left, held) = (self.wrap_up_left(), self.order_held_for());
             tokio::select! {
                 () = cancel.cancelled() => break,
                 command = inbox.recv() => match command {
@@ -98,6 +105,10 @@ impl Seat {
                 () = after(write_again) => self.write_end().await,
                 () = after(wrap_up_left) => {
                     let done = self.time_is_up().await;
+                    self.done(done);
+                }
+                () = after(held) => {
+                    let done = self.give_up_order().await;
                     self.done(done);
                 }
             }

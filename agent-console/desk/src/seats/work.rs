@@ -1,10 +1,16 @@
 //! Work orders at a seat: the next one, opened, given back, gone.
 
+use std::time::Duration;
+
 use serde_json::json;
 use songda_service::timeline::By;
+use tokio::time::Instant;
 
 use super::seat::{AgentState, Seat};
 use crate::{DeskError, outcomes::owed::Why, settings::WrapUp, work_orders};
+
+/// A work order stays so long with an agent whose browser is gone.
+const HELD: Duration = Duration::from_mins(1);
 
 impl Seat {
     /// The house gave this work order back to the queue: it is nobody's here any more.
@@ -15,6 +21,19 @@ impl Seat {
         self.order = None;
         self.tell("work_order_closed", json!({ "work_order": work_order, "reason": "expired" }));
         self.go(if self.browser.is_some() { AgentState::Paused } else { AgentState::Offline });
+    }
+
+    /// How long a work order without a call stays with an agent who is gone.
+    pub(super) fn order_held_for(&self) -> Option<Duration> {
+        let alone = self.alone_since.filter(|_| self.order.is_some() && self.call.is_none())?;
+        Some((alone + HELD).saturating_duration_since(Instant::now()))
+    }
+
+    /// A page that went to sleep keeps no party from being called by somebody else.
+    pub(super) async fn give_up_order(&mut self) -> Result<(), DeskError> {
+        // Whatever comes of it, it is not tried again at once.
+        self.alone_since = None;
+        self.give_back("agent_gone").await
     }
 
     pub(super) async fn ready(&mut self) -> Result<(), DeskError> {
