@@ -142,6 +142,10 @@ const AGENT_SILENT: Duration = Duration::from_millis(60);
 const MIX_LIMIT: usize = 5 * PACKET;
 /// Largest audio payload that is taken: 120 ms.
 const LARGEST: usize = 960;
+/// What a late tick missed is made up for up to this much.
+const BURST: Duration = Duration::from_millis(200);
+/// Frames by which the machine must have stalled for what plays to be placed anew.
+const STALL: u64 = RATE as u64 / 5;
 /// News that may wait before further keys of the party are dropped.
 const NEWS: usize = 64;
 
@@ -165,6 +169,8 @@ pub struct Bridge {
     from_party: Reception,
     agent_at: Option<Instant>,
     mix: VecDeque<i16>,
+    /// Frame behind the last one that was played to the party.
+    played_to: u64,
     next_tick: Option<Instant>,
     timeline: Timeline,
     started: Option<Instant>,
@@ -195,6 +201,7 @@ impl Bridge {
             from_party: Reception::default(),
             agent_at: None,
             mix: VecDeque::with_capacity(MIX_LIMIT + LARGEST),
+            played_to: 0,
             next_tick: None,
             timeline: Timeline::default(),
             started: None,
@@ -355,11 +362,11 @@ impl Bridge {
         if self.muted || !self.party_listens {
             octets.fill(self.party_law.silence());
             let silence = std::iter::repeat_n(0i16, octets.len());
-            self.timeline.place(LEFT, frame, packet.ssrc, packet.timestamp, silence);
+            self.timeline.place(LEFT, frame, packet.ssrc.into(), packet.timestamp, silence);
         } else {
             convert(law, self.party_law, packet.payload, octets);
             let samples = packet.payload.iter().map(|octet| law.decode(*octet));
-            self.timeline.place(LEFT, frame, packet.ssrc, packet.timestamp, samples);
+            self.timeline.place(LEFT, frame, packet.ssrc.into(), packet.timestamp, samples);
         }
         send(head, self.party_law.payload_type(), octets, wires);
     }
@@ -393,7 +400,7 @@ impl Bridge {
         if let Some(change) = self.watch.party_packet(now, samples.clone()) {
             self.changed(now, change);
         }
-        self.timeline.place(RIGHT, frame, packet.ssrc, packet.timestamp, samples.clone());
+        self.timeline.place(RIGHT, frame, packet.ssrc.into(), packet.timestamp, samples.clone());
         if self.stage.is_announcing() {
             self.mix.extend(samples);
             while self.mix.len() > MIX_LIMIT {
@@ -420,7 +427,7 @@ impl Bridge {
     pub fn tick(&mut self, now: Instant, wires: &mut impl Wires) {
         while let Some(due) = self.next_tick.filter(|due| *due <= now) {
             // After a stall of the machine the missed packets are not sent in one burst.
-            self.next_tick = Some(if now.saturating_duration_since(due) > 10 * TICK { now + TICK } else { due + TICK });
+            self.next_tick = Some(if now.saturating_duration_since(due) > BURST { now + TICK } else { due + TICK });
             self.ring(now, wires);
             match self.mode {
                 Mode::Waiting => {}
@@ -497,17 +504,23 @@ impl Bridge {
             // part of it hears it whole when he listens again.
             playing.at = 0;
         } else if let Some((samples, octets)) = prompt.packet(playing.at, self.party_law) {
+            let due = playing.begun + playing.at as u64;
             if playing.at == 0 {
-                playing.begun = frame;
+                // Late ticks send several packets at once, and what follows is heard after them.
+                playing.begun = frame.max(self.played_to);
+                playing.source = source;
+            } else if frame > due + STALL {
+                playing.begun = frame - playing.at as u64;
                 playing.source = source;
             }
             send(self.to_party.generate(now), self.party_law.payload_type(), octets, wires);
-            // A packet sent now is heard from now on: its last sample lies 20 ms ahead.
-            let timestamp = playing.at as u32;
-            self.timeline.place(LEFT, frame + PACKET as u64, playing.source, timestamp, samples.iter().copied());
+            let from = playing.begun + playing.at as u64;
             playing.at += PACKET;
-            let from = playing.sent.map_or(playing.begun, |(from, _)| from);
-            playing.sent = Some((from, playing.begun + playing.at as u64));
+            self.played_to = playing.begun + playing.at as u64;
+            // A packet sent now is heard from now on: its last sample lies 20 ms ahead.
+            let timestamp = (playing.at - PACKET) as u32;
+            self.timeline.place(LEFT, self.played_to, playing.source, timestamp, samples.iter().copied());
+            playing.sent = Some((playing.sent.map_or(from, |(from, _)| from), self.played_to));
             said = samples;
         } else {
             // One without a sample has an end too.

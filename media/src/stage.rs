@@ -38,9 +38,8 @@ pub(crate) struct Playing {
     pub(crate) looped: bool,
     /// Next sample.
     pub(crate) at: usize,
-    /// Pseudo source of the left channel, another one each time it begins. A real SSRC may
-    /// be equal without harm, because the source changes with what is played.
-    pub(crate) source: u32,
+    /// Pseudo source of the left channel, another one each time it begins.
+    pub(crate) source: u64,
     /// Frame of its first sample since it began for the last time.
     pub(crate) begun: u64,
     /// What the party was sent of it, from the first time it began.
@@ -64,15 +63,17 @@ pub(crate) struct Stage {
     announcing: Option<Playing>,
     music: Option<Playing>,
     spans: Vec<Span>,
-    sources: u32,
+    sources: u64,
 }
 
+/// Sources of our own begin where SSRCs end, so that no browser's is ever taken for one.
+const OURS: u64 = 1 << 32;
 /// Most spans that are kept; nobody holds a call that often.
 const SPANS: usize = 1_000;
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        Self { waiting: VecDeque::new(), announcing: None, music: None, spans: Vec::new(), sources: 0 }
+        Self { waiting: VecDeque::new(), announcing: None, music: None, spans: Vec::new(), sources: OURS }
     }
 
     /// Plays it once, after what was asked for before.
@@ -138,7 +139,7 @@ impl Stage {
     }
 
     /// A number for the source of the left channel.
-    pub(crate) fn source(&mut self) -> u32 {
+    pub(crate) fn source(&mut self) -> u64 {
         self.sources += 1;
         self.sources
     }

@@ -41,7 +41,7 @@ pub const RIGHT: usize = 1;
 
 #[derive(Debug)]
 struct Source {
-    id: u32,
+    id: u64,
     first_ts: u32,
     base: i64,
     window_from: u64,
@@ -68,7 +68,7 @@ impl Channel {
     }
 
     /// Where the packet belongs; and whether the channel had to be moved.
-    fn position(&mut self, now: u64, id: u32, ts: u32, len: usize) -> (i64, bool) {
+    fn position(&mut self, now: u64, id: u64, ts: u32, len: usize) -> (i64, bool) {
         let arrival = now as i64 - len as i64;
         if let Some(source) = self.source.as_mut().filter(|source| source.id == id) {
             let offset = i64::from(ts.wrapping_sub(source.first_ts) as i32);
@@ -125,7 +125,7 @@ impl Default for Timeline {
 impl Timeline {
     /// Puts samples of source `id` with RTP timestamp `ts` into a channel. `now` is the
     /// frame that is live at this moment.
-    pub fn place(&mut self, channel: usize, now: u64, id: u32, ts: u32, samples: impl ExactSizeIterator<Item = i16>) {
+    pub fn place(&mut self, channel: usize, now: u64, id: u64, ts: u32, samples: impl ExactSizeIterator<Item = i16>) {
         let (position, moved) = self.channels[channel].position(now, id, ts, samples.len());
         self.slips += u64::from(moved);
         let track = &mut self.channels[channel];

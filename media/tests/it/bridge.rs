@@ -1,118 +1,14 @@
-use std::{
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
-use rtp_rs::RtpReader;
 use songda_media::{
     Law, MediaEvent, Prompt, Rest, Silence, Span, Tap,
-    inside::{Bridge, Egress, Head, View, Wires},
+    inside::{Bridge, Egress, View},
 };
 
-#[derive(Default)]
-struct Heard {
-    party: Vec<(u8, u32, Vec<u8>)>,
-    agent: Vec<(u8, u32, Vec<u8>)>,
-}
+use crate::line::{AGENT, Heard, Line, NOTICE, PARTY};
 
-impl Wires for Heard {
-    fn to_party(&mut self, packet: &[u8]) {
-        let reader = RtpReader::new(packet).unwrap();
-        self.party.push((reader.payload_type(), reader.timestamp(), reader.payload().to_vec()));
-    }
-
-    fn to_agent(&mut self, head: Head, payload_type: u8, payload: &[u8]) {
-        self.agent.push((payload_type, head.timestamp, payload.to_vec()));
-    }
-}
-
-#[derive(Clone, Default)]
-struct Shelf(Arc<Mutex<(Option<i64>, Vec<i16>)>>);
-
-impl Tap for Shelf {
-    fn started(&mut self, unix_ms: i64) {
-        self.0.lock().unwrap().0 = Some(unix_ms);
-    }
-
-    fn block(&mut self, frames: &[i16]) -> bool {
-        self.0.lock().unwrap().1.extend_from_slice(frames);
-        true
-    }
-}
-
-struct Line {
-    bridge: Bridge,
-    shelf: Shelf,
-    heard: Heard,
-    t0: Instant,
-    at: u64,
-}
-
-impl Line {
-    fn new() -> Self {
-        let shelf = Shelf::default();
-        let bridge = Bridge::new(Box::new(shelf.clone()), Egress::new(1, 0, 0), Egress::new(2, 0, 0));
-        Self { bridge, shelf, heard: Heard::default(), t0: Instant::now(), at: 0 }
-    }
-
-    fn now(&self) -> Instant {
-        self.t0 + Duration::from_millis(self.at)
-    }
-
-    /// A notice, as each call begins with one.
-    fn notice(&mut self, prompt: Arc<Prompt>) {
-        let now = self.now();
-        self.bridge.announce(now, 1_000_000, NOTICE, prompt);
-        self.bridge.rest(now, 1_000_000, Rest::Talk);
-    }
-
-    fn news(&mut self) -> Vec<MediaEvent> {
-        std::iter::from_fn(|| self.bridge.news()).collect()
-    }
-
-    /// Twenty milliseconds: both ends send one packet of their octet, if they have one.
-    fn step(&mut self, agent: Option<u8>, party: Option<u8>) {
-        self.at += 20;
-        let (now, no) = (self.now(), (self.at / 20) as u16);
-        let view = |ssrc: u32, payload| View {
-            ssrc,
-            seq: no,
-            timestamp: (self.at / 20) as u32 * 160,
-            payload_type: 8,
-            marker: false,
-            payload,
-        };
-        let (said, answered) = ([agent.unwrap_or(0); 160], [party.unwrap_or(0); 160]);
-        let (said, answered) = (view(77, &said), view(88, &answered));
-        if agent.is_some() {
-            self.bridge.from_agent(now, &said, &mut self.heard);
-        }
-        if party.is_some() {
-            self.bridge.from_party(now, 1_000_000 + self.at as i64, &answered, &mut self.heard);
-        }
-        self.bridge.tick(now, &mut self.heard);
-    }
-
-    fn steps(&mut self, count: usize, agent: Option<u8>, party: Option<u8>) {
-        for _ in 0..count {
-            self.step(agent, party);
-        }
-    }
-
-    fn close(self) -> (Vec<i16>, Vec<i16>, songda_media::Summary) {
-        let now = self.now();
-        let summary = self.bridge.close(now);
-        let frames = self.shelf.0.lock().unwrap().1.clone();
-        let side = |side: usize| frames.chunks_exact(2).map(|frame| frame[side]).collect();
-        (side(0), side(1), summary)
-    }
-}
-
-const NOTICE: u32 = 1;
 const HOLD: u32 = 2;
 const MUSIC: u32 = 3;
-const AGENT: u8 = 0x90;
-const PARTY: u8 = 0xb1;
 
 #[test]
 fn r2_1a_early_media_reaches_the_agent_and_the_recording_and_the_agent_reaches_nobody() {
@@ -467,31 +363,4 @@ fn e50_an_answered_line_without_a_packet_is_told_after_five_seconds() {
     });
     assert!(at.is_some_and(|frame| (39_900..=40_500).contains(&frame)), "{news:?}");
     assert!(matches!(news.last(), Some(MediaEvent::PartyHeardAgain { .. })), "{news:?}");
-}
-
-/// The call of a whole morning: what each second of it is, and that nothing runs apart.
-#[test]
-fn r4_2a_a_call_of_two_hours_is_whole_and_its_channels_stay_together() {
-    const SECONDS: usize = 2 * 3600;
-    let mut line = Line::new();
-    line.notice(prompt(4_000, 10));
-    // A packet of the left and of the right at the same moment carry the same mark.
-    let (one, two) = (Law::Pcma.encode(6_000), Law::Pcma.encode(-6_000));
-    for second in 0..SECONDS {
-        line.steps(25, Some(one), Some(one));
-        line.steps(25, Some(two), Some(two));
-        if second % 600 == 599 {
-            line.heard = Heard::default();
-        }
-    }
-    let (left, right, summary) = line.close();
-    assert!(left.len().abs_diff(SECONDS * 8_000) <= 8_000, "{} frames", left.len());
-    assert_eq!((summary.party.lost, summary.agent.lost, summary.late_samples), (0, 0, 0));
-    // From the tenth second on, in the middle of each half second, both channels agree.
-    for at in (80_000..left.len() - 4_000).step_by(4_000) {
-        let middle = at + 2_000;
-        assert_eq!(left[middle].signum(), right[middle].signum(), "at {} s", middle / 8_000);
-    }
-    let long: Vec<_> = summary.gaps.iter().filter(|gap| gap.to_frame - gap.from_frame > 320).collect();
-    assert!(long.is_empty(), "{long:?}");
 }

@@ -1,9 +1,12 @@
 //! Tests of the sound of a call, in virtual time and over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod any_order;
 mod bridge;
 mod browser;
 mod engine;
 mod legs;
+mod line;
+mod long_call;
 mod prompts;
 mod timeline;
