@@ -1,8 +1,8 @@
 //! Our signalling against the strict carrier of songda-sim, which shares no line with it.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use songda_sip::{EndCause, Endpoint, EndpointConfig, Leg, LegEvent, Number, OutboundCall, Side, Trunk};
+use songda_sip::{EndCause, Endpoint, EndpointConfig, Finished, Leg, LegEvent, Number, OutboundCall, Side, Trunk};
 use tokio_util::sync::CancellationToken;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 29000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
@@ -16,10 +16,13 @@ struct Line {
 async fn line() -> Line {
     let out = tempfile::tempdir().unwrap();
     let sim = songda_sim::start(songda_sim::Config::for_tests(out.path().to_path_buf())).await.unwrap();
-    let config =
-        EndpointConfig { listen: "127.0.0.1:0".parse().unwrap(), advertise: None, user_agent: "songda".into() };
-    let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
+    let endpoint = endpoint("127.0.0.1:0".parse().unwrap()).await;
     Line { sim, endpoint, _out: out }
+}
+
+async fn endpoint(listen: SocketAddr) -> Endpoint {
+    let config = EndpointConfig { listen, advertise: None, user_agent: "songda".into() };
+    Endpoint::start(config, CancellationToken::new()).await.unwrap()
 }
 
 impl Line {
@@ -124,4 +127,38 @@ async fn who_does_not_answer_is_given_up_at_the_ring_limit() {
 async fn a_trunk_that_answers_is_alive() {
     let line = line().await;
     line.endpoint.probe(&line.trunk("secret")).await.unwrap();
+}
+
+#[test]
+fn r4_2a_the_strict_carrier_has_nothing_to_complain_of_when_a_later_run_ends_the_legs() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut line = runtime.block_on(line());
+    for (callee, how) in [("13800000001", Finished::HungUp), ("13800002000", Finished::Cancelled)] {
+        let run = tokio::runtime::Runtime::new().unwrap();
+        let (saved, listen) = run.block_on(async {
+            line.endpoint = endpoint("127.0.0.1:0".parse().unwrap()).await;
+            let mut leg = line.dial(callee, COURT, "secret", LONG).await;
+            let mut saved = leg.saved().clone();
+            loop {
+                match leg.next().await.expect("it ended") {
+                    LegEvent::Saved(confirmed) => saved = *confirmed,
+                    LegEvent::Ringing if how == Finished::Cancelled => break,
+                    LegEvent::Answered { .. } => break,
+                    _ => {}
+                }
+            }
+            std::mem::forget(leg);
+            (saved, line.endpoint.local_addr())
+        });
+        // Killed: its tasks vanish and say nothing to anybody.
+        std::mem::forget(line.endpoint.clone());
+        run.shutdown_timeout(Duration::from_secs(5));
+        let finished = runtime.block_on(async {
+            line.endpoint = endpoint(listen).await;
+            line.endpoint.finish(&saved, &line.trunk("secret")).await
+        });
+        assert_eq!(finished, Ok(how));
+    }
+    let journal = serde_json::to_value(line.sim.journal()).unwrap();
+    assert_eq!(journal["complaints"].as_array().map(Vec::len), Some(0), "{journal}");
 }
