@@ -15,7 +15,7 @@ const COLOURS: Record<string, string> = {
   paused: "amber",
   offline: "grey",
 };
-const NETWORK = { good: "green", fair: "amber", poor: "red" } as const;
+const NETWORK = { good: "green", fair: "amber", poor: "red", lost: "red" } as const;
 
 export function StateChips({ desk }: { desk: Desk }) {
   const { t } = useTranslation();

@@ -6,16 +6,21 @@ import type { Frame } from "./state.ts";
 export type LineState = "connecting" | "open" | "occupied" | "lost" | "replaced";
 
 export interface LineEvents {
-  /** Whether this page's sound of a live call flows, as far as it knows. */
-  sound: () => boolean;
+  /** Whether the sound of a call flows: a line that comes back says so. */
+  sounds: () => boolean;
   frame: (frame: Frame) => void;
   state: (state: LineState) => void;
 }
 
 /** Without any frame for this long the line is dead, whatever the socket believes. */
 const SILENT_MS = 15_000;
+/** A connection that is not up after this time is tried anew. */
+const CONNECT_MS = 4_000;
+/** After the network came back an answer must come within this time. */
+const PROBE_MS = 1_500;
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
+/** A party may be waiting. */
+const LONGEST_PAUSE_MS = 2_000;
 const TAB = "songda.tab";
 
 /** Name of this tab; it outlives a reload and is no other tab's. */
@@ -33,7 +38,9 @@ export class Line {
   #socket: WebSocket | null = null;
   #pause = FIRST_PAUSE_MS;
   #retry: number | undefined;
+  #probe: number | undefined;
   #heard = 0;
+  #attached = false;
   #closed = false;
   #takeOver: boolean;
 
@@ -47,6 +54,11 @@ export class Line {
     this.#connect();
   }
 
+  /** Whether the server knows this page as the one at work. */
+  get isOpen(): boolean {
+    return this.#attached && this.#socket?.readyState === WebSocket.OPEN;
+  }
+
   /** Sends a command; false where the line is down, and nothing is kept for later. */
   send(command: Record<string, unknown>): boolean {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
@@ -57,6 +69,7 @@ export class Line {
   close(): void {
     this.#closed = true;
     window.clearTimeout(this.#retry);
+    window.clearTimeout(this.#probe);
     window.removeEventListener("online", this.#online);
     this.#beat.terminate();
     this.#socket?.close();
@@ -86,12 +99,15 @@ export class Line {
     };
     socket.onmessage = (event) => this.#receive(socket, event.data);
     socket.onclose = () => this.#lost(socket);
+    window.clearTimeout(this.#probe);
+    this.#probe = window.setTimeout(() => {
+      if (socket.readyState === WebSocket.CONNECTING) this.#drop(socket);
+    }, CONNECT_MS);
   }
 
   #hello(socket: WebSocket): void {
-    const sound = this.#events.sound();
-    const hello = { type: "hello", kid: this.#kid, tab: tabName(), take_over: this.#takeOver };
-    socket.send(JSON.stringify({ ...hello, sound }));
+    const who = { kid: this.#kid, tab: tabName(), take_over: this.#takeOver };
+    socket.send(JSON.stringify({ type: "hello", ...who, sound: this.#events.sounds() }));
   }
 
   #receive(socket: WebSocket, data: unknown): void {
@@ -101,6 +117,7 @@ export class Line {
     if (!frame) return;
     if (frame.type === "snapshot") {
       this.#pause = FIRST_PAUSE_MS;
+      this.#attached = true;
       // Said once: a line that comes back later asks again.
       this.#takeOver = false;
       this.#events.state("open");
@@ -114,26 +131,43 @@ export class Line {
     const socket = this.#socket;
     if (!socket || socket.readyState !== WebSocket.OPEN) return;
     if (Date.now() - this.#heard > SILENT_MS) {
-      // close() alone can wait minutes for a peer that is gone.
-      socket.onclose = null;
-      socket.close();
-      this.#lost(socket);
+      this.#drop(socket);
       return;
     }
     this.send({ type: "ping" });
   }
 
-  /** The network is back: nobody waits for the rest of a pause. */
+  /** The network is back: nobody waits for the rest of a pause, nor for a dead connection. */
   #hurry(): void {
-    if (this.#closed || this.#socket) return;
-    window.clearTimeout(this.#retry);
+    if (this.#closed) return;
     this.#pause = FIRST_PAUSE_MS;
+    const socket = this.#socket;
+    if (socket?.readyState === WebSocket.OPEN) {
+      const asked = Date.now();
+      this.send({ type: "ping" });
+      window.clearTimeout(this.#probe);
+      this.#probe = window.setTimeout(() => {
+        if (socket === this.#socket && this.#heard < asked) this.#drop(socket);
+      }, PROBE_MS);
+      return;
+    }
+    window.clearTimeout(this.#retry);
+    if (socket) socket.onclose = null;
+    socket?.close();
     this.#connect();
+  }
+
+  #drop(socket: WebSocket): void {
+    // close() alone can wait minutes for a peer that is gone.
+    socket.onclose = null;
+    socket.close();
+    this.#lost(socket);
   }
 
   #lost(socket: WebSocket): void {
     if (socket !== this.#socket) return;
     this.#socket = null;
+    this.#attached = false;
     if (this.#closed) {
       this.#events.state("replaced");
       return;

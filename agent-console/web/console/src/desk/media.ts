@@ -40,7 +40,7 @@ export async function openMicrophone(raw: boolean): Promise<MediaStream> {
   }
 }
 
-export type Quality = "good" | "fair" | "poor";
+export type Quality = "good" | "fair" | "poor" | "lost";
 
 /** What the network did over the last two seconds. */
 export interface Network {
@@ -139,9 +139,9 @@ export class AgentLeg {
     this.#stats = window.setInterval(() => void this.#measure(), STATS_MS);
   }
 
-  /** Whether sound goes through, or is about to. */
-  get isAlive(): boolean {
-    return ["new", "connecting", "connected"].includes(this.#peer.connectionState);
+  /** Whether sound goes through. */
+  get isConnected(): boolean {
+    return this.#peer.connectionState === "connected";
   }
 
   /** Silences the microphone in this browser, whatever the line does. */
@@ -203,7 +203,7 @@ export class AgentLeg {
     }
     this.#events.network({
       at: new Date().toISOString(),
-      quality: judgeNetwork(rtt ?? 0, jitter, share),
+      quality: this.isConnected ? judgeNetwork(rtt ?? 0, jitter, share) : "lost",
       rtt_ms: rtt,
       jitter_ms: jitter,
       loss: share,

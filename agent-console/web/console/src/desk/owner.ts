@@ -10,6 +10,7 @@ const PATIENCE_MS = 400;
 export class Owner {
   readonly #name: string;
   readonly #tell: (state: Ownership) => void;
+  readonly #queue = new AbortController();
   #letGo: (() => void) | null = null;
   #closed = false;
 
@@ -21,32 +22,34 @@ export class Owner {
 
   /** Takes the desk from the window that has it. */
   takeOver(): void {
+    this.#queue.abort();
     void this.#request({ steal: true });
   }
 
   close(): void {
     this.#closed = true;
+    this.#queue.abort();
     this.#letGo?.();
   }
 
+  /** Stays in the queue: when the other window is closed, nobody need be asked. */
   async #ask(): Promise<void> {
     if (!navigator.locks) {
       this.#say("mine");
       return;
     }
-    const patience = new AbortController();
-    const timer = window.setTimeout(() => patience.abort(), PATIENCE_MS);
-    const had = await this.#request({ signal: patience.signal });
+    const timer = window.setTimeout(() => this.#say("elsewhere"), PATIENCE_MS);
+    await this.#request({ signal: this.#queue.signal }, () => window.clearTimeout(timer));
     window.clearTimeout(timer);
-    if (!had) this.#say("elsewhere");
   }
 
-  /** Waits for the lock and holds it; false when it was never ours. */
-  async #request(options: LockOptions): Promise<boolean> {
+  /** Waits for the lock and holds it. */
+  async #request(options: LockOptions, got?: () => void): Promise<void> {
     let had = false;
     try {
       await navigator.locks.request(this.#name, options, async () => {
         had = true;
+        got?.();
         if (this.#closed) return;
         this.#say("mine");
         await new Promise<void>((resolve) => {
@@ -54,10 +57,9 @@ export class Owner {
         });
       });
     } catch {
-      // Another window took it, or our patience was over.
+      // Another window took it, or this one no longer waits for it.
       if (had) this.#say("taken");
     }
-    return had;
   }
 
   #say(state: Ownership): void {

@@ -9,8 +9,6 @@ export interface SoftphoneEvents {
   network: (network: Network | null) => void;
   /** Whether this window carries a leg. */
   audio: (there: boolean) => void;
-  /** The leg broke: the call must be resumed. */
-  broken: () => void;
 }
 
 export class Softphone {
@@ -19,6 +17,7 @@ export class Softphone {
   readonly #events: SoftphoneEvents;
   #leg: AgentLeg | null = null;
   #warm: Promise<AgentLeg> | null = null;
+  #broken = false;
   #muted = false;
 
   constructor(element: () => HTMLAudioElement | null, raw: boolean, events: SoftphoneEvents) {
@@ -33,12 +32,14 @@ export class Softphone {
     }
   }
 
-  get isAlive(): boolean {
-    return this.#leg?.isAlive ?? false;
+  /** There is no leg, or it will not come back by itself. */
+  get isBroken(): boolean {
+    return this.#leg === null || this.#broken;
   }
 
-  get hasLeg(): boolean {
-    return this.#leg !== null;
+  /** Sound goes through. */
+  get sounds(): boolean {
+    return this.#leg?.isConnected ?? false;
   }
 
   /** Makes a leg in the place of the present one; answers its offer. */
@@ -48,6 +49,7 @@ export class Softphone {
     const leg = await warm;
     this.#leg?.close();
     this.#leg = leg;
+    this.#broken = false;
     leg.mute(this.#muted);
     sessionStorage.setItem(IN_CALL, "1");
     this.#events.audio(true);
@@ -67,6 +69,11 @@ export class Softphone {
     await this.#leg?.changeDevices();
   }
 
+  /** The network came back: a leg that does not sound is not waited for. */
+  online(): void {
+    if (this.#leg && !this.#leg.isConnected) this.#broken = true;
+  }
+
   /** The call is over, or in another window. */
   close(): void {
     sessionStorage.removeItem(IN_CALL);
@@ -82,6 +89,7 @@ export class Softphone {
     this.#warm = null;
     this.#leg?.close();
     this.#leg = null;
+    this.#broken = false;
     this.#muted = false;
     this.#events.audio(false);
     this.#events.network(null);
@@ -93,7 +101,9 @@ export class Softphone {
     let leg: AgentLeg | null = null;
     const events: AgentLegEvents = {
       network: (network) => leg === this.#leg && this.#events.network(network),
-      lost: () => leg === this.#leg && this.#events.broken(),
+      lost: () => {
+        if (leg === this.#leg) this.#broken = true;
+      },
     };
     return AgentLeg.prepare(element, this.#raw, events).then((made) => {
       leg = made;

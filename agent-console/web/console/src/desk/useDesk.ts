@@ -9,14 +9,15 @@ import { EnvelopeRefused, openEnvelope, type Refusal } from "./envelope.ts";
 import { Line, type LineState } from "./line.ts";
 import { type Network, NoMicrophone } from "./media.ts";
 import { Owner, type Ownership } from "./owner.ts";
+import { mustRejoin } from "./rejoin.ts";
 import { SampleBox } from "./samples.ts";
 import { Softphone } from "./softphone.ts";
 import { type DeskState, type Frame, isLive, nothing, reduce } from "./state.ts";
 
 /** A server that knows no key of ours must not be asked for ever. */
 const MOST_RENEWALS = 3;
-/** A leg that breaks at once is not made anew faster than this. */
-const RESUME_PAUSE_MS = 1_000;
+/** How often a live call is looked at: does it sound here? */
+const LOOK_MS = 250;
 
 export interface Desk {
   state: DeskState;
@@ -64,6 +65,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const taking = useRef(false);
   const renewals = useRef(0);
   const resumed = useRef(0);
+  const away = useRef<number | null>(null);
   const latest = useRef(state);
   latest.current = state;
 
@@ -78,20 +80,46 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   );
 
   const samples = useMemo(() => new SampleBox((command) => line.current?.send(command)), []);
-  const again = useRef<() => void>(() => undefined);
   const phone = useRef<Softphone | null>(null);
 
   const resume = useCallback(() => {
     const { call } = latest.current;
-    const now = Date.now();
-    if (!call || !isLive(call) || now - resumed.current < RESUME_PAUSE_MS) return;
-    resumed.current = now;
+    if (!call || !isLive(call)) return;
+    resumed.current = Date.now();
     phone.current?.mute(call.muted);
     phone.current?.offer().then((sdp) => {
       line.current?.send({ type: "resume", call_id: call.call_id, sdp });
     }, microphoneFailed);
   }, [microphoneFailed]);
-  again.current = resume;
+
+  const look = useCallback(() => {
+    const { call } = latest.current;
+    const now = Date.now();
+    away.current = call?.away_until_at ? (away.current ?? now) : null;
+    const standing = {
+      live: isLive(call) && line.current?.isOpen === true,
+      resumable: call?.resumable === true,
+      broken: phone.current?.isBroken === true,
+      awayMs: away.current === null ? null : now - away.current,
+      sinceMs: now - resumed.current,
+    };
+    if (mustRejoin(standing)) resume();
+  }, [resume]);
+
+  const live = isLive(state.call);
+  useEffect(() => {
+    if (!live) return;
+    const timer = window.setInterval(look, LOOK_MS);
+    const online = () => {
+      phone.current?.online();
+      look();
+    };
+    window.addEventListener("online", online);
+    return () => {
+      window.clearInterval(timer);
+      window.removeEventListener("online", online);
+    };
+  }, [live, look]);
 
   useEffect(() => {
     const raw = me.demo && new URLSearchParams(window.location.search).get("raw") === "1";
@@ -101,7 +129,6 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
         if (now) samples.add(latest.current.call?.call_id ?? null, now);
       },
       audio: setHasAudio,
-      broken: () => again.current(),
     });
     return () => {
       phone.current?.drop();
@@ -140,10 +167,12 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
           const call = (frame.call ?? null) as DeskState["call"];
           if (!isLive(call)) {
             silence();
-          } else if (call?.resumable || !phone.current?.isAlive) {
-            latest.current = { ...latest.current, call };
-            again.current();
+            break;
           }
+          // What was offered over the line before is not answered on this one.
+          resumed.current = 0;
+          latest.current = { ...latest.current, call };
+          look();
           break;
         }
         case "error":
@@ -162,7 +191,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
           break;
       }
     },
-    [silence, fail, me],
+    [silence, fail, look, me],
   );
 
   useEffect(() => {
@@ -175,7 +204,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   useEffect(() => {
     if (!key || !mine) return;
     const opened = new Line(key.kid, taking.current, {
-      sound: () => phone.current?.isAlive ?? false,
+      sounds: () => phone.current?.sounds === true,
       frame: onFrame,
       state: setLineState,
     });
@@ -184,13 +213,12 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     return () => {
       opened.close();
       line.current = null;
-      phone.current?.drop();
     };
   }, [key, mine, onFrame]);
 
-  // Another window of this browser took the desk: what it does is none of ours.
+  // Another window of this browser has the desk: what it does is none of ours.
   useEffect(() => {
-    if (ownership === "taken") phone.current?.close();
+    if (ownership === "taken" || ownership === "elsewhere") phone.current?.close();
   }, [ownership]);
 
   const opened = useOpenedOrder(me, key, state, line);
@@ -225,7 +253,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     [fail],
   );
 
-  useWarningBeforeLeaving(isLive(state.call));
+  useWarningBeforeLeaving(live);
 
   return {
     state,
