@@ -76,6 +76,95 @@ async fn a_carriers_sound_is_recorded_and_the_notice_reaches_the_carrier() {
     assert!(frames.iter().skip(1).step_by(2).any(|sample| *sample != 0), "right: the party");
 }
 
+/// A packet of a key (RFC 4733) that the party holds, or lets go.
+fn key(seq: u16, code: u8, stamp: u32, end: bool) -> Vec<u8> {
+    let payload = [code, if end { 0x8a } else { 10 }, 0, 160];
+    let packet = RtpPacketBuilder::new().payload_type(97).ssrc(5).sequence(Seq::from(seq)).timestamp(stamp);
+    packet.payload(&payload).build().unwrap()
+}
+
+#[tokio::test]
+async fn keys_go_both_ways_under_the_carriers_payload_type() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, _recorded) = mpsc::channel();
+    let (media, mut events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    carrier.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let ours = port(&media.trunk_offer().await.unwrap());
+    media.trunk_answer(answer(&carrier)).await.unwrap();
+    media.rest(Rest::Talk).unwrap();
+    let refused = media.digits("1".into()).await.unwrap_err();
+    assert!(matches!(refused, EngineError::NoKeys), "{refused}");
+    let takes_keys = answer(&carrier).replace("RTP/AVP 8", "RTP/AVP 8 97") + "a=rtpmap:97 telephone-event/8000\r\n";
+    media.trunk_answer(takes_keys).await.unwrap();
+    media.digits("4#".into()).await.unwrap();
+    let mut sent = Vec::new();
+    while sent.len() < 2 {
+        let mut buffer = [0u8; 500];
+        let len = carrier.recv(&mut buffer).unwrap();
+        let packet = RtpReader::new(&buffer[..len]).unwrap();
+        if packet.payload_type() == 97 && packet.mark() {
+            sent.push(packet.payload()[0]);
+        }
+    }
+    assert_eq!(sent, [4, 11]);
+    let parts = [(10, false), (10, false), (10, true), (10, true), (1, false), (1, true)];
+    for (seq, (code, end)) in (1u16..).zip(parts) {
+        let stamp = if code == 10 { 160 } else { 1_600 };
+        carrier.send_to(&key(seq, code, stamp, end), ("127.0.0.1", ours)).unwrap();
+    }
+    let mut pressed = String::new();
+    while pressed.len() < 2 {
+        if let Some(MediaEvent::Digit { digit, .. }) = events.recv().await {
+            pressed.push(digit);
+        }
+    }
+    assert_eq!(pressed, "*1");
+    media.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_end_of_an_announcement_is_told_however_many_keys_wait() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, _recorded) = mpsc::channel();
+    let (media, mut events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    carrier.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let ours = port(&media.trunk_offer().await.unwrap());
+    let takes_keys = answer(&carrier).replace("RTP/AVP 8", "RTP/AVP 8 97") + "a=rtpmap:97 telephone-event/8000\r\n";
+    media.trunk_answer(takes_keys).await.unwrap();
+    media.announce(7, Arc::new(Prompt::from_samples(vec![8_000; 1_600]))).unwrap();
+    media.rest(Rest::Talk).unwrap();
+    // A machine gone wild presses keys until the announcement is over, and nobody reads the news.
+    let mut buffer = [0u8; 500];
+    let mut said = 0;
+    for seq in 1u16.. {
+        carrier.send_to(&key(seq, 1, u32::from(seq) * 800, true), ("127.0.0.1", ours)).unwrap();
+        let len = carrier.recv(&mut buffer).unwrap();
+        let silent = RtpReader::new(&buffer[..len]).unwrap().payload().iter().all(|octet| *octet == 0xd5);
+        said += usize::from(!silent);
+        for extra in 0..20 {
+            let stamp = u32::from(seq) * 800 + extra * 40;
+            carrier.send_to(&key(seq, 1, stamp, true), ("127.0.0.1", ours)).unwrap();
+        }
+        if silent && said > 0 {
+            break;
+        }
+    }
+    let mut keys = 0;
+    while let Some(news) = events.recv().await {
+        match news {
+            MediaEvent::PromptFinished(span) => {
+                assert_eq!(span.cue, 7);
+                break;
+            }
+            MediaEvent::Digit { .. } => keys += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(keys >= 64, "more than may wait were told: {keys}");
+}
+
 #[tokio::test]
 async fn bad_offers_are_refused_and_hurt_no_other_call() {
     let engine = Engine::start(config()).unwrap();

@@ -1,0 +1,346 @@
+//! The bridge of one call: agent's packets to the party, the party's to the agent, what is
+//! played between them, and all of it onto the timeline.
+//!
+//! Nothing here reads a clock or a socket. G.711 goes through as it is; it is decoded only
+//! for the recording, and mixed only while an announcement plays.
+
+mod flow;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Law, PACKET, Prompt, Quality, RATE, digits,
+    egress::{Egress, Head},
+    reception::Reception,
+    stage::{Rest, Span, Stage},
+    timeline::{Gap, Timeline},
+    watch::{Silence, Watch},
+};
+
+/// Takes the recording, one second at a time.
+pub trait Tap: Send {
+    /// The first sound: the recording's frame 0 lies at this Unix millisecond.
+    fn started(&mut self, unix_ms: i64);
+    /// One second of interleaved samples, the last block may be shorter. False when it
+    /// cannot be kept; the call must then end.
+    fn block(&mut self, frames: &[i16]) -> bool;
+}
+
+/// News of a call's sound. Frames are those of the recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// The browser's leg is up.
+    BrowserConnected,
+    /// The browser's leg is gone.
+    BrowserLost,
+    /// The first packet came from the carrier.
+    PartyHeard,
+    /// An announcement was played to its end.
+    PromptFinished(Span),
+    /// The party pressed a key (RFC 4733).
+    Digit {
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+        /// When.
+        frame: u64,
+    },
+    /// No packet came from the browser for two seconds.
+    AgentGone {
+        /// When it was seen.
+        frame: u64,
+    },
+    /// Packets come from a browser again.
+    AgentBack {
+        /// When.
+        frame: u64,
+    },
+    /// Nothing was heard of the party for five seconds (E50).
+    PartySilent {
+        /// What is missing.
+        silence: Silence,
+        /// When it was seen.
+        frame: u64,
+    },
+    /// The party is heard after it was told to be silent.
+    PartyHeardAgain {
+        /// When.
+        frame: u64,
+    },
+    /// A block of the recording could not be kept.
+    RecordingFailed,
+}
+
+/// What is left of a call's sound.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Frames handed to the tap.
+    pub frames: u64,
+    /// Holes.
+    pub gaps: Vec<Gap>,
+    /// From the agent's browser.
+    pub agent: Quality,
+    /// From the carrier.
+    pub party: Quality,
+    /// Samples that came too late for the recording.
+    pub late_samples: u64,
+    /// How often a channel was moved by one packet to follow a drifting clock.
+    pub slips: u64,
+    /// Everything that was played, as far as the party was sent it, in order.
+    pub played: Vec<Span>,
+}
+
+/// An RTP packet as the bridge sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Source.
+    pub ssrc: u32,
+    /// Sequence number.
+    pub seq: u16,
+    /// Timestamp.
+    pub timestamp: u32,
+    /// Payload type.
+    pub payload_type: u8,
+    /// Marker.
+    pub marker: bool,
+    /// Payload.
+    pub payload: &'a [u8],
+}
+
+/// Where packets go.
+pub trait Wires {
+    /// A whole RTP packet to the carrier.
+    fn to_party(&mut self, packet: &[u8]);
+    /// A packet to the browser, which the WebRTC stack protects.
+    fn to_agent(&mut self, head: Head, payload_type: u8, payload: &[u8]);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Nobody is connected yet.
+    Waiting,
+    /// Before the answer: the agent hears the carrier, the carrier hears silence.
+    Early,
+    /// After it: what the party hears stands on the stage.
+    Open,
+}
+
+/// Ring-back for the agent, as long as the carrier sends none.
+struct RingBack {
+    tone: Arc<Prompt>,
+    at: usize,
+}
+
+const TICK: Duration = Duration::from_millis(20);
+/// Samples of the party kept for mixing: 100 ms.
+const MIX_LIMIT: usize = 5 * PACKET;
+/// Largest audio payload that is taken: 120 ms.
+const LARGEST: usize = 960;
+
+/// The bridge of one call.
+pub struct Bridge {
+    mode: Mode,
+    muted: bool,
+    party_law: Law,
+    agent_law: Law,
+    party_events: Option<u8>,
+    /// The carrier takes our sound at this time (RFC 3264, section 8.4).
+    party_listens: bool,
+    stage: Stage,
+    ring_back: Option<RingBack>,
+    keys_out: digits::Sender,
+    keys_in: digits::Reader,
+    watch: Watch,
+    to_party: Egress,
+    to_agent: Egress,
+    from_agent: Reception,
+    from_party: Reception,
+    agent_at: Option<Instant>,
+    mix: VecDeque<i16>,
+    /// Frame behind the last one that was played to the party.
+    played_to: u64,
+    next_tick: Option<Instant>,
+    timeline: Timeline,
+    started: Option<Instant>,
+    tap: Box<dyn Tap>,
+    tap_failed: bool,
+    party_heard: bool,
+    news: VecDeque<MediaEvent>,
+}
+
+impl Bridge {
+    /// A bridge that hands its recording to `tap`. The streams start at random points.
+    pub fn new(tap: Box<dyn Tap>, to_party: Egress, to_agent: Egress) -> Self {
+        Self {
+            mode: Mode::Waiting,
+            muted: false,
+            party_law: Law::Pcma,
+            agent_law: Law::Pcma,
+            party_events: None,
+            party_listens: true,
+            stage: Stage::new(),
+            ring_back: None,
+            keys_out: digits::Sender::default(),
+            keys_in: digits::Reader::default(),
+            watch: Watch::default(),
+            to_party,
+            to_agent,
+            from_agent: Reception::default(),
+            from_party: Reception::default(),
+            agent_at: None,
+            mix: VecDeque::with_capacity(MIX_LIMIT + LARGEST),
+            played_to: 0,
+            next_tick: None,
+            timeline: Timeline::default(),
+            started: None,
+            tap,
+            tap_failed: false,
+            party_heard: false,
+            news: VecDeque::new(),
+        }
+    }
+
+    /// What was negotiated with the browser.
+    pub fn agent_speaks(&mut self, law: Law) {
+        self.agent_law = law;
+    }
+
+    /// A browser's leg is up; from here on its packets are missed when they stop.
+    pub fn agent_connected(&mut self, now: Instant) {
+        self.watch.agent_connected(now);
+        self.news.push_back(MediaEvent::BrowserConnected);
+    }
+
+    /// The browser's leg is gone.
+    pub fn agent_lost(&mut self) {
+        self.news.push_back(MediaEvent::BrowserLost);
+    }
+
+    /// What was negotiated with the carrier.
+    pub fn party_speaks(&mut self, law: Law, events: Option<u8>) {
+        self.party_law = law;
+        self.party_events = events;
+    }
+
+    /// Whether the carrier takes our sound; an announcement waits until it does.
+    pub fn party_listens(&mut self, listens: bool) {
+        self.party_listens = listens;
+    }
+
+    /// Before the answer: what the carrier sends is heard and recorded.
+    pub fn early(&mut self, now: Instant) {
+        if self.mode == Mode::Waiting {
+            self.mode = Mode::Early;
+            self.next_tick = Some(now);
+        }
+    }
+
+    /// Plays this to the agent over and over until the carrier sends sound or answers.
+    pub fn ring_back(&mut self, now: Instant, tone: Arc<Prompt>) {
+        if self.mode != Mode::Open && !self.party_heard {
+            self.ring_back = Some(RingBack { tone, at: 0 });
+            self.next_tick.get_or_insert(now);
+        }
+    }
+
+    /// Plays a prompt to the party once, after those before it; the agent hears both and is
+    /// not heard. The call is answered with the first of them.
+    pub fn announce(&mut self, now: Instant, unix_ms: i64, cue: u32, prompt: Arc<Prompt>) {
+        self.open(now, unix_ms);
+        if !self.stage.is_announcing() {
+            self.mix.clear();
+        }
+        self.keys_out.cut();
+        self.stage.announce(cue, prompt);
+    }
+
+    /// What the party hears when no announcement plays.
+    pub fn rest(&mut self, now: Instant, unix_ms: i64, rest: Rest) {
+        self.open(now, unix_ms);
+        if matches!(rest, Rest::Hold { .. }) {
+            self.keys_out.cut();
+        }
+        self.stage.rest(rest);
+    }
+
+    /// Cuts announcements short; what was sent of the present one stands in the summary.
+    pub fn hush(&mut self) {
+        self.stage.hush();
+        self.mix.clear();
+    }
+
+    fn open(&mut self, now: Instant, unix_ms: i64) {
+        if self.mode != Mode::Open {
+            self.start(now, unix_ms);
+            self.mode = Mode::Open;
+            self.ring_back = None;
+            self.next_tick = Some(now);
+            self.watch.answered(now);
+        }
+    }
+
+    /// Sends digits to the party, one after another. False when the carrier takes none, or
+    /// one of them is no key. What is played to the party meanwhile drops those that have not
+    /// begun: a menu that has moved on must not get them late.
+    pub fn digits(&mut self, digits: &str) -> bool {
+        self.mode == Mode::Open && self.party_events.is_some() && self.keys_out.push(digits)
+    }
+
+    /// The party hears silence instead of the agent.
+    pub fn mute(&mut self, on: bool) {
+        self.muted = on;
+    }
+
+    /// Whether there is something that the call must know.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    /// The next thing that the call must know.
+    pub fn news(&mut self) -> Option<MediaEvent> {
+        self.news.pop_front()
+    }
+
+    /// Whether keys go out now, in the place of the agent's voice.
+    fn sends_keys(&self) -> bool {
+        self.keys_out.is_underway() || (self.keys_out.is_busy() && self.stage.is_talk() && self.party_listens)
+    }
+
+    fn start(&mut self, now: Instant, unix_ms: i64) -> u64 {
+        if self.started.is_none() {
+            // The packet that starts the recording holds the 20 ms before it.
+            self.started = Some(now.checked_sub(TICK).unwrap_or(now));
+            self.tap.started(unix_ms - TICK.as_millis() as i64);
+        }
+        self.frame(now)
+    }
+
+    /// The recording's live frame.
+    fn frame(&self, now: Instant) -> u64 {
+        self.started.map_or(0, |started| {
+            now.saturating_duration_since(started).as_micros() as u64 * u64::from(RATE) / 1_000_000
+        })
+    }
+
+    /// Ends the call's sound and hands out the rest of the recording.
+    pub fn close(mut self, now: Instant) -> Summary {
+        let frame = self.frame(now);
+        let tap = &mut self.tap;
+        self.timeline.finish(frame, |block| {
+            tap.block(block);
+        });
+        let frames = self.timeline.frames();
+        Summary {
+            frames,
+            played: self.stage.finish(frames),
+            gaps: self.timeline.gaps().copied().collect(),
+            agent: self.from_agent.quality(),
+            party: self.from_party.quality(),
+            late_samples: self.timeline.late(),
+            slips: self.timeline.slips(),
+        }
+    }
+}
