@@ -71,7 +71,18 @@ impl Agent {
         let frame = json!({ "type": "resume", "call_id": self.call["call_id"], "sdp": peer.offer });
         self.peer = Some(peer);
         self.send(frame).await;
-        self.frame("answer").await;
+        self.news("answer").await;
+    }
+
+    /// The next frame of a kind. That the sound is lost may be told in between.
+    async fn news(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.next().await.unwrap_or_else(|| panic!("the line was closed before {kind}"));
+            if frame["type"] == kind {
+                return frame;
+            }
+            assert!(frame["type"] != "error" || frame["code"] == "call.browser_lost", "{frame}");
+        }
     }
 
     /// Lets the party wait, or takes it back.
@@ -97,7 +108,7 @@ impl Agent {
     /// Waits until a frame of the call is as wanted; the last one counts too.
     pub async fn call_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         while !wanted(&self.call) {
-            self.frame("call").await;
+            self.news("call").await;
         }
         self.call.clone()
     }
@@ -119,6 +130,16 @@ impl Agent {
                     self.send(json!({ "type": "ping" })).await;
                 }
                 frame = self.next() => assert!(frame.is_some(), "the line was closed during the call"),
+            }
+        }
+    }
+
+    /// Waits until the house tells this about the call.
+    pub async fn notice(&mut self, code: &str) -> Value {
+        loop {
+            let notice = self.news("notice").await;
+            if notice["code"] == code {
+                return notice;
             }
         }
     }

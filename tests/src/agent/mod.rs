@@ -105,13 +105,14 @@ impl Agent {
     }
 
     async fn hello(&mut self) {
-        let frame = json!({ "type": "hello", "kid": self.kid });
+        let sound = self.peer.is_some();
+        let frame = json!({ "type": "hello", "kid": self.kid, "tab": self.tab, "sound": sound });
         self.send(frame).await;
     }
 
     /// Puts the other window out, after the house said that there is one.
     pub async fn take_over(&mut self) {
-        let frame = json!({ "type": "hello", "kid": self.kid, "tab": self.tab, "take_over": true });
+        let frame = json!({ "type": "hello", "kid": self.kid, "tab": self.tab, "take_over": true, "sound": false });
         self.send(frame).await;
         self.snapshot().await;
     }
