@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod carrier;
 mod desk;
+mod faults;
 mod kills;
 mod leaks;
 mod peers;

@@ -1,6 +1,7 @@
 //! The built `songda`, started as a court starts it.
 
 use std::{
+    ffi::OsString,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -8,6 +9,8 @@ use std::{
 };
 
 use songda_tests::agent::http;
+
+use crate::faults::SmallDisk;
 
 /// The binary beside this test; `scripts/test` builds it first.
 pub(crate) fn songda() -> PathBuf {
@@ -17,8 +20,22 @@ pub(crate) fn songda() -> PathBuf {
     path
 }
 
+/// The machine that a server runs on, where it is an unusual one.
+#[derive(Default)]
+pub(crate) struct Machine {
+    /// Bytes of the disk that holds the data and nothing else.
+    pub(crate) disk: Option<u64>,
+    /// What its processes find in their environment.
+    pub(crate) environment: Vec<(&'static str, OsString)>,
+    /// Changes the configuration before anything is started.
+    pub(crate) configure: Option<Box<dyn FnOnce(String) -> String>>,
+}
+
 pub(crate) struct Server {
     child: Child,
+    /// The disk of its data, when that is one of its own.
+    pub(crate) disk: Option<SmallDisk>,
+    environment: Vec<(&'static str, OsString)>,
     pub(crate) url: String,
     pub(crate) machine_key: String,
     metrics: SocketAddr,
@@ -26,9 +43,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Seeds a demo court in a fresh folder and serves it; calls leave through `carrier`,
-    /// reports go to `case_system`, and without a `database` SQLite is used.
-    pub(crate) fn start(carrier: SocketAddr, case_system: Option<SocketAddr>, database: Option<&str>) -> Self {
+    /// Seeds a demo court in a fresh folder and serves it on this machine; calls leave through
+    /// `carrier`, reports go to `case_system`, and without a `database` SQLite is used.
+    pub(crate) fn start(
+        machine: Machine,
+        carrier: SocketAddr,
+        case_system: Option<SocketAddr>,
+        database: Option<&str>,
+    ) -> Self {
+        let Machine { disk, environment, configure } = machine;
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("songda.toml");
         let data = folder.path().join("data");
@@ -57,8 +80,12 @@ impl Server {
             ];
             text.push_str(&lines.join("\n"));
         }
+        if let Some(configure) = configure {
+            text = configure(text);
+        }
         std::fs::write(&config, text).unwrap();
-        let seeded = Command::new(songda())
+        let disk = disk.map(|bytes| SmallDisk::mount(&data, bytes));
+        let seeded = songda_on(disk.as_ref(), &environment)
             .arg("--config")
             .arg(&config)
             .args(["seed", "--demo", "--carrier", &carrier.to_string()])
@@ -66,15 +93,25 @@ impl Server {
             .unwrap();
         assert!(seeded.status.success(), "{}", String::from_utf8_lossy(&seeded.stderr));
         let machine_key = String::from_utf8(seeded.stdout).unwrap().trim().to_owned();
-        let (child, url) = serve(&config, folder.path());
-        Self { child, url, machine_key, metrics, folder }
+        let (child, url) = serve(songda_on(disk.as_ref(), &environment), &config, folder.path());
+        Self { child, disk, environment, url, machine_key, metrics, folder }
+    }
+
+    /// The command as it runs on the machine of this server.
+    fn command(&self) -> Command {
+        songda_on(self.disk.as_ref(), &self.environment)
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// `kill -9`, and up again over the same data.
     pub(crate) fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        (self.child, self.url) = serve(&self.folder.path().join("songda.toml"), self.folder.path());
+        (self.child, self.url) = serve(self.command(), &self.folder.path().join("songda.toml"), self.folder.path());
     }
 
     /// SIGTERM, as an operator ends it; whether it ended well.
@@ -118,8 +155,22 @@ impl Server {
 
     pub(crate) fn run(&self, arguments: &[&str]) -> (bool, String) {
         let config = self.folder.path().join("songda.toml");
-        let output = Command::new(songda()).arg("--config").arg(config).args(arguments).output().unwrap();
+        let output = self.command().arg("--config").arg(config).args(arguments).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Asks the SQLite database beside the server; answers the rows as Python writes them.
+    pub(crate) fn sqlite(&self, sql: &str) -> String {
+        let script =
+            "import sqlite3,sys\nprint(sqlite3.connect(sys.argv[1], timeout=10).execute(sys.argv[2]).fetchall())";
+        let asked = on(self.disk.as_ref(), "python3".into())
+            .args(["-c", script])
+            .arg(self.folder.path().join("data/songda.db"))
+            .arg(sql)
+            .output()
+            .unwrap();
+        assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+        String::from_utf8(asked.stdout).unwrap().trim().to_owned()
     }
 
     /// Signs in; answers the cookie.
@@ -151,9 +202,25 @@ impl Drop for Server {
     }
 }
 
-fn serve(config: &Path, folder: &Path) -> (Child, String) {
+/// The command on a machine with this disk and environment.
+fn songda_on(disk: Option<&SmallDisk>, environment: &[(&'static str, OsString)]) -> Command {
+    let mut command = on(disk, songda().into());
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// A program where this disk is mounted.
+fn on(disk: Option<&SmallDisk>, program: OsString) -> Command {
+    let mut words = disk.map(SmallDisk::enter).unwrap_or_default();
+    words.push(program);
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+fn serve(mut command: Command, config: &Path, folder: &Path) -> (Child, String) {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-    let mut child = Command::new(songda())
+    let mut child = command
         .arg("--config")
         .arg(config)
         .arg("serve")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use songda_tests::agent::{http, until};
 
-use crate::server::Server;
+use crate::server::{Machine, Server};
 
 const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n%%EOF";
 
@@ -16,6 +16,10 @@ pub(crate) fn id_no(no: u32) -> String {
     let body = format!("11010519491231{no:03}");
     let sum: u32 = body.bytes().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
     format!("{body}{}", ["1", "0", "X", "9", "8", "7", "6", "5", "4", "3", "2"][(sum % 11) as usize])
+}
+
+fn usual(_: &songda_sim::Running) -> Machine {
+    Machine::default()
 }
 
 pub(crate) struct World {
@@ -30,20 +34,26 @@ impl World {
     }
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut songda_sim::Config)) -> Self {
-        Self::build(None, None, change).await
+        Self::build(usual, None, None, change).await
+    }
+
+    /// The server runs on an unusual machine.
+    pub(crate) async fn start_on(machine: impl FnOnce(&songda_sim::Running) -> Machine) -> Self {
+        Self::build(machine, None, None, |_| {}).await
     }
 
     /// Calls leave through another carrier than that of songda-sim.
     pub(crate) async fn start_at(carrier: SocketAddr) -> Self {
-        Self::build(Some(carrier), None, |_| {}).await
+        Self::build(usual, Some(carrier), None, |_| {}).await
     }
 
     pub(crate) async fn start_on_postgres() -> Self {
         let url = songda_store::testing::empty_postgres().await.unwrap();
-        Self::build(None, Some(&url), |_| {}).await
+        Self::build(usual, None, Some(&url), |_| {}).await
     }
 
     async fn build(
+        machine: impl FnOnce(&songda_sim::Running) -> Machine,
         carrier: Option<SocketAddr>,
         database: Option<&str>,
         change: impl FnOnce(&mut songda_sim::Config),
@@ -53,7 +63,8 @@ impl World {
         let mut config = songda_sim::Config::for_tests(out.path().to_path_buf());
         change(&mut config);
         let sim = songda_sim::start(config).await.unwrap();
-        let server = Server::start(carrier.unwrap_or(sim.sip_addr), Some(sim.http_addr), database);
+        let carrier = carrier.unwrap_or(sim.sip_addr);
+        let server = Server::start(machine(&sim), carrier, Some(sim.http_addr), database);
         Self { sim, server, _out: out }
     }
 
