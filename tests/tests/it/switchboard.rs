@@ -309,7 +309,7 @@ async fn x1_a_clock_that_jumps_in_a_call_bends_none_of_its_times() {
     let end = call.ended().await;
     let started_ms = end.recording.as_ref().unwrap().started_ms;
     assert!((at_ms - 1_000..at_ms + 1_000).contains(&started_ms), "{started_ms} {at_ms}");
-    assert!(end.ended_ms > at_ms && end.talk_ms >= 1_000 && end.talk_ms < 60_000, "{end:?}");
+    assert!(end.ended_ms > at_ms && end.talk_ms >= 900 && end.talk_ms < 60_000, "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
