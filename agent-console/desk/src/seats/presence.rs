@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 use songda_people::Actor;
 use songda_store::clock::rfc3339;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
 use super::{
     call::LiveCall,
@@ -68,7 +68,7 @@ impl Seat {
         self.meet_sound(&browser);
         self.actor = browser.actor.clone();
         self.browser = Some(browser);
-        self.alone_since = None;
+        self.alone_since_ms = None;
         // What the database says counts: the house may have given an order back meanwhile.
         self.order = work_orders::active(&self.ground.db, &self.actor.user_id).await?;
         if let Some(mut order) = self.order.take() {
@@ -123,7 +123,7 @@ impl Seat {
     pub(super) fn lose_browser(&mut self, left: bool) {
         let Some(browser) = self.browser.take() else { return };
         self.lost_tab = (!left).then_some(browser.tab);
-        self.alone_since = Some(Instant::now());
+        self.alone_since_ms = Some(self.ground.clock.now_ms());
         if let Some(call) = self.call.as_mut().filter(|call| call.is_live()) {
             call.sound = false;
             if let Some(handle) = &call.handle {

@@ -5,10 +5,7 @@ use std::time::Duration;
 use songda_calls::{CallEnd, CallEvent};
 use songda_people::{Actor, courts::Court};
 use songda_store::{Tx, audit};
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Command, SeatView, call::LiveCall, presence::Browser};
@@ -61,8 +58,8 @@ pub(super) struct Seat {
     pub(super) waiting: Vec<Browser>,
     /// The tab whose line was lost, and not closed: its sound may still flow.
     pub(super) lost_tab: Option<String>,
-    /// Since when no browser is there.
-    pub(super) alone_since: Option<Instant>,
+    /// Since when no browser is there, unix milliseconds.
+    pub(super) alone_since_ms: Option<i64>,
     pub(super) order: Option<WorkOrder>,
     pub(super) call: Option<LiveCall>,
     pub(super) events: Option<mpsc::Receiver<CallEvent>>,
@@ -83,7 +80,7 @@ impl Seat {
             browser: None,
             waiting: Vec::new(),
             lost_tab: None,
-            alone_since: None,
+            alone_since_ms: None,
             order: None,
             call: None,
             events: None,

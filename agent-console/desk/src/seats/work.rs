@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use songda_service::timeline::By;
-use tokio::time::Instant;
 
 use super::seat::{AgentState, Seat};
 use crate::{DeskError, outcomes::owed::Why, settings::WrapUp, work_orders};
 
 /// A work order stays so long with an agent whose browser is gone.
-const HELD: Duration = Duration::from_mins(1);
+const HELD_MS: i64 = 60_000;
 
 impl Seat {
     /// The house gave this work order back to the queue: it is nobody's here any more.
@@ -25,14 +24,14 @@ impl Seat {
 
     /// How long a work order without a call stays with an agent who is gone.
     pub(super) fn order_held_for(&self) -> Option<Duration> {
-        let alone = self.alone_since.filter(|_| self.order.is_some() && self.call.is_none())?;
-        Some((alone + HELD).saturating_duration_since(Instant::now()))
+        let alone = self.alone_since_ms.filter(|_| self.order.is_some() && self.call.is_none())?;
+        Some(Duration::from_millis((alone + HELD_MS - self.ground.clock.now_ms()).max(0) as u64))
     }
 
     /// A page that went to sleep keeps no party from being called by somebody else.
     pub(super) async fn give_up_order(&mut self) -> Result<(), DeskError> {
         // Whatever comes of it, it is not tried again at once.
-        self.alone_since = None;
+        self.alone_since_ms = None;
         self.give_back("agent_gone").await
     }
 

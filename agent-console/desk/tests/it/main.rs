@@ -1,8 +1,20 @@
-//! What the desk keeps, on SQLite and PostgreSQL.
+//! What the desk keeps, on SQLite and PostgreSQL, and what a seat does.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../../service/tests/it/clear.rs"]
+mod clear;
 #[path = "../../../service/tests/it/house.rs"]
 #[expect(dead_code, reason = "the house of the law's own tests; the desk needs a part of it")]
 mod house;
+
+mod checklist;
+mod desk;
+mod drafts;
+mod escalations;
+mod legs;
+mod owed;
+mod seats;
+mod settings;
 mod work_orders;
+mod wrap_up;

@@ -1,0 +1,155 @@
+//! What ends a carrier's leg after a kill, and what stands beside a recording.
+
+use std::{sync::Arc, time::Duration};
+
+use songda_calls::{Mark, MarkKind, Number};
+use songda_desk::{
+    calls::{self, Sample, legs},
+    recovery,
+    telephony::{self, NewLine},
+};
+use songda_sip::OutboundCall;
+use tokio::net::UdpSocket;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clear,
+    desk::{Desk, desks},
+};
+
+const NUMBER: &str = "13800001234";
+
+/// A carrier that knows of no call: it answers each request with 481.
+async fn forgetful_carrier() -> (std::net::SocketAddr, tokio::sync::mpsc::Receiver<String>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (heard, requests) = tokio::sync::mpsc::channel(64);
+    tokio::spawn(async move {
+        let mut buffer = vec![0; 8_192];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            let kept = ["Via", "From", "To", "Call-ID", "CSeq"];
+            let lines = request.lines().filter(|line| kept.iter().any(|name| line.starts_with(&format!("{name}:"))));
+            let lines: Vec<&str> = lines.collect();
+            let answer = format!("SIP/2.0 481 Unknown\r\n{}\r\nContent-Length: 0\r\n\r\n", lines.join("\r\n"));
+            let _ = heard.send(request.lines().next().unwrap_or_default().to_owned()).await;
+            let _ = socket.send_to(answer.as_bytes(), from).await;
+        }
+    });
+    (address, requests)
+}
+
+async fn line(desk: &Desk, carrier: std::net::SocketAddr) -> telephony::Line {
+    let mut tx = desk.ground.db.begin().await.unwrap();
+    let line = NewLine {
+        court: &desk.house.court,
+        name: "songda-sim",
+        proxy: &carrier.to_string(),
+        domain: "songda-sim",
+        username: "songda",
+        password: "secret",
+        number: "02988009000",
+        licence: "演示",
+        demo: true,
+    };
+    telephony::add_line(&mut tx, &desk.ground.clock, &desk.ground.sealer, &line).await.unwrap();
+    tx.commit().await.unwrap();
+    telephony::line_for(&desk.ground.db, &desk.house.court, true).await.unwrap().unwrap()
+}
+
+async fn kept(desk: &Desk, call: &str, line: &telephony::Line, carrier: std::net::SocketAddr) -> bool {
+    let outbound = OutboundCall {
+        trunk: Arc::new(line.trunk(&desk.ground.sealer).unwrap()),
+        callee: Number::new(NUMBER),
+        caller: Number::new("02988009000"),
+        offer: "v=0\r\n".into(),
+        ring_limit: Duration::from_mins(1),
+    };
+    let prepared = desk.ground.switchboard.endpoint().prepare(outbound, carrier);
+    let (db, sealer) = (&desk.ground.db, &desk.ground.sealer);
+    legs::keep(db, sealer, &desk.house.court, call, prepared.saved()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_a_start_ends_every_leg_that_may_be_up_and_dials_nobody() {
+    for desk in desks().await {
+        let (carrier, mut requests) = forgetful_carrier().await;
+        let line = line(&desk, carrier).await;
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.begun(&desk.liu, &order).await;
+        sqlx::query("UPDATE calls SET trunk_id = $1")
+            .bind(&line.trunk_id)
+            .execute(desk.ground.db.read())
+            .await
+            .unwrap();
+        assert!(kept(&desk, &call.id, &line, carrier).await);
+        assert!(clear::places(&desk.house.on, NUMBER).await.is_empty(), "{}: it holds the number", desk.engine());
+
+        let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+        assert_eq!(recovery::end_legs(&desk.ground, &tasks, &cancel).await.unwrap(), 1);
+        let recovered = recovery::run(&desk.ground).await.unwrap();
+        assert_eq!(recovered.calls, 1);
+        tasks.close();
+        tasks.wait().await;
+        let asked = requests.try_recv().unwrap();
+        assert!(asked.starts_with("CANCEL "), "{}: {asked}", desk.engine());
+        while let Ok(asked) = requests.try_recv() {
+            assert!(asked.starts_with("CANCEL "), "nothing else, and never an INVITE: {asked}");
+        }
+        assert!(legs::open_legs(&desk.ground.db).await.unwrap().is_empty(), "nothing of it is kept");
+        assert!(desk.log().await.contains(&("call.leg_end".into(), "ok".into())));
+        assert!(!kept(&desk, &call.id, &line, carrier).await, "a call that is over keeps no leg");
+    }
+}
+
+#[tokio::test]
+async fn r4_2a_a_leg_whose_trunk_is_gone_is_told_and_not_kept() {
+    for desk in desks().await {
+        let (carrier, _requests) = forgetful_carrier().await;
+        let line = line(&desk, carrier).await;
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.begun(&desk.liu, &order).await;
+        assert!(kept(&desk, &call.id, &line, carrier).await);
+        let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+        assert_eq!(recovery::end_legs(&desk.ground, &tasks, &cancel).await.unwrap(), 1);
+        tasks.close();
+        tasks.wait().await;
+        assert!(desk.log().await.contains(&("call.leg_end".into(), "unknown".into())), "{}", desk.engine());
+        assert!(legs::open_legs(&desk.ground.db).await.unwrap().is_empty());
+    }
+}
+
+fn sample(at_ms: i64, rtt_ms: f64, quality: &str) -> Sample {
+    Sample { at_ms, rtt_ms: Some(rtt_ms), jitter_ms: Some(5.0), loss: Some(0.01), quality: quality.into() }
+}
+
+#[tokio::test]
+async fn what_a_browser_measured_stands_with_its_call_and_with_no_other() {
+    for desk in desks().await {
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.begun(&desk.liu, &order).await;
+        let keep = async |agent: &str, samples: &[Sample]| {
+            let mut tx = desk.ground.db.begin().await.unwrap();
+            let kept = calls::keep_samples(&mut tx, agent, &call.id, samples).await.unwrap();
+            tx.commit().await.unwrap();
+            kept
+        };
+        assert_eq!(keep(&desk.liu.user_id, &[sample(1, 40.0, "good"), sample(2, 60.0, "good")]).await, 2);
+        assert_eq!(keep(&desk.liu.user_id, &[sample(3, 500.0, "poor")]).await, 1);
+        assert_eq!(keep(&desk.wang.user_id, &[sample(4, 1.0, "good")]).await, 0, "{}: not his call", desk.engine());
+        let network = calls::network(&desk.ground.db, &call.id).await.unwrap().unwrap();
+        assert_eq!((network.samples, network.impaired), (3, 1));
+        assert_eq!((network.rtt_ms, network.rtt_max_ms, network.jitter_ms), (Some(200.0), Some(500.0), Some(5.0)));
+        assert!(calls::network(&desk.ground.db, "none").await.unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_run_of_the_partys_keys_that_may_be_a_number_is_kept_without_its_digits() {
+    let mark = |digit: char| Mark { kind: MarkKind::DigitIn, from_ms: 1, to_ms: 1, text: digit.to_string() };
+    let short: Vec<Mark> = "123456".chars().map(mark).collect();
+    assert_eq!(calls::marks_to_store(&short)[0]["text"], "1");
+    let number: Vec<Mark> = NUMBER.chars().map(mark).collect();
+    let stored = calls::marks_to_store(&number);
+    assert!(stored.as_array().unwrap().iter().all(|mark| mark["text"] == "*"), "{stored}");
+}
