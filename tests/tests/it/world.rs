@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use songda_tests::agent::{http, until};
+use songda_tests::{
+    agent::{http, until},
+    proxy::Proxy,
+};
 
 use crate::server::{Machine, Server};
 
@@ -52,6 +55,19 @@ impl World {
         Self::build(usual, None, Some(&url), |_| {}).await
     }
 
+    /// Browsers that come to the address of the proxy reach the house through it, and so
+    /// does their sound.
+    pub(crate) async fn behind_proxy() -> (Self, Proxy) {
+        let mut proxy = Proxy::open().await;
+        let (listen, advertise) = proxy.media();
+        let lines = format!("web_listen = \"{listen}\"\nweb_advertise = \"{advertise}\"");
+        let configure = move |text: String| text.replace("web_listen = \"127.0.0.1:0\"", &lines);
+        let machine = Machine { configure: Some(Box::new(configure)), ..Machine::default() };
+        let world = Self::start_on(|_| machine).await;
+        proxy.lead_to(&world.server.url);
+        (world, proxy)
+    }
+
     async fn build(
         machine: impl FnOnce(&songda_sim::Running) -> Machine,
         carrier: Option<SocketAddr>,
@@ -77,6 +93,12 @@ impl World {
 
     /// Pushes one order with one party who has this number.
     pub(crate) async fn push(&self, number: &str) {
+        let (status, body) = self.try_push(number).await;
+        assert_eq!(status, 201, "{body}");
+    }
+
+    /// The same, however it goes.
+    pub(crate) async fn try_push(&self, number: &str) -> (u16, String) {
         let tail = &number[number.len() - 4..];
         let order = json!({
             "msg_id": format!("m{tail}"), "source": "ajxt", "order_no": format!("SD2026{tail}"), "revision": 1,
@@ -104,8 +126,7 @@ impl World {
             .send()
             .await
             .unwrap();
-        let status = answer.status();
-        assert_eq!(status, 201, "{}", answer.text().await.unwrap());
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// What the judge sees of a task.

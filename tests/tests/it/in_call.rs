@@ -1,0 +1,145 @@
+//! What an agent does in a call and what it is told: hold, keys, a polite end (E49), and a party
+//! that is not heard (E50).
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use songda_tests::agent::Agent;
+
+use crate::{
+    road::tone,
+    sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone, loudness, stretch},
+    survives::{at_the_carrier, mark, recorded, talking},
+    world::World,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_party_hears_words_and_music_and_then_the_agent_again() {
+    let world = World::start().await;
+    let (mut agent, order) = talking(&world, &world.server.url, "13800008006").await;
+    agent.stay(Duration::from_secs(2)).await;
+    agent.hold(true).await;
+    agent.call_until(|call| call["held"] == true).await;
+    agent.stay(Duration::from_secs(9)).await;
+    agent_hears(&mut agent, PARTY_HZ).await;
+    agent.hold(false).await;
+    agent.call_until(|call| call["held"] == false).await;
+    agent.peer.as_ref().unwrap().say(&tone(AGENT_HZ, 30.0));
+    agent.stay(Duration::from_secs(3)).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+
+    let (call, left, right) = recorded(&world, &order).await;
+    let (from, to) = mark(&call, "hold");
+    assert!((8_500..15_000).contains(&(to - from)), "{from} to {to}");
+    assert!(is_tone(stretch(&left, from - 1_500, from - 500), AGENT_HZ), "the agent before");
+    for at in (from + 500..to - 3_000).step_by(1_000) {
+        let part = stretch(&left, at, at + 2_500);
+        assert!(loudness(part) > 1e3 && !is_tone(part, AGENT_HZ), "words or music, and not the agent: {at}");
+    }
+    assert!(is_tone(stretch(&left, to + 1_000, to + 2_000), AGENT_HZ), "the agent again");
+    assert!(is_tone(stretch(&right, from, to), PARTY_HZ), "the party is heard all the time");
+    let carrier = at_the_carrier(&world);
+    // What the party heard begins with the first packet; words and music are in it.
+    let heard = hound::WavReader::open(carrier.audio.unwrap()).unwrap().into_samples::<i16>();
+    assert!(loudness(&heard.map(Result::unwrap).collect::<Vec<_>>()) > 1e3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_of_the_party_reach_the_agent_and_keys_of_the_agent_the_party() {
+    let world = World::start().await;
+    world.push("13800007701").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.phase("talking").await;
+    agent.keypad("90*").await;
+    assert_eq!(agent.notice("call.keypad_sent").await["keys"], 3);
+    agent.call_until(|call| call["digits_in"] == "1234#").await;
+    agent.stay(Duration::from_secs(1)).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+
+    let (call, ..) = recorded(&world, &order).await;
+    let marked = |kind: &str| {
+        let marks = call["marks"].as_array().unwrap().iter().filter(|mark| mark["kind"] == kind);
+        marks.map(|mark| mark["text"].as_str().unwrap()).collect::<String>()
+    };
+    assert_eq!((marked("digit_in").as_str(), marked("digit_out").as_str()), ("1234#", "90*"));
+    let carrier = at_the_carrier(&world);
+    assert_eq!((carrier.rtp.dtmf.as_str(), carrier.rtp.dtmf_sent.as_str()), ("90*", "1234#"));
+    let complaints = world.sim.journal().complaints;
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+/// Ends a call politely; the judge's view of the task, and the call.
+async fn ended_politely(world: &World, number: &str, reason: &str) -> (Value, Value) {
+    let (mut agent, order) = talking(world, &world.server.url, number).await;
+    agent.end_politely(reason).await;
+    agent.call_until(|call| call["parting"] == "farewell").await;
+    let ended = agent.phase("ended").await;
+    assert_eq!((&ended["end"]["by"], &ended["end_reason"]), (&json!("agent"), &json!(reason)), "{ended}");
+    let (call, left, _) = recorded(world, &order).await;
+    let end = left.len() as i64 / 8;
+    let farewell = stretch(&left, end - 2_500, end - 200);
+    assert!(loudness(farewell) > 1e3 && !is_tone(farewell, AGENT_HZ), "the party is told");
+    let judge = world.server.cookie("J0001").await;
+    (world.task(&judge, order["task_id"].as_str().unwrap()).await, call)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e49_an_abused_agent_ends_politely_and_the_judge_sees_why() {
+    let world = World::start().await;
+    let (task, call) = ended_politely(&world, "13800008011", "abuse").await;
+    assert_eq!(call["parting"], "farewell");
+    let escalations = task["escalations"].as_array().unwrap();
+    assert_eq!((escalations.len(), &escalations[0]["reason"]), (1, &json!("abuse")), "{task:#}");
+    assert_eq!(escalations[0]["call_id"], call["id"]);
+    assert_eq!(at_the_carrier(&world).ended_by, Some("caller"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e49_a_child_on_the_line_ends_the_call_and_calls_no_judge() {
+    let world = World::start().await;
+    let (task, call) = ended_politely(&world, "13800008012", "child").await;
+    assert_eq!((&task["escalations"], &call["end_reason"]["code"]), (&json!([]), &json!("child")), "{task:#}");
+    assert_eq!(task["attempts"], json!([]), "nothing is agreed with a child");
+}
+
+/// From the answer until the agent is told that nothing is heard.
+async fn told_of_silence(number: &str, kind: &str) {
+    let world = World::start().await;
+    world.push(number).await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    agent.take().await;
+    agent.dial().await;
+    agent.phase("notice").await;
+    let answered = Instant::now();
+    let notice = agent.notice("call.party_silent").await;
+    let took = answered.elapsed();
+    assert_eq!(notice["kind"], kind);
+    assert!((4_000..6_000).contains(&took.as_millis()), "{took:?} after the answer");
+    let shown = if kind == "mute" { "mute" } else { "silent" };
+    agent.call_until(|call| call["party"] == shown).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e50_a_way_that_carries_nothing_is_told_five_seconds_after_the_answer() {
+    told_of_silence("13800008401", "no_packets").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e50_a_party_of_digital_silence_is_told_five_seconds_after_the_answer() {
+    told_of_silence("13800007001", "mute").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e50_noise_is_no_silence() {
+    let world = World::start().await;
+    let (mut agent, _) = talking(&world, &world.server.url, "13800007801").await;
+    agent.stay(Duration::from_secs(7)).await;
+    assert_eq!(agent.call["party"], "heard");
+    assert!(!agent.seen.iter().any(|frame| frame.contains("call.party_silent")));
+}
