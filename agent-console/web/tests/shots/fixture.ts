@@ -534,6 +534,8 @@ export const owed = [
     ended_at: new Date(Date.now() - 1_800_000).toISOString(),
     technical: { code: "C01", zh: "接通", en: "Answered" },
     talk_ms: 96_000,
+    end_reason: "",
+    ticks: [],
   },
   {
     call_id: "call-owed-2",
@@ -544,5 +546,7 @@ export const owed = [
     ended_at: new Date(Date.now() - 7_200_000).toISOString(),
     technical: { code: "C02", zh: "无人接听", en: "No answer" },
     talk_ms: 0,
+    end_reason: "",
+    ticks: [],
   },
 ];

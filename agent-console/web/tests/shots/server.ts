@@ -112,6 +112,8 @@ export class Stage {
       ticks: [],
       digits_in: "",
       wrap_up: null,
+      end_reason: "",
+      draft: null,
       ...more,
     });
   }

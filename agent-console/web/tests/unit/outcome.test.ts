@@ -8,6 +8,7 @@ import {
   missing,
   withContact,
   withDigit,
+  withServers,
 } from "../../console/src/desk/outcome.ts";
 import { fillScript } from "../../console/src/desk/script.ts";
 import type { CallState, OutcomeTable } from "../../console/src/lib/types.ts";
@@ -57,6 +58,8 @@ const call = (talk_ms: number, over: Partial<CallState> = {}): CallState => ({
   ticks: [],
   digits_in: "",
   wrap_up: null,
+  end_reason: "",
+  draft: null,
   ...over,
 });
 const choice = (over: Partial<Choice>): Choice => ({ ...emptyChoice, ...over });
@@ -149,4 +152,24 @@ test("what another outcome asked for is not sent with this one", () => {
   };
   const choice = { ...emptyChoice, fields: { at: "2026-11-28T10:00", email: "a@b.cn" } };
   expect(fieldsToSend(business, choice)).toEqual({ at: "2026-11-28T10:00" });
+});
+
+test("after a child nothing can be agreed, and who spoke is enough", () => {
+  const ended = call(5_000, { end_reason: "child" });
+  expect(missing(ended, { ...emptyChoice, contact: "W9" }, table)).toEqual([]);
+  const chosen = { ...emptyChoice, contact: "W1" };
+  expect(withDigit(chosen, "business", 5, table, true).business).toBe("");
+  expect(withDigit(chosen, "business", 7, table, true).business).toBe("B07");
+});
+
+test("what a polite end fills in leaves what was typed", () => {
+  const typed = { ...emptyChoice, contact: "W1", note: "骂人", fields: { email: "a@b.cn" } };
+  const draft = { ...emptyChoice, business: "B17", fields: { reason: "abuse" } };
+  expect(withServers(typed, draft)).toEqual({
+    contact: "W1",
+    business: "B17",
+    heard_all: false,
+    note: "骂人",
+    fields: { email: "a@b.cn", reason: "abuse" },
+  });
 });

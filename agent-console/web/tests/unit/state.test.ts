@@ -57,3 +57,26 @@ test("a saved outcome marks only its own call", () => {
   const saved = reduce(state, { kind: "outcome_saved", call_id: "c1" });
   expect(saved.call?.outcome_saved).toBe(true);
 });
+
+test("what waits, what the court settled and which console the server has come with the snapshot", () => {
+  const owed = [{ call_id: "c9" }];
+  const settings = { wrap_up: { policy: "time_boxed", seconds: 60 }, languages: ["zh", "en"] };
+  let state = frame(nothing, { ...snapshot, owed, settings, build: "/assets/a.js" });
+  expect(state).toMatchObject({ owed, settings, build: "/assets/a.js", occupied: null });
+  state = frame(state, { type: "owed", seq: 2, items: [] });
+  expect(state.owed).toEqual([]);
+});
+
+test("a session that is over in a call is said until somebody signed in again", () => {
+  let state = frame(frame(nothing, snapshot), { ...call, seq: 2 });
+  state = frame(state, { type: "session_expired", seq: 3 });
+  expect(state).toMatchObject({ session_expired: true, call: { call_id: "c1" } });
+  expect(reduce(state, { kind: "signed_in" }).session_expired).toBe(false);
+});
+
+test("another machine at work is named until the desk is taken over", () => {
+  const since_at = "2026-11-24T09:00:00+08:00";
+  const asked = frame(nothing, { type: "occupied", seq: 1, in_call: true, since_at });
+  expect(asked.occupied).toEqual({ in_call: true, since_at });
+  expect(frame(asked, snapshot).occupied).toBeNull();
+});

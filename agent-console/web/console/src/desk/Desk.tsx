@@ -7,7 +7,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useTwo } from "../i18n/index.ts";
 import { get, onSessionLost } from "../lib/http.ts";
-import type { CallState, Me, OutcomeTable, OwedCall, SavedOutcome } from "../lib/types.ts";
+import type { CallState, Me, OutcomeTable, SavedOutcome } from "../lib/types.ts";
 import { Shell } from "../shell/Shell.tsx";
 import { Failed } from "../ui/problem.tsx";
 import "./desk.css";
@@ -19,6 +19,7 @@ import { EndPolitely } from "./EndPolitely.tsx";
 import { Idle } from "./Idle.tsx";
 import { Keypad } from "./Keypad.tsx";
 import { type DeskKey, useDeskKeys } from "./keyboard.ts";
+import { NoticeLanguage, noticeLanguage } from "./NoticeLanguage.tsx";
 import { Notices } from "./Notices.tsx";
 import { OutcomeForm, type OutcomeKeys } from "./OutcomeForm.tsx";
 import { Owed } from "./Owed.tsx";
@@ -32,6 +33,7 @@ import { isLive } from "./state.ts";
 import { TakeOver } from "./TakeOver.tsx";
 import { type Desk, useDesk } from "./useDesk.ts";
 import { type DeviceNews, useDevices } from "./useDevices.ts";
+import { useFocus } from "./useFocus.ts";
 import { useTwoPresses } from "./useTwoPresses.ts";
 import { isOutdated } from "./version.ts";
 import { Who } from "./Who.tsx";
@@ -50,7 +52,8 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   const [passed, setPassed] = useState(devicesPassed);
   const [dialog, setDialog] = useState<Dialog>(null);
   const [saved, setSaved] = useState<SavedOutcome | null>(null);
-  const [owed, setOwed] = useState<OwedCall | null>(null);
+  const [owedId, setOwedId] = useState<string | null>(null);
+  const [language, setLanguage] = useState<string | null>(null);
   const table = useQuery({
     queryKey: ["outcomes"],
     queryFn: () => get<OutcomeTable>("/outcomes"),
@@ -80,13 +83,16 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   }, [live]);
 
   // 待补录 that is filled in is no longer in the list.
-  useEffect(() => {
-    if (owed && !state.owed.some((each) => each.call_id === owed.call_id)) setOwed(null);
-  }, [owed, state.owed]);
+  const owed = state.owed.find((each) => each.call_id === owedId);
+  const notice = noticeLanguage(language, order, state.settings.languages);
+  useFocus(order, call, owed !== undefined, outcomeKeys);
+  const workOrder = order?.work_order;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another party, another language
+  useEffect(() => setLanguage(null), [workOrder]);
 
   const dial = (phoneId: string) => {
     setSaved(null);
-    desk.dial(phoneId);
+    desk.dial(phoneId, notice);
   };
 
   useDeskKeys((key) => {
@@ -145,17 +151,17 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
           <Notices desk={desk} />
           {table.error && <Failed error={table.error} onRetry={() => void table.refetch()} />}
           {!desk.refusal && <Idle desk={desk} saved={saved} />}
-          <Owed calls={state.owed} open={owed?.call_id ?? null} onOpen={setOwed} />
+          <Owed calls={state.owed} open={owedId} onOpen={(call) => setOwedId(call.call_id)} />
           {owed && table.data && (
-            <div ref={(element) => element?.scrollIntoView({ block: "nearest" })}>
+            <div key={owed.call_id} ref={intoView}>
               <OutcomeForm
-                key={owed.call_id}
                 table={table.data}
                 call={asCall(owed)}
                 keys={outcomeKeys}
+                onTick={(step) => desk.tick(step, true, owed.call_id)}
                 onSaved={(outcome) => {
                   setSaved(outcome);
-                  setOwed(null);
+                  setOwedId(null);
                 }}
               />
             </div>
@@ -164,7 +170,14 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
       )}
       {here && checked && order && (
         <div className="desk">
-          <Who order={order} call={call} mayDial={mayDial} onDial={dial} />
+          <Who order={order} call={call} mayDial={mayDial} onDial={dial}>
+            <NoticeLanguage
+              all={state.settings.languages}
+              chosen={notice}
+              disabled={live || dialling}
+              onChoose={setLanguage}
+            />
+          </Who>
           <section className="card middle" aria-label={t("desk.script")}>
             <CallBar
               desk={desk}
@@ -222,6 +235,8 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
     </Shell>
   );
 }
+
+const intoView = (element: HTMLElement | null) => element?.scrollIntoView({ block: "nearest" });
 
 interface Hands {
   desk: Desk;

@@ -6,7 +6,7 @@
 import { Button, Input } from "antd";
 import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useTwo } from "../i18n/index.ts";
+import { useTwo, useWords } from "../i18n/index.ts";
 import { id, Problem, post } from "../lib/http.ts";
 import type { CallState, OutcomeTable, SavedOutcome } from "../lib/types.ts";
 import { Failed } from "../ui/problem.tsx";
@@ -20,6 +20,7 @@ import {
   type Missing,
   missing,
   NOTE_LENGTH,
+  withChild,
   withContact,
   withDigit,
 } from "./outcome.ts";
@@ -41,20 +42,26 @@ interface OutcomeFormProps {
   unsaid?: string[];
   /** Stands above the button: the time that is left. */
   timer?: ReactNode;
+  /** Ticks a step that was said, where no script stands beside the form. */
+  onTick?: (step: string) => void;
   onSaved: (saved: SavedOutcome, callId: string) => void;
 }
 
-export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: OutcomeFormProps) {
+export function OutcomeForm(props: OutcomeFormProps) {
+  const { table, call, keys, unsaid = [], timer, onTick, onSaved } = props;
   const { t } = useTranslation();
   const two = useTwo();
-  const draft = useDraft(call?.call_id ?? null, call?.outcome_saved ?? false);
+  const draft = useDraft(call);
   const { choice, change: setChoice } = draft;
-  const [group, setGroup] = useState<"contact" | "business">("contact");
+  /** Who spoke is asked again, although it was said. */
+  const [again, setAgain] = useState(false);
+  const group = again || choice.contact === "" ? "contact" : "business";
   const [saving, setSaving] = useState(false);
   const [error, setError] = useState<unknown>(null);
 
   const ended = call !== null && !isLive(call);
   const unanswered = ended && !wasAnswered(call);
+  const child = withChild(call);
   const noAttempt = call?.end?.is_attempt === false;
   const heardLacks = heardAllLacks(call, table);
   const business = table.businesses.find((item) => item.code === choice.business);
@@ -68,12 +75,14 @@ export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: 
     if (!maySave || !call) return;
     setSaving(true);
     setError(null);
+    draft.hold();
     const body = unanswered
       ? { ...emptyChoice, note: choice.note }
       : { ...choice, fields: fieldsToSend(business, choice) };
     try {
       onSaved(await post<SavedOutcome>(`/calls/${id(call.call_id)}/outcome`, body), call.call_id);
     } catch (problem) {
+      draft.release();
       setError(problem);
     } finally {
       setSaving(false);
@@ -85,17 +94,19 @@ export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: 
       digit: (digit) => {
         if (!talked || unanswered) return;
         if (digit === 0) {
-          setGroup("contact");
+          setAgain(true);
           return;
         }
-        const next = withDigit(choice, group, digit, table);
+        const next = withDigit(choice, group, digit, table, child);
+        if (next === choice) return;
         setChoice(next);
-        if (group === "contact" && table.contacts.some((item) => item.key === digit)) {
-          setGroup("business");
-        }
+        setAgain(false);
       },
       save: () => void save(),
-      focus: () => first.current?.querySelector<HTMLElement>("input:not(:disabled)")?.focus(),
+      focus: () => {
+        const button = maySave && "[data-testid=save-outcome]";
+        first.current?.querySelector<HTMLElement>(button || "input:not(:disabled)")?.focus();
+      },
     };
     return () => {
       keys.current = null;
@@ -105,6 +116,10 @@ export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: 
   const first = useRef<HTMLElement>(null);
   const technical = call?.end?.technical;
   const refused = error instanceof Problem ? (error.errors[0]?.path ?? error.field) : null;
+  const unticked =
+    error instanceof Problem && error.code === "outcome.checklist"
+      ? error.missing.filter((step) => !call?.ticks.some((tick) => tick.step === step))
+      : [];
   const head = (
     <div className="row">
       <h2>{t("desk.outcome")}</h2>
@@ -154,7 +169,7 @@ export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: 
 
   if (unanswered) {
     return (
-      <section className="card right" aria-label={t("desk.outcome")}>
+      <section ref={first} className="card right" aria-label={t("desk.outcome")}>
         {head}
         <p className="next">
           <b>{t("outcome.unanswered")}</b>
@@ -175,8 +190,8 @@ export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: 
         name="contact"
         legend={t("outcome.contact")}
         active={group === "contact" && talked}
-        folded={group === "business" && choice.contact !== ""}
-        onUnfold={() => setGroup("contact")}
+        folded={group === "business"}
+        onUnfold={() => setAgain(true)}
         disabled={!talked}
         chosen={choice.contact}
         items={table.contacts.map((item) => ({
@@ -187,7 +202,7 @@ export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: 
         }))}
         onChoose={(code) => {
           setChoice(withContact(choice, code, table));
-          setGroup("business");
+          setAgain(false);
         }}
       />
       <Options
@@ -200,7 +215,7 @@ export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: 
           code: item.code,
           text: two(item.zh, item.en),
           digit: item.key,
-          disabled: !allows(item, choice.contact),
+          disabled: !allows(item, choice.contact, child),
         }))}
         onChoose={(code) => setChoice({ ...choice, business: code })}
       />
@@ -244,10 +259,34 @@ export function OutcomeForm({ table, call, keys, unsaid = [], timer, onSaved }: 
           {business ? two(business.next_zh, business.next_en) : t("outcome.next_unknown")}
         </p>
         {error !== null ? <Failed error={error} /> : <Lacks lacks={lacks} unsaid={unsaid} />}
+        {onTick && <Unsaid steps={unticked} onTick={onTick} />}
         {timer}
         {button}
       </div>
     </section>
+  );
+}
+
+/** Steps that the server misses: who said them says so now, without a place in the recording. */
+function Unsaid({ steps, onTick }: { steps: string[]; onTick: (step: string) => void }) {
+  const { t } = useTranslation();
+  const words = useWords();
+  if (steps.length === 0) return null;
+  return (
+    <fieldset className="unsaid" data-testid="unsaid">
+      <legend>{t("outcome.tick_late")}</legend>
+      {steps.map((step) => (
+        <label key={step}>
+          <input
+            type="checkbox"
+            data-testid={`late-${step}`}
+            checked={false}
+            onChange={() => onTick(step)}
+          />
+          {words("step", step)}
+        </label>
+      ))}
+    </fieldset>
   );
 }
 

@@ -6,7 +6,7 @@ import { useTwo } from "../i18n/index.ts";
 import { clock } from "../lib/time.ts";
 import type { CallState, WorkOrder } from "../lib/types.ts";
 import { fillScript, scriptValues } from "./script.ts";
-import { isLive } from "./state.ts";
+import { wasAnswered } from "./state.ts";
 
 interface ScriptProps {
   order: WorkOrder;
@@ -22,7 +22,9 @@ export function Script({ order, call, onTick }: ScriptProps) {
   const now = nextStep(order, said)?.id;
   const must = order.script.filter((step) => step.must);
   const left = must.filter((step) => !said.has(step.id)).length;
-  const open = isLive(call) && call?.answered_at !== null;
+  const before = new Set((order.resumed_from?.ticks ?? []).map((tick) => tick.step));
+  // Who forgot a tick may still set it after the call; it has no place in the recording then.
+  const open = wasAnswered(call) && call?.outcome_saved === false;
 
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a long script scrolls, and keys must reach that
@@ -36,6 +38,11 @@ export function Script({ order, call, onTick }: ScriptProps) {
           {left === 0 ? t("desk.script_done") : t("desk.script_left", { n: left })}
         </span>
       </div>
+      {order.resumed_from && (
+        <p className="next" data-testid="resumed-from">
+          {t("desk.resumed_from", { n: before.size })}
+        </p>
+      )}
       <ol>
         {order.script.map((step, n) => {
           const tick = said.get(step.id);
@@ -53,8 +60,13 @@ export function Script({ order, call, onTick }: ScriptProps) {
                   {n + 1} {two(step.title_zh, step.title_en)}
                   {step.must && <span className="must">{t("desk.must")}</span>}
                 </span>
-                {tick && tick.offset_ms !== null && (
-                  <span className="muted small">{clock(tick.offset_ms)}</span>
+                {tick && (
+                  <span className="muted small">
+                    {tick.offset_ms === null ? t("desk.tick_late") : clock(tick.offset_ms)}
+                  </span>
+                )}
+                {!tick && before.has(step.id) && (
+                  <span className="tag blue">{t("desk.said_before")}</span>
                 )}
               </label>
               <p lang="zh-CN">{fillScript(step.text_zh, values)}</p>

@@ -2,6 +2,7 @@
 // masked here as everywhere; the call goes by an id.
 
 import { Button } from "antd";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useTwo, useWords } from "../i18n/index.ts";
 import { daysUntil, shortTime } from "../lib/time.ts";
@@ -13,9 +14,11 @@ interface WhoProps {
   call: CallState | null;
   mayDial: boolean;
   onDial: (phoneId: string) => void;
+  /** Stands below the numbers. */
+  children?: ReactNode;
 }
 
-export function Who({ order, call, mayDial, onDial }: WhoProps) {
+export function Who({ order, call, mayDial, onDial, children }: WhoProps) {
   const { t } = useTranslation();
   const two = useTwo();
   const words = useWords();
@@ -84,6 +87,7 @@ export function Who({ order, call, mayDial, onDial }: WhoProps) {
           ))}
         </ul>
         {order.phones.length === 0 && <p className="muted">{t("desk.no_phones")}</p>}
+        {children}
       </div>
       <div className="card last">
         <h2>{t("desk.history")}</h2>

@@ -1,7 +1,7 @@
 // What an outcome still lacks, said before it is sent. The server decides (it checks the
 // same table against the facts of the line); this only keeps the agent from guessing.
 
-import type { Business, CallState, OutcomeField, OutcomeTable } from "../lib/types.ts";
+import type { Business, CallState, Draft, OutcomeField, OutcomeTable } from "../lib/types.ts";
 import { isLive, wasAnswered } from "./state.ts";
 
 export interface Choice {
@@ -30,6 +30,8 @@ export const NOTE_LENGTH = 500;
 const MACHINE = "W12";
 /** Wrong number: the contact alone may be the outcome. */
 const WRONG_NUMBER = "W10";
+/** The agent ended the call because of a child: the contact alone is enough. */
+const CHILD = "child";
 
 export type Missing =
   | "missing.call"
@@ -53,7 +55,7 @@ export function missing(call: CallState | null, choice: Choice, table: OutcomeTa
   if (!choice.contact) list.push("missing.contact");
   const business = table.businesses.find((item) => item.code === choice.business);
   if (!business) {
-    if (!mayStandAlone(choice.contact)) list.push("missing.business");
+    if (!mayStandAlone(choice.contact) && !withChild(call)) list.push("missing.business");
     return list;
   }
   if (choice.contact && !allows(business, choice.contact)) list.push("missing.contact_may_not");
@@ -70,6 +72,17 @@ export function heardAllLacks(call: CallState | null, table: OutcomeTable): Miss
   if (!call.end.recorded) lacks.push("missing.recording");
   if (call.end.talk_ms < table.minimum_talk_ms) lacks.push("missing.talk");
   return lacks;
+}
+
+/** Whether the call was ended because of a child: then nothing can have been agreed. */
+export function withChild(call: CallState | null): boolean {
+  return call?.end_reason === CHILD;
+}
+
+/** What the server filled in by itself, put into what is being filled in here. */
+export function withServers(choice: Choice, draft: Draft): Choice {
+  const { business, heard_all } = draft;
+  return { ...choice, business, heard_all, fields: { ...choice.fields, ...draft.fields } };
 }
 
 export function isFilled(value: FieldValue | undefined): boolean {
@@ -91,9 +104,9 @@ export function fieldsToSend(business: Business | undefined, choice: Choice) {
   return Object.fromEntries(known.map((field) => [field.id, choice.fields[field.id]]));
 }
 
-/** Whether this may be agreed with that person. */
-export function allows(business: Business, contact: string): boolean {
-  if (contact === MACHINE) return false;
+/** Whether this may be agreed with that person; with a child, only what needs nobody. */
+export function allows(business: Business, contact: string, child = false): boolean {
+  if (contact === MACHINE || (child && business.contacts.length > 0)) return false;
   return contact === "" || business.contacts.length === 0 || business.contacts.includes(contact);
 }
 
@@ -111,13 +124,14 @@ export function withDigit(
   group: "contact" | "business",
   digit: number,
   table: OutcomeTable,
+  child = false,
 ): Choice {
   if (group === "contact") {
     const contact = table.contacts.find((item) => item.key === digit);
     return contact ? withContact(choice, contact.code, table) : choice;
   }
   const business = table.businesses.find((item) => item.key === digit);
-  return business && allows(business, choice.contact)
+  return business && allows(business, choice.contact, child)
     ? { ...choice, business: business.code }
     : choice;
 }

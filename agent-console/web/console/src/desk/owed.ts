@@ -32,8 +32,10 @@ export function asCall(owed: OwedCall): CallState {
     recording_started_at: null,
     party: "heard",
     parting: null,
-    ticks: [],
+    ticks: owed.ticks,
     digits_in: "",
     wrap_up: null,
+    end_reason: owed.end_reason,
+    draft: null,
   };
 }

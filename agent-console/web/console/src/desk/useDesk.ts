@@ -39,7 +39,8 @@ export interface Desk {
   hold: (on: boolean) => void;
   keypad: (digits: string) => void;
   endPolitely: (reason: string) => void;
-  tick: (step: string, on: boolean) => void;
+  /** Of the call at hand, or of one whose outcome is owed. */
+  tick: (step: string, on: boolean, callId?: string) => void;
   later: (callId: string) => void;
   extend: (callId: string) => void;
   resume: () => void;
@@ -279,7 +280,11 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     hold: useCallback((on: boolean) => command("hold", { on }), [command]),
     keypad: useCallback((digits: string) => command("keypad", { digits }), [command]),
     endPolitely: useCallback((reason: string) => command("end_politely", { reason }), [command]),
-    tick: useCallback((step: string, on: boolean) => command("tick", { step, on }), [command]),
+    tick: useCallback(
+      (step: string, on: boolean, callId?: string) =>
+        command("tick", { step, on, call_id: callId }),
+      [command],
+    ),
     later: useCallback((callId: string) => command("later", { call_id: callId }), [command]),
     extend: useCallback((callId: string) => command("extend", { call_id: callId }), [command]),
     resume,

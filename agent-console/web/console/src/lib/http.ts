@@ -15,6 +15,8 @@ export class Problem extends Error {
   readonly until: string | null;
   /** The one field that is meant, where there is one. */
   readonly field: string | null;
+  /** Fields that are empty, or steps of the script that were not said. */
+  readonly missing: string[];
 
   constructor(status: number, body: Record<string, unknown>) {
     const code = typeof body.code === "string" ? body.code : "unknown";
@@ -25,6 +27,7 @@ export class Problem extends Error {
     this.detail = typeof body.detail === "string" ? body.detail : "";
     this.errors = Array.isArray(body.errors) ? (body.errors as FieldProblem[]) : [];
     this.field = typeof body.field === "string" ? body.field : null;
+    this.missing = Array.isArray(body.missing) ? (body.missing as string[]) : [];
     this.until = typeof body.until_at === "string" ? body.until_at : null;
   }
 }
@@ -52,6 +55,8 @@ export async function request<T>(method: string, path: string, body?: unknown): 
     response = await fetch(API + path, {
       method,
       credentials: "same-origin",
+      // What is kept must arrive although the page goes.
+      keepalive: method === "PUT",
       headers:
         body === undefined
           ? { accept: "application/json" }

@@ -142,6 +142,19 @@ export interface CallState {
   /** Keys that the party pressed. */
   digits_in: string;
   wrap_up: WrapUp | null;
+  /** Why the agent ended it politely, or empty. */
+  end_reason: string;
+  /** What the server keeps of the form; a polite end fills some of it in. */
+  draft: Draft | null;
+}
+
+/** What is filled in and not saved yet, as it comes back: numbers by their masks. */
+export interface Draft {
+  contact: string;
+  business: string;
+  heard_all: boolean;
+  note: string;
+  fields: Record<string, string | { kept: true; masked: string }>;
 }
 
 /** A step of the script that was said, with its place in the recording. */
@@ -175,6 +188,8 @@ export interface OwedCall {
   ended_at: string;
   technical: Technical;
   talk_ms: number;
+  end_reason: string;
+  ticks: Tick[];
 }
 
 export interface Envelope {
@@ -232,5 +247,7 @@ export interface WorkOrder {
   documents: { name: string; class: string; pages: number | null; copies: number | null }[];
   history: { at: string; text_zh: string; text_en: string }[];
   script: { id: string; title_zh: string; title_en: string; text_zh: string; must: boolean }[];
+  /** A call that was cut off in the consent, and what was said in it. */
+  resumed_from: { call_id: string; ticks: Tick[] } | null;
   attempts: number;
 }
