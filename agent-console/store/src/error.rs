@@ -8,7 +8,7 @@ pub enum StoreError {
     #[error("the database could not do what was asked: {0}")]
     Database(String),
     /// There is no room for what was to be written.
-    #[error("the disk of the database is full: nothing was written down; make room")]
+    #[error("the disk is full: nothing was written down; make room")]
     Full,
     /// A row with this key is there already.
     #[error("a row with this key is there already")]

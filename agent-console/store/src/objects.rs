@@ -123,11 +123,18 @@ fn write(path: &Path, sealed: &[u8]) -> Result<(), StoreError> {
     std::fs::create_dir_all(folder).map_err(io("make", folder))?;
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io("create", path))?;
-    file.write_all(sealed).and_then(|()| file.sync_all()).map_err(io("write", path))?;
+    if let Err(error) = file.write_all(sealed).and_then(|()| file.sync_all()) {
+        // Half a file is no use to anybody, and on a full disk it takes room.
+        let _ = std::fs::remove_file(path);
+        return Err(io("write", path)(error));
+    }
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))
 }
 
 fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.display().to_string();
-    move |error| StoreError::Io { action, path, error }
+    move |error| match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::Io { action, path, error },
+    }
 }
