@@ -175,3 +175,20 @@ async fn e52_the_end_of_a_call_that_no_book_had_room_for_is_written_when_there_i
     let seen = world.task(&judge, task).await;
     assert_eq!(seen["attempts"].as_array().unwrap().len(), 1, "written once: {seen}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e52_an_order_that_finds_no_room_is_refused_whole_and_taken_in_when_there_is_room() {
+    let world = World::start_on(|_| small()).await;
+    let judge = world.server.cookie("J0001").await;
+    fill_to_the_last_byte(&world).await;
+    let (status, body) = world.try_push("13800008024").await;
+    assert!(status == 507 && body.contains("house.disk_full"), "{status} {body}");
+    for table in ["orders", "tasks", "cases", "objects"] {
+        assert_eq!(world.server.sqlite(&format!("SELECT COUNT(*) FROM {table}")), "[(0,)]", "{table}");
+    }
+    disk(&world.server).free();
+    world.push("13800008024").await;
+    world.only_task(&judge).await;
+    let (well, said) = world.server.run(&["audit", "verify"]);
+    assert!(well, "{said}");
+}
