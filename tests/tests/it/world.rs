@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use songda_tests::agent::{http, until};
+use songda_tests::{
+    agent::{http, until},
+    proxy::Proxy,
+};
 
 use crate::server::{Machine, Server};
 
@@ -50,6 +53,19 @@ impl World {
     pub(crate) async fn start_on_postgres() -> Self {
         let url = songda_store::testing::empty_postgres().await.unwrap();
         Self::build(usual, None, Some(&url), |_| {}).await
+    }
+
+    /// Browsers that come to the address of the proxy reach the house through it, and so
+    /// does their sound.
+    pub(crate) async fn behind_proxy() -> (Self, Proxy) {
+        let mut proxy = Proxy::open().await;
+        let (listen, advertise) = proxy.media();
+        let lines = format!("web_listen = \"{listen}\"\nweb_advertise = \"{advertise}\"");
+        let configure = move |text: String| text.replace("web_listen = \"127.0.0.1:0\"", &lines);
+        let machine = Machine { configure: Some(Box::new(configure)), ..Machine::default() };
+        let world = Self::start_on(|_| machine).await;
+        proxy.lead_to(&world.server.url);
+        (world, proxy)
     }
 
     async fn build(
