@@ -166,7 +166,7 @@ impl House {
         sqlx::query(
             "INSERT INTO calls (id, court_id, task_id, work_order_id, phone_id, agent_id, caller, state, created_ms, talk_ms,
                                 ended_by, end_facts, technical_code, is_attempt, prompt_spans, quality)
-             VALUES ($1, $2, $3, $4, $5, $6, '', 'ended', 0, 0, '', '{}', $7, 1, '[]', '{}')",
+             VALUES ($1, $2, $3, $4, $5, $6, '', 'ended', $8, 0, '', '{}', $7, 1, '[]', '{}')",
         )
         .bind(&call)
         .bind(&self.court)
@@ -175,6 +175,7 @@ impl House {
         .bind(phone)
         .bind(&self.agents[0])
         .bind(technical)
+        .bind(self.on.clock.now_ms())
         .execute(&mut *tx.conn())
         .await
         .unwrap();

@@ -2,13 +2,16 @@
 
 use songda_service::{
     ServiceError, cases,
-    outcomes::{CallToRecord, Choice, Saved, Saving, catalogue, record},
+    outcomes::{CallFacts, CallToRecord, Choice, Filled, Saved, Saving, catalogue, check, record},
     tasks,
     timeline::{self, By},
 };
 use songda_store::jobs;
 
-use crate::house::{House, houses, party};
+use crate::{
+    clear,
+    house::{House, houses, party},
+};
 
 async fn reserve(house: &House, task: &str) {
     let mut tx = house.on.db.begin().await.unwrap();
@@ -79,6 +82,49 @@ async fn outcome_of(house: &House, task: &str, phone: &str, technical: &str, con
     tx.commit().await.unwrap();
     assert_eq!(saved.no, again.no, "what was rolled back left nothing");
     again
+}
+
+/// What the business code asks for, read as the desk reads it.
+fn filled(house: &House, business: &str, fields: &[(&str, &str)]) -> (Choice, Vec<Filled>) {
+    let fields = fields.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect();
+    let choice = Choice { contact: "W1".into(), business: business.into(), heard_all: false, fields };
+    let facts = CallFacts {
+        ended: true,
+        answered: true,
+        talk_ms: 30_000,
+        recorded: true,
+        is_attempt: true,
+        child: false,
+        now_ms: house.on.clock.now_ms(),
+    };
+    let filled = check(catalogue().unwrap(), &facts, &choice).unwrap();
+    (choice, filled)
+}
+
+/// Reserves the task, "calls" its first number and saves an outcome with its fields.
+async fn agreed(house: &House, task: &str, business: &str, fields: &[(&str, &str)], broken_consent: bool) -> Saved {
+    reserve(house, task).await;
+    let row = tasks::find(&house.on.db, &house.court, task).await.unwrap();
+    let phone = cases::phones(&house.on.db, &row.party_id).await.unwrap().remove(0).id;
+    let call = house.ended_call(task, &phone, "C01").await;
+    let (choice, fields) = filled(house, business, fields);
+    let to_record = CallToRecord {
+        court: &house.court,
+        call: &call,
+        task,
+        phone: &phone,
+        technical: "C01",
+        agent: By { actor: &house.agents[0], name: "liu" },
+        note: "",
+        fields: &fields,
+        saving: Saving::InTime,
+        broken_consent,
+    };
+    let on = &house.on;
+    let mut tx = on.db.begin().await.unwrap();
+    let saved = record(&mut tx, &on.clock, &on.sealer, catalogue().unwrap(), &to_record, &choice).await.unwrap();
+    tx.commit().await.unwrap();
+    saved
 }
 
 async fn one_task(house: &House, phones: &[&str], class: &str) -> String {
@@ -265,5 +311,84 @@ async fn r2_4c_the_timeline_tells_who_did_what_when_and_what_came_of_it() {
         assert_eq!((last.seq, last.kind.as_str(), last.actor_name.as_str()), (2, "attempt", "liu"));
         assert_eq!((last.detail["contact"].as_str(), last.detail["business"].as_str()), (Some("W1"), Some("B02")));
         assert!(!last.detail.to_string().contains("很着急"), "the note is sealed");
+    }
+}
+
+#[tokio::test]
+async fn a_call_back_agreed_is_placed_at_its_time_and_before_all_others_then() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        agreed(&house, &task, "B08", &[("at", "2026-11-23T15:30")], false).await;
+        let queue = tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap();
+        let half_past_three = house.on.clock.now_ms() + 390 * 60_000;
+        assert_eq!((queue.ready, queue.next_ms), (0, Some(half_past_three)), "{}", house.on.engine);
+        let soon = Some(house.on.clock.now_ms() + 86_400_000);
+        let urgent = vec![party("q", None, &["13800000002"])];
+        house.order_at("SD2", "（2026）陕0102民初2号", urgent, "D1", soon).await;
+        house.on.clock.advance(390 * 60_000);
+        let mut tx = house.on.db.begin().await.unwrap();
+        assert_eq!(tasks::next(&mut tx, &house.on.clock, &house.court).await.unwrap(), Some(task));
+    }
+}
+
+#[tokio::test]
+async fn a_new_number_is_entered_as_unverified_and_called_at_once() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        let saved =
+            agreed(&house, &task, "B10", &[("phone", "029-8800 1234"), ("address", "尚德路116号3楼")], false).await;
+        assert_eq!((saved.phase.as_str(), saved.next_en.as_str()), (tasks::WAITING, "Call the new number now"));
+        let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+        let phones = cases::phones(&house.on.db, &row.party_id).await.unwrap();
+        assert_eq!(
+            (phones[0].masked.as_str(), phones[0].label.as_str(), phones[0].source.as_str(), phones[0].state.as_str()),
+            ("029-****1234", "待核实", "通话中提供", "有效"),
+            "{}: before the number on file",
+            house.on.engine
+        );
+        for secret in ["02988001234", "8800 1234", "尚德路116号"] {
+            assert!(clear::places(&house.on, secret).await.is_empty(), "{}: {secret}", house.on.engine);
+        }
+        assert_eq!(tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap().ready, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_new_address_alone_waits_to_be_verified_and_calls_nobody() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        let saved = agreed(&house, &task, "B10", &[("email", "wang@example.cn")], false).await;
+        assert_eq!(saved.phase, "待核实", "{}", house.on.engine);
+    }
+}
+
+#[tokio::test]
+async fn e45_a_line_that_went_dead_is_called_again_at_once_and_not_without_end() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        for round in 0..3 {
+            let saved = agreed(&house, &task, "B07", &[("kind", "line_lost")], round == 0).await;
+            let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+            assert!(row.resume_call.is_some(), "{}: what was cut off stays so", house.on.engine);
+            let queue = tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap();
+            match round {
+                0 => assert_eq!((queue.ready, saved.next_en.as_str()), (1, "Cut off: call again first")),
+                1 => assert_eq!((queue.ready, queue.later), (0, 1), "twice a day"),
+                _ => assert_eq!(saved.next_en, "One more call by another agent", "the rules of the code, no more"),
+            }
+            house.on.clock.advance(if round == 0 { 1 } else { 24 * 3_600_000 });
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_outcome_asked_for_is_never_changed() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        agreed(&house, &task, "B01", &[("mobile", "13800000009")], false).await;
+        for change in ["UPDATE attempt_fields SET masked = ''", "DELETE FROM attempt_fields", "DELETE FROM attempts"] {
+            let refused = sqlx::query(change).execute(house.on.db.read()).await;
+            assert!(refused.is_err(), "{}: {change}", house.on.engine);
+        }
     }
 }
