@@ -288,6 +288,16 @@ export const task = {
       "missing",
     ),
   ],
+  escalations: [
+    {
+      at: day(-2, "10:08"),
+      reason: "threat",
+      reason_zh: "威胁",
+      reason_en: "Threat",
+      agent: "刘敏 1026",
+      call_id: "call-2",
+    },
+  ],
   attempts: [
     {
       no: 3,
@@ -299,6 +309,15 @@ export const task = {
       heard_all: true,
       agent: "刘敏 1026",
       note: "本人接听，已清楚、完整听取开庭时间地点。",
+      fields: [
+        {
+          id: "email",
+          label_zh: "接收文书的电子邮箱",
+          label_en: "E-mail for the papers",
+          text_zh: "w***@example.cn",
+          text_en: "w***@example.cn",
+        },
+      ],
     },
   ],
   reports: [1, 2].map((version) => ({
@@ -361,7 +380,53 @@ function call(
       : null,
     transcript: heard ? { state: "ready", test_model: true } : null,
     outcome: heard ? { contact: "W1", business: "B05", heard_all: true } : null,
+    outcome_state: heard ? "saved" : "owed",
+    language: "zh",
+    script: "general-v1",
+    parting: null,
+    end_reason: heard ? null : { code: "threat", zh: "威胁", en: "Threat" },
+    broken_consent: false,
+    resumed_from: heard ? "call-2" : null,
+    marks: heard ? marks() : [],
+    ticks: heard ? ticks() : [],
+    network: heard
+      ? {
+          samples: 94,
+          impaired: 3,
+          rtt_ms: 38.2,
+          rtt_max_ms: 212,
+          jitter_ms: 6.1,
+          loss: 0.004,
+          loss_max: 0.06,
+        }
+      : null,
   };
+}
+
+function marks() {
+  return [
+    { kind: "agent_away", from_ms: 62_000, to_ms: 69_500, text: "" },
+    { kind: "hold", from_ms: 96_000, to_ms: 118_000, text: "" },
+    { kind: "digit_in", from_ms: 121_000, to_ms: 121_000, text: "2" },
+  ];
+}
+
+function ticks() {
+  return [
+    ["identify", "表明身份", 7],
+    ["verify", "核对本人", 18],
+    ["documents", "案件告知", 34],
+    ["consent", "征询电子送达", 71],
+    ["rights", "权利提示", 84],
+    ["facts", "要点告知", 122],
+    ["heard", "听取确认", 142],
+  ].map(([step, title_zh, at]) => ({
+    step: String(step),
+    title_zh: String(title_zh),
+    title_en: String(step),
+    at: "2026-11-27T09:12:00+08:00",
+    offset_ms: Number(at) * 1_000,
+  }));
 }
 
 export const verdict = (id: string) =>
@@ -452,6 +517,10 @@ export const overview = {
     staff_no: `10${26 + n}`,
     state,
     since_at: new Date(Date.now() - (n + 1) * 134_000).toISOString(),
+    due_at: n === 1 ? new Date(Date.now() - 208_000).toISOString() : null,
+    overrun: n === 1,
+    away_until_at: n === 0 ? new Date(Date.now() + 20_000).toISOString() : null,
+    owed: n === 2 ? 3 : 0,
   })),
   alarms: [
     {

@@ -4,10 +4,17 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { beforeAll, expect, test } from "vitest";
+import { Calls } from "../../console/src/court/Calls.tsx";
 import { Reports } from "../../console/src/court/Papers.tsx";
 import { Recording } from "../../console/src/court/Recording.tsx";
 import { startLanguages } from "../../console/src/i18n/index.ts";
-import type { CallRow, Me, RecordingVerdict, Report } from "../../console/src/lib/types.ts";
+import type {
+  CallRow,
+  Me,
+  RecordingVerdict,
+  Report,
+  TaskDetail,
+} from "../../console/src/lib/types.ts";
 import * as fixture from "../shots/fixture.ts";
 
 beforeAll(startLanguages);
@@ -89,4 +96,20 @@ test("R4.2a a recording that lost a part says so above its sound", () => {
   expect(html).toContain("录音不完整");
   expect(html).toContain("<audio");
   expect(recording(judge, "call-1")).not.toContain("录音不完整");
+});
+
+test("steps of the script and what happened to the line stand beside the sound, with their places", () => {
+  const html = recording(judge, "call-1");
+  for (const words of ["表明身份", "00:07", "坐席离线", "01:02–01:09", "对方按键 2", "02:01"])
+    expect(html).toContain(words);
+  expect(html.match(/class="mark /g)).toHaveLength(2);
+});
+
+test("E49 what the judge must look at, why the call ended and what was given stand with the calls", () => {
+  const { calls, attempts } = fixture.task as unknown as TaskDetail;
+  const html = draw(
+    <Calls calls={calls} attempts={attempts} table={null} current={null} onChoose={() => {}} />,
+  );
+  for (const words of ["礼貌结束：威胁", "待补录", "w***@example.cn", "3/94 次不佳"])
+    expect(html).toContain(words);
 });

@@ -22,6 +22,14 @@ export function Calls({ calls, attempts, table, current, onChoose }: CallsProps)
     const found = list?.find((item) => item.code === code);
     return found ? two(found.zh, found.en) : code;
   };
+  const networkWords = (network: CallRow["network"]) =>
+    network &&
+    t("call.network", {
+      rtt: Math.round(network.rtt_ms ?? 0),
+      loss: ((network.loss ?? 0) * 100).toFixed(1),
+      bad: network.impaired,
+      all: network.samples,
+    });
   if (calls.length === 0) return null;
   return (
     <section className="card">
@@ -38,6 +46,7 @@ export function Calls({ calls, attempts, table, current, onChoose }: CallsProps)
                   ? `${two(call.technical.zh, call.technical.en)} ${call.technical.code}`
                   : t("call.live")}
               </span>{" "}
+              <CallTags call={call} />
               {!call.is_attempt && call.technical && (
                 <span className="tag amber">{t("outcome.no_attempt")}</span>
               )}
@@ -50,10 +59,21 @@ export function Calls({ calls, attempts, table, current, onChoose }: CallsProps)
                   outcome?.heard_all && t("outcome.heard_all"),
                   call.agent,
                   t("call.from", { number: call.caller }),
+                  networkWords(call.network),
                 ]
                   .filter(Boolean)
                   .join(" · ")}
               </div>
+              {attempt && attempt.fields.length > 0 && (
+                <div className="small" data-testid="attempt-fields">
+                  {attempt.fields
+                    .map((field) => {
+                      const label = two(field.label_zh, field.label_en);
+                      return `${label} ${two(field.text_zh, field.text_en)}`;
+                    })
+                    .join(" · ")}
+                </div>
+              )}
               {attempt?.note && <div className="small">{attempt.note}</div>}
             </div>
             <Button
@@ -68,4 +88,23 @@ export function Calls({ calls, attempts, table, current, onChoose }: CallsProps)
       })}
     </section>
   );
+}
+
+/** What was out of the ordinary. */
+function CallTags({ call }: { call: CallRow }) {
+  const { t } = useTranslation();
+  const two = useTwo();
+  const tags = [
+    call.outcome_state === "owed" && t("owed.title"),
+    call.end_reason && t("call.politely", { why: two(call.end_reason.zh, call.end_reason.en) }),
+    call.parting === "apology" && t("call.apology"),
+    call.parting === "recording_failed" && t("call.recording_failed"),
+    call.broken_consent && t("call.broken_consent"),
+    call.resumed_from && t("call.resumed"),
+  ].filter((tag): tag is string => typeof tag === "string");
+  return tags.map((tag) => (
+    <span key={tag} className="tag amber">
+      {tag}
+    </span>
+  ));
 }

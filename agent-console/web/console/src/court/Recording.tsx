@@ -13,6 +13,7 @@ import type { CallRow, Me, Peaks, RecordingVerdict } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 import type { Channels } from "./channels.ts";
+import { lasting, Marks } from "./Marks.tsx";
 import { drawWave, readPeaks, type Wave } from "./peaks.ts";
 import { TranscriptView } from "./TranscriptView.tsx";
 import { type Player, SPEEDS, usePlayer } from "./usePlayer.ts";
@@ -77,6 +78,7 @@ function Body(props: {
       <>
         <Broken verdict={data.verdict} detail={data.detail ?? ""} />
         <Hashes sha256={data.sha256} sm3={data.sm3} />
+        <Marks call={call} onSeek={null} />
         {call.transcript && <TranscriptView me={me} call={call} ms={0} onSeek={null} />}
       </>
     );
@@ -182,11 +184,13 @@ function Sound(props: {
         durationMs={verdict.duration_ms}
         answerMs={verdict.answer_offset_ms}
         gaps={verdict.gaps}
+        marks={lasting(call.marks)}
         player={player}
       />
       {verdict.gaps.length > 0 && (
         <p className="muted small">{t("recording.gaps", { n: verdict.gaps.length })}</p>
       )}
+      <Marks call={call} onSeek={player.playFrom} />
       <TranscriptView me={me} call={call} ms={player.ms} onSeek={player.playFrom} />
       <Hashes sha256={verdict.sha256} sm3={verdict.sm3} />
     </>
@@ -199,6 +203,7 @@ function WaveForm(props: {
   durationMs: number;
   answerMs: number | null;
   gaps: RecordingVerdict["gaps"];
+  marks: CallRow["marks"];
   player: Player;
 }) {
   const { t } = useTranslation();
@@ -238,6 +243,13 @@ function WaveForm(props: {
             key={`${gap.channel} ${gap.from_ms}`}
             className={`gap ${gap.channel}`}
             style={{ left: share(gap.from_ms), width: share(gap.to_ms - gap.from_ms) }}
+          />
+        ))}
+        {props.marks.map((mark) => (
+          <span
+            key={`${mark.kind} ${mark.from_ms}`}
+            className={`mark ${mark.kind}`}
+            style={{ left: share(mark.from_ms), width: share(mark.to_ms - mark.from_ms) }}
           />
         ))}
         {answerMs !== null && <span className="answer" style={{ left: share(answerMs) }} />}

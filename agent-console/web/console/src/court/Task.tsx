@@ -2,9 +2,10 @@
 // its words, the papers with their hashes, what happened.
 
 import { useQuery } from "@tanstack/react-query";
+import { Alert, Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useWords } from "../i18n/index.ts";
+import { useTwo, useWords } from "../i18n/index.ts";
 import { get, id } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { dateTime, day, shortTime } from "../lib/time.ts";
@@ -71,6 +72,7 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
         </span>
       </div>
       <Nodes task={task} />
+      <Escalations task={task} onCall={setChosen} />
       <div className="cols">
         <div>
           <Conclusion task={task} />
@@ -114,6 +116,24 @@ function Nodes({ task }: { task: TaskDetail }) {
       ))}
     </ol>
   );
+}
+
+/** What the agents could not settle and a judge must. */
+function Escalations({ task, onCall }: { task: TaskDetail; onCall: (id: string) => void }) {
+  const { t } = useTranslation();
+  const two = useTwo();
+  return task.escalations.map((each) => (
+    <Alert
+      key={each.call_id}
+      className="escalation"
+      data-testid="escalation"
+      type="warning"
+      showIcon
+      title={t("escalation.title", { why: two(each.reason_zh, each.reason_en) })}
+      description={t("escalation.by", { agent: each.agent, at: dateTime(each.at) })}
+      action={<Button onClick={() => onCall(each.call_id)}>{t("call.listen")}</Button>}
+    />
+  ));
 }
 
 function Conclusion({ task }: { task: TaskDetail }) {

@@ -91,6 +91,17 @@ function Agents({ agents }: { agents: Floor["agents"] }) {
               <span className="muted small">{t("shell.staff_no", { no: agent.staff_no })}</span>
             </span>
             <span className={`tag ${COLOURS[agent.state] ?? ""}`}>{t(`agent.${agent.state}`)}</span>
+            {agent.away_until_at && <span className="tag red">{t("overview.away")}</span>}
+            {agent.due_at && (
+              <span className={`tag ${agent.overrun ? "red" : ""}`} data-testid="due">
+                {t(agent.overrun ? "overview.overrun" : "overview.due", {
+                  time: clock(Math.abs(now - Date.parse(agent.due_at))),
+                })}
+              </span>
+            )}
+            {agent.owed > 0 && (
+              <span className="tag amber">{t("overview.owed", { n: agent.owed })}</span>
+            )}
             <span className="share grow">
               <i style={{ width: `${(Math.max(0, ms) / longest) * 100}%` }} />
             </span>
