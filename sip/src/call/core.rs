@@ -196,11 +196,15 @@ impl CallCore {
         self.drain(now);
     }
 
+    pub(super) fn forget(&mut self, id: &str) {
+        self.calls.remove(id);
+        self.owners.retain(|_, owner| owner != id);
+    }
+
     fn call_timers(&mut self, now: Instant, id: &str) {
         let Some(call) = self.calls.get_mut(id) else { return };
         if call.forget_at.is_some_and(|at| at <= now) {
-            self.calls.remove(id);
-            self.owners.retain(|_, owner| owner != id);
+            self.forget(id);
             return;
         }
         if call.ack_by.is_some_and(|at| at <= now) {

@@ -88,13 +88,17 @@ impl CallCore {
     /// Ends the leg of an earlier run; [`Out::Finished`] tells under its Call-ID how it went.
     /// No INVITE is sent.
     ///
-    /// An answered leg gets its ACK again, and BYE. Before the answer a CANCEL goes out for each INVITE that may
-    /// be pending, under its branch (RFC 3261, 9.1), one after another until one is known. An
-    /// answer that comes then is acknowledged and hung up (13.2.2.4).
+    /// An answered leg gets its ACK again, and BYE. Before the answer a CANCEL goes out for
+    /// each INVITE that may be pending, under its branch (RFC 3261, 9.1), one after another
+    /// until one is known. An answer that comes then is acknowledged and hung up (13.2.2.4).
     pub fn finish_leg(&mut self, now: Instant, saved: &SavedLeg, trunk: &Trunk) -> Result<String, FinishError> {
         let id = saved.ids.call_id.clone();
-        if self.calls.contains_key(&id) {
-            return Err(FinishError::InUse);
+        if let Some(call) = self.calls.get(&id) {
+            // One more try after a carrier that was silent is welcome.
+            if !call.inheritance.as_ref().is_some_and(|inheritance| inheritance.told) {
+                return Err(FinishError::InUse);
+            }
+            self.forget(&id);
         }
         let order = OutboundCall {
             // The leg keeps the name under which it was dialled.

@@ -400,6 +400,19 @@ fn a_carrier_that_is_silent_is_told_after_32_seconds() {
 }
 
 #[test]
+fn a_silent_carrier_may_be_tried_again() {
+    let (saved, _) = answered();
+    let mut run = Run::new(5061, 1_000);
+    run.finish(&saved);
+    assert_eq!(run.core.finish_leg(run.now, &saved, &trunk()), Err(FinishError::InUse), "one at a time");
+    run.wait(Duration::from_secs(33));
+    run.finish(&saved);
+    let bye = run.last(&Method::BYE);
+    run.answer(&bye, 200, &[], "");
+    assert_eq!(run.finished, [Err(FinishError::Silent), Ok(Finished::HungUp)]);
+}
+
+#[test]
 fn what_is_kept_shows_no_number_and_garbage_is_no_leg() {
     let (saved, _) = ringing();
     assert!(!format!("{saved:?}").contains("13800000001"), "{saved:?}");
