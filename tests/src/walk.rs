@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     agent.ended(Duration::from_secs(3)).await;
     let technical = agent.call["end"]["technical"]["code"].clone();
     writeln!(out, "called {}: {technical}", agent.call["phone_masked"])?;
-    let choice = if technical == "C01" { json!({ "contact": "W1", "business": "B08" }) } else { json!({}) };
+    let choice = if technical == "C01" { json!({ "contact": "W1", "business": "B12" }) } else { json!({}) };
     let (status, saved) = agent.save(choice).await;
     if status != 200 {
         return Err(format!("the outcome was refused: {saved}").into());

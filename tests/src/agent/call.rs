@@ -105,6 +105,17 @@ impl Agent {
         self.send(json!({ "type": "tick", "step": step, "on": true })).await;
     }
 
+    /// Ticks every step of the order's script that must be said.
+    pub async fn tick_all(&mut self, order: &Value) {
+        let script = order["script"].as_array().cloned().unwrap_or_default();
+        let steps: Vec<&str> =
+            script.iter().filter(|step| step["must"] == true).filter_map(|s| s["id"].as_str()).collect();
+        for step in &steps {
+            self.tick(step).await;
+        }
+        self.call_until(|call| call["ticks"].as_array().is_some_and(|ticks| ticks.len() == steps.len())).await;
+    }
+
     /// Waits until a frame of the call is as wanted; the last one counts too.
     pub async fn call_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         while !wanted(&self.call) {

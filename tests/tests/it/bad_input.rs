@@ -89,7 +89,7 @@ async fn r4_2b_a_corrupt_model_leaves_the_call_its_report_and_an_alarm() {
     agent.dial().await;
     let end = agent.ended(Duration::from_secs(2)).await;
     assert_eq!(end["end"]["technical"]["code"], "C01");
-    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B08" })).await.0, 200);
+    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B12" })).await.0, 200);
     let judge = world.server.cookie("J0001").await;
     let task = order["task_id"].as_str().unwrap();
     let task = world.task_until(&judge, task, |task| task["reports"][0]["version"] == 1).await;
@@ -136,7 +136,7 @@ async fn r4_1b_a_missing_or_altered_recording_is_said_and_raises_an_alarm() {
         let order = agent.take().await;
         agent.dial().await;
         agent.ended(Duration::from_secs(1)).await;
-        assert_eq!(agent.save(json!({ "contact": "W1", "business": "B08" })).await.0, 200);
+        assert_eq!(agent.save(json!({ "contact": "W1", "business": "B12" })).await.0, 200);
         let task = world.task(&judge, order["task_id"].as_str().unwrap()).await;
         let call = task["calls"][0]["id"].as_str().unwrap().to_owned();
         let path = format!("/api/v1/calls/{call}/recording");

@@ -16,6 +16,7 @@ mod push;
 mod resume;
 mod road;
 mod server;
+mod sessions;
 mod sound;
 mod speech;
 mod survives;

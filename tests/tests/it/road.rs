@@ -69,6 +69,7 @@ async fn walk(world: World) {
     agent.peer.as_ref().unwrap().say(&tone(440.0, 40.0));
     agent.phase("talking").await;
     agent.stay(Duration::from_secs(21)).await;
+    agent.tick_all(&order).await;
     agent.send(json!({ "type": "mute", "on": true })).await;
     assert_eq!(agent.frame("call").await["muted"], true);
     agent.stay(Duration::from_secs(2)).await;
@@ -94,6 +95,8 @@ async fn walk(world: World) {
         .await;
     assert_eq!((&task["phase"], &task["result"]), (&json!("送达完成"), &json!("送达成功")));
     assert_eq!(task["attempts"][0]["note"], "语速慢");
+    let ticks = task["calls"][0]["ticks"].as_array().unwrap();
+    assert!(ticks.len() == 7 && ticks.iter().all(|tick| tick["offset_ms"].as_i64() > Some(20_000)), "{ticks:?}");
     let states: Vec<_> = task["reports"].as_array().unwrap().iter().map(|report| report["state"].clone()).collect();
     assert_eq!(states, ["有效", "已被替代"], "the old version stays and is marked");
     assert!(task["nodes"].as_array().unwrap().iter().all(|node| node["state"] == "done"), "{}", task["nodes"]);
@@ -253,7 +256,7 @@ async fn r4_1c_a_download_is_the_file_of_the_report_and_who_may_not_is_refused_a
     let order = agent.take().await;
     agent.dial().await;
     agent.ended(Duration::from_secs(30)).await;
-    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B07" })).await.0, 200);
+    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B12" })).await.0, 200);
     let judge = world.server.cookie("J0001").await;
     let task = order["task_id"].as_str().unwrap();
     let task = world.task_until(&judge, task, |task| !task["reports"].as_array().unwrap().is_empty()).await;
@@ -295,7 +298,7 @@ async fn r4_2e_each_side_stands_alone_in_its_channel() {
     let heard = agent.peer.as_ref().unwrap().heard();
     agent.hang_up().await;
     agent.phase("ended").await;
-    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B08" })).await.0, 200);
+    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B12" })).await.0, 200);
     let heard: Vec<i16> = heard.iter().map(|octet| songda_media::Law::Pcma.decode(*octet)).collect();
     let late = &heard[heard.len() - 24_000..];
     assert!(power(late, 1_000.0) > power(late, 440.0) + 20.0, "the agent hears the party and not himself");
