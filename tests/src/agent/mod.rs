@@ -54,7 +54,12 @@ pub struct Agent {
 impl Agent {
     /// Signs in, registers a key, opens the line.
     pub async fn sign_in(url: &str) -> Self {
-        let cookie = cookie(url, "agent").await;
+        Self::sign_in_as(url, "agent").await
+    }
+
+    /// The same as another agent.
+    pub async fn sign_in_as(url: &str, login: &str) -> Self {
+        let cookie = cookie(url, login).await;
         let (secret, public) = DhP256HkdfSha256::gen_keypair();
         let body = json!({ "public_key": URL_SAFE_NO_PAD.encode(public.to_bytes()) });
         let answer = http()
