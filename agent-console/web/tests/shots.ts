@@ -1,5 +1,5 @@
-// `npm run shots`: each screen at 1366x768 in headless Chromium, judged by axe, pictures to
-// the folder of $SHOTS. For development; the pictures of the documentation come from the
+// `npm run shots`: each screen at 1366x768 and 1920x1080 in headless Chromium, judged by axe,
+// pictures of the small one to the folder of $SHOTS. For development; the pictures of the documentation come from the
 // test run against the real server.
 
 import { mkdirSync } from "node:fs";
@@ -28,9 +28,12 @@ const fault = (...words: unknown[]) => {
   console.error("FAULT", ...words);
 };
 
+const SMALL = { width: 1366, height: 768 };
+const LARGE = { width: 1920, height: 1080 };
+
 async function fresh(): Promise<Page> {
   const context = await browser.newContext({
-    viewport: { width: 1366, height: 768 },
+    viewport: SMALL,
     permissions: ["microphone"],
   });
   const page = await context.newPage();
@@ -46,6 +49,9 @@ async function shot(page: Page, name: string, options: { fits?: boolean } = {}) 
   await settled(page);
   await page.screenshot({ path: join(out, `${name}.png`) });
   for (const violation of await violations(page)) fault(name, violation);
+  await page.setViewportSize(LARGE);
+  for (const violation of await violations(page)) fault(name, "at 1920:", violation);
+  await page.setViewportSize(SMALL);
   if (options.fits) {
     const over = await page.evaluate(() =>
       [".body", ".right", ".left"].filter((selector) => {
@@ -329,7 +335,7 @@ async function listen() {
   await page.locator(testId("transcript-line")).nth(2).hover();
   await page.locator(testId("transcript-line")).nth(2).locator(".edit").click();
   await shot(page, "task-playing");
-  await page.mouse.click(500, 480);
+  await page.locator(".wave").click({ position: { x: 300, y: 40 } });
   await at("01:");
   await page.context().close();
 }

@@ -146,25 +146,27 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
         </div>
       )}
       {here && checked && !order && (
-        <div className="desk-single">
-          <NewVersion build={state.build} />
-          <Notices desk={desk} />
-          {table.error && <Failed error={table.error} onRetry={() => void table.refetch()} />}
-          {!desk.refusal && <Idle desk={desk} saved={saved} />}
-          <Owed calls={state.owed} open={owedId} onOpen={(call) => setOwedId(call.call_id)} />
+        <div className={owed ? "desk-single beside" : "desk-single"}>
+          <div className="stack">
+            <NewVersion build={state.build} />
+            <Notices desk={desk} />
+            {table.error && <Failed error={table.error} onRetry={() => void table.refetch()} />}
+            {!desk.refusal && <Idle desk={desk} saved={saved} />}
+            <Owed calls={state.owed} open={owedId} onOpen={(call) => setOwedId(call.call_id)} />
+          </div>
           {owed && table.data && (
-            <div key={owed.call_id} ref={intoView}>
-              <OutcomeForm
-                table={table.data}
-                call={asCall(owed)}
-                keys={outcomeKeys}
-                onTick={(step) => desk.tick(step, true, owed.call_id)}
-                onSaved={(outcome) => {
-                  setSaved(outcome);
-                  setOwedId(null);
-                }}
-              />
-            </div>
+            <OutcomeForm
+              key={owed.call_id}
+              table={table.data}
+              call={asCall(owed)}
+              keys={outcomeKeys}
+              whose={`${owed.recipient} ${owed.phone_masked}`}
+              onTick={(step) => desk.tick(step, true, owed.call_id)}
+              onSaved={(outcome) => {
+                setSaved(outcome);
+                setOwedId(null);
+              }}
+            />
           )}
         </div>
       )}
@@ -235,8 +237,6 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
     </Shell>
   );
 }
-
-const intoView = (element: HTMLElement | null) => element?.scrollIntoView({ block: "nearest" });
 
 interface Hands {
   desk: Desk;

@@ -42,13 +42,15 @@ interface OutcomeFormProps {
   unsaid?: string[];
   /** Stands above the button: the time that is left. */
   timer?: ReactNode;
+  /** Whom the call was to, where that does not stand beside the form. */
+  whose?: string;
   /** Ticks a step that was said, where no script stands beside the form. */
   onTick?: (step: string) => void;
   onSaved: (saved: SavedOutcome, callId: string) => void;
 }
 
 export function OutcomeForm(props: OutcomeFormProps) {
-  const { table, call, keys, unsaid = [], timer, onTick, onSaved } = props;
+  const { table, call, keys, unsaid = [], timer, whose, onTick, onSaved } = props;
   const { t } = useTranslation();
   const two = useTwo();
   const draft = useDraft(call);
@@ -122,7 +124,7 @@ export function OutcomeForm(props: OutcomeFormProps) {
       : [];
   const head = (
     <div className="row">
-      <h2>{t("desk.outcome")}</h2>
+      {whose ? <b data-testid="whose">{whose}</b> : <h2>{t("desk.outcome")}</h2>}
       <span
         className="muted small grow clip"
         role="status"
@@ -163,7 +165,7 @@ export function OutcomeForm(props: OutcomeFormProps) {
       title={lacks.map((lack) => t(lack, { list: unsaid.join("、") })).join("；") || undefined}
       onClick={() => void save()}
     >
-      {t(unanswered ? "outcome.save_unanswered" : "outcome.save")} <kbd>Ctrl ↵</kbd>
+      {t(unanswered || whose ? "outcome.save_unanswered" : "outcome.save")} <kbd>Ctrl ↵</kbd>
     </Button>
   );
 
