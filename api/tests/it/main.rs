@@ -8,4 +8,5 @@ mod house;
 mod matrix;
 mod running;
 mod scope;
+mod settings;
 mod sign_in;

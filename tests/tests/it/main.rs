@@ -5,6 +5,7 @@
 mod bad_input;
 mod browser;
 mod carrier;
+mod consent;
 mod desk;
 mod faults;
 mod in_call;

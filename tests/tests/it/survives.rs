@@ -32,7 +32,9 @@ pub(crate) async fn talking(world: &World, url: &str, number: &str) -> (Agent, V
 /// was to hear, right is the party.
 pub(crate) async fn recorded(world: &World, order: &Value) -> (Value, Vec<i16>, Vec<i16>) {
     let judge = world.server.cookie("J0001").await;
-    let seen = world.task(&judge, order["task_id"].as_str().unwrap()).await;
+    // The carrier knows of the end before it is written down here.
+    let over = |task: &Value| task["calls"][0]["recording"].is_object();
+    let seen = world.task_until(&judge, order["task_id"].as_str().unwrap(), over).await;
     assert_eq!(seen["calls"].as_array().unwrap().len(), 1, "{seen:#}");
     let call = seen["calls"][0].clone();
     assert_eq!(call["recording"]["state"], "closed", "{call:#}");
@@ -104,6 +106,9 @@ async fn e51_an_agent_who_stays_away_owes_the_outcome_and_the_task_is_first_in_l
     let over = until(|| async { at_the_carrier(&world) }, |call| call.ended_at.is_some()).await;
     assert_eq!(over.expect("released within a minute").ended_by, Some("caller"));
 
+    let judge = world.server.cookie("J0001").await;
+    let owed = |task: &Value| task["calls"][0]["outcome_state"] == "owed";
+    world.task_until(&judge, order["task_id"].as_str().unwrap(), owed).await;
     let (call, left, _) = recorded(&world, &order).await;
     assert_eq!(
         (&call["technical"]["code"], &call["parting"], &call["outcome_state"]),
@@ -127,7 +132,6 @@ async fn e51_an_agent_who_stays_away_owes_the_outcome_and_the_task_is_first_in_l
         agent.save_for(call["id"].as_str().unwrap(), json!({ "contact": "W1", "business": "B06" })).await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(agent.owed().await["items"], json!([]), "nothing is owed any more");
-    let judge = world.server.cookie("J0001").await;
     let seen = world.task(&judge, order["task_id"].as_str().unwrap()).await;
     assert_eq!(seen["attempts"].as_array().unwrap().len(), 1, "one attempt: {seen:#}");
 }

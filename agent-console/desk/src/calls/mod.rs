@@ -12,7 +12,7 @@ pub use attempts::{AttemptField, AttemptRow, attempts};
 pub use side::{Network, Sample, keep_samples, marks_to_store, network};
 pub use store::{
     CallRow, Ending, Leg, NewCall, answered, begin, end, enter_recording, extend_wrap_up, find, mark, of_task, own,
-    recording, recording_began, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
+    recording, recording_began, said, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
 };
 
 use songda_service::{outcomes, timeline::Event};

@@ -215,6 +215,17 @@ pub async fn recording_began(db: &Db, call: &str, at_ms: i64) -> Result<(), Desk
     Ok(tx.commit().await?)
 }
 
+/// Notes what was said to the party of a live call, so that a kill leaves it known.
+pub async fn said(db: &Db, call: &str, spans: &Value) -> Result<(), DeskError> {
+    let mut tx = db.begin().await?;
+    sqlx::query("UPDATE calls SET prompt_spans = $2 WHERE id = $1 AND live_task IS NOT NULL")
+        .bind(call)
+        .bind(spans.to_string())
+        .execute(&mut *tx.conn())
+        .await?;
+    Ok(tx.commit().await?)
+}
+
 /// Notes that the party answered, or from when on the agent is heard.
 pub async fn answered(db: &Db, call: &str, answered_ms: i64, talk_from_ms: Option<i64>) -> Result<(), DeskError> {
     let mut tx = db.begin().await?;

@@ -130,7 +130,8 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         answered_ms: call.answered_ms,
         recording: manifest.as_ref(),
         incomplete: false,
-        prompt_spans: json!([]),
+        // The notice, when it was said to its end before the kill.
+        prompt_spans: serde_json::from_str(&call.prompt_spans).unwrap_or_default(),
         quality: json!({}),
         marks: json!([]),
         parting: "",

@@ -77,7 +77,10 @@ impl Seat {
                 calls::answered(db, &call.id, at_ms, None).await?;
             }
             CallEvent::NoticeStarted => call.phase = "notice",
-            CallEvent::NoticeFinished { .. } => return Ok(()),
+            CallEvent::NoticeFinished { span } => {
+                calls::said(db, &call.id, &json!([span])).await?;
+                return Ok(());
+            }
             CallEvent::Talking { at_ms } => {
                 call.phase = "talking";
                 call.talk_from_ms = Some(at_ms);
