@@ -221,6 +221,9 @@ async function duringCall(page: Page, answered_at: string) {
   await shot(page, "desk-away-in-call");
   stage.call("talking", now);
   await page.waitForSelector(testId("resume"), { state: "hidden" });
+  stage.send("notice", { code: "call.agent_back" });
+  await page.waitForSelector(".ant-notification-notice");
+  await shot(page, "desk-back");
   await page.keyboard.press("Alt+g");
   await page.waitForSelector(testId("polite-child"));
   await shot(page, "desk-polite");

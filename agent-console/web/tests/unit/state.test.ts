@@ -80,3 +80,11 @@ test("another machine at work is named until the desk is taken over", () => {
   expect(asked.occupied).toEqual({ in_call: true, since_at });
   expect(frame(asked, snapshot).occupied).toBeNull();
 });
+
+test("what is good to know is told once, and a sound that is gone is no error of its own", () => {
+  let state = frame(frame(nothing, snapshot), { ...call, seq: 2 });
+  state = frame(state, { type: "error", seq: 3, code: "call.browser_lost", detail: "" });
+  expect(state.error).toBeNull();
+  state = frame(state, { type: "notice", seq: 4, code: "call.agent_back" });
+  expect(state.notice).toEqual({ code: "call.agent_back", at: NOW });
+});

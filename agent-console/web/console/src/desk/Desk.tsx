@@ -77,6 +77,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   const devicesChanged = useDeviceToast(desk);
   useDevices(devicesChanged);
   useBell(order?.work_order ?? null, live);
+  useNoticeToast(state.notice);
 
   useEffect(() => {
     if (!live) setDialog((open) => (open === "keypad" || open === "end" ? null : open));
@@ -317,6 +318,17 @@ function useDeviceToast(desk: Desk) {
     },
     [changeDevices, t],
   );
+}
+
+/** Says what happened and needs nothing: it goes away by itself. */
+function useNoticeToast(notice: Desk["state"]["notice"]) {
+  const { t, i18n } = useTranslation();
+  useEffect(() => {
+    const key = notice && `toast.${notice.code}`;
+    if (key && i18n.exists(key)) {
+      notification.info({ title: t(key), placement: "bottomRight" });
+    }
+  }, [notice, t, i18n]);
 }
 
 /** Rings once for each new work order, but not into a call. */

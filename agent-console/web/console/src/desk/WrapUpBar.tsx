@@ -14,23 +14,25 @@ export function WrapUpBar({ desk, call }: { desk: Desk; call: CallState }) {
   const now = useNow(wrapUp !== null) + desk.state.offset;
   if (!wrapUp) return null;
   const left = wrapUp.until_at ? Date.parse(wrapUp.until_at) - now : null;
+  const mayLeave = !call.outcome_saved && wrapUp.policy !== "time_boxed_no_early_exit";
+  const words = call.outcome_saved ? "saved" : wrapUp.policy;
   const short = left !== null && left < 15_000;
   return (
     <div className={`wrap-up ${short ? "amber" : ""}`} data-testid="wrap-up">
       <span className="grow">
-        {t(`wrap_up.${wrapUp.policy}`)}{" "}
+        {t(`wrap_up.${words}`)}{" "}
         {left !== null && (
           <b role="timer" aria-live="off">
             {clock(left)}
           </b>
         )}
       </span>
-      {left !== null && !wrapUp.extended && (
+      {left !== null && !wrapUp.extended && !call.outcome_saved && (
         <Button size="small" data-testid="extend" onClick={() => desk.extend(call.call_id)}>
           {t("wrap_up.extend")}
         </Button>
       )}
-      {!call.outcome_saved && (
+      {mayLeave && (
         <Button
           size="small"
           data-testid="later"

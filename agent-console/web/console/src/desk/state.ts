@@ -26,6 +26,8 @@ export interface DeskState {
   clock: { trusted: boolean; offset_ms: number };
   /** The session is over; the call goes on, and somebody must sign in again. */
   session_expired: boolean;
+  /** The last thing to know that is no error. */
+  notice: { code: string; at: number } | null;
   /** Another machine has the desk. */
   occupied: { in_call: boolean; since_at: string } | null;
 }
@@ -54,6 +56,7 @@ export const nothing: DeskState = {
   build: null,
   clock: { trusted: true, offset_ms: 0 },
   session_expired: false,
+  notice: null,
   occupied: null,
 };
 
@@ -152,7 +155,11 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
         ...state,
         today: { answered: Number(frame.answered ?? 0), closed: Number(frame.closed ?? 0) },
       };
+    case "notice":
+      return { ...state, notice: { code: String(frame.code ?? ""), at: now } };
     case "error":
+      // The call itself shows that its sound is gone, and that it came back.
+      if (frame.code === "call.browser_lost") return state;
       return {
         ...state,
         error: {
