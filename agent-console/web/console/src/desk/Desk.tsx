@@ -309,10 +309,10 @@ function useDeviceToast(desk: Desk) {
   return useCallback(
     (news: DeviceNews) => {
       for (const name of news.went) {
-        notification.warning({ title: t("devices.went", { name }), placement: "bottomRight" });
+        notification.warning({ title: t("devices.went", { name }), placement: "bottomLeft" });
       }
       for (const name of news.came) {
-        notification.info({ title: t("devices.came", { name }), placement: "bottomRight" });
+        notification.info({ title: t("devices.came", { name }), placement: "bottomLeft" });
       }
       void changeDevices();
     },
@@ -326,7 +326,7 @@ function useNoticeToast(notice: Desk["state"]["notice"]) {
   useEffect(() => {
     const key = notice && `toast.${notice.code}`;
     if (key && i18n.exists(key)) {
-      notification.info({ title: t(key), placement: "bottomRight" });
+      notification.info({ title: t(key), placement: "bottomLeft" });
     }
   }, [notice, t, i18n]);
 }
