@@ -119,6 +119,16 @@ impl Browser {
         self.act(json!({ "do": "press", "key": key })).await;
     }
 
+    /// Ticks every step of the script, each once the one before is ticked.
+    pub(crate) async fn say_everything(&mut self) {
+        let steps = self.act(json!({ "do": "count", "selector": "[data-testid^=tick-]" })).await.as_u64().unwrap();
+        for said in 1..=steps {
+            self.press("Alt+t").await;
+            let nth = format!(":nth-match([data-testid^=tick-], {said}):checked");
+            self.wait(&nth).await;
+        }
+    }
+
     /// Types letter by letter into what has the focus.
     pub(crate) async fn type_text(&mut self, text: &str) {
         self.act(json!({ "do": "type", "text": text })).await;

@@ -75,6 +75,17 @@ async fn r2_1a_r4_1a_an_agent_at_chromium_walks_the_road_and_the_court_reads_wha
     browser.press("5").await;
     browser.wait(&format!("{}[data-word=good],{}", id("chip-network"), id("chip-network"))).await;
     browser.shot("desk-talking").await;
+    browser.say_everything().await;
+    browser.press("Alt+h").await;
+    browser.wait(&format!("{}[data-held=yes]", id("phase"))).await;
+    browser.shot("desk-held").await;
+    browser.press("Alt+h").await;
+    browser.wait(&format!("{}[data-held=no]", id("phase"))).await;
+    browser.press("Alt+k").await;
+    browser.wait(&id("keypad-sent")).await;
+    browser.press("8").await;
+    browser.shot("desk-keypad").await;
+    browser.press("Escape").await;
     browser.talk(21).await;
     browser.press("Alt+m").await;
     browser.wait(&format!("{}[aria-pressed=true]", id("mute"))).await;
@@ -207,7 +218,7 @@ async fn through(world: &World, number: &str, far: &FarEnd) {
     browser.click(&id("hang-up")).await;
     browser.phase("ended").await;
     browser.press("1").await;
-    browser.press("8").await;
+    browser.press("6").await;
     browser.press("Control+Enter").await;
     browser.wait(&id("outcome-saved")).await;
     browser.close().await;

@@ -111,7 +111,7 @@ async fn call(number: &str, file: &Path, voice: &[u8], talk: Duration) -> Vec<Va
     browser.press("Alt+e").await;
     browser.phase("ended").await;
     browser.press("1").await;
-    browser.press("8").await;
+    browser.press("6").await;
     browser.press("Control+Enter").await;
     browser.wait(&id("outcome-saved")).await;
     browser.close().await;
