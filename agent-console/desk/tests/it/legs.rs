@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use songda_calls::{Mark, MarkKind, Number};
 use songda_desk::{
     calls::{self, Sample, legs},
-    recovery,
+    checklist, recovery,
     telephony::{self, NewLine},
 };
 use songda_sip::OutboundCall;
@@ -116,6 +116,31 @@ async fn r4_2a_a_leg_whose_trunk_is_gone_is_told_and_not_kept() {
         tasks.wait().await;
         assert!(desk.log().await.contains(&("call.leg_end".into(), "unknown".into())), "{}", desk.engine());
         assert!(legs::open_legs(&desk.ground.db).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn r4_2a_e45_what_a_kill_cut_off_waits_for_its_outcome_and_is_known_to_be_cut_off() {
+    for desk in desks().await {
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.begun(&desk.liu, &order).await;
+        let now = desk.ground.clock.now_ms();
+        calls::answered(&desk.ground.db, &call.id, now, Some(now)).await.unwrap();
+        let notice = serde_json::json!([{ "from_ms": 0, "to_ms": 4_000, "text": "本次通话将被录音" }]);
+        calls::said(&desk.ground.db, &call.id, &notice).await.unwrap();
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        for step in ["identify", "verify", "consent"] {
+            let tick = checklist::Tick { step: step.into(), at_ms: now, offset_ms: Some(5_000) };
+            checklist::tick(&mut tx, &call.id, &tick, true).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        recovery::run(&desk.ground).await.unwrap();
+        let closed = desk.call(&call.id).await;
+        assert_eq!((closed.state.as_str(), closed.outcome_state.as_str()), ("ended", "due"), "{}", desk.engine());
+        assert!(closed.broken_consent && closed.prompt_spans.contains("本次通话将被录音"));
+        assert_eq!(closed.wrap_until_ms, Some(now + 90_000), "the court's minute, and time to come back");
+        recovery::run(&desk.ground).await.unwrap();
+        assert_eq!(desk.events(&order.task_id).await.iter().filter(|kind| *kind == "call_ended").count(), 1, "once");
     }
 }
 

@@ -140,3 +140,18 @@ async fn what_nobody_looks_after_is_owed_when_its_time_is_long_up_and_an_alarm_f
         assert!(songda_store::alarms::open(&desk.ground.db).await.unwrap().is_empty(), "{}", desk.engine());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_that_is_saved_at_the_moment_at_which_its_time_is_up_is_saved_once() {
+    for desk in desks().await {
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.ended(&desk.liu, &order, &Ended::default()).await;
+        let save = desk.save(&desk.liu, &call.id, form("W1", "B06", &[]));
+        let (saved, _left) = tokio::join!(save, leave(&desk, &call.id, Why::TimeIsUp));
+        assert_eq!(saved.unwrap().no, 1, "{}: whichever came first", desk.engine());
+        assert_eq!(desk.call(&call.id).await.outcome_state, "saved");
+        assert_eq!(desk.task(&order.task_id).await.phase, tasks::ELSEWHERE);
+        let attempts = calls::attempts(&desk.ground.db, &desk.ground.sealer, &order.task_id).await.unwrap();
+        assert_eq!(attempts.len(), 1);
+    }
+}
