@@ -103,12 +103,10 @@ async fn e51_an_agent_who_stays_away_owes_the_outcome_and_the_task_is_first_in_l
     agent.stay(Duration::from_secs(1)).await;
     agent.drop_line();
     agent.peer.take().unwrap().vanish();
-    let over = until(|| async { at_the_carrier(&world) }, |call| call.ended_at.is_some()).await;
-    assert_eq!(over.expect("released within a minute").ended_by, Some("caller"));
+    let (judge, task) = (world.server.cookie("J0001").await, order["task_id"].as_str().unwrap());
+    world.task_until(&judge, task, |task| task["calls"][0]["outcome_state"] == "owed").await;
+    assert_eq!(at_the_carrier(&world).ended_by, Some("caller"), "the party is released");
 
-    let judge = world.server.cookie("J0001").await;
-    let owed = |task: &Value| task["calls"][0]["outcome_state"] == "owed";
-    world.task_until(&judge, order["task_id"].as_str().unwrap(), owed).await;
     let (call, left, _) = recorded(&world, &order).await;
     assert_eq!(
         (&call["technical"]["code"], &call["parting"], &call["outcome_state"]),
