@@ -14,7 +14,9 @@ import { Shell } from "./shell/Shell.tsx";
 import { Boundary } from "./ui/Boundary.tsx";
 import { Failed } from "./ui/problem.tsx";
 
-const Desk = lazy(() => import("./desk/Desk.tsx"));
+const DESK = "/desk";
+const desk = () => import("./desk/Desk.tsx");
+const Desk = lazy(desk);
 const Cases = lazy(() => import("./court/Cases.tsx"));
 const Case = lazy(() => import("./court/Case.tsx"));
 const Tasks = lazy(() => import("./court/Tasks.tsx"));
@@ -24,6 +26,9 @@ const Orders = lazy(() => import("./supervisor/Orders.tsx"));
 const Users = lazy(() => import("./admin/Users.tsx"));
 const Health = lazy(() => import("./admin/Health.tsx"));
 const Audit = lazy(() => import("./admin/Audit.tsx"));
+
+// A party may be waiting for this page: nothing that it needs is fetched one after another.
+if (window.location.pathname === DESK) void desk().catch(() => undefined);
 
 type Who =
   | { at: "asking" }
@@ -123,7 +128,7 @@ const framed = (content: (values: Record<string, string>, me: Me) => ReactNode) 
   };
 
 const SCREENS: Screen[] = [
-  { pattern: "/desk", permission: "desk.work", show: (_values, props) => <Desk {...props} /> },
+  { pattern: DESK, permission: "desk.work", show: (_values, props) => <Desk {...props} /> },
   { pattern: "/cases", permission: "case.read", show: framed(() => <Cases />) },
   {
     pattern: "/cases/:id",

@@ -24,8 +24,8 @@ export class Softphone {
     this.#element = element;
     this.#raw = raw;
     this.#events = events;
-    // This tab was in a call when it was loaded anew.
-    if (sessionStorage.getItem(IN_CALL) === "1") {
+    // This browser was in a call when the page was loaded, in this tab or in one before.
+    if (localStorage.getItem(IN_CALL) === "1") {
       this.#warm = this.#prepare();
       // Nobody may ask for it: then its failure is nobody's either.
       this.#warm.catch(() => undefined);
@@ -51,7 +51,7 @@ export class Softphone {
     this.#leg = leg;
     this.#broken = false;
     leg.mute(this.#muted);
-    sessionStorage.setItem(IN_CALL, "1");
+    localStorage.setItem(IN_CALL, "1");
     this.#events.audio(true);
     return leg.offer;
   }
@@ -74,13 +74,13 @@ export class Softphone {
     if (this.#leg && !this.#leg.isConnected) this.#broken = true;
   }
 
-  /** The call is over, or in another window. */
+  /** The call is over. */
   close(): void {
-    sessionStorage.removeItem(IN_CALL);
+    localStorage.removeItem(IN_CALL);
     this.drop();
   }
 
-  /** Lets go of the leg; after a reload of this tab it is wanted again. */
+  /** Lets go of the leg; whoever loads the desk next wants it again. */
   drop(): void {
     this.#warm?.then(
       (leg) => leg.close(),

@@ -219,7 +219,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
 
   // Another window of this browser has the desk: what it does is none of ours.
   useEffect(() => {
-    if (ownership === "taken" || ownership === "elsewhere") phone.current?.close();
+    if (ownership === "taken" || ownership === "elsewhere") phone.current?.drop();
   }, [ownership]);
 
   const opened = useOpenedOrder(me, key, state, line);
