@@ -36,6 +36,13 @@ pub async fn serve(
             .install()
             .with_context(|| format!("serving metrics on {address}"))?;
     }
+    // Before anything is written: on a full disk what was kept for the books is needed now.
+    let vault = house.vault.clone();
+    match tokio::task::spawn_blocking(move || vault.tend()).await? {
+        Ok(room) if room.is_enough() => {}
+        Ok(room) => tracing::error!(free = room.free, needed = room.needed, "the disk is full: no call goes out"),
+        Err(error) => tracing::error!(%error, "the room on the disk cannot be measured"),
+    }
     // Before anything is dated: a house that starts with a wrong clock knows it by then.
     let mut guard = Guard::new(house.db.clone(), house.clock.clone(), config.clock.ntp.clone());
     guard.settle().await;

@@ -114,6 +114,21 @@ impl Server {
         (self.child, self.url) = serve(self.command(), &self.folder.path().join("songda.toml"), self.folder.path());
     }
 
+    /// Stops the process where it stands; only a kill ends it then.
+    pub(crate) fn freeze(&self) {
+        assert!(Command::new("kill").args(["-STOP", &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// `kill -9`, and a start that must fail; answers what it says.
+    pub(crate) fn kill_and_fail_to_start(&mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let config = self.folder.path().join("songda.toml");
+        let output = self.command().arg("--config").arg(config).arg("serve").output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// SIGTERM, as an operator ends it; whether it ended well.
     pub(crate) fn stop(&mut self) -> bool {
         let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
@@ -141,9 +156,7 @@ impl Server {
 
     /// The last lines of the log, for a test that fails.
     pub(crate) fn log_tail(&self) -> String {
-        let log = self.log();
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        tail(self.folder.path(), 40)
     }
 
     /// Changes the configuration before the next start.
@@ -218,6 +231,12 @@ fn on(disk: Option<&SmallDisk>, program: OsString) -> Command {
     command
 }
 
+fn tail(folder: &Path, lines: usize) -> String {
+    let log = std::fs::read_to_string(folder.join("log")).unwrap();
+    let all: Vec<_> = log.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
 fn serve(mut command: Command, config: &Path, folder: &Path) -> (Child, String) {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     let mut child = command
@@ -231,7 +250,8 @@ fn serve(mut command: Command, config: &Path, folder: &Path) -> (Child, String) 
         .unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("not serving: {line:?}"));
+    let address =
+        line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("not serving: {}", tail(folder, 5)));
     let secure = std::fs::read_to_string(config).unwrap().contains("[server.tls]");
     (child, format!("{}://{address}", if secure { "https" } else { "http" }))
 }
