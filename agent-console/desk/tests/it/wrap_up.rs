@@ -86,6 +86,9 @@ async fn who_saves_in_time_is_free_at_once_and_where_the_court_wants_it_only_at_
 async fn where_there_is_no_clock_the_agent_leaves_the_outcome_for_later_by_himself() {
     for desk in desks().await {
         let (seat, mut page, call) = wrapping_up(&desk, WrapUp::Discretionary, 0).await;
+        let view = seat.seats.views(&desk.house.court).await.remove(0);
+        let due = desk.ground.clock.now_ms() + 60_000;
+        assert_eq!((view.user_id, view.due_ms), (desk.liu.user_id.clone(), Some(due)), "a measure for the supervisor");
         seat.tell(Command::Ready).await;
         seat.tell(Command::Extend { call: call.clone() }).await;
         assert_eq!(frame(&mut page.frames, "error").await["code"], "wrap_up.no_more", "{}", desk.engine());
