@@ -10,6 +10,10 @@ const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
 /** Until the letters are there and no transition runs: contrast in the middle of a fade is no contrast. */
 export async function settled(page: Page): Promise<void> {
   await page.evaluate(() => document.fonts.ready);
+  // What was just drawn begins to move with the next frame.
+  await page.evaluate(
+    () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+  );
   await page.waitForFunction(
     () =>
       document

@@ -71,7 +71,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   const mayDial =
     order !== null && !dialling && !live && !due && desk.line === "open" && state.clock.trusted;
   const hangUp = useTwoPresses(desk.hangUp, live);
-  const expired = useExpiredSession(live, state.session_expired);
+  const expired = useExpiredSession(state.session_expired);
   const close = useCallback(() => setDialog(null), []);
 
   const devicesChanged = useDeviceToast(desk);
@@ -229,6 +229,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
       />
       <Relogin
         me={me}
+        live={live}
         open={expired.now}
         onSignedIn={() => {
           expired.over();
@@ -292,13 +293,10 @@ function press(key: DeskKey, hands: Hands) {
   }
 }
 
-/** Whether somebody must sign in again; while a call is live the page is not left for it. */
-function useExpiredSession(live: boolean, told: boolean) {
+/** Whether somebody must sign in again; what stands on the desk is not left for it. */
+function useExpiredSession(told: boolean) {
   const [lost, setLost] = useState(false);
-  useEffect(() => {
-    if (!live) return;
-    return onSessionLost(() => setLost(true));
-  }, [live]);
+  useEffect(() => onSessionLost(() => setLost(true)), []);
   return { now: lost || told, over: () => setLost(false) };
 }
 
@@ -323,7 +321,10 @@ function useDeviceToast(desk: Desk) {
 /** Says what happened and needs nothing: it goes away by itself. */
 function useNoticeToast(notice: Desk["state"]["notice"]) {
   const { t, i18n } = useTranslation();
+  const last = useRef(notice);
   useEffect(() => {
+    if (last.current === notice) return;
+    last.current = notice;
     const key = notice && `toast.${notice.code}`;
     if (key && i18n.exists(key)) {
       notification.info({ title: t(key), placement: "bottomLeft" });

@@ -1,5 +1,5 @@
-// The session is over while a call is on the line: the agent signs in again on top of the
-// desk, and nothing under it is lost.
+// The session is over: the agent signs in again on top of the desk, and nothing under it is
+// lost, least of all a call.
 
 import { Alert, Button, Input, Modal } from "antd";
 import { type FormEvent, useState } from "react";
@@ -10,11 +10,13 @@ import { useProblemText } from "../ui/problem.tsx";
 
 interface ReloginProps {
   me: Me;
+  /** A call is on the line. */
+  live: boolean;
   open: boolean;
   onSignedIn: () => void;
 }
 
-export function Relogin({ me, open, onSignedIn }: ReloginProps) {
+export function Relogin({ me, live, open, onSignedIn }: ReloginProps) {
   const { t } = useTranslation();
   const textOf = useProblemText();
   const [login, setLogin] = useState("");
@@ -48,7 +50,7 @@ export function Relogin({ me, open, onSignedIn }: ReloginProps) {
       mask={{ closable: false }}
     >
       <form className="relogin" data-testid="relogin" onSubmit={submit}>
-        <p>{t("relogin.why")}</p>
+        <p>{t(live ? "relogin.why" : "relogin.why_idle")}</p>
         <p>{t("relogin.as", { name: me.user.name, no: me.user.staff_no })}</p>
         <label htmlFor="relogin-user">{t("login.user")}</label>
         <Input

@@ -21,6 +21,8 @@ const PROBE_MS = 1_500;
 const FIRST_PAUSE_MS = 500;
 /** A party may be waiting. */
 const LONGEST_PAUSE_MS = 2_000;
+/** Why the server closes a line whose session is over. */
+const SESSION_OVER = "session over";
 const TAB = "songda.tab";
 
 /** Name of this tab; it outlives a reload and is no other tab's. */
@@ -98,7 +100,10 @@ export class Line {
       this.#hello(socket);
     };
     socket.onmessage = (event) => this.#receive(socket, event.data);
-    socket.onclose = () => this.#lost(socket);
+    socket.onclose = (event) => {
+      if (event.reason === SESSION_OVER && !this.#closed) this.#expired();
+      this.#lost(socket);
+    };
     window.clearTimeout(this.#probe);
     this.#probe = window.setTimeout(() => {
       if (socket.readyState === WebSocket.CONNECTING) this.#drop(socket);
@@ -155,6 +160,12 @@ export class Line {
     if (socket) socket.onclose = null;
     socket?.close();
     this.#connect();
+  }
+
+  /** Nobody is let in before somebody signed in again; that makes a new line. */
+  #expired(): void {
+    this.#closed = true;
+    this.#events.frame({ type: "session_expired" });
   }
 
   #drop(socket: WebSocket): void {

@@ -21,8 +21,13 @@ export class SampleBox {
     }
     if (!call) return;
     this.#items.push(sample);
-    if (this.#items.length < BATCH) return;
-    this.#send({ type: "samples", call_id: call, items: this.#items });
+    if (this.#items.length >= BATCH) this.flush();
+  }
+
+  /** The call is over: what was not sent yet goes too. */
+  flush(): void {
+    if (!this.#call || this.#items.length === 0) return;
+    this.#send({ type: "samples", call_id: this.#call, items: this.#items });
     this.#items = [];
   }
 }

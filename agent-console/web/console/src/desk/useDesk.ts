@@ -138,9 +138,10 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   }, [audio, me.demo, samples]);
 
   const silence = useCallback(() => {
+    samples.flush();
     phone.current?.close();
     setDialling(false);
-  }, []);
+  }, [samples]);
 
   useEffect(() => {
     let gone = false;
