@@ -7,6 +7,7 @@ mod closing;
 mod digest;
 mod lossy;
 mod races;
+mod restart;
 mod saved;
 mod sipp;
 mod wire;

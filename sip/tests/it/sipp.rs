@@ -1,16 +1,11 @@
 //! Against SIPp as the carrier, over real sockets.
 
-use std::{net::SocketAddr, path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
-use songda_sip::{
-    EndCause, Endpoint, EndpointConfig, FinishError, Finished, Leg, LegEvent, Number, OutboundCall, SavedLeg, Side,
-    Trunk,
-};
+use songda_sip::{EndCause, Endpoint, Finished, Leg, LegEvent, Side, Trunk};
 use tokio::process::{Child, Command};
-use tokio_util::sync::CancellationToken;
 
-const OFFER: &str =
-    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\n";
+use crate::restart::{Killed, any_endpoint, endpoint, free_port, killed, order, trunk};
 
 /// SIPp as the called side for one call, on a free port.
 struct Sipp {
@@ -21,7 +16,7 @@ struct Sipp {
 
 impl Sipp {
     fn start(scenario: &[&str]) -> Self {
-        let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let child = Command::new("sipp")
             .args(scenario)
@@ -45,28 +40,9 @@ fn scenario(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/sipp").join(name).display().to_string()
 }
 
-fn trunk(port: u16, password: &str) -> Arc<Trunk> {
-    Arc::new(Trunk {
-        name: "sipp".into(),
-        proxy: format!("127.0.0.1:{port}"),
-        domain: "127.0.0.1".into(),
-        username: "court".into(),
-        password: password.to_owned().into(),
-    })
-}
-
 async fn dial(port: u16, password: &str) -> (Endpoint, Leg) {
-    let config =
-        EndpointConfig { listen: "127.0.0.1:0".parse().unwrap(), advertise: None, user_agent: "songda-test".into() };
-    let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
-    let call = OutboundCall {
-        trunk: trunk(port, password),
-        callee: Number::new("13800000001"),
-        caller: Number::new("02988009000"),
-        offer: OFFER.into(),
-        ring_limit: Duration::from_secs(30),
-    };
-    let leg = endpoint.call(call).await.unwrap();
+    let endpoint = any_endpoint().await;
+    let leg = endpoint.call(order(trunk(port, password))).await.unwrap();
     (endpoint, leg)
 }
 
@@ -102,77 +78,37 @@ async fn sipp_answers_and_we_hang_up() {
     assert!(sipp.succeeded().await);
 }
 
-/// How far a call is when its run is killed.
-#[derive(Clone, Copy, PartialEq)]
-enum Killed {
-    Ringing,
-    /// The answer is there, what ends it is not kept yet.
-    Unkept,
-    Answered,
-}
-
-/// A run that is killed: its tasks vanish and say nothing to anybody.
-fn killed(port: u16, when: Killed) -> (SavedLeg, SocketAddr) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (saved, local) = runtime.block_on(async {
-        let (endpoint, mut leg) = dial(port, "secret").await;
-        let seen = until(&mut leg, |event| match event {
-            LegEvent::Saved(_) => when == Killed::Unkept,
-            LegEvent::Ringing => when == Killed::Ringing,
-            LegEvent::Answered { .. } => when == Killed::Answered,
-            _ => false,
-        })
-        .await;
-        let kept = seen.into_iter().find_map(|event| match event {
-            LegEvent::Saved(saved) if when == Killed::Answered => Some(*saved),
-            _ => None,
-        });
-        let saved = kept.unwrap_or_else(|| leg.saved().clone());
-        let local = endpoint.local_addr();
-        // Neither says goodbye.
-        std::mem::forget((endpoint, leg));
-        (saved, local)
-    });
-    runtime.shutdown_timeout(Duration::from_secs(5));
-    (SavedLeg::from_bytes(&saved.to_bytes()).unwrap(), local)
-}
-
-/// The next run, on the port of the one before: SIPp answers to where the INVITE came from.
-async fn finish((saved, listen): (SavedLeg, SocketAddr), trunk: &Trunk) -> Result<Finished, FinishError> {
-    let config = EndpointConfig { listen, advertise: None, user_agent: "songda-test".into() };
-    let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
-    endpoint.finish(&saved, trunk).await
-}
-
-fn restarted(scenario: &[&str], when: Killed, trunk: &Trunk, how: Finished) {
+/// The next run is on the port of the one before: SIPp answers to where the INVITE came from.
+/// Without a user nobody challenges: then the first INVITE is the likeliest to be pending.
+fn restarted(scenario: &[&str], when: Killed, user: &str, how: Finished) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let sipp = runtime.block_on(async { Sipp::start(scenario) });
-    let saved = killed(sipp.port, when);
-    assert_eq!(saved.0.is_answered(), when == Killed::Answered);
-    assert_eq!(runtime.block_on(finish(saved, trunk)), Ok(how));
+    let (saved, listen) = killed(trunk(sipp.port, "secret"), when);
+    let trunk = Trunk { username: user.into(), ..trunk(sipp.port, "secret") };
+    assert_eq!(saved.is_answered(), when == Killed::Answered);
+    let finished = runtime.block_on(async { endpoint(listen).await.finish(&saved, &trunk).await });
+    assert_eq!(finished, Ok(how));
     assert!(runtime.block_on(sipp.succeeded()), "SIPp saw every step of its scenario");
 }
 
 #[test]
 fn r4_2a_sipp_gets_the_bye_of_a_call_whose_run_was_killed() {
-    restarted(&["-sn", "uas"], Killed::Answered, &trunk(1, "secret"), Finished::HungUp);
+    restarted(&["-sn", "uas"], Killed::Answered, "court", Finished::HungUp);
 }
 
 #[test]
 fn r4_2a_sipp_challenges_the_bye_of_a_call_whose_run_was_killed() {
-    restarted(&["-sf", &scenario("farewell.xml")], Killed::Answered, &trunk(1, "secret"), Finished::HungUp);
+    restarted(&["-sf", &scenario("farewell.xml")], Killed::Answered, "court", Finished::HungUp);
 }
 
 #[test]
 fn r4_2a_sipp_gets_the_cancel_of_a_call_that_rang_when_its_run_was_killed() {
-    restarted(&["-sf", &scenario("ringing.xml")], Killed::Ringing, &trunk(1, "secret"), Finished::Cancelled);
+    restarted(&["-sf", &scenario("ringing.xml")], Killed::Ringing, "court", Finished::Cancelled);
 }
 
 #[test]
 fn r4_2a_sipp_repeats_an_answer_that_was_not_kept_and_gets_its_ack_and_bye() {
-    // Without a user nobody challenges: the first INVITE is the likeliest.
-    let open = Trunk { username: String::new(), ..(*trunk(1, "")).clone() };
-    restarted(&["-sf", &scenario("repeated.xml")], Killed::Unkept, &open, Finished::HungUp);
+    restarted(&["-sf", &scenario("repeated.xml")], Killed::Unkept, "", Finished::HungUp);
 }
 
 #[tokio::test]
@@ -199,9 +135,7 @@ async fn sipp_challenges_announces_answers_and_hangs_up_itself() {
 
 #[tokio::test]
 async fn a_carrier_that_is_not_there_is_not_alive() {
-    let config =
-        EndpointConfig { listen: "127.0.0.1:0".parse().unwrap(), advertise: None, user_agent: "songda-test".into() };
-    let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
+    let endpoint = any_endpoint().await;
     let trunk = Trunk {
         name: "nowhere".into(),
         proxy: "no.such.host.invalid:5060".into(),
