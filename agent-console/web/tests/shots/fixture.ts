@@ -34,6 +34,7 @@ const permissions: Record<string, string[]> = {
     "alarms.read",
     "health.read",
     "court.read",
+    "settings.manage",
   ],
   admin: ["users.read", "alarms.read", "health.read"],
   auditor: ["audit.read"],
@@ -621,3 +622,6 @@ export const owed = [
     ticks: [],
   },
 ];
+
+/** How the court works at the desk. */
+export const settings = { wrap_up: { policy: "time_boxed", seconds: 60 } };

@@ -237,6 +237,7 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     [/^GET \/outcomes$/, () => fixture.outcomes(rules)],
     [/^POST .*\/outcome$/, () => saved],
     [/^GET .*\/draft$/, () => null],
+    [/^GET \/settings$/, () => fixture.settings],
     [/^GET \/cases$/, () => fixture.cases],
     [/^GET \/cases\/.+$/, () => fixture.caseDetail],
     [/^GET \/tasks$/, () => fixture.tasks],

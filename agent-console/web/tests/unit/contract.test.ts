@@ -29,7 +29,7 @@ test("what the console asks for, the server describes", () => {
     .filter((path) => !path.endsWith("schema.ts"))
     .flatMap((path) => [
       ...readFileSync(path, "utf8").matchAll(
-        /["`](\/(?:me|session|outcomes|cases|tasks|calls|reports|overview|alarms|orders|users|audit|health)\b[^"`]*)["`]/g,
+        /["`](\/(?:me|session|outcomes|cases|tasks|calls|reports|overview|alarms|orders|users|audit|health|settings|desk)\b[^"`]*)["`]/g,
       ),
     ])
     .map((found) => (found[1] ?? "").replace(/\$\{[^}]*\}/g, "*").replace(/\?.*$/, ""));

@@ -172,6 +172,12 @@ export interface WrapUp {
   extended: boolean;
 }
 
+/** How the court works at the desk. */
+export type CourtSettings = With<
+  "DeskSettings",
+  { wrap_up: With<"WrapUpSetting", { policy: WrapUpPolicy }> }
+>;
+
 export interface DeskSettings {
   wrap_up: { policy: WrapUpPolicy; seconds: number };
   /** Languages in which the notice can be played. */

@@ -10,6 +10,7 @@ import type { Alarm, Overview as Floor, Me } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 import { useNow } from "../ui/useNow.ts";
+import { WrapUpSettings } from "./WrapUpSettings.tsx";
 import "./overview.css";
 
 const EVERY_MS = 2_000;
@@ -60,7 +61,10 @@ export default function Overview({ me }: { me: Me }) {
       </div>
       <div className="floor">
         <Agents agents={query.data.agents ?? []} />
-        <Alarms alarms={open} />
+        <div className="stacked">
+          <Alarms alarms={open} />
+          {may(me, "settings.manage") && <WrapUpSettings />}
+        </div>
       </div>
     </div>
   );
