@@ -1,6 +1,10 @@
 //! Our signalling against the strict carrier of songda-sim, which shares no line with it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use songda_sip::{EndCause, Endpoint, EndpointConfig, Finished, Leg, LegEvent, Number, OutboundCall, Side, Trunk};
 use tokio_util::sync::CancellationToken;
@@ -20,9 +24,18 @@ async fn line() -> Line {
     Line { sim, endpoint, _out: out }
 }
 
+/// A process that a test beside this one is just starting has copies of our sockets until it
+/// runs its own program, so the port of a killed run may stay taken a moment.
 async fn endpoint(listen: SocketAddr) -> Endpoint {
-    let config = EndpointConfig { listen, advertise: None, user_agent: "songda".into() };
-    Endpoint::start(config, CancellationToken::new()).await.unwrap()
+    let begun = Instant::now();
+    loop {
+        let config = EndpointConfig { listen, advertise: None, user_agent: "songda".into() };
+        match Endpoint::start(config, CancellationToken::new()).await {
+            Ok(endpoint) => return endpoint,
+            Err(error) if begun.elapsed() > Duration::from_secs(5) => panic!("{error}"),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
 }
 
 impl Line {
