@@ -224,6 +224,15 @@ async function duringCall(page: Page, answered_at: string) {
   stage.send("notice", { code: "call.agent_back" });
   await page.waitForSelector(".ant-notification-notice");
   await shot(page, "desk-back");
+  await page.evaluate(async () => {
+    const all = await navigator.mediaDevices.enumerateDevices();
+    const gone = all.filter((device) => !device.label.startsWith("Fake Audio Input 1"));
+    navigator.mediaDevices.enumerateDevices = () => Promise.resolve(gone);
+    navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+  });
+  await page.waitForSelector(".ant-notification-notice:has-text('设备已拔出')");
+  await page.waitForSelector(testId("chip-network"));
+  await shot(page, "desk-device-gone");
   await page.keyboard.press("Alt+g");
   await page.waitForSelector(testId("polite-child"));
   await shot(page, "desk-polite");

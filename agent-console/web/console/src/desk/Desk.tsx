@@ -2,7 +2,7 @@
 // middle, the result on the right; state, recording and network always top left.
 
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Button, notification } from "antd";
+import { Alert, Button } from "antd";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useTwo } from "../i18n/index.ts";
@@ -10,6 +10,7 @@ import { get, onSessionLost } from "../lib/http.ts";
 import type { CallState, Me, OutcomeTable, SavedOutcome } from "../lib/types.ts";
 import { Shell } from "../shell/Shell.tsx";
 import { Failed } from "../ui/problem.tsx";
+import { toast } from "../ui/toast.ts";
 import "./desk.css";
 import { ring } from "./bell.ts";
 import { CallBar } from "./CallBar.tsx";
@@ -222,11 +223,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
           desk.endPolitely(reason);
         }}
       />
-      <DeviceSettings
-        open={dialog === "devices"}
-        onChosen={() => void desk.changeDevices()}
-        onClose={close}
-      />
+      <DeviceSettings open={dialog === "devices"} onChosen={desk.changeDevices} onClose={close} />
       <Relogin
         me={me}
         live={live}
@@ -303,18 +300,21 @@ function useExpiredSession(told: boolean) {
 /** Says what was plugged in or pulled out, and goes on with what is there. */
 function useDeviceToast(desk: Desk) {
   const { t } = useTranslation();
-  const { changeDevices } = desk;
+  const { devicesChanged } = desk;
   return useCallback(
     (news: DeviceNews) => {
-      for (const name of news.went) {
-        notification.warning({ title: t("devices.went", { name }), placement: "bottomLeft" });
-      }
-      for (const name of news.came) {
-        notification.info({ title: t("devices.came", { name }), placement: "bottomLeft" });
-      }
-      void changeDevices();
+      void devicesChanged().then((name) => {
+        const description = name && t("devices.now", { name });
+        const titles = [
+          ...news.went.map((gone) => t("devices.went", { name: gone })),
+          ...news.came.map((fresh) => t("devices.came", { name: fresh })),
+        ];
+        for (const title of titles) {
+          toast(title, description);
+        }
+      });
     },
-    [changeDevices, t],
+    [devicesChanged, t],
   );
 }
 
@@ -327,7 +327,7 @@ function useNoticeToast(notice: Desk["state"]["notice"]) {
     last.current = notice;
     const key = notice && `toast.${notice.code}`;
     if (key && i18n.exists(key)) {
-      notification.info({ title: t(key), placement: "bottomLeft" });
+      toast(t(key));
     }
   }, [notice, t, i18n]);
 }

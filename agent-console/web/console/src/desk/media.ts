@@ -150,7 +150,23 @@ export class AgentLeg {
     for (const track of this.#stream.getAudioTracks()) track.enabled = !on;
   }
 
-  /** Goes on with the microphone and the loudspeaker that are there now. */
+  /**
+   * Something was plugged in or pulled out: goes on with what is wanted and there. Answers
+   * the name of the microphone where it is another one than before.
+   */
+  async devicesChanged(): Promise<string | null> {
+    const [track] = this.#stream.getAudioTracks();
+    const wanted = await chosenId("microphone");
+    const fits = !wanted || track?.getSettings().deviceId === wanted;
+    if (track?.readyState === "live" && fits) {
+      await playOn(this.#audio, "speaker");
+      return null;
+    }
+    await this.changeDevices();
+    return this.#stream.getAudioTracks()[0]?.label ?? null;
+  }
+
+  /** Goes on with the microphone and the loudspeaker that are chosen now. */
   async changeDevices(): Promise<void> {
     const stream = await openMicrophone(this.#raw);
     const [track] = stream.getAudioTracks();

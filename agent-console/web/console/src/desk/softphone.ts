@@ -69,6 +69,10 @@ export class Softphone {
     await this.#leg?.changeDevices();
   }
 
+  async devicesChanged(): Promise<string | null> {
+    return (await this.#leg?.devicesChanged()) ?? null;
+  }
+
   /** The network came back: a leg that does not sound is not waited for. */
   online(): void {
     if (this.#leg && !this.#leg.isConnected) this.#broken = true;

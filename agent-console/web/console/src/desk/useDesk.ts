@@ -44,7 +44,10 @@ export interface Desk {
   later: (callId: string) => void;
   extend: (callId: string) => void;
   resume: () => void;
-  changeDevices: () => Promise<void>;
+  /** Others were chosen. */
+  changeDevices: () => void;
+  /** Others are there; answers the name of the microphone that is used from now on. */
+  devicesChanged: () => Promise<string | null>;
   outcomeSaved: (callId: string) => void;
   errorRead: () => void;
   takeOver: () => void;
@@ -289,7 +292,17 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     later: useCallback((callId: string) => command("later", { call_id: callId }), [command]),
     extend: useCallback((callId: string) => command("extend", { call_id: callId }), [command]),
     resume,
-    changeDevices: useCallback(async () => phone.current?.changeDevices(), []),
+    changeDevices: useCallback(() => {
+      phone.current?.changeDevices().catch(microphoneFailed);
+    }, [microphoneFailed]),
+    devicesChanged: useCallback(async () => {
+      try {
+        return (await phone.current?.devicesChanged()) ?? null;
+      } catch (error) {
+        microphoneFailed(error);
+        return null;
+      }
+    }, [microphoneFailed]),
     outcomeSaved: useCallback(
       (callId: string) => dispatch({ kind: "outcome_saved", call_id: callId }),
       [],
