@@ -1,10 +1,12 @@
 //! News of a call, for whoever placed it.
 
+use std::time::Instant;
+
 use songda_media::Silence;
 use songda_sip::SavedLeg;
 use tokio::sync::oneshot;
 
-use crate::facts::{CallEnd, Parting, PromptSpan};
+use crate::facts::{CallEnd, Mark, Parting, PromptSpan};
 
 /// How the party is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,9 @@ pub enum CallEvent {
         /// Why, for people.
         reason: String,
     },
+    /// What a listener of the recording must know, so far. What has not ended yet ends where
+    /// it begins; to be kept, because a kill leaves nothing else of it.
+    Marked(Vec<Mark>),
     /// The browser's sound is up.
     BrowserConnected,
     /// The carrier is asked.
@@ -62,13 +67,22 @@ pub enum CallEvent {
         kept: oneshot::Sender<()>,
     },
     /// It rings.
-    Ringing,
+    Ringing {
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
     /// The carrier sends sound before the answer; it is recorded.
-    EarlyMedia,
+    EarlyMedia {
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
     /// The recording has begun.
     RecordingStarted {
         /// Of its first frame, Unix milliseconds.
         at_ms: i64,
+        /// The same moment: places in the recording count from here, whatever becomes of any
+        /// clock.
+        at: Instant,
     },
     /// The party answered.
     Answered {

@@ -7,6 +7,8 @@ use crate::facts::{Mark, MarkKind};
 pub struct Marks {
     open: Vec<Mark>,
     closed: Vec<Mark>,
+    /// Something changed since [`Marks::news`] was asked.
+    changed: bool,
 }
 
 /// Most marks of one call; who presses more keys than that has made his point.
@@ -17,6 +19,7 @@ impl Marks {
     pub fn open(&mut self, kind: MarkKind, at_ms: u64, text: &str) {
         if !self.open.iter().any(|mark| mark.kind == kind) {
             self.open.push(Mark { kind, from_ms: at_ms, to_ms: at_ms, text: text.to_owned() });
+            self.changed = true;
         }
     }
 
@@ -36,7 +39,13 @@ impl Marks {
     fn keep(&mut self, mark: Mark) {
         if self.closed.len() < MOST {
             self.closed.push(mark);
+            self.changed = true;
         }
+    }
+
+    /// All of them so far, when there is news: what is open ends where it begins.
+    pub fn news(&mut self) -> Option<Vec<Mark>> {
+        std::mem::take(&mut self.changed).then(|| self.closed.iter().chain(&self.open).cloned().collect())
     }
 
     /// All of them in order of time, none behind the end of the recording.

@@ -147,6 +147,11 @@ impl CallHandle {
         self.tell(Order::Offer(offer));
     }
 
+    /// The house closes: the call ends, and that was nobody's wish.
+    pub fn close(&self) {
+        self.tell(Order::Close);
+    }
+
     /// The agent's browser is known to be gone: the party is not left in silence until its
     /// packets are missed.
     pub fn away(&self) {

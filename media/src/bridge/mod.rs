@@ -276,6 +276,8 @@ impl Bridge {
         if self.mode != Mode::Open {
             self.start(now, unix_ms);
             self.mode = Mode::Open;
+            // Ring-back and announcements are no sign of who answered: he is heard from here on.
+            self.party_heard = false;
             self.ring_back = None;
             self.next_tick = Some(now);
             self.watch.answered(now);

@@ -12,7 +12,7 @@ use super::{
     dialog::Dialog,
     inherited::Inheritance,
     inside,
-    outbound::{Call, MAX_INVITES, State, invite, reliable, sdp},
+    outbound::{Call, FORKS, MAX_INVITES, State, invite, reliable, sdp},
 };
 use crate::{
     auth::{self, Challenge, Credentials},
@@ -375,6 +375,10 @@ impl CallCore {
         if call.dialog.is_none() {
             call.dialog = Some(dialog);
         } else {
+            // The BYE of the oldest went out long ago.
+            if call.forks.len() >= FORKS {
+                call.forks.remove(0);
+            }
             call.forks.push(dialog);
         }
         self.inherited_answered(id);

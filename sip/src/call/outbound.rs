@@ -19,6 +19,9 @@ use crate::{
 /// The first, one with credentials, one for a nonce that was too old.
 pub(super) const MAX_INVITES: u32 = 3;
 
+/// A carrier forks to a handful of places, not to hundreds.
+pub(super) const FORKS: usize = 16;
+
 /// How far a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -149,8 +152,7 @@ impl Call {
         let new = Dialog::begin(&self.invite, response, flow)?;
         let at = match self.early.iter().position(|dialog| dialog.remote_tag == new.remote_tag) {
             Some(at) => at,
-            // A carrier forks to a handful of places, not to hundreds.
-            None if self.early.len() >= 16 => return None,
+            None if self.early.len() >= FORKS => return None,
             None => {
                 self.early.push(new);
                 self.early.len() - 1

@@ -122,7 +122,13 @@ async fn told_of_silence(number: &str, kind: &str) {
     let shown = if kind == "mute" { "mute" } else { "silent" };
     agent.call_until(|call| call["party"] == shown).await;
     agent.hang_up().await;
-    agent.phase("ended").await;
+    let end = loop {
+        let call = agent.frame_past_errors("call").await;
+        if call["phase"] == "ended" {
+            break call["end"].clone();
+        }
+    };
+    assert_eq!((&end["technical"]["code"], &end["is_attempt"]), (&json!("C11"), &json!(false)), "not counted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -137,7 +137,8 @@ async fn e51_a_reload_a_closed_tab_a_second_window_and_a_lost_network_are_one_ca
     assert_eq!(calls[0]["recording"]["state"], "closed");
     let marks: Vec<&Value> =
         calls[0]["marks"].as_array().unwrap().iter().filter(|mark| mark["kind"] == "agent_away").collect();
-    assert!(marks.len() >= rounds(), "each network loss stands in the side record: {marks:?}");
+    // A reload that is over before the agent is missed for two seconds is none; what is longer is.
+    assert!(marks.len() >= 3 * rounds(), "the gaps stand in the side record: {marks:?}");
     let journal = serde_json::to_value(world.sim.journal()).unwrap();
     assert_eq!(journal["calls"].as_array().unwrap().len(), 1, "dialled once");
 

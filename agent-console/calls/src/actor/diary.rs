@@ -41,7 +41,7 @@ impl Diary {
 
     pub(super) fn recording_began(&mut self, at: Instant) -> CallEvent {
         self.recording_from = Some(at);
-        CallEvent::RecordingStarted { at_ms: self.clock.at(at) }
+        CallEvent::RecordingStarted { at_ms: self.clock.at(at), at }
     }
 
     /// The present input belongs to this frame.
@@ -109,8 +109,8 @@ impl Diary {
             Told::BrowserConnected => CallEvent::BrowserConnected,
             Told::OfferRefused(reason) => CallEvent::OfferRefused { reason: reason.into() },
             Told::Dialling => CallEvent::Dialling,
-            Told::Ringing => CallEvent::Ringing,
-            Told::EarlyMedia => CallEvent::EarlyMedia,
+            Told::Ringing => CallEvent::Ringing { at_ms: self.clock.at(now) },
+            Told::EarlyMedia => CallEvent::EarlyMedia { at_ms: self.clock.at(now) },
             Told::Answered => CallEvent::Answered { at_ms: self.clock.at(now) },
             Told::NoticeStarted => CallEvent::NoticeStarted,
             Told::NoticeFinished => CallEvent::NoticeFinished { span: self.notice.clone().unwrap_or_else(nothing) },
@@ -156,6 +156,11 @@ impl Diary {
         } else {
             self.marks.close(kind, at);
         }
+    }
+
+    /// The marks so far, when there is a new one.
+    pub(super) fn news(&mut self) -> Option<CallEvent> {
+        self.marks.news().map(CallEvent::Marked)
     }
 
     /// From the first moment of talk to the end.

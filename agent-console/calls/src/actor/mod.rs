@@ -25,6 +25,8 @@ use crate::{
 /// What the agent wants, and what the desk knows of him.
 pub(crate) enum Order {
     HangUp,
+    /// The house closes.
+    Close,
     EndPolitely,
     Mute(bool),
     Hold(bool),
@@ -66,10 +68,14 @@ impl Actor {
         let mut open = Open { news: true, orders: true, desk: true, recording: true };
         self.tell(CallEvent::BrowserAnswer { sdp: answer }).await;
         loop {
-            let Some(input) = self.next(&machine, &mut line, &mut open, &mut diary).await else { continue };
-            if self.turn(&mut machine, input, &mut line, &mut diary).await {
+            let over = match self.next(&machine, &mut line, &mut open, &mut diary).await {
+                Some(input) => self.turn(&mut machine, input, &mut line, &mut diary).await,
+                None => false,
+            };
+            if over {
                 break;
             }
+            self.tell_marks(&mut diary).await;
         }
         self.finish(&machine, diary).await;
     }
@@ -116,7 +122,12 @@ impl Actor {
         while let Some(input) = given.take() {
             for order in machine.handle(Instant::now(), input) {
                 match order {
-                    Do::Tell(told) => self.tell(diary.told(told)).await,
+                    Do::Tell(told) => {
+                        let event = diary.told(told);
+                        // What is told is in the books by then.
+                        self.tell_marks(diary).await;
+                        self.tell(event).await;
+                    }
                     Do::Finish => over = true,
                     order => {
                         if let Some(input) = self.act(order, line, diary).await {
@@ -226,6 +237,12 @@ impl Actor {
         }
     }
 
+    async fn tell_marks(&self, diary: &mut Diary) {
+        if let Some(event) = diary.news() {
+            self.tell(event).await;
+        }
+    }
+
     async fn tell(&self, event: CallEvent) {
         let _ = self.events.send(event).await;
     }
@@ -272,6 +289,7 @@ impl From<Order> for Input {
     fn from(order: Order) -> Self {
         match order {
             Order::HangUp => Self::HangUp,
+            Order::Close => Self::Abandoned,
             Order::EndPolitely => Self::EndPolitely,
             Order::Mute(on) => Self::Mute(on),
             Order::Hold(on) => Self::Hold(on),

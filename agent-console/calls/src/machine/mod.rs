@@ -235,6 +235,8 @@ impl Machine {
             }
             LegEvent::Answered { sdp, .. } => {
                 self.answered = true;
+                // Ring-back is no sign of the party (E50).
+                self.heard = false;
                 // A 200 OK that crosses our CANCEL is answered and hung up by signalling.
                 if self.phase == Phase::Dialling {
                     self.phase = Phase::Answered;

@@ -260,6 +260,19 @@ fn e50_a_line_on_which_the_party_was_never_heard_is_a_fault_of_the_line() {
 }
 
 #[test]
+fn e50_ring_back_before_the_answer_is_no_sound_of_the_party() {
+    let mut call = Call::dialled();
+    call.at(2, Input::Leg(LegEvent::EarlyMedia { sdp: "sdp".into() }));
+    call.at(2, Input::PartyHeard);
+    call.at(5, answer());
+    call.at(10, Input::Said(Cue::Notice));
+    call.at(10, Input::PartySilent(PartySilence::NoPackets));
+    call.at(40, Input::HangUp);
+    call.at(41, ended(Side::Us, EndCause::HungUp, None, None));
+    assert_eq!(call.machine.facts().fault, Some(Fault::Carrier), "nobody was heard since the answer");
+}
+
+#[test]
 fn e50_a_party_that_is_heard_again_was_spoken_to() {
     let mut call = Call::talking();
     call.at(20, Input::PartySilent(PartySilence::NoPackets));

@@ -29,6 +29,17 @@ fn marks_stand_in_order_of_time_and_end_with_the_recording() {
 }
 
 #[test]
+fn r4_2a_marks_are_told_as_they_come_and_what_is_open_ends_where_it_begins() {
+    let mut marks = Marks::default();
+    assert_eq!(marks.news(), None);
+    marks.open(MarkKind::Hold, 1_000, "");
+    assert_eq!(marks.news(), Some(vec![mark(MarkKind::Hold, 1_000, 1_000, "")]));
+    assert_eq!(marks.news(), None, "told once");
+    marks.close(MarkKind::Hold, 4_000);
+    assert_eq!(marks.news(), Some(vec![mark(MarkKind::Hold, 1_000, 4_000, "")]));
+}
+
+#[test]
 fn kinds_are_stored_by_these_names() {
     let names = [
         MarkKind::AgentAway,

@@ -9,10 +9,10 @@ mod side;
 mod store;
 
 pub use attempts::{AttemptField, AttemptRow, attempts};
-pub use side::{Network, Sample, keep_samples, marks_to_store, network};
+pub use side::{Network, Sample, keep_samples, marks_to_store, marks_until, network};
 pub use store::{
-    CallRow, Ending, Leg, NewCall, answered, begin, end, enter_recording, extend_wrap_up, find, mark, of_task, own,
-    recording, recording_began, said, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
+    CallRow, Ending, Leg, NewCall, answered, begin, end, enter_recording, extend_wrap_up, find, mark, marked, of_task,
+    own, recording, recording_began, said, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
 };
 
 use songda_service::{outcomes, timeline::Event};

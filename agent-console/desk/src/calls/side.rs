@@ -23,6 +23,21 @@ pub fn marks_to_store(marks: &[Mark]) -> Value {
     kept
 }
 
+/// Marks that a killed call left, for a recording of this length: what had not ended goes on
+/// to its end, and nothing lies behind it.
+pub fn marks_until(stored: &str, end_ms: i64) -> Value {
+    let mut marks: Vec<Value> = serde_json::from_str(stored).unwrap_or_default();
+    for mark in &mut marks {
+        let at = |name: &str| mark[name].as_i64().unwrap_or_default();
+        let (from, to) = (at("from_ms"), at("to_ms"));
+        let spans = ["agent_away", "hold", "party_silent"].contains(&mark["kind"].as_str().unwrap_or_default());
+        let to = if spans && to == from { end_ms } else { to };
+        mark["from_ms"] = json!(from.min(end_ms));
+        mark["to_ms"] = json!(to.min(end_ms));
+    }
+    json!(marks)
+}
+
 /// What a browser measured of its line.
 #[derive(Debug, Clone)]
 pub struct Sample {

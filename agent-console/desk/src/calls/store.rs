@@ -226,6 +226,17 @@ pub async fn said(db: &Db, call: &str, spans: &Value) -> Result<(), DeskError> {
     Ok(tx.commit().await?)
 }
 
+/// Keeps the marks of a live call so far, for a kill leaves nothing else of them.
+pub async fn marked(db: &Db, call: &str, marks: &Value) -> Result<(), DeskError> {
+    let mut tx = db.begin().await?;
+    sqlx::query("UPDATE calls SET marks = $2 WHERE id = $1 AND live_task IS NOT NULL")
+        .bind(call)
+        .bind(marks.to_string())
+        .execute(&mut *tx.conn())
+        .await?;
+    Ok(tx.commit().await?)
+}
+
 /// Notes that the party answered, or from when on the agent is heard.
 pub async fn answered(db: &Db, call: &str, answered_ms: i64, talk_from_ms: Option<i64>) -> Result<(), DeskError> {
     let mut tx = db.begin().await?;

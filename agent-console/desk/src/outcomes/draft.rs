@@ -168,7 +168,9 @@ pub async fn put(tx: &mut Tx, ground: &Ground, court: &str, call: &str, draft: &
         serde_json::to_vec(draft).map_err(|error| songda_store::StoreError::internal("writing a draft", error))?;
     let sealed = ground.sealer.seal(court, "note", "call_drafts", "body_sealed", call, &body)?;
     sqlx::query(
-        "INSERT INTO call_drafts (call_id, body_sealed, saved_ms) VALUES ($1, $2, $3)
+        // Not behind an outcome that was saved meanwhile: nothing would ever take it away.
+        "INSERT INTO call_drafts (call_id, body_sealed, saved_ms)
+         SELECT c.id, $2, $3 FROM calls c WHERE c.id = $1 AND c.outcome_state <> 'saved'
          ON CONFLICT (call_id) DO UPDATE SET body_sealed = excluded.body_sealed, saved_ms = excluded.saved_ms",
     )
     .bind(call)

@@ -41,7 +41,12 @@ pub async fn end_legs(ground: &Ground, tasks: &TaskTracker, cancel: &Cancellatio
 async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
     let line = telephony::line_of(&ground.db, &leg.court, &leg.trunk, ground.demo).await?;
     let line = line.filter(|line| !ground.demo || line.leads_nowhere_else());
-    let (Some(line), Some(saved)) = (line, leg.open(&ground.sealer)?) else {
+    let opened = leg.open(&ground.sealer).unwrap_or_else(|error| {
+        tracing::error!(call = %leg.call, %error, "what ends a leg of the last run cannot be read");
+        None
+    });
+    let (Some(line), Some(saved)) = (line, opened) else {
+        stayed(ground, leg).await?;
         return note(ground, leg, "unknown").await;
     };
     let trunk = line.trunk(&ground.sealer)?;
@@ -58,9 +63,14 @@ async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    let text = "上次运行遗留的通话未能在运营商侧结束，请向运营商核实";
-    alarms::raise(&ground.db, &ground.clock, "leg.stayed", &leg.call, text).await?;
+    stayed(ground, leg).await?;
     note(ground, leg, "failed").await
+}
+
+/// People must ask the carrier.
+async fn stayed(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
+    let text = "上次运行遗留的通话未能在运营商侧结束，请向运营商核实";
+    Ok(alarms::raise(&ground.db, &ground.clock, "leg.stayed", &leg.call, text).await?)
 }
 
 /// Writes down what became of it. A leg that could not be ended is not tried for ever: the

@@ -1,5 +1,7 @@
 //! What a seat knows of its live call, and how the line's facts are read.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Fault, Parting};
 use songda_service::{cases::PhoneRow, outcomes::LineFacts};
@@ -25,6 +27,8 @@ pub(super) struct LiveCall {
     pub(super) answered_ms: Option<i64>,
     pub(super) talk_from_ms: Option<i64>,
     pub(super) recording_from_ms: Option<i64>,
+    /// The same moment, while the call lives: places in the recording count from here.
+    pub(super) recording_from: Option<Instant>,
     pub(super) muted: bool,
     pub(super) held: bool,
     pub(super) recording: bool,
@@ -82,6 +86,7 @@ impl LiveCall {
             answered_ms: None,
             talk_from_ms: None,
             recording_from_ms: None,
+            recording_from: None,
             muted: false,
             held: false,
             recording: false,
@@ -113,6 +118,7 @@ impl LiveCall {
             answered_ms: row.answered_ms,
             talk_from_ms: row.talk_from_ms,
             recording_from_ms: row.recording_from_ms,
+            recording_from: None,
             muted: false,
             held: false,
             recording: false,
@@ -144,8 +150,8 @@ impl LiveCall {
     }
 
     /// Where in the recording this moment is.
-    pub(super) fn offset(&self, at_ms: i64) -> Option<i64> {
-        self.recording_from_ms.filter(|_| self.recording).map(|from| (at_ms - from).max(0))
+    pub(super) fn offset(&self) -> Option<i64> {
+        self.recording_from.filter(|_| self.recording).map(|from| from.elapsed().as_millis() as i64)
     }
 
     /// The `call` of the contract.

@@ -6,8 +6,8 @@ use songda_service::outcomes;
 use songda_store::alarms;
 
 use super::{
-    call::{LOST, LiveCall, WrapUpTime, end_frame, ended_by, fault_words, line_facts, lost_end},
-    seat::{AgentState, Seat},
+    call::{LOST, WrapUpTime, end_frame, ended_by, fault_words, line_facts, lost_end},
+    seat::{AgentState, Seat, Unwritten},
 };
 use crate::{
     DeskError,
@@ -26,8 +26,10 @@ impl Seat {
             self.events = None;
             // Call control died without a word: the line is down, and this call must not
             // hold the agent and the task for ever.
-            if self.call.as_ref().is_some_and(LiveCall::is_live) && self.unwritten.is_none() {
-                self.unwritten = Some(Box::new(lost_end(self.call.as_ref(), self.ground.clock.now_ms())));
+            let live = self.call.as_ref().filter(|call| call.is_live()).map(|call| call.id.clone());
+            if let Some(id) = live.filter(|_| self.unwritten.is_none()) {
+                let end = lost_end(self.call.as_ref(), self.ground.clock.now_ms());
+                self.unwritten = Some(Unwritten::new(id, Box::new(end)));
                 self.write_end().await;
             }
             return;
@@ -40,7 +42,7 @@ impl Seat {
 
     async fn call_event(&mut self, event: CallEvent) -> Result<(), DeskError> {
         let Some(call) = &mut self.call else { return Ok(()) };
-        let (db, now) = (&self.ground.db, self.ground.clock.now_ms());
+        let db = &self.ground.db;
         match event {
             CallEvent::BrowserAnswer { sdp } => {
                 let body = json!({ "call_id": call.id, "sdp": sdp });
@@ -56,18 +58,19 @@ impl Seat {
             }
             CallEvent::BrowserConnected => call.sound = true,
             CallEvent::Dialling => call.phase = "dialling",
-            CallEvent::Ringing => {
+            CallEvent::Ringing { at_ms } => {
                 call.phase = "ringing";
-                calls::mark(db, &call.id, "ringing_ms", now).await?;
+                calls::mark(db, &call.id, "ringing_ms", at_ms).await?;
             }
-            CallEvent::EarlyMedia => {
+            CallEvent::EarlyMedia { at_ms } => {
                 call.phase = "early";
                 call.recording = true;
-                calls::mark(db, &call.id, "early_ms", now).await?;
+                calls::mark(db, &call.id, "early_ms", at_ms).await?;
             }
-            CallEvent::RecordingStarted { at_ms } => {
+            CallEvent::RecordingStarted { at_ms, at } => {
                 call.recording = true;
                 call.recording_from_ms = Some(at_ms);
+                call.recording_from = Some(at);
                 calls::recording_began(db, &call.id, at_ms).await?;
             }
             CallEvent::Answered { at_ms } => {
@@ -77,6 +80,10 @@ impl Seat {
                 calls::answered(db, &call.id, at_ms, None).await?;
             }
             CallEvent::NoticeStarted => call.phase = "notice",
+            CallEvent::Marked(marks) => {
+                calls::marked(db, &call.id, &calls::marks_to_store(&marks)).await?;
+                return Ok(());
+            }
             CallEvent::NoticeFinished { span } => {
                 calls::said(db, &call.id, &json!([span])).await?;
                 return Ok(());
@@ -97,7 +104,7 @@ impl Seat {
             CallEvent::RecordingFailed => return self.recording_failed().await,
             CallEvent::Ended(end) => {
                 self.events = None;
-                self.unwritten = Some(end);
+                self.unwritten = Some(Unwritten::new(call.id.clone(), end));
                 self.write_end().await;
                 return Ok(());
             }
@@ -154,15 +161,20 @@ impl Seat {
     /// Writes the end of the call down. What cannot be written now is tried again, for the
     /// row holds agent and task until then.
     pub(super) async fn write_end(&mut self) {
-        let Some(end) = self.unwritten.take() else { return };
-        if let Err(error) = self.ended(&end).await {
-            tracing::error!(agent = %self.actor.user_id, %error, "the end of a call could not be written down yet");
-            self.unwritten = Some(end);
+        let Some(Unwritten { call, end, .. }) = self.unwritten.take() else { return };
+        if self.call.as_ref().is_none_or(|here| here.id != call) {
+            return;
+        }
+        match self.ended(&call, &end).await {
+            Ok(()) => self.after_end(&call, &end).await,
+            Err(error) => {
+                tracing::error!(agent = %self.actor.user_id, %error, "the end of a call could not be written down yet");
+                self.unwritten = Some(Unwritten::new(call, end));
+            }
         }
     }
 
-    async fn ended(&mut self, end: &CallEnd) -> Result<(), DeskError> {
-        let Some(id) = self.call.as_ref().map(|call| call.id.clone()) else { return Ok(()) };
+    async fn ended(&mut self, id: &str, end: &CallEnd) -> Result<(), DeskError> {
         let facts = line_facts(end);
         let technical = outcomes::judge(&facts);
         let catalogue = outcomes::catalogue().map_err(DeskError::Rules)?;
@@ -193,12 +205,21 @@ impl Seat {
         if let Some(call) = &mut self.call {
             call.wrap_up = Some(time);
         }
-        self.finish(&id, &ending).await?;
-        if is_attempt && self.browser.is_none() && end.facts.abandoned {
-            self.leave(&id, Why::AgentGone).await?;
+        self.finish(id, &ending).await
+    }
+
+    /// What follows an end that is in the books; a fault in it undoes nothing and is not
+    /// tried again.
+    async fn after_end(&mut self, id: &str, end: &CallEnd) {
+        let facts = line_facts(end);
+        let technical = outcomes::judge(&facts);
+        let owed = self.call.as_ref().is_some_and(|call| call.id == id && !call.is_live());
+        if owed && self.browser.is_none() && end.facts.abandoned {
+            let left = self.leave(id, Why::AgentGone).await;
+            self.done(left);
         }
         if end.recording_incomplete {
-            self.alarm("recording.incomplete", &id, "录音缺失：有一部分未能保存").await;
+            self.alarm("recording.incomplete", id, "录音缺失：有一部分未能保存").await;
         }
         if technical == "C11" {
             let (code, detail) = fault_words(end);
@@ -209,9 +230,12 @@ impl Seat {
             // The agent's own machine, or ours: the line is not to blame.
             Some(Fault::Browser | Fault::Recording | Fault::Desk) => {}
             _ if technical == "C11" => self.alarm("trunk.failed", &court, &format!("线路故障：{facts}")).await,
-            _ => alarms::clear(&self.ground.db, &self.ground.clock, "trunk.failed", &court).await?,
+            _ => {
+                if let Err(error) = alarms::clear(&self.ground.db, &self.ground.clock, "trunk.failed", &court).await {
+                    tracing::error!(%error, "an alarm could not be cleared");
+                }
+            }
         }
-        Ok(())
     }
 
     /// Raises an alarm. What cannot be told must not undo what was written.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use songda_calls::{CallEnd, CallEvent};
+use songda_calls::{CallEnd, CallEvent, CallHandle};
 use songda_people::{Actor, courts::Court};
 use songda_store::{Tx, audit};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Command, SeatView, call::LiveCall, presence::Browser};
@@ -45,6 +48,21 @@ impl AgentState {
 /// The end of a call that could not be written down is tried again after this time.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
+/// The end of a call that is not in the books yet.
+pub(super) struct Unwritten {
+    /// Its call: no other one ends by it.
+    pub(super) call: String,
+    pub(super) end: Box<CallEnd>,
+    /// When it is tried again.
+    pub(super) again_at: Instant,
+}
+
+impl Unwritten {
+    pub(super) fn new(call: String, end: Box<CallEnd>) -> Self {
+        Self { call, end, again_at: Instant::now() + WRITE_AGAIN }
+    }
+}
+
 /// The seat.
 pub(super) struct Seat {
     pub(super) ground: Ground,
@@ -64,7 +82,7 @@ pub(super) struct Seat {
     pub(super) call: Option<LiveCall>,
     pub(super) events: Option<mpsc::Receiver<CallEvent>>,
     /// The end of the call, as long as it could not be written down.
-    pub(super) unwritten: Option<Box<CallEnd>>,
+    pub(super) unwritten: Option<Unwritten>,
 }
 
 impl Seat {
@@ -90,7 +108,7 @@ impl Seat {
 
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, cancel: CancellationToken) {
         loop {
-            let write_again = self.unwritten.as_ref().map(|_| WRITE_AGAIN);
+            let write_again = self.unwritten.as_ref().map(|unwritten| unwritten.again_at);
             let (wrap_up_left, held) = (self.wrap_up_left(), self.order_held_for());
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -99,7 +117,7 @@ impl Seat {
                     None => break,
                 },
                 event = next_event(&mut self.events) => self.event(event).await,
-                () = after(write_again) => self.write_end().await,
+                () = until(write_again) => self.write_end().await,
                 () = after(wrap_up_left) => {
                     let done = self.time_is_up().await;
                     self.done(done);
@@ -111,7 +129,7 @@ impl Seat {
             }
         }
         // The house closes: the line is given up, and its end is still written down.
-        self.hang_up();
+        self.with_call(CallHandle::close);
         while self.events.is_some() {
             let event = next_event(&mut self.events).await;
             self.event(event).await;
@@ -171,7 +189,7 @@ impl Seat {
     }
 
     /// What could not be done is told, and written into the log.
-    fn done(&mut self, done: Result<(), DeskError>) {
+    pub(super) fn done(&mut self, done: Result<(), DeskError>) {
         if let Err(error) = done {
             tracing::error!(agent = %self.actor.user_id, %error, "a seat could not do what it was asked");
             self.tell_error("desk.failed", "the server could not do this; it was written down");
@@ -201,6 +219,13 @@ impl Seat {
         };
         audit::append(tx, &self.ground.clock, entry).await?;
         Ok(())
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

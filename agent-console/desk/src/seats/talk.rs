@@ -43,15 +43,17 @@ impl Seat {
         }
     }
 
-    /// The party is told that the call ends, and it ends; only then is it written down why.
+    /// The party is told that the call ends, and it ends; only then is it written down why. On
+    /// a line that is down already only the reason is written down.
     pub(super) async fn end_politely(&mut self, reason: &str) -> Result<(), DeskError> {
         let Some(reason) = Reason::parse(reason) else {
             self.tell_error("call.reason_unknown", "the reason is none of those that are known");
             return Ok(());
         };
         self.with_call(CallHandle::end_politely);
-        // Nobody was spoken to yet: this is a call that was given up, and no more.
-        let answered = self.call.as_ref().filter(|call| call.is_live() && call.answered_ms.is_some());
+        // Nobody was spoken to yet: this is a call that was given up, and no more. Who threatens
+        // often hangs up first: until the outcome is saved the reason is still taken.
+        let answered = self.call.as_ref().filter(|call| !call.saved && call.answered_ms.is_some());
         let Some(id) = answered.map(|call| call.id.clone()) else { return Ok(()) };
         let Some(row) = calls::find(&self.ground.db, &self.actor.court_id, &id).await? else { return Ok(()) };
         let kept = draft::find(&self.ground.db, &self.ground.sealer, &id).await?;

@@ -17,7 +17,7 @@ impl Seat {
         if let Some(live) = here {
             let (id, script) = (live.id.clone(), live.script.clone());
             let now = self.ground.clock.now_ms();
-            let offset_ms = live.offset(now);
+            let offset_ms = live.offset();
             let known = live.ticks.iter().any(|tick| tick.step == step);
             let tick = Tick { step: step.to_owned(), at_ms: now, offset_ms };
             if known == on || !self.write_tick(&id, &script, &tick, on).await? {
@@ -41,6 +41,10 @@ impl Seat {
             self.tell_error("tick.no_call", "there is no call whose script could be ticked");
             return Ok(());
         };
+        let known = checklist::ticks(&self.ground.db, &row.id).await?.iter().any(|tick| tick.step == step);
+        if known == on {
+            return Ok(());
+        }
         let tick = Tick { step: step.to_owned(), at_ms: self.ground.clock.now_ms(), offset_ms: None };
         if self.write_tick(&row.id, &row.script, &tick, on).await? {
             self.tell_owed().await?;

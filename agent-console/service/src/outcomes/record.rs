@@ -73,6 +73,9 @@ struct Consequence {
     resumes: bool,
 }
 
+/// B07: the identity check was refused, or the line went before anything was agreed.
+const CUT_OFF: &str = "B07";
+
 /// Writes attempt, timeline, task and the report job in the caller's transaction. The
 /// choice must have passed [`super::check`]. A second attempt for the same call is
 /// refused by the database.
@@ -126,6 +129,7 @@ pub async fn record(
         result: consequence.result.as_deref(),
         front: consequence.front,
         resumes: consequence.resumes.then_some(call.call),
+        settles: !choice.business.is_empty() && choice.business != CUT_OFF,
     };
     let moved = match call.saving {
         Saving::InTime => {

@@ -259,6 +259,8 @@ pub struct Move<'a> {
     pub front: bool,
     /// The call whose broken consent the next one takes up.
     pub resumes: Option<&'a str>,
+    /// Somebody was spoken to and it came to something: no earlier consent is open any more.
+    pub settles: bool,
 }
 
 /// The columns of a move; its values are bound by [`moved`].
@@ -266,7 +268,7 @@ const MOVE: &str = "UPDATE tasks SET phase = $2, next_step = $3, next_call_ms = 
         result = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result ELSE '送达成功' END,
         result_rule = COALESCE($5, result_rule),
         result_ms = CASE WHEN CAST($5 AS TEXT) IS NULL THEN result_ms ELSE $6 END,
-        front = $7, resume_call = COALESCE($8, resume_call)
+        front = $7, resume_call = CASE WHEN $10 = 1 THEN NULL ELSE COALESCE($8, resume_call) END
      WHERE id = $1 AND ";
 
 async fn moved(
@@ -287,6 +289,7 @@ async fn moved(
         .bind(i64::from(to.front))
         .bind(to.resumes)
         .bind(call)
+        .bind(i64::from(to.settles && to.resumes.is_none()))
         .execute(&mut *tx.conn())
         .await?;
     Ok(moved.rows_affected() == 1)

@@ -382,6 +382,17 @@ async fn e45_a_line_that_went_dead_is_called_again_at_once_and_not_without_end()
 }
 
 #[tokio::test]
+async fn e45_who_was_spoken_to_since_is_not_cut_off_any_more() {
+    for house in houses().await {
+        let task = one_task(&house, &["13800000001"], "D1").await;
+        agreed(&house, &task, "B07", &[("kind", "line_lost")], true).await;
+        agreed(&house, &task, "B12", &[], false).await;
+        let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+        assert_eq!(row.resume_call, None, "{}", house.on.engine);
+    }
+}
+
+#[tokio::test]
 async fn what_an_outcome_asked_for_is_never_changed() {
     for house in houses().await {
         let task = one_task(&house, &["13800000001"], "D1").await;

@@ -159,6 +159,13 @@ async fn books_are_whole(world: &World, judge: &str, call: &Call, killed_ms: u64
     assert!(!row["ended_at"].is_null(), "{moment:?}: no call is live after the restart: {row:#}");
     assert_eq!(seen["attempts"], json!([]), "{moment:?}: nothing is invented");
     recording_is_kept(world, judge, call, row, killed_ms).await;
+    let wanted = match moment {
+        Moment::Hold => "hold",
+        Moment::Away => "agent_away",
+        _ => "",
+    };
+    let marks = row["marks"].as_array().unwrap();
+    assert!(wanted.is_empty() || marks.iter().any(|mark| mark["kind"] == wanted), "{moment:?}: {marks:?}");
     if row["technical"]["code"] != "C01" {
         assert!(!moment.is_answered(), "{moment:?}: {row:#}");
         assert_eq!(seen["phase"], "待外呼", "{moment:?}: back in the queue");
@@ -245,4 +252,5 @@ async fn a_server_that_is_told_to_stop_hangs_up_first_and_closes_the_recording()
     let judge = world.server.cookie("J0001").await;
     let task = world.task(&judge, order["task_id"].as_str().unwrap()).await;
     assert_eq!(task["calls"][0]["recording"]["state"], "closed", "{}", task["calls"][0]);
+    assert_eq!(task["calls"][0]["ended_by"], "system", "nobody hung up");
 }
