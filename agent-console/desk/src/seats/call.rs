@@ -268,6 +268,7 @@ pub(super) fn fault_words(end: &CallEnd) -> (&'static str, &'static str) {
         (Some(Fault::Recording), _) => {
             ("dial.recording_unavailable", "the recording could not be kept; this is no attempt")
         }
+        _ if end.facts.answered => ("call.no_sound", "nothing was heard of the party; this is no attempt"),
         _ => ("dial.trunk_down", "the line failed on our side; this is no attempt"),
     }
 }

@@ -116,6 +116,10 @@ fn codes(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result<(),
     let Some(business) = catalogue.business(&choice.business) else {
         return refuse("outcome.unknown_code", "business", "unknown business code");
     };
+    // Who never got past the recording notice heard nobody, and nobody heard him agree.
+    if call.talk_ms == 0 && choice.business != "B07" {
+        return refuse("outcome.no_talk", "business", "the call ended before anybody talked: nothing was agreed");
+    }
     if call.child && !business.contacts.is_empty() {
         return refuse("outcome.child", "business", "a child was on the line: nothing can have been agreed");
     }

@@ -42,8 +42,8 @@ function fields(values: Record<string, FieldValue>): string {
 }
 
 test("of a group each empty field is needed until one of them is filled", () => {
-  expect(fields({}).match(/必填/g)).toHaveLength(2);
-  expect(fields({ email: "a@b.cn" })).not.toContain("必填");
+  expect(fields({}).match(/至少填一项/g)).toHaveLength(2);
+  expect(fields({ email: "a@b.cn" })).not.toContain("至少填一项");
 });
 
 test("R4.3b a number that is kept is its mask, and no field that would hold it", () => {

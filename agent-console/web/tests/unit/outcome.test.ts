@@ -80,9 +80,13 @@ test("everything that lacks is named at once", () => {
     "missing.contact",
     "missing.business",
   ]);
-  expect(missing(call(0), choice({ contact: "W1", business: "B05" }), table)).toEqual([
+  expect(missing(call(1), choice({ contact: "W1", business: "B05" }), table)).toEqual([
     "missing.heard_all",
   ]);
+  expect(missing(call(0), choice({ contact: "W1", business: "B05" }), table)).toContain(
+    "missing.no_talk",
+  );
+  expect(missing(call(0), choice({ contact: "W1", business: "B07" }), table)).toEqual([]);
   expect(missing(call(0), choice({ contact: "W9", business: "B05" }), table)).toContain(
     "missing.contact_may_not",
   );

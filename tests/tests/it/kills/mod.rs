@@ -180,7 +180,8 @@ async fn outcome_is_saved(world: &World, judge: &str, call: &mut Call) {
     if answered {
         call.agent.reconnect(&world.server.url).await;
         assert_eq!(call.agent.call["phase"], "ended", "{moment:?}: the outcome still waits: {}", call.agent.call);
-        let (status, said) = call.agent.save(json!({ "contact": "W1", "business": "B06" })).await;
+        let cut_off = json!({ "contact": "W11", "business": "B07", "fields": { "kind": "line_lost" } });
+        let (status, said) = call.agent.save(cut_off).await;
         assert_eq!(status, 200, "{moment:?}: {said}");
     }
     let seen = world.task(judge, call.task()).await;

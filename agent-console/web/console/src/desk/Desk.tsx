@@ -37,7 +37,7 @@ import { type DeviceNews, useDevices } from "./useDevices.ts";
 import { useFocus } from "./useFocus.ts";
 import { useTwoPresses } from "./useTwoPresses.ts";
 import { isOutdated } from "./version.ts";
-import { Who } from "./Who.tsx";
+import { nextPhone, Who } from "./Who.tsx";
 import { WrapUpBar } from "./WrapUpBar.tsx";
 
 type Dialog = "keys" | "keypad" | "end" | "devices" | null;
@@ -101,7 +101,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
     if (!checked || dialog !== null) return;
     press(key, { desk, call, hangUp, outcomeKeys, setDialog, order });
     if (key.do === "dial") {
-      const first = order?.phones.find((phone) => phone.dialable);
+      const first = order && nextPhone(order.phones);
       if (mayDial && first) dial(first.phone_id);
     }
   });

@@ -28,6 +28,7 @@ export function Fields({ business, choice, disabled, refused, onChange }: Fields
           value={choice.fields[field.id]}
           disabled={disabled}
           needed={empty.has(field.id)}
+          oneOf={business.one_of.some((group) => group.includes(field.id))}
           refused={refused === field.id}
           onChange={(value) => onChange(field.id, value)}
         />
@@ -36,22 +37,25 @@ export function Fields({ business, choice, disabled, refused, onChange }: Fields
   );
 }
 
-const INPUT: Record<OutcomeField["kind"], { type: string; mode?: "tel" | "email" }> = {
-  mobile: { type: "text", mode: "tel" },
-  phone: { type: "text", mode: "tel" },
-  email: { type: "text", mode: "email" },
-  address: { type: "text" },
-  date: { type: "date" },
-  datetime: { type: "datetime-local" },
-  text: { type: "text" },
-  choice: { type: "text" },
-};
+const INPUT: Record<OutcomeField["kind"], { type: string; mode?: "tel" | "email"; max?: string }> =
+  {
+    mobile: { type: "text", mode: "tel" },
+    phone: { type: "text", mode: "tel" },
+    email: { type: "text", mode: "email" },
+    address: { type: "text" },
+    date: { type: "date", max: "2099-12-31" },
+    datetime: { type: "datetime-local", max: "2099-12-31T23:59" },
+    text: { type: "text" },
+    choice: { type: "text" },
+  };
 
 function Field(props: {
   field: OutcomeField;
   value: FieldValue | undefined;
   disabled: boolean;
   needed: boolean;
+  /** Of several fields one is enough. */
+  oneOf: boolean;
   refused: boolean;
   onChange: (value: FieldValue | undefined) => void;
 }) {
@@ -62,7 +66,9 @@ function Field(props: {
   const label = (
     <label htmlFor={name}>
       {two(field.label_zh, field.label_en)}
-      {props.needed && <span className="must">{t("outcome.needed")}</span>}
+      {props.needed && (
+        <span className="must">{t(props.oneOf ? "outcome.one_of" : "outcome.needed")}</span>
+      )}
     </label>
   );
   if (value !== undefined && typeof value !== "string") {
@@ -105,6 +111,8 @@ function Field(props: {
           id={name}
           data-testid={name}
           type={INPUT[field.kind].type}
+          // Four digits of a year, so that the date goes on by itself.
+          max={INPUT[field.kind].max}
           inputMode={INPUT[field.kind].mode}
           autoComplete="off"
           disabled={disabled}

@@ -19,7 +19,8 @@ interface OptionsProps {
   disabled: boolean;
   chosen: string;
   items: Option[];
-  onChoose: (code: string) => void;
+  /** `byArrow`: an arrow key passed over it. */
+  onChoose: (code: string, byArrow: boolean) => void;
   /** Only the answer is shown. */
   folded?: boolean;
   onUnfold?: () => void;
@@ -60,7 +61,9 @@ export function Options(props: OptionsProps) {
               data-testid={`${name}-${item.code}`}
               checked={on}
               disabled={off}
-              onChange={() => props.onChoose(item.code)}
+              onChange={(event) =>
+                props.onChoose(item.code, (event.nativeEvent as MouseEvent).detail === 0)
+              }
             />
             <span className="key">{item.digit !== null && <kbd>{item.digit}</kbd>}</span>
             <span className="clip">{item.text}</span>

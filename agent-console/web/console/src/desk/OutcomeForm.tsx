@@ -14,6 +14,7 @@ import { Fields } from "./Fields.tsx";
 import { Options } from "./Options.tsx";
 import {
   allows,
+  type Choice,
   emptyChoice,
   fieldsToSend,
   heardAllLacks,
@@ -54,7 +55,12 @@ export function OutcomeForm(props: OutcomeFormProps) {
   const { t } = useTranslation();
   const two = useTwo();
   const draft = useDraft(call);
-  const { choice, change: setChoice } = draft;
+  const { choice } = draft;
+  const setChoice = (next: Choice) => {
+    // What was refused is being mended.
+    setError(null);
+    draft.change(next);
+  };
   /** Who spoke is asked again, although it was said. */
   const [again, setAgain] = useState(false);
   const group = again || choice.contact === "" ? "contact" : "business";
@@ -94,7 +100,7 @@ export function OutcomeForm(props: OutcomeFormProps) {
   useEffect(() => {
     keys.current = {
       digit: (digit) => {
-        if (!talked || unanswered) return;
+        if (!talked || unanswered || noAttempt) return;
         if (digit === 0) {
           setAgain(true);
           return;
@@ -118,6 +124,7 @@ export function OutcomeForm(props: OutcomeFormProps) {
   const first = useRef<HTMLElement>(null);
   const technical = call?.end?.technical;
   const refused = error instanceof Problem ? (error.errors[0]?.path ?? error.field) : null;
+  const refusedField = business?.fields.find((field) => field.id === refused);
   const unticked =
     error instanceof Problem && error.code === "outcome.checklist"
       ? error.missing.filter((step) => !call?.ticks.some((tick) => tick.step === step))
@@ -202,9 +209,10 @@ export function OutcomeForm(props: OutcomeFormProps) {
           digit: item.key,
           disabled: false,
         }))}
-        onChoose={(code) => {
+        onChoose={(code, byArrow) => {
           setChoice(withContact(choice, code, table));
-          setAgain(false);
+          // Arrows go on through the list.
+          setAgain(byArrow);
         }}
       />
       <Options
@@ -260,7 +268,14 @@ export function OutcomeForm(props: OutcomeFormProps) {
           <b>{t("outcome.next")}</b>{" "}
           {business ? two(business.next_zh, business.next_en) : t("outcome.next_unknown")}
         </p>
-        {error !== null ? <Failed error={error} /> : <Lacks lacks={lacks} unsaid={unsaid} />}
+        {error !== null ? (
+          <Failed
+            error={error}
+            what={refusedField && two(refusedField.label_zh, refusedField.label_en)}
+          />
+        ) : (
+          <Lacks lacks={lacks} unsaid={unsaid} />
+        )}
         {onTick && <Unsaid steps={unticked} onTick={onTick} />}
         {timer}
         {button}

@@ -6,7 +6,7 @@ import { useTwo } from "../i18n/index.ts";
 import { clock } from "../lib/time.ts";
 import type { CallState, WorkOrder } from "../lib/types.ts";
 import { fillScript, scriptValues } from "./script.ts";
-import { wasAnswered } from "./state.ts";
+import { isLive, wasAnswered } from "./state.ts";
 
 interface ScriptProps {
   order: WorkOrder;
@@ -24,7 +24,9 @@ export function Script({ order, call, onTick }: ScriptProps) {
   const left = must.filter((step) => !said.has(step.id)).length;
   const before = new Set((order.resumed_from?.ticks ?? []).map((tick) => tick.step));
   // Who forgot a tick may still set it after the call; it has no place in the recording then.
-  const open = wasAnswered(call) && call?.outcome_saved === false;
+  // What the party cannot hear was not said.
+  const heard = !isLive(call) || (call?.phase === "talking" && !call.held && !call.parting);
+  const open = wasAnswered(call) && call?.outcome_saved === false && heard;
 
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a long script scrolls, and keys must reach that
@@ -62,7 +64,9 @@ export function Script({ order, call, onTick }: ScriptProps) {
                 </span>
                 {tick && (
                   <span className="muted small">
-                    {tick.offset_ms === null ? t("desk.tick_late") : clock(tick.offset_ms)}
+                    {tick.offset_ms === null
+                      ? t("desk.tick_late")
+                      : t("desk.tick_at", { at: clock(tick.offset_ms) })}
                   </span>
                 )}
                 {!tick && before.has(step.id) && (

@@ -43,16 +43,21 @@ export function StateChips({ desk }: { desk: Desk }) {
           </span>
         )}
       </span>
-      {live && call?.recording && (
+      {live && !broken && call?.recording && (
         <span className="rec" data-testid="chip-recording">
           <span className="dot" />
           {t("desk.recording")}
         </span>
       )}
-      {live && desk.network && (
+      {live && !broken && desk.network && (
         <span className={`tag ${NETWORK[desk.network.quality]}`} data-testid="chip-network">
           {t(`network.${desk.network.quality}`)}
           {desk.network.rtt_ms !== null && ` ${Math.round(desk.network.rtt_ms)} ms`}
+        </span>
+      )}
+      {desk.state.owed.length > 0 && (
+        <span className="tag amber" data-testid="chip-owed" title={t("owed.why")}>
+          {t("owed.chip", { n: desk.state.owed.length })}
         </span>
       )}
       {live && call?.digits_in && (

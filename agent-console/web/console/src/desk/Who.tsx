@@ -81,7 +81,7 @@ export function Who({ order, call, mayDial, onDial, children }: WhoProps) {
               n={n}
               call={call?.phone_id === phone.phone_id ? call : null}
               enabled={mayDial && phone.dialable}
-              first={phone.phone_id === order.phones.find((each) => each.dialable)?.phone_id}
+              first={phone.phone_id === nextPhone(order.phones)?.phone_id}
               onDial={onDial}
             />
           ))}
@@ -103,6 +103,12 @@ export function Who({ order, call, mayDial, onDial, children }: WhoProps) {
       </div>
     </section>
   );
+}
+
+/** The number to dial next: one that was not tried yet before one that was. */
+export function nextPhone(phones: WorkOrderPhone[]): WorkOrderPhone | undefined {
+  const dialable = phones.filter((phone) => phone.dialable);
+  return dialable.find((phone) => !phone.last_result) ?? dialable[0];
 }
 
 function papers(order: WorkOrder): string {

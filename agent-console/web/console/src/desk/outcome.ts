@@ -40,11 +40,15 @@ export type Missing =
   | "missing.business"
   | "missing.heard_all"
   | "missing.talk"
+  | "missing.no_talk"
   | "missing.recording"
   | "missing.contact_may_not"
   | "missing.note_long"
   | "missing.fields"
   | "missing.ticks";
+
+/** The identity check was refused, or the call was cut off. */
+const CUT_OFF = "B07";
 
 /** Everything that keeps this choice from being saved; empty when it may be. */
 export function missing(call: CallState | null, choice: Choice, table: OutcomeTable): Missing[] {
@@ -59,6 +63,7 @@ export function missing(call: CallState | null, choice: Choice, table: OutcomeTa
     return list;
   }
   if (choice.contact && !allows(business, choice.contact)) list.push("missing.contact_may_not");
+  if (call.end?.talk_ms === 0 && business.code !== CUT_OFF) list.push("missing.no_talk");
   if (business.heard_all && !choice.heard_all) list.push("missing.heard_all");
   if (emptyFields(business, choice).length > 0) list.push("missing.fields");
   if (choice.heard_all) list.push(...heardAllLacks(call, table));

@@ -2,7 +2,7 @@
 // window or another machine goes on where this one was.
 
 import { useCallback, useEffect, useRef, useState } from "react";
-import { get, id, put } from "../lib/http.ts";
+import { get, id, Problem, put } from "../lib/http.ts";
 import type { CallState, Draft } from "../lib/types.ts";
 import { type Choice, emptyChoice, withServers } from "./outcome.ts";
 
@@ -40,9 +40,11 @@ export function useDraft(call: CallState | null): KeptChoice {
     setState("saving");
     put<void>(`/calls/${id(callId)}/draft`, sent).then(
       () => setState("kept"),
-      () => {
-        pending.current ??= sent;
+      (error) => {
         setState("failed");
+        // What the server refuses, or has no call for, is not asked again.
+        if (error instanceof Problem && error.status >= 400 && error.status < 500) return;
+        pending.current ??= sent;
         timer.current = window.setTimeout(flush, AGAIN_MS);
       },
     );

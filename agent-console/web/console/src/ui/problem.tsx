@@ -20,7 +20,13 @@ export function useProblemText(): (error: unknown) => string {
 }
 
 /** An error where the content would have been, with a way to try again. */
-export function Failed({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+export function Failed(props: {
+  error: unknown;
+  /** What is meant, where the code alone does not say it. */
+  what?: string;
+  onRetry?: () => void;
+}) {
+  const { error, what, onRetry } = props;
   const { t } = useTranslation();
   const text = useProblemText();
   const code = error instanceof Problem ? error.code : "page.failed";
@@ -29,7 +35,7 @@ export function Failed({ error, onRetry }: { error: unknown; onRetry?: () => voi
       data-testid={`error-${code}`}
       type="error"
       showIcon
-      title={text(error)}
+      title={what ? `${text(error)}：${what}` : text(error)}
       description={<span className="mono">{code}</span>}
       action={onRetry && <Button onClick={onRetry}>{t("page.retry")}</Button>}
     />
