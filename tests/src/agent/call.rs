@@ -145,13 +145,14 @@ impl Agent {
         }
     }
 
-    /// Waits until the house tells this about the call.
+    /// Waits until the house tells this about the call; it may have been told while something
+    /// else was waited for.
     pub async fn notice(&mut self, code: &str) -> Value {
         loop {
-            let notice = self.news("notice").await;
-            if notice["code"] == code {
-                return notice;
+            if let Some(at) = self.notices.iter().position(|notice| notice["code"] == code) {
+                return self.notices.remove(at);
             }
+            self.news("notice").await;
         }
     }
 }

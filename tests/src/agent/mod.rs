@@ -47,6 +47,8 @@ pub struct Agent {
     pub snapshot: Value,
     /// The work order that was opened last.
     pub work_order: Value,
+    /// What the house told about calls and nobody waited for yet.
+    pub notices: Vec<Value>,
     /// The last state of the call.
     pub call: Value,
 }
@@ -94,6 +96,7 @@ impl Agent {
             seen: Vec::new(),
             snapshot: Value::Null,
             work_order: Value::Null,
+            notices: Vec::new(),
             call: Value::Null,
         }
     }
@@ -183,6 +186,9 @@ impl Agent {
                     let frame: Value = serde_json::from_str(&text).unwrap();
                     if frame["type"] == "pong" {
                         continue;
+                    }
+                    if frame["type"] == "notice" {
+                        self.notices.push(frame.clone());
                     }
                     if frame["type"] == "call" {
                         self.call = frame.clone();
