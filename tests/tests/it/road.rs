@@ -256,7 +256,11 @@ async fn r4_1c_a_download_is_the_file_of_the_report_and_who_may_not_is_refused_a
     let order = agent.take().await;
     agent.dial().await;
     agent.ended(Duration::from_secs(30)).await;
-    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B12" })).await.0, 200);
+    // The party hung up while the notice played: nothing can have been agreed.
+    let (status, refused) = agent.save(json!({ "contact": "W1", "business": "B03" })).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("outcome.no_talk")));
+    let hung_up = json!({ "contact": "W11", "business": "B07", "fields": { "kind": "hung_up" } });
+    assert_eq!(agent.save(hung_up).await.0, 200);
     let judge = world.server.cookie("J0001").await;
     let task = order["task_id"].as_str().unwrap();
     let task = world.task_until(&judge, task, |task| !task["reports"].as_array().unwrap().is_empty()).await;
