@@ -103,6 +103,16 @@ async fn bring(world: &World, moments: &[Moment]) -> Vec<Call> {
     calls
 }
 
+/// Waits until an agent on the line has heard this much more.
+async fn heard_on(calls: &[Call], ms: u64) {
+    let hears = |call: &&Call| matches!(call.moment, Moment::Talk | Moment::Notice | Moment::Hold | Moment::Parting);
+    let call = calls.iter().find(hears).unwrap();
+    let mut heard = call.agent.peer.as_ref().unwrap().hears();
+    let enough = heard.borrow().len() + ms as usize * 8;
+    let waited = tokio::time::timeout(Duration::from_secs(45), heard.wait_for(|heard| heard.len() >= enough)).await;
+    waited.unwrap().unwrap();
+}
+
 /// The carrier's leg of a call was ended in time by the server that began at `began_ms`.
 fn leg_was_ended(call: &Call, seen: &[CallRecord], began_ms: u64) {
     let moment = call.moment;
@@ -197,7 +207,7 @@ async fn r4_2a_a_kill_at_any_moment_loses_two_seconds_at_most_no_state_and_leave
             (0..AGENTS).map(|place| Moment::ALL[(kill * AGENTS + place) % Moment::ALL.len()]).collect();
         let mut world = World::start().await;
         let mut calls = bring(&world, &moments).await;
-        tokio::time::sleep(Duration::from_millis(random.below(WITHIN_MS))).await;
+        heard_on(&calls, random.below(WITHIN_MS)).await;
         let killed_ms = unix_ms();
         world.server.kill_and_restart();
 
