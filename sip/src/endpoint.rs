@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     call::{CallCore, FinishError, Finished, LegEvent, LegIds, Out, OutboundCall, SavedLeg, Trunk},
+    flow::Flow,
     tx::Key,
 };
 
@@ -95,7 +96,7 @@ pub struct Leg {
 #[derive(Debug)]
 pub struct PreparedLeg {
     call: OutboundCall,
-    target: SocketAddr,
+    target: Flow,
     ids: LegIds,
     saved: SavedLeg,
 }
@@ -162,6 +163,7 @@ impl Endpoint {
     /// Chooses the names of a call at the address that [`Endpoint::resolve`] found.
     pub fn prepare(&self, call: OutboundCall, target: SocketAddr) -> PreparedLeg {
         let ids = LegIds::new(self.local, random);
+        let target = Flow::udp(target);
         let saved = SavedLeg::new(self.local, &call, target, ids.clone());
         PreparedLeg { call, target, ids, saved }
     }
@@ -364,7 +366,7 @@ impl Driver {
         while let Some(out) = self.core.poll() {
             match out {
                 Out::Send(to, bytes) => {
-                    if let Err(error) = self.socket.send_to(&bytes, to).await {
+                    if let Err(error) = self.socket.send_to(&bytes, to.remote).await {
                         tracing::warn!(%error, "sending a SIP message");
                     }
                 }

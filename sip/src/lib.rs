@@ -8,6 +8,7 @@
 mod auth;
 mod call;
 mod endpoint;
+mod flow;
 mod msg;
 mod number;
 mod tx;
@@ -28,4 +29,5 @@ pub mod machine {
 
 pub use call::{EndCause, Ended, FinishError, Finished, LegEvent, OutboundCall, SavedLeg, Side, Trunk};
 pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, PreparedLeg, ProbeError, StartError};
+pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};

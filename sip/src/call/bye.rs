@@ -36,7 +36,7 @@ impl CallCore {
         if tries > 1 {
             request = self.authorise(id, request);
         }
-        let request = self.finish(request);
+        let request = self.finish(request, hop.protocol);
         if let Some(key) = self.layer.send(now, request, hop) {
             self.owners.insert(key.clone(), id.to_owned());
             if let Some(call) = self.calls.get_mut(id) {

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     auth::{self, Challenge, Credentials},
+    flow::{Flow, Protocol},
     msg::{Headers, Message, Method, Request, Response},
     tx::{Event, Key, Layer, Output},
     wire::{self, print_request},
@@ -27,8 +28,8 @@ pub(super) const FORGET: Duration = Duration::from_secs(33);
 /// So long the ACK of an answer waits for the leg to be kept.
 const KEEP: Duration = Duration::from_secs(2);
 
-pub(super) fn via(local: SocketAddr, branch: &str) -> String {
-    format!("SIP/2.0/UDP {local};rport;branch=z9hG4bK{branch}")
+pub(super) fn via(protocol: Protocol, local: SocketAddr, branch: &str) -> String {
+    format!("SIP/2.0/{protocol} {local};rport;branch=z9hG4bK{branch}")
 }
 
 /// So many times 16 random hexadecimal digits.
@@ -44,7 +45,7 @@ pub(super) fn token(random: &mut impl FnMut() -> u64, words: usize) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Out {
     /// Bytes to send.
-    Send(SocketAddr, Vec<u8>),
+    Send(Flow, Vec<u8>),
     /// News of the call with this Call-ID.
     Event(String, LegEvent),
     /// A probe was answered, or not.
@@ -100,13 +101,13 @@ impl CallCore {
     }
 
     /// Places a call to the carrier at `target`; answers its Call-ID.
-    pub fn dial(&mut self, now: Instant, call: OutboundCall, target: SocketAddr) -> String {
+    pub fn dial(&mut self, now: Instant, call: OutboundCall, target: impl Into<Flow>) -> String {
         let ids = LegIds::new(self.local, &mut self.random);
-        self.place(now, call, target, ids)
+        self.place(now, call, target.into(), ids)
     }
 
     /// Places a call whose names on the wire are chosen already.
-    pub(crate) fn place(&mut self, now: Instant, call: OutboundCall, target: SocketAddr, ids: LegIds) -> String {
+    pub(crate) fn place(&mut self, now: Instant, call: OutboundCall, target: Flow, ids: LegIds) -> String {
         let call_id = ids.call_id.clone();
         self.calls.insert(call_id.clone(), Call::new(now, call, target, ids));
         self.send_invite(now, &call_id);
@@ -143,7 +144,8 @@ impl CallCore {
     }
 
     /// Asks the carrier at `target` whether it is there (RFC 3261, 11).
-    pub fn probe(&mut self, now: Instant, domain: &str, target: SocketAddr) -> Option<Key> {
+    pub fn probe(&mut self, now: Instant, domain: &str, target: impl Into<Flow>) -> Option<Key> {
+        let target = target.into();
         let mut headers = Headers::default();
         let tag = self.token(1);
         headers.push("Max-Forwards", "70");
@@ -152,14 +154,15 @@ impl CallCore {
         headers.push("Call-ID", format!("{}@{}", self.token(2), self.local.ip()));
         headers.push("CSeq", "1 OPTIONS");
         let request = Request { method: Method::OPTIONS, uri: format!("sip:{domain}"), headers, body: Vec::new() };
-        let request = self.finish(request);
+        let request = self.finish(request, target.protocol);
         let key = self.layer.send(now, request, target)?;
         self.probes.push(key.clone());
         Some(key)
     }
 
     /// A datagram arrived.
-    pub fn receive(&mut self, now: Instant, datagram: &[u8], from: SocketAddr) {
+    pub fn receive(&mut self, now: Instant, datagram: &[u8], from: impl Into<Flow>) {
+        let from = from.into();
         if datagram == b"\r\n\r\n" {
             self.out.push_back(Out::Send(from, b"\r\n".to_vec()));
             return;
@@ -264,7 +267,7 @@ impl CallCore {
         }
     }
 
-    fn answer(&mut self, now: Instant, key: &Key, response: &Response, from: SocketAddr) {
+    fn answer(&mut self, now: Instant, key: &Key, response: &Response, from: Flow) {
         if let Some(at) = self.probes.iter().position(|probe| probe == key) {
             if response.status >= 200 {
                 self.probes.swap_remove(at);
@@ -287,7 +290,7 @@ impl CallCore {
         self.collect(&id);
     }
 
-    fn invite_answer(&mut self, now: Instant, id: &str, key: &Key, response: &Response, from: SocketAddr) {
+    fn invite_answer(&mut self, now: Instant, id: &str, key: &Key, response: &Response, from: Flow) {
         let Some(call) = self.calls.get_mut(id) else { return };
         match response.status {
             100..=199 => {
@@ -305,7 +308,7 @@ impl CallCore {
                         let mut request = dialog.request(Method::PRACK, dialog.local_cseq);
                         request.headers.push("RAck", format!("{rseq} {cseq} INVITE"));
                         let hop = dialog.next_hop();
-                        let request = self.finish(request);
+                        let request = self.finish(request, hop.protocol);
                         self.layer.send(now, request, hop);
                     }
                 }
@@ -328,7 +331,7 @@ impl CallCore {
     }
 
     /// A 2xx: acknowledged always; kept when it is the first and we did not give up.
-    fn accepted(&mut self, now: Instant, id: &str, response: &Response, from: SocketAddr) {
+    fn accepted(&mut self, now: Instant, id: &str, response: &Response, from: Flow) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let Some(mut dialog) = Dialog::begin(&call.invite, response, from) else { return };
         let cseq = response.headers.cseq().map_or(1, |(number, _)| number);
@@ -351,9 +354,9 @@ impl CallCore {
             dialog.skip_numbers();
         }
         let wanted = call.state == State::Inviting && call.dialog.is_none();
-        let ack = print_request(&self.finish(ack));
-        dialog.ack = Some(ack.clone());
         let hop = dialog.next_hop();
+        let ack = print_request(&self.finish(ack, hop.protocol));
+        dialog.ack = Some(ack.clone());
         let Some(call) = self.calls.get_mut(id) else { return };
         if wanted {
             call.state = State::Up;
@@ -407,11 +410,13 @@ impl CallCore {
     fn send_invite(&mut self, now: Instant, id: &str) {
         let Some(request) = self.calls.get(id).map(|call| call.invite.clone()) else { return };
         let request = self.authorise(id, request);
-        let Some(branch) = self.calls.get(id).map(|call| call.ids.branch_of(call.invites)) else { return };
-        let request = self.finish_with(request, &branch);
+        let Some((branch, target)) = self.calls.get(id).map(|call| (call.ids.branch_of(call.invites), call.target))
+        else {
+            return;
+        };
+        let request = self.finish_with(request, target.protocol, &branch);
         let Some(call) = self.calls.get_mut(id) else { return };
         call.invite = request.clone();
-        let target = call.target;
         if let Some(key) = self.layer.send(now, request, target) {
             self.owners.insert(key.clone(), id.to_owned());
             if let Some(call) = self.calls.get_mut(id) {
@@ -463,14 +468,14 @@ impl CallCore {
     }
 
     /// Adds Via, Contact and User-Agent to a request of ours.
-    pub(super) fn finish(&mut self, request: Request) -> Request {
+    pub(super) fn finish(&mut self, request: Request, protocol: Protocol) -> Request {
         let branch = self.token(2);
-        self.finish_with(request, &branch)
+        self.finish_with(request, protocol, &branch)
     }
 
-    fn finish_with(&self, mut request: Request, branch: &str) -> Request {
+    fn finish_with(&self, mut request: Request, protocol: Protocol, branch: &str) -> Request {
         let mut headers = Headers::default();
-        headers.push("Via", via(self.local, branch));
+        headers.push("Via", via(protocol, self.local, branch));
         for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Via")) {
             if !name.eq_ignore_ascii_case("Contact") && !name.eq_ignore_ascii_case("User-Agent") {
                 headers.push(name, value);

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    flow::Flow,
     msg::{Headers, Method, Request, Response},
     uri::{NameAddr, Uri},
 };
@@ -20,7 +21,7 @@ pub(super) struct Dialog {
     call_id: String,
     pub(super) local_cseq: u32,
     pub(super) remote_cseq: Option<u32>,
-    flow: SocketAddr,
+    flow: Flow,
     /// ACK of the 2xx, sent again for each repeat.
     pub(super) ack: Option<Vec<u8>>,
     /// Last reliable provisional that was acknowledged (RFC 3262).
@@ -36,7 +37,7 @@ pub(super) struct SavedDialog {
     from: String,
     to: String,
     local_cseq: u32,
-    flow: SocketAddr,
+    flow: Flow,
     /// It may not have gone out, and an answer that is repeated wants the same again.
     ack: String,
 }
@@ -81,7 +82,7 @@ impl Dialog {
     }
 
     /// The dialog that a response to our INVITE begins; none without a tag in To.
-    pub(super) fn begin(invite: &Request, response: &Response, flow: SocketAddr) -> Option<Self> {
+    pub(super) fn begin(invite: &Request, response: &Response, flow: Flow) -> Option<Self> {
         let to = response.headers.get("To")?.to_owned();
         let remote_tag = NameAddr::parse(&to)?.tag()?.to_owned();
         let mut route_set: Vec<String> = response.headers.list("Record-Route").map(str::to_owned).collect();
@@ -124,14 +125,15 @@ impl Dialog {
 
     /// Where requests go: the first hop of the route set, else the remote target, when
     /// they are addresses; else where the last message came from.
-    pub(super) fn next_hop(&self) -> SocketAddr {
+    pub(super) fn next_hop(&self) -> Flow {
         let first = match self.route_set.first() {
             Some(route) => NameAddr::parse(route).map(|route| route.uri),
             None => Uri::parse(&self.remote_target),
         };
         first
             .and_then(|uri| Some(SocketAddr::new(uri.host.parse::<IpAddr>().ok()?, uri.port.unwrap_or(5060))))
-            .unwrap_or(self.flow)
+            .filter(|_| !self.flow.is_reliable())
+            .map_or(self.flow, Flow::udp)
     }
 }
 

@@ -142,7 +142,7 @@ impl CallCore {
     fn inherit_invite(&mut self, now: Instant, id: &str, saved: &SavedLeg, number: u32) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let mut request = invite(&call.order, id, &call.ids.from_tag, number);
-        request.headers.set("Via", via(saved.local, &call.ids.branch_of(number)));
+        request.headers.set("Via", via(saved.target.protocol, saved.local, &call.ids.branch_of(number)));
         call.invite = request.clone();
         if let Some(key) = self.layer.inherit(now, request, saved.target) {
             self.owners.insert(key.clone(), id.to_owned());

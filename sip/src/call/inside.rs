@@ -1,6 +1,6 @@
 //! What arrives as a request: inside our dialogs, and outside of any.
 
-use std::{fmt::Write as _, net::SocketAddr, time::Instant};
+use std::{fmt::Write as _, time::Instant};
 
 use super::{
     LegEvent,
@@ -8,6 +8,7 @@ use super::{
     outbound::{ALLOW, State, Unacknowledged, sdp},
 };
 use crate::{
+    flow::Flow,
     msg::{Method, Request, Response},
     tx::{Key, T1},
     uri::NameAddr,
@@ -176,15 +177,15 @@ fn telephone_audio(offer: &str) -> bool {
 }
 
 /// Notes in the top Via where the request came from (RFC 3261, 18.2.1; RFC 3581).
-pub(super) fn received(mut request: Request, from: SocketAddr) -> Request {
+pub(super) fn received(mut request: Request, from: Flow) -> Request {
     let Some(via) = request.headers.get("Via").map(str::to_owned) else { return request };
     let (top, rest) = match via.split_once(',') {
         Some((top, rest)) => (top.to_owned(), format!(",{rest}")),
         None => (via, String::new()),
     };
-    let mut stamped = top.replace(";rport;", &format!(";rport={};", from.port()));
+    let mut stamped = top.replace(";rport;", &format!(";rport={};", from.remote.port()));
     if let Some(head) = stamped.strip_suffix(";rport") {
-        stamped = format!("{head};rport={}", from.port());
+        stamped = format!("{head};rport={}", from.remote.port());
     }
     let _ = write!(stamped, ";received={}", from.ip());
     request.headers.set("Via", stamped + &rest);

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     auth::Challenge,
+    flow::Flow,
     msg::{Headers, Method, Request, Response},
     tx::Key,
     uri::Uri,
@@ -51,7 +52,7 @@ pub(super) struct Unacknowledged {
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) order: OutboundCall,
-    pub(super) target: SocketAddr,
+    pub(super) target: Flow,
     pub(super) state: State,
     pub(super) invite: Request,
     pub(super) invite_key: Option<Key>,
@@ -80,7 +81,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(now: Instant, order: OutboundCall, target: SocketAddr, ids: LegIds) -> Self {
+    pub(super) fn new(now: Instant, order: OutboundCall, target: Flow, ids: LegIds) -> Self {
         Self {
             invite: invite(&order, &ids.call_id, &ids.from_tag, 1),
             ring_deadline: now + order.ring_limit,
@@ -148,7 +149,7 @@ impl Call {
     }
 
     /// The early dialog of this response, begun when it is new.
-    pub(super) fn early_dialog(&mut self, response: &Response, flow: SocketAddr) -> Option<&mut Dialog> {
+    pub(super) fn early_dialog(&mut self, response: &Response, flow: Flow) -> Option<&mut Dialog> {
         let new = Dialog::begin(&self.invite, response, flow)?;
         let at = match self.early.iter().position(|dialog| dialog.remote_tag == new.remote_tag) {
             Some(at) => at,

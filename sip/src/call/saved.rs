@@ -5,13 +5,14 @@ use std::{fmt, net::SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{OutboundCall, core::token, dialog::SavedDialog};
+use crate::flow::Flow;
 
 /// A leg as it must be kept to be ended by another run of the endpoint: its INVITE, and
 /// its dialog once it is answered. It holds the numbers of both ends: keep it sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedLeg {
     pub(super) local: SocketAddr,
-    pub(super) target: SocketAddr,
+    pub(super) target: Flow,
     pub(super) domain: String,
     pub(super) callee: String,
     pub(super) caller: String,
@@ -42,7 +43,7 @@ impl LegIds {
 }
 
 impl SavedLeg {
-    pub(crate) fn new(local: SocketAddr, call: &OutboundCall, target: SocketAddr, ids: LegIds) -> Self {
+    pub(crate) fn new(local: SocketAddr, call: &OutboundCall, target: Flow, ids: LegIds) -> Self {
         Self {
             local,
             target,

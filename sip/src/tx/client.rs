@@ -1,12 +1,10 @@
 //! Client transactions: RFC 3261, 17.1, figures 5 and 6; RFC 6026, 7.2.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{Event, Key, Layer, T1, T2, T4, T64, Timer};
 use crate::{
+    flow::Flow,
     msg::{Headers, Method, Request, Response},
     wire::print_request,
 };
@@ -25,7 +23,7 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Client {
     state: State,
-    to: SocketAddr,
+    to: Flow,
     request: Request,
     bytes: Vec<u8>,
     interval: Duration,
@@ -41,21 +39,25 @@ impl Layer {
     }
 
     /// Sends a request in a new transaction. None when its Via has no branch of ours.
-    pub fn send(&mut self, now: Instant, request: Request, to: SocketAddr) -> Option<Key> {
+    pub fn send(&mut self, now: Instant, request: Request, to: impl Into<Flow>) -> Option<Key> {
+        let to = to.into();
         let key = Key::read(&request.headers, &request.method, false)?;
         let bytes = print_request(&request);
         self.send_bytes(to, bytes.clone());
         let client =
             Client { state: State::Calling, to, request, bytes, interval: T1, ack: Vec::new(), cancel_wanted: false };
         self.clients.insert(key.clone(), client);
-        self.arm(now + T1, &key, Timer::Retransmit);
+        if !to.is_reliable() {
+            self.arm(now + T1, &key, Timer::Retransmit);
+        }
         self.arm(now + T64, &key, Timer::Timeout);
         Some(key)
     }
 
     /// An INVITE that an earlier run sent, as if its provisional response had come: what is
     /// answered to it finds its transaction, and nothing is sent.
-    pub fn inherit(&mut self, now: Instant, request: Request, to: SocketAddr) -> Option<Key> {
+    pub fn inherit(&mut self, now: Instant, request: Request, to: impl Into<Flow>) -> Option<Key> {
+        let to = to.into();
         let key = Key::read(&request.headers, &request.method, false)?;
         let bytes = print_request(&request);
         let client = Client {
@@ -97,7 +99,8 @@ impl Layer {
     }
 
     /// A response arrived.
-    pub fn response(&mut self, now: Instant, response: Response, from: SocketAddr) {
+    pub fn response(&mut self, now: Instant, response: Response, from: impl Into<Flow>) {
+        let from = from.into();
         let Some(key) = response.headers.cseq().and_then(|(_, method)| Key::read(&response.headers, &method, false))
         else {
             return;

@@ -2,14 +2,13 @@
 //!
 //! The caller passes in messages and the time; bytes to send and events come out of
 //! [`Layer::poll`]. Every transaction has a terminal timer, so the tables always empty.
-//! Transport is UDP: the timers of reliable transports come with those transports.
+//! Over a reliable flow nothing is sent again (17.1.1.2).
 
 mod client;
 mod server;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -17,6 +16,7 @@ use client::Client;
 use server::Server;
 
 use crate::{
+    flow::Flow,
     msg::{Method, Request, Response},
     uri::param,
 };
@@ -54,13 +54,13 @@ impl Key {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A new request. Answer it with [`Layer::respond`].
-    Request(Key, Request, SocketAddr),
+    Request(Key, Request, Flow),
     /// An ACK that belongs to a 2xx.
     Ack(Request),
     /// The INVITE of this server transaction was cancelled.
     Cancelled(Key),
     /// A response to one of ours, or a stray 2xx to an INVITE.
-    Response(Key, Response, SocketAddr),
+    Response(Key, Response, Flow),
     /// No final response came in time (timers B, F).
     Timeout(Key),
 }
@@ -69,7 +69,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Bytes to send.
-    Send(SocketAddr, Vec<u8>),
+    Send(Flow, Vec<u8>),
     /// News for the user.
     Event(Event),
 }
@@ -139,11 +139,11 @@ impl Layer {
         self.timers.retain(|_, (owner, _)| owner != key);
     }
 
-    fn send_bytes(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+    fn send_bytes(&mut self, to: Flow, bytes: Vec<u8>) {
         self.out.push_back(Output::Send(to, bytes));
     }
 
-    fn send_again(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+    fn send_again(&mut self, to: Flow, bytes: Vec<u8>) {
         self.retransmissions += 1;
         self.send_bytes(to, bytes);
     }

@@ -1,12 +1,10 @@
 //! Server transactions: RFC 3261, 17.2, figures 7 and 8; RFC 6026, 7.1.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{Event, Key, Layer, T1, T2, T4, T64, Timer};
 use crate::{
+    flow::Flow,
     msg::{Method, Request, Response},
     wire::print_response,
 };
@@ -24,14 +22,15 @@ enum State {
 pub(super) struct Server {
     state: State,
     invite: bool,
-    to: SocketAddr,
+    to: Flow,
     last: Vec<u8>,
     interval: Duration,
 }
 
 impl Layer {
     /// A request arrived. Responses go back to where it came from (RFC 3581).
-    pub fn request(&mut self, now: Instant, request: Request, from: SocketAddr) {
+    pub fn request(&mut self, now: Instant, request: Request, from: impl Into<Flow>) {
+        let from = from.into();
         let Some(key) = Key::read(&request.headers, &request.method, true) else { return };
         if let Some(server) = self.servers.get_mut(&key) {
             match (server.state, request.method == Method::ACK) {
@@ -103,7 +102,7 @@ impl Layer {
                 server.state = State::Completed;
                 server.last.clone_from(&bytes);
                 self.disarm(key);
-                if invite {
+                if invite && !to.is_reliable() {
                     self.arm(now + T1, key, Timer::Retransmit);
                 }
                 self.arm(now + T64, key, Timer::Gone);

@@ -345,7 +345,7 @@ impl World {
         while let Some(out) = self.run.as_mut().and_then(CallCore::poll) {
             match out {
                 Out::Send(to, bytes) => {
-                    assert_eq!(to, far());
+                    assert_eq!(to.remote, far());
                     self.carry(To::Carrier, &bytes);
                 }
                 Out::Event(id, LegEvent::Saved(saved)) => {

@@ -70,7 +70,7 @@ impl Run {
         while let Some(out) = self.core.poll() {
             match out {
                 Out::Send(to, bytes) => {
-                    assert_eq!(to, far());
+                    assert_eq!(to.remote, far());
                     if let Some((Message::Request(request), defects)) = parse(&bytes) {
                         assert!(defects.is_empty(), "{defects:?}");
                         self.sent.push(request);
