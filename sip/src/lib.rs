@@ -7,6 +7,7 @@
 
 mod auth;
 mod call;
+mod edge;
 mod endpoint;
 mod flow;
 mod msg;
@@ -28,6 +29,10 @@ pub mod machine {
 }
 
 pub use call::{EndCause, Ended, FinishError, Finished, LegEvent, OutboundCall, SavedLeg, Side, Trunk};
+pub use edge::{
+    Access, AccessFull, Admit, Counts, Direction, Edge, EdgeSettings, Ladder, LadderLine, Load, Mark, Network, Rate,
+    Source, mask,
+};
 pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, PreparedLeg, ProbeError, StartError};
 pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};

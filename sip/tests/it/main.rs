@@ -5,6 +5,8 @@
 mod baresip;
 mod closing;
 mod digest;
+mod edge;
+mod ladder;
 mod lossy;
 mod races;
 mod restart;

@@ -1,0 +1,309 @@
+//! The last calls as they were on the wire, one line per message, fit to be shown: without
+//! bodies, without names, with numbers hidden.
+//!
+//! Only what is needed is read, straight from the bytes: this runs for every message.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::mask::mask;
+use crate::flow::{Flow, Protocol};
+
+/// The first lines of a call tell how it was set up; they stay.
+const BEGINNING: usize = 16;
+/// Lines of one call.
+const LINES: usize = 64;
+/// Headers of one line.
+const HEADERS: usize = 16;
+/// Characters of one value.
+const VALUE: usize = 160;
+/// Streams of one SDP.
+const STREAMS: usize = 4;
+
+/// Which way a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// To us.
+    In,
+    /// From us.
+    Out,
+}
+
+/// One message of a call. Everything in it is masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LadderLine {
+    /// Milliseconds since the first message of the call.
+    pub after_ms: u64,
+    /// Which way.
+    pub direction: Direction,
+    /// Transport.
+    pub protocol: Protocol,
+    /// Address of the other end.
+    pub remote: SocketAddr,
+    /// Method and Request-URI, or status and reason phrase.
+    pub what: String,
+    /// `CSeq`.
+    pub cseq: String,
+    /// Reason (RFC 3326).
+    pub reason: Option<String>,
+    /// Where sound is wanted and in which formats, from the SDP.
+    pub sdp: Option<String>,
+    /// Headers that explain it, on requests that begin something and on refusals.
+    pub headers: Vec<(String, String)>,
+}
+
+impl fmt::Display for LadderLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arrow = if self.direction == Direction::In { "<-" } else { "->" };
+        let (seconds, rest) = (self.after_ms / 1000, self.after_ms % 1000);
+        let Self { protocol, remote, what, cseq, .. } = self;
+        write!(f, "{seconds:4}.{rest:03} {arrow} {protocol} {remote} {what} | CSeq: {cseq}")?;
+        if let Some(reason) = &self.reason {
+            write!(f, " | Reason: {reason}")?;
+        }
+        if let Some(sdp) = &self.sdp {
+            write!(f, " | SDP: {sdp}")?;
+        }
+        self.headers.iter().try_for_each(|(name, value)| write!(f, " | {name}: {value}"))
+    }
+}
+
+#[derive(Debug)]
+struct Call {
+    began: Instant,
+    lines: VecDeque<LadderLine>,
+}
+
+/// The ladders of the last calls, oldest given up first.
+#[derive(Debug)]
+pub struct Ladder {
+    calls: HashMap<String, Call>,
+    order: VecDeque<String>,
+    most: usize,
+}
+
+impl Ladder {
+    /// Room for so many calls.
+    pub fn new(most: usize) -> Self {
+        Self { calls: HashMap::new(), order: VecDeque::new(), most }
+    }
+
+    /// Notes a message that came or went. A call begins with its first INVITE; what belongs to
+    /// none is not noted.
+    pub fn record(&mut self, now: Instant, direction: Direction, flow: Flow, bytes: &[u8]) {
+        let Some(seen) = Seen::read(bytes) else { return };
+        let Ok(call_id) = std::str::from_utf8(seen.call_id) else { return };
+        if !self.calls.contains_key(call_id) {
+            if self.most == 0 || !seen.start.starts_with(b"INVITE ") {
+                return;
+            }
+            while self.order.len() >= self.most {
+                let Some(oldest) = self.order.pop_front() else { break };
+                self.calls.remove(&oldest);
+            }
+            self.order.push_back(call_id.to_owned());
+            self.calls.insert(call_id.to_owned(), Call { began: now, lines: VecDeque::new() });
+        }
+        if let Some(call) = self.calls.get_mut(call_id) {
+            if call.lines.len() >= LINES {
+                call.lines.remove(BEGINNING);
+            }
+            let after = now.saturating_duration_since(call.began);
+            call.lines.push_back(seen.line(after, direction, flow));
+        }
+    }
+
+    /// The call with this Call-ID.
+    pub fn lines(&self, call_id: &str) -> Vec<LadderLine> {
+        self.calls.get(call_id).map(|call| call.lines.iter().cloned().collect()).unwrap_or_default()
+    }
+}
+
+/// What of a message is of interest, as it stands in it.
+struct Seen<'a> {
+    start: &'a [u8],
+    call_id: &'a [u8],
+    cseq: &'a [u8],
+    reason: Option<&'a [u8]>,
+    others: Vec<(&'static str, &'a [u8])>,
+    body: &'a [u8],
+}
+
+impl<'a> Seen<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let mut seen =
+            Seen { start: next_line(&mut rest)?, call_id: b"", cseq: b"", reason: None, others: Vec::new(), body: b"" };
+        let explain = seen.wants_headers();
+        while let Some(line) = next_line(&mut rest) {
+            if line.is_empty() {
+                seen.body = rest;
+                break;
+            }
+            let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
+            let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
+            if name.eq_ignore_ascii_case(b"Call-ID") || name.eq_ignore_ascii_case(b"i") {
+                seen.call_id = value;
+            } else if name.eq_ignore_ascii_case(b"CSeq") {
+                seen.cseq = value;
+            } else if name.eq_ignore_ascii_case(b"Reason") {
+                seen.reason = seen.reason.or(Some(value));
+            } else if explain
+                && seen.others.len() < HEADERS
+                && let Some(name) = explains(name)
+            {
+                seen.others.push((name, value));
+            }
+        }
+        (!seen.call_id.is_empty()).then_some(seen)
+    }
+
+    /// What begins something, what refuses it, and what must be acknowledged.
+    fn wants_headers(&self) -> bool {
+        let status = self.start.strip_prefix(b"SIP/2.0 ").and_then(|rest| rest.first());
+        match status {
+            Some(class) => *class >= b'3',
+            None => [&b"INVITE "[..], b"REFER ", b"PRACK ", b"UPDATE "].iter().any(|m| self.start.starts_with(m)),
+        }
+    }
+
+    fn line(&self, after: Duration, direction: Direction, flow: Flow) -> LadderLine {
+        LadderLine {
+            after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            direction,
+            protocol: flow.protocol,
+            remote: flow.remote,
+            what: shown(without_version(self.start)),
+            cseq: shown(self.cseq),
+            reason: self.reason.map(shown),
+            sdp: sdp(self.body),
+            headers: self.others.iter().map(|(name, value)| ((*name).to_owned(), shown(unnamed(value)))).collect(),
+        }
+    }
+}
+
+/// The headers that explain a message, under their long names (RFC 3261, 7.3.3).
+fn explains(name: &[u8]) -> Option<&'static str> {
+    const NAMES: [(&str, &str); 22] = [
+        ("From", "f"),
+        ("To", "t"),
+        ("Contact", "m"),
+        ("P-Asserted-Identity", ""),
+        ("P-Preferred-Identity", ""),
+        ("Privacy", ""),
+        ("Diversion", ""),
+        ("History-Info", ""),
+        ("Refer-To", "r"),
+        ("Referred-By", "b"),
+        ("Replaces", ""),
+        ("Require", ""),
+        ("Supported", "k"),
+        ("Unsupported", ""),
+        ("Session-Expires", "x"),
+        ("Min-SE", ""),
+        ("RAck", ""),
+        ("Retry-After", ""),
+        ("Warning", ""),
+        ("User-Agent", ""),
+        ("Server", ""),
+        ("Route", ""),
+    ];
+    NAMES.iter().find(|(long, short)| eq(name, long) || (!short.is_empty() && eq(name, short))).map(|(long, _)| *long)
+}
+
+fn eq(name: &[u8], known: &str) -> bool {
+    name.eq_ignore_ascii_case(known.as_bytes())
+}
+
+fn without_version(start: &[u8]) -> &[u8] {
+    let start = start.strip_prefix(b"SIP/2.0 ").unwrap_or(start);
+    start.strip_suffix(b" SIP/2.0").unwrap_or(start)
+}
+
+/// The next line without its end.
+fn next_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    if rest.is_empty() {
+        return None;
+    }
+    let end = rest.iter().position(|b| *b == b'\n');
+    let (line, after) = match end {
+        Some(end) => (&rest[..end], &rest[end + 1..]),
+        None => (*rest, &rest[rest.len()..]),
+    };
+    *rest = after;
+    Some(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// A display name is somebody's name: what stands before the address is left out.
+fn unnamed(value: &[u8]) -> &[u8] {
+    match value.iter().rposition(|b| *b == b'<') {
+        Some(open) => &value[open..],
+        None => value,
+    }
+}
+
+/// Masked, cut, and without what could move a cursor.
+fn shown(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&value[..value.len().min(4 * VALUE)]);
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let masked = mask(&text);
+    match masked.char_indices().nth(VALUE) {
+        Some((end, _)) => format!("{}…", &masked[..end]),
+        None => masked,
+    }
+}
+
+/// `audio 192.0.2.1:4000 8,101 sendrecv`, per stream.
+fn sdp(body: &[u8]) -> Option<String> {
+    if !body.starts_with(b"v=") {
+        return None;
+    }
+    let mut rest = body;
+    let mut session: Option<IpAddr> = None;
+    let mut streams: Vec<(String, Option<IpAddr>, &str)> = Vec::new();
+    while let Some(line) = next_line(&mut rest) {
+        let Ok(line) = std::str::from_utf8(line) else { continue };
+        if let Some(address) = line.strip_prefix("c=") {
+            let address = address.rsplit(' ').next().and_then(|text| text.split('/').next()?.parse().ok());
+            match streams.last_mut() {
+                Some((_, own, _)) => *own = address,
+                None => session = address,
+            }
+        } else if let Some(stream) = line.strip_prefix("m=") {
+            if streams.len() >= STREAMS {
+                break;
+            }
+            streams.push((stream.to_owned(), None, ""));
+        } else if let Some(attribute) = line.strip_prefix("a=")
+            && let Some(way) = ["sendrecv", "sendonly", "recvonly", "inactive"].iter().find(|way| **way == attribute)
+            && let Some((_, _, own)) = streams.last_mut()
+        {
+            *own = way;
+        }
+    }
+    let words = streams.iter().map(|(stream, own, way)| summary(stream, own.or(session), way));
+    Some(words.collect::<Vec<_>>().join("; "))
+}
+
+const KINDS: [&str; 6] = ["audio", "video", "image", "text", "application", "message"];
+
+fn summary(stream: &str, address: Option<IpAddr>, way: &str) -> String {
+    let mut parts = stream.split(' ');
+    let named = parts.next().unwrap_or_default();
+    let kind = KINDS.iter().find(|kind| **kind == named).unwrap_or(&"other");
+    let port: Option<u16> = parts.next().and_then(|port| port.split('/').next()?.parse().ok());
+    let formats: Vec<String> =
+        parts.skip(1).take(HEADERS).filter_map(|format| Some(format.parse::<u8>().ok()?.to_string())).collect();
+    let address = match (address, port) {
+        (Some(ip), Some(port)) => SocketAddr::new(ip, port).to_string(),
+        _ => "?".to_owned(),
+    };
+    format!("{kind} {address} {} {way}", formats.join(",")).trim_end().to_owned()
+}
