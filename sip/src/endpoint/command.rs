@@ -1,0 +1,23 @@
+//! What the clones of an endpoint ask its task to do.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::leg::PreparedLeg;
+use crate::call::{FinishError, Finished, LegEvent, SavedLeg, Trunk};
+
+pub(super) enum Command {
+    Place { leg: Box<PreparedLeg>, events: mpsc::Sender<LegEvent>, id: oneshot::Sender<String> },
+    Finish { saved: Box<SavedLeg>, trunk: Box<Trunk>, done: oneshot::Sender<Result<Finished, FinishError>> },
+    Kept { id: String },
+    HangUp { id: String },
+    Probe { domain: String, target: SocketAddr, done: oneshot::Sender<bool> },
+    Close { limit: Duration, done: oneshot::Sender<bool> },
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Command")
+    }
+}

@@ -1,0 +1,189 @@
+//! The sockets, and the task that turns the crank.
+
+mod command;
+mod config;
+mod driver;
+mod leg;
+
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
+
+use tokio::{
+    net::UdpSocket,
+    sync::{mpsc, oneshot},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    command::Command,
+    driver::{Driver, random},
+};
+pub use self::{
+    config::{EndpointConfig, StartError},
+    leg::{Leg, LegHandle, PreparedLeg},
+};
+use crate::{
+    call::{CallCore, FinishError, Finished, LegIds, OutboundCall, SavedLeg, Trunk},
+    flow::Flow,
+};
+
+/// A call could not be placed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The carrier's address cannot be found.
+    #[error("the carrier's address {proxy} of trunk {trunk} cannot be resolved")]
+    Resolve {
+        /// Trunk.
+        trunk: String,
+        /// Its address.
+        proxy: String,
+    },
+    /// The endpoint is closing, or has too much to do.
+    #[error("the telephone line takes no more calls at the moment")]
+    Busy,
+}
+
+/// A trunk did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// The carrier's address cannot be found, or the endpoint is closing.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Nothing came back within 32 seconds.
+    #[error("the carrier of trunk {0} does not answer")]
+    Silent(String),
+}
+
+/// The SIP endpoint. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    commands: mpsc::Sender<Command>,
+    local: SocketAddr,
+}
+
+impl Endpoint {
+    /// Binds the socket and starts its task, which ends with `cancel`.
+    pub async fn start(config: EndpointConfig, cancel: CancellationToken) -> Result<Self, StartError> {
+        let refused = |error| StartError { listen: config.listen, error };
+        let socket = UdpSocket::bind(config.listen).await.map_err(refused)?;
+        let mut local = socket.local_addr().map_err(refused)?;
+        if let Some(ip) = config.advertise {
+            local.set_ip(ip);
+        }
+        let core = CallCore::new(local, config.user_agent, Box::new(random));
+        let (commands, inbox) = mpsc::channel(1024);
+        let driver = Driver {
+            socket,
+            core,
+            legs: HashMap::new(),
+            probes: HashMap::new(),
+            finishing: HashMap::new(),
+            farewells: Vec::new(),
+        };
+        tokio::spawn(driver.run(inbox, cancel));
+        Ok(Self { commands, local })
+    }
+
+    /// The address that stands in Via and Contact.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Places a call.
+    pub async fn call(&self, call: OutboundCall) -> Result<Leg, CallError> {
+        let target = self.resolve(&call.trunk).await?;
+        self.place(self.prepare(call, target)).await
+    }
+
+    /// Finds the address of a trunk. Takes three seconds at most; nothing has gone out yet.
+    pub async fn resolve(&self, trunk: &Trunk) -> Result<SocketAddr, CallError> {
+        resolved(trunk, tokio::net::lookup_host(&trunk.proxy)).await
+    }
+
+    /// Chooses the names of a call at the address that [`Endpoint::resolve`] found.
+    pub fn prepare(&self, call: OutboundCall, target: SocketAddr) -> PreparedLeg {
+        let ids = LegIds::new(self.local, random);
+        let target = Flow::udp(target);
+        let saved = SavedLeg::new(self.local, &call, target, ids.clone());
+        PreparedLeg { call, target, ids, saved }
+    }
+
+    /// Ends the leg of an earlier run: BYE or CANCEL, whichever fits, with the credentials of
+    /// its trunk when they are asked for. Never dials. Each request is waited for 32 seconds at
+    /// most, also when the caller stops waiting. The endpoint listens where the earlier run
+    /// did: what is answered to the INVITE of that run comes there.
+    pub async fn finish(&self, saved: &SavedLeg, trunk: &Trunk) -> Result<Finished, FinishError> {
+        let (done, finished) = oneshot::channel();
+        let command = Command::Finish { saved: Box::new(saved.clone()), trunk: Box::new(trunk.clone()), done };
+        self.commands.send(command).await.map_err(|_| FinishError::Closed)?;
+        finished.await.map_err(|_| FinishError::Closed)?
+    }
+
+    /// Sends the INVITE of a prepared call.
+    pub async fn place(&self, leg: PreparedLeg) -> Result<Leg, CallError> {
+        // Room for every event of a call: the driver never waits for a slow reader.
+        let (sender, events) = mpsc::channel(256);
+        let (id, placed) = oneshot::channel();
+        let saved = leg.saved.clone();
+        let command = Command::Place { leg: Box::new(leg), events: sender, id };
+        self.commands.try_send(command).map_err(|_| CallError::Busy)?;
+        let id = placed.await.map_err(|_| CallError::Busy)?;
+        Ok(Leg { events, handle: LegHandle { commands: self.commands.clone(), id }, saved, keeping: false })
+    }
+
+    /// Asks a trunk whether it is there; any final answer counts.
+    pub async fn probe(&self, trunk: &Trunk) -> Result<(), ProbeError> {
+        let target = self.resolve(trunk).await?;
+        let (done, answer) = oneshot::channel();
+        let command = Command::Probe { domain: trunk.domain.clone(), target, done };
+        self.commands.send(command).await.map_err(|_| CallError::Busy)?;
+        match answer.await {
+            Ok(true) => Ok(()),
+            _ => Err(ProbeError::Silent(trunk.name.clone())),
+        }
+    }
+
+    /// Hangs every call up, takes no new one, and waits until each of our requests had its
+    /// answer, at most `limit`. Then the endpoint has ended. False when an answer is missing:
+    /// the other end may think that a call goes on.
+    pub async fn close(&self, limit: Duration) -> bool {
+        let (done, closed) = oneshot::channel();
+        if self.commands.send(Command::Close { limit, done }).await.is_err() {
+            return false;
+        }
+        closed.await.unwrap_or(false)
+    }
+}
+
+/// A name that is not found in this time is as good as none: somebody waits at the other end.
+const RESOLVE: Duration = Duration::from_secs(3);
+
+async fn resolved<A: Iterator<Item = SocketAddr>>(
+    trunk: &Trunk,
+    lookup: impl Future<Output = std::io::Result<A>>,
+) -> Result<SocketAddr, CallError> {
+    let refused = || CallError::Resolve { trunk: trunk.name.clone(), proxy: trunk.proxy.clone() };
+    let found = tokio::time::timeout(RESOLVE, lookup).await;
+    found.map_err(|_| refused())?.map_err(|_| refused())?.next().ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_server_that_is_silent_is_waited_for_three_seconds() {
+        let trunk = Trunk {
+            name: "t".into(),
+            proxy: "carrier.test:5060".into(),
+            domain: "carrier.test".into(),
+            username: "court".into(),
+            password: "secret".to_owned().into(),
+        };
+        let begun = tokio::time::Instant::now();
+        let silent = std::future::pending::<std::io::Result<std::vec::IntoIter<SocketAddr>>>();
+        assert!(matches!(resolved(&trunk, silent).await, Err(CallError::Resolve { .. })));
+        assert_eq!(begun.elapsed(), RESOLVE);
+    }
+}
