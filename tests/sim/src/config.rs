@@ -9,7 +9,7 @@ use time::Date;
 use crate::cases::{Office, PushTarget};
 use crate::numbers::Number;
 use crate::rtp::wav::Channel;
-use crate::sip::Algorithm;
+use crate::sip::{Algorithm, Forms, Registering};
 
 /// The whole configuration. No `Debug`: it holds keys.
 #[derive(Clone)]
@@ -32,6 +32,12 @@ pub struct Config {
     pub nonce_lifetime: Duration,
     /// Numbers that may call.
     pub callers: Vec<Number>,
+    /// Where the court listens, when it does not register.
+    pub court: Option<SocketAddr>,
+    /// How REGISTER is treated.
+    pub registering: Registering,
+    /// How numbers must be written.
+    pub forms: Forms,
     /// How long a party that answers lets it ring.
     pub answer_after: Duration,
     /// Files of the speakers.
@@ -65,6 +71,9 @@ impl Config {
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             nonce_lifetime: Duration::from_mins(1),
             callers: Number::parse("02988009000").into_iter().collect(),
+            court: None,
+            registering: Registering::default(),
+            forms: Forms::default(),
             answer_after: Duration::from_millis(300),
             say: Vec::new(),
             out_dir,

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,10 +30,12 @@ pub use config::{Config, Say};
 pub use numbers::{DEMO_LANDLINE, DEMO_MOBILE, Number};
 pub use party::{Row, TABLE, table_text};
 pub use rtp::wav::{Channel, WavError};
-pub use sip::Algorithm;
+pub use sip::control::{CallIn, Manners};
+pub use sip::{Algorithm, Forms, NumberForm, Registering};
 
 use journal::Journal;
 use sip::carrier::{Carrier, Rules};
+use sip::control::Order;
 use sip::digest::Guard;
 use sip::driver::{Driver, Speech};
 
@@ -73,6 +75,18 @@ pub enum StartError {
     Client(#[from] reqwest::Error),
 }
 
+/// Why the carrier does not do what it is told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// The world ended.
+    #[error("the outside world has ended")]
+    Stopped,
+    /// The order makes no sense; the text says why.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// A world that runs; it ends with [`Running::stop`] or when it is dropped.
 pub struct Running {
     /// Address of the carrier.
@@ -83,6 +97,7 @@ pub struct Running {
     pub ntp_addr: Option<SocketAddr>,
     offset: ntp::Offset,
     journal: Journal,
+    orders: mpsc::Sender<Order>,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
@@ -96,6 +111,20 @@ impl Running {
     /// The time server is so much ahead of the machine from now on.
     pub fn set_time_offset_ms(&self, ms: i64) {
         self.offset.set_ms(ms);
+    }
+
+    /// A party calls the court; the Call-ID, under which the journal knows it.
+    pub async fn call_in(&self, call: CallIn) -> Result<String, ControlError> {
+        let (done, placed) = oneshot::channel();
+        self.orders.send(Order::CallIn { call, done }).await.map_err(|_| ControlError::Stopped)?;
+        placed.await.map_err(|_| ControlError::Stopped)?.map_err(|why| ControlError::Refused(why.to_owned()))
+    }
+
+    /// The carrier changes its manners; what is not given stays.
+    pub async fn behave(&self, manners: Manners) -> Result<(), ControlError> {
+        let (done, changed) = oneshot::channel();
+        self.orders.send(Order::Manners { manners, done }).await.map_err(|_| ControlError::Stopped)?;
+        changed.await.map_err(|_| ControlError::Stopped)?.map_err(ControlError::Refused)
     }
 
     /// Hangs up all calls, closes all files and ends.
@@ -138,7 +167,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (journal, stop, tracker) = (Journal::default(), CancellationToken::new(), TaskTracker::new());
     let (orders, inbox) = mpsc::channel(64);
     let guard = Guard::new(config.realm, config.user, config.password, config.algorithms, config.nonce_lifetime);
-    let rules = Rules { local: sip_addr, callers: config.callers, answer_after: config.answer_after };
+    let rules = Rules {
+        local: sip_addr,
+        callers: config.callers,
+        answer_after: config.answer_after,
+        registering: config.registering,
+        forms: config.forms,
+        court: config.court,
+    };
     let driver = Driver {
         socket,
         carrier: Carrier::new(rules, guard, Box::new(token)),
@@ -163,7 +199,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         out_dir: config.out_dir,
         day: config.day,
         office: Arc::new(config.office),
-        orders,
+        orders: orders.clone(),
         fault: Arc::new(Mutex::new(None)),
     };
     let (pusher, at_start, stopped) = (cases.clone(), config.push_at_start, stop.clone());
@@ -175,7 +211,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             tracing::error!(%error, "the case system ended");
         }
     });
-    Ok(Running { sip_addr, http_addr, ntp_addr, offset, journal, stop, tracker })
+    Ok(Running { sip_addr, http_addr, ntp_addr, offset, journal, orders, stop, tracker })
 }
 
 fn speech(say: &Say) -> Result<(Number, Speech), StartError> {

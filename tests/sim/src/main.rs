@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-use songda_sim::{Algorithm, Config, Number, Office, PushTarget, Say};
+use songda_sim::{Algorithm, Config, Forms, Number, NumberForm, Office, PushTarget, Registering, Say};
 use time::format_description::well_known::Iso8601;
 use time::{Date, OffsetDateTime, UtcOffset};
 
@@ -47,6 +47,25 @@ struct Arguments {
     /// Number that may call (in From and P-Asserted-Identity); may be given several times.
     #[arg(long, value_parser = number, default_value = "029-88009000")]
     caller: Vec<Number>,
+    /// Where the court listens for calls into it; where it is registered without it.
+    #[arg(long)]
+    court: Option<SocketAddr>,
+    /// The longest registration that is granted, in seconds.
+    #[arg(long, default_value_t = 3_600)]
+    grant_s: u64,
+    /// Registrations for less are refused with 423, in seconds.
+    #[arg(long, default_value_t = 1)]
+    least_s: u64,
+    /// Take calls only from where somebody is registered.
+    #[arg(long)]
+    registration_required: bool,
+    /// Form of called numbers: national, +86, zero:PREFIXES (0 before all other mobiles) or
+    /// prefix:DIGITS; any without it.
+    #[arg(long)]
+    called_form: Option<NumberForm>,
+    /// Form of calling numbers; any without it.
+    #[arg(long)]
+    calling_form: Option<NumberForm>,
     /// Milliseconds that a party that answers lets it ring.
     #[arg(long, default_value_t = 2_000)]
     answer_after_ms: u64,
@@ -112,6 +131,14 @@ impl Arguments {
             algorithms: self.algorithm.map_or_else(|| vec![Algorithm::Sha256, Algorithm::Md5], |a| vec![a]),
             nonce_lifetime: Duration::from_secs(self.nonce_lifetime),
             callers: self.caller,
+            court: self.court,
+            registering: Registering {
+                grant_s: self.grant_s,
+                least_s: self.least_s,
+                required: self.registration_required,
+                refuse: None,
+            },
+            forms: Forms { called: self.called_form, calling: self.calling_form },
             answer_after: Duration::from_millis(self.answer_after_ms),
             say: self.say,
             out_dir,

@@ -3,6 +3,7 @@
 //! Everything under `/_sim` is for tests and the demo script: the knobs of the outside
 //! world and its journal, which shows full numbers. It listens on the loopback address.
 
+mod control;
 mod event;
 mod events;
 mod identity;
@@ -33,7 +34,8 @@ use crate::journal::Journal;
 use crate::numbers::Number;
 use crate::party::voices::Clip;
 use crate::rtp::wav::{self, Channel};
-use crate::sip::driver::{Order, Speech};
+use crate::sip::control::Order;
+use crate::sip::driver::Speech;
 use push::Patience;
 
 /// The case system.
@@ -81,7 +83,9 @@ impl Cases {
             .route("/case/reports/{file}", get(report))
             .route("/_sim/push", post(push_samples))
             .route("/_sim/samples", get(list_samples))
-            .route("/_sim/fault", post(set_fault))
+            .route("/_sim/fault", post(control::set_fault))
+            .route("/_sim/call-in", post(control::call_in))
+            .route("/_sim/carrier", post(control::behave))
             .route("/_sim/say", post(say))
             .route("/_sim/journal", get(journal))
             .layer(DefaultBodyLimit::max(events::MAX_BODY))
@@ -144,55 +148,6 @@ async fn push_samples(State(cases): State<Cases>, Query(query): Query<PushQuery>
 async fn list_samples(State(cases): State<Cases>) -> Json<Vec<Value>> {
     let samples = cases.samples(all_samples());
     Json(samples.into_iter().map(|s| json!({"expected": s.expected, "order": s.order})).collect())
-}
-
-#[derive(Deserialize)]
-struct FaultBody {
-    events: Option<Status>,
-    sip: Option<Status>,
-    #[serde(default = "once")]
-    times: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Status {
-    Number(u16),
-    Text(String),
-}
-
-impl Status {
-    fn code(&self) -> Option<u16> {
-        let code = match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.parse().ok(),
-        };
-        code.filter(|c| (400..700).contains(c))
-    }
-}
-
-fn once() -> u32 {
-    1
-}
-
-async fn set_fault(State(cases): State<Cases>, Json(body): Json<FaultBody>) -> Response {
-    if let Some(events) = &body.events {
-        let Some(status) = events.code().and_then(|c| StatusCode::from_u16(c).ok()) else {
-            return wrong("events is a status of 400 or more");
-        };
-        let fault = (body.times > 0).then_some((status, body.times));
-        *cases.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
-    }
-    if let Some(sip) = &body.sip {
-        let Some(status) = sip.code() else {
-            return wrong("sip is a status from 400 to 699");
-        };
-        return order(&cases, Order::Fault { status, times: body.times }).await;
-    }
-    if body.events.is_none() {
-        return wrong("events or sip is needed");
-    }
-    Json(json!({"ok": true})).into_response()
 }
 
 #[derive(Deserialize)]

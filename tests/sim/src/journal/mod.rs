@@ -23,6 +23,10 @@ pub struct Content {
     pub pushes: Vec<PushRecord>,
     /// Events that came from the product.
     pub events: Vec<EventRecord>,
+    /// What became of each REGISTER, oldest first.
+    pub registers: Vec<RegisterRecord>,
+    /// How many OPTIONS came.
+    pub options: u64,
     /// How often the time server told the time.
     pub times_told: u64,
     /// Breaches of protocol by the other side.
@@ -34,9 +38,11 @@ pub struct Content {
 pub struct CallRecord {
     /// SIP Call-ID.
     pub call_id: String,
+    /// True when a party called the court; false when the court dialled.
+    pub into_court: bool,
     /// Number dialled, in national digits (as it was sent if it is none).
     pub number: String,
-    /// User part of From.
+    /// User part of From; `anonymous` when a party's number is withheld.
     pub caller: String,
     /// User parts of P-Asserted-Identity.
     pub asserted: Vec<String>,
@@ -68,7 +74,7 @@ pub struct CallRecord {
     pub acked_at: Option<u64>,
     /// When the call ended (BYE, CANCEL or refusal).
     pub ended_at: Option<u64>,
-    /// `caller`, `party` or `carrier`.
+    /// `caller` (the court, of its own call), `court` (of a call into it), `party` or `carrier`.
     pub ended_by: Option<&'static str>,
     /// Clips the party began to speak.
     pub said: Vec<Said>,
@@ -78,6 +84,21 @@ pub struct CallRecord {
     pub rtp: RtpRecord,
     /// WAV file with what the party heard; set when the media is closed.
     pub audio: Option<String>,
+}
+
+/// One REGISTER.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegisterRecord {
+    /// When.
+    pub at: u64,
+    /// Value of Contact.
+    pub contact: String,
+    /// Status of the answer.
+    pub status: u16,
+    /// Seconds asked for; 0 takes the binding back.
+    pub asked_s: u64,
+    /// Seconds granted.
+    pub granted_s: u64,
 }
 
 /// One clip that a party began to speak.
@@ -193,6 +214,13 @@ impl Journal {
             let mut record = CallRecord { call_id: call_id.to_owned(), ..CallRecord::default() };
             change(&mut record);
             content.calls.push(record);
+        }
+    }
+
+    pub(crate) fn register(&self, record: RegisterRecord) {
+        let mut content = self.lock();
+        if content.registers.len() < MAX_RECORDS {
+            content.registers.push(record);
         }
     }
 

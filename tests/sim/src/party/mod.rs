@@ -42,6 +42,25 @@ pub(crate) enum Behaviour {
     Speaker,
 }
 
+/// What a party who calls the court does beside what its number says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Errand {
+    /// Keys pressed after the answer, one each second, after so many milliseconds.
+    pub(crate) keys: Option<(u32, std::sync::Arc<str>)>,
+    /// How long after the answer it hangs up, if it does so by itself.
+    pub(crate) hang_up_after: Option<std::time::Duration>,
+}
+
+impl Errand {
+    /// The party's plan with what comes before it.
+    pub(crate) fn before(&self, plan: Plan) -> Plan {
+        match &self.keys {
+            Some((ms, keys)) => plan.after(vec![Step::Wait { ms: *ms }, Step::Keys(keys.clone())]),
+            None => plan,
+        }
+    }
+}
+
 /// What a party does when its script is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
@@ -298,7 +317,7 @@ pub(crate) fn plan(behaviour: Behaviour, own: Option<(Clip, u32)>) -> Option<Pla
             let says = Step::Say(clip("assistant")?);
             vec![Step::Wait { ms: 600 }, says.clone(), Step::Listen { at_most_ms: 12_000 }, says]
         }
-        Behaviour::Digits => vec![Step::Wait { ms: 1_000 }, Step::Keys("1234#")],
+        Behaviour::Digits => vec![Step::Wait { ms: 1_000 }, Step::Keys("1234#".into())],
         Behaviour::Noise => vec![Step::Noise],
         Behaviour::Tone => vec![Step::Tone { ms: None }],
         Behaviour::Deaf => return Some(Plan::deaf(vec![Step::Wait { ms: 600 }, Step::Say(clip("hello-m")?)])),

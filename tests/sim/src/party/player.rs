@@ -38,7 +38,7 @@ pub(crate) enum Step {
     /// 1000 Hz for a time; without one, without end.
     Tone { ms: Option<u32> },
     /// These keys, one each second, as telephone-events.
-    Keys(&'static str),
+    Keys(std::sync::Arc<str>),
     /// White noise without end.
     Noise,
 }
@@ -102,6 +102,14 @@ impl Plan {
     /// The steps over and over, of a party who hears nothing.
     pub(crate) fn deaf(steps: Vec<Step>) -> Self {
         Self { again: true, deaf: true, ..Self::new(steps) }
+    }
+
+    /// The same with these steps before it.
+    pub(crate) fn after(mut self, steps: Vec<Step>) -> Self {
+        for step in steps.into_iter().rev() {
+            self.steps.push_front(step);
+        }
+        self
     }
 
     /// Whether the party has no ear.
@@ -231,7 +239,7 @@ mod tests {
 
     #[test]
     fn keys_are_pressed_one_each_second_and_end_three_times() {
-        let mut plan = Plan::new(vec![Step::Keys("7#")]);
+        let mut plan = Plan::new(vec![Step::Keys("7#".into())]);
         let keys: Vec<Option<Key>> = (0..100).map(|_| plan.frame(false).key).collect();
         let said: Vec<Key> = keys.iter().copied().flatten().collect();
         assert_eq!(said.iter().map(|key| key.duration).collect::<Vec<_>>()[..7], [160, 320, 480, 640, 800, 800, 800]);

@@ -85,6 +85,25 @@ fn rtpmap(value: &str) -> Option<(u8, String)> {
     Some((format.parse().ok()?, name.trim().trim_end_matches("/1").to_owned()))
 }
 
+impl Offer {
+    /// What stands in for the other side's media until it says where that is.
+    pub(crate) fn unknown(ip: IpAddr) -> Self {
+        Self { target: SocketAddr::new(ip, 0), law: Law::A, events: Some(101), direction: "inactive" }
+    }
+}
+
+/// Writes our own offer for media at `local`: both laws and keys.
+pub(crate) fn offer(local: SocketAddr, session: u64) -> Vec<u8> {
+    let family = if local.is_ipv4() { "IP4" } else { "IP6" };
+    let (ip, port) = (local.ip(), local.port());
+    format!(
+        "v=0\r\no=- {session} 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+    )
+    .into_bytes()
+}
+
 /// Writes the answer to `offer` for media at `local`; `version` rises with each answer.
 pub(crate) fn answer(offer: &Offer, local: SocketAddr, session: u64, version: u32) -> Vec<u8> {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };

@@ -107,7 +107,10 @@ impl Stream {
                         self.plan = Some(plan);
                         clock.reset_immediately();
                     }
-                    Some(Command::Retarget(offer)) => self.offer = offer,
+                    Some(Command::Retarget(offer)) => {
+                        self.record.codec = Some(offer.law.encoding_name());
+                        self.offer = offer;
+                    }
                     None => break,
                 },
                 arrived = self.socket.recv_from(&mut buffer) => {

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::asking::Asking;
 use super::message::{Headers, Request, name_addr, tag};
 use super::reply::{hop, route_set};
 use super::transactions::{GIVE_UP, T1, T2, TxKey};
-use crate::party::Behaviour;
+use crate::party::{Behaviour, Errand};
 use crate::rtp::sdp::Offer;
 
 /// Where a call stands.
@@ -14,6 +15,8 @@ use crate::rtp::sdp::Offer;
 pub(crate) enum Phase {
     /// Waiting for its media port before anything is said.
     Opening,
+    /// A party dials the court; nobody answered yet.
+    Calling,
     /// 180 is out; `next` is the party's decision, if it takes one.
     Ringing { next: Option<Instant>, renew: Instant },
     /// The announcement plays in 183.
@@ -30,6 +33,7 @@ pub(crate) struct Repeating {
     pub(crate) bytes: Vec<u8>,
     next: Instant,
     interval: Duration,
+    longest: Duration,
     until: Instant,
 }
 
@@ -42,7 +46,12 @@ pub(crate) enum Repeat {
 
 impl Repeating {
     pub(crate) fn new(to: SocketAddr, bytes: Vec<u8>, now: Instant) -> Self {
-        Self { to, bytes, next: now + T1, interval: T1, until: now + GIVE_UP }
+        Self { to, bytes, next: now + T1, interval: T1, longest: T2, until: now + GIVE_UP }
+    }
+
+    /// An INVITE, whose interval grows without end (RFC 3261, section 17.1.1.2).
+    pub(crate) fn invite(to: SocketAddr, bytes: Vec<u8>, now: Instant) -> Self {
+        Self { longest: GIVE_UP, ..Self::new(to, bytes, now) }
     }
 
     pub(crate) fn tick(&mut self, now: Instant) -> Repeat {
@@ -52,7 +61,7 @@ impl Repeating {
         if now < self.next {
             return Repeat::NotYet;
         }
-        self.interval = (self.interval * 2).min(T2);
+        self.interval = (self.interval * 2).min(self.longest);
         self.next = now + self.interval;
         Repeat::Again
     }
@@ -62,15 +71,30 @@ impl Repeating {
     }
 }
 
+/// Who began a call.
+pub(crate) enum Origin {
+    /// The court, with this transaction.
+    Court(TxKey),
+    /// A party, who dials the court.
+    Party(Box<Asking>),
+}
+
 /// A call with all that its dialog needs.
 pub(crate) struct Call {
     pub(crate) id: String,
+    pub(crate) origin: Origin,
+    /// The INVITE that opened the call, whoever sent it.
     pub(crate) invite: Request,
-    pub(crate) key: TxKey,
     pub(crate) source: SocketAddr,
     pub(crate) local_tag: String,
+    /// Tag of the court; empty until its first answer to a party's call.
+    pub(crate) remote_tag: String,
+    /// The last number that we gave to a request of our own in this dialog.
+    pub(crate) local_cseq: u32,
+    pub(crate) routes: Vec<String>,
     pub(crate) number: String,
     pub(crate) behaviour: Behaviour,
+    pub(crate) errand: Errand,
     pub(crate) offer: Option<Offer>,
     pub(crate) media: Option<SocketAddr>,
     pub(crate) session: u64,
@@ -89,7 +113,58 @@ impl Call {
     pub(crate) fn owns(&self, request: &Request) -> bool {
         let to = request.headers.get("To").and_then(tag);
         let from = request.headers.get("From").and_then(tag);
-        to == Some(&self.local_tag) && from == self.invite.headers.get("From").and_then(tag)
+        to == Some(&self.local_tag) && from == Some(&self.remote_tag)
+    }
+
+    /// A call that the court began.
+    pub(crate) fn of_court(key: TxKey, invite: Request, source: SocketAddr, local_tag: String) -> Self {
+        let contact = invite.headers.get("Contact").and_then(name_addr).map(|(uri, _)| uri.to_owned());
+        Self {
+            id: invite.headers.get("Call-ID").unwrap_or_default().to_owned(),
+            origin: Origin::Court(key),
+            source,
+            local_tag,
+            remote_tag: invite.headers.get("From").and_then(tag).unwrap_or_default().to_owned(),
+            local_cseq: 0,
+            routes: route_set(&invite.headers),
+            number: String::new(),
+            behaviour: Behaviour::Silent,
+            errand: Errand::default(),
+            offer: None,
+            media: None,
+            session: 1,
+            sdp_version: 1,
+            remote_cseq: invite.cseq().map_or(0, |(n, _)| n),
+            remote_target: contact.unwrap_or_default(),
+            phase: Phase::Opening,
+            accepted: None,
+            bye: None,
+            invite,
+        }
+    }
+
+    /// The transaction of the court's INVITE, if the court began the call.
+    pub(crate) fn key(&self) -> Option<&TxKey> {
+        match &self.origin {
+            Origin::Court(key) => Some(key),
+            Origin::Party(_) => None,
+        }
+    }
+
+    /// What a party's own call waits for.
+    pub(crate) fn asking(&mut self) -> Option<&mut Asking> {
+        match &mut self.origin {
+            Origin::Court(_) => None,
+            Origin::Party(asking) => Some(asking),
+        }
+    }
+
+    /// The other end, as the journal names it.
+    pub(crate) fn other_end(&self) -> &'static str {
+        match self.origin {
+            Origin::Court(_) => "caller",
+            Origin::Party(_) => "court",
+        }
     }
 
     /// Whether the call is neither refused nor ended.
@@ -98,23 +173,33 @@ impl Call {
     }
 
     /// Our BYE, and where it goes.
-    pub(crate) fn bye(&self, local: SocketAddr, branch: &str) -> (SocketAddr, Vec<u8>) {
-        let routes = route_set(&self.invite);
+    pub(crate) fn bye(&mut self, local: SocketAddr, branch: &str) -> (SocketAddr, Vec<u8>) {
+        self.local_cseq += 1;
+        let cseq = self.local_cseq;
+        self.inside("BYE", cseq, local, branch)
+    }
+
+    /// A request of ours inside the dialog, and where it goes.
+    pub(crate) fn inside(&self, method: &str, cseq: u32, local: SocketAddr, branch: &str) -> (SocketAddr, Vec<u8>) {
         let get = |name: &str| self.invite.headers.get(name).unwrap_or_default();
+        let (from, to) = match self.origin {
+            Origin::Court(_) => (format!("{};tag={}", get("To"), self.local_tag), get("From").to_owned()),
+            Origin::Party(_) => (get("From").to_owned(), format!("{};tag={}", get("To"), self.remote_tag)),
+        };
         let mut headers = Headers::default();
         headers.push("Via", format!("SIP/2.0/UDP {local};branch={branch};rport"));
         headers.push("Max-Forwards", "70");
-        headers.push("From", format!("{};tag={}", get("To"), self.local_tag));
-        headers.push("To", get("From"));
+        headers.push("From", from);
+        headers.push("To", to);
         headers.push("Call-ID", self.id.clone());
-        headers.push("CSeq", "1 BYE");
-        for route in &routes {
+        headers.push("CSeq", format!("{cseq} {method}"));
+        for route in &self.routes {
             headers.push("Route", route.clone());
         }
         headers.push("User-Agent", "songda-sim");
-        let next = routes.first().and_then(|r| name_addr(r)).map_or(self.remote_target.as_str(), |(uri, _)| uri);
+        let next = self.routes.first().and_then(|r| name_addr(r)).map_or(self.remote_target.as_str(), |(uri, _)| uri);
         let to = hop(next).unwrap_or(self.source);
-        let request = Request { method: "BYE".to_owned(), uri: self.remote_target.clone(), headers, body: Vec::new() };
+        let request = Request { method: method.to_owned(), uri: self.remote_target.clone(), headers, body: Vec::new() };
         (to, request.bytes())
     }
 
@@ -127,6 +212,10 @@ impl Call {
         };
         let accepted = self.accepted.as_ref().map(|(_, r)| r.deadline());
         let bye = self.bye.as_ref().map(|(_, r)| r.deadline());
-        [phase, accepted, bye].into_iter().flatten().min()
+        let asking = match &self.origin {
+            Origin::Party(asking) if self.is_live() => asking.deadline(),
+            _ => None,
+        };
+        [phase, accepted, bye, asking].into_iter().flatten().min()
     }
 }

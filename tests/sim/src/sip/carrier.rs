@@ -7,13 +7,17 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::call::{Call, Phase, Repeat, Repeating};
+use super::call::{Call, Origin, Phase, Repeat, Repeating};
 use super::digest::{Algorithm, Guard};
+use super::faults::Fault;
+use super::forms::Forms;
 use super::message::{Message, Response, parse};
+use super::registrar::{Bindings, Registering};
 use super::reply::reply;
 use super::transactions::{GIVE_UP, Transactions};
+use crate::journal::RegisterRecord;
 use crate::numbers::Number;
-use crate::party::{Behaviour, Then};
+use crate::party::{Behaviour, Errand, Then};
 use crate::rtp::sdp::{self, Offer};
 
 /// How long 180 may stay unrepeated (RFC 3261, section 13.3.1.1).
@@ -26,13 +30,17 @@ pub(crate) enum Output {
     /// Open a port for the media of a call and say so with [`Carrier::media_ready`].
     OpenMedia { call_id: String, offer: Offer },
     /// Start the party's script.
-    Play { call_id: String, number: String, behaviour: Behaviour },
+    Play { call_id: String, number: String, behaviour: Behaviour, errand: Errand },
     /// The caller moved its media.
     Retarget { call_id: String, offer: Offer },
     /// Close the media of a call.
     CloseMedia { call_id: String },
     /// Write down something about a call.
     Note { call_id: String, note: Note },
+    /// Write down what became of a REGISTER.
+    Registered(RegisterRecord),
+    /// An OPTIONS came.
+    Probed,
     /// Write down a breach of protocol.
     Complain(&'static str),
 }
@@ -40,8 +48,19 @@ pub(crate) enum Output {
 /// An entry of the journal about one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Note {
-    Invite { number: String, caller: String, asserted: Vec<String> },
-    Challenged { stale: bool },
+    Invite {
+        number: String,
+        caller: String,
+        asserted: Vec<String>,
+    },
+    /// A party calls the court.
+    Inward {
+        number: String,
+        caller: String,
+    },
+    Challenged {
+        stale: bool,
+    },
     Credentials(Option<Algorithm>),
     Party(&'static str),
     Refused(&'static str),
@@ -55,6 +74,10 @@ pub(crate) struct Rules {
     pub(crate) local: SocketAddr,
     pub(crate) callers: Vec<Number>,
     pub(crate) answer_after: Duration,
+    pub(crate) registering: Registering,
+    pub(crate) forms: Forms,
+    /// Where the court listens, when it does not register.
+    pub(crate) court: Option<SocketAddr>,
 }
 
 /// The carrier with all its calls.
@@ -65,20 +88,20 @@ pub(crate) struct Carrier {
     pub(super) transactions: Transactions,
     pub(super) calls: HashMap<String, Call>,
     pub(super) out: Vec<Output>,
-    /// A status all new calls get, and how many more of them.
-    pub(super) fault: Option<(u16, u32)>,
+    /// How the next calls fail.
+    pub(super) faults: Vec<Fault>,
+    pub(super) bindings: Bindings,
+    /// What an OPTIONS is answered with; `None` is silence.
+    pub(super) options: Option<u16>,
 }
 
 impl Carrier {
     /// `tokens` makes tags, branches and nonces: unguessable text of letters and digits.
     pub(crate) fn new(rules: Rules, guard: Guard, tokens: Box<dyn FnMut() -> String + Send>) -> Self {
         let (transactions, calls) = (Transactions::default(), HashMap::new());
-        Self { rules, guard, tokens, transactions, calls, out: Vec::new(), fault: None }
-    }
-
-    /// The next `times` calls are refused with `status` after their credentials were checked.
-    pub(crate) fn set_fault(&mut self, status: u16, times: u32) {
-        self.fault = (times > 0).then_some((status, times));
+        let bindings = Bindings::default();
+        let (out, faults) = (Vec::new(), Vec::new());
+        Self { rules, guard, tokens, transactions, calls, out, faults, bindings, options: Some(200) }
     }
 
     /// A datagram arrived.
@@ -104,6 +127,7 @@ impl Carrier {
         let behaviour = call.behaviour;
         match (local, behaviour) {
             (None, _) => self.finish(call_id, 500, None, "carrier", now),
+            (Some(_), _) if call.key().is_none() => self.ask(call_id, now),
             (Some(_), Behaviour::Announce { .. }) => {
                 call.phase = Phase::Announcing;
                 self.answer_with_sdp(call_id, 183, now);
@@ -147,6 +171,9 @@ impl Carrier {
             let answered = self.calls.get(&id).is_some_and(|c| c.phase == Phase::Answered);
             if answered {
                 self.hang_up(&id, "carrier", now);
+            } else if self.calls.get_mut(&id).is_some_and(|c| c.asking().is_some()) {
+                self.stop_asking(&id, now);
+                self.over(&id, "carrier", now);
             } else {
                 self.finish(&id, 503, None, "carrier", now);
             }
@@ -162,6 +189,7 @@ impl Carrier {
         let ids: Vec<String> = self.calls.keys().cloned().collect();
         for id in ids {
             self.tick_phase(&id, now);
+            self.tick_asking(&id, now);
             self.tick_repeats(&id, now);
         }
         self.calls.retain(|_, c| !matches!(c.phase, Phase::Over { until } if until <= now));
@@ -239,9 +267,11 @@ impl Carrier {
         let Some(call) = self.calls.get(id) else {
             return;
         };
+        let Some(key) = call.key().cloned() else {
+            return;
+        };
         let mut response = reply(&call.invite, call.source, status, &call.local_tag);
         response.headers.push("Contact", format!("<sip:{}>", self.rules.local));
-        let key = call.key.clone();
         self.respond(&key, &response, now);
         self.note(id, Note::Status(status));
     }
@@ -256,13 +286,13 @@ impl Carrier {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
-        let (Some(offer), Some(media)) = (call.offer.as_ref(), call.media) else {
+        let (Some(offer), Some(media), Some(key)) = (call.offer.as_ref(), call.media, call.key().cloned()) else {
             return;
         };
         let body = sdp::answer(offer, media, call.session, call.sdp_version);
         let response = reply(&call.invite, call.source, status, &call.local_tag);
         let response = response.with_sdp(self.rules.local, body);
-        let (key, cseq) = (call.key.clone(), call.remote_cseq);
+        let cseq = call.remote_cseq;
         let sent = self.respond(&key, &response, now);
         if let (Some((to, bytes)), true, Some(call)) = (sent, status == 200, self.calls.get_mut(id)) {
             call.phase = Phase::Answered;
@@ -271,10 +301,10 @@ impl Carrier {
         self.note(id, Note::Status(status));
     }
 
-    fn play(&mut self, id: &str) {
+    pub(super) fn play(&mut self, id: &str) {
         if let Some(call) = self.calls.get(id) {
-            let (number, behaviour) = (call.number.clone(), call.behaviour);
-            self.out.push(Output::Play { call_id: id.to_owned(), number, behaviour });
+            let (number, behaviour, errand) = (call.number.clone(), call.behaviour, call.errand.clone());
+            self.out.push(Output::Play { call_id: id.to_owned(), number, behaviour, errand });
         }
     }
 
@@ -287,9 +317,10 @@ impl Carrier {
         if let Some(cause) = q850 {
             response.headers.push("Reason", format!("Q.850;cause={cause}"));
         }
-        let key = call.key.clone();
-        self.respond(&key, &response, now);
-        self.note(id, Note::Status(status));
+        if let Some(key) = call.key().cloned() {
+            self.respond(&key, &response, now);
+            self.note(id, Note::Status(status));
+        }
         self.over(id, by, now);
     }
 
@@ -315,15 +346,21 @@ impl Carrier {
         self.out.push(Output::CloseMedia { call_id: id.to_owned() });
     }
 
-    fn response(&mut self, response: &Response, _now: Instant) {
+    fn response(&mut self, response: &Response, now: Instant) {
         let Some(via) = response.headers.get("Via") else {
             return;
         };
         let branch = super::message::parameter(via, "branch").unwrap_or_default();
-        let call = self.calls.values_mut().find(|c| c.bye.as_ref().is_some_and(|(b, _)| b == branch));
-        match call {
-            Some(call) if response.status >= 200 => call.bye = None,
-            Some(_) => {}
+        let bye = self.calls.values_mut().find(|c| c.bye.as_ref().is_some_and(|(b, _)| b == branch));
+        if let Some(call) = bye {
+            if response.status >= 200 {
+                call.bye = None;
+            }
+            return;
+        }
+        let asked = self.calls.values().find(|c| matches!(&c.origin, Origin::Party(asking) if asking.branch == branch));
+        match asked.map(|c| c.id.clone()) {
+            Some(id) => self.answered_by_court(&id, response, now),
             None => self.complain("a response to nothing that was asked"),
         }
     }

@@ -82,6 +82,11 @@ impl Guard {
         Self { realm, user, password, offered, lifetime, nonces: HashMap::new() }
     }
 
+    /// The user name that the credentials must have.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// The values of the WWW-Authenticate headers of a new challenge, best first.
     pub(crate) fn challenge(&mut self, stale: bool, mut token: impl FnMut() -> String, now: Instant) -> Vec<String> {
         if self.nonces.len() >= MAX_NONCES {

@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::carrier::{Carrier, Note, Output};
+use super::control::Order;
 use crate::journal::{CallRecord, Journal, now_ms};
 use crate::numbers::Number;
 use crate::party::voices::Clip;
-use crate::party::{self, Behaviour};
+use crate::party::{self, Behaviour, Errand};
 use crate::rtp::sdp::Offer;
 use crate::rtp::stream::{Command, ScriptOver, Stream};
 
@@ -30,14 +31,6 @@ pub(crate) struct Speech {
     pub(crate) delay_ms: u32,
     /// How long after the answer the party hangs up, if it does.
     pub(crate) hang_up_after: Option<Duration>,
-}
-
-/// Orders from the HTTP side.
-pub(crate) enum Order {
-    /// The next calls are refused with a status.
-    Fault { status: u16, times: u32 },
-    /// What a speaker of this number says from now on.
-    Say { number: Number, speech: Speech },
 }
 
 /// The driver.
@@ -68,10 +61,7 @@ impl Driver {
                     Err(_) => Vec::new(),
                 },
                 Some(ScriptOver { call_id }) = finished.recv() => self.carrier.script_over(&call_id, Instant::now()),
-                Some(order) = self.orders.recv() => {
-                    self.obey(order);
-                    Vec::new()
-                }
+                Some(order) = self.orders.recv() => self.obey(order),
                 () = tokio::time::sleep_until(wake.into()) => self.due(&mut state),
                 () = self.stop.cancelled() => break,
             };
@@ -81,13 +71,26 @@ impl Driver {
         self.carry_out(outputs, &mut state).await;
     }
 
-    fn obey(&mut self, order: Order) {
+    fn obey(&mut self, order: Order) -> Vec<Output> {
         match order {
-            Order::Fault { status, times } => self.carrier.set_fault(status, times),
+            Order::Fault(fault) => self.carrier.set_fault(fault),
             Order::Say { number, speech } => {
                 self.speeches.insert(number, speech);
             }
+            Order::Manners { manners, done } => {
+                // Whoever asked may have gone.
+                let _ = done.send(self.carrier.behave(&manners));
+            }
+            Order::CallIn { call, done } => {
+                let now = Instant::now();
+                let spoken = Number::parse(&call.from).is_some_and(|n| self.speeches.contains_key(&n));
+                let placed = self.carrier.inward(call, spoken, now).and_then(|i| self.carrier.call_in(i, now));
+                let (answer, outputs) = placed.map_or_else(|why| (Err(why), Vec::new()), |(id, out)| (Ok(id), out));
+                let _ = done.send(answer);
+                return outputs;
+            }
         }
+        Vec::new()
     }
 
     fn due(&mut self, state: &mut Media) -> Vec<Output> {
@@ -118,7 +121,9 @@ impl Driver {
                     }
                     queue.extend(self.carrier.media_ready(&call_id, local.ok(), Instant::now()));
                 }
-                Output::Play { call_id, number, behaviour } => self.play(call_id, &number, behaviour, state),
+                Output::Play { call_id, number, behaviour, errand } => {
+                    self.play(call_id, &number, behaviour, &errand, state);
+                }
                 Output::Retarget { call_id, offer } => {
                     if let Some(stream) = state.streams.get(&call_id) {
                         // A stream that is gone has nobody left to move.
@@ -130,6 +135,8 @@ impl Driver {
                     state.hang_ups.retain(|(_, id)| *id != call_id);
                 }
                 Output::Note { call_id, note } => self.journal.call(&call_id, |record| write_down(record, note)),
+                Output::Registered(record) => self.journal.register(record),
+                Output::Probed => self.journal.lock().options += 1,
                 Output::Complain(what) => {
                     tracing::warn!(complaint = what, "the other side broke the protocol");
                     self.journal.complain("sip", what);
@@ -152,14 +159,15 @@ impl Driver {
         Ok(local)
     }
 
-    fn play(&self, call_id: String, number: &str, behaviour: Behaviour, state: &mut Media) {
+    fn play(&self, call_id: String, number: &str, behaviour: Behaviour, errand: &Errand, state: &mut Media) {
         let speech = Number::parse(number).and_then(|n| self.speeches.get(&n));
         let own = speech.map(|s| (s.clip.clone(), s.delay_ms));
         if let (Some(stream), Some(plan)) = (state.streams.get(&call_id), party::plan(behaviour, own)) {
             // A stream that is gone has its call gone with it.
-            let _ = stream.try_send(Command::Play(plan));
+            let _ = stream.try_send(Command::Play(errand.before(plan)));
         }
-        if let (Behaviour::Speaker, Some(after)) = (behaviour, speech.and_then(|s| s.hang_up_after)) {
+        let own = speech.filter(|_| behaviour == Behaviour::Speaker).and_then(|s| s.hang_up_after);
+        if let Some(after) = errand.hang_up_after.or(own) {
             state.hang_ups.push((Instant::now() + after, call_id));
         }
     }
@@ -180,6 +188,10 @@ fn write_down(record: &mut CallRecord, note: Note) {
             record.invites += 1;
             record.invite_at = record.invite_at.or(now);
             (record.number, record.caller, record.asserted) = (number, caller, asserted);
+        }
+        Note::Inward { number, caller } => {
+            (record.into_court, record.invites, record.invite_at) = (true, 1, now);
+            (record.number, record.caller) = (number, caller);
         }
         Note::Challenged { stale } => {
             record.challenges += 1;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::message::{Headers, Request, Response, parameter, split_list, tag};
 
 /// Methods this carrier answers.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER";
 
 /// A response to `request`, which came from `from`; `to_tag` is added where To has none.
 pub(crate) fn reply(request: &Request, from: SocketAddr, status: u16, to_tag: &str) -> Response {
@@ -80,9 +80,9 @@ pub(crate) fn hop(uri: &str) -> Option<SocketAddr> {
     })
 }
 
-/// The Record-Route set of a request in the order in which the server uses it.
-pub(crate) fn route_set(request: &Request) -> Vec<String> {
-    request.headers.all("Record-Route").flat_map(split_list).collect()
+/// The Record-Route set of a message in the order in which the server uses it; the client's is the reverse.
+pub(crate) fn route_set(headers: &Headers) -> Vec<String> {
+    headers.all("Record-Route").flat_map(split_list).collect()
 }
 
 fn phrase(status: u16) -> &'static str {
@@ -91,6 +91,9 @@ fn phrase(status: u16) -> &'static str {
         180 => "Ringing",
         183 => "Session Progress",
         200 => "OK",
+        300 => "Multiple Choices",
+        302 => "Moved Temporarily",
+        305 => "Use Proxy",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -98,15 +101,19 @@ fn phrase(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",
         483 => "Too Many Hops",
+        484 => "Address Incomplete",
         486 => "Busy Here",
         487 => "Request Terminated",
         488 => "Not Acceptable Here",
         500 => "Server Internal Error",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Server Time-out",
         603 => "Decline",
         _ => "Other",
     }

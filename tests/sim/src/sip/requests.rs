@@ -12,7 +12,6 @@ use super::digest::Verdict;
 use super::message::{Request, name_addr, tag, user};
 use super::reply::reply;
 use super::transactions::{Arrival, TxKey};
-use crate::numbers::Number;
 use crate::party::{self, Behaviour};
 use crate::rtp::sdp;
 
@@ -56,19 +55,38 @@ impl Carrier {
             "INVITE" => self.invite(&key, request, from, now),
             "CANCEL" => self.cancel(&key, request, from, now),
             "BYE" => self.bye(&key, request, from, now),
-            "OPTIONS" => self.answer_plainly(&key, request, from, 200, now),
+            "OPTIONS" => self.options(&key, request, from, now),
+            "REGISTER" => self.register(&key, request, from, now),
+            "REFER" => {
+                self.complain("a REFER to the carrier");
+                self.answer_plainly(&key, request, from, 405, now);
+            }
             _ => self.answer_plainly(&key, request, from, 405, now),
         }
     }
 
-    fn answer_plainly(&mut self, key: &TxKey, request: &Request, from: SocketAddr, status: u16, now: Instant) {
+    fn options(&mut self, key: &TxKey, request: &Request, from: SocketAddr, now: Instant) {
+        self.out.push(Output::Probed);
+        if let Some(status) = self.options {
+            self.answer_plainly(key, request, from, status, now);
+        }
+    }
+
+    pub(super) fn answer_plainly(
+        &mut self,
+        key: &TxKey,
+        request: &Request,
+        from: SocketAddr,
+        status: u16,
+        now: Instant,
+    ) {
         let local_tag = (self.tokens)();
         let response = reply(request, from, status, &local_tag);
         self.respond(key, &response, now);
     }
 
     /// Refuses an INVITE before there is a call.
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         key: &TxKey,
         request: &Request,
@@ -95,11 +113,18 @@ impl Carrier {
             return;
         }
         let (dialled, caller, asserted) = identities(request);
-        let number = dialled.as_ref().map_or_else(
-            || user(&request.uri).unwrap_or(&request.uri).chars().take(64).collect(),
-            |n| n.reveal().to_owned(),
+        let number = self.rules.forms.dialled(&dialled);
+        self.note(
+            &id,
+            Note::Invite {
+                number: number.as_ref().map_or_else(|| dialled.chars().take(64).collect(), |n| n.reveal().to_owned()),
+                caller: caller.clone(),
+                asserted: asserted.clone(),
+            },
         );
-        self.note(&id, Note::Invite { number: number.clone(), caller: caller.clone(), asserted: asserted.clone() });
+        if self.swallowed(number.as_ref()) {
+            return;
+        }
 
         match self.guard.judge(request.headers.get("Authorization"), "INVITE", &request.uri, now) {
             Verdict::Good(algorithm) => self.note(&id, Note::Credentials(Some(algorithm))),
@@ -113,16 +138,23 @@ impl Carrier {
                 return;
             }
         }
+        if let Some((status, why)) = self.rules.forms.judge(&dialled, &caller) {
+            self.complain(why);
+            self.refuse(key, request, from, status, why, now);
+            return;
+        }
+        if self.rules.registering.required && !self.bindings.knows(from, now) {
+            self.refuse(key, request, from, 403, "nobody is registered there", now);
+            return;
+        }
         if !self.may_call(&caller, &asserted) {
             self.refuse(key, request, from, 403, "caller not on the allow-list or not asserted", now);
             return;
         }
-        if let Some((status, times)) = self.fault.take() {
-            self.fault = (times > 1).then_some((status, times - 1));
-            self.refuse(key, request, from, status, "a fault was asked for", now);
+        if self.fails(key, request, from, number.as_ref(), now) {
             return;
         }
-        let Some(ending) = dialled.as_ref().and_then(Number::demo_ending) else {
+        let Some((number, ending)) = number.and_then(|n| Some((n.reveal().to_owned(), n.demo_ending()?))) else {
             self.refuse(key, request, from, 404, "no such number", now);
             return;
         };
@@ -138,24 +170,14 @@ impl Carrier {
             self.refuse(key, request, from, 503, "too many calls", now);
             return;
         }
-        let contact = request.headers.get("Contact").and_then(name_addr).map(|(uri, _)| uri.to_owned());
+        let local_tag = (self.tokens)();
+        let session = self.session();
         let call = Call {
-            id: id.clone(),
-            invite: request.clone(),
-            key: key.clone(),
-            source: from,
-            local_tag: (self.tokens)(),
             number,
             behaviour,
             offer: offer.clone(),
-            media: None,
-            session: u64::from_str_radix(&(self.tokens)().chars().take(12).collect::<String>(), 16).unwrap_or(1),
-            sdp_version: 1,
-            remote_cseq: request.cseq().map_or(0, |(n, _)| n),
-            remote_target: contact.unwrap_or_default(),
-            phase: Phase::Opening,
-            accepted: None,
-            bye: None,
+            session,
+            ..Call::of_court(key.clone(), request.clone(), from, local_tag)
         };
         let trying = reply(request, from, 100, "");
         self.respond(key, &trying, now);
@@ -173,6 +195,11 @@ impl Carrier {
         }
     }
 
+    /// A number for the o= line of a session description.
+    pub(super) fn session(&mut self) -> u64 {
+        u64::from_str_radix(&(self.tokens)().chars().take(12).collect::<String>(), 16).unwrap_or(1)
+    }
+
     fn challenge(&mut self, key: &TxKey, request: &Request, from: SocketAddr, stale: bool, now: Instant) {
         let local_tag = (self.tokens)();
         let mut response = reply(request, from, 401, &local_tag);
@@ -186,10 +213,10 @@ impl Carrier {
 
     /// From and every P-Asserted-Identity must be one and the same allow-listed number.
     fn may_call(&self, caller: &str, asserted: &[String]) -> bool {
-        let Some(caller) = Number::parse(caller) else {
+        let Some(caller) = self.rules.forms.calling(caller) else {
             return false;
         };
-        let same = asserted.iter().all(|a| Number::parse(a).is_some_and(|n| n == caller));
+        let same = asserted.iter().all(|a| self.rules.forms.calling(a).is_some_and(|n| n == caller));
         (1..=2).contains(&asserted.len()) && same && self.rules.callers.contains(&caller)
     }
 
@@ -237,8 +264,10 @@ impl Carrier {
             return;
         };
         let cseq = request.cseq().map(|(n, _)| n);
-        let (waiting, same_transaction) =
-            (call.accepted.as_ref().map(|(n, _)| *n), TxKey::of(request, "INVITE").as_ref() == Some(&call.key));
+        let (waiting, same_transaction) = (
+            call.accepted.as_ref().map(|(n, _)| *n),
+            call.key().is_some_and(|key| TxKey::of(request, "INVITE").as_ref() == Some(key)),
+        );
         if waiting.is_some() && waiting == cseq {
             call.accepted = None;
             self.note(&id, Note::Acked);
@@ -253,14 +282,14 @@ impl Carrier {
     fn cancel(&mut self, key: &TxKey, request: &Request, from: SocketAddr, now: Instant) {
         let invite = TxKey::of(request, "INVITE");
         let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
-        let known = self.calls.get(&id).filter(|c| Some(&c.key) == invite.as_ref());
-        let Some(call) = known else {
+        let known = self.calls.get(&id).zip(invite).filter(|(c, invite)| c.key() == Some(invite));
+        let Some((call, invite_key)) = known else {
             self.complain("a CANCEL that belongs to nothing");
             self.answer_plainly(key, request, from, 481, now);
             return;
         };
         let response = reply(request, from, 200, &call.local_tag);
-        let (open, invite_key) = (call.is_live() && call.phase != Phase::Answered, call.key.clone());
+        let open = call.is_live() && call.phase != Phase::Answered;
         self.respond(key, &response, now);
         if open && self.transactions.is_open(&invite_key) {
             self.finish(&id, 487, None, "caller", now);
@@ -283,8 +312,9 @@ impl Carrier {
         }
         call.remote_cseq = cseq;
         call.accepted = None;
+        let by = call.other_end();
         self.answer_plainly(key, request, from, 200, now);
-        self.over(&id, "caller", now);
+        self.over(&id, by, now);
     }
 }
 
@@ -319,10 +349,10 @@ fn malformed(request: &Request) -> Option<(u16, &'static str)> {
     None
 }
 
-/// The number dialled, the user of From and the users of P-Asserted-Identity.
-fn identities(request: &Request) -> (Option<Number>, String, Vec<String>) {
+/// What was dialled, the user of From and the users of P-Asserted-Identity, as they were written.
+fn identities(request: &Request) -> (String, String, Vec<String>) {
     let of = |value: &str| name_addr(value).and_then(|(uri, _)| user(uri)).unwrap_or_default().to_owned();
-    let dialled = user(&request.uri).and_then(Number::parse);
+    let dialled = user(&request.uri).unwrap_or(&request.uri).to_owned();
     let caller = request.headers.get("From").map(of).unwrap_or_default();
     let asserted = request.headers.list("P-Asserted-Identity").iter().map(|v| of(v)).collect();
     (dialled, caller, asserted)

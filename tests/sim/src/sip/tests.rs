@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::carrier::{Carrier, Note, Output, Rules};
 use super::digest::{Algorithm, Guard};
+use super::forms::Forms;
 use super::message::{Message, Response, parse};
+use super::registrar::Registering;
 use crate::numbers::Number;
 
 const CALLER: &str = "02988009000";
@@ -38,8 +40,14 @@ impl Line {
     /// A line on which every message is for this number.
     fn to(number: &'static str) -> Self {
         let local = "127.0.0.1:5060".parse().unwrap();
-        let rules =
-            Rules { local, callers: vec![Number::parse(CALLER).unwrap()], answer_after: Duration::from_secs(2) };
+        let rules = Rules {
+            local,
+            callers: vec![Number::parse(CALLER).unwrap()],
+            answer_after: Duration::from_secs(2),
+            registering: Registering::default(),
+            forms: Forms::default(),
+            court: None,
+        };
         let guard = Guard::new("r".into(), "u".into(), "p".into(), vec![Algorithm::Md5], Duration::from_mins(1));
         let mut count = 0;
         let tokens = Box::new(move || {
@@ -253,7 +261,7 @@ fn a_mailbox_hangs_up_when_its_script_is_over_and_a_machine_that_listens_does_no
 fn other_requests_get_the_answer_the_rfc_asks_for() {
     let mut line = Line::new();
     assert_eq!(first(&line.send(&text("OPTIONS", "1", 1, "", ""))).status, 200);
-    let refused = first(&line.send(&text("REGISTER", "2", 1, "", "")));
+    let refused = first(&line.send(&text("PUBLISH", "2", 1, "", "")));
     assert_eq!((refused.status, refused.headers.get("Allow").is_some()), (405, true));
     assert_eq!(first(&line.send(&text("BYE", "3", 1, ";tag=x", ""))).status, 481);
     assert_eq!(first(&line.send(&text("CANCEL", "4", 1, "", ""))).status, 481);

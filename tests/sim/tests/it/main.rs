@@ -7,7 +7,13 @@ mod calls;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod court;
+#[cfg(test)]
+mod inward;
+#[cfg(test)]
 mod parties;
+#[cfg(test)]
+mod registers;
 #[cfg(test)]
 mod sipp;
 #[cfg(test)]
