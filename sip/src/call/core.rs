@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+
 use super::{
     EndCause, FinishError, Finished, LegEvent, LegIds, OutboundCall, Side,
     dialog::Dialog,
@@ -18,6 +20,7 @@ use crate::{
     auth::{self, Challenge, Credentials},
     flow::{Flow, Protocol},
     msg::{Headers, Message, Method, Request, Response},
+    transport::via,
     tx::{Event, Key, Layer, Output},
     wire::{self, print_request},
 };
@@ -28,7 +31,7 @@ pub(super) const FORGET: Duration = Duration::from_secs(33);
 /// So long the ACK of an answer waits for the leg to be kept.
 const KEEP: Duration = Duration::from_secs(2);
 
-pub(super) fn via(protocol: Protocol, local: SocketAddr, branch: &str) -> String {
+pub(super) fn via_line(protocol: Protocol, local: SocketAddr, branch: &str) -> String {
     format!("SIP/2.0/{protocol} {local};rport;branch=z9hG4bK{branch}")
 }
 
@@ -45,7 +48,7 @@ pub(super) fn token(random: &mut impl FnMut() -> u64, words: usize) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Out {
     /// Bytes to send.
-    Send(Flow, Vec<u8>),
+    Send(Flow, Bytes),
     /// News of the call with this Call-ID.
     Event(String, LegEvent),
     /// A probe was answered, or not.
@@ -164,27 +167,37 @@ impl CallCore {
     pub fn receive(&mut self, now: Instant, datagram: &[u8], from: impl Into<Flow>) {
         let from = from.into();
         if datagram == b"\r\n\r\n" {
-            self.out.push_back(Out::Send(from, b"\r\n".to_vec()));
+            self.out.push_back(Out::Send(from, Bytes::from_static(b"\r\n")));
             return;
         }
         match wire::parse(datagram) {
             Some((Message::Response(response), defects)) if defects.is_empty() => {
                 self.layer.response(now, response, from);
             }
-            Some((Message::Request(request), defects)) => {
-                let request = inside::received(request, from);
+            Some((Message::Request(mut request), defects)) => {
+                via::stamp(&mut request, &from);
                 if defects.is_empty() {
                     self.layer.request(now, request, from);
                 } else if request.method != Method::ACK {
                     // Answered without state: what is broken must not fill a table.
                     let status = defects[0].status();
                     let answer = Response::to(&request, status, &self.token(1));
-                    self.out.push_back(Out::Send(from, wire::print_response(&answer)));
+                    self.out.push_back(Out::Send(from, wire::print_response(&answer).into()));
                 }
             }
             _ => metrics::counter!("songda_sip_unreadable_total").increment(1),
         }
         self.drain(now);
+    }
+
+    /// These bytes of ours could not be sent: what they began is over (RFC 3261, 8.1.3.1, 18.4).
+    pub fn undelivered(&mut self, now: Instant, bytes: &[u8]) {
+        if let Some((Message::Request(request), _)) = wire::parse(bytes)
+            && let Some(key) = Layer::owner(&request)
+        {
+            self.layer.unreachable(&key);
+            self.drain(now);
+        }
     }
 
     /// Time went on.
@@ -257,12 +270,13 @@ impl CallCore {
     fn event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Response(key, response, from) => self.answer(now, &key, &response, from),
-            Event::Timeout(key) => self.timeout(now, &key),
+            Event::Timeout(key) => self.timeout(now, &key, EndCause::Timeout),
+            Event::Unreachable(key) => self.timeout(now, &key, EndCause::Transport),
             Event::Request(key, request, _) => inside::request(self, now, &key, &request),
             Event::Ack(request) => inside::ack(self, &request),
             Event::Cancelled(key) => {
                 // Only a re-INVITE can be meant, and ours are answered at once.
-                tracing::debug!(branch = %key.branch, "a cancelled re-INVITE had its answer already");
+                tracing::debug!(branch = %key.branch(), "a cancelled re-INVITE had its answer already");
             }
         }
     }
@@ -355,7 +369,7 @@ impl CallCore {
         }
         let wanted = call.state == State::Inviting && call.dialog.is_none();
         let hop = dialog.next_hop();
-        let ack = print_request(&self.finish(ack, hop.protocol));
+        let ack = Bytes::from(print_request(&self.finish(ack, hop.protocol)));
         dialog.ack = Some(ack.clone());
         let Some(call) = self.calls.get_mut(id) else { return };
         if wanted {
@@ -448,7 +462,7 @@ impl CallCore {
         self.drain(now);
     }
 
-    fn timeout(&mut self, now: Instant, key: &Key) {
+    fn timeout(&mut self, now: Instant, key: &Key, cause: EndCause) {
         if let Some(at) = self.probes.iter().position(|probe| probe == key) {
             self.probes.swap_remove(at);
             self.out.push_back(Out::Probed(key.clone(), false));
@@ -459,7 +473,7 @@ impl CallCore {
             match call.state {
                 State::Cancelling(EndCause::RingLimit) => call.end(now, Side::Timer, EndCause::RingLimit, None),
                 State::Cancelling(cause) => call.end(now, Side::Us, cause, None),
-                _ => call.end(now, Side::Timer, EndCause::Timeout, None),
+                _ => call.end(now, Side::Timer, cause, None),
             }
         }
         self.bye_timeout(now, &id, key);
@@ -475,7 +489,7 @@ impl CallCore {
 
     fn finish_with(&self, mut request: Request, protocol: Protocol, branch: &str) -> Request {
         let mut headers = Headers::default();
-        headers.push("Via", via(protocol, self.local, branch));
+        headers.push("Via", via_line(protocol, self.local, branch));
         for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Via")) {
             if !name.eq_ignore_ascii_case("Contact") && !name.eq_ignore_ascii_case("User-Agent") {
                 headers.push(name, value);

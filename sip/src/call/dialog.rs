@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -23,7 +24,7 @@ pub(super) struct Dialog {
     pub(super) remote_cseq: Option<u32>,
     flow: Flow,
     /// ACK of the 2xx, sent again for each repeat.
-    pub(super) ack: Option<Vec<u8>>,
+    pub(super) ack: Option<Bytes>,
     /// Last reliable provisional that was acknowledged (RFC 3262).
     pub(super) rseq: Option<u32>,
 }
@@ -68,7 +69,7 @@ impl Dialog {
             local_cseq: saved.local_cseq,
             remote_cseq: None,
             flow: saved.flow,
-            ack: Some(saved.ack.clone().into_bytes()),
+            ack: Some(saved.ack.clone().into()),
             rseq: None,
         };
         dialog.skip_numbers();

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     CallCore, EndCause, Out, OutboundCall, SavedLeg, Trunk,
-    core::{FORGET, via},
+    core::{FORGET, via_line},
     dialog::Dialog,
     outbound::{Call, MAX_INVITES, State, invite},
 };
@@ -142,7 +142,7 @@ impl CallCore {
     fn inherit_invite(&mut self, now: Instant, id: &str, saved: &SavedLeg, number: u32) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let mut request = invite(&call.order, id, &call.ids.from_tag, number);
-        request.headers.set("Via", via(saved.target.protocol, saved.local, &call.ids.branch_of(number)));
+        request.headers.set("Via", via_line(saved.target.protocol, saved.local, &call.ids.branch_of(number)));
         call.invite = request.clone();
         if let Some(key) = self.layer.inherit(now, request, saved.target) {
             self.owners.insert(key.clone(), id.to_owned());
@@ -181,7 +181,9 @@ impl CallCore {
     /// A final answer to a CANCEL.
     pub(super) fn cancel_answer(&mut self, now: Instant, id: &str, key: &Key, status: u16) {
         let Some(inheritance) = self.inheritance(id) else { return };
-        let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite.branch == key.branch) else { return };
+        let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite.branch() == key.branch()) else {
+            return;
+        };
         // There is no such INVITE at the other end (9.2).
         if status == 481 {
             let (unknown, _) = inheritance.invites.remove(at);

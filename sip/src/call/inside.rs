@@ -1,6 +1,6 @@
 //! What arrives as a request: inside our dialogs, and outside of any.
 
-use std::{fmt::Write as _, time::Instant};
+use std::time::Instant;
 
 use super::{
     LegEvent,
@@ -8,7 +8,6 @@ use super::{
     outbound::{ALLOW, State, Unacknowledged, sdp},
 };
 use crate::{
-    flow::Flow,
     msg::{Method, Request, Response},
     tx::{Key, T1},
     uri::NameAddr,
@@ -174,20 +173,4 @@ fn telephone_audio(offer: &str) -> bool {
         }
     }
     audio == 1
-}
-
-/// Notes in the top Via where the request came from (RFC 3261, 18.2.1; RFC 3581).
-pub(super) fn received(mut request: Request, from: Flow) -> Request {
-    let Some(via) = request.headers.get("Via").map(str::to_owned) else { return request };
-    let (top, rest) = match via.split_once(',') {
-        Some((top, rest)) => (top.to_owned(), format!(",{rest}")),
-        None => (via, String::new()),
-    };
-    let mut stamped = top.replace(";rport;", &format!(";rport={};", from.remote.port()));
-    if let Some(head) = stamped.strip_suffix(";rport") {
-        stamped = format!("{head};rport={}", from.remote.port());
-    }
-    let _ = write!(stamped, ";received={}", from.ip());
-    request.headers.set("Via", stamped + &rest);
-    request
 }

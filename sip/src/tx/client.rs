@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Event, Key, Layer, T1, T2, T4, T64, Timer};
+use bytes::Bytes;
+
+use super::{
+    Event, Key, Layer, T1, T2, T4, T64, Timer,
+    timers::{Armed, TIMER_C},
+};
 use crate::{
     flow::Flow,
     msg::{Headers, Method, Request, Response},
     wire::print_request,
 };
-
-/// How long an INVITE may ring after a provisional response (timer C, 16.6).
-const TIMER_C: Duration = Duration::from_mins(3);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -24,161 +26,204 @@ enum State {
 pub(super) struct Client {
     state: State,
     to: Flow,
-    request: Request,
-    bytes: Vec<u8>,
+    invite: bool,
+    /// What ACK and CANCEL of an INVITE are made of, until its final answer.
+    request: Option<Box<Request>>,
+    /// The request; from a non-2xx to an INVITE on, its ACK.
+    bytes: Bytes,
     interval: Duration,
-    ack: Vec<u8>,
     cancel_wanted: bool,
+    /// The CANCEL is out, and the final answer is waited for.
+    cancelled: bool,
+    /// Nobody misses its answer.
+    probe: bool,
+    armed: Armed,
 }
 
 impl Layer {
     /// Requests of ours that wait for a final answer; probes aside, for nobody misses them.
     pub fn unanswered(&self) -> usize {
-        let waits = |client: &&Client| matches!(client.state, State::Calling | State::Proceeding);
-        self.clients.values().filter(waits).filter(|client| client.request.method != Method::OPTIONS).count()
+        let waits = |client: &&Client| matches!(client.state, State::Calling | State::Proceeding) && !client.probe;
+        self.clients.values().filter(waits).count()
     }
 
-    /// Sends a request in a new transaction. None when its Via has no branch of ours.
+    /// Sends a request in a new transaction. None when its Via has no branch of ours, or when
+    /// it is in use.
     pub fn send(&mut self, now: Instant, request: Request, to: impl Into<Flow>) -> Option<Key> {
         let to = to.into();
-        let key = Key::read(&request.headers, &request.method, false)?;
-        let bytes = print_request(&request);
-        self.send_bytes(to, bytes.clone());
-        let client =
-            Client { state: State::Calling, to, request, bytes, interval: T1, ack: Vec::new(), cancel_wanted: false };
-        self.clients.insert(key.clone(), client);
+        let key = self.begin(request, to, State::Calling)?;
+        let client = self.clients.get_mut(&key)?;
+        let bytes = client.bytes.clone();
         if !to.is_reliable() {
-            self.arm(now + T1, &key, Timer::Retransmit);
+            self.timers.arm(&mut client.armed, now + T1, &key, Timer::Repeat);
         }
-        self.arm(now + T64, &key, Timer::Timeout);
+        self.timers.arm(&mut client.armed, now + T64, &key, Timer::Timeout);
+        self.send_bytes(to, bytes);
         Some(key)
     }
 
     /// An INVITE that an earlier run sent, as if its provisional response had come: what is
     /// answered to it finds its transaction, and nothing is sent.
     pub fn inherit(&mut self, now: Instant, request: Request, to: impl Into<Flow>) -> Option<Key> {
-        let to = to.into();
-        let key = Key::read(&request.headers, &request.method, false)?;
-        let bytes = print_request(&request);
+        let key = self.begin(request, to.into(), State::Proceeding)?;
+        let client = self.clients.get_mut(&key)?;
+        self.timers.arm(&mut client.armed, now + T64, &key, Timer::Timeout);
+        Some(key)
+    }
+
+    fn begin(&mut self, request: Request, to: Flow, state: State) -> Option<Key> {
+        let key = Key::client(&request.headers, &request.method)?;
+        if self.clients.contains_key(&key) {
+            return None;
+        }
+        let bytes = print_request(&request).into();
         let client = Client {
-            state: State::Proceeding,
+            state,
             to,
-            request,
             bytes,
             interval: T1,
-            ack: Vec::new(),
             cancel_wanted: false,
+            cancelled: false,
+            probe: request.method == Method::OPTIONS,
+            invite: request.method == Method::INVITE,
+            request: (request.method == Method::INVITE).then(|| Box::new(request)),
+            armed: Armed::default(),
         };
         self.clients.insert(key.clone(), client);
-        self.arm(now + T64, &key, Timer::Timeout);
         Some(key)
     }
 
     /// Drops a transaction of which the other end knows nothing.
     pub fn forget(&mut self, key: &Key) {
-        self.clients.remove(key);
-        self.disarm(key);
+        if let Some(mut client) = self.clients.remove(key) {
+            self.timers.disarm(&mut client.armed);
+        }
+    }
+
+    /// The request could not be sent. Does nothing when it was answered after all.
+    pub fn unreachable(&mut self, key: &Key) {
+        let waits = |client: &Client| matches!(client.state, State::Calling | State::Proceeding);
+        if self.clients.get(key).is_some_and(waits) {
+            self.forget(key);
+            self.tell(Event::Unreachable(key.clone()));
+        }
+    }
+
+    /// The transaction of ours that this message, as it was to be sent, belongs to.
+    pub fn owner(request: &Request) -> Option<Key> {
+        if request.method == Method::ACK { None } else { Key::client(&request.headers, &request.method) }
     }
 
     /// Cancels an INVITE. Before a provisional response the wish is remembered, for a
-    /// CANCEL may not overtake its INVITE (RFC 3261, 9.1).
+    /// CANCEL may not overtake its INVITE; after a final one it is too late (RFC 3261, 9.1).
     pub fn cancel(&mut self, now: Instant, key: &Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
         match client.state {
             State::Calling => client.cancel_wanted = true,
-            State::Proceeding => {
-                client.cancel_wanted = false;
-                let cancel = follow(&client.request, Method::CANCEL, None);
-                let to = client.to;
+            State::Proceeding if !client.cancelled => {
+                let Some(invite) = &client.request else { return };
+                client.cancelled = true;
+                let (cancel, to) = (follow(invite, Method::CANCEL, None), client.to);
+                self.timers.arm(&mut client.armed, now + T64, key, Timer::Timeout);
                 self.send(now, cancel, to);
-                self.disarm(key);
-                self.arm(now + T64, key, Timer::Timeout);
             }
-            State::Accepted | State::Completed => {}
+            State::Proceeding | State::Accepted | State::Completed => {}
         }
     }
 
     /// A response arrived.
     pub fn response(&mut self, now: Instant, response: Response, from: impl Into<Flow>) {
         let from = from.into();
-        let Some(key) = response.headers.cseq().and_then(|(_, method)| Key::read(&response.headers, &method, false))
-        else {
+        let Some(key) = response.headers.cseq().and_then(|(_, method)| Key::client(&response.headers, &method)) else {
             return;
         };
         let Some(client) = self.clients.get_mut(&key) else {
             // A 2xx to an INVITE whose transaction is gone must still be acknowledged.
-            if (200..300).contains(&response.status) && key.method == "INVITE" {
+            if (200..300).contains(&response.status) && key.method() == "INVITE" {
                 self.tell(Event::Response(key, response, from));
             }
             return;
         };
-        let invite = client.request.method == Method::INVITE;
         match (client.state, response.status) {
             (State::Calling | State::Proceeding, 100..=199) => {
                 let first = client.state == State::Calling;
                 client.state = State::Proceeding;
-                let wanted = client.cancel_wanted;
-                if first && invite {
-                    self.disarm(&key);
-                    self.arm(now + TIMER_C, &key, Timer::Timeout);
+                if client.invite {
+                    self.timers.quiet(&mut client.armed);
+                    // A 100 alone does not prolong the ringing (16.7, step 2).
+                    if !client.cancelled && (first || response.status > 100) {
+                        self.timers.arm(&mut client.armed, now + TIMER_C, &key, Timer::Ring);
+                    }
                 }
+                let wanted = client.cancel_wanted;
+                self.tell(Event::Response(key.clone(), response, from));
                 if wanted {
                     self.cancel(now, &key);
                 }
-                self.tell(Event::Response(key, response, from));
             }
-            (State::Calling | State::Proceeding, 200..=299) if invite => {
+            (State::Calling | State::Proceeding, 200..=299) if client.invite => {
                 client.state = State::Accepted;
-                self.disarm(&key);
-                self.arm(now + T64, &key, Timer::Gone);
+                client.request = None;
+                client.bytes = Bytes::new();
+                self.timers.disarm(&mut client.armed);
+                self.timers.arm(&mut client.armed, now + T64, &key, Timer::Gone);
                 self.tell(Event::Response(key, response, from));
             }
             // Each repeat and each fork needs its ACK (RFC 6026).
             (State::Accepted, 200..=299) => self.tell(Event::Response(key, response, from)),
-            (State::Calling | State::Proceeding, _) => {
-                client.state = State::Completed;
-                if invite {
-                    let ack = follow(&client.request, Method::ACK, response.headers.get("To"));
-                    client.ack = print_request(&ack);
-                    let (to, ack) = (client.to, client.ack.clone());
-                    self.send_bytes(to, ack);
-                }
-                self.disarm(&key);
-                self.arm(now + if invite { T64 } else { T4 }, &key, Timer::Gone);
-                self.tell(Event::Response(key, response, from));
-            }
-            (State::Completed, 300..=699) if invite => {
-                let (to, ack) = (client.to, client.ack.clone());
+            (State::Calling | State::Proceeding, _) => self.complete(now, key, response, from),
+            // The ACK was lost; the answer of a non-INVITE is just absorbed.
+            (State::Completed, 300..=699) if client.invite => {
+                let (to, ack) = (client.to, client.bytes.clone());
                 self.send_again(to, ack);
             }
             _ => {}
         }
     }
 
+    /// The final answer; of an INVITE one that is no 2xx.
+    fn complete(&mut self, now: Instant, key: Key, response: Response, from: Flow) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        client.state = State::Completed;
+        client.bytes = match client.request.take() {
+            Some(invite) => print_request(&follow(&invite, Method::ACK, response.headers.get("To"))).into(),
+            None => Bytes::new(),
+        };
+        let (to, ack) = (client.to, client.bytes.clone());
+        let wait = if client.invite { T64 } else { T4 };
+        if to.is_reliable() {
+            self.forget(&key);
+        } else {
+            self.timers.disarm(&mut client.armed);
+            self.timers.arm(&mut client.armed, now + wait, &key, Timer::Gone);
+        }
+        if !ack.is_empty() {
+            self.send_bytes(to, ack);
+        }
+        self.tell(Event::Response(key, response, from));
+    }
+
     pub(super) fn client_timer(&mut self, now: Instant, key: &Key, timer: Timer) {
         let Some(client) = self.clients.get_mut(key) else { return };
         match timer {
-            Timer::Retransmit => {
-                let invite = client.request.method == Method::INVITE;
-                client.interval = match (client.state, invite) {
+            Timer::Repeat => {
+                client.interval = match (client.state, client.invite) {
                     (State::Calling, true) => client.interval * 2,
                     (State::Calling, false) => (client.interval * 2).min(T2),
                     (State::Proceeding, false) => T2,
                     _ => return,
                 };
                 let (to, bytes, next) = (client.to, client.bytes.clone(), client.interval);
+                self.timers.arm(&mut client.armed, now + next, key, Timer::Repeat);
                 self.send_again(to, bytes);
-                self.arm(now + next, key, Timer::Retransmit);
             }
+            // It rang long enough: the final answer to the CANCEL tells how it ended (16.8).
+            Timer::Ring => self.cancel(now, key),
             Timer::Timeout => {
-                self.clients.remove(key);
-                self.disarm(key);
+                self.forget(key);
                 self.tell(Event::Timeout(key.clone()));
             }
-            Timer::Gone => {
-                self.clients.remove(key);
-                self.disarm(key);
-            }
+            Timer::Gone => self.forget(key),
         }
     }
 }

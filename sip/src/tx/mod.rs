@@ -2,53 +2,36 @@
 //!
 //! The caller passes in messages and the time; bytes to send and events come out of
 //! [`Layer::poll`]. Every transaction has a terminal timer, so the tables always empty.
-//! Over a reliable flow nothing is sent again (17.1.1.2).
+//! Over a reliable flow nothing is sent again, and where the RFC says so nothing is waited
+//! for after the end (17.1.1.2 and following: D, I, J, K are zero).
 
 mod client;
+mod key;
 mod server;
+mod timers;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    time::{Duration, Instant},
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Instant,
 };
 
-use client::Client;
-use server::Server;
+use bytes::Bytes;
 
+pub(crate) use self::timers::T64;
+use self::{
+    client::Client,
+    server::Server,
+    timers::{Timer, Timers},
+};
+pub use self::{
+    key::Key,
+    timers::{T1, T2, T4},
+};
 use crate::{
     flow::Flow,
-    msg::{Method, Request, Response},
-    uri::param,
+    msg::{Request, Response},
 };
-
-/// Round-trip estimate.
-pub const T1: Duration = Duration::from_millis(500);
-/// Longest retransmission interval.
-pub const T2: Duration = Duration::from_secs(4);
-/// How long a message may live in the network.
-pub const T4: Duration = Duration::from_secs(5);
-/// 64 × T1: timers B, F, H, J, L, M.
-pub(crate) const T64: Duration = Duration::from_secs(32);
-
-/// What names a transaction: branch, sent-by and method, where ACK goes with its INVITE.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
-    /// Branch of the top Via.
-    pub branch: String,
-    sent_by: String,
-    method: String,
-    server: bool,
-}
-
-impl Key {
-    fn read(headers: &crate::msg::Headers, method: &Method, server: bool) -> Option<Self> {
-        let via = headers.list("Via").next()?;
-        let branch = param(via, "branch").filter(|branch| branch.starts_with("z9hG4bK") && branch.len() > 7)?;
-        let sent_by = via.split_whitespace().nth(1)?.split(';').next()?.to_ascii_lowercase();
-        let method = if *method == Method::ACK { Method::INVITE } else { method.clone() };
-        Some(Self { branch: branch.to_owned(), sent_by, method: method.to_string(), server })
-    }
-}
 
 /// What the layer tells the user of the transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,36 +44,32 @@ pub enum Event {
     Cancelled(Key),
     /// A response to one of ours, or a stray 2xx to an INVITE.
     Response(Key, Response, Flow),
-    /// No final response came in time (timers B, F).
+    /// No final response came in time (timers B, C, F).
     Timeout(Key),
+    /// The request could not be sent: as if 503 had been the answer (17.1.4, 8.1.3.1).
+    Unreachable(Key),
 }
 
 /// What comes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Bytes to send.
-    Send(Flow, Vec<u8>),
+    Send(Flow, Bytes),
     /// News for the user.
     Event(Event),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Timer {
-    /// A, E or G.
-    Retransmit,
-    /// B, F, H or Timer C.
-    Timeout,
-    /// D, I, J, K, L or M.
-    Gone,
-}
+/// More transactions of others than this are refused with 503: a flood costs no more memory.
+const SERVERS: usize = 100_000;
 
 /// All transactions of one endpoint.
 #[derive(Debug, Default)]
 pub struct Layer {
     clients: HashMap<Key, Client>,
     servers: HashMap<Key, Server>,
-    timers: BTreeMap<(Instant, u64), (Key, Timer)>,
-    counter: u64,
+    /// Requests outside of a dialog that are being served, to know a second copy by.
+    merged: HashMap<Arc<str>, Key>,
+    timers: Timers,
     out: VecDeque<Output>,
     retransmissions: u64,
 }
@@ -101,9 +80,9 @@ impl Layer {
         self.clients.len() + self.servers.len()
     }
 
-    /// Whether no transaction is alive.
+    /// Whether no transaction is alive, and nothing is left of one.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.merged.is_empty() && self.timers.len() == 0
     }
 
     /// Messages that were sent again since the start.
@@ -113,7 +92,7 @@ impl Layer {
 
     /// When [`Layer::tick`] wants to be called.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.keys().next().map(|(at, _)| *at)
+        self.timers.next()
     }
 
     /// What has to be done next.
@@ -123,27 +102,16 @@ impl Layer {
 
     /// Time went on.
     pub fn tick(&mut self, now: Instant) {
-        while let Some((&id, _)) = self.timers.first_key_value().filter(|((at, _), _)| *at <= now) {
-            if let Some((key, timer)) = self.timers.remove(&id) {
-                if key.server { self.server_timer(now, &key, timer) } else { self.client_timer(now, &key, timer) }
-            }
+        while let Some((key, timer)) = self.timers.due(now) {
+            if key.server { self.server_timer(now, &key, timer) } else { self.client_timer(now, &key, timer) }
         }
     }
 
-    fn arm(&mut self, at: Instant, key: &Key, timer: Timer) {
-        self.counter += 1;
-        self.timers.insert((at, self.counter), (key.clone(), timer));
-    }
-
-    fn disarm(&mut self, key: &Key) {
-        self.timers.retain(|_, (owner, _)| owner != key);
-    }
-
-    fn send_bytes(&mut self, to: Flow, bytes: Vec<u8>) {
+    fn send_bytes(&mut self, to: Flow, bytes: Bytes) {
         self.out.push_back(Output::Send(to, bytes));
     }
 
-    fn send_again(&mut self, to: Flow, bytes: Vec<u8>) {
+    fn send_again(&mut self, to: Flow, bytes: Bytes) {
         self.retransmissions += 1;
         self.send_bytes(to, bytes);
     }

@@ -1,0 +1,158 @@
+//! The top Via: where a message came from, and where its answer goes (RFC 3261, 18.2;
+//! RFC 3581).
+
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+};
+
+use crate::{
+    flow::Flow,
+    msg::{Headers, Request},
+    uri::param,
+};
+
+/// What stands in one Via, as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Via<'a> {
+    /// Transport.
+    pub(crate) protocol: &'a str,
+    /// Host without brackets.
+    pub(crate) host: &'a str,
+    /// Port; none when it is the usual one of the transport.
+    pub(crate) port: Option<u16>,
+    /// Parameters from the first `;` on.
+    pub(crate) params: &'a str,
+}
+
+impl<'a> Via<'a> {
+    /// Reads one Via; there may be white space around every mark (RFC 3261, 25.1).
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let (place, params) = text.split_at(text.find(';').unwrap_or(text.len()));
+        // SIP / 2.0 / UDP host : port
+        let mut marks = place.match_indices('/').map(|(at, _)| at);
+        let (_, second) = (marks.next()?, marks.next()?);
+        let rest = place[second + 1..].trim();
+        let (protocol, sent_by) = rest.split_once([' ', '\t'])?;
+        let sent_by = sent_by.trim();
+        let (host, port) = if let Some(v6) = sent_by.strip_prefix('[') {
+            let (host, rest) = v6.split_once(']')?;
+            (host, rest.trim().strip_prefix(':'))
+        } else {
+            match sent_by.split_once(':') {
+                Some((host, port)) => (host.trim(), Some(port)),
+                None => (sent_by, None),
+            }
+        };
+        let port = match port {
+            Some(port) => Some(port.trim().parse().ok()?),
+            None => None,
+        };
+        (!host.is_empty()).then_some(Self { protocol, host, port, params })
+    }
+
+    /// The first of a message.
+    pub(crate) fn top(headers: &'a Headers) -> Option<Self> {
+        headers.list("Via").next().and_then(Self::parse)
+    }
+
+    /// Value of a parameter; an empty text when it has none.
+    pub(crate) fn param(&self, name: &str) -> Option<&'a str> {
+        param(self.params, name)
+    }
+}
+
+/// Notes in the top Via where the request came from (18.2.1; RFC 3581, 4).
+pub(crate) fn stamp(request: &mut Request, from: &Flow) {
+    let Some(value) = request.headers.get("Via") else { return };
+    // The usual case is one Via in a header of its own.
+    let (top, rest) = match request.headers.list("Via").next() {
+        Some(top) => (top, &value[value.find(top).unwrap_or(0) + top.len()..]),
+        None => return,
+    };
+    let Some(via) = Via::parse(top) else { return };
+    let rport = via.param("rport").is_some();
+    let same = via.host.parse::<IpAddr>().is_ok_and(|ip| ip == from.ip());
+    if same && !rport {
+        return;
+    }
+    let mut stamped = String::with_capacity(value.len() + 48);
+    stamped.push_str(top.split(';').next().unwrap_or_default());
+    for part in via.params.split(';').skip(1) {
+        let name = part.split('=').next().unwrap_or_default().trim();
+        // Whatever the sender wrote there is not for him to say.
+        if name.eq_ignore_ascii_case("received") {
+            continue;
+        }
+        if name.eq_ignore_ascii_case("rport") {
+            let _ = write!(stamped, ";rport={}", from.remote.port());
+        } else {
+            let _ = write!(stamped, ";{part}");
+        }
+    }
+    let _ = write!(stamped, ";received={}{rest}", from.ip());
+    request.headers.set("Via", stamped);
+}
+
+/// Where the answer to a request goes that came by `from` (18.2.2; RFC 3581, 4): back by the
+/// same connection; over datagrams to the source when it asks for that by `rport`, else to the
+/// port that the Via names.
+pub(crate) fn reply_flow(headers: &Headers, from: Flow) -> Flow {
+    if from.is_reliable() {
+        return from;
+    }
+    match Via::top(headers) {
+        Some(via) if via.param("rport").is_none() => {
+            Flow { remote: SocketAddr::new(from.ip(), via.port.unwrap_or(5060)), ..from }
+        }
+        _ => from,
+    }
+}
+
+/// `host:port` in lower case, as it names a transaction.
+pub(crate) fn sent_by(top: &str) -> Option<Cow<'_, str>> {
+    let place = top.split(';').next()?;
+    let text = place.rsplit('/').next()?.trim().split_once([' ', '\t'])?.1.trim();
+    if text.bytes().any(|b| b.is_ascii_uppercase() || b.is_ascii_whitespace()) {
+        return Some(Cow::Owned(text.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()));
+    }
+    Some(Cow::Borrowed(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::msg::Method;
+
+    fn request(via: &str) -> Request {
+        let mut headers = Headers::default();
+        headers.push("Via", via);
+        Request { method: Method::OPTIONS, uri: "sip:a@b".into(), headers, body: Vec::new() }
+    }
+
+    #[test]
+    fn a_via_is_read_with_white_space_around_every_mark() {
+        let via = Via::parse("SIP / 2.0 /\tUDP  [2001:db8::9:1] : 5070 ;branch=z9hG4bK1;rport").unwrap();
+        assert_eq!((via.protocol, via.host, via.port), ("UDP", "2001:db8::9:1", Some(5070)));
+        assert_eq!(via.param("rport"), Some(""));
+        assert_eq!(Via::parse("SIP/2.0/UDP host:port;branch=1"), None);
+        assert_eq!(sent_by("SIP / 2.0 / UDP  Host.Example : 5070 ;branch=1").unwrap(), "host.example:5070");
+    }
+
+    #[test]
+    fn source_address_and_port_are_noted_whatever_the_sender_claims() {
+        let from = Flow::udp("192.0.2.9:33000".parse().unwrap());
+        let mut asked = request("SIP/2.0/UDP 10.0.0.1:5060;rport;received=203.0.113.1;branch=z9hG4bKa, SIP/2.0/UDP b");
+        stamp(&mut asked, &from);
+        assert_eq!(
+            asked.headers.get("Via").unwrap(),
+            "SIP/2.0/UDP 10.0.0.1:5060;rport=33000;branch=z9hG4bKa;received=192.0.2.9, SIP/2.0/UDP b"
+        );
+        assert_eq!(reply_flow(&asked.headers, from), from);
+        let mut plain = request("SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKa");
+        stamp(&mut plain, &from);
+        assert_eq!(plain.headers.get("Via").unwrap(), "SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKa");
+        assert_eq!(reply_flow(&plain.headers, from).remote.port(), 5070);
+    }
+}
