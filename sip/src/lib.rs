@@ -20,7 +20,7 @@ mod wire;
 /// The machines, for tests and for what will be built on them.
 pub mod machine {
     pub use crate::{
-        auth::{Algorithm, Challenge, Credentials, answer},
+        auth::{Algorithm, Challenge, Challenger, Credentials, DigestClient, Ha1s, Policy, Qop, Verdict, answer},
         call::{CallCore, Out},
         msg::{Headers, Message, Method, Request, Response},
         tx::{Event, Key, Layer, Output, T1, T2, T4},

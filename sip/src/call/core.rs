@@ -447,7 +447,8 @@ impl CallCore {
         {
             let who =
                 Credentials { username: &call.order.trunk.username, password: call.order.trunk.password.reveal() };
-            let value = auth::answer(challenge, &who, &request.method.to_string(), &request.uri, 1, &cnonce);
+            let value =
+                auth::answer(challenge, &who, (&request.method.to_string(), &request.uri, &request.body), 1, &cnonce);
             request.headers.set(if challenge.proxy { "Proxy-Authorization" } else { "Authorization" }, value);
         }
         request
