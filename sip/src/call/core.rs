@@ -274,7 +274,7 @@ impl CallCore {
             Event::Unreachable(key) => self.timeout(now, &key, EndCause::Transport),
             Event::Request(key, request, _) => inside::request(self, now, &key, &request),
             Event::Ack(request) => inside::ack(self, &request),
-            Event::Cancelled(key) => {
+            Event::Cancelled(key, _) => {
                 // Only a re-INVITE can be meant, and ours are answered at once.
                 tracing::debug!(branch = %key.branch(), "a cancelled re-INVITE had its answer already");
             }

@@ -32,7 +32,10 @@ pub(super) struct Client {
     /// The request; from a non-2xx to an INVITE on, its ACK.
     bytes: Bytes,
     interval: Duration,
+    /// A CANCEL is to go out at the first provisional response.
     cancel_wanted: bool,
+    /// Reason header of the CANCEL (RFC 3326).
+    cancel_reason: Option<String>,
     /// The CANCEL is out, and the final answer is waited for.
     cancelled: bool,
     /// Nobody misses its answer.
@@ -83,6 +86,7 @@ impl Layer {
             bytes,
             interval: T1,
             cancel_wanted: false,
+            cancel_reason: None,
             cancelled: false,
             probe: request.method == Method::OPTIONS,
             invite: request.method == Method::INVITE,
@@ -114,6 +118,14 @@ impl Layer {
         if request.method == Method::ACK { None } else { Key::client(&request.headers, &request.method) }
     }
 
+    /// As [`Layer::cancel`], and says why in a Reason header (RFC 3326).
+    pub fn cancel_because(&mut self, now: Instant, key: &Key, reason: String) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.cancel_reason = Some(reason);
+        }
+        self.cancel(now, key);
+    }
+
     /// Cancels an INVITE. Before a provisional response the wish is remembered, for a
     /// CANCEL may not overtake its INVITE; after a final one it is too late (RFC 3261, 9.1).
     pub fn cancel(&mut self, now: Instant, key: &Key) {
@@ -123,7 +135,10 @@ impl Layer {
             State::Proceeding if !client.cancelled => {
                 let Some(invite) = &client.request else { return };
                 client.cancelled = true;
-                let (cancel, to) = (follow(invite, Method::CANCEL, None), client.to);
+                let (mut cancel, to) = (follow(invite, Method::CANCEL, None), client.to);
+                if let Some(reason) = client.cancel_reason.take() {
+                    cancel.headers.push("Reason", reason);
+                }
                 self.timers.arm(&mut client.armed, now + T64, key, Timer::Timeout);
                 self.send(now, cancel, to);
             }

@@ -40,8 +40,8 @@ pub enum Event {
     Request(Key, Request, Flow),
     /// An ACK that belongs to a 2xx.
     Ack(Request),
-    /// The INVITE of this server transaction was cancelled.
-    Cancelled(Key),
+    /// The INVITE of this server transaction was cancelled, by this CANCEL.
+    Cancelled(Key, Request),
     /// A response to one of ours, or a stray 2xx to an INVITE.
     Response(Key, Response, Flow),
     /// No final response came in time (timers B, C, F).

@@ -92,7 +92,7 @@ impl Layer {
             // The same request by another way (8.2.2.2).
             self.respond(now, &key, &Response::to(&request, 482, &key.tag()));
         } else if cancel {
-            self.cancelled(now, &key, &request);
+            self.cancelled(now, &key, request);
         } else {
             self.tell(Event::Request(key, request, from));
         }
@@ -132,14 +132,14 @@ impl Layer {
         self.send_bytes(to, last);
     }
 
-    fn cancelled(&mut self, now: Instant, key: &Key, request: &Request) {
+    fn cancelled(&mut self, now: Instant, key: &Key, request: Request) {
         let invite = key.of_invite();
         let hit = self.servers.get(&invite).map(|server| (server.state, server.tag.clone()));
         let status = if hit.is_some() { 200 } else { 481 };
         let tag = hit.as_ref().and_then(|(_, tag)| tag.clone()).unwrap_or_else(|| invite.tag());
-        self.respond(now, key, &Response::to(request, status, &tag));
+        self.respond(now, key, &Response::to(&request, status, &tag));
         if let Some((State::Trying | State::Proceeding, _)) = hit {
-            self.tell(Event::Cancelled(invite));
+            self.tell(Event::Cancelled(invite, request));
         }
     }
 
