@@ -22,10 +22,17 @@ pub mod machine {
     pub use crate::{
         auth::{Algorithm, Challenge, Challenger, Credentials, DigestClient, Ha1s, Policy, Qop, Verdict, answer},
         call::{CallCore, Out},
-        msg::{Headers, Message, Method, Request, Response},
+        msg::{
+            Contact, Contacts, Headers, Malformed, Message, Method, Privacy, RAck, Reason, ReferTo, Refresher,
+            Replaces, Request, Response, SessionExpires, Via, asserted, min_se, privacy, q850, reason, reasons,
+            retry_after, rseq,
+        },
         tx::{Event, Key, Layer, Output, T1, T2, T4},
         uri::{NameAddr, Uri},
-        wire::{Defect, parse, print_request, print_response},
+        wire::{
+            Defect, Frame, FrameError, Framer, HEADER_LIMIT, LINE_LIMIT, STREAM_LIMIT, Serves, VIA_LIMIT, parse,
+            print_request, print_response, refuse,
+        },
     };
 }
 

@@ -75,7 +75,7 @@ fn refused(request: &Request, tag: &str) -> Option<Response> {
     if served.contains(&request.method) {
         return None;
     }
-    let status = if matches!(request.method, Method::Extension(_)) { 501 } else { 405 };
+    let status = if request.method.is_known() { 405 } else { 501 };
     let mut response = Response::to(request, status, tag);
     response.headers.push("Allow", ALLOW);
     Some(response)

@@ -9,59 +9,8 @@ use std::{
 
 use crate::{
     flow::Flow,
-    msg::{Headers, Request},
-    uri::param,
+    msg::{Headers, Request, Via},
 };
-
-/// What stands in one Via, as it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Via<'a> {
-    /// Transport.
-    pub(crate) protocol: &'a str,
-    /// Host without brackets.
-    pub(crate) host: &'a str,
-    /// Port; none when it is the usual one of the transport.
-    pub(crate) port: Option<u16>,
-    /// Parameters from the first `;` on.
-    pub(crate) params: &'a str,
-}
-
-impl<'a> Via<'a> {
-    /// Reads one Via; there may be white space around every mark (RFC 3261, 25.1).
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let (place, params) = text.split_at(text.find(';').unwrap_or(text.len()));
-        // SIP / 2.0 / UDP host : port
-        let mut marks = place.match_indices('/').map(|(at, _)| at);
-        let (_, second) = (marks.next()?, marks.next()?);
-        let rest = place[second + 1..].trim();
-        let (protocol, sent_by) = rest.split_once([' ', '\t'])?;
-        let sent_by = sent_by.trim();
-        let (host, port) = if let Some(v6) = sent_by.strip_prefix('[') {
-            let (host, rest) = v6.split_once(']')?;
-            (host, rest.trim().strip_prefix(':'))
-        } else {
-            match sent_by.split_once(':') {
-                Some((host, port)) => (host.trim(), Some(port)),
-                None => (sent_by, None),
-            }
-        };
-        let port = match port {
-            Some(port) => Some(port.trim().parse().ok()?),
-            None => None,
-        };
-        (!host.is_empty()).then_some(Self { protocol, host, port, params })
-    }
-
-    /// The first of a message.
-    pub(crate) fn top(headers: &'a Headers) -> Option<Self> {
-        headers.list("Via").next().and_then(Self::parse)
-    }
-
-    /// Value of a parameter; an empty text when it has none.
-    pub(crate) fn param(&self, name: &str) -> Option<&'a str> {
-        param(self.params, name)
-    }
-}
 
 /// Notes in the top Via where the request came from (18.2.1; RFC 3581, 4).
 pub(crate) fn stamp(request: &mut Request, from: &Flow) {
@@ -79,7 +28,7 @@ pub(crate) fn stamp(request: &mut Request, from: &Flow) {
     }
     let mut stamped = String::with_capacity(value.len() + 48);
     stamped.push_str(top.split(';').next().unwrap_or_default());
-    for part in via.params.split(';').skip(1) {
+    for part in via.tail.split(';').skip(1) {
         let name = part.split('=').next().unwrap_or_default().trim();
         // Whatever the sender wrote there is not for him to say.
         if name.eq_ignore_ascii_case("received") {
@@ -134,7 +83,7 @@ mod tests {
     #[test]
     fn a_via_is_read_with_white_space_around_every_mark() {
         let via = Via::parse("SIP / 2.0 /\tUDP  [2001:db8::9:1] : 5070 ;branch=z9hG4bK1;rport").unwrap();
-        assert_eq!((via.protocol, via.host, via.port), ("UDP", "2001:db8::9:1", Some(5070)));
+        assert_eq!((via.transport, via.host, via.port), ("UDP", "2001:db8::9:1", Some(5070)));
         assert_eq!(via.param("rport"), Some(""));
         assert_eq!(Via::parse("SIP/2.0/UDP host:port;branch=1"), None);
         assert_eq!(sent_by("SIP / 2.0 / UDP  Host.Example : 5070 ;branch=1").unwrap(), "host.example:5070");

@@ -1,6 +1,6 @@
 //! What the parser takes, refuses and survives.
 
-use songda_sip::machine::{Defect, Message, Method, NameAddr, Uri, parse, print_request};
+use songda_sip::machine::{Defect, Frame, Framer, Message, Method, NameAddr, Uri, parse, print_request};
 
 const INVITE: &str = "INVITE sip:13800000001@carrier SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKa\r\n\
 From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n";
@@ -97,4 +97,46 @@ fn gb18030_display_names_do_not_hide_the_headers_behind_them() {
     assert!(defects.is_empty(), "{defects:?}");
     assert_eq!(request.headers.get("From"), Some("\"法院\" <sip:a@b>;tag=1"));
     assert_eq!(request.method, Method::INVITE);
+}
+
+#[test]
+fn a_stream_is_cut_into_messages_wherever_it_is_torn() {
+    let message = format!("{INVITE}Content-Length: 3\r\n\r\nv=0");
+    let stream = format!("\r\n\r\n{message}\r\n{message}{message}\r\n\r\n");
+    for step in [1, 2, 3, 7, 64, stream.len()] {
+        let (mut framer, mut messages, mut pings) = (Framer::default(), 0, 0);
+        for piece in stream.as_bytes().chunks(step) {
+            framer.push(piece);
+            while let Some(frame) = framer.take().unwrap() {
+                match frame {
+                    Frame::Message(bytes) => {
+                        assert_eq!(bytes, message.as_bytes());
+                        messages += 1;
+                    }
+                    Frame::Ping => pings += 1,
+                    Frame::Pong => {}
+                }
+            }
+        }
+        assert_eq!((messages, pings, framer.waiting()), (3, 2, 0), "in pieces of {step}");
+    }
+}
+
+#[test]
+fn a_message_on_a_stream_that_does_not_say_where_it_ends_is_answered_400_and_the_last() {
+    for lengths in ["", "Content-Length: -1\r\n", "l: 1\r\nContent-Length: 2\r\n", "Content-Length: 3 4\r\n"] {
+        let mut framer = Framer::default();
+        framer.push(format!("{INVITE}{lengths}\r\nabc").as_bytes());
+        let error = framer.take().unwrap_err();
+        let answer = String::from_utf8(error.answer("t").unwrap()).unwrap();
+        assert!(answer.starts_with("SIP/2.0 400 Missing or Bad Content-Length\r\nVia: "), "{lengths:?}: {answer}");
+        assert!(framer.take().is_err());
+    }
+    let mut framer = Framer::default();
+    framer.push(format!("{INVITE}l: 999999\r\n\r\n").as_bytes());
+    let answer = framer.take().unwrap_err().answer("t").unwrap();
+    assert!(answer.starts_with(b"SIP/2.0 513 "));
+    framer = Framer::default();
+    framer.push(&vec![b'a'; 70_000]);
+    assert_eq!(framer.take().unwrap_err().answer("t"), None);
 }
