@@ -12,6 +12,7 @@ mod events;
 mod facts;
 mod machine;
 mod marks;
+pub mod numbering;
 mod recorder;
 mod sounds;
 mod switchboard;

@@ -81,13 +81,17 @@ impl Phone {
         &self.0
     }
 
-    /// Whether this version dials it: mainland mobiles and landlines without extension;
-    /// foreign, 400 and special numbers stay off (E39).
+    /// Whether a court dials it unless it opened its lines further: mobiles, landlines (an
+    /// extension is pressed after the answer), 400 and 800, customer lines 95 and 96. What is
+    /// outside the mainland stays off by default (E39).
     pub fn dialable(&self) -> bool {
-        let number = &self.0;
-        let mobile = number.len() == 11 && number.starts_with('1') && number.as_bytes()[1] >= b'3';
-        let landline = (10..=12).contains(&number.len()) && number.starts_with('0') && !number.starts_with("00");
-        !number.contains(',') && (mobile || landline)
+        let number = self.0.split(',').next().unwrap_or_default();
+        let length = number.len();
+        let mobile = length == 11 && number.starts_with('1') && number.as_bytes()[1] >= b'3';
+        let landline = (10..=12).contains(&length) && number.starts_with('0') && !number.starts_with("00");
+        let toll = length == 10 && (number.starts_with("400") || number.starts_with("800"));
+        let customer = (5..=8).contains(&length) && (number.starts_with("95") || number.starts_with("96"));
+        mobile || landline || toll || customer
     }
 
     /// Whether it belongs to the range that demo mode may use: mobiles 1380000xxxx and

@@ -6,5 +6,6 @@ mod any_order;
 mod call;
 mod machine;
 mod marks;
+mod numbering;
 mod presence;
 mod sounds;

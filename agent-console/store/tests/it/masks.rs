@@ -30,11 +30,12 @@ fn landlines_extensions_and_foreign_numbers_keep_their_shape() {
     }
     assert!(line.is_demo() && !Phone::parse("029-87651234").unwrap().is_demo());
     let extension = Phone::parse("0917-3261234 转 801").unwrap();
-    assert_eq!((extension.reveal(), extension.dialable()), ("09173261234,801", false));
+    assert_eq!((extension.reveal(), extension.dialable()), ("09173261234,801", true));
     assert_eq!(extension.to_string(), "0917-****1234");
     let abroad = Phone::parse("00852 5550 1234").unwrap();
     assert_eq!((abroad.reveal(), abroad.dialable()), ("+85255501234", false));
-    assert!(!Phone::parse("4008001234").unwrap().dialable());
+    assert!(Phone::parse("4008001234").unwrap().dialable());
+    assert!(Phone::parse("95588").unwrap().dialable());
     assert!(!Phone::parse("12368").unwrap().dialable());
     for bad in ["", "abc", "138", "1380000123412345678", "138/0000", "+", "029-88001234 转"] {
         assert!(Phone::parse(bad).is_err(), "{bad}");
