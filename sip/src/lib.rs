@@ -12,6 +12,7 @@ mod endpoint;
 mod flow;
 mod msg;
 mod number;
+pub mod sdp;
 mod transport;
 mod tx;
 mod uri;

@@ -11,5 +11,6 @@ mod lossy;
 mod races;
 mod restart;
 mod saved;
+mod sdp;
 mod sipp;
 mod wire;
