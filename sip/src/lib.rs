@@ -12,7 +12,6 @@ mod endpoint;
 mod flow;
 mod msg;
 mod number;
-pub mod sdp;
 mod transport;
 mod tx;
 mod uri;
@@ -39,8 +38,8 @@ pub mod machine {
 
 pub use call::{EndCause, Ended, FinishError, Finished, LegEvent, OutboundCall, SavedLeg, Side, Trunk};
 pub use edge::{
-    Access, AccessFull, Admit, Counts, Direction, Edge, EdgeSettings, Ladder, LadderLine, Load, Mark, Network, Rate,
-    Source, mask,
+    Access, AccessFull, Admit, Counts, Direction, Edge, EdgeSettings, Inbox, Ladder, LadderLine, Load, Mark, Network,
+    Rate, Source, mask,
 };
 pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, PreparedLeg, ProbeError, StartError};
 pub use flow::{Flow, Protocol};

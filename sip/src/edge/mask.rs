@@ -28,7 +28,9 @@ pub fn mask(text: &str) -> String {
             continue;
         };
         let (digits, length) = run(rest, width);
-        if digits.len() < SHORTEST {
+        // `%31234567` may be eight digits after a percent sign, or one that is escaped and six.
+        let written = rest[..length].bytes().filter(u8::is_ascii_digit).count();
+        if digits.len() < SHORTEST && written < SHORTEST {
             out.push_str(&rest[..length]);
         } else {
             hide(&mut out, &digits);

@@ -9,6 +9,7 @@
 //! to requests that someone else sent in his name.
 
 mod access;
+mod inbox;
 mod ladder;
 mod mask;
 mod overload;
@@ -19,6 +20,7 @@ use std::{net::IpAddr, time::Instant};
 
 pub use self::{
     access::{Access, AccessFull, Network},
+    inbox::Inbox,
     ladder::{Direction, Ladder, LadderLine},
     mask::mask,
     overload::{Load, Mark},
@@ -273,7 +275,7 @@ fn belongs(request: &Request) -> bool {
     if request.method == Method::ACK || request.method == Method::CANCEL {
         return true;
     }
-    request.headers.get("To").is_some_and(|to| crate::uri::NameAddr::parse(to).is_some_and(|to| to.tag().is_some()))
+    request.headers.get("To").is_some_and(|to| crate::uri::tag_of(to).is_some())
 }
 
 /// A call that takes the place of a live one is part of it (RFC 3891). A carrier that asks

@@ -6,7 +6,7 @@ use std::{
 };
 
 use songda_sip::{
-    Admit, Edge, EdgeSettings, Flow, Load, Mark, Network, Protocol, Rate, Source,
+    Admit, Edge, EdgeSettings, Flow, Inbox, Load, Mark, Network, Protocol, Rate, Source,
     machine::{Message, Response, parse},
 };
 
@@ -278,4 +278,23 @@ fn an_open_door_lets_everybody_in_until_there_is_too_much() {
         assert_eq!(edge.admit(now, &invite, flow(STRANGER), CALM), Admit::Pass(Source::Open));
     }
     assert_eq!(answer(edge.admit(now, &request("INVITE", "x", ""), flow(STRANGER), busy())).status, 503);
+}
+
+#[test]
+fn the_time_that_messages_wait_is_measured_from_when_they_were_read() {
+    let (mut inbox, start) = (Inbox::new(3), Instant::now());
+    let at = |ms| start + Duration::from_millis(ms);
+    for ms in [0, 100, 120, 130] {
+        inbox.push(at(ms), flow(CARRIER), ms);
+    }
+    assert_eq!((inbox.lost(), inbox.is_full()), (1, true));
+    assert_eq!(inbox.load(at(200)), Load { queued: 3, oldest: Duration::from_millis(200) });
+    let (from, first, load) = inbox.pop(at(200)).unwrap();
+    assert_eq!((from, first), (flow(CARRIER), 0));
+    assert_eq!(load, Load { queued: 3, oldest: Duration::from_millis(200) });
+    assert_eq!(inbox.load(at(200)).oldest, Duration::from_millis(100));
+    assert_eq!(inbox.pop(at(201)).unwrap().1, 100);
+    assert_eq!(inbox.pop(at(201)).unwrap().1, 120);
+    assert!(inbox.pop(at(201)).is_none() && inbox.is_empty());
+    assert_eq!(inbox.load(at(500)), Load::default());
 }

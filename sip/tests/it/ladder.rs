@@ -66,6 +66,7 @@ fn numbers_are_hidden_however_they_are_written() {
         ("1.2.3.4.5.6.7", "****67"),
         ("192.168.100.2001", "192****2001"),
         ("%3", "%3"),
+        ("%3000000", "****00"),
     ] {
         assert_eq!(mask(written), shown, "{written}");
     }

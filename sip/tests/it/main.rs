@@ -11,6 +11,5 @@ mod lossy;
 mod races;
 mod restart;
 mod saved;
-mod sdp;
 mod sipp;
 mod wire;
