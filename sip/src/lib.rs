@@ -13,6 +13,7 @@ mod flow;
 mod msg;
 mod number;
 mod transport;
+mod trunk;
 mod tx;
 mod uri;
 mod wire;
@@ -27,6 +28,7 @@ pub mod machine {
             Replaces, Request, Response, SessionExpires, Via, asserted, min_se, privacy, q850, reason, reasons,
             retry_after, rseq,
         },
+        trunk::{Board, Choice, Chosen, Do, NoTrunk, Share, Ticket},
         tx::{Event, Key, Layer, Output, T1, T2, T4},
         uri::{NameAddr, Uri},
         wire::{
@@ -44,3 +46,7 @@ pub use edge::{
 pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, PreparedLeg, ProbeError, StartError};
 pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};
+pub use trunk::{
+    Answer, Codec, FromForm, HeaderPolicy, Health, Identity, IdentityUri, Registration, TrunkSettings, TrunkState, Why,
+    may_fail_over,
+};

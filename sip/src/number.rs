@@ -41,7 +41,7 @@ impl fmt::Debug for Number {
 }
 
 /// A password. Never printed.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {

@@ -6,7 +6,7 @@ use super::{
     Challenge, Ha1s, Inputs,
     params::{self, Params, quote},
 };
-use crate::msg::{Headers, Request, Response};
+use crate::msg::{Request, Response};
 
 /// Who we are for the carrier. The password is not printed.
 #[derive(Clone, Copy)]
@@ -91,11 +91,9 @@ impl DigestClient {
     /// go.
     pub fn authorise(&mut self, who: &Credentials<'_>, request: &mut Request, cnonce: &str) {
         let method = request.method.to_string();
-        let mut headers = Headers::default();
-        for (name, value) in request.headers.iter().filter(|(name, _)| !is_credentials(name)) {
-            headers.push(name, value);
+        for name in ["Authorization", "Proxy-Authorization"] {
+            request.headers.remove(name);
         }
-        request.headers = headers;
         for known in &mut self.known {
             // A count never returns (RFC 7616, 3.4): the nonce is used up; the carrier gives another.
             let Some(count) = known.used.checked_add(1) else { continue };
@@ -159,10 +157,6 @@ impl DigestClient {
     pub fn forget(&mut self) {
         self.known.clear();
     }
-}
-
-fn is_credentials(name: &str) -> bool {
-    name.eq_ignore_ascii_case("Authorization") || name.eq_ignore_ascii_case("Proxy-Authorization")
 }
 
 /// Whether this challenge is worth an answer after what `sent` said to its realm.

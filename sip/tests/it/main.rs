@@ -12,4 +12,5 @@ mod races;
 mod restart;
 mod saved;
 mod sipp;
+mod trunks;
 mod wire;

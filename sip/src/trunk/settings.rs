@@ -1,0 +1,148 @@
+//! How a trunk is to be used: what an operator enters, as the machines need it.
+
+use std::time::Duration;
+
+use crate::{call::Trunk, flow::Protocol, number::Secret};
+
+/// Which number stands in From.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FromForm {
+    /// The court's number.
+    #[default]
+    Number,
+    /// The account; the number stands in the identity header alone.
+    Account,
+}
+
+/// Which header vouches for the court's number (RFC 3325, 9.1 and 9.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Identity {
+    /// P-Asserted-Identity: the carrier trusts us.
+    #[default]
+    Asserted,
+    /// P-Preferred-Identity: the carrier asserts what we prefer.
+    Preferred,
+    /// None: the carrier takes From.
+    Absent,
+}
+
+/// The form of the URI in the identity header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IdentityUri {
+    /// `sip:number@domain`.
+    #[default]
+    Sip,
+    /// `tel:number` (RFC 3966).
+    Tel,
+}
+
+/// The headers that say who calls. The number they show is always the court's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeaderPolicy {
+    /// From.
+    pub from: FromForm,
+    /// Identity header.
+    pub identity: Identity,
+    /// URI in it.
+    pub identity_uri: IdentityUri,
+    /// `Privacy: none` (RFC 3323, 4.2), for carriers that hide numbers otherwise.
+    pub privacy_none: bool,
+}
+
+/// A codec of the telephone network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// G.711 A-law, payload type 8.
+    Pcma,
+    /// G.711 µ-law, payload type 0.
+    Pcmu,
+}
+
+/// One trunk: an account at a carrier, or a static peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkSettings {
+    /// Names it for the machines; never changes.
+    pub id: String,
+    /// Name, for people and logs.
+    pub name: String,
+    /// Where the carrier listens: `host`, `host:port` or `[v6]:port`, the first before the
+    /// others. At least one.
+    pub hosts: Vec<String>,
+    /// Transport to it.
+    pub protocol: Protocol,
+    /// SIP domain of the account, used in From, To and Request-URI.
+    pub domain: String,
+    /// Registers at the carrier; otherwise it is a static peer.
+    pub register: bool,
+    /// Digest user, and user part of the registered address.
+    pub username: String,
+    /// Digest password.
+    pub password: Secret,
+    /// How long a registration is asked for; the carrier grants what it likes. Whole seconds.
+    pub expires: Duration,
+    /// How often OPTIONS asks whether the carrier is there; none: never.
+    pub health: Option<Duration>,
+    /// Share of the calls beside those of the other trunks; 0 takes none.
+    pub weight: u32,
+    /// Calls at a time; none: no limit.
+    pub max_calls: Option<u32>,
+    /// New calls in any second; none: no limit.
+    pub max_calls_per_second: Option<u32>,
+    /// New calls do not go over it; it stays registered, and what is up stays up.
+    pub paused: bool,
+    /// Headers that say who calls.
+    pub headers: HeaderPolicy,
+    /// Codecs in the order in which they are offered.
+    pub codecs: Vec<Codec>,
+    /// Hosts and addresses whose requests are accepted as this trunk's, beside `hosts`.
+    pub accept: Vec<String>,
+}
+
+impl TrunkSettings {
+    /// A static peer at this host with the common choices: UDP, OPTIONS every 30 seconds,
+    /// weight 10, no limits, A-law before µ-law; registrations, where they are switched on,
+    /// for an hour.
+    pub fn new(id: impl Into<String>, host: impl Into<String>, domain: impl Into<String>) -> Self {
+        let id = id.into();
+        Self {
+            name: id.clone(),
+            id,
+            hosts: vec![host.into()],
+            protocol: Protocol::Udp,
+            domain: domain.into(),
+            register: false,
+            username: String::new(),
+            password: Secret::from(String::new()),
+            expires: Duration::from_hours(1),
+            health: Some(Duration::from_secs(30)),
+            weight: 10,
+            max_calls: None,
+            max_calls_per_second: None,
+            paused: false,
+            headers: HeaderPolicy::default(),
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            accept: Vec::new(),
+        }
+    }
+
+    /// What a call over this trunk needs to know, at this one of its hosts.
+    pub fn trunk(&self, host: &str) -> Trunk {
+        Trunk {
+            name: self.name.clone(),
+            proxy: host.to_owned(),
+            domain: self.domain.clone(),
+            username: self.username.clone(),
+            password: self.password.clone(),
+        }
+    }
+
+    /// The registered address is another: the old one must be given back.
+    pub(super) fn is_other_account(&self, old: &Self) -> bool {
+        self.domain != old.domain || self.username != old.username
+    }
+
+    /// The carrier must be spoken to anew.
+    pub(super) fn is_other_place(&self, old: &Self) -> bool {
+        self.hosts != old.hosts || self.protocol != old.protocol || self.is_other_account(old)
+    }
+}
