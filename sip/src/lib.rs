@@ -46,7 +46,4 @@ pub use edge::{
 pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, PreparedLeg, ProbeError, StartError};
 pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};
-pub use trunk::{
-    Answer, Codec, FromForm, HeaderPolicy, Health, Identity, IdentityUri, Registration, TrunkSettings, TrunkState, Why,
-    may_fail_over,
-};
+pub use trunk::{Answer, Health, Registration, TrunkSettings, TrunkState, Why, may_fail_over};

@@ -23,7 +23,7 @@ pub use self::{
     board::{Board, Chosen},
     choice::{Choice, NoTrunk, Share},
     failover::may_fail_over,
-    settings::{Codec, FromForm, HeaderPolicy, Identity, IdentityUri, TrunkSettings},
+    settings::TrunkSettings,
     state::{Answer, Health, Registration, TrunkState, Why},
 };
 

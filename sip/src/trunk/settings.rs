@@ -4,60 +4,6 @@ use std::time::Duration;
 
 use crate::{call::Trunk, flow::Protocol, number::Secret};
 
-/// Which number stands in From.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FromForm {
-    /// The court's number.
-    #[default]
-    Number,
-    /// The account; the number stands in the identity header alone.
-    Account,
-}
-
-/// Which header vouches for the court's number (RFC 3325, 9.1 and 9.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Identity {
-    /// P-Asserted-Identity: the carrier trusts us.
-    #[default]
-    Asserted,
-    /// P-Preferred-Identity: the carrier asserts what we prefer.
-    Preferred,
-    /// None: the carrier takes From.
-    Absent,
-}
-
-/// The form of the URI in the identity header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum IdentityUri {
-    /// `sip:number@domain`.
-    #[default]
-    Sip,
-    /// `tel:number` (RFC 3966).
-    Tel,
-}
-
-/// The headers that say who calls. The number they show is always the court's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct HeaderPolicy {
-    /// From.
-    pub from: FromForm,
-    /// Identity header.
-    pub identity: Identity,
-    /// URI in it.
-    pub identity_uri: IdentityUri,
-    /// `Privacy: none` (RFC 3323, 4.2), for carriers that hide numbers otherwise.
-    pub privacy_none: bool,
-}
-
-/// A codec of the telephone network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codec {
-    /// G.711 A-law, payload type 8.
-    Pcma,
-    /// G.711 µ-law, payload type 0.
-    Pcmu,
-}
-
 /// One trunk: an account at a carrier, or a static peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrunkSettings {
@@ -90,18 +36,17 @@ pub struct TrunkSettings {
     pub max_calls_per_second: Option<u32>,
     /// New calls do not go over it; it stays registered, and what is up stays up.
     pub paused: bool,
-    /// Headers that say who calls.
-    pub headers: HeaderPolicy,
-    /// Codecs in the order in which they are offered.
-    pub codecs: Vec<Codec>,
+    /// Names of the codecs to offer, in order; empty leaves that to the sound.
+    pub codecs: Vec<String>,
+    /// How long a session lives without a refresh (RFC 4028); none asks for none.
+    pub session_expires: Option<Duration>,
     /// Hosts and addresses whose requests are accepted as this trunk's, beside `hosts`.
     pub accept: Vec<String>,
 }
 
 impl TrunkSettings {
     /// A static peer at this host with the common choices: UDP, OPTIONS every 30 seconds,
-    /// weight 10, no limits, A-law before µ-law; registrations, where they are switched on,
-    /// for an hour.
+    /// weight 10, no limits; registrations, where they are switched on, for an hour.
     pub fn new(id: impl Into<String>, host: impl Into<String>, domain: impl Into<String>) -> Self {
         let id = id.into();
         Self {
@@ -119,8 +64,8 @@ impl TrunkSettings {
             max_calls: None,
             max_calls_per_second: None,
             paused: false,
-            headers: HeaderPolicy::default(),
-            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            codecs: Vec::new(),
+            session_expires: None,
             accept: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use songda_sip::{HeaderPolicy, Protocol, Secret, TrunkSettings, Why, machine::NoTrunk};
+use songda_sip::{Protocol, Secret, TrunkSettings, Why, machine::NoTrunk};
 
 use super::{Sent, World, account, peer, seconds};
 
@@ -23,7 +23,7 @@ fn r12_1_new_settings_do_not_touch_what_did_not_change() {
         name: "Carrier B".into(),
         weight: 90,
         max_calls: Some(3),
-        headers: HeaderPolicy { privacy_none: true, ..HeaderPolicy::default() },
+        codecs: vec!["PCMA".into()],
         accept: vec!["198.51.100.0".into()],
         ..checked("b")
     };
