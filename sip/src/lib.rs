@@ -12,6 +12,7 @@ mod endpoint;
 mod flow;
 mod msg;
 mod number;
+mod registrar;
 mod transport;
 mod trunk;
 mod tx;
@@ -28,6 +29,7 @@ pub mod machine {
             Replaces, Request, Response, SessionExpires, Via, asserted, min_se, privacy, q850, reason, reasons,
             retry_after, rseq,
         },
+        registrar::{Device, PhoneChange, Registrar, RegistrarSettings, Target},
         trunk::{Board, Choice, Chosen, Do, NoTrunk, Share, Ticket},
         tx::{Event, Key, Layer, Output, T1, T2, T4},
         uri::{NameAddr, Uri},
@@ -46,4 +48,5 @@ pub use edge::{
 pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, PreparedLeg, ProbeError, StartError};
 pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};
+pub use registrar::PhoneAccount;
 pub use trunk::{Answer, Health, Registration, TrunkSettings, TrunkState, Why, may_fail_over};

@@ -9,6 +9,7 @@ mod edge;
 mod ladder;
 mod lossy;
 mod races;
+mod registrar;
 mod restart;
 mod saved;
 mod sipp;
