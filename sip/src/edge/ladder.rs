@@ -148,18 +148,19 @@ impl<'a> Seen<'a> {
                 break;
             }
             let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
-            let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
-            if name.eq_ignore_ascii_case(b"Call-ID") || name.eq_ignore_ascii_case(b"i") {
-                seen.call_id = value;
-            } else if name.eq_ignore_ascii_case(b"CSeq") {
-                seen.cseq = value;
-            } else if name.eq_ignore_ascii_case(b"Reason") {
-                seen.reason = seen.reason.or(Some(value));
+            let name = line[..colon].trim_ascii();
+            let value = || line[colon + 1..].trim_ascii();
+            if eq(name, "Call-ID") || eq(name, "i") {
+                seen.call_id = value();
+            } else if eq(name, "CSeq") {
+                seen.cseq = value();
+            } else if eq(name, "Reason") {
+                seen.reason = seen.reason.or_else(|| Some(value()));
             } else if explain
                 && seen.others.len() < HEADERS
                 && let Some(name) = explains(name)
             {
-                seen.others.push((name, value));
+                seen.others.push((name, value()));
             }
         }
         (!seen.call_id.is_empty()).then_some(seen)
@@ -219,7 +220,7 @@ fn explains(name: &[u8]) -> Option<&'static str> {
 }
 
 fn eq(name: &[u8], known: &str) -> bool {
-    name.eq_ignore_ascii_case(known.as_bytes())
+    name.len() == known.len() && name.eq_ignore_ascii_case(known.as_bytes())
 }
 
 fn without_version(start: &[u8]) -> &[u8] {
@@ -232,7 +233,7 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     if rest.is_empty() {
         return None;
     }
-    let end = rest.iter().position(|b| *b == b'\n');
+    let end = memchr::memchr(b'\n', rest);
     let (line, after) = match end {
         Some(end) => (&rest[..end], &rest[end + 1..]),
         None => (*rest, &rest[rest.len()..]),
@@ -251,10 +252,12 @@ fn unnamed(value: &[u8]) -> &[u8] {
 
 /// Masked, cut, and without what could move a cursor.
 fn shown(value: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&value[..value.len().min(4 * VALUE)]);
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut text = String::from_utf8_lossy(&value[..value.len().min(4 * VALUE)]);
+    if text.contains(char::is_control) {
+        text = text.replace(char::is_control, " ").into();
+    }
     let masked = mask(&text);
-    match masked.char_indices().nth(VALUE) {
+    match masked.char_indices().nth(VALUE).filter(|_| masked.len() > VALUE) {
         Some((end, _)) => format!("{}…", &masked[..end]),
         None => masked,
     }

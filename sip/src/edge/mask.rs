@@ -13,38 +13,42 @@ const GAP: usize = 3;
 pub fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    let mut after_digit = false;
-    while let Some(first) = rest.chars().next() {
-        if !after_digit && let Some(length) = ipv4(rest) {
-            out.push_str(&rest[..length]);
-            rest = &rest[length..];
-            after_digit = true;
-            continue;
-        }
-        let Some((_, width)) = digit(rest) else {
-            out.push(first);
-            rest = &rest[first.len_utf8()..];
-            after_digit = false;
-            continue;
+    while let Some(at) = rest.bytes().position(|b| b.is_ascii_digit() || b == b'%' || !b.is_ascii()) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let length = match plain(rest).or_else(|| ipv4(rest)) {
+            Some(length) => length,
+            None if digit(rest).is_some() => {
+                let (digits, length) = run(rest);
+                // `%31234567` may be eight digits after a percent sign, or one that is escaped and six.
+                let written = rest[..length].bytes().filter(u8::is_ascii_digit).count();
+                if digits.len() >= SHORTEST || written >= SHORTEST {
+                    hide(&mut out, &digits);
+                    rest = &rest[length..];
+                    continue;
+                }
+                length
+            }
+            None => rest.chars().next().map_or(rest.len(), char::len_utf8),
         };
-        let (digits, length) = run(rest, width);
-        // `%31234567` may be eight digits after a percent sign, or one that is escaped and six.
-        let written = rest[..length].bytes().filter(u8::is_ascii_digit).count();
-        if digits.len() < SHORTEST && written < SHORTEST {
-            out.push_str(&rest[..length]);
-        } else {
-            hide(&mut out, &digits);
-        }
+        out.push_str(&rest[..length]);
         rest = &rest[length..];
-        after_digit = true;
     }
+    out.push_str(rest);
     out
 }
 
+/// Length of a few digits with nothing after them that could go on: by far the most frequent case.
+fn plain(text: &str) -> Option<usize> {
+    let length = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    let ends = text.as_bytes().get(length).is_none_or(|b| b.is_ascii() && !b" %-.()\t".contains(b));
+    (length < SHORTEST && length > 0 && ends).then_some(length)
+}
+
 /// The digits of the number that begins here, and how long it is written.
-fn run(text: &str, first: usize) -> (Vec<char>, usize) {
-    let mut digits: Vec<char> = digit(text).map(|(value, _)| value).into_iter().collect();
-    let mut end = first;
+fn run(text: &str) -> (Vec<char>, usize) {
+    let mut digits = Vec::with_capacity(16);
+    let mut end = 0;
     loop {
         let mut at = end;
         let mut gap = 0;
@@ -53,7 +57,7 @@ fn run(text: &str, first: usize) -> (Vec<char>, usize) {
             if let Some((value, width)) = digit(rest) {
                 break Some((value, at + width));
             }
-            let Some(width) = separator(rest).filter(|_| gap < GAP) else { break None };
+            let Some(width) = separator(rest).filter(|_| gap < GAP && end > 0) else { break None };
             at += width;
             // An address that follows a blank is not part of the number.
             if rest.starts_with(' ') && ipv4(&text[at..]).is_some() {
