@@ -13,6 +13,7 @@ mod flow;
 mod msg;
 mod number;
 mod registrar;
+pub mod sdp;
 mod transport;
 mod trunk;
 mod tx;

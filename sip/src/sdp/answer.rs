@@ -1,0 +1,162 @@
+//! The answer to an offer (RFC 3264, 6 and 8; RFC 6337).
+
+use std::{fmt::Write as _, net::IpAddr};
+
+use super::{Direction, Media, Refusal, Session};
+
+/// The answer to an offer inside a call. One live stream of sound is taken, and no other kind
+/// of stream may be live: a call does not become a fax or a video call, it stays what it is.
+///
+/// `ours` is what our media side offers in this call: its address, port, codecs and direction.
+/// Origin and version are those of `ours`; see [`super::following`].
+///
+/// # Errors
+/// Why the offer is refused; the session stays as it was (RFC 3261, 14.2).
+pub fn answer_to(offer: &str, ours: &str) -> Result<String, Refusal> {
+    let offer = Session::parse(offer)?;
+    if offer.media.iter().any(|media| media.is_live() && !is_audio(media)) {
+        return Err(Refusal::MediaType);
+    }
+    compose(&offer, &Session::parse(ours)?)
+}
+
+/// The answer to the offer of a new call. Streams that are no sound are declined with port 0,
+/// and the call is taken without them: a telephone that could do video can also be spoken with.
+///
+/// # Errors
+/// Why the offer is refused.
+pub fn first_answer_to(offer: &str, ours: &str) -> Result<String, Refusal> {
+    compose(&Session::parse(offer)?, &Session::parse(ours)?)
+}
+
+/// Which way sound flows by an answer to an offer of ours, from the side of the answerer.
+///
+/// # Errors
+/// Why the answer cannot be used: the streams are not those of the offer (RFC 3264, 6), or
+/// there is no sound that we understand.
+pub fn agreed(offer: &str, answer: &str) -> Result<Direction, Refusal> {
+    let (offer, answer) = (Session::parse(offer)?, Session::parse(answer)?);
+    if answer.media.len() != offer.media.len() {
+        return Err(Refusal::Malformed);
+    }
+    let (ours, theirs) = (offer.audio().ok_or(Refusal::MediaType)?, answer.audio().ok_or(Refusal::MediaType)?);
+    usable(theirs, ours.address)?;
+    let common = |law: &&str| formats(ours).any(|one| one == *law);
+    let spoken = formats(theirs).any(|law| common(&law));
+    if spoken { Ok(theirs.flow()) } else { Err(Refusal::Codec) }
+}
+
+fn is_audio(media: &Media<'_>) -> bool {
+    media.kind.eq_ignore_ascii_case("audio")
+}
+
+/// The laws of G.711 that a stream lists under their own payload types.
+fn formats<'a>(media: &'a Media<'a>) -> impl Iterator<Item = &'a str> {
+    media.formats.iter().copied().filter(|format| is_law(media, format))
+}
+
+fn is_law(media: &Media<'_>, format: &str) -> bool {
+    let wanted = match format {
+        "0" => "PCMU/8000",
+        "8" => "PCMA/8000",
+        _ => return false,
+    };
+    media.encoding(format).is_some_and(|encoding| same_encoding(encoding, wanted))
+}
+
+/// One channel may be said or not (RFC 8866, 6.6).
+fn same_encoding(encoding: &str, wanted: &str) -> bool {
+    encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case(wanted)
+}
+
+fn is_events(media: &Media<'_>, format: &str) -> bool {
+    media.encoding(format).is_some_and(|encoding| same_encoding(encoding, "telephone-event/8000"))
+}
+
+/// Whether sound can be sent there from `local`.
+fn usable(media: &Media<'_>, local: Option<IpAddr>) -> Result<(), Refusal> {
+    if !media.protocol.eq_ignore_ascii_case("RTP/AVP") && !media.protocol.eq_ignore_ascii_case("RTP/AVPF") {
+        return Err(Refusal::Transport);
+    }
+    let address = media.address.ok_or(Refusal::Address)?;
+    let family = local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
+    // Who holds us by zeros may name them in any family.
+    if family || address.is_unspecified() { Ok(()) } else { Err(Refusal::Address) }
+}
+
+fn compose(offer: &Session<'_>, ours: &Session<'_>) -> Result<String, Refusal> {
+    let mine = ours.audio().ok_or(Refusal::MediaType)?;
+    let taken = take(offer, mine)?;
+    let mut out = String::with_capacity(512);
+    let _ = write!(out, "v=0\r\no={}\r\ns=-\r\n", ours.origin);
+    if let Some(address) = mine.address {
+        let family = if address.is_ipv4() { "IP4" } else { "IP6" };
+        let _ = write!(out, "c=IN {family} {address}\r\n");
+    }
+    // The times are those of the offer (RFC 3264, 6).
+    match offer.times.as_slice() {
+        [] => out.push_str("t=0 0\r\n"),
+        times => times.iter().for_each(|time| {
+            let _ = write!(out, "t={time}\r\n");
+        }),
+    }
+    for (at, media) in offer.media.iter().enumerate() {
+        if at == taken {
+            accept(&mut out, media, mine);
+        } else {
+            let format = media.formats.first().copied().unwrap_or("0");
+            let _ = write!(out, "m={} 0 {} {format}\r\n", media.kind, media.protocol);
+        }
+    }
+    Ok(out)
+}
+
+/// Place of the stream that is taken: the first of sound that can be; else why the first that
+/// is live cannot be.
+fn take(offer: &Session<'_>, mine: &Media<'_>) -> Result<usize, Refusal> {
+    let mut why = Refusal::MediaType;
+    let live = offer.media.iter().enumerate().filter(|(_, media)| media.is_live() && is_audio(media));
+    for (first, (at, media)) in live.enumerate() {
+        let judged = usable(media, mine.address).and_then(|()| {
+            let common = formats(media).any(|law| mine.formats.contains(&law));
+            if common { Ok(at) } else { Err(Refusal::Codec) }
+        });
+        match judged {
+            Ok(at) => return Ok(at),
+            Err(refusal) if first == 0 => why = refusal,
+            Err(_) => {}
+        }
+    }
+    Err(why)
+}
+
+fn accept(out: &mut String, media: &Media<'_>, mine: &Media<'_>) {
+    let events_too = mine.formats.iter().any(|format| is_events(mine, format));
+    let kept: Vec<&str> = media
+        .formats
+        .iter()
+        .copied()
+        .filter(|format| {
+            (is_law(media, format) && mine.formats.contains(format)) || (events_too && is_events(media, format))
+        })
+        .collect();
+    let _ = write!(out, "m={} {} {}", media.kind, mine.port, media.protocol);
+    for format in &kept {
+        let _ = write!(out, " {format}");
+    }
+    out.push_str("\r\n");
+    for format in &kept {
+        let encoding = media.encoding(format).unwrap_or_default();
+        let _ = write!(out, "a=rtpmap:{format} {encoding}\r\n");
+        if is_events(media, format) {
+            let _ = write!(out, "a=fmtp:{format} 0-15\r\n");
+        }
+    }
+    if let Some(ptime) = mine.attribute("ptime") {
+        let _ = write!(out, "a=ptime:{ptime}\r\n");
+    }
+    let theirs = media.flow();
+    let direction =
+        Direction::of(mine.direction.sends() && theirs.receives(), mine.direction.receives() && theirs.sends());
+    let _ = write!(out, "a={}\r\n", direction.as_str());
+}
