@@ -2,28 +2,13 @@
 
 use tokio::sync::mpsc;
 
-use super::command::{Command, Order};
+use super::command::Command;
 use crate::{
-    call::{Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, SavedLeg},
-    edge::Source,
+    call::{LegEvent, LegIds, OutboundCall, SavedLeg},
     flow::Flow,
 };
 
-/// Room for every event of a call: the driver never waits for a slow reader.
-pub(super) const EVENTS: usize = 256;
-
-/// A call that comes in. Dropped, it is refused with 480.
-#[derive(Debug)]
-pub struct IncomingCall {
-    /// What its INVITE says.
-    pub invite: Invite,
-    /// Who sent it.
-    pub source: Source,
-    /// The call itself: ring, progress, answer or reject it by its handle.
-    pub leg: Leg,
-}
-
-/// A call of either direction. Dropping it hangs up.
+/// A call that was placed. Dropping it hangs up.
 #[derive(Debug)]
 pub struct Leg {
     pub(super) events: mpsc::Receiver<LegEvent>,
@@ -49,7 +34,7 @@ impl PreparedLeg {
     }
 }
 
-/// Speaks to a call; may be cloned.
+/// Hangs up a call; may be cloned.
 #[derive(Debug, Clone)]
 pub struct LegHandle {
     pub(super) commands: mpsc::Sender<Command>,
@@ -57,11 +42,11 @@ pub struct LegHandle {
 }
 
 impl Leg {
-    /// The next event; none after [`LegEvent::Down`]. Whoever asks has seen to the one before:
+    /// The next event; none after [`LegEvent::Ended`]. Whoever asks has seen to the one before:
     /// what [`LegEvent::Saved`] told is kept.
     pub async fn next(&mut self) -> Option<LegEvent> {
         if self.keeping {
-            let kept = Command::Leg { id: self.handle.id.clone(), order: Order::Kept };
+            let kept = Command::Kept { id: self.handle.id.clone() };
             self.keeping = self.handle.commands.try_send(kept).is_err();
         }
         let event = self.events.recv().await;
@@ -69,7 +54,7 @@ impl Leg {
         event
     }
 
-    /// A handle that speaks to it.
+    /// A handle that hangs up.
     pub fn handle(&self) -> LegHandle {
         self.handle.clone()
     }
@@ -79,7 +64,7 @@ impl Leg {
         &self.saved
     }
 
-    /// Its id, which may stand in logs: the Call-ID, or what begins with it.
+    /// Call-ID, which may stand in logs.
     pub fn call_id(&self) -> &str {
         &self.handle.id
     }
@@ -87,63 +72,13 @@ impl Leg {
 
 impl Drop for Leg {
     fn drop(&mut self) {
-        let order = Order::HangUp(Reason::default());
-        let _ = self.handle.commands.try_send(Command::Leg { id: self.handle.id.clone(), order });
+        let _ = self.handle.commands.try_send(Command::HangUp { id: self.handle.id.clone() });
     }
 }
 
-/// Each of these does nothing when the leg is not where it fits.
 impl LegHandle {
-    async fn order(&self, order: Order) {
-        let _ = self.commands.send(Command::Leg { id: self.id.clone(), order }).await;
-    }
-
-    /// It rings here: 180 to the caller.
-    pub async fn ring(&self) {
-        self.order(Order::Ring).await;
-    }
-
-    /// The caller hears something before the answer: 183 with our description, reliable where
-    /// the caller knows how (RFC 3262).
-    pub async fn progress(&self, sdp: String) {
-        self.order(Order::Progress(sdp)).await;
-    }
-
-    /// Answers a call that came in with our description: the answer to the caller's offer, or an
-    /// offer when he made none. [`LegEvent::Acknowledged`] follows.
-    pub async fn answer(&self, sdp: String) {
-        self.order(Order::Answer(sdp)).await;
-    }
-
-    /// Refuses a call that came in.
-    pub async fn reject(&self, rejection: Rejection) {
-        self.order(Order::Reject(rejection)).await;
-    }
-
-    /// CANCEL, BYE or 480, whichever fits.
+    /// CANCEL or BYE, whichever fits; nothing when the call is over.
     pub async fn hang_up(&self) {
-        self.hang_up_with(Reason::default()).await;
-    }
-
-    /// As [`LegHandle::hang_up`], and says why (RFC 3326).
-    pub async fn hang_up_with(&self, reason: Reason) {
-        self.order(Order::HangUp(reason)).await;
-    }
-
-    /// Offers a new description, as soon as no other change is open.
-    /// [`LegEvent::ReofferAnswered`] or [`LegEvent::ReofferRefused`] follows.
-    pub async fn reoffer(&self, sdp: String) {
-        self.order(Order::Reoffer(sdp)).await;
-    }
-
-    /// Tells how far the transfer is that [`LegEvent::Referred`] asked for.
-    pub async fn referred(&self, outcome: RefOutcome) {
-        self.order(Order::Referred(outcome)).await;
-    }
-
-    /// The other end is a telephone of the house, which may transfer (REFER, Replaces). Never
-    /// said of a carrier.
-    pub async fn trust(&self) {
-        self.order(Order::Trust).await;
+        let _ = self.commands.send(Command::HangUp { id: self.id.clone() }).await;
     }
 }

@@ -90,3 +90,8 @@ pub(crate) fn raw_param<'a>(tail: &'a str, name: &str) -> Option<&'a str> {
 fn bare(value: &str) -> &str {
     value.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(value)
 }
+
+/// Whether every parameter behind the first `;` has a name (RFC 4475, 3.1.2.1).
+pub(crate) fn params_are_named(tail: &str) -> bool {
+    split(tail, b';').skip(1).all(|part| !matches!(part.trim_start().as_bytes().first(), None | Some(b'=')))
+}

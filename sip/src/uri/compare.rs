@@ -24,11 +24,20 @@ impl Uri {
             && other.headers_in(self)
     }
 
+    /// Every parameter of ours that stands there too has the same value there; some must.
     fn params_agree(&self, other: &Self) -> bool {
-        pairs(self.params()).all(|(name, value)| match other.param(name) {
-            Some(theirs) => plain(value).eq_ignore_ascii_case(&plain(theirs)),
-            None => !BOTH.iter().any(|both| name.eq_ignore_ascii_case(both)),
+        pairs(self.params()).all(|(name, value)| match other.has(name, value) {
+            Some(same) => same,
+            None => !BOTH.iter().any(|both| plain(name).eq_ignore_ascii_case(both)),
         })
+    }
+
+    /// Whether a parameter has this value; none where it is missing.
+    fn has(&self, name: &str, value: &str) -> Option<bool> {
+        let name = plain(name);
+        let mut named = pairs(self.params()).filter(|(theirs, _)| plain(theirs).eq_ignore_ascii_case(&name)).peekable();
+        named.peek()?;
+        Some(named.any(|(_, theirs)| plain(theirs).eq_ignore_ascii_case(&plain(value))))
     }
 
     fn headers_in(&self, other: &Self) -> bool {
@@ -46,11 +55,7 @@ impl Uri {
             return self.user == other.user && self.tail == other.tail;
         }
         let digits = |user: &str| user.replace(['-', '.', '(', ')'], "").to_ascii_lowercase();
-        let told = |one: &Self, by: &Self| {
-            pairs(one.params()).all(|(name, value)| {
-                by.param(name).is_some_and(|theirs| plain(value).eq_ignore_ascii_case(&plain(theirs)))
-            })
-        };
+        let told = |one: &Self, by: &Self| pairs(one.params()).all(|(name, value)| by.has(name, value) == Some(true));
         digits(&self.user) == digits(&other.user) && told(self, other) && told(other, self)
     }
 }

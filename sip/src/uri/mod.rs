@@ -186,6 +186,11 @@ pub(crate) fn is_name_addr(value: &str) -> bool {
     name_addr(value).is_some_and(|(_, uri, _)| Parts::read(uri).is_some())
 }
 
+/// The same, and each of its parameters has a name.
+pub(crate) fn is_strict_name_addr(value: &str) -> bool {
+    is_name_addr(value) && name_addr(value).is_some_and(|(_, _, tail)| text::params_are_named(tail))
+}
+
 /// The tag of a From or To.
 pub(crate) fn tag_of(value: &str) -> Option<&str> {
     text::param(name_addr(value)?.2, "tag").filter(|tag| !tag.is_empty())

@@ -34,6 +34,8 @@ pub enum Defect {
     Extension(Vec<String>),
     /// A body of a kind or an encoding that we do not read: 415.
     Body,
+    /// An INVITE whose answer may not be of any kind that we write: 406.
+    Accept,
 }
 
 impl Defect {
@@ -47,6 +49,7 @@ impl Defect {
             Self::Method => 405,
             Self::Extension(_) => 420,
             Self::Body => 415,
+            Self::Accept => 406,
             _ => 400,
         }
     }
@@ -96,7 +99,27 @@ impl Serves<'_> {
         if !missing.is_empty() {
             return Some(Defect::Extension(missing));
         }
-        (!request.body.is_empty() && !self.reads(request)).then_some(Defect::Body)
+        if !request.body.is_empty() && !self.reads(request) {
+            return Some(Defect::Body);
+        }
+        (request.method == Method::INVITE && !self.writes(request)).then_some(Defect::Accept)
+    }
+
+    /// Whether an answer may be of a kind that we have; nothing said is `application/sdp`
+    /// (RFC 3261, 20.1).
+    fn writes(&self, request: &Request) -> bool {
+        let mut accepted = request.headers.all("Accept").peekable();
+        accepted.peek().is_none()
+            || request.headers.list("Accept").map(kind).any(|accepted| {
+                let group = accepted.strip_suffix('*');
+                self.bodies.iter().any(|ours| {
+                    accepted == "*/*"
+                        || ours.eq_ignore_ascii_case(accepted)
+                        || group.is_some_and(|group| {
+                            ours.get(..group.len()).is_some_and(|ours| ours.eq_ignore_ascii_case(group))
+                        })
+                })
+            })
     }
 
     /// Whether the body is of a kind that is read, or need not be.
@@ -106,10 +129,15 @@ impl Serves<'_> {
             crate::uri::param(value, "handling").is_some_and(|handling| handling.eq_ignore_ascii_case("optional"))
         });
         let encoded = headers.list("Content-Encoding").any(|encoding| !encoding.eq_ignore_ascii_case("identity"));
-        let kind = headers.get("Content-Type").map(|value| value.split(';').next().unwrap_or_default().trim());
+        let kind = headers.get("Content-Type").map(kind);
         let known = kind.is_none_or(|kind| self.bodies.iter().any(|ours| ours.eq_ignore_ascii_case(kind)));
         optional || (known && !encoded)
     }
+}
+
+/// A type of bodies without its parameters.
+fn kind(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim()
 }
 
 /// The answer to a request with defects: that to the first of them. None where nothing may be
@@ -124,7 +152,7 @@ pub fn refuse(request: &Request, defects: &[Defect], serves: Serves<'_>, tag: &s
     match defect {
         Defect::UnknownMethod | Defect::Method => response.headers.push("Allow", methods.join(", ")),
         Defect::Extension(missing) => response.headers.push("Unsupported", missing.join(", ")),
-        Defect::Body => {
+        Defect::Body | Defect::Accept => {
             response.headers.push("Accept", serves.bodies.join(", "));
             response.headers.push("Accept-Encoding", "identity");
         }

@@ -34,6 +34,10 @@ pub fn parse(bytes: &[u8]) -> Option<(Message, Vec<Defect>)> {
     if first.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
         let (status, reason) = status_line(first)?;
         let (headers, body) = rest(lines, body, &mut defects)?;
+        // We are no proxy: an answer that goes on from here was never for us (RFC 3261, 8.1.3.3).
+        if headers.list("Via").count() > 1 {
+            defects.push(Defect::Header("Via"));
+        }
         return Some((Message::Response(Response { status, reason: reason.to_owned(), headers, body }), defects));
     }
     let (method, uri) = request_line(first, &mut defects);
@@ -128,15 +132,20 @@ fn rest(lines: &str, body: &[u8], defects: &mut Vec<Defect>) -> Option<(Headers,
 /// What only a request can have wrong.
 fn inspect(request: &Request, defects: &mut Vec<Defect>) {
     let headers = &request.headers;
-    if headers.cseq().is_some_and(|(_, method)| method != request.method) {
+    // Where the method is unknown, 501 is the better answer (RFC 4475, 3.1.2.18).
+    if request.method.is_known() && headers.cseq().is_some_and(|(_, method)| method != request.method) {
         defects.push(Defect::CSeq);
+    }
+    let readable = |via| Via::parse(via).is_some_and(|via| text::params_are_named(via.tail));
+    if !headers.all("Via").flat_map(|value| text::split(value, b',')).map(str::trim).all(readable) {
+        defects.push(Defect::Header("Via"));
     }
     if headers.get("Max-Forwards").is_some_and(|hops| text::digits::<u8>(hops).is_none()) {
         defects.push(Defect::MaxForwards);
     }
     let targets = [Method::INVITE, Method::REGISTER, Method::SUBSCRIBE, Method::UPDATE, Method::REFER];
     if targets.contains(&request.method)
-        && !headers.list("Contact").all(|contact| contact == "*" || uri::is_name_addr(contact))
+        && !headers.list("Contact").all(|contact| contact == "*" || uri::is_strict_name_addr(contact))
     {
         defects.push(Defect::Header("Contact"));
     }

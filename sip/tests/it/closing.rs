@@ -43,7 +43,6 @@ fn order(carrier: &Carrier) -> OutboundCall {
         domain: "127.0.0.1".into(),
         username: "court".into(),
         password: "secret".to_owned().into(),
-        ..Trunk::default()
     };
     OutboundCall {
         trunk: Arc::new(trunk),

@@ -160,7 +160,7 @@ fn a_trunk_that_calls_too_often_is_told_to_come_later() {
     let settings = EdgeSettings { known: rate(10.0, 10.0), ..EdgeSettings::default() };
     let (mut edge, now) = (edge(settings), Instant::now());
     let invite = |edge: &mut Edge, now, n: u32| {
-        edge.admit(now, &request("INVITE", &format!("{n}-{now:?}").replace(' ', ""), ""), flow(CARRIER), CALM)
+        edge.admit(now, &request("INVITE", &format!("{n}-{now:?}").replace([' ', ','], ""), ""), flow(CARRIER), CALM)
     };
     for n in 0..10 {
         assert_eq!(invite(&mut edge, now, n), unicom());

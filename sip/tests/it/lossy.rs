@@ -299,7 +299,6 @@ fn trunk() -> Trunk {
         domain: "carrier.test".into(),
         username: "court".into(),
         password: "secret".to_owned().into(),
-        ..Trunk::default()
     }
 }
 
@@ -354,7 +353,7 @@ impl World {
                     self.put(after, To::Stored(saved, id));
                 }
                 Out::Finished(_, how) => self.finished.push(how),
-                _ => {}
+                Out::Event(..) | Out::Probed(..) => {}
             }
         }
     }
@@ -375,7 +374,7 @@ impl World {
                     (To::Us(bytes), Some(run)) => run.receive(self.now, &bytes, far()),
                     (To::Stored(saved, id), Some(run)) => {
                         self.stored = SavedLeg::from_bytes(&saved.to_bytes());
-                        run.kept(self.now, &id);
+                        run.kept(&id);
                     }
                     (To::Us(_) | To::Stored(..), None) => {}
                 }

@@ -1,18 +1,22 @@
-//! Signalling: races in virtual time, digest against the RFCs, hostile input, SIPp, baresip.
+//! Signalling: races in virtual time, digest against the RFCs, hostile input, SIPp, telephones and
+//! proxies of others.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod baresip;
 mod closing;
 mod digest;
 mod edge;
 mod ladder;
 mod lossy;
+mod peers;
 mod races;
 mod registrar;
 mod restart;
+mod roundtrip;
 mod saved;
 mod sdp;
 mod sipp;
+mod torture;
 mod trunks;
+mod uri;
 mod wire;

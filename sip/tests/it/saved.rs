@@ -24,7 +24,6 @@ fn trunk() -> Arc<Trunk> {
         domain: "carrier.test".into(),
         username: "court".into(),
         password: "secret".to_owned().into(),
-        ..Trunk::default()
     })
 }
 
@@ -79,7 +78,7 @@ impl Run {
                 }
                 Out::Event(_, event) => self.events.push(event),
                 Out::Finished(_, how) => self.finished.push(how),
-                _ => {}
+                Out::Probed(..) => {}
             }
         }
     }

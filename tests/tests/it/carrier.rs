@@ -46,7 +46,6 @@ impl Line {
             domain: "127.0.0.1".into(),
             username: "songda".into(),
             password: password.to_owned().into(),
-            ..Trunk::default()
         }
     }
 

@@ -39,7 +39,6 @@ impl Line {
             domain: self.domain.clone(),
             username: self.username.clone(),
             password: self.password(sealer)?.into(),
-            ..Trunk::default()
         })
     }
 

@@ -1,0 +1,71 @@
+//! Kamailio as the record-routing hop between SIPp and us.
+
+use std::path::Path;
+
+use songda_sip::{LegEvent, Side};
+use tokio::process::Command;
+
+use super::{answered, dial, ended_by, process::Process};
+use crate::{
+    restart::{free_port, trunk},
+    sipp::Sipp,
+};
+
+/// A proxy that hands on to `peer` what is not for us.
+pub(crate) struct Proxy {
+    _process: Process,
+    pub(crate) port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Proxy {
+    pub(crate) async fn start(court: u16, peer: u16) -> Self {
+        let port = free_port();
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers/kamailio.cfg");
+        let mut command = Command::new("kamailio");
+        command.args(["-DD", "-E", "-n", "1", "-m", "32", "-M", "4", "-f"]).arg(settings);
+        for (name, port) in [("COURT", court), ("PEER", peer)] {
+            command.arg("-A").arg(format!("{name}=\"sip:127.0.0.1:{port}\""));
+        }
+        for protocol in ["udp", "tcp"] {
+            command.arg("-l").arg(format!("{protocol}:127.0.0.1:{port}"));
+        }
+        command.arg("-w").arg(folder.path()).arg("-Y").arg(folder.path()).arg("-P").arg(folder.path().join("pid"));
+        let mut process = Process::start("kamailio", &mut command);
+        process.says("SO_RCVBUF is finally").await;
+        Self { _process: process, port, _folder: folder }
+    }
+}
+
+#[tokio::test]
+async fn a_call_through_kamailio_goes_by_its_route_and_we_hang_up() {
+    let sipp = Sipp::called("proxied", &[]);
+    let proxy = Proxy::start(9, sipp.port).await;
+    let (_endpoint, mut leg) = dial(trunk(proxy.port, "secret")).await;
+    answered(&mut leg).await;
+    leg.handle().hang_up().await;
+    ended_by(&mut leg, Side::Us).await;
+    sipp.succeeded().await;
+}
+
+#[tokio::test]
+async fn a_call_through_kamailio_is_hung_up_by_sipp() {
+    let sipp = Sipp::called("proxied-ends", &[]);
+    let proxy = Proxy::start(9, sipp.port).await;
+    let (_endpoint, mut leg) = dial(trunk(proxy.port, "secret")).await;
+    answered(&mut leg).await;
+    ended_by(&mut leg, Side::Peer).await;
+    sipp.succeeded().await;
+}
+
+#[tokio::test]
+async fn a_call_through_kamailio_is_cancelled() {
+    let sipp = Sipp::called("proxied-cancel", &[]);
+    let proxy = Proxy::start(9, sipp.port).await;
+    let (_endpoint, mut leg) = dial(trunk(proxy.port, "secret")).await;
+    super::until(&mut leg, |event| *event == LegEvent::Ringing).await;
+    leg.handle().hang_up().await;
+    assert_eq!(super::ended(&mut leg).await.by, Side::Us);
+    sipp.succeeded().await;
+}

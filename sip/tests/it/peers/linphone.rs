@@ -1,0 +1,72 @@
+//! linphone as the telephone at the other end.
+
+use songda_sip::{LegEvent, Side};
+use tokio::process::Command;
+
+use super::{answered, dial, ended, ended_by, process::Process, until};
+use crate::restart::{free_port, trunk};
+
+/// A console of linphone.
+struct Telephone {
+    process: Process,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Telephone {
+    async fn start() -> Self {
+        let port = free_port();
+        let folder = tempfile::tempdir().unwrap();
+        let settings = folder.path().join("linphonerc");
+        let text = format!("[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=0\nuse_ipv6=0\n");
+        std::fs::write(&settings, text).unwrap();
+        std::fs::create_dir_all(folder.path().join(".local/share/linphone")).unwrap();
+        let mut command = Command::new("linphonec");
+        command.arg("-c").arg(settings).env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME");
+        let mut process = Process::start("linphonec", &mut command);
+        // It has no sound card here.
+        process.tell("soundcard use files").await;
+        process.says("Using wav files").await;
+        Self { process, port, _folder: folder }
+    }
+}
+
+#[tokio::test]
+async fn linphone_rings_answers_and_we_hang_up() {
+    let mut telephone = Telephone::start().await;
+    let (_endpoint, mut leg) = dial(trunk(telephone.port, "secret")).await;
+    until(&mut leg, |event| *event == LegEvent::Ringing).await;
+    telephone.process.tell("answer").await;
+    answered(&mut leg).await;
+    telephone.process.says("connected").await;
+    leg.handle().hang_up().await;
+    ended_by(&mut leg, Side::Us).await;
+    telephone.process.says("ended").await;
+}
+
+#[tokio::test]
+async fn linphone_answers_and_hangs_up_itself() {
+    let mut telephone = Telephone::start().await;
+    let (_endpoint, mut leg) = dial(trunk(telephone.port, "secret")).await;
+    until(&mut leg, |event| *event == LegEvent::Ringing).await;
+    telephone.process.tell("answer").await;
+    answered(&mut leg).await;
+    telephone.process.says("connected").await;
+    telephone.process.tell("terminate").await;
+    ended_by(&mut leg, Side::Peer).await;
+}
+
+#[tokio::test]
+async fn linphone_is_cancelled_while_it_rings_and_refuses_another_call() {
+    let mut telephone = Telephone::start().await;
+    let (endpoint, mut leg) = dial(trunk(telephone.port, "secret")).await;
+    until(&mut leg, |event| *event == LegEvent::Ringing).await;
+    leg.handle().hang_up().await;
+    assert_eq!(ended(&mut leg).await.by, Side::Us);
+    telephone.process.says("ended").await;
+    let mut leg = endpoint.call(crate::restart::order(trunk(telephone.port, "secret"))).await.unwrap();
+    until(&mut leg, |event| *event == LegEvent::Ringing).await;
+    telephone.process.tell("terminate").await;
+    let ended = ended(&mut leg).await;
+    assert_eq!((ended.by, ended.status), (Side::Peer, Some(603)), "{ended:?}");
+}
