@@ -2,7 +2,7 @@
 //!
 //! Everything but `endpoint` is sans-IO: `wire` reads and prints messages, `tx` holds the
 //! transactions of RFC 3261 (with RFC 6026), `call` the outbound INVITE session with its
-//! dialogs, `auth` the digest. Bytes and time are passed in, bytes and events come out.
+//! dialogs, `auth` the digest, `trunk` the accounts at carriers, `registrar` the desk phones. Bytes and time are passed in, bytes and events come out.
 //! `endpoint` owns one UDP socket and turns the crank.
 
 mod auth;

@@ -212,10 +212,15 @@ impl Board {
     }
 
     fn work(&mut self, now: Instant) {
-        for line in self.lines.iter_mut().chain(&mut self.leaving) {
+        for line in &mut self.leaving {
             line.work(now, &mut self.outside);
         }
         self.leaving.retain(|line| !line.is_gone());
+        let leaving: Vec<(String, String)> = self.leaving.iter().map(Line::account).collect();
+        for line in &mut self.lines {
+            line.hold(&leaving);
+            line.work(now, &mut self.outside);
+        }
         for line in &mut self.lines {
             let state = line.state(now, self.choice.calls(&line.settings.id));
             if line.told.as_ref() != Some(&state) {

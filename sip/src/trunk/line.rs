@@ -88,6 +88,9 @@ pub(super) struct Line {
     registration: Option<Registration>,
     /// Where the registration was last asked for.
     registered_at: usize,
+    /// The same account is just being given back: it registers when that is done, so that the
+    /// carrier does not take the one for the other.
+    held: bool,
     last_answer: Option<Answer>,
     rest_until: Option<Instant>,
     since: Instant,
@@ -102,6 +105,7 @@ impl Line {
             probe: settings.health.map(|interval| Probe::new(now, interval)),
             registration: None,
             registered_at: 0,
+            held: false,
             last_answer: None,
             rest_until: None,
             since: now,
@@ -143,6 +147,7 @@ impl Line {
                 probe: None,
                 registration: Some(registration),
                 registered_at: self.registered_at,
+                held: false,
                 last_answer: None,
                 rest_until: None,
                 since: now,
@@ -178,10 +183,21 @@ impl Line {
     }
 
     pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        let registration = self.registration.as_ref().and_then(|registration| registration.next_deadline(now));
+        let registration = self.registration.as_ref().filter(|_| !self.held);
+        let registration = registration.and_then(|registration| registration.next_deadline(now));
         let probe = self.probe.as_ref().map(Probe::next_deadline);
         let rest = self.rest_until.filter(|until| *until > now);
         registration.into_iter().chain(probe).chain(rest).min()
+    }
+
+    /// Whether an account of these is this one's.
+    pub(super) fn hold(&mut self, leaving: &[(String, String)]) {
+        let TrunkSettings { domain, username, .. } = &self.settings;
+        self.held = leaving.iter().any(|(other, user)| domain == other && username == user);
+    }
+
+    pub(super) fn account(&self) -> (String, String) {
+        (self.settings.domain.clone(), self.settings.username.clone())
     }
 
     /// Sends what is due, and gives up what is overdue.
@@ -193,7 +209,8 @@ impl Line {
             self.unanswered(now, ticket, Purpose::Register, outside);
         }
         let contact = requests::contact(&self.settings, (outside.local)(self.settings.protocol));
-        if let Some(registration) = self.registration.as_mut().filter(|registration| registration.is_due(now)) {
+        let due = self.registration.as_mut().filter(|registration| !self.held && registration.is_due(now));
+        if let Some(registration) = due {
             let (ticket, cnonce) = (outside.ticket(self.number, Purpose::Register), outside.token(2));
             let request = registration.send(now, ticket, &self.settings, &contact, &cnonce);
             self.registered_at = self.host;

@@ -271,6 +271,8 @@ impl Registration {
     /// Nothing came.
     pub(super) fn unanswered(&mut self, now: Instant, ticket: Ticket, (hosts, random): (usize, u64)) -> Next {
         match self.take(now, ticket) {
+            // Perhaps only the answer was lost: what may be held is given back.
+            Some(sent) if self.leaving && !gives_back(&sent) => self.left(now, &sent),
             Some(_) => self.no_good(now, None, None, hosts, random),
             None => Next::Stay,
         }
@@ -329,6 +331,7 @@ impl Registration {
 
     fn refused(&mut self, now: Instant, status: u16) -> Next {
         self.until = None;
+        self.found = false;
         self.round = Round::default();
         self.service_route.clear();
         self.phase = if self.leaving {
@@ -341,10 +344,11 @@ impl Registration {
         Next::Stay
     }
 
-    /// A 2xx while we leave: to the REGISTER that gives back, or to one that was on its way.
+    /// A 2xx while we leave: to the REGISTER that gives back, or to one that was on its way and
+    /// must be followed by one that does.
     fn left(&mut self, now: Instant, sent: &Request) -> Next {
         self.round = Round::default();
-        self.phase = if sent.headers.get("Expires") == Some("0") { Phase::Gone } else { Phase::Due(now) };
+        self.phase = if gives_back(sent) { Phase::Gone } else { Phase::Due(now) };
         Next::Stay
     }
 }
@@ -362,6 +366,10 @@ fn granted(headers: &Headers, ours: &Uri) -> Option<Duration> {
     let mine = contacts.iter().find(|contact| same(&contact.0.uri, ours));
     let mine = mine.or(if contacts.len() == 1 { contacts.first() } else { None });
     mine.and_then(Contact::expires).or_else(|| headers.seconds("Expires")).map(span)
+}
+
+fn gives_back(sent: &Request) -> bool {
+    sent.headers.seconds("Expires") == Some(0)
 }
 
 fn same(one: &Uri, other: &Uri) -> bool {

@@ -1,7 +1,11 @@
 //! Desk phones register (RFC 3261, 10.3; RFC 5626, 6).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
+use proptest::prelude::*;
 use songda_sip::{
     Flow, PhoneAccount, Protocol,
     machine::{
@@ -396,5 +400,72 @@ fn too_much_in_one_request_is_refused() {
     {
         let mut house = House::plain();
         assert_eq!(house.register(&more, flow(1)).status, 400);
+    }
+}
+
+/// What may happen to the house.
+#[derive(Debug, Clone)]
+enum Step {
+    Register { user: &'static str, contact: u8, expires: u64, flow: u64, reg_id: Option<u8> },
+    Forget { user: &'static str, flow: u64 },
+    Closed(u64),
+    Later(u64),
+    Accounts(bool),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let user = prop_oneof![Just("bob"), Just("eve")];
+    let register =
+        (user.clone(), 0_u8..4, prop_oneof![Just(0_u64), 60..900_u64], 1_u64..5, proptest::option::of(1_u8..3));
+    prop_oneof![
+        6 => register.prop_map(|(user, contact, expires, flow, reg_id)| Step::Register { user, contact, expires, flow, reg_id }),
+        1 => (user, 1_u64..5).prop_map(|(user, flow)| Step::Forget { user, flow }),
+        2 => (1_u64..5).prop_map(Step::Closed),
+        2 => (0_u64..600).prop_map(Step::Later),
+        1 => any::<bool>().prop_map(Step::Accounts),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Whatever phones and connections do: whoever follows the changes knows exactly the flows
+    /// at which somebody is, no account has more than it may, and nothing outlives its time.
+    #[test]
+    fn the_changes_tell_where_phones_are(steps in proptest::collection::vec(step(), 1..60)) {
+        let mut house = House::new(RegistrarSettings { bindings: 3, ..RegistrarSettings::new(REALM) });
+        let mut known: BTreeSet<Flow> = BTreeSet::new();
+        for step in steps {
+            match step {
+                Step::Register { user, contact, expires, flow: at, reg_id } => {
+                    let outbound = reg_id.map(|id| format!(";{DEVICE};reg-id={id}")).unwrap_or_default();
+                    let contact = format!("<sip:{user}@h{contact}>{outbound};expires={expires}");
+                    let request = house.request(user, &[("Supported", "outbound"), ("Contact", &contact)]);
+                    house.with_password(request, user, PASSWORD, flow(at));
+                }
+                Step::Forget { user, flow: at } => {
+                    let request = house.request(user, &[("Contact", "*"), ("Expires", "0")]);
+                    house.with_password(request, user, PASSWORD, flow(at));
+                }
+                Step::Closed(at) => house.registrar.closed(&flow(at)),
+                Step::Later(seconds) => house.later(seconds),
+                Step::Accounts(both) => {
+                    house.registrar.set(if both { vec![account("bob"), account("eve")] } else { vec![account("bob")] });
+                }
+            }
+            for change in house.changes() {
+                match change {
+                    PhoneChange::Came { flow, .. } => known.insert(flow),
+                    PhoneChange::Went { flow } => known.remove(&flow),
+                };
+            }
+            let devices: Vec<_> = ["bob", "eve"].iter().map(|user| house.registrar.devices(house.now, user)).collect();
+            let there: BTreeSet<Flow> = devices.iter().flatten().map(|device| device.flow).collect();
+            prop_assert_eq!(&known, &there);
+            prop_assert!(devices.iter().all(|devices| devices.len() <= 3));
+            prop_assert_eq!(house.registrar.bindings(), devices.iter().map(Vec::len).sum::<usize>());
+        }
+        house.later(3_600);
+        prop_assert_eq!((house.registrar.bindings(), house.registrar.next_deadline()), (0, None));
     }
 }

@@ -1,9 +1,12 @@
 //! All trunks together: new settings while it runs, and carriers that come and go.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use proptest::prelude::*;
-use songda_sip::{Protocol, Secret, TrunkSettings, Why, machine::NoTrunk};
+use songda_sip::{Protocol, Registration, Secret, TrunkSettings, Why, machine::NoTrunk};
 
 use super::{Sent, World, account, peer, seconds};
 
@@ -66,11 +69,13 @@ fn r12_1_another_account_gives_the_old_one_back_and_registers_the_new() {
 fn r12_1_a_trunk_that_no_longer_registers_is_a_static_peer_and_the_other_way_round() {
     let mut world = World::new(vec![account("a"), peer("b")]);
     world.run(seconds(20), good);
-    world.board.set(world.now, vec![TrunkSettings { register: false, ..account("a") }, account("b")]);
+    let b = TrunkSettings { username: "5001".into(), ..account("b") };
+    world.board.set(world.now, vec![TrunkSettings { register: false, ..account("a") }, b]);
     world.run(seconds(1), good);
-    let last: Vec<(&str, u64)> =
+    let mut last: Vec<(&str, u64)> =
         world.requests("REGISTER")[1..].iter().map(|sent| (sent.trunk.as_str(), sent.expires())).collect();
-    assert_eq!(last, [("b", 3_600), ("a", 0)]);
+    last.sort_unstable();
+    assert_eq!(last, [("a", 0), ("b", 3_600)]);
     assert!(world.state("a").up && world.state("b").up && world.board.is_quiet());
 }
 
@@ -98,6 +103,20 @@ fn a_password_that_changes_while_an_answer_is_awaited_is_not_blamed() {
     world.board.set(world.now, vec![TrunkSettings { password: Secret::from("new".to_owned()), ..account("a") }]);
     world.run(seconds(20), good);
     assert!(world.state("a").up);
+}
+
+#[test]
+fn r12_1_a_trunk_that_is_removed_and_entered_again_registers_after_it_was_given_back() {
+    let mut world = World::new(vec![account("a")]);
+    world.run(seconds(20), good);
+    world.board.set(world.now, vec![]);
+    world.board.set(world.now, vec![account("again")]);
+    // The first farewell gets no answer: nothing else is said until that is clear.
+    world.run(seconds(30), |_| None);
+    assert_eq!(world.requests("REGISTER").last().unwrap().expires(), 0);
+    world.run(seconds(60), good);
+    assert_eq!(world.requests("REGISTER").last().unwrap().expires(), 3_600);
+    assert!(world.state("again").up);
 }
 
 #[test]
@@ -219,6 +238,95 @@ proptest! {
                 let next = all.iter().find(|sent| sent.at > at);
                 prop_assert!(next.is_none_or(|next| next.at - at >= seconds(rest.min(3_600))));
             }
+        }
+    }
+}
+
+/// What an operator may do.
+#[derive(Debug, Clone)]
+enum Act {
+    Set(Vec<(u8, u8)>),
+    Call,
+    HangUp(u8),
+    Suspect(u8),
+    Again(u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        3 => proptest::collection::vec((0_u8..3, any::<u8>()), 0..4).prop_map(Act::Set),
+        2 => Just(Act::Call),
+        1 => (0_u8..3).prop_map(Act::HangUp),
+        1 => (0_u8..3).prop_map(Act::Suspect),
+        1 => (0_u8..3).prop_map(Act::Again),
+    ]
+}
+
+/// A trunk that differs from the others of its id in what the bits say.
+fn odd(id: u8, bits: u8) -> TrunkSettings {
+    let bit = |n: u8| bits >> n & 1 == 1;
+    TrunkSettings {
+        register: bit(0),
+        username: format!("400{id}{}", u8::from(bit(1))),
+        password: Secret::from(if bit(2) { "one" } else { "two" }.to_owned()),
+        hosts: if bit(3) { vec!["h1.example".into()] } else { vec!["h1.example".into(), "h2.example".into()] },
+        health: bit(4).then(|| seconds(if bit(5) { 20 } else { 40 })),
+        paused: bit(6),
+        max_calls: bit(7).then_some(2),
+        ..TrunkSettings::new(format!("t{id}"), "unused", "carrier.example")
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever operators and carriers do: after closing nothing is asked, nothing is waited
+    /// for, and the carriers hold exactly what is registered.
+    #[test]
+    fn r12_1_nothing_is_left_of_any_number_of_changes(
+        acts in proptest::collection::vec((act(), mood(), 0_u64..400), 1..12),
+    ) {
+        let mut world = World::new(vec![]);
+        let mut calls: HashMap<String, u32> = HashMap::new();
+        for (act, mood, time) in &acts {
+            match act {
+                Act::Set(trunks) => {
+                    world.board.set(world.now, trunks.iter().map(|(id, bits)| odd(*id, *bits)).collect());
+                }
+                Act::Call => {
+                    if let Ok(chosen) = world.board.choose(world.now, |_| true) {
+                        *calls.entry(chosen.trunk).or_default() += 1;
+                    }
+                }
+                Act::HangUp(id) => {
+                    let id = format!("t{id}");
+                    let alive = calls.entry(id.clone()).or_default();
+                    if *alive > 0 {
+                        *alive -= 1;
+                        world.board.ended(world.now, &id);
+                    }
+                }
+                Act::Suspect(id) => world.board.suspect(world.now, &format!("t{id}")),
+                Act::Again(id) => world.board.again(world.now, &format!("t{id}")),
+            }
+            world.run(seconds(*time), |sent| mood.answer(sent));
+            for state in world.board.states() {
+                prop_assert_eq!(state.calls, calls.get(&state.id).copied().unwrap_or_default(), "{}", state.id);
+            }
+        }
+        // What is under way is answered, what was changed is done.
+        world.run(seconds(4_000), good);
+        for state in world.board.states() {
+            let settings = world.board.settings(&state.id).unwrap();
+            let to = format!("<sip:{}@carrier.example>", settings.username);
+            prop_assert_eq!(world.is_held(&to), matches!(state.registration, Registration::Until(_)), "{:?}", state);
+        }
+        world.board.close(world.now);
+        world.run(seconds(200), good);
+        prop_assert!(world.board.is_quiet() && world.board.states().is_empty());
+        prop_assert!(world.board.next_deadline(world.now).is_none());
+        for sent in world.requests("REGISTER") {
+            prop_assert!(!world.is_held(sent.header("To")), "{}", sent.header("To"));
         }
     }
 }

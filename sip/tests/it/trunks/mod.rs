@@ -42,6 +42,8 @@ struct Sent {
     host: String,
     ticket: Ticket,
     request: Request,
+    /// Until when the carrier grants it.
+    until: Option<Instant>,
 }
 
 impl Sent {
@@ -63,6 +65,11 @@ impl Sent {
             response.headers.push(name, *value);
         }
         response
+    }
+
+    fn granted(&self, answer: &Response) -> Option<Instant> {
+        let (_, granted) = answer.headers.get("Contact")?.split_once("expires=")?;
+        Some(self.at + seconds(granted.parse().ok()?))
     }
 
     /// A 200 that grants so many seconds to the contact asked for.
@@ -111,8 +118,9 @@ impl World {
             while let Some(what) = self.board.poll() {
                 match what {
                     Do::Request { trunk, host, ticket, request, .. } => {
-                        let sent = Sent { at: self.now, trunk, host, ticket, request: *request };
+                        let mut sent = Sent { at: self.now, trunk, host, ticket, request: *request, until: None };
                         let answer = carrier(&sent);
+                        sent.until = answer.as_ref().and_then(|answer| sent.granted(answer));
                         let at = self.now + if answer.is_some() { ROUND_TRIP } else { SILENCE };
                         self.counter += 1;
                         self.coming.insert((at, self.counter), (ticket, answer));
@@ -136,6 +144,15 @@ impl World {
 
     fn requests(&self, method: &str) -> Vec<&Sent> {
         self.sent.iter().filter(|sent| sent.is(method)).collect()
+    }
+
+    /// Whether the carrier holds a registration of this account: the last REGISTER that it
+    /// accepted is not over, and it was not asked to forget it since.
+    fn is_held(&self, account: &str) -> bool {
+        let heard = |sent: &&Sent| sent.expires() == 0 || sent.until.is_some();
+        let mut of = self.requests("REGISTER").into_iter().filter(|sent| sent.header("To") == account);
+        let last = of.rfind(heard).filter(|last| last.expires() > 0);
+        last.and_then(|last| last.until).is_some_and(|until| until > self.now)
     }
 
     /// When requests of this method went out, in seconds from the start.

@@ -186,11 +186,11 @@ fn closing_gives_every_registration_back_and_waits_for_the_answer() {
     world.board.close(world.now);
     assert!(!world.board.is_quiet());
     // A proxy that challenges this, too, gets its answer.
-    world.run(seconds(50), |sent| grants(0)(sent).filter(|_| sent.trunk == "a"));
+    world.run(seconds(100), |sent| grants(0)(sent).filter(|_| sent.trunk == "a"));
     assert!(world.board.is_quiet());
     let given_back: Vec<(&str, u64)> =
         world.requests("REGISTER")[2..].iter().map(|sent| (sent.trunk.as_str(), sent.expires())).collect();
-    assert_eq!(given_back, [("a", 0), ("a", 0)], "b was not registered");
+    assert_eq!(given_back, [("a", 0), ("a", 0), ("b", 0)], "b may be registered: perhaps only the answer was lost");
     assert!(world.board.next_deadline(world.now).is_none());
 }
 
