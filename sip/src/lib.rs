@@ -1,8 +1,9 @@
-//! SIP signalling for calls that the court places.
+//! SIP signalling for calls that the court places and takes.
 //!
 //! Everything but `endpoint` is sans-IO: `wire` reads and prints messages, `tx` holds the
-//! transactions of RFC 3261 (with RFC 6026), `call` the outbound INVITE session with its
-//! dialogs, `auth` the digest, `trunk` the accounts at carriers, `registrar` the desk phones. Bytes and time are passed in, bytes and events come out.
+//! transactions of RFC 3261 (with RFC 6026), `call` the INVITE sessions with their
+//! dialogs, `auth` the digest, `trunk` the accounts at carriers, `registrar` the desk phones.
+//! Bytes and time are passed in, bytes and events come out.
 //! `endpoint` owns one UDP socket and turns the crank.
 
 mod auth;
@@ -41,12 +42,17 @@ pub mod machine {
     };
 }
 
-pub use call::{EndCause, Ended, FinishError, Finished, LegEvent, OutboundCall, SavedLeg, Side, Trunk};
+pub use call::{
+    EndCause, Ended, FinishError, Finished, FromForm, HeaderPolicy, Identity, IdentityUri, Invite, LegEvent,
+    OutboundCall, Reason, RefOutcome, ReferTo, Rejection, SavedLeg, Side, Trunk,
+};
 pub use edge::{
     Access, AccessFull, Admit, Counts, Direction, Edge, EdgeSettings, Inbox, Ladder, LadderLine, Load, Mark, Network,
     Rate, Source, mask,
 };
-pub use endpoint::{CallError, Endpoint, EndpointConfig, Leg, LegHandle, PreparedLeg, ProbeError, StartError};
+pub use endpoint::{
+    CallError, Endpoint, EndpointConfig, IncomingCall, Leg, LegHandle, PreparedLeg, ProbeError, StartError,
+};
 pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};
 pub use registrar::PhoneAccount;

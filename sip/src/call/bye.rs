@@ -1,11 +1,14 @@
-//! BYE of ours: RFC 3261, 15.1.1.
+//! BYE: RFC 3261, 15.
 
 use std::time::Instant;
 
-use super::{CallCore, FinishError, Finished, core::FORGET};
+use super::{
+    EndCause, Ended, FinishError, Finished, Side,
+    leg::{Call, FORGET, State},
+    post::{Post, Purpose},
+};
 use crate::{
-    auth::Challenge,
-    msg::{Method, Response},
+    msg::{Method, Request, Response},
     tx::Key,
 };
 
@@ -18,48 +21,58 @@ pub(super) struct Bye {
     key: Key,
     remote_tag: String,
     tries: u32,
+    sent: Request,
 }
 
-impl CallCore {
-    /// Hangs up the dialog with this tag of the other end.
-    pub(super) fn bye(&mut self, now: Instant, id: &str, remote_tag: &str) {
-        self.send_bye(now, id, remote_tag, 1);
+impl Call {
+    /// Hangs up an answered call.
+    pub(super) fn hang_up(&mut self, post: &mut Post, now: Instant, by: Side, cause: EndCause) {
+        let ended = Ended { ..self.ended(now, by, cause) };
+        self.end(post, now, ended);
+        self.bye_due = true;
+        self.bye_when_acknowledged(post, now);
     }
 
-    fn send_bye(&mut self, now: Instant, id: &str, remote_tag: &str, tries: u32) {
-        let Some(call) = self.calls.get_mut(id) else { return };
+    /// The called side hangs up only after the ACK of its answer (15).
+    pub(super) fn bye_when_acknowledged(&mut self, post: &mut Post, now: Instant) {
+        let waits = self.unacknowledged.as_ref().is_some_and(|waiting| waiting.first);
+        if !self.bye_due || waits {
+            return;
+        }
+        self.bye_due = false;
+        if let Some(tag) = self.dialog.as_ref().map(|dialog| dialog.remote_tag.clone()) {
+            self.bye(post, now, &tag);
+        }
+    }
+
+    /// Hangs up the dialog with this tag of the other end.
+    pub(super) fn bye(&mut self, post: &mut Post, now: Instant, remote_tag: &str) {
+        self.send_bye(post, now, remote_tag, 1);
+    }
+
+    fn send_bye(&mut self, post: &mut Post, now: Instant, remote_tag: &str, tries: u32) {
         // Its answer is waited for.
-        call.forget_at = call.forget_at.map(|_| now + FORGET);
-        let Some(dialog) = call.dialog_of(remote_tag) else { return };
-        dialog.local_cseq += 1;
-        let (mut request, hop) = (dialog.request(Method::BYE, dialog.local_cseq), dialog.next_hop());
+        self.forget_at = self.forget_at.map(|_| now + FORGET);
+        let Some(dialog) = self.dialog_of(remote_tag) else { return };
+        let (mut request, hop) = (dialog.next(Method::BYE), dialog.next_hop());
+        if let Some(reason) = self.reason.print() {
+            request.headers.push("Reason", reason);
+        }
         if tries > 1 {
-            request = self.authorise(id, request);
+            self.authorise(post, &mut request);
         }
-        let request = self.finish(request, hop.protocol);
-        if let Some(key) = self.layer.send(now, request, hop) {
-            self.owners.insert(key.clone(), id.to_owned());
-            if let Some(call) = self.calls.get_mut(id) {
-                call.byes.push(Bye { key, remote_tag: remote_tag.to_owned(), tries });
-            }
+        let sent = post.finish(request, hop.protocol);
+        if let Some(key) = post.send(now, &self.id, Purpose::Bye, sent.clone(), hop) {
+            self.byes.push(Bye { key, remote_tag: remote_tag.to_owned(), tries, sent });
         }
-        self.drain(now);
     }
 
     /// A final answer. A carrier that challenges gets it again with our credentials.
-    pub(super) fn bye_answer(&mut self, now: Instant, id: &str, key: &Key, response: &Response) {
-        let Some(bye) = self.take_bye(id, key) else { return };
-        let challenge = match response.status {
-            401 | 407 => Challenge::strongest(response.status, &response.headers),
-            _ => None,
-        };
-        // Asked again for the same: the password is wrong. Only an old nonce is another try.
-        let challenge = challenge.filter(|new| bye.tries == 1 || (new.stale && bye.tries < MAX_BYES));
-        if let Some(challenge) = challenge {
-            if let Some(call) = self.calls.get_mut(id) {
-                call.challenge = Some(challenge);
-            }
-            self.send_bye(now, id, &bye.remote_tag, bye.tries + 1);
+    pub(super) fn bye_answer(&mut self, post: &mut Post, now: Instant, key: &Key, response: &Response) {
+        let Some(bye) = self.take_bye(key) else { return };
+        let challenged = matches!(response.status, 401 | 407) && self.digest.challenged(&bye.sent, response);
+        if challenged && bye.tries < MAX_BYES {
+            self.send_bye(post, now, &bye.remote_tag, bye.tries + 1);
             return;
         }
         let how = match response.status {
@@ -68,20 +81,35 @@ impl CallCore {
             404 | 408 | 410 | 481 | 604 => Ok(Finished::Gone),
             status => Err(FinishError::Refused { status }),
         };
-        self.learn(now, id, how);
+        self.silent |= how.is_err();
+        self.learn(post, now, how);
     }
 
-    /// No answer came (timer F).
-    pub(super) fn bye_timeout(&mut self, now: Instant, id: &str, key: &Key) {
-        if self.take_bye(id, key).is_some() {
-            self.learn(now, id, Err(FinishError::Silent));
+    /// No answer came (timer F), or the BYE could not be sent.
+    pub(super) fn bye_timeout(&mut self, post: &mut Post, now: Instant, key: &Key) {
+        if self.take_bye(key).is_some() {
+            self.silent = true;
+            self.learn(post, now, Err(FinishError::Silent));
         }
     }
 
-    fn take_bye(&mut self, id: &str, key: &Key) -> Option<Bye> {
-        self.owners.remove(key);
-        let call = self.calls.get_mut(id)?;
-        let at = call.byes.iter().position(|bye| bye.key == *key)?;
-        Some(call.byes.swap_remove(at))
+    fn take_bye(&mut self, key: &Key) -> Option<Bye> {
+        let at = self.byes.iter().position(|bye| bye.key == *key)?;
+        Some(self.byes.swap_remove(at))
+    }
+
+    /// A BYE of the other end.
+    pub(super) fn hung_up(&mut self, post: &mut Post, now: Instant, key: &Key, request: &Request) {
+        self.kept(post);
+        self.unacknowledged = None;
+        let unanswered = self.state == State::Inviting;
+        self.end_by_peer(post, now, EndCause::HungUp, (None, &request.headers));
+        // Ours, if it waits for an ACK, is not needed any more.
+        self.bye_due = false;
+        let tag = self.ids.local_tag.clone();
+        post.respond(now, key, &Response::to(request, 200, &tag));
+        if unanswered {
+            self.drop_invite(post, now);
+        }
     }
 }

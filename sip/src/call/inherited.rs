@@ -7,9 +7,11 @@ use std::{
 
 use super::{
     CallCore, EndCause, Out, OutboundCall, SavedLeg, Trunk,
-    core::{FORGET, via_line},
     dialog::Dialog,
-    outbound::{Call, MAX_INVITES, State, invite},
+    leg::{Call, FORGET, State, Way},
+    outgoing::MAX_INVITES,
+    post::{Owner, Post, Purpose},
+    request::invite,
 };
 use crate::{
     number::Number,
@@ -59,13 +61,24 @@ pub enum FinishError {
 enum Cancel {
     Due,
     Sent,
+    /// The other end knows the INVITE, and has nothing more to say of it so far.
+    Taken,
+}
+
+/// An INVITE of the earlier run that may be pending.
+#[derive(Debug)]
+struct Pending {
+    key: Key,
+    cancel: Cancel,
+    /// The first of a trunk with a password: it was challenged, if it arrived at all.
+    challenged: bool,
 }
 
 /// What is left to be ended of a leg of an earlier run.
 #[derive(Debug, Default)]
 pub(super) struct Inheritance {
-    /// INVITEs of which one may be pending, the likeliest first.
-    invites: Vec<(Key, Cancel)>,
+    /// The likeliest first.
+    invites: Vec<Pending>,
     next_cancel: Option<Instant>,
     /// The carrier knows of no INVITE; one that forgot it with its answer still repeats that.
     quiet_until: Option<Instant>,
@@ -82,7 +95,7 @@ impl Inheritance {
 impl CallCore {
     /// What must be kept of a call for another run to end it.
     pub fn saved(&self, id: &str) -> Option<SavedLeg> {
-        self.calls.get(id).map(|call| call.save(self.local))
+        self.calls.get(id).map(|call| call.save(&self.post))
     }
 
     /// Ends the leg of an earlier run; [`Out::Finished`] tells under its Call-ID how it went.
@@ -91,157 +104,176 @@ impl CallCore {
     /// An answered leg gets its ACK again, and BYE. Before the answer a CANCEL goes out for
     /// each INVITE that may be pending, under its branch (RFC 3261, 9.1), one after another
     /// until one is known. An answer that comes then is acknowledged and hung up (13.2.2.4).
+    /// A call that came in and was not answered is over by itself: its caller gives up.
     pub fn finish_leg(&mut self, now: Instant, saved: &SavedLeg, trunk: &Trunk) -> Result<String, FinishError> {
         let id = saved.ids.call_id.clone();
         if let Some(call) = self.calls.get(&id) {
             // One more try after a carrier that was silent is welcome.
-            if !call.inheritance.as_ref().is_some_and(|inheritance| inheritance.told) {
+            if !matches!(&call.way, Way::Out(leg) if leg.inheritance.as_ref().is_some_and(|leg| leg.told)) {
                 return Err(FinishError::InUse);
             }
             self.forget(&id);
         }
         let order = OutboundCall {
             // The leg keeps the name under which it was dialled.
-            trunk: Arc::new(Trunk { domain: saved.domain.clone(), ..trunk.clone() }),
+            trunk: Arc::new(Trunk { domain: saved.domain.clone(), uri: saved.uri.clone(), ..trunk.clone() }),
             callee: Number::new(&saved.callee),
             caller: Number::new(&saved.caller),
             offer: String::new(),
             ring_limit: Duration::ZERO,
         };
-        let mut call = Call::new(now, order, saved.target, saved.ids.clone());
-        call.inheritance = Some(Inheritance::default());
-        if let Some(dialog) = &saved.dialog {
-            let dialog = Dialog::take_up(dialog, &id);
-            let tag = dialog.remote_tag.clone();
-            call.state = State::Over;
-            call.forget_at = Some(now + FORGET);
-            // The ACK, if the run was killed before it: a BYE may not be understood without.
-            if let Some(ack) = dialog.ack.clone() {
-                self.out.push_back(Out::Send(dialog.next_hop(), ack));
-            }
-            call.dialog = Some(dialog);
-            self.calls.insert(id.clone(), call);
-            self.bye(now, &id, &tag);
-            return Ok(id);
+        let mut call = Call::place(now, order, saved.target, saved.ids.clone());
+        if let Some(outgoing) = call.outgoing() {
+            outgoing.inheritance = Some(Inheritance::default());
         }
-        call.state = State::Cancelling(EndCause::Cancelled);
+        if let Some(dialog) = &saved.dialog {
+            call.hang_up_inherited(&mut self.post, now, Dialog::take_up(dialog, &id));
+        } else if saved.incoming {
+            call.state = State::Over;
+            call.learn(&mut self.post, now, Ok(Finished::Gone));
+        } else {
+            call.cancel_inherited(&mut self.post, now, saved, trunk);
+        }
         self.calls.insert(id.clone(), call);
+        self.settle(now, &id);
+        self.drain(now);
+        Ok(id)
+    }
+}
+
+impl Call {
+    fn hang_up_inherited(&mut self, post: &mut Post, now: Instant, dialog: Dialog) {
+        let tag = dialog.remote_tag.clone();
+        self.state = State::Over;
+        self.forget_at = Some(now + FORGET);
+        // The ACK, if the run was killed before it: a BYE may not be understood without.
+        if let Some(ack) = &dialog.ack {
+            post.out.push_back(Out::Send(dialog.next_hop(), ack.bytes.clone()));
+        }
+        self.dialog = Some(dialog);
+        self.bye(post, now, &tag);
+    }
+
+    fn cancel_inherited(&mut self, post: &mut Post, now: Instant, saved: &SavedLeg, trunk: &Trunk) {
+        self.state = State::Cancelling(EndCause::Cancelled);
+        let known = !trunk.username.is_empty();
+        let mut numbers: Vec<u32> = (0..MAX_INVITES).map(|step| saved.first.saturating_add(step)).collect();
         // A trunk with a password has challenged the first.
-        let mut numbers: Vec<u32> = (1..=MAX_INVITES).collect();
-        if !trunk.username.is_empty() {
+        if known {
             numbers.swap(0, 1);
         }
         for number in numbers {
-            self.inherit_invite(now, &id, saved, number);
+            self.inherit_invite(post, now, saved, number, known && number == saved.first);
         }
-        self.cancel_next(now, &id);
-        Ok(id)
+        self.cancel_next(post, now);
     }
 
     /// As if this run had sent that INVITE and it rang: its answers find their way.
-    fn inherit_invite(&mut self, now: Instant, id: &str, saved: &SavedLeg, number: u32) {
-        let Some(call) = self.calls.get_mut(id) else { return };
-        let mut request = invite(&call.order, id, &call.ids.from_tag, number);
-        request.headers.set("Via", via_line(saved.target.protocol, saved.local, &call.ids.branch_of(number)));
-        call.invite = request.clone();
-        if let Some(key) = self.layer.inherit(now, request, saved.target) {
-            self.owners.insert(key.clone(), id.to_owned());
-            if let Some(inheritance) = &mut call.inheritance {
-                inheritance.invites.push((key, Cancel::Due));
+    fn inherit_invite(&mut self, post: &mut Post, now: Instant, saved: &SavedLeg, number: u32, challenged: bool) {
+        let Way::Out(outgoing) = &mut self.way else { return };
+        let mut request = invite(&outgoing.order, &self.ids, number, None);
+        let (protocol, local) = (saved.target.protocol, saved.local);
+        let branch = self.ids.branch_of(number);
+        request.headers.set("Via", format!("SIP/2.0/{protocol} {local};rport;branch=z9hG4bK{branch}"));
+        outgoing.invite = request.clone();
+        if let Some(key) = post.layer.inherit(now, request, saved.target) {
+            post.owners.insert(key.clone(), Owner { call: self.id.clone(), purpose: Purpose::Invite });
+            if let Some(inheritance) = &mut outgoing.inheritance {
+                inheritance.invites.push(Pending { key, cancel: Cancel::Due, challenged });
             }
         }
     }
 
-    fn inheritance(&mut self, id: &str) -> Option<&mut Inheritance> {
-        self.calls.get_mut(id)?.inheritance.as_mut()
+    fn inheritance(&mut self) -> Option<&mut Inheritance> {
+        self.outgoing()?.inheritance.as_mut()
     }
 
     /// Cancels the next INVITE that may be pending.
-    fn cancel_next(&mut self, now: Instant, id: &str) {
-        let Some(inheritance) = self.inheritance(id) else { return };
+    fn cancel_next(&mut self, post: &mut Post, now: Instant) {
+        let Some(inheritance) = self.inheritance() else { return };
         inheritance.next_cancel = None;
-        let mut due = inheritance.invites.iter_mut().filter(|(_, cancel)| *cancel == Cancel::Due);
-        let Some((key, cancel)) = due.next() else { return };
-        *cancel = Cancel::Sent;
-        let (key, more) = (key.clone(), due.next().is_some());
+        let mut due = inheritance.invites.iter_mut().filter(|pending| pending.cancel == Cancel::Due);
+        let Some(next) = due.next() else { return };
+        next.cancel = Cancel::Sent;
+        post.layer.cancel(now, &next.key);
+        let more = due.next().is_some();
         inheritance.next_cancel = more.then_some(now + NEXT_CANCEL);
-        self.layer.cancel(now, &key);
-        self.drain(now);
     }
 
-    pub(super) fn inherited_timers(&mut self, now: Instant, id: &str) {
-        let Some(inheritance) = self.inheritance(id) else { return };
+    pub(super) fn inherited_timers(&mut self, post: &mut Post, now: Instant) {
+        let Some(inheritance) = self.inheritance() else { return };
         if inheritance.next_cancel.is_some_and(|at| at <= now) {
-            self.cancel_next(now, id);
+            self.cancel_next(post, now);
         } else if inheritance.quiet_until.is_some_and(|at| at <= now) {
-            self.settle(now, id);
+            self.conclude(post, now);
         }
     }
 
     /// A final answer to a CANCEL.
-    pub(super) fn cancel_answer(&mut self, now: Instant, id: &str, key: &Key, status: u16) {
-        let Some(inheritance) = self.inheritance(id) else { return };
-        let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite.branch() == key.branch()) else {
+    pub(super) fn cancel_answer(&mut self, post: &mut Post, now: Instant, key: &Key, status: u16) {
+        let Some(inheritance) = self.inheritance() else { return };
+        let Some(at) = inheritance.invites.iter().position(|pending| pending.key.branch() == key.branch()) else {
             return;
         };
-        // There is no such INVITE at the other end (9.2).
-        if status == 481 {
-            let (unknown, _) = inheritance.invites.remove(at);
-            self.layer.forget(&unknown);
-            self.cancel_next(now, id);
-            self.learn(now, id, Ok(Finished::Gone));
+        if status != 481 {
+            inheritance.invites[at].cancel = Cancel::Taken;
+            return;
         }
+        // There is no such INVITE at the other end (9.2).
+        let unknown = inheritance.invites.remove(at);
+        post.layer.forget(&unknown.key);
+        post.owners.remove(&unknown.key);
+        self.cancel_next(post, now);
+        self.learn(post, now, Ok(Finished::Gone));
     }
 
     /// An INVITE was refused: 487 after our CANCEL, or whatever crossed it.
-    pub(super) fn inherited_refused(&mut self, now: Instant, id: &str, key: &Key, status: u16) {
-        let Some(inheritance) = self.inheritance(id) else { return };
-        let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite == key) else { return };
+    pub(super) fn inherited_refused(&mut self, post: &mut Post, now: Instant, key: &Key, status: u16) {
+        let Some(inheritance) = self.inheritance() else { return };
+        let Some(at) = inheritance.invites.iter().position(|pending| pending.key == *key) else { return };
         inheritance.invites.remove(at);
         if matches!(status, 401 | 407) {
             // That one was over, and says nothing of the next.
-            self.learn(now, id, Ok(Finished::Gone));
+            self.learn(post, now, Ok(Finished::Gone));
         } else {
-            self.drop_invites(id);
-            self.learn(now, id, Ok(Finished::Cancelled));
+            self.inherited_answered(post);
+            self.learn(post, now, Ok(Finished::Cancelled));
         }
     }
 
     /// One of them was answered: no other is pending.
-    pub(super) fn inherited_answered(&mut self, id: &str) {
-        self.drop_invites(id);
-    }
-
-    fn drop_invites(&mut self, id: &str) {
-        let Some(inheritance) = self.inheritance(id) else { return };
+    pub(super) fn inherited_answered(&mut self, post: &mut Post) {
+        let Some(inheritance) = self.inheritance() else { return };
         (inheritance.next_cancel, inheritance.quiet_until) = (None, None);
-        for (key, _) in std::mem::take(&mut inheritance.invites) {
-            self.layer.forget(&key);
+        for pending in std::mem::take(&mut inheritance.invites) {
+            post.layer.forget(&pending.key);
+            post.owners.remove(&pending.key);
         }
     }
 
     /// An INVITE had no final answer within 32 seconds. Also when its CANCEL was taken it is not
     /// known to be over, whatever 9.1 allows to assume: it may have been answered and
-    /// acknowledged before that was kept.
-    pub(super) fn inherited_timeout(&mut self, now: Instant, id: &str, key: &Key) {
-        let Some(inheritance) = self.inheritance(id) else { return };
-        let Some(at) = inheritance.invites.iter().position(|(invite, _)| invite == key) else { return };
-        inheritance.invites.remove(at);
-        self.learn(now, id, Err(FinishError::Silent));
+    /// acknowledged before that was kept. Only the first of a trunk that challenges is: the run
+    /// died after it acknowledged the challenge and before the next INVITE arrived.
+    pub(super) fn inherited_timeout(&mut self, post: &mut Post, now: Instant, key: &Key) {
+        let Some(inheritance) = self.inheritance() else { return };
+        let Some(at) = inheritance.invites.iter().position(|pending| pending.key == *key) else { return };
+        let pending = inheritance.invites.remove(at);
+        let over = pending.challenged && pending.cancel == Cancel::Taken;
+        self.learn(post, now, if over { Ok(Finished::Gone) } else { Err(FinishError::Silent) });
     }
 
     /// A part of a leg of an earlier run is over.
-    pub(super) fn learn(&mut self, now: Instant, id: &str, how: Result<Finished, FinishError>) {
-        let Some(inheritance) = self.inheritance(id) else { return };
+    pub(super) fn learn(&mut self, post: &mut Post, now: Instant, how: Result<Finished, FinishError>) {
+        let Some(inheritance) = self.inheritance() else { return };
         inheritance.how = Some(inheritance.how.map_or(how, |before| worse(before, how)));
-        self.settle(now, id);
+        self.conclude(post, now);
     }
 
     /// Tells once that nothing is left to be ended.
-    fn settle(&mut self, now: Instant, id: &str) {
-        let Some(call) = self.calls.get_mut(id) else { return };
-        let (answered, hanging_up) = (call.dialog.is_some(), !call.byes.is_empty());
-        let Some(inheritance) = call.inheritance.as_mut() else { return };
+    fn conclude(&mut self, post: &mut Post, now: Instant) {
+        let (answered, hanging_up) = (self.dialog.is_some(), !self.byes.is_empty());
+        let Some(inheritance) = self.inheritance() else { return };
         let Some(how) = inheritance.how.filter(|_| !inheritance.told && !hanging_up && inheritance.invites.is_empty())
         else {
             return;
@@ -252,9 +284,9 @@ impl CallCore {
         }
         inheritance.quiet_until = None;
         inheritance.told = true;
-        call.state = State::Over;
-        call.forget_at = Some(now + FORGET);
-        self.out.push_back(Out::Finished(id.to_owned(), how));
+        self.state = State::Over;
+        self.forget_at = Some(now + FORGET);
+        post.out.push_back(Out::Finished(self.id.clone(), how));
     }
 }
 

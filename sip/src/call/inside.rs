@@ -3,174 +3,144 @@
 use std::time::Instant;
 
 use super::{
-    LegEvent,
-    core::CallCore,
-    outbound::{ALLOW, State, Unacknowledged, sdp},
+    CallCore, Out,
+    incoming::unsupported,
+    leg::State,
+    post::{ALLOW, allow},
 };
 use crate::{
+    flow::Flow,
     msg::{Method, Request, Response},
-    tx::{Key, T1},
+    tx::Key,
     uri::NameAddr,
 };
 
-/// Answers a request.
-pub(super) fn request(core: &mut CallCore, now: Instant, key: &Key, request: &Request) {
-    let tag = core.token(1);
-    if let Some(response) = refused(request, &tag) {
-        core.layer.respond(now, key, &response);
-        return;
-    }
-    let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
-    let tag_of = |name: &str| {
-        request.headers.get(name).and_then(NameAddr::parse).and_then(|address| address.tag().map(str::to_owned))
-    };
-    let Some(to_tag) = tag_of("To") else {
-        outside(core, now, key, request, &tag);
-        return;
-    };
-    let from_tag = tag_of("From").unwrap_or_default();
-    let Some(call) = core.calls.get_mut(&id).filter(|call| call.ids.from_tag == to_tag) else {
-        core.layer.respond(now, key, &Response::to(request, 481, &tag));
-        return;
-    };
-    let state = call.state;
-    let known = call.dialog.as_mut().or_else(|| call.early.iter_mut().find(|dialog| dialog.remote_tag == from_tag));
-    let Some(dialog) = known.filter(|dialog| dialog.remote_tag == from_tag && state != State::Over) else {
-        core.layer.respond(now, key, &Response::to(request, 481, &tag));
-        return;
-    };
-    // Out of order: 500 (RFC 3261, 12.2.2).
-    let number = request.headers.cseq().map_or(0, |(number, _)| number);
-    if dialog.remote_cseq.is_some_and(|last| number <= last) {
-        core.layer.respond(now, key, &Response::to(request, 500, &tag));
-        return;
-    }
-    dialog.remote_cseq = Some(number);
-    if request.method == Method::BYE {
-        call.end_by_peer(now, &request.headers);
-        core.kept(&id);
-        core.layer.respond(now, key, &Response::to(request, 200, &tag));
-        core.collect(&id);
-    } else if request.method == Method::INVITE || request.method == Method::UPDATE {
-        dialog.refresh_target(&request.headers);
-        renegotiate(core, now, key, request, &id);
-    } else {
-        // OPTIONS, INFO and whatever else `refused` let through.
-        let mut response = Response::to(request, 200, &tag);
-        response.headers.push("Allow", ALLOW);
-        core.layer.respond(now, key, &response);
-    }
+fn tag_of(request: &Request, name: &str) -> Option<String> {
+    request.headers.get(name).and_then(NameAddr::parse)?.tag().map(str::to_owned)
 }
 
-/// What no state could make right: 483, 420, 501, 405.
-fn refused(request: &Request, tag: &str) -> Option<Response> {
-    let unsupported: Vec<&str> =
-        request.headers.list("Require").filter(|tag| !tag.eq_ignore_ascii_case("100rel")).collect();
-    if !unsupported.is_empty() {
-        let mut response = Response::to(request, 420, tag);
-        response.headers.push("Unsupported", unsupported.join(", "));
-        return Some(response);
-    }
-    let served = [Method::INVITE, Method::BYE, Method::UPDATE, Method::OPTIONS, Method::INFO];
-    if served.contains(&request.method) {
-        return None;
-    }
-    let status = if request.method.is_known() { 405 } else { 501 };
-    let mut response = Response::to(request, status, tag);
-    response.headers.push("Allow", ALLOW);
-    Some(response)
-}
-
-/// Outside a dialog: calls that come in are not served yet and say nothing.
-fn outside(core: &mut CallCore, now: Instant, key: &Key, request: &Request, tag: &str) {
-    let status = if request.method == Method::INVITE {
-        480
-    } else if request.method == Method::OPTIONS {
-        200
-    } else {
-        481
-    };
-    let mut response = Response::to(request, status, tag);
-    if status == 200 {
-        response.headers.push("Allow", ALLOW);
-        response.headers.push("Accept", "application/sdp");
-    }
-    core.layer.respond(now, key, &response);
-}
-
-/// A re-INVITE or UPDATE: the carrier may move its media; ours stays as it is. Fax, video
-/// and what is no G.711 are refused, the call lives on (RFC 3261, 14.2; RFC 3264; RFC 3311).
-fn renegotiate(core: &mut CallCore, now: Instant, key: &Key, request: &Request, id: &str) {
-    let invite = request.method == Method::INVITE;
-    let offer = sdp(&request.headers, &request.body);
-    let contact = core.contact();
-    let tag = core.token(1);
-    let Some(call) = core.calls.get_mut(id) else { return };
-    if call.unacknowledged.is_some() && invite {
-        let mut response = Response::to(request, 500, &tag);
-        response.headers.push("Retry-After", "2");
-        core.layer.respond(now, key, &response);
-        return;
-    }
-    if offer.as_deref().is_some_and(|offer| !telephone_audio(offer)) {
-        core.layer.respond(now, key, &Response::to(request, 488, &tag));
-        return;
-    }
-    let mut response = Response::to(request, 200, &tag);
-    response.headers.push("Contact", contact);
-    if invite || offer.is_some() {
-        response.headers.push("Content-Type", "application/sdp");
-        response.body = call.order.offer.clone().into_bytes();
-    }
-    if invite {
-        call.unacknowledged = Some(Unacknowledged {
-            key: key.clone(),
-            response: response.clone(),
-            next: now + T1,
-            interval: T1,
-            until: now + CallCore::REPEAT,
-            answer_in_ack: offer.is_none(),
-        });
-    }
-    if let Some(sdp) = offer {
-        call.remote_sdp.clone_from(&sdp);
-        call.events.push(LegEvent::Reoffered { sdp });
-    }
-    core.layer.respond(now, key, &response);
-    core.collect(id);
-}
-
-/// An ACK to a 2xx of ours.
-pub(super) fn ack(core: &mut CallCore, request: &Request) {
-    let id = request.headers.get("Call-ID").unwrap_or_default().to_owned();
-    let Some(call) = core.calls.get_mut(&id) else { return };
-    if let Some(waiting) = call.unacknowledged.take()
-        && let Some(sdp) = sdp(&request.headers, &request.body).filter(|_| waiting.answer_in_ack)
-    {
-        call.remote_sdp.clone_from(&sdp);
-        call.events.push(LegEvent::Reoffered { sdp });
-    }
-    core.collect(&id);
-}
-
-/// One live audio stream with PCMU or PCMA in clear RTP, and nothing else that is live.
-fn telephone_audio(offer: &str) -> bool {
-    let mut audio = 0;
-    for line in offer.lines().filter_map(|line| line.strip_prefix("m=")) {
-        let mut words = line.split_whitespace();
-        let (kind, port) = (words.next().unwrap_or_default(), words.next().unwrap_or("0"));
-        match kind {
-            "audio" => {
-                // Payload types 0 and 8 are G.711 by themselves (RFC 3551, table 4).
-                let clear = words.next().is_some_and(|profile| profile.starts_with("RTP/AVP"));
-                if port == "0" || !clear || !words.any(|payload| matches!(payload, "0" | "8")) {
-                    return false;
-                }
-                audio += 1;
+impl CallCore {
+    /// A new request of the other end.
+    pub(super) fn requested(&mut self, now: Instant, key: &Key, request: Request, flow: Flow) {
+        let Some(to_tag) = tag_of(&request, "To") else {
+            self.outside(now, key, request, flow);
+            return;
+        };
+        let id =
+            request.headers.get("Call-ID").and_then(|call_id| self.find(call_id, &to_tag)).map(|call| call.id.clone());
+        let Some(id) = id else {
+            let status = if request.method == Method::NOTIFY { None } else { Some(481) };
+            match status {
+                Some(status) => self.post.refuse(now, key, &request, status),
+                None => self.post.out.push_back(Out::Outside(key.clone(), request, flow)),
             }
-            _ if port == "0" => {}
-            _ => return false,
+            return;
+        };
+        self.inside(now, key, &request, &id);
+        self.settle(now, &id);
+    }
+
+    fn inside(&mut self, now: Instant, key: &Key, request: &Request, id: &str) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let post = &mut self.post;
+        let from_tag = tag_of(request, "From").unwrap_or_default();
+        let (state, phone) = (call.state, call.phone);
+        let bye = request.method == Method::BYE;
+        let Some(dialog) = call.dialog_of(&from_tag).filter(|_| state != State::Over || bye) else {
+            post.refuse(now, key, request, 481);
+            return;
+        };
+        let unknown = unsupported(&request.headers, phone);
+        if !unknown.is_empty() {
+            let mut response = Response::to(request, 420, "");
+            response.headers.push("Unsupported", unknown.join(", "));
+            post.respond(now, key, &response);
+            return;
+        }
+        // Out of order: 500 (RFC 3261, 12.2.2).
+        let number = request.headers.cseq().map_or(0, |(number, _)| number);
+        if dialog.remote_cseq.is_some_and(|last| number <= last) {
+            post.refuse(now, key, request, 500);
+            return;
+        }
+        dialog.remote_cseq = Some(number);
+        match &request.method {
+            // Both hung up at once, or one of them twice.
+            _ if bye => call.hung_up(post, now, key, request),
+            method if *method == Method::INVITE || *method == Method::UPDATE => {
+                call.modify(post, now, key, request, &from_tag);
+            }
+            method if *method == Method::PRACK => call.prack(post, now, key, request),
+            method if *method == Method::INFO => call.info(post, now, key, request),
+            method if *method == Method::OPTIONS => {
+                let mut response = Response::to(request, 200, "");
+                response.headers.push("Allow", allow(phone));
+                response.headers.push("Accept", "application/sdp");
+                post.respond(now, key, &response);
+            }
+            method if *method == Method::REFER && phone => self.refer(now, key, request, id),
+            method => {
+                let mut response = Response::to(request, if method.is_known() { 405 } else { 501 }, "");
+                response.headers.push("Allow", allow(phone));
+                post.respond(now, key, &response);
+            }
         }
     }
-    audio == 1
+
+    /// Outside of a dialog: calls are kept here, the rest is for others.
+    fn outside(&mut self, now: Instant, key: &Key, request: Request, flow: Flow) {
+        let invite = request.method == Method::INVITE;
+        // What else may be required of what is served elsewhere is for that to know.
+        let unknown = unsupported(&request.headers, true);
+        if invite && !unknown.is_empty() {
+            let tag = self.post.token(1);
+            let mut response = Response::to(&request, 420, &tag);
+            response.headers.push("Unsupported", unknown.join(", "));
+            self.post.respond(now, key, &response);
+        } else if invite {
+            self.invited(now, key, request, flow);
+            let id = self.post.owners.get(key).map(|owner| owner.call.clone());
+            if let Some(id) = id {
+                self.settle(now, &id);
+            }
+        } else {
+            self.post.out.push_back(Out::Outside(key.clone(), request, flow));
+        }
+    }
+
+    /// Answers a request of [`Out::Outside`] that nobody serves: OPTIONS with what we can do
+    /// (RFC 3261, 11.2), the rest with 405, 481 or 501.
+    pub fn decline(&mut self, now: Instant, key: &Key, request: &Request) {
+        let tag = self.post.token(1);
+        let status = match &request.method {
+            method if *method == Method::OPTIONS => 200,
+            method if [Method::BYE, Method::PRACK, Method::UPDATE, Method::INFO, Method::NOTIFY].contains(method) => {
+                481
+            }
+            method if method.is_known() => 405,
+            _ => 501,
+        };
+        let mut response = Response::to(request, status, &tag);
+        if status != 481 {
+            response.headers.push("Allow", ALLOW);
+        }
+        if status == 200 {
+            response.headers.push("Accept", "application/sdp");
+            response.headers.push("Supported", "100rel, timer");
+        }
+        self.post.respond(now, key, &response);
+        self.drain(now);
+    }
+
+    /// An ACK to a 2xx of ours.
+    pub(super) fn acknowledged(&mut self, now: Instant, request: &Request) {
+        let to_tag = tag_of(request, "To").unwrap_or_default();
+        let id =
+            request.headers.get("Call-ID").and_then(|call_id| self.find(call_id, &to_tag)).map(|call| call.id.clone());
+        let Some(id) = id else { return };
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.acknowledged(&mut self.post, now, request);
+        }
+        self.settle(now, &id);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -11,9 +12,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{command::Command, leg::PreparedLeg};
+use super::{
+    IncomingCall, Leg, LegHandle,
+    command::{Command, Order},
+    leg::{EVENTS, PreparedLeg},
+};
 use crate::{
-    call::{CallCore, FinishError, Finished, LegEvent, Out},
+    call::{CallCore, FinishError, Finished, Invite, LegEvent, Out, Rejection},
+    edge::Source,
     tx::Key,
 };
 
@@ -21,6 +27,10 @@ pub(super) struct Driver {
     pub(super) socket: UdpSocket,
     pub(super) core: CallCore,
     pub(super) legs: HashMap<String, mpsc::Sender<LegEvent>>,
+    /// Who takes calls that come in.
+    pub(super) callers: Arc<OnceLock<mpsc::Sender<IncomingCall>>>,
+    /// For the handles of calls that come in.
+    pub(super) commands: mpsc::WeakSender<Command>,
     pub(super) probes: HashMap<Key, oneshot::Sender<bool>>,
     /// Who waits for the end of a leg of an earlier run.
     pub(super) finishing: HashMap<String, oneshot::Sender<Result<Finished, FinishError>>>,
@@ -88,7 +98,6 @@ impl Driver {
                 Ok(id) => drop(self.finishing.insert(id, done)),
                 Err(refused) => drop(done.send(Err(refused))),
             },
-            Command::Kept { id } => self.core.kept(&id),
             Command::Place { leg, events, id } => {
                 let PreparedLeg { call, target, ids, .. } = *leg;
                 let call_id = self.core.place(now, call, target, ids);
@@ -99,7 +108,7 @@ impl Driver {
                 }
                 metrics::counter!("songda_sip_requests_total", "method" => "INVITE").increment(1);
             }
-            Command::HangUp { id } => self.core.hang_up(now, &id),
+            Command::Leg { id, order } => self.order(now, &id, order),
             Command::Probe { domain, target, done } => {
                 if let Some(key) = self.core.probe(now, &domain, target) {
                     self.probes.insert(key, done);
@@ -107,6 +116,50 @@ impl Driver {
             }
             // Seen to by `run`, which knows whether we close.
             Command::Close { .. } => {}
+        }
+    }
+
+    fn probed(&mut self, key: &Key, alive: bool) {
+        if let Some(done) = self.probes.remove(key) {
+            let _ = done.send(alive);
+        }
+    }
+
+    fn order(&mut self, now: Instant, id: &str, order: Order) {
+        match order {
+            Order::Kept => self.core.kept(now, id),
+            Order::Ring => self.core.ring(now, id),
+            Order::Progress(sdp) => self.core.progress(now, id, sdp),
+            Order::Answer(sdp) => self.core.answer(now, id, sdp),
+            Order::Reject(rejection) => self.core.reject(now, id, &rejection),
+            Order::HangUp(reason) => self.core.hang_up_with(now, id, reason),
+            Order::Reoffer(sdp) => self.core.reoffer(now, id, &sdp),
+            Order::Referred(outcome) => self.core.referred(now, id, outcome),
+            Order::Trust => self.core.trust(id),
+        }
+    }
+
+    /// Hands a call that comes in to whoever takes calls. Nobody does: 480; too many wait: 503.
+    fn offer(&mut self, id: String, invite: Invite) {
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let taker = self.callers.get().zip(self.commands.upgrade()).zip(self.core.saved(&id));
+        let refusal = match taker {
+            Some(((callers, commands), saved)) => {
+                let handle = LegHandle { commands, id: id.clone() };
+                let leg = Leg { events: receiver, handle, saved, keeping: false };
+                match callers.try_send(IncomingCall { invite, source: Source::Open, leg }) {
+                    Ok(()) => None,
+                    Err(mpsc::error::TrySendError::Full(_)) => {
+                        Some(Rejection { retry_after: Some(Duration::from_secs(10)), ..Rejection::status(503) })
+                    }
+                    Err(mpsc::error::TrySendError::Closed(_)) => Some(Rejection::status(480)),
+                }
+            }
+            None => Some(Rejection::status(480)),
+        };
+        match refusal {
+            Some(refusal) => self.core.reject(Instant::now(), &id, &refusal),
+            None => drop(self.legs.insert(id, events)),
         }
     }
 
@@ -119,7 +172,7 @@ impl Driver {
                     }
                 }
                 Out::Event(id, event) => {
-                    let last = matches!(event, LegEvent::Ended(_));
+                    let last = matches!(event, LegEvent::Down { .. });
                     if let Some(leg) = self.legs.get(&id) {
                         let _ = leg.try_send(event);
                     }
@@ -132,11 +185,10 @@ impl Driver {
                         let _ = done.send(how);
                     }
                 }
-                Out::Probed(key, alive) => {
-                    if let Some(done) = self.probes.remove(&key) {
-                        let _ = done.send(alive);
-                    }
-                }
+                Out::Incoming(id, invite) => self.offer(id, *invite),
+                Out::Outside(key, request, _) => self.core.decline(Instant::now(), &key, &request),
+                Out::Answered(key, _) => self.probed(&key, true),
+                Out::Unanswered(key) => self.probed(&key, false),
             }
         }
         let (calls, transactions) = self.core.load();

@@ -2,13 +2,28 @@
 
 use tokio::sync::mpsc;
 
-use super::command::Command;
+use super::command::{Command, Order};
 use crate::{
-    call::{LegEvent, LegIds, OutboundCall, SavedLeg},
+    call::{Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, SavedLeg},
+    edge::Source,
     flow::Flow,
 };
 
-/// A call that was placed. Dropping it hangs up.
+/// Room for every event of a call: the driver never waits for a slow reader.
+pub(super) const EVENTS: usize = 256;
+
+/// A call that comes in. Dropped, it is refused with 480.
+#[derive(Debug)]
+pub struct IncomingCall {
+    /// What its INVITE says.
+    pub invite: Invite,
+    /// Who sent it.
+    pub source: Source,
+    /// The call itself: ring, progress, answer or reject it by its handle.
+    pub leg: Leg,
+}
+
+/// A call of either direction. Dropping it hangs up.
 #[derive(Debug)]
 pub struct Leg {
     pub(super) events: mpsc::Receiver<LegEvent>,
@@ -34,7 +49,7 @@ impl PreparedLeg {
     }
 }
 
-/// Hangs up a call; may be cloned.
+/// Speaks to a call; may be cloned.
 #[derive(Debug, Clone)]
 pub struct LegHandle {
     pub(super) commands: mpsc::Sender<Command>,
@@ -42,11 +57,11 @@ pub struct LegHandle {
 }
 
 impl Leg {
-    /// The next event; none after [`LegEvent::Ended`]. Whoever asks has seen to the one before:
+    /// The next event; none after [`LegEvent::Down`]. Whoever asks has seen to the one before:
     /// what [`LegEvent::Saved`] told is kept.
     pub async fn next(&mut self) -> Option<LegEvent> {
         if self.keeping {
-            let kept = Command::Kept { id: self.handle.id.clone() };
+            let kept = Command::Leg { id: self.handle.id.clone(), order: Order::Kept };
             self.keeping = self.handle.commands.try_send(kept).is_err();
         }
         let event = self.events.recv().await;
@@ -54,7 +69,7 @@ impl Leg {
         event
     }
 
-    /// A handle that hangs up.
+    /// A handle that speaks to it.
     pub fn handle(&self) -> LegHandle {
         self.handle.clone()
     }
@@ -64,7 +79,7 @@ impl Leg {
         &self.saved
     }
 
-    /// Call-ID, which may stand in logs.
+    /// Its id, which may stand in logs: the Call-ID, or what begins with it.
     pub fn call_id(&self) -> &str {
         &self.handle.id
     }
@@ -72,13 +87,63 @@ impl Leg {
 
 impl Drop for Leg {
     fn drop(&mut self) {
-        let _ = self.handle.commands.try_send(Command::HangUp { id: self.handle.id.clone() });
+        let order = Order::HangUp(Reason::default());
+        let _ = self.handle.commands.try_send(Command::Leg { id: self.handle.id.clone(), order });
     }
 }
 
+/// Each of these does nothing when the leg is not where it fits.
 impl LegHandle {
-    /// CANCEL or BYE, whichever fits; nothing when the call is over.
+    async fn order(&self, order: Order) {
+        let _ = self.commands.send(Command::Leg { id: self.id.clone(), order }).await;
+    }
+
+    /// It rings here: 180 to the caller.
+    pub async fn ring(&self) {
+        self.order(Order::Ring).await;
+    }
+
+    /// The caller hears something before the answer: 183 with our description, reliable where
+    /// the caller knows how (RFC 3262).
+    pub async fn progress(&self, sdp: String) {
+        self.order(Order::Progress(sdp)).await;
+    }
+
+    /// Answers a call that came in with our description: the answer to the caller's offer, or an
+    /// offer when he made none. [`LegEvent::Acknowledged`] follows.
+    pub async fn answer(&self, sdp: String) {
+        self.order(Order::Answer(sdp)).await;
+    }
+
+    /// Refuses a call that came in.
+    pub async fn reject(&self, rejection: Rejection) {
+        self.order(Order::Reject(rejection)).await;
+    }
+
+    /// CANCEL, BYE or 480, whichever fits.
     pub async fn hang_up(&self) {
-        let _ = self.commands.send(Command::HangUp { id: self.id.clone() }).await;
+        self.hang_up_with(Reason::default()).await;
+    }
+
+    /// As [`LegHandle::hang_up`], and says why (RFC 3326).
+    pub async fn hang_up_with(&self, reason: Reason) {
+        self.order(Order::HangUp(reason)).await;
+    }
+
+    /// Offers a new description, as soon as no other change is open.
+    /// [`LegEvent::ReofferAnswered`] or [`LegEvent::ReofferRefused`] follows.
+    pub async fn reoffer(&self, sdp: String) {
+        self.order(Order::Reoffer(sdp)).await;
+    }
+
+    /// Tells how far the transfer is that [`LegEvent::Referred`] asked for.
+    pub async fn referred(&self, outcome: RefOutcome) {
+        self.order(Order::Referred(outcome)).await;
+    }
+
+    /// The other end is a telephone of the house, which may transfer (REFER, Replaces). Never
+    /// said of a carrier.
+    pub async fn trust(&self) {
+        self.order(Order::Trust).await;
     }
 }

@@ -5,7 +5,12 @@ mod config;
 mod driver;
 mod leg;
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::{
     net::UdpSocket,
@@ -16,15 +21,19 @@ use tokio_util::sync::CancellationToken;
 use self::{
     command::Command,
     driver::{Driver, random},
+    leg::EVENTS,
 };
 pub use self::{
     config::{EndpointConfig, StartError},
-    leg::{Leg, LegHandle, PreparedLeg},
+    leg::{IncomingCall, Leg, LegHandle, PreparedLeg},
 };
 use crate::{
     call::{CallCore, FinishError, Finished, LegIds, OutboundCall, SavedLeg, Trunk},
     flow::Flow,
 };
+
+/// So many calls that came in wait to be looked at; more are told to come later.
+const WAITING: usize = 256;
 
 /// A call could not be placed.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +69,7 @@ pub enum ProbeError {
 pub struct Endpoint {
     commands: mpsc::Sender<Command>,
     local: SocketAddr,
+    callers: Arc<OnceLock<mpsc::Sender<IncomingCall>>>,
 }
 
 impl Endpoint {
@@ -73,21 +83,30 @@ impl Endpoint {
         }
         let core = CallCore::new(local, config.user_agent, Box::new(random));
         let (commands, inbox) = mpsc::channel(1024);
+        let callers = Arc::new(OnceLock::new());
         let driver = Driver {
             socket,
             core,
+            callers: callers.clone(),
+            commands: commands.downgrade(),
             legs: HashMap::new(),
             probes: HashMap::new(),
             finishing: HashMap::new(),
             farewells: Vec::new(),
         };
         tokio::spawn(driver.run(inbox, cancel));
-        Ok(Self { commands, local })
+        Ok(Self { commands, local, callers })
     }
 
     /// The address that stands in Via and Contact.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// The calls that come in; taken once. While nobody takes them they are refused with 480.
+    pub fn incoming(&self) -> Option<mpsc::Receiver<IncomingCall>> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        self.callers.set(sender).ok().map(|()| receiver)
     }
 
     /// Places a call.
@@ -122,8 +141,7 @@ impl Endpoint {
 
     /// Sends the INVITE of a prepared call.
     pub async fn place(&self, leg: PreparedLeg) -> Result<Leg, CallError> {
-        // Room for every event of a call: the driver never waits for a slow reader.
-        let (sender, events) = mpsc::channel(256);
+        let (sender, events) = mpsc::channel(EVENTS);
         let (id, placed) = oneshot::channel();
         let saved = leg.saved.clone();
         let command = Command::Place { leg: Box::new(leg), events: sender, id };
@@ -180,6 +198,7 @@ mod tests {
             domain: "carrier.test".into(),
             username: "court".into(),
             password: "secret".to_owned().into(),
+            ..Trunk::default()
         };
         let begun = tokio::time::Instant::now();
         let silent = std::future::pending::<std::io::Result<std::vec::IntoIter<SocketAddr>>>();

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{call::Trunk, flow::Protocol, number::Secret};
+use crate::{
+    call::{HeaderPolicy, Trunk},
+    flow::Protocol,
+    number::Secret,
+};
 
 /// One trunk: an account at a carrier, or a static peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub struct TrunkSettings {
     pub max_calls_per_second: Option<u32>,
     /// New calls do not go over it; it stays registered, and what is up stays up.
     pub paused: bool,
+    /// Headers that say who calls.
+    pub headers: HeaderPolicy,
     /// Names of the codecs to offer, in order; empty leaves that to the sound.
     pub codecs: Vec<String>,
     /// How long a session lives without a refresh (RFC 4028); none asks for none.
@@ -64,6 +70,7 @@ impl TrunkSettings {
             max_calls: None,
             max_calls_per_second: None,
             paused: false,
+            headers: HeaderPolicy::default(),
             codecs: Vec::new(),
             session_expires: None,
             accept: Vec::new(),
@@ -78,6 +85,11 @@ impl TrunkSettings {
             domain: self.domain.clone(),
             username: self.username.clone(),
             password: self.password.clone(),
+            headers: self.headers.clone(),
+            session_expires: self.session_expires,
+            codecs: self.codecs.clone(),
+            hosts: self.hosts.iter().map(|host| host_of(host).to_owned()).collect(),
+            ..Trunk::default()
         }
     }
 
@@ -89,5 +101,13 @@ impl TrunkSettings {
     /// The carrier must be spoken to anew.
     pub(super) fn is_other_place(&self, old: &Self) -> bool {
         self.hosts != old.hosts || self.protocol != old.protocol || self.is_other_account(old)
+    }
+}
+
+/// `host:port` or `[v6]:port` without port and brackets.
+fn host_of(place: &str) -> &str {
+    match place.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => place.split_once(':').map_or(place, |(host, _)| host),
     }
 }

@@ -43,6 +43,7 @@ fn order(carrier: &Carrier) -> OutboundCall {
         domain: "127.0.0.1".into(),
         username: "court".into(),
         password: "secret".to_owned().into(),
+        ..Trunk::default()
     };
     OutboundCall {
         trunk: Arc::new(trunk),

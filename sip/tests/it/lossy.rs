@@ -299,6 +299,7 @@ fn trunk() -> Trunk {
         domain: "carrier.test".into(),
         username: "court".into(),
         password: "secret".to_owned().into(),
+        ..Trunk::default()
     }
 }
 
@@ -353,7 +354,7 @@ impl World {
                     self.put(after, To::Stored(saved, id));
                 }
                 Out::Finished(_, how) => self.finished.push(how),
-                Out::Event(..) | Out::Probed(..) => {}
+                _ => {}
             }
         }
     }
@@ -374,7 +375,7 @@ impl World {
                     (To::Us(bytes), Some(run)) => run.receive(self.now, &bytes, far()),
                     (To::Stored(saved, id), Some(run)) => {
                         self.stored = SavedLeg::from_bytes(&saved.to_bytes());
-                        run.kept(&id);
+                        run.kept(self.now, &id);
                     }
                     (To::Us(_) | To::Stored(..), None) => {}
                 }

@@ -39,6 +39,7 @@ pub(crate) fn trunk(port: u16, password: &str) -> Trunk {
         domain: "127.0.0.1".into(),
         username: "court".into(),
         password: password.to_owned().into(),
+        ..Trunk::default()
     }
 }
 

@@ -24,6 +24,7 @@ fn trunk() -> Arc<Trunk> {
         domain: "carrier.test".into(),
         username: "court".into(),
         password: "secret".to_owned().into(),
+        ..Trunk::default()
     })
 }
 
@@ -78,7 +79,7 @@ impl Run {
                 }
                 Out::Event(_, event) => self.events.push(event),
                 Out::Finished(_, how) => self.finished.push(how),
-                Out::Probed(..) => {}
+                _ => {}
             }
         }
     }

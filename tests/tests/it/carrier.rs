@@ -46,6 +46,7 @@ impl Line {
             domain: "127.0.0.1".into(),
             username: "songda".into(),
             password: password.to_owned().into(),
+            ..Trunk::default()
         }
     }
 

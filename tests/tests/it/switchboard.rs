@@ -85,6 +85,7 @@ impl House {
             domain: "127.0.0.1".into(),
             username: "songda".into(),
             password: "secret".to_owned().into(),
+            ..Trunk::default()
         };
         let dial = Dial {
             call: "call".into(),

@@ -39,6 +39,7 @@ impl Line {
             domain: self.domain.clone(),
             username: self.username.clone(),
             password: self.password(sealer)?.into(),
+            ..Trunk::default()
         })
     }
 

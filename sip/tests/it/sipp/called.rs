@@ -187,6 +187,7 @@ async fn a_carrier_that_is_not_there_is_not_alive() {
         domain: "x".into(),
         username: String::new(),
         password: String::new().into(),
+        ..Trunk::default()
     };
     let error = endpoint.probe(&trunk).await.unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");

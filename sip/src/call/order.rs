@@ -1,0 +1,116 @@
+//! What a call is placed with.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::number::{Number, Secret};
+
+/// Which number stands in From.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FromForm {
+    /// The court's number.
+    #[default]
+    Number,
+    /// The account; the number stands in the identity header alone.
+    Account,
+}
+
+/// Which header vouches for the court's number (RFC 3325, 9.1 and 9.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Identity {
+    /// P-Asserted-Identity: the carrier trusts us.
+    #[default]
+    Asserted,
+    /// P-Preferred-Identity: the carrier asserts what we prefer.
+    Preferred,
+    /// None: the carrier takes From.
+    Absent,
+}
+
+/// The form of the URI in the identity header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IdentityUri {
+    /// `sip:number@domain`.
+    #[default]
+    Sip,
+    /// `tel:number` (RFC 3966).
+    Tel,
+}
+
+/// The headers that say who calls. The number they show is always the court's (R4.3c).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeaderPolicy {
+    /// From.
+    pub from: FromForm,
+    /// Identity header.
+    pub identity: Identity,
+    /// URI in it.
+    pub identity_uri: IdentityUri,
+    /// `Privacy: none` (RFC 3323, 4.2), for carriers that hide numbers otherwise.
+    pub privacy_none: bool,
+    /// More headers, as they are.
+    pub extra: Vec<(String, String)>,
+}
+
+/// A way to the public network.
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    /// Name, for people.
+    pub name: String,
+    /// `host:port` of the carrier.
+    pub proxy: String,
+    /// SIP domain of the account, used in From, To and Request-URI.
+    pub domain: String,
+    /// Digest user.
+    pub username: String,
+    /// Digest password.
+    pub password: Secret,
+    /// What its INVITEs look like.
+    pub headers: HeaderPolicy,
+    /// Names of the codecs to offer, in order; empty leaves that to the sound.
+    pub codecs: Vec<String>,
+    /// How long a session lives without a refresh (RFC 4028), at least 90 seconds; none asks
+    /// for none, and follows what the carrier asks.
+    pub session_expires: Option<Duration>,
+    /// More hosts of the same carrier: a 3xx may lead there.
+    pub hosts: Vec<String>,
+    /// Request-URI instead of the number at the domain: the contact under which a telephone of
+    /// the house registered.
+    pub uri: Option<String>,
+    /// It leads to a telephone of the house, which may transfer calls (REFER, Replaces). A
+    /// carrier never may.
+    pub phone: bool,
+}
+
+impl Default for Trunk {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            proxy: String::new(),
+            domain: String::new(),
+            username: String::new(),
+            password: String::new().into(),
+            headers: HeaderPolicy::default(),
+            codecs: Vec::new(),
+            session_expires: None,
+            hosts: Vec::new(),
+            uri: None,
+            phone: false,
+        }
+    }
+}
+
+/// A call to place.
+#[derive(Debug, Clone)]
+pub struct OutboundCall {
+    /// Over which trunk.
+    pub trunk: Arc<Trunk>,
+    /// Number to dial.
+    pub callee: Number,
+    /// The court's own number: From and P-Asserted-Identity.
+    pub caller: Number,
+    /// Our SDP offer.
+    pub offer: String,
+    /// Given up after this long without an answer; three minutes after the last 18x it is given
+    /// up in any case (timer C, RFC 3261, 16.6).
+    pub ring_limit: Duration,
+}

@@ -1,0 +1,196 @@
+//! What calls send by: the transactions, the names that go on the wire, and what waits to
+//! come out.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt::Write as _,
+    net::SocketAddr,
+    time::Instant,
+};
+
+use bytes::Bytes;
+
+use super::{LegEvent, Out};
+use crate::{
+    flow::{Flow, Protocol},
+    msg::{Headers, Request, Response},
+    tx::{Key, Layer},
+    wire::print_request,
+};
+
+/// What we do inside a dialog.
+pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
+
+/// The same, with what only a telephone of the house may ask.
+pub(super) const ALLOW_PHONE: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY";
+
+/// What a transaction of ours, or one of the other end, is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Our INVITE that begins a call.
+    Invite,
+    /// Their INVITE that begins a call.
+    Incoming,
+    /// A re-INVITE or UPDATE of ours.
+    Change,
+    /// A PRACK of ours.
+    Prack,
+    /// A BYE of ours.
+    Bye,
+    /// A NOTIFY of ours.
+    Notify,
+}
+
+/// Whose a transaction is.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    pub(super) call: String,
+    pub(super) purpose: Purpose,
+}
+
+/// See the head of this file.
+pub(super) struct Post {
+    pub(super) layer: Layer,
+    pub(super) owners: HashMap<Key, Owner>,
+    pub(super) out: VecDeque<Out>,
+    /// The address that we name where nothing else is known of a transport.
+    local: SocketAddr,
+    named: Vec<(Protocol, SocketAddr)>,
+    user_agent: String,
+    random: Box<dyn FnMut() -> u64 + Send>,
+}
+
+/// So many times 16 random hexadecimal digits.
+pub(super) fn token(random: &mut impl FnMut() -> u64, words: usize) -> String {
+    let mut token = String::with_capacity(16 * words);
+    for _ in 0..words {
+        let _ = write!(token, "{:016x}", random());
+    }
+    token
+}
+
+impl Post {
+    pub(super) fn new(local: SocketAddr, user_agent: String, random: Box<dyn FnMut() -> u64 + Send>) -> Self {
+        Self {
+            layer: Layer::default(),
+            owners: HashMap::new(),
+            out: VecDeque::new(),
+            local,
+            named: Vec::new(),
+            user_agent,
+            random,
+        }
+    }
+
+    /// This address stands in Via and Contact of what goes by this transport.
+    pub(super) fn name(&mut self, protocol: Protocol, address: SocketAddr) {
+        self.named.retain(|(known, _)| *known != protocol);
+        self.named.push((protocol, address));
+    }
+
+    pub(super) fn local(&self, protocol: Protocol) -> SocketAddr {
+        self.named.iter().find(|(known, _)| *known == protocol).map_or(self.local, |(_, address)| *address)
+    }
+
+    /// How we name ourselves in a Warning.
+    pub(super) fn host(&self) -> String {
+        self.local.to_string()
+    }
+
+    pub(super) fn random(&mut self) -> u64 {
+        (self.random)()
+    }
+
+    /// A word of random hexadecimal digits.
+    pub(super) fn token(&mut self, words: usize) -> String {
+        token(&mut self.random, words)
+    }
+
+    pub(super) fn via(&self, protocol: Protocol, branch: &str) -> String {
+        format!("SIP/2.0/{protocol} {};rport;branch=z9hG4bK{branch}", self.local(protocol))
+    }
+
+    pub(super) fn contact(&self, protocol: Protocol) -> String {
+        let address = self.local(protocol);
+        match protocol {
+            Protocol::Udp => format!("<sip:songda@{address}>"),
+            Protocol::Tls => format!("<sips:songda@{address}>"),
+            other => format!("<sip:songda@{address};transport={}>", other.via().to_ascii_lowercase()),
+        }
+    }
+
+    /// Adds what every request of ours has: Via, Contact, User-Agent.
+    pub(super) fn finish(&mut self, request: Request, protocol: Protocol) -> Request {
+        let branch = self.token(2);
+        self.finish_as(request, protocol, &branch)
+    }
+
+    pub(super) fn finish_as(&self, mut request: Request, protocol: Protocol, branch: &str) -> Request {
+        let mut headers = Headers::default();
+        headers.push("Via", self.via(protocol, branch));
+        let mut contact = false;
+        for (name, value) in request.headers.iter() {
+            if name.eq_ignore_ascii_case("Via") || name.eq_ignore_ascii_case("User-Agent") {
+                continue;
+            }
+            contact |= name.eq_ignore_ascii_case("Contact");
+            headers.push(name, value);
+        }
+        if !contact {
+            headers.push("Contact", self.contact(protocol));
+        }
+        headers.push("User-Agent", &self.user_agent);
+        request.headers = headers;
+        request
+    }
+
+    /// Sends a request of a call in a new transaction. None when the branch is in use.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        call: &str,
+        purpose: Purpose,
+        request: Request,
+        hop: Flow,
+    ) -> Option<Key> {
+        let key = self.layer.send(now, request, hop)?;
+        self.owners.insert(key.clone(), Owner { call: call.to_owned(), purpose });
+        Some(key)
+    }
+
+    /// Prints and sends what has no transaction: an ACK. What was sent, for its repeats.
+    pub(super) fn send_ack(&mut self, ack: &Request, hop: Flow) -> Bytes {
+        let bytes = Bytes::from(print_request(ack));
+        self.out.push_back(Out::Send(hop, bytes.clone()));
+        bytes
+    }
+
+    /// Answers a request.
+    pub(super) fn respond(&mut self, now: Instant, key: &Key, response: &Response) {
+        self.layer.respond(now, key, response);
+    }
+
+    /// Answers a request with a bare status.
+    pub(super) fn refuse(&mut self, now: Instant, key: &Key, request: &Request, status: u16) {
+        let tag = self.token(1);
+        self.respond(now, key, &Response::to(request, status, &tag));
+    }
+
+    /// Answers with 500, and when to come again (RFC 3261, 14.2; RFC 3311, 5.2).
+    pub(super) fn later(&mut self, now: Instant, key: &Key, request: &Request) {
+        let tag = self.token(1);
+        let mut response = Response::to(request, 500, &tag);
+        response.headers.push("Retry-After", (self.random() % 11).to_string());
+        self.respond(now, key, &response);
+    }
+
+    /// News of a call.
+    pub(super) fn tell(&mut self, call: &str, event: LegEvent) {
+        self.out.push_back(Out::Event(call.to_owned(), event));
+    }
+}
+
+/// The value of `Allow` for one peer.
+pub(super) fn allow(phone: bool) -> &'static str {
+    if phone { ALLOW_PHONE } else { ALLOW }
+}

@@ -1,0 +1,218 @@
+//! Reliable provisional responses (RFC 3262), given and taken.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{
+    LegEvent, Rejection,
+    dialog::{Dialog, Offer},
+    leg::{Call, State},
+    post::{Post, Purpose},
+    session::{describe, sdp_of},
+};
+use crate::{
+    msg::{Method, RAck, Request, Response},
+    sdp,
+    tx::{Key, T1, T64},
+};
+
+/// More 18x than these that wait for the PRACK of the one before are not sent.
+const WAITING: usize = 8;
+
+/// One of ours that waits for its PRACK.
+#[derive(Debug)]
+pub(super) struct Reliable {
+    number: u32,
+    response: Response,
+    next: Instant,
+    interval: Duration,
+    until: Instant,
+}
+
+/// What the called side has of RFC 3262.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The caller insists on it.
+    pub(super) required: bool,
+    /// The caller knows it.
+    pub(super) supported: bool,
+    last: u32,
+    open: Option<Reliable>,
+    waiting: VecDeque<(u16, Option<String>)>,
+    /// The answer to the call, which waits for the PRACK of a description (section 3).
+    pub(super) answer: Option<String>,
+}
+
+impl Progress {
+    pub(super) fn of(invite: &Request) -> Self {
+        let required = invite.headers.lists("Require", "100rel");
+        let supported = required || invite.headers.lists("Supported", "100rel");
+        Self { required, supported, ..Self::default() }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.open.as_ref().map(|open| open.next)
+    }
+
+    /// A description of ours waits for its PRACK: a 2xx may not go out (section 3).
+    pub(super) fn holds_answer(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.response.body.is_empty())
+    }
+
+    /// No PRACK is waited for any more.
+    pub(super) fn stop(&mut self) {
+        self.open = None;
+        self.waiting.clear();
+        self.answer = None;
+    }
+}
+
+impl Dialog {
+    /// Whether a reliable provisional is the next of its row: it grows by one and never wraps
+    /// (section 3).
+    pub(super) fn wants(&self, reliable: Option<u32>) -> bool {
+        reliable.is_some_and(|number| self.rseq.is_none_or(|last| last.checked_add(1) == Some(number)))
+    }
+
+    /// What a provisional response described: reliable, it is the answer to our offer; else a
+    /// foretaste of it.
+    pub(super) fn described(&mut self, sdp: Option<&str>, reliable: bool) {
+        let Some(sdp) = sdp.filter(|_| self.offer == Offer::Ours && !self.agreed) else { return };
+        sdp.clone_into(&mut self.remote_sdp);
+        if reliable {
+            (self.offer, self.agreed) = (Offer::None, true);
+        }
+    }
+}
+
+impl Call {
+    /// PRACK for a reliable provisional of the other end.
+    pub(super) fn acknowledge(&mut self, post: &mut Post, now: Instant, response: &Response, number: u32) {
+        let cseq = response.headers.cseq().map_or(1, |(cseq, _)| cseq);
+        let Some(tag) = response.headers.tag("To") else { return };
+        let Some(outgoing) = self.outgoing() else { return };
+        let Some(dialog) = outgoing.early.iter_mut().find(|dialog| dialog.remote_tag == tag) else { return };
+        if !dialog.wants(Some(number)) {
+            return;
+        }
+        dialog.rseq = Some(number);
+        let (mut request, hop) = (dialog.next(Method::PRACK), dialog.next_hop());
+        request.headers.push("RAck", format!("{number} {cseq} INVITE"));
+        for name in ["Authorization", "Proxy-Authorization"] {
+            for value in outgoing.invite.headers.all(name) {
+                request.headers.push(name, value);
+            }
+        }
+        let request = post.finish(request, hop.protocol);
+        post.send(now, &self.id, Purpose::Prack, request, hop);
+    }
+
+    /// Gives a 18x, reliable where the caller insists, or knows it and there is a description.
+    pub(super) fn give_progress(&mut self, post: &mut Post, now: Instant, status: u16, body: Option<String>) {
+        let Some(incoming) = self.incoming() else { return };
+        let progress = &mut incoming.progress;
+        let reliable = progress.required || (progress.supported && body.is_some());
+        if !reliable {
+            if let Some(response) = self.response(post, status, body.as_deref()) {
+                self.send_progress(post, now, response);
+            }
+            return;
+        }
+        if progress.open.is_some() {
+            if progress.waiting.len() < WAITING {
+                progress.waiting.push_back((status, body));
+            }
+            return;
+        }
+        let last = progress.last;
+        let number = if last == 0 { 1 + (post.random() % 0x3fff_ffff) as u32 } else { last + 1 };
+        let described = body.is_some();
+        let Some(mut response) = self.response(post, status, body.as_deref()) else { return };
+        response.headers.push("Require", "100rel");
+        response.headers.push("RSeq", number.to_string());
+        if let Some(dialog) = self.dialog.as_mut().filter(|_| described) {
+            match dialog.offer {
+                Offer::Theirs => (dialog.offer, dialog.agreed) = (Offer::None, true),
+                Offer::None if !dialog.agreed => dialog.offer = Offer::Ours,
+                Offer::None | Offer::Ours => {}
+            }
+        }
+        let open = Reliable { number, response: response.clone(), next: now + T1, interval: T1, until: now + T64 };
+        if let Some(incoming) = self.incoming() {
+            incoming.progress.last = number;
+            incoming.progress.open = Some(open);
+        }
+        self.send_progress(post, now, response);
+    }
+
+    /// Repeats what waits for its PRACK; one that never comes refuses the call (section 3).
+    pub(super) fn repeat_progress(&mut self, post: &mut Post, now: Instant) {
+        let Some(incoming) = self.incoming() else { return };
+        let Some(open) = incoming.progress.open.as_mut().filter(|open| open.next <= now) else { return };
+        if now >= open.until {
+            self.reject(post, now, &Rejection::status(504));
+            return;
+        }
+        open.interval *= 2;
+        open.next = (now + open.interval).min(open.until);
+        let response = open.response.clone();
+        self.send_progress(post, now, response);
+    }
+
+    /// A PRACK of the other end.
+    pub(super) fn prack(&mut self, post: &mut Post, now: Instant, key: &Key, request: &Request) {
+        let tag = self.ids.local_tag.clone();
+        let means = RAck::of(&request.headers).filter(|means| means.method == Method::INVITE);
+        let open = self.incoming().and_then(|incoming| {
+            let number = incoming.invite.headers.cseq()?.0;
+            let same = |open: &mut Reliable| {
+                means.as_ref().is_some_and(|means| (means.rseq, means.cseq) == (open.number, number))
+            };
+            incoming.progress.open.take_if(same)
+        });
+        let Some(open) = open else {
+            post.respond(now, key, &Response::to(request, 481, &tag));
+            return;
+        };
+        let mut response = Response::to(request, 200, &tag);
+        if let Some(sdp) = sdp_of(&request.headers, &request.body) {
+            self.described_by_prack(post, &open, sdp, &mut response);
+        }
+        post.respond(now, key, &response);
+        let Some(incoming) = self.incoming() else { return };
+        if let Some((status, body)) = incoming.progress.waiting.pop_front() {
+            self.give_progress(post, now, status, body);
+        }
+        let Some(incoming) = self.incoming() else { return };
+        if !incoming.progress.holds_answer()
+            && let Some(sdp) = incoming.progress.answer.take()
+        {
+            self.answer(post, now, sdp);
+        }
+        if self.state == State::Inviting {
+            self.go_on(post, now);
+        }
+    }
+
+    fn described_by_prack(&mut self, post: &mut Post, open: &Reliable, sdp: String, response: &mut Response) {
+        let Some(dialog) = &mut self.dialog else { return };
+        if dialog.offer == Offer::Ours && !open.response.body.is_empty() {
+            (dialog.offer, dialog.agreed) = (Offer::None, true);
+            if sdp::agreed(&self.local_sdp, &sdp).is_ok() {
+                dialog.remote_sdp.clone_from(&sdp);
+                post.tell(&self.id, LegEvent::ReofferAnswered { sdp });
+            }
+        } else if dialog.offer == Offer::None
+            && dialog.agreed
+            && let Ok(answer) = sdp::answer_to(&sdp, &self.offered)
+        {
+            // A new offer (RFC 3262, 5): we agree with what we have.
+            dialog.remote_sdp.clone_from(&sdp);
+            self.local_sdp = sdp::following(&self.local_sdp, &answer);
+            describe(response, &self.local_sdp);
+            post.tell(&self.id, LegEvent::Reoffered { sdp });
+        }
+    }
+}
