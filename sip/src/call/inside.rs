@@ -109,10 +109,12 @@ impl CallCore {
     }
 
     /// Answers a request of [`Out::Outside`] that nobody serves: OPTIONS with what we can do
-    /// (RFC 3261, 11.2), the rest with 405, 481 or 501.
+    /// (RFC 3261, 11.2), the rest with 405, 481 or 501; 420 where it requires what we do not know.
     pub fn decline(&mut self, now: Instant, key: &Key, request: &Request) {
         let tag = self.post.token(1);
+        let unknown = unsupported(&request.headers, true);
         let status = match &request.method {
+            method if method.is_known() && !unknown.is_empty() => 420,
             method if *method == Method::OPTIONS => 200,
             method if [Method::BYE, Method::PRACK, Method::UPDATE, Method::INFO, Method::NOTIFY].contains(method) => {
                 481
@@ -121,7 +123,9 @@ impl CallCore {
             _ => 501,
         };
         let mut response = Response::to(request, status, &tag);
-        if status != 481 {
+        if status == 420 {
+            response.headers.push("Unsupported", unknown.join(", "));
+        } else if status != 481 {
             response.headers.push("Allow", ALLOW);
         }
         if status == 200 {

@@ -11,6 +11,7 @@ mod valid;
 
 use std::{net::SocketAddr, time::Instant};
 
+use songda_sip::Rejection;
 use songda_sip::machine::{CallCore, Defect, Message, Method, Out, Request, Response, Serves, parse, refuse};
 
 /// What a telephone serves.
@@ -176,10 +177,16 @@ fn a_whole_endpoint_does_with_each_of_the_49_what_the_rfc_says_and_forgets_it() 
         let mut steps = 0;
         loop {
             while let Some(out) = core.poll() {
-                if let Out::Send(_, bytes) = out
-                    && let Some((Message::Response(response), _)) = parse(&bytes)
-                {
-                    statuses.push(response.status);
+                match out {
+                    Out::Send(_, bytes) => {
+                        if let Some((Message::Response(response), _)) = parse(&bytes) {
+                            statuses.push(response.status);
+                        }
+                    }
+                    // As the driver does where nobody serves it.
+                    Out::Outside(key, request, _) => core.decline(now, &key, &request),
+                    Out::Incoming(id, _) => core.reject(now, &id, &Rejection::status(480)),
+                    _ => {}
                 }
             }
             let Some(next) = core.next_deadline() else { break };
