@@ -73,6 +73,8 @@ pub struct Trunk {
     pub session_expires: Option<Duration>,
     /// More hosts of the same carrier: a 3xx may lead there.
     pub hosts: Vec<String>,
+    /// Route of the INVITE: what the carrier gave with the registration (Service-Route, RFC 3608).
+    pub route: Vec<String>,
     /// Request-URI instead of the number at the domain: the contact under which a telephone of
     /// the house registered.
     pub uri: Option<String>,
@@ -93,9 +95,18 @@ impl Default for Trunk {
             codecs: Vec::new(),
             session_expires: None,
             hosts: Vec::new(),
+            route: Vec::new(),
             uri: None,
             phone: false,
         }
+    }
+}
+
+impl Trunk {
+    /// User part of the account's address: a private identity of IMS (`user@realm`) is digest
+    /// user as a whole.
+    pub fn account(&self) -> &str {
+        self.username.split('@').next().unwrap_or_default()
     }
 }
 

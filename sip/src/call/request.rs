@@ -17,12 +17,15 @@ pub(super) fn invite(call: &OutboundCall, ids: &LegIds, cseq: u32, min_se: Optio
     let uri_of = |user: &str| Uri::sip(user, &trunk.domain, None).to_string();
     let caller = uri_of(call.caller.reveal());
     let from = match policy.from {
-        FromForm::Account if !trunk.username.is_empty() => uri_of(&trunk.username),
+        FromForm::Account if !trunk.username.is_empty() => uri_of(trunk.account()),
         _ => caller.clone(),
     };
     let callee = trunk.uri.clone().unwrap_or_else(|| uri_of(call.callee.reveal()));
     let mut headers = Headers::with_capacity(1024, 20);
     headers.push("Max-Forwards", "70");
+    for hop in &trunk.route {
+        headers.push("Route", hop);
+    }
     headers.push_fmt("From", format_args!("<{from}>;tag={}", ids.local_tag));
     headers.push_fmt("To", format_args!("<{callee}>"));
     headers.push("Call-ID", &ids.call_id);

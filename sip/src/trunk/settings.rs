@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Chosen;
 use crate::{
     call::{HeaderPolicy, Trunk},
     flow::Protocol,
@@ -77,11 +78,13 @@ impl TrunkSettings {
         }
     }
 
-    /// What a call over this trunk needs to know, at this one of its hosts.
-    pub fn trunk(&self, host: &str) -> Trunk {
+    /// What a call over this trunk needs to know, at the host and over the route that were
+    /// chosen for it.
+    pub fn trunk(&self, chosen: &Chosen) -> Trunk {
         Trunk {
             name: self.name.clone(),
-            proxy: host.to_owned(),
+            proxy: chosen.host.clone(),
+            route: chosen.route.clone(),
             domain: self.domain.clone(),
             username: self.username.clone(),
             password: self.password.clone(),

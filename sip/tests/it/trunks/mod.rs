@@ -1,6 +1,7 @@
 //! Trunks in virtual time: registration, health, choice, and all of it together.
 
 mod board;
+mod calls;
 mod choice;
 mod health;
 mod registration;
