@@ -39,7 +39,8 @@ pub fn agreed(offer: &str, answer: &str) -> Result<Direction, Refusal> {
     if answer.media.len() != offer.media.len() {
         return Err(Refusal::Malformed);
     }
-    let (ours, theirs) = (offer.audio().ok_or(Refusal::MediaType)?, answer.audio().ok_or(Refusal::MediaType)?);
+    let live = |(ours, theirs): &(&Media<'_>, &Media<'_>)| is_audio(ours) && ours.is_live() && theirs.is_live();
+    let (ours, theirs) = offer.media.iter().zip(&answer.media).find(live).ok_or(Refusal::MediaType)?;
     usable(theirs, ours.address)?;
     let common = |law: &&str| formats(ours).any(|one| one == *law);
     let spoken = formats(theirs).any(|law| common(&law));
@@ -79,9 +80,10 @@ fn usable(media: &Media<'_>, local: Option<IpAddr>) -> Result<(), Refusal> {
         return Err(Refusal::Transport);
     }
     let address = media.address.ok_or(Refusal::Address)?;
-    let family = local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
-    // Who holds us by zeros may name them in any family.
-    if family || address.is_unspecified() { Ok(()) } else { Err(Refusal::Address) }
+    // Who holds by zeros may name them in any family.
+    let zeros = |address: IpAddr| address.is_unspecified();
+    let same = local.is_none_or(|local| local.is_ipv4() == address.is_ipv4() || zeros(local));
+    if same || zeros(address) { Ok(()) } else { Err(Refusal::Address) }
 }
 
 fn compose(offer: &Session<'_>, ours: &Session<'_>) -> Result<String, Refusal> {

@@ -231,11 +231,10 @@ impl<'a> Reader<'a> {
         let name = name.trim_end_matches([' ', '\t']);
         if name.is_empty() || !name.bytes().all(text::is_token) {
             defects.push(Defect::Line);
-        } else if line.len() > LINE_LIMIT {
-            defects.push(Defect::TooLarge);
         } else {
             self.headers.open(names::long(name), trim(value));
             (self.open, self.skipping) = (true, false);
+            self.bound(defects);
         }
     }
 
@@ -243,16 +242,23 @@ impl<'a> Reader<'a> {
         if self.skipping {
             return;
         }
-        if !self.open {
+        if self.open {
+            self.headers.fold(trim(line));
+            self.bound(defects);
+        } else {
             // A continuation of nothing.
             defects.push(Defect::Line);
             self.skipping = true;
-        } else if self.headers.last_line().1.len() + line.len() > LINE_LIMIT {
+        }
+    }
+
+    /// What has grown too long is not kept.
+    fn bound(&mut self, defects: &mut Vec<Defect>) {
+        let (name, value) = self.headers.last_line();
+        if name.len() + value.len() > LINE_LIMIT {
             defects.push(Defect::TooLarge);
             self.headers.abandon();
             (self.open, self.skipping) = (false, true);
-        } else {
-            self.headers.fold(trim(line));
         }
     }
 

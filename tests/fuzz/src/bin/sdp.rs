@@ -1,0 +1,5 @@
+//! Session descriptions, offers and answers.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| songda_fuzz::sdp(bytes));

@@ -1,0 +1,40 @@
+//! Every seed, and so every finding of the past, goes through its target.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fs, panic::catch_unwind, path::Path};
+
+fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    let files = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
+}
+
+fn all_pass(target: &str, run: fn(&[u8])) {
+    let seeds = seeds(target);
+    assert!(seeds.len() > 10, "{target} has its seeds");
+    for (name, bytes) in seeds {
+        assert!(catch_unwind(|| run(&bytes)).is_ok(), "{target}/{name}");
+    }
+}
+
+#[test]
+fn every_message_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("sip", songda_fuzz::sip);
+}
+
+#[test]
+fn every_uri_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("uri", songda_fuzz::uri);
+}
+
+#[test]
+fn every_session_description_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("sdp", songda_fuzz::sdp);
+}
+
+#[test]
+fn the_49_messages_of_rfc_4475_are_among_the_seeds() {
+    let torture = seeds("sip").into_iter().filter(|(name, _)| name.starts_with("rfc4475-")).count();
+    assert_eq!(torture, 49);
+}
