@@ -17,7 +17,7 @@ use songda_desk::{
 use songda_media::{Engine, EngineConfig};
 use songda_papers::{jobs as paper_jobs, reports::Printer};
 use songda_press::{Press, PressConfig};
-use songda_sip::{Endpoint, EndpointConfig};
+use songda_sip::{Endpoint, EndpointConfig, Listen, Protocol};
 use songda_store::{disk, jobs};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -50,12 +50,9 @@ impl Desk {
         cancel: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let lines = &config.telephony;
-        let sip = EndpointConfig {
-            listen: lines.sip_listen,
-            advertise: lines.sip_advertise,
-            user_agent: concat!("Songda/", env!("CARGO_PKG_VERSION")).into(),
-        };
-        let endpoint = Endpoint::start(sip, CancellationToken::new()).await?;
+        let line = Listen { advertise: lines.sip_advertise, ..Listen::new(Protocol::Udp, lines.sip_listen) };
+        let sip = EndpointConfig::new(vec![line], concat!("Songda/", env!("CARGO_PKG_VERSION")));
+        let endpoint = Endpoint::start(sip, CancellationToken::new())?;
         let (first, last) = lines.trunk_ports.unwrap_or((0, 0));
         let clock = house.clock.clone();
         let engine = Engine::start(EngineConfig {

@@ -1,10 +1,10 @@
 //! SIP signalling for calls that the court places and takes.
 //!
-//! Everything but `endpoint` is sans-IO: `wire` reads and prints messages, `tx` holds the
-//! transactions of RFC 3261 (with RFC 6026), `call` the INVITE sessions with their
+//! Everything but `endpoint` and `transport` is sans-IO: `wire` reads and prints messages, `tx`
+//! holds the transactions of RFC 3261 (with RFC 6026), `call` the INVITE sessions with their
 //! dialogs, `auth` the digest, `trunk` the accounts at carriers, `registrar` the desk phones.
-//! Bytes and time are passed in, bytes and events come out.
-//! `endpoint` owns one UDP socket and turns the crank.
+//! Bytes and time are passed in, bytes and events come out. `transport` owns the sockets, finds
+//! the addresses of domains and knows which connection leads where; `endpoint` turns the crank.
 
 mod auth;
 mod call;
@@ -51,9 +51,12 @@ pub use edge::{
     Rate, Source, mask,
 };
 pub use endpoint::{
-    CallError, Endpoint, EndpointConfig, IncomingCall, Leg, LegHandle, PreparedLeg, ProbeError, StartError,
+    CallError, Endpoint, EndpointConfig, IncomingCall, Leg, LegHandle, PreparedLeg, ProbeError, StartError, Targets,
 };
 pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};
 pub use registrar::PhoneAccount;
+pub use transport::{
+    Addresses, ClientTls, Destination, Limits, Listen, ListenError, OwnCertificate, ServerTls, TlsError,
+};
 pub use trunk::{Answer, Health, Registration, TrunkSettings, TrunkState, Why, may_fail_over};

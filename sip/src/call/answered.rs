@@ -45,7 +45,7 @@ impl Call {
         }
         (dialog.agreed, dialog.offer) = (true, Offer::None);
         let (hop, ack) = (dialog.next_hop(), acknowledgement(&dialog, cseq, &outgoing.invite));
-        let ack = post.finish(ack, hop.protocol);
+        let ack = post.finish(ack, &hop);
         if self.state != State::Inviting || self.dialog.is_some() {
             let bytes = post.send_ack(&ack, hop);
             dialog.ack = Some(Ack { cseq, bytes });

@@ -61,7 +61,7 @@ impl Call {
         if tries > 1 {
             self.authorise(post, &mut request);
         }
-        let sent = post.finish(request, hop.protocol);
+        let sent = post.finish(request, &hop);
         if let Some(key) = post.send(now, &self.id, Purpose::Bye, sent.clone(), hop) {
             self.byes.push(Bye { key, remote_tag: remote_tag.to_owned(), tries, sent });
         }

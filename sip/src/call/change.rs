@@ -115,7 +115,7 @@ impl Call {
         if self.change.as_ref().is_some_and(|change| change.tries > 0) {
             self.authorise(post, &mut request);
         }
-        let request = post.finish(request, hop.protocol);
+        let request = post.finish(request, &hop);
         let key = post.send(now, &self.id, Purpose::Change, request.clone(), hop);
         if let Some(change) = &mut self.change {
             change.tries += 1;
@@ -237,7 +237,7 @@ impl Call {
         if let Some(sent) = sent.filter(|sent| sent.headers.cseq().is_some_and(|(number, _)| number == cseq)) {
             ack = acknowledgement(dialog, cseq, &sent);
         }
-        let ack = post.finish(ack, hop.protocol);
+        let ack = post.finish(ack, &hop);
         let bytes = post.send_ack(&ack, hop);
         dialog.later_ack = Some(Ack { cseq, bytes });
     }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    net::SocketAddr,
     time::Instant,
 };
 
@@ -15,9 +14,9 @@ use super::{
     timers::Timers,
 };
 use crate::{
-    flow::{Flow, Protocol},
+    flow::Flow,
     msg::{Headers, Message, Method, Request, Response},
-    transport::via,
+    transport::{Addresses, via},
     tx::{Event, Key, Layer, Output},
     uri::NameAddr,
     wire::{self, Defect},
@@ -62,20 +61,14 @@ impl std::fmt::Debug for CallCore {
 }
 
 impl CallCore {
-    /// A core that names `local` as its address. `random` gives tags and branches.
-    pub fn new(local: SocketAddr, user_agent: String, random: Box<dyn FnMut() -> u64 + Send>) -> Self {
+    /// A core that names `addresses` as its own. `random` gives tags and branches.
+    pub fn new(addresses: impl Into<Addresses>, user_agent: String, random: Box<dyn FnMut() -> u64 + Send>) -> Self {
         Self {
             calls: HashMap::new(),
-            post: Post::new(local, user_agent, random),
+            post: Post::new(addresses.into(), user_agent, random),
             timers: Timers::default(),
             asked: HashSet::new(),
         }
-    }
-
-    /// Names this address in what goes out by this transport, instead of that of
-    /// [`CallCore::new`].
-    pub fn name(&mut self, protocol: Protocol, address: SocketAddr) {
-        self.post.name(protocol, address);
     }
 
     /// Calls and transactions alive.
@@ -102,7 +95,7 @@ impl CallCore {
     /// Places a call to the carrier at `target`; answers its id, which is its Call-ID.
     pub fn dial(&mut self, now: Instant, call: OutboundCall, target: impl Into<Flow>) -> String {
         let target = target.into();
-        let local = self.post.local(target.protocol);
+        let local = self.post.local(&target);
         let ids = LegIds::new(local, || self.post.random());
         self.place(now, call, target, ids)
     }
@@ -231,6 +224,12 @@ impl CallCore {
             }
         }
         self.drain(now);
+    }
+
+    /// A connection that others had opened is no more: calls whose requests took it look for
+    /// another way.
+    pub fn lost(&mut self, flow: &Flow) {
+        self.calls.values_mut().for_each(|call| call.lost(flow));
     }
 
     /// These bytes of ours could not be sent: what they began is over (RFC 3261, 8.1.3.1, 18.4).

@@ -104,7 +104,7 @@ impl Dialog {
             remote: saved.remote.clone(),
             local_cseq: saved.local_cseq,
             ack: (!saved.ack.is_empty()).then_some(ack),
-            ..Self::new(call_id, saved.flow)
+            ..Self::new(call_id, Flow { connection: 0, ..saved.flow })
         };
         dialog.skip_numbers();
         dialog
@@ -216,27 +216,38 @@ impl Dialog {
     /// they are addresses; else where the last message came from.
     pub(super) fn next_hop(&self) -> Flow {
         // A connection is used again (RFC 5923; RFC 5626, 5.3; RFC 7118, 5).
-        if self.flow.is_reliable() {
-            return self.flow;
+        if self.flow.is_reliable() { self.flow } else { self.named_hop().unwrap_or(self.flow) }
+    }
+
+    /// The connection is no more: requests go where the other end says that it is reached.
+    pub(super) fn lost(&mut self, lost: &Flow) {
+        if self.flow.connection == lost.connection && self.flow.protocol == lost.protocol {
+            self.flow = self.named_hop().unwrap_or(Flow { connection: 0, ..self.flow });
         }
-        let first = match self.route_set.first() {
+    }
+
+    /// The first hop of the route set, else the remote target, when it is an address that can
+    /// be reached.
+    fn named_hop(&self) -> Option<Flow> {
+        let uri = match self.route_set.first() {
             Some(route) => NameAddr::parse(route).map(|route| route.uri),
             None => Uri::parse(&self.remote_target),
-        };
-        let Some(uri) = first else { return self.flow };
-        let Ok(ip) = uri.host.parse::<IpAddr>() else { return self.flow };
+        }?;
+        let ip = uri.host.parse::<IpAddr>().ok()?;
         // Behind a NAT: what it calls its address leads nowhere (RFC 3581).
         if is_private(ip) && !is_private(self.flow.ip()) {
-            return self.flow;
+            return None;
         }
         let protocol = match uri.param("transport") {
             Some(name) if name.eq_ignore_ascii_case("tcp") => Protocol::Tcp,
             Some(name) if name.eq_ignore_ascii_case("tls") => Protocol::Tls,
+            // Nobody but a phone itself opens its WebSocket (RFC 7118, 5).
+            Some(name) if name.eq_ignore_ascii_case("ws") || name.eq_ignore_ascii_case("wss") => return None,
             _ if uri.scheme == "sips" => Protocol::Tls,
             _ => Protocol::Udp,
         };
         let port = uri.port.unwrap_or(if protocol == Protocol::Tls { 5061 } else { 5060 });
-        Flow::to(protocol, SocketAddr::new(ip, port))
+        Some(Flow::to(protocol, SocketAddr::new(ip, port)))
     }
 }
 

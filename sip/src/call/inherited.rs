@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     number::Number,
+    transport::Addresses,
     tx::{Key, T1, T2},
 };
 
@@ -172,9 +173,8 @@ impl Call {
     fn inherit_invite(&mut self, post: &mut Post, now: Instant, saved: &SavedLeg, number: u32, challenged: bool) {
         let Way::Out(outgoing) = &mut self.way else { return };
         let mut request = invite(&outgoing.order, &self.ids, number, None);
-        let (protocol, local) = (saved.target.protocol, saved.local);
         let branch = self.ids.branch_of(number);
-        request.headers.set("Via", format!("SIP/2.0/{protocol} {local};rport;branch=z9hG4bK{branch}"));
+        request.headers.set("Via", Addresses::from(saved.local).via(&saved.target, &branch));
         outgoing.invite = request.clone();
         if let Some(key) = post.layer.inherit(now, request, saved.target) {
             post.owners.insert(key.clone(), Owner { call: self.id.clone(), purpose: Purpose::Invite });

@@ -149,16 +149,25 @@ impl Call {
         matches!(&self.way, Way::Out(outgoing) if outgoing.inheritance.is_some())
     }
 
+    /// A connection is no more (RFC 3261, 18.4; RFC 5626, 4.5).
+    pub(super) fn lost(&mut self, flow: &Flow) {
+        let (forks, early) = match &mut self.way {
+            Way::Out(outgoing) => (&mut outgoing.forks[..], &mut outgoing.early[..]),
+            Way::In(_) => (&mut [][..], &mut [][..]),
+        };
+        self.dialog.iter_mut().chain(forks).chain(early).for_each(|dialog| dialog.lost(flow));
+    }
+
     pub(super) fn save(&self, post: &Post) -> SavedLeg {
         let dialog = self.dialog.as_ref().filter(|_| self.answered_at.is_some()).map(Dialog::save);
         let mut saved = match &self.way {
             Way::Out(outgoing) => {
-                let local = post.local(outgoing.target.protocol);
+                let local = post.local(&outgoing.target);
                 let mut saved = SavedLeg::new(local, &outgoing.order, outgoing.target, self.ids.clone());
                 saved.first = outgoing.first;
                 saved
             }
-            Way::In(_) => SavedLeg::incoming(post.local(self.flow.protocol), self.flow, self.ids.clone()),
+            Way::In(_) => SavedLeg::incoming(post.local(&self.flow), self.flow, self.ids.clone()),
         };
         saved.dialog = dialog;
         saved

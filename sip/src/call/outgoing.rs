@@ -124,7 +124,7 @@ impl Call {
         let (target, branch) = (outgoing.target, self.ids.branch_of(outgoing.invites));
         let mut request = outgoing.invite.clone();
         self.authorise(post, &mut request);
-        let request = post.finish_as(request, target.protocol, &branch);
+        let request = post.finish_as(request, &target, &branch);
         let key = post.send(now, &self.id, Purpose::Invite, request.clone(), target);
         if let Some(outgoing) = self.outgoing() {
             outgoing.invite = request;

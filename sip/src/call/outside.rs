@@ -16,7 +16,7 @@ impl CallCore {
     /// could not be begun.
     pub fn request(&mut self, now: Instant, request: Request, target: impl Into<Flow>) -> Option<Key> {
         let target = target.into();
-        let request = self.post.finish(request, target.protocol);
+        let request = self.post.finish(request, &target);
         let key = self.post.layer.send(now, request, target)?;
         self.asked.insert(key.clone());
         self.drain(now);
@@ -32,7 +32,7 @@ impl CallCore {
     /// Asks the carrier at `target` whether it is there (RFC 3261, 11): any answer will do.
     pub fn probe(&mut self, now: Instant, domain: &str, target: impl Into<Flow>) -> Option<Key> {
         let target = target.into();
-        let local = self.post.local(target.protocol);
+        let local = self.post.local(&target);
         let mut headers = Headers::default();
         headers.push("Max-Forwards", "70");
         headers.push("From", format!("<sip:{local}>;tag={}", self.post.token(1)));

@@ -12,8 +12,9 @@ use bytes::Bytes;
 
 use super::{LegEvent, Out};
 use crate::{
-    flow::{Flow, Protocol},
+    flow::Flow,
     msg::{Headers, Request, Response},
+    transport::Addresses,
     tx::{Key, Layer},
     wire::print_request,
 };
@@ -53,9 +54,7 @@ pub(super) struct Post {
     pub(super) layer: Layer,
     pub(super) owners: HashMap<Key, Owner>,
     pub(super) out: VecDeque<Out>,
-    /// The address that we name where nothing else is known of a transport.
-    local: SocketAddr,
-    named: Vec<(Protocol, SocketAddr)>,
+    addresses: Addresses,
     user_agent: String,
     random: Box<dyn FnMut() -> u64 + Send>,
 }
@@ -70,31 +69,18 @@ pub(super) fn token(random: &mut impl FnMut() -> u64, words: usize) -> String {
 }
 
 impl Post {
-    pub(super) fn new(local: SocketAddr, user_agent: String, random: Box<dyn FnMut() -> u64 + Send>) -> Self {
-        Self {
-            layer: Layer::default(),
-            owners: HashMap::new(),
-            out: VecDeque::new(),
-            local,
-            named: Vec::new(),
-            user_agent,
-            random,
-        }
+    pub(super) fn new(addresses: Addresses, user_agent: String, random: Box<dyn FnMut() -> u64 + Send>) -> Self {
+        Self { layer: Layer::default(), owners: HashMap::new(), out: VecDeque::new(), addresses, user_agent, random }
     }
 
-    /// This address stands in Via and Contact of what goes by this transport.
-    pub(super) fn name(&mut self, protocol: Protocol, address: SocketAddr) {
-        self.named.retain(|(known, _)| *known != protocol);
-        self.named.push((protocol, address));
-    }
-
-    pub(super) fn local(&self, protocol: Protocol) -> SocketAddr {
-        self.named.iter().find(|(known, _)| *known == protocol).map_or(self.local, |(_, address)| *address)
+    /// The address of ours that somebody at the other end of this flow is told.
+    pub(super) fn local(&self, to: &Flow) -> SocketAddr {
+        self.addresses.sent_by(to)
     }
 
     /// How we name ourselves in a Warning.
     pub(super) fn host(&self) -> String {
-        self.local.to_string()
+        self.addresses.main().to_string()
     }
 
     pub(super) fn random(&mut self) -> u64 {
@@ -106,28 +92,19 @@ impl Post {
         token(&mut self.random, words)
     }
 
-    pub(super) fn via(&self, protocol: Protocol, branch: &str) -> String {
-        format!("SIP/2.0/{protocol} {};rport;branch=z9hG4bK{branch}", self.local(protocol))
-    }
-
-    pub(super) fn contact(&self, protocol: Protocol) -> String {
-        let address = self.local(protocol);
-        match protocol {
-            Protocol::Udp => format!("<sip:songda@{address}>"),
-            Protocol::Tls => format!("<sips:songda@{address}>"),
-            other => format!("<sip:songda@{address};transport={}>", other.via().to_ascii_lowercase()),
-        }
+    pub(super) fn contact(&self, to: &Flow) -> String {
+        self.addresses.contact(to)
     }
 
     /// Adds what every request of ours has: Via, Contact, User-Agent.
-    pub(super) fn finish(&mut self, request: Request, protocol: Protocol) -> Request {
+    pub(super) fn finish(&mut self, request: Request, to: &Flow) -> Request {
         let branch = self.token(2);
-        self.finish_as(request, protocol, &branch)
+        self.finish_as(request, to, &branch)
     }
 
-    pub(super) fn finish_as(&self, mut request: Request, protocol: Protocol, branch: &str) -> Request {
+    pub(super) fn finish_as(&self, mut request: Request, to: &Flow, branch: &str) -> Request {
         let mut headers = Headers::default();
-        headers.push("Via", self.via(protocol, branch));
+        headers.push("Via", self.addresses.via(to, branch));
         let mut contact = false;
         for (name, value) in request.headers.iter() {
             if name.eq_ignore_ascii_case("Via") || name.eq_ignore_ascii_case("User-Agent") {
@@ -137,7 +114,7 @@ impl Post {
             headers.push(name, value);
         }
         if !contact {
-            headers.push("Contact", self.contact(protocol));
+            headers.push("Contact", self.contact(to));
         }
         headers.push("User-Agent", &self.user_agent);
         request.headers = headers;

@@ -39,7 +39,7 @@ impl CallCore {
         }
         let quiet = request.headers.get("Refer-Sub").is_some_and(|value| value.trim().eq_ignore_ascii_case("false"));
         let mut response = Response::to(request, 202, "");
-        response.headers.push("Contact", post.contact(call.flow.protocol));
+        response.headers.push("Contact", post.contact(&call.flow));
         if quiet {
             response.headers.push("Refer-Sub", "false");
         }
@@ -81,7 +81,7 @@ impl Call {
         request.headers.push("Subscription-State", state);
         request.headers.push("Content-Type", "message/sipfrag;version=2.0");
         request.body = format!("SIP/2.0 {status} {}\r\n", msg::reason(status)).into_bytes();
-        let request = post.finish(request, hop.protocol);
+        let request = post.finish(request, &hop);
         post.send(now, &self.id, Purpose::Notify, request, hop);
     }
 

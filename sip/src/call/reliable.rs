@@ -105,7 +105,7 @@ impl Call {
                 request.headers.push(name, value);
             }
         }
-        let request = post.finish(request, hop.protocol);
+        let request = post.finish(request, &hop);
         post.send(now, &self.id, Purpose::Prack, request, hop);
     }
 

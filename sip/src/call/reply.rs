@@ -16,10 +16,10 @@ use crate::msg::Response;
 impl Call {
     /// A response to the INVITE of a call that comes in, with what makes the dialog (12.1.1).
     pub(super) fn response(&mut self, post: &mut Post, status: u16, body: Option<&str>) -> Option<Response> {
-        let (tag, protocol, phone) = (self.ids.local_tag.clone(), self.flow.protocol, self.phone);
+        let (tag, flow, phone) = (self.ids.local_tag.clone(), self.flow, self.phone);
         let incoming = self.incoming()?;
         let mut response = Response::to(&incoming.invite, status, &tag);
-        response.headers.push("Contact", post.contact(protocol));
+        response.headers.push("Contact", post.contact(&flow));
         response.headers.push("Allow", allow(phone));
         if status >= 200 {
             response.headers.push("Supported", if phone { "100rel, timer, replaces" } else { "100rel, timer" });

@@ -58,7 +58,8 @@ impl SavedLeg {
         Self {
             version: VERSION,
             local,
-            target,
+            // A connection does not outlive its run.
+            target: Flow { connection: 0, ..target },
             domain: call.trunk.domain.clone(),
             uri: call.trunk.uri.clone(),
             callee: call.callee.reveal().to_owned(),
@@ -74,7 +75,7 @@ impl SavedLeg {
         Self {
             version: VERSION,
             local,
-            target: flow,
+            target: Flow { connection: 0, ..flow },
             domain: String::new(),
             uri: None,
             callee: String::new(),
@@ -84,6 +85,11 @@ impl SavedLeg {
             incoming: true,
             dialog: None,
         }
+    }
+
+    /// Where its INVITE went, or came from, by whatever connection.
+    pub(crate) fn target(&self) -> Flow {
+        self.target
     }
 
     /// As it is stored.

@@ -2,29 +2,36 @@
 
 use std::{
     collections::HashMap,
+    future::poll_fn,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
-use tokio::{
-    net::UdpSocket,
-    sync::{mpsc, oneshot},
-};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    IncomingCall, Leg, LegHandle,
-    command::{Command, Order},
-    leg::{EVENTS, PreparedLeg},
+    command::Command,
+    leg::IncomingCall,
+    measure::{Held, Measure},
 };
 use crate::{
-    call::{CallCore, FinishError, Finished, Invite, LegEvent, Out, Rejection},
-    edge::Source,
+    call::{CallCore, FinishError, Finished, LegEvent},
+    transport::{Arrival, Transport},
     tx::Key,
 };
 
+/// So much of each kind is seen to before what came of it is sent.
+const BATCH: usize = 64;
+
+/// How long the answers are waited for when the endpoint is just cancelled or dropped.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long what is written to connections may take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 pub(super) struct Driver {
-    pub(super) socket: UdpSocket,
+    pub(super) transport: Transport,
     pub(super) core: CallCore,
     pub(super) legs: HashMap<String, mpsc::Sender<LegEvent>>,
     /// Who takes calls that come in.
@@ -36,165 +43,137 @@ pub(super) struct Driver {
     pub(super) finishing: HashMap<String, oneshot::Sender<Result<Finished, FinishError>>>,
     /// Who waits for the end.
     pub(super) farewells: Vec<oneshot::Sender<bool>>,
+    pub(super) measure: Measure,
+    /// No new work is taken; over at that time.
+    pub(super) closing: Option<Instant>,
 }
 
-/// How long the answers are waited for when the endpoint is just cancelled or dropped.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Whether everybody who could ask us is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Askers {
+    Some,
+    None,
+}
 
 impl Driver {
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, cancel: CancellationToken) {
+    pub(super) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Command>,
+        mut arrived: mpsc::Receiver<Arrival>,
+        cancel: CancellationToken,
+    ) {
         let mut buffer = vec![0_u8; 65_536];
-        let mut closing: Option<Instant> = None;
-        let mut open = true;
+        let mut askers = Askers::Some;
         loop {
-            let wake = self.core.next_deadline().unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
-            let wake = closing.map_or(wake, |end| end.min(wake));
+            let wake = self.wake();
+            let mut first = None;
             tokio::select! {
-                () = cancel.cancelled(), if closing.is_none() => closing = Some(self.close(FAREWELL)),
-                command = inbox.recv(), if open => match command {
-                    Some(Command::Close { limit, done }) => {
-                        self.farewells.push(done);
-                        closing = Some(self.close(limit));
-                    }
-                    // Whoever asks for more while we close is refused by the end of his channel.
-                    Some(command) if closing.is_none() => self.command(command),
-                    Some(_) => {}
-                    None => {
-                        open = false;
-                        closing = closing.or_else(|| Some(self.close(FAREWELL)));
-                    }
+                () = cancel.cancelled(), if self.closing.is_none() => self.close(FAREWELL),
+                command = inbox.recv(), if askers == Askers::Some => if let Some(command) = command {
+                    self.command(command);
+                } else {
+                    askers = Askers::None;
+                    self.close(FAREWELL);
                 },
-                datagram = self.socket.recv_from(&mut buffer) => match datagram {
-                    Ok((length, from)) => self.core.receive(Instant::now(), &buffer[..length], from),
-                    // A port that nobody listens on answers by ICMP; the transaction times out by itself.
-                    Err(error) => tracing::debug!(%error, "receiving from the SIP socket"),
-                },
-                () = tokio::time::sleep_until(wake.into()) => self.core.tick(Instant::now()),
+                arrival = arrived.recv() => first = arrival,
+                () = poll_fn(|cx| self.transport.poll_ready(cx)) => {}
+                () = tokio::time::sleep_until(wake.into()) => {}
             }
-            self.flush().await;
-            let answered = self.core.unanswered() == 0;
-            if closing.is_some_and(|end| answered || end <= Instant::now()) {
+            self.turn(first, &mut buffer, &mut inbox, &mut arrived);
+            let answered = self.closing.is_some() && self.core.unanswered() == 0;
+            if self.closing.is_some_and(|end| answered || end <= Instant::now()) {
                 for farewell in self.farewells {
                     let _ = farewell.send(answered);
                 }
+                drop(arrived);
+                let _ = tokio::time::timeout(LAST_WORDS, self.transport.close()).await;
                 return;
             }
         }
     }
 
-    /// Hangs everything up. Answers until when the answers are waited for.
-    fn close(&mut self, limit: Duration) -> Instant {
+    /// When there is something to do by itself.
+    fn wake(&self) -> Instant {
+        let due = [self.core.next_deadline(), self.measure.deadline(), self.closing];
+        due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + Duration::from_mins(1))
+    }
+
+    /// Sees to all that is there, a batch at a time, and goes back to sleep only then.
+    fn turn(
+        &mut self,
+        mut first: Option<Arrival>,
+        buffer: &mut [u8],
+        inbox: &mut mpsc::Receiver<Command>,
+        arrived: &mut mpsc::Receiver<Arrival>,
+    ) {
+        loop {
+            let now = Instant::now();
+            let mut done = 0;
+            while let Some((length, flow)) = self.transport.receive(buffer) {
+                self.measure.received.message(flow.protocol, &buffer[..length]);
+                self.core.receive(now, &buffer[..length], flow);
+                done += 1;
+                if done % BATCH == 0 {
+                    break;
+                }
+            }
+            for _ in 0..BATCH {
+                let Some(arrival) = first.take().or_else(|| arrived.try_recv().ok()) else { break };
+                self.arrival(now, arrival);
+                done += 1;
+            }
+            for _ in 0..BATCH {
+                let Ok(command) = inbox.try_recv() else { break };
+                self.command(command);
+                done += 1;
+            }
+            if self.core.next_deadline().is_some_and(|due| due <= now) {
+                self.core.tick(now);
+            }
+            self.flush(now);
+            self.measure.changed |= done > 0;
+            let (core, commands, arrivals) = (&self.core, inbox.len(), arrived.len());
+            let held = || {
+                let (calls, transactions) = core.load();
+                Held { calls, transactions, retransmissions: core.retransmissions(), commands, arrivals }
+            };
+            self.measure.tell(now, held, &self.transport);
+            if done == 0 {
+                return;
+            }
+        }
+    }
+
+    fn arrival(&mut self, now: Instant, arrival: Arrival) {
+        match arrival {
+            Arrival::Opened(flow, out) => self.transport.opened(flow, out),
+            Arrival::Message(flow, bytes) => {
+                self.measure.received.message(flow.protocol, &bytes);
+                self.core.receive(now, &bytes, flow);
+            }
+            Arrival::Closed { flow, undelivered, reached } => {
+                // To where we had opened it we open it again when it is needed.
+                if !self.transport.closed(&flow) {
+                    self.core.lost(&flow);
+                }
+                for bytes in undelivered {
+                    // One that could not be opened is not opened again for the same bytes.
+                    if reached { self.send(now, flow, bytes) } else { self.undelivered(now, &bytes) }
+                }
+            }
+        }
+    }
+
+    /// Hangs everything up and takes nothing new; over when our requests are answered, or then.
+    pub(super) fn close(&mut self, limit: Duration) {
+        if self.closing.is_some() {
+            return;
+        }
         let now = Instant::now();
         for id in self.legs.keys().cloned().collect::<Vec<_>>() {
             self.core.hang_up(now, &id);
         }
-        now + limit
-    }
-
-    fn command(&mut self, command: Command) {
-        let now = Instant::now();
-        match command {
-            Command::Finish { saved, trunk, done } => match self.core.finish_leg(now, &saved, &trunk) {
-                Ok(id) => drop(self.finishing.insert(id, done)),
-                Err(refused) => drop(done.send(Err(refused))),
-            },
-            Command::Place { leg, events, id } => {
-                let PreparedLeg { call, target, ids, .. } = *leg;
-                let call_id = self.core.place(now, call, target, ids);
-                self.legs.insert(call_id.clone(), events);
-                // Whoever asked is gone: nobody would hang up.
-                if id.send(call_id.clone()).is_err() {
-                    self.core.hang_up(now, &call_id);
-                }
-                metrics::counter!("songda_sip_requests_total", "method" => "INVITE").increment(1);
-            }
-            Command::Leg { id, order } => self.order(now, &id, order),
-            Command::Probe { domain, target, done } => {
-                if let Some(key) = self.core.probe(now, &domain, target) {
-                    self.probes.insert(key, done);
-                }
-            }
-            // Seen to by `run`, which knows whether we close.
-            Command::Close { .. } => {}
-        }
-    }
-
-    fn probed(&mut self, key: &Key, alive: bool) {
-        if let Some(done) = self.probes.remove(key) {
-            let _ = done.send(alive);
-        }
-    }
-
-    fn order(&mut self, now: Instant, id: &str, order: Order) {
-        match order {
-            Order::Kept => self.core.kept(now, id),
-            Order::Ring => self.core.ring(now, id),
-            Order::Progress(sdp) => self.core.progress(now, id, sdp),
-            Order::Answer(sdp) => self.core.answer(now, id, sdp),
-            Order::Reject(rejection) => self.core.reject(now, id, &rejection),
-            Order::HangUp(reason) => self.core.hang_up_with(now, id, reason),
-            Order::Reoffer(sdp) => self.core.reoffer(now, id, &sdp),
-            Order::Referred(outcome) => self.core.referred(now, id, outcome),
-            Order::Trust => self.core.trust(id),
-        }
-    }
-
-    /// Hands a call that comes in to whoever takes calls. Nobody does: 480; too many wait: 503.
-    fn offer(&mut self, id: String, invite: Invite) {
-        let (events, receiver) = mpsc::channel(EVENTS);
-        let taker = self.callers.get().zip(self.commands.upgrade()).zip(self.core.saved(&id));
-        let refusal = match taker {
-            Some(((callers, commands), saved)) => {
-                let handle = LegHandle { commands, id: id.clone() };
-                let leg = Leg { events: receiver, handle, saved, keeping: false };
-                match callers.try_send(IncomingCall { invite, source: Source::Open, leg }) {
-                    Ok(()) => None,
-                    Err(mpsc::error::TrySendError::Full(_)) => {
-                        Some(Rejection { retry_after: Some(Duration::from_secs(10)), ..Rejection::status(503) })
-                    }
-                    Err(mpsc::error::TrySendError::Closed(_)) => Some(Rejection::status(480)),
-                }
-            }
-            None => Some(Rejection::status(480)),
-        };
-        match refusal {
-            Some(refusal) => self.core.reject(Instant::now(), &id, &refusal),
-            None => drop(self.legs.insert(id, events)),
-        }
-    }
-
-    async fn flush(&mut self) {
-        while let Some(out) = self.core.poll() {
-            match out {
-                Out::Send(to, bytes) => {
-                    if let Err(error) = self.socket.send_to(&bytes, to.remote).await {
-                        tracing::warn!(%error, "sending a SIP message");
-                    }
-                }
-                Out::Event(id, event) => {
-                    let last = matches!(event, LegEvent::Down { .. });
-                    if let Some(leg) = self.legs.get(&id) {
-                        let _ = leg.try_send(event);
-                    }
-                    if last {
-                        self.legs.remove(&id);
-                    }
-                }
-                Out::Finished(id, how) => {
-                    if let Some(done) = self.finishing.remove(&id) {
-                        let _ = done.send(how);
-                    }
-                }
-                Out::Incoming(id, invite) => self.offer(id, *invite),
-                Out::Outside(key, request, _) => self.core.decline(Instant::now(), &key, &request),
-                Out::Answered(key, _) => self.probed(&key, true),
-                Out::Unanswered(key) => self.probed(&key, false),
-            }
-        }
-        let (calls, transactions) = self.core.load();
-        metrics::gauge!("songda_sip_calls").set(calls as f64);
-        metrics::gauge!("songda_sip_transactions_active").set(transactions as f64);
-        metrics::counter!("songda_sip_retransmissions_total").absolute(self.core.retransmissions());
+        self.closing = Some(now + limit);
     }
 }
 

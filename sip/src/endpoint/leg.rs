@@ -2,11 +2,13 @@
 
 use tokio::sync::mpsc;
 
-use super::command::{Command, Order};
+use super::{
+    command::{Command, Order},
+    targets::Targets,
+};
 use crate::{
     call::{Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, SavedLeg},
     edge::Source,
-    flow::Flow,
 };
 
 /// Room for every event of a call: the driver never waits for a slow reader.
@@ -37,7 +39,7 @@ pub struct Leg {
 #[derive(Debug)]
 pub struct PreparedLeg {
     pub(super) call: OutboundCall,
-    pub(super) target: Flow,
+    pub(super) targets: Targets,
     pub(super) ids: LegIds,
     pub(super) saved: SavedLeg,
 }

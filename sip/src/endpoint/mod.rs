@@ -4,32 +4,35 @@ mod command;
 mod config;
 mod driver;
 mod leg;
+mod measure;
+mod targets;
+mod work;
 
 use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::{
-    net::UdpSocket,
-    sync::{mpsc, oneshot},
-};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     command::Command,
     driver::{Driver, random},
     leg::EVENTS,
+    measure::Measure,
 };
 pub use self::{
     config::{EndpointConfig, StartError},
     leg::{IncomingCall, Leg, LegHandle, PreparedLeg},
+    targets::Targets,
 };
 use crate::{
     call::{CallCore, FinishError, Finished, LegIds, OutboundCall, SavedLeg, Trunk},
-    flow::Flow,
+    flow::Protocol,
+    transport::{Addresses, Resolver, Transport},
 };
 
 /// So many calls that came in wait to be looked at; more are told to come later.
@@ -64,43 +67,51 @@ pub enum ProbeError {
     Silent(String),
 }
 
+/// So much may be asked of the task before it is too much.
+const COMMANDS: usize = 1024;
+
 /// The SIP endpoint. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     commands: mpsc::Sender<Command>,
-    local: SocketAddr,
+    addresses: Arc<Addresses>,
+    resolver: Resolver,
     callers: Arc<OnceLock<mpsc::Sender<IncomingCall>>>,
 }
 
 impl Endpoint {
-    /// Binds the socket and starts its task, which ends with `cancel`.
-    pub async fn start(config: EndpointConfig, cancel: CancellationToken) -> Result<Self, StartError> {
-        let refused = |error| StartError { listen: config.listen, error };
-        let socket = UdpSocket::bind(config.listen).await.map_err(refused)?;
-        let mut local = socket.local_addr().map_err(refused)?;
-        if let Some(ip) = config.advertise {
-            local.set_ip(ip);
-        }
-        let core = CallCore::new(local, config.user_agent, Box::new(random));
-        let (commands, inbox) = mpsc::channel(1024);
+    /// Opens the listeners and starts the task, which ends with `cancel`. Within a runtime.
+    pub fn start(config: EndpointConfig, cancel: CancellationToken) -> Result<Self, StartError> {
+        let EndpointConfig { listens, client_tls, limits, name_servers, user_agent } = config;
+        let connections = CancellationToken::new();
+        let (transport, addresses, arrived) = Transport::start(&listens, &client_tls, limits, connections)?;
+        let (commands, inbox) = mpsc::channel(COMMANDS);
         let callers = Arc::new(OnceLock::new());
         let driver = Driver {
-            socket,
-            core,
             callers: callers.clone(),
             commands: commands.downgrade(),
+            transport,
+            core: CallCore::new(addresses.clone(), user_agent, Box::new(random)),
             legs: HashMap::new(),
             probes: HashMap::new(),
             finishing: HashMap::new(),
             farewells: Vec::new(),
+            measure: Measure::new(Instant::now()),
+            closing: None,
         };
-        tokio::spawn(driver.run(inbox, cancel));
-        Ok(Self { commands, local, callers })
+        tokio::spawn(driver.run(inbox, arrived, cancel));
+        Ok(Self { commands, addresses: Arc::new(addresses), resolver: Resolver::new(&name_servers), callers })
     }
 
-    /// The address that stands in Via and Contact.
+    /// The address that stands in Via and Contact where no transport is meant.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.addresses.main()
+    }
+
+    /// The address that stands in Via and Contact over this transport; none when we do not
+    /// listen for it.
+    pub fn local_addr_on(&self, protocol: Protocol) -> Option<SocketAddr> {
+        self.addresses.on(protocol)
     }
 
     /// The calls that come in; taken once. While nobody takes them they are refused with 480.
@@ -111,21 +122,23 @@ impl Endpoint {
 
     /// Places a call.
     pub async fn call(&self, call: OutboundCall) -> Result<Leg, CallError> {
-        let target = self.resolve(&call.trunk).await?;
-        self.place(self.prepare(call, target)).await
+        let targets = self.resolve(&call.trunk).await?;
+        self.place(self.prepare(call, targets)).await
     }
 
-    /// Finds the address of a trunk. Takes three seconds at most; nothing has gone out yet.
-    pub async fn resolve(&self, trunk: &Trunk) -> Result<SocketAddr, CallError> {
-        resolved(trunk, tokio::net::lookup_host(&trunk.proxy)).await
+    /// Finds where a trunk is reached (RFC 3263). Takes three seconds at most; nothing has gone
+    /// out yet.
+    pub async fn resolve(&self, trunk: &Trunk) -> Result<Targets, CallError> {
+        targets::find(&self.resolver, trunk).await
     }
 
-    /// Chooses the names of a call at the address that [`Endpoint::resolve`] found.
-    pub fn prepare(&self, call: OutboundCall, target: SocketAddr) -> PreparedLeg {
-        let ids = LegIds::new(self.local, random);
-        let target = Flow::udp(target);
-        let saved = SavedLeg::new(self.local, &call, target, ids.clone());
-        PreparedLeg { call, target, ids, saved }
+    /// Chooses the names of a call at the place that [`Endpoint::resolve`] found.
+    pub fn prepare(&self, call: OutboundCall, targets: impl Into<Targets>) -> PreparedLeg {
+        let targets = targets.into();
+        let local = self.addresses.sent_by(&targets.first());
+        let ids = LegIds::new(local, random);
+        let saved = SavedLeg::new(local, &call, targets.first(), ids.clone());
+        PreparedLeg { call, targets, ids, saved }
     }
 
     /// Ends the leg of an earlier run: BYE or CANCEL, whichever fits, with the credentials of
@@ -152,7 +165,7 @@ impl Endpoint {
 
     /// Asks a trunk whether it is there; any final answer counts.
     pub async fn probe(&self, trunk: &Trunk) -> Result<(), ProbeError> {
-        let target = self.resolve(trunk).await?;
+        let target = self.resolve(trunk).await?.first();
         let (done, answer) = oneshot::channel();
         let command = Command::Probe { domain: trunk.domain.clone(), target, done };
         self.commands.send(command).await.map_err(|_| CallError::Busy)?;
@@ -174,18 +187,6 @@ impl Endpoint {
     }
 }
 
-/// A name that is not found in this time is as good as none: somebody waits at the other end.
-const RESOLVE: Duration = Duration::from_secs(3);
-
-async fn resolved<A: Iterator<Item = SocketAddr>>(
-    trunk: &Trunk,
-    lookup: impl Future<Output = std::io::Result<A>>,
-) -> Result<SocketAddr, CallError> {
-    let refused = || CallError::Resolve { trunk: trunk.name.clone(), proxy: trunk.proxy.clone() };
-    let found = tokio::time::timeout(RESOLVE, lookup).await;
-    found.map_err(|_| refused())?.map_err(|_| refused())?.next().ok_or_else(refused)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,8 +202,8 @@ mod tests {
             ..Trunk::default()
         };
         let begun = tokio::time::Instant::now();
-        let silent = std::future::pending::<std::io::Result<std::vec::IntoIter<SocketAddr>>>();
-        assert!(matches!(resolved(&trunk, silent).await, Err(CallError::Resolve { .. })));
-        assert_eq!(begun.elapsed(), RESOLVE);
+        let silent = std::future::pending::<Vec<crate::Flow>>();
+        assert!(matches!(targets::within(&trunk, silent).await, Err(CallError::Resolve { .. })));
+        assert_eq!(begun.elapsed(), targets::RESOLVE);
     }
 }

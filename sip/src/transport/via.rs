@@ -9,8 +9,20 @@ use std::{
 
 use crate::{
     flow::Flow,
-    msg::{Headers, Request, Via},
+    msg::{Headers, Message, Request, Via},
+    wire,
 };
+
+/// Where a response goes when the way that its request came by is no more (18.2.2): to the
+/// address that was seen, at the port of sent-by. `maddr` is not followed: we serve no
+/// multicast, and it would let a stranger aim our answers at somebody else.
+pub(crate) fn reply_address(response: &[u8]) -> Option<SocketAddr> {
+    let (Message::Response(response), _) = wire::parse(response)? else { return None };
+    let via = Via::top(&response.headers)?;
+    let ip: IpAddr = via.received().unwrap_or(via.host).trim_matches(['[', ']']).parse().ok()?;
+    let usual = if via.transport.eq_ignore_ascii_case("TLS") { 5061 } else { 5060 };
+    Some(SocketAddr::new(ip, via.port.unwrap_or(usual)))
+}
 
 /// Notes in the top Via where the request came from (18.2.1; RFC 3581, 4).
 pub(crate) fn stamp(request: &mut Request, from: &Flow) {
@@ -103,5 +115,7 @@ mod tests {
         stamp(&mut plain, &from);
         assert_eq!(plain.headers.get("Via").unwrap(), "SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKa");
         assert_eq!(reply_flow(&plain.headers, from).remote.port(), 5070);
+        let lost = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TLS pbx.example;received=192.0.2.4;branch=z9hG4bKa\r\n\r\n";
+        assert_eq!(reply_address(lost), Some("192.0.2.4:5061".parse().unwrap()));
     }
 }

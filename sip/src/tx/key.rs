@@ -28,7 +28,8 @@ impl Key {
     pub(super) fn client(headers: &Headers, method: &Method) -> Option<Self> {
         let top = headers.list("Via").next()?;
         let branch = cookie(top)?;
-        Some(Self::new(method, &via::sent_by(top)?, branch, false, false))
+        // Ours are unique by themselves: sent-by may have been rewritten underway (17.1.3).
+        Some(Self::new(method, "-", branch, false, false))
     }
 
     /// The transaction that a request of the other end belongs to.

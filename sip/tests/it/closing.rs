@@ -57,8 +57,8 @@ fn order(carrier: &Carrier) -> OutboundCall {
 async fn talking() -> (Endpoint, Leg, Carrier) {
     let carrier = Carrier(UdpSocket::bind("127.0.0.1:0").await.unwrap());
     let listen = "127.0.0.1:0".parse().unwrap();
-    let config = EndpointConfig { listen, advertise: None, user_agent: "songda-test".into() };
-    let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
+    let config = EndpointConfig::udp(listen, "songda-test");
+    let endpoint = Endpoint::start(config, CancellationToken::new()).unwrap();
     let mut leg = endpoint.call(order(&carrier)).await.unwrap();
     let (invite, from) = carrier.next(&Method::INVITE).await;
     carrier.answer(&invite, from, SDP).await;

@@ -43,7 +43,11 @@ impl Bench {
             counter += 1;
             counter
         };
-        let mut core = CallCore::new("127.0.0.1:5060".parse().unwrap(), "songda-test".into(), Box::new(random));
+        let mut core = CallCore::new(
+            "127.0.0.1:5060".parse::<std::net::SocketAddr>().unwrap(),
+            "songda-test".into(),
+            Box::new(random),
+        );
         let now = Instant::now();
         let trunk = Trunk {
             name: "t".into(),

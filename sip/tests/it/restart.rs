@@ -58,8 +58,8 @@ pub(crate) fn order(trunk: Trunk) -> OutboundCall {
 pub(crate) async fn endpoint(listen: SocketAddr) -> Endpoint {
     let begun = Instant::now();
     loop {
-        let config = EndpointConfig { listen, advertise: None, user_agent: "songda-test".into() };
-        match Endpoint::start(config, CancellationToken::new()).await {
+        let config = EndpointConfig::udp(listen, "songda-test");
+        match Endpoint::start(config, CancellationToken::new()) {
             Ok(endpoint) => return endpoint,
             Err(error) if begun.elapsed() > Duration::from_secs(5) => panic!("{error}"),
             Err(_) => tokio::task::yield_now().await,

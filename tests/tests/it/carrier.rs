@@ -29,8 +29,8 @@ async fn line() -> Line {
 async fn endpoint(listen: SocketAddr) -> Endpoint {
     let begun = Instant::now();
     loop {
-        let config = EndpointConfig { listen, advertise: None, user_agent: "songda".into() };
-        match Endpoint::start(config, CancellationToken::new()).await {
+        let config = EndpointConfig::udp(listen, "songda");
+        match Endpoint::start(config, CancellationToken::new()) {
             Ok(endpoint) => return endpoint,
             Err(error) if begun.elapsed() > Duration::from_secs(5) => panic!("{error}"),
             Err(_) => tokio::task::yield_now().await,

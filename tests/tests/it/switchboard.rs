@@ -49,8 +49,8 @@ impl House {
         let sim = songda_sim::start(songda_sim::Config::for_tests(folder.path().join("sim"))).await.unwrap();
         let clock = Arc::new(AtomicI64::new(BEGUN_MS));
         let any = "127.0.0.1:0".parse().unwrap();
-        let config = EndpointConfig { listen: any, advertise: None, user_agent: "songda".into() };
-        let endpoint = Endpoint::start(config, CancellationToken::new()).await.unwrap();
+        let config = EndpointConfig::udp(any, "songda");
+        let endpoint = Endpoint::start(config, CancellationToken::new()).unwrap();
         let engine = Engine::start(EngineConfig {
             unix_ms: {
                 let clock = clock.clone();

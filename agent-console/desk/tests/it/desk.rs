@@ -66,8 +66,8 @@ async fn ground(house: &House) -> Ground {
     let here = "127.0.0.1:0".parse().unwrap();
     let keys = Arc::new(KeyFile::open(&on.folder.join("test.key")).unwrap());
     let vault = Arc::new(Vault::open(&on.folder.join("recordings"), keys, 0).unwrap());
-    let sip = EndpointConfig { listen: here, advertise: None, user_agent: "Songda".into() };
-    let endpoint = Endpoint::start(sip, CancellationToken::new()).await.unwrap();
+    let sip = EndpointConfig::udp(here, "Songda");
+    let endpoint = Endpoint::start(sip, CancellationToken::new()).unwrap();
     let (now, engine_now) = (on.clock.clone(), on.clock.clone());
     let engine = Engine::start(EngineConfig {
         unix_ms: Arc::new(move || engine_now.now_ms()),

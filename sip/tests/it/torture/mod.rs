@@ -170,7 +170,8 @@ fn a_whole_endpoint_does_with_each_of_the_49_what_the_rfc_says_and_forgets_it() 
             number += 1;
             number
         });
-        let mut core = CallCore::new("127.0.0.1:5060".parse().unwrap(), "songda-test".into(), random);
+        let mut core =
+            CallCore::new("127.0.0.1:5060".parse::<std::net::SocketAddr>().unwrap(), "songda-test".into(), random);
         let mut now = Instant::now();
         core.receive(now, &message(name), far);
         let mut statuses = Vec::new();
