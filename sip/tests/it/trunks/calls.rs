@@ -24,7 +24,11 @@ fn place(mut world: World) -> Placed {
         counter += 1;
         counter
     };
-    let mut core = CallCore::new("192.0.2.1:5060".parse().unwrap(), "songda-test".into(), Box::new(random));
+    let mut core = CallCore::new(
+        "192.0.2.1:5060".parse::<std::net::SocketAddr>().unwrap(),
+        "songda-test".into(),
+        Box::new(random),
+    );
     let call = OutboundCall {
         trunk,
         callee: Number::new("13800000001"),
