@@ -1,0 +1,60 @@
+//! `songda-bench`: benches of the product's crates, and a bridge for outside generators.
+
+mod bridge;
+mod cpu;
+mod generator;
+mod line;
+mod signalling;
+mod soak;
+mod status;
+
+use std::{io::Write as _, net::SocketAddr};
+
+use clap::{Parser, Subcommand};
+
+/// Benches of Songda's crates.
+#[derive(Debug, Parser)]
+#[command(name = "songda-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Hands calls on from one SIP peer to another, over the product's own crates.
+    Bridge(bridge::Bridge),
+    /// Both far ends of many calls; prints what came of them as JSON.
+    Generate(generator::Generate),
+    /// What a bridged call costs, and what happens when there are too many. Needs Linux, two
+    /// cores, taskset, kamailio, and for the overload a writable control group.
+    Signalling(signalling::Signalling),
+    /// Many calls through the bridge over a bad line: afterwards every table is empty.
+    Soak(soak::Soak),
+    /// The same between two cores in virtual time.
+    Hour(soak::hour::Hour),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Bridge(order) => bridge::run(order).await,
+        Command::Generate(order) => {
+            let report = generator::generate(&order).await?;
+            print(&serde_json::to_string(&report)?)
+        }
+        Command::Signalling(order) => signalling::run(&order).await,
+        Command::Soak(order) => soak::run(&order).await,
+        Command::Hour(order) => soak::hour::run(&order),
+    }
+}
+
+/// On standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+/// A port that is free now.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
+}

@@ -1,0 +1,183 @@
+//! The bridge between peers that we do not control: SIPp, and a pair written by hand that marks
+//! everything it says.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+fn free() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A bridge that runs until it is dropped.
+struct Bridge {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Bridge {
+    fn start(to: SocketAddr) -> Self {
+        let address = free();
+        let child = Command::new(env!("CARGO_BIN_EXE_songda-bench"))
+            .args(["bridge", "--listen", &address.to_string(), "--to", &to.to_string()])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while UdpSocket::bind(address).is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the bridge does not listen");
+            std::thread::yield_now();
+        }
+        Self { child, address }
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn sipp_calls_sipp_through_the_bridge() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = free();
+    let sipp = |arguments: &[&str]| {
+        Command::new("sipp")
+            .args(arguments)
+            .args(["-i", "127.0.0.1", "-m", "20", "-nostdin", "-timeout", "60"])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("SIPp is needed: apt-get install sip-tester")
+    };
+    let mut called = sipp(&["-sn", "uas", "-p", &answers.port().to_string()]);
+    let bridge = Bridge::start(answers);
+    let mut calling =
+        sipp(&["-sn", "uac", "-p", &free().port().to_string(), "-r", "20", "-s", "12368", &bridge.address.to_string()]);
+    assert!(calling.wait().unwrap().success(), "the calling side");
+    assert!(called.wait().unwrap().success(), "the called side");
+}
+
+/// One end written by hand.
+struct End(UdpSocket);
+
+impl End {
+    fn new() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self(socket)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    fn send(&self, to: SocketAddr, text: &str) {
+        self.0.send_to(text.replace('\n', "\r\n").as_bytes(), to).unwrap();
+    }
+
+    /// The next message that begins so; what else comes is kept in `seen`, too.
+    fn until(&self, start: &str, seen: &mut String) -> String {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            let (length, _) = self.0.recv_from(&mut buffer).unwrap_or_else(|_| panic!("no {start} in time; {seen}"));
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            seen.push_str(&text);
+            if text.starts_with(start) {
+                return text;
+            }
+        }
+    }
+}
+
+fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    let line = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_else(|| panic!("no {name} in {message}"))
+}
+
+/// The end of a message with an SDP.
+fn sdp(port: u16) -> String {
+    let sdp = format!(
+        "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio {port} RTP/AVP 8\na=rtpmap:8 PCMA/8000\n"
+    );
+    let length = sdp.len() + sdp.lines().count();
+    format!("Content-Type: application/sdp\nContent-Length: {length}\n\n{sdp}")
+}
+
+fn vias(message: &str) -> String {
+    let vias: Vec<&str> = message.lines().filter(|line| line.starts_with("Via:")).collect();
+    vias.join("\n") + "\n"
+}
+
+#[test]
+fn nothing_of_one_legs_headers_reaches_the_other() {
+    let (caller, called) = (End::new(), End::new());
+    let bridge = Bridge::start(called.address());
+    let (from, to, through) = (caller.address(), called.address(), bridge.address);
+    // Everything that one side says of itself carries its mark.
+    let (mut at_called, mut at_caller) = (String::new(), String::new());
+    caller.send(
+        through,
+        &format!(
+            "INVITE sip:12368@{through};mark=secretA SIP/2.0\n\
+             Via: SIP/2.0/UDP {from};branch=z9hG4bKsecretA\nVia: SIP/2.0/UDP secretA.test;branch=z9hG4bKx\n\
+             Max-Forwards: 61\nRecord-Route: <sip:secretA.test;lr>\n\
+             From: \"secretA\" <sip:01012345@secretA.test>;tag=secretA\nTo: \"secretA\" <sip:12368@secretA.test>\n\
+             Call-ID: secretA@secretA\nCSeq: 4711 INVITE\nContact: <sip:secretA@{from};secretA>\n\
+             User-Agent: secretA/1\nSubject: secretA\nOrganization: secretA\nCall-Info: <http://secretA.test>\n\
+             Diversion: <sip:secretA@secretA.test>;reason=no-answer\nHistory-Info: <sip:secretA@secretA.test>;index=1\n\
+             P-Charging-Vector: icid-value=secretA\nP-Access-Network-Info: secretA\nX-Own: secretA\n\
+             Date: secretA\nReply-To: <sip:secretA@secretA.test>\nReferred-By: <sip:secretA@secretA.test>\n\
+             {}",
+            sdp(4000)
+        ),
+    );
+    let invite = called.until("INVITE ", &mut at_called);
+    let answer = |status: &str| {
+        format!(
+            "SIP/2.0 {status} secretB\n{}From: {}\nTo: {};tag=secretB\nCall-ID: {}\nCSeq: {}\n\
+             Record-Route: <sip:{to};lr;secretB>\nContact: <sip:secretB@{to}>\nServer: secretB\nX-Own: secretB\n\
+             P-Asserted-Identity: \"secretB\" <sip:secretB@secretB.test>\nWarning: 399 secretB \"secretB\"\n\
+             Call-Info: <http://secretB.test>\nReply-To: <sip:secretB@secretB.test>\n\
+             {}",
+            vias(&invite),
+            header(&invite, "From"),
+            header(&invite, "To"),
+            header(&invite, "Call-ID"),
+            header(&invite, "CSeq"),
+            sdp(5000)
+        )
+    };
+    called.send(through, &answer("180"));
+    called.send(through, &answer("200"));
+    let accepted = caller.until("SIP/2.0 200", &mut at_caller);
+    let target = header(&accepted, "Contact").trim_matches(['<', '>']).to_owned();
+    let inside = |method: &str, number: u32, more: &str| {
+        format!(
+            "{method} {target} SIP/2.0\nVia: SIP/2.0/UDP {from};branch=z9hG4bKsecretA{method}\nMax-Forwards: 70\n\
+             From: {}\nTo: {}\nCall-ID: secretA@secretA\nCSeq: {number} {method}\n{more}Content-Length: 0\n\n",
+            header(&accepted, "From"),
+            header(&accepted, "To"),
+        )
+    };
+    caller.send(through, &inside("ACK", 4711, ""));
+    called.until("ACK ", &mut at_called);
+    let reason = "Reason: SIP;cause=200;text=\"secretA\"\nUser-Agent: secretA\nX-Own: secretA\n";
+    caller.send(through, &inside("BYE", 4712, reason));
+    let bye = called.until("BYE ", &mut at_called);
+    let (end, more) = ("SIP/2.0 200 secretB", "Server: secretB\nReason: SIP;text=\"secretB\"\nContent-Length: 0\n\n");
+    let names = ["From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\n", header(&bye, name)));
+    called.send(through, &format!("{end}\n{}{}{more}", vias(&bye), names.concat()));
+    caller.until("SIP/2.0 200", &mut at_caller);
+
+    assert!(!at_called.contains("secretA"), "{at_called}");
+    assert!(!at_called.contains(&from.to_string()), "{at_called}");
+    assert!(!at_called.contains("4711"), "{at_called}");
+    assert!(!at_caller.contains("secretB"), "{at_caller}");
+    assert!(!at_caller.contains(&to.to_string()), "{at_caller}");
+}
