@@ -36,8 +36,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(crate) async fn run(order: Bridge) -> anyhow::Result<()> {
     let status = Status::install()?;
     let cancel = CancellationToken::new();
-    let config = EndpointConfig { listen: order.listen, advertise: None, user_agent: "songda-bench".to_owned() };
-    let endpoint = Endpoint::start(config, cancel.clone()).await?;
+    let config = EndpointConfig::udp(order.listen, "songda-bench");
+    let endpoint = Endpoint::start(config, cancel.clone())?;
     let mut calls = endpoint.incoming().context("the endpoint offers no calls")?;
     let trunk = Arc::new(Trunk {
         name: "bridge".to_owned(),
