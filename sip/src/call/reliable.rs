@@ -40,6 +40,8 @@ pub(super) struct Progress {
     pub(super) supported: bool,
     last: u32,
     open: Option<Reliable>,
+    /// One that the final answer overtook: its PRACK may still come (section 3).
+    overtaken: Option<u32>,
     waiting: VecDeque<(u16, Option<String>)>,
     /// The answer to the call, which waits for the PRACK of a description (section 3).
     pub(super) answer: Option<String>,
@@ -61,9 +63,9 @@ impl Progress {
         self.open.as_ref().is_some_and(|open| !open.response.body.is_empty())
     }
 
-    /// No PRACK is waited for any more.
+    /// No PRACK is waited for any more; one may come all the same.
     pub(super) fn stop(&mut self) {
-        self.open = None;
+        self.overtaken = self.open.take().map(|open| open.number).or(self.overtaken);
         self.waiting.clear();
         self.answer = None;
     }
@@ -165,15 +167,16 @@ impl Call {
     pub(super) fn prack(&mut self, post: &mut Post, now: Instant, key: &Key, request: &Request) {
         let tag = self.ids.local_tag.clone();
         let means = RAck::of(&request.headers).filter(|means| means.method == Method::INVITE);
+        let mut late = None;
         let open = self.incoming().and_then(|incoming| {
-            let number = incoming.invite.headers.cseq()?.0;
-            let same = |open: &mut Reliable| {
-                means.as_ref().is_some_and(|means| (means.rseq, means.cseq) == (open.number, number))
-            };
-            incoming.progress.open.take_if(same)
+            let cseq = incoming.invite.headers.cseq()?.0;
+            let number = means.filter(|means| means.cseq == cseq)?.rseq;
+            late = incoming.progress.overtaken.take_if(|overtaken| *overtaken == number);
+            incoming.progress.open.take_if(|open| open.number == number)
         });
         let Some(open) = open else {
-            post.respond(now, key, &Response::to(request, 481, &tag));
+            let status = if late.is_some() { 200 } else { 481 };
+            post.respond(now, key, &Response::to(request, status, &tag));
             return;
         };
         let mut response = Response::to(request, 200, &tag);

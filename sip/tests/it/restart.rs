@@ -13,7 +13,7 @@ use songda_sip::{Endpoint, EndpointConfig, LegEvent, Number, OutboundCall, Saved
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const NUMBER: &str = "13800000001";
-const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
+pub(crate) const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
 
 /// A port for another process, with the next one, which baresip takes too. Both are below those
 /// that the system hands out by itself, or somebody would have them before that process starts.

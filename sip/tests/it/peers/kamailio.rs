@@ -40,7 +40,7 @@ impl Proxy {
 
 #[tokio::test]
 async fn a_call_through_kamailio_goes_by_its_route_and_we_hang_up() {
-    let sipp = Sipp::called("proxied", &[]);
+    let mut sipp = Sipp::called("proxied", &[]);
     let proxy = Proxy::start(9, sipp.port).await;
     let (_endpoint, mut leg) = dial(trunk(proxy.port, "secret")).await;
     answered(&mut leg).await;
@@ -51,7 +51,7 @@ async fn a_call_through_kamailio_goes_by_its_route_and_we_hang_up() {
 
 #[tokio::test]
 async fn a_call_through_kamailio_is_hung_up_by_sipp() {
-    let sipp = Sipp::called("proxied-ends", &[]);
+    let mut sipp = Sipp::called("proxied-ends", &[]);
     let proxy = Proxy::start(9, sipp.port).await;
     let (_endpoint, mut leg) = dial(trunk(proxy.port, "secret")).await;
     answered(&mut leg).await;
@@ -61,7 +61,7 @@ async fn a_call_through_kamailio_is_hung_up_by_sipp() {
 
 #[tokio::test]
 async fn a_call_through_kamailio_is_cancelled() {
-    let sipp = Sipp::called("proxied-cancel", &[]);
+    let mut sipp = Sipp::called("proxied-cancel", &[]);
     let proxy = Proxy::start(9, sipp.port).await;
     let (_endpoint, mut leg) = dial(trunk(proxy.port, "secret")).await;
     super::until(&mut leg, |event| *event == LegEvent::Ringing).await;

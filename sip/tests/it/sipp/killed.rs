@@ -9,7 +9,7 @@ use crate::restart::{Killed, endpoint, killed, trunk};
 /// Without a user nobody challenges: then the first INVITE is the likeliest to be pending.
 fn restarted(scenario: &[&str], when: Killed, user: &str, how: Finished) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let sipp = runtime.block_on(async { Sipp::run(scenario) });
+    let mut sipp = runtime.block_on(async { Sipp::run(scenario) });
     let (saved, listen) = killed(trunk(sipp.port, "secret"), when);
     let trunk = Trunk { username: user.into(), ..trunk(sipp.port, "secret") };
     assert_eq!(saved.is_answered(), when == Killed::Answered);

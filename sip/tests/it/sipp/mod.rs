@@ -4,19 +4,22 @@
 //! when all of it came true. What we saw ourselves is asserted beside it.
 
 mod called;
+mod calling;
+mod changes;
 mod hop;
 mod killed;
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
-use songda_sip::{EndCause, Ended, Endpoint, Leg, LegEvent, Side};
+use songda_sip::{EndCause, Ended, Endpoint, IncomingCall, Invite, Leg, LegEvent, Side, Trunk};
 use tokio::process::{Child, Command};
 
-use crate::restart::{any_endpoint, free_port, order, trunk};
+use crate::restart::{OFFER, any_endpoint, free_port, order, trunk};
 
 /// Longer than any scenario takes.
 const LIMIT: Duration = Duration::from_secs(70);
@@ -53,8 +56,14 @@ impl Sipp {
         Self::run(&[&["-sf", scenario.as_str()], arguments].concat())
     }
 
+    /// SIPp calls.
+    pub(crate) fn calling(name: &str, to: SocketAddr) -> Self {
+        let scenario = scenario(&format!("calling/{name}.xml"));
+        Self::run(&["-sf", scenario.as_str(), "-s", "02988009000", &to.to_string()])
+    }
+
     /// SIPp saw every step of its scenario.
-    pub(crate) async fn succeeded(mut self) {
+    pub(crate) async fn succeeded(&mut self) {
         let status = tokio::time::timeout(LIMIT, self.child.wait()).await;
         let good = status.is_ok_and(|status| status.is_ok_and(|status| status.success()));
         assert!(good, "SIPp: {}\n{}", self.traced("errors"), self.traced("messages"));
@@ -73,28 +82,56 @@ pub(crate) fn scenario(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/sipp").join(name).display().to_string()
 }
 
-/// A call of ours to SIPp.
-pub(crate) struct Called {
+/// A call between SIPp and us.
+pub(crate) struct Call {
     pub(crate) sipp: Sipp,
     pub(crate) leg: Leg,
     pub(crate) seen: Vec<LegEvent>,
     _endpoint: Endpoint,
 }
 
-impl Called {
-    /// Dials the scenario `name`.
+impl Call {
+    /// We dial the scenario `name`.
     pub(crate) async fn dial(name: &str) -> Self {
-        Self::dial_with(name, &[]).await
-    }
-
-    pub(crate) async fn dial_with(name: &str, arguments: &[&str]) -> Self {
-        Self::place(Sipp::called(name, arguments)).await
+        Self::place(Sipp::called(name, &[])).await
     }
 
     pub(crate) async fn place(sipp: Sipp) -> Self {
+        Self::place_with(sipp, |_| {}).await
+    }
+
+    pub(crate) async fn place_with(sipp: Sipp, change: impl FnOnce(&mut Trunk)) -> Self {
         let endpoint = any_endpoint().await;
-        let leg = endpoint.call(order(trunk(sipp.port, "secret"))).await.unwrap();
+        let mut trunk = trunk(sipp.port, "secret");
+        change(&mut trunk);
+        let leg = endpoint.call(order(trunk)).await.unwrap();
         Self { sipp, leg, seen: Vec::new(), _endpoint: endpoint }
+    }
+
+    /// SIPp calls us by the scenario `name`; it rings here.
+    pub(crate) async fn ringing(name: &str) -> (Self, Invite) {
+        let (call, invite) = Self::taken(name).await;
+        call.leg.handle().ring().await;
+        (call, invite)
+    }
+
+    /// SIPp calls us by the scenario `name`, and nothing was said yet.
+    pub(crate) async fn taken(name: &str) -> (Self, Invite) {
+        let endpoint = any_endpoint().await;
+        let mut calls = endpoint.incoming().expect("asked for once");
+        let sipp = Sipp::calling(name, endpoint.local_addr());
+        let taken = tokio::time::timeout(LIMIT, calls.recv()).await;
+        let Ok(Some(IncomingCall { invite, leg, .. })) = taken else {
+            panic!("no call came\nSIPp: {}\n{}", sipp.traced("errors"), sipp.traced("messages"));
+        };
+        (Self { sipp, leg, seen: Vec::new(), _endpoint: endpoint }, invite)
+    }
+
+    /// SIPp calls us by the scenario `name`, it rings, and we answer.
+    pub(crate) async fn answering(name: &str) -> Self {
+        let (call, _) = Self::ringing(name).await;
+        call.leg.handle().answer(OFFER.into()).await;
+        call
     }
 
     /// Waits for the first event that `wanted` knows.
@@ -124,11 +161,19 @@ impl Called {
         self.until(|event| matches!(event, LegEvent::Answered { .. })).await;
     }
 
+    pub(crate) async fn acknowledged(&mut self) {
+        self.until(|event| *event == LegEvent::Acknowledged).await;
+    }
+
+    /// It ended, the other end said so too, and SIPp saw every step.
     pub(crate) async fn ended(&mut self) -> Ended {
-        match self.until(|event| matches!(event, LegEvent::Ended(_))).await {
+        let ended = match self.until(|event| matches!(event, LegEvent::Ended(_))).await {
             LegEvent::Ended(ended) => ended.clone(),
             other => panic!("{other:?}"),
-        }
+        };
+        self.until(|event| *event == LegEvent::Down { answered: true }).await;
+        self.sipp.succeeded().await;
+        ended
     }
 
     /// We hang up, and SIPp saw every step.
@@ -136,7 +181,6 @@ impl Called {
         self.leg.handle().hang_up().await;
         let ended = self.ended().await;
         assert_eq!((ended.by, ended.cause), (Side::Us, EndCause::HungUp), "{:?}", self.seen);
-        self.sipp.succeeded().await;
         self.seen
     }
 
@@ -144,11 +188,26 @@ impl Called {
     pub(crate) async fn hung_up(mut self) -> Vec<LegEvent> {
         let ended = self.ended().await;
         assert_eq!((ended.by, ended.cause, ended.q850), (Side::Peer, EndCause::HungUp, Some(16)), "{:?}", self.seen);
-        self.sipp.succeeded().await;
         self.seen
     }
 
     pub(crate) fn rang(&self) -> bool {
         self.seen.contains(&LegEvent::Ringing)
+    }
+
+    /// Waits until SIPp's messages contain `text`.
+    pub(crate) async fn traced(&self, text: &str) {
+        self.traced_times(text, 1).await;
+    }
+
+    /// Waits until SIPp's messages contain `text` so often.
+    pub(crate) async fn traced_times(&self, text: &str, times: usize) {
+        let written = async {
+            // SIPp tells nobody when it has written.
+            while self.sipp.traced("messages").matches(text).count() < times {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, written).await.unwrap_or_else(|_| panic!("SIPp never wrote {text:?}"));
     }
 }
