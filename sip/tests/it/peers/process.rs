@@ -13,10 +13,10 @@ use tokio::{
 
 use super::LIMIT;
 
-/// The program, which ends with this.
+/// The program, which ends with this, and so does whatever it started.
 pub(crate) struct Process {
     name: &'static str,
-    _child: Child,
+    child: Child,
     stdin: ChildStdin,
     said: Arc<Mutex<Vec<String>>>,
     news: watch::Receiver<usize>,
@@ -30,6 +30,7 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} is needed, see scripts/test: {error}"));
@@ -39,7 +40,7 @@ impl Process {
         listen(child.stdout.take().unwrap(), said.clone(), told.clone());
         listen(child.stderr.take().unwrap(), said.clone(), told);
         let stdin = child.stdin.take().unwrap();
-        Self { name, _child: child, stdin, said, news, read: 0 }
+        Self { name, child, stdin, said, news, read: 0 }
     }
 
     pub(crate) async fn tell(&mut self, line: &str) {
@@ -66,6 +67,15 @@ impl Process {
         };
         let line = tokio::time::timeout(LIMIT, found).await.ok();
         line.unwrap_or_else(|| panic!("{} does not say {words:?}: {:#?}", self.name, self.said.lock().unwrap()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let group = self.child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(group) = group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
     }
 }
 
