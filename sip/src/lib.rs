@@ -51,12 +51,13 @@ pub use edge::{
     Rate, Source, mask,
 };
 pub use endpoint::{
-    CallError, Endpoint, EndpointConfig, IncomingCall, Leg, LegHandle, PreparedLeg, ProbeError, StartError, Targets,
+    CallError, Endpoint, EndpointConfig, IncomingCall, Leg, LegHandle, PreparedLeg, ProbeError, Seat, StartError,
+    Targets,
 };
 pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};
-pub use registrar::PhoneAccount;
+pub use registrar::{Device, PhoneAccount, RegistrarSettings, Target};
 pub use transport::{
     Addresses, ClientTls, Destination, Limits, Listen, ListenError, OwnCertificate, ServerTls, TlsError,
 };
-pub use trunk::{Answer, Health, Registration, TrunkSettings, TrunkState, Why, may_fail_over};
+pub use trunk::{Answer, Health, NoTrunk, Registration, TrunkSettings, TrunkState, Why, may_fail_over};

@@ -4,18 +4,79 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::leg::PreparedLeg;
+use super::{
+    leg::PreparedLeg,
+    seat::Seated,
+    trunks::{Found, Known},
+};
 use crate::{
     call::{FinishError, Finished, LegEvent, Reason, RefOutcome, Rejection, SavedLeg, Trunk},
+    edge::LadderLine,
     flow::Flow,
+    registrar::{PhoneAccount, Target},
+    trunk::{NoTrunk, TrunkSettings},
 };
 
 pub(super) enum Command {
-    Place { leg: Box<PreparedLeg>, events: mpsc::Sender<LegEvent>, id: oneshot::Sender<String> },
-    Leg { id: String, order: Order },
-    Finish { saved: Box<SavedLeg>, trunk: Box<Trunk>, done: oneshot::Sender<Result<Finished, FinishError>> },
-    Probe { domain: String, target: Flow, done: oneshot::Sender<bool> },
-    Close { limit: Duration, done: oneshot::Sender<bool> },
+    Place {
+        leg: Box<PreparedLeg>,
+        events: mpsc::Sender<LegEvent>,
+        id: oneshot::Sender<String>,
+    },
+    Leg {
+        id: String,
+        order: Order,
+    },
+    Finish {
+        saved: Box<SavedLeg>,
+        trunk: Box<Trunk>,
+        done: oneshot::Sender<Result<Finished, FinishError>>,
+    },
+    Probe {
+        domain: String,
+        target: Flow,
+        done: oneshot::Sender<bool>,
+    },
+    /// These are the trunks now.
+    Trunks(Vec<TrunkSettings>),
+    /// A request of the board can go.
+    Found(Found),
+    /// Who may send for a trunk.
+    Known(Known),
+    Choose {
+        among: Vec<String>,
+        done: oneshot::Sender<Result<Seated, NoTrunk>>,
+    },
+    OfTrunk {
+        id: String,
+        said: Said,
+    },
+    /// These are the desk phones now.
+    Phones(Vec<PhoneAccount>),
+    Phone {
+        user: String,
+        done: oneshot::Sender<Vec<Target>>,
+    },
+    Ladder {
+        call_id: String,
+        done: oneshot::Sender<Vec<LadderLine>>,
+    },
+    Close {
+        limit: Duration,
+        done: oneshot::Sender<bool>,
+    },
+}
+
+/// What is said of a trunk.
+pub(super) enum Said {
+    /// A call over it is over.
+    Ended,
+    /// A call met silence.
+    Suspect,
+    /// It asked for a rest.
+    Rest(Duration),
+    /// An operator wants it tried at once.
+    Again,
 }
 
 /// What the owner of one leg wants.

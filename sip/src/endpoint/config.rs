@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::{
+    edge::EdgeSettings,
     flow::Protocol,
+    registrar::RegistrarSettings,
     transport::{ClientTls, Limits, Listen, ListenError},
 };
 
@@ -18,25 +20,33 @@ pub struct EndpointConfig {
     pub limits: Limits,
     /// Name servers; those of the system when empty.
     pub name_servers: Vec<SocketAddr>,
+    /// Who may come in.
+    pub edge: EdgeSettings,
+    /// How desk phones register; without it none may.
+    pub phones: Option<RegistrarSettings>,
     /// User-Agent.
     pub user_agent: String,
 }
 
 impl EndpointConfig {
-    /// These listeners, and everything else as usual.
+    /// These listeners, and everything else as usual: only trunks and phones that are set may
+    /// send new requests.
     pub fn new(listens: Vec<Listen>, user_agent: impl Into<String>) -> Self {
         Self {
             listens,
             client_tls: ClientTls::default(),
             limits: Limits::default(),
             name_servers: Vec::new(),
+            edge: EdgeSettings::default(),
+            phones: None,
             user_agent: user_agent.into(),
         }
     }
 
-    /// Datagrams at one address.
+    /// Datagrams at one address, open to everybody: for benches and tests.
     pub fn udp(listen: SocketAddr, user_agent: impl Into<String>) -> Self {
-        Self::new(vec![Listen::new(Protocol::Udp, listen)], user_agent)
+        let config = Self::new(vec![Listen::new(Protocol::Udp, listen)], user_agent);
+        Self { edge: EdgeSettings { open: true, ..config.edge }, ..config }
     }
 }
 

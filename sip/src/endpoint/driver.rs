@@ -14,15 +14,27 @@ use super::{
     command::Command,
     leg::IncomingCall,
     measure::{Held, Measure},
+    trunks::{Asked, Trunks},
 };
 use crate::{
     call::{CallCore, FinishError, Finished, LegEvent},
+    edge::{Edge, Inbox, Ladder},
+    registrar::Registrar,
     transport::{Arrival, Transport},
     tx::Key,
 };
 
-/// So much of each kind is seen to before what came of it is sent.
-const BATCH: usize = 64;
+/// So much of each kind is seen to before what came of it is sent, and the network looked at.
+const BATCH: usize = 16;
+
+/// So often that is done before the end is looked for.
+const TURNS: usize = 64;
+
+/// So many messages that were read may wait.
+pub(super) const WAITING: usize = 8192;
+
+/// The ladders of so many calls are kept.
+pub(super) const LADDERS: usize = 512;
 
 /// How long the answers are waited for when the endpoint is just cancelled or dropped.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -38,7 +50,15 @@ pub(super) struct Driver {
     pub(super) callers: Arc<OnceLock<mpsc::Sender<IncomingCall>>>,
     /// For the handles of calls that come in.
     pub(super) commands: mpsc::WeakSender<Command>,
-    pub(super) probes: HashMap<Key, oneshot::Sender<bool>>,
+    /// Requests outside of calls that wait for their answer.
+    pub(super) asked: HashMap<Key, Asked>,
+    pub(super) edge: Edge,
+    pub(super) ladder: Ladder,
+    /// What was read and not seen to yet.
+    pub(super) waiting: Inbox<Vec<u8>>,
+    pub(super) trunks: Trunks,
+    pub(super) phones: Option<Registrar>,
+    pub(super) phones_due: Option<Instant>,
     /// Who waits for the end of a leg of an earlier run.
     pub(super) finishing: HashMap<String, oneshot::Sender<Result<Finished, FinishError>>>,
     /// Who waits for the end.
@@ -77,10 +97,11 @@ impl Driver {
                 },
                 arrival = arrived.recv() => first = arrival,
                 () = poll_fn(|cx| self.transport.poll_ready(cx)) => {}
+                () = std::future::ready(()), if !self.waiting.is_empty() => {}
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
             self.turn(first, &mut buffer, &mut inbox, &mut arrived);
-            let answered = self.closing.is_some() && self.core.unanswered() == 0;
+            let answered = self.closing.is_some() && self.core.unanswered() == 0 && self.trunks.board.is_quiet();
             if self.closing.is_some_and(|end| answered || end <= Instant::now()) {
                 for farewell in self.farewells {
                     let _ = farewell.send(answered);
@@ -94,8 +115,10 @@ impl Driver {
 
     /// When there is something to do by itself.
     fn wake(&self) -> Instant {
-        let due = [self.core.next_deadline(), self.measure.deadline(), self.closing];
-        due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + Duration::from_mins(1))
+        let now = Instant::now();
+        let own = [self.core.next_deadline(), self.measure.deadline(), self.closing];
+        let others = [self.trunks.next_deadline(now), self.phones_due];
+        own.into_iter().chain(others).flatten().min().unwrap_or(now + Duration::from_mins(1))
     }
 
     /// Sees to all that is there, a batch at a time, and goes back to sleep only then.
@@ -106,20 +129,12 @@ impl Driver {
         inbox: &mut mpsc::Receiver<Command>,
         arrived: &mut mpsc::Receiver<Arrival>,
     ) {
-        loop {
-            let now = Instant::now();
-            let mut done = 0;
-            while let Some((length, flow)) = self.transport.receive(buffer) {
-                self.measure.received.message(flow.protocol, &buffer[..length]);
-                self.core.receive(now, &buffer[..length], flow);
-                done += 1;
-                if done % BATCH == 0 {
-                    break;
-                }
-            }
+        for _ in 0..TURNS {
+            let mut done = self.read(first.take(), buffer, arrived);
             for _ in 0..BATCH {
-                let Some(arrival) = first.take().or_else(|| arrived.try_recv().ok()) else { break };
-                self.arrival(now, arrival);
+                let now = Instant::now();
+                let Some((flow, bytes, load)) = self.waiting.pop(now) else { break };
+                self.arrived(now, flow, &bytes, load);
                 done += 1;
             }
             for _ in 0..BATCH {
@@ -127,31 +142,76 @@ impl Driver {
                 self.command(command);
                 done += 1;
             }
-            if self.core.next_deadline().is_some_and(|due| due <= now) {
-                self.core.tick(now);
-            }
+            let now = Instant::now();
+            self.edge.measure(self.waiting.load(now));
+            self.tick(now);
             self.flush(now);
             self.measure.changed |= done > 0;
-            let (core, commands, arrivals) = (&self.core, inbox.len(), arrived.len());
-            let held = || {
-                let (calls, transactions) = core.load();
-                Held { calls, transactions, retransmissions: core.retransmissions(), commands, arrivals }
-            };
-            self.measure.tell(now, held, &self.transport);
+            self.tell(now, inbox.len(), arrived.len());
             if done == 0 {
                 return;
             }
         }
     }
 
+    /// Takes what the network has for us, as far as there is room; how much that was.
+    fn read(&mut self, first: Option<Arrival>, buffer: &mut [u8], arrived: &mut mpsc::Receiver<Arrival>) -> usize {
+        let now = Instant::now();
+        let mut done = 0;
+        while !self.waiting.is_full()
+            && let Some((length, flow)) = self.transport.receive(buffer)
+        {
+            self.waiting.push(now, flow, buffer[..length].to_vec());
+            done += 1;
+        }
+        let mut first = first;
+        while let Some(arrival) =
+            first.take().or_else(|| if self.waiting.is_full() { None } else { arrived.try_recv().ok() })
+        {
+            self.arrival(now, arrival);
+            done += 1;
+        }
+        done
+    }
+
+    /// Does what is due.
+    fn tick(&mut self, now: Instant) {
+        if self.core.next_deadline().is_some_and(|due| due <= now) {
+            self.core.tick(now);
+        }
+        if self.trunks.next_deadline(now).is_some_and(|due| due <= now) {
+            self.trunks_tick(now);
+        }
+        if self.phones_due.is_some_and(|due| due <= now) {
+            self.phones_tick(now);
+        }
+    }
+
+    fn tell(&mut self, now: Instant, commands: usize, arrivals: usize) {
+        let (core, waiting, lost, edge) = (&self.core, &self.waiting, self.waiting.lost(), self.edge.counts());
+        let held = || {
+            let (calls, transactions) = core.load();
+            let retransmissions = core.retransmissions();
+            Held {
+                calls,
+                transactions,
+                retransmissions,
+                commands,
+                arrivals,
+                waiting: waiting.load(now).queued,
+                lost,
+                edge,
+            }
+        };
+        self.measure.tell(now, held, &self.transport);
+    }
+
     fn arrival(&mut self, now: Instant, arrival: Arrival) {
         match arrival {
             Arrival::Opened(flow, out) => self.transport.opened(flow, out),
-            Arrival::Message(flow, bytes) => {
-                self.measure.received.message(flow.protocol, &bytes);
-                self.core.receive(now, &bytes, flow);
-            }
+            Arrival::Message(flow, bytes) => self.waiting.push(now, flow, bytes),
             Arrival::Closed { flow, undelivered, reached } => {
+                self.phones_closed(&flow);
                 // To where we had opened it we open it again when it is needed.
                 if !self.transport.closed(&flow) {
                     self.core.lost(&flow);
@@ -173,6 +233,9 @@ impl Driver {
         for id in self.legs.keys().cloned().collect::<Vec<_>>() {
             self.core.hang_up(now, &id);
         }
+        self.edge.drain();
+        self.trunks.board.close(now);
+        self.board(now);
         self.closing = Some(now + limit);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{flow::Protocol, transport::Transport};
+use crate::{edge::Counts, flow::Protocol, transport::Transport};
 
 /// How often the metrics are told.
 const EVERY: Duration = Duration::from_secs(1);
@@ -59,6 +59,8 @@ pub(super) struct Measure {
     pub(super) sent: Counted,
     /// Could not be sent, and nothing else could be tried.
     pub(super) undelivered: u64,
+    /// Datagrams and messages that are none.
+    pub(super) unreadable: u64,
     /// Something happened since the metrics were told.
     told: Instant,
     pub(super) changed: bool,
@@ -71,11 +73,22 @@ pub(super) struct Held {
     pub(super) retransmissions: u64,
     pub(super) commands: usize,
     pub(super) arrivals: usize,
+    pub(super) waiting: usize,
+    /// Found no room among those that wait.
+    pub(super) lost: u64,
+    pub(super) edge: Counts,
 }
 
 impl Measure {
     pub(super) fn new(now: Instant) -> Self {
-        Self { received: Counted::default(), sent: Counted::default(), undelivered: 0, told: now, changed: true }
+        Self {
+            received: Counted::default(),
+            sent: Counted::default(),
+            undelivered: 0,
+            unreadable: 0,
+            told: now,
+            changed: true,
+        }
     }
 
     /// When the metrics are to be told next; none when they know everything.
@@ -94,10 +107,28 @@ impl Measure {
         metrics::gauge!("songda_sip_transactions_active").set(held.transactions as f64);
         metrics::counter!("songda_sip_retransmissions_total").absolute(held.retransmissions);
         metrics::counter!("songda_sip_undelivered_total").absolute(self.undelivered);
+        metrics::counter!("songda_sip_unreadable_total").absolute(self.unreadable);
+        metrics::counter!("songda_sip_lost_total").absolute(held.lost);
+        let Counts { overload, draining, too_often, strangers_answered, strangers_dropped } = held.edge;
+        for (why, count) in [
+            ("overload", overload),
+            ("draining", draining),
+            ("too_often", too_often),
+            ("stranger", strangers_answered),
+            ("stranger_dropped", strangers_dropped),
+        ] {
+            metrics::counter!("songda_sip_turned_away_total", "why" => why).absolute(count);
+        }
         self.received.tell("in");
         self.sent.tell("out");
-        let (connections, waiting) = transport.load();
-        for (queue, length) in [("commands", held.commands), ("arrivals", held.arrivals), ("connections", waiting)] {
+        let (connections, unwritten) = transport.load();
+        let queues = [
+            ("commands", held.commands),
+            ("arrivals", held.arrivals),
+            ("messages", held.waiting),
+            ("connections", unwritten),
+        ];
+        for (queue, length) in queues {
             metrics::gauge!("songda_sip_queue_length", "queue" => queue).set(length as f64);
         }
         for protocol in &PROTOCOLS[1..] {

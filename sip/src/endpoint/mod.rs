@@ -2,10 +2,14 @@
 
 mod command;
 mod config;
+mod door;
 mod driver;
 mod leg;
 mod measure;
+mod phones;
+mod seat;
 mod targets;
+mod trunks;
 mod work;
 
 use std::{
@@ -15,24 +19,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     command::Command,
-    driver::{Driver, random},
+    command::Said,
+    driver::{Driver, LADDERS, random},
     leg::EVENTS,
     measure::Measure,
+    trunks::Trunks,
 };
 pub use self::{
     config::{EndpointConfig, StartError},
     leg::{IncomingCall, Leg, LegHandle, PreparedLeg},
+    seat::Seat,
     targets::Targets,
 };
 use crate::{
     call::{CallCore, FinishError, Finished, LegIds, OutboundCall, SavedLeg, Trunk},
+    edge::{Edge, EdgeSettings, Inbox, Ladder, LadderLine},
     flow::Protocol,
+    registrar::{PhoneAccount, Registrar, Target},
     transport::{Addresses, Resolver, Transport},
+    trunk::{NoTrunk, TrunkSettings, TrunkState},
 };
 
 /// So many calls that came in wait to be looked at; more are told to come later.
@@ -77,30 +87,40 @@ pub struct Endpoint {
     addresses: Arc<Addresses>,
     resolver: Resolver,
     callers: Arc<OnceLock<mpsc::Sender<IncomingCall>>>,
+    states: watch::Receiver<Vec<TrunkState>>,
 }
 
 impl Endpoint {
     /// Opens the listeners and starts the task, which ends with `cancel`. Within a runtime.
     pub fn start(config: EndpointConfig, cancel: CancellationToken) -> Result<Self, StartError> {
-        let EndpointConfig { listens, client_tls, limits, name_servers, user_agent } = config;
+        let EndpointConfig { listens, client_tls, limits, name_servers, edge, phones, user_agent } = config;
         let connections = CancellationToken::new();
         let (transport, addresses, arrived) = Transport::start(&listens, &client_tls, limits, connections)?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let callers = Arc::new(OnceLock::new());
+        let resolver = Resolver::new(&name_servers);
+        let (trunks, states) = Trunks::new(addresses.clone(), resolver.clone(), limits.keep_alive);
+        let now = Instant::now();
         let driver = Driver {
             callers: callers.clone(),
             commands: commands.downgrade(),
             transport,
             core: CallCore::new(addresses.clone(), user_agent, Box::new(random)),
             legs: HashMap::new(),
-            probes: HashMap::new(),
+            asked: HashMap::new(),
+            edge: Edge::new(EdgeSettings { phones: phones.is_some(), ..edge }, random()),
+            ladder: Ladder::new(LADDERS),
+            waiting: Inbox::new(driver::WAITING),
+            trunks,
+            phones: phones.map(|settings| Registrar::new(now, settings, secret())),
+            phones_due: None,
             finishing: HashMap::new(),
             farewells: Vec::new(),
-            measure: Measure::new(Instant::now()),
+            measure: Measure::new(now),
             closing: None,
         };
         tokio::spawn(driver.run(inbox, arrived, cancel));
-        Ok(Self { commands, addresses: Arc::new(addresses), resolver: Resolver::new(&name_servers), callers })
+        Ok(Self { commands, addresses: Arc::new(addresses), resolver, callers, states })
     }
 
     /// The address that stands in Via and Contact where no transport is meant.
@@ -163,6 +183,50 @@ impl Endpoint {
         Ok(Leg { events, handle: LegHandle { commands: self.commands.clone(), id }, saved, keeping: false })
     }
 
+    /// These are the trunks from now on: what is new registers or is asked whether it is there,
+    /// what is gone is given back, what did not change goes on.
+    pub async fn set_trunks(&self, trunks: Vec<TrunkSettings>) {
+        let _ = self.commands.send(Command::Trunks(trunks)).await;
+    }
+
+    /// How the trunks stand, in the order of the settings; changes as they do.
+    pub fn trunk_states(&self) -> watch::Receiver<Vec<TrunkState>> {
+        self.states.clone()
+    }
+
+    /// An operator wants a trunk tried at once, also one that refused us.
+    pub async fn try_trunk_again(&self, id: &str) {
+        let _ = self.commands.send(Command::OfTrunk { id: id.to_owned(), said: Said::Again }).await;
+    }
+
+    /// Chooses the trunk of a new call among these, by weight and limits.
+    pub async fn choose(&self, among: Vec<String>) -> Result<Seat, NoTrunk> {
+        let (done, chosen) = oneshot::channel();
+        if self.commands.send(Command::Choose { among, done }).await.is_err() {
+            return Err(NoTrunk::Down);
+        }
+        chosen.await.map_err(|_| NoTrunk::Down)?.map(|seated| Seat::new(seated, self.commands.clone()))
+    }
+
+    /// These are the desk phones from now on; where the configuration lets phones register.
+    pub async fn set_phones(&self, accounts: Vec<PhoneAccount>) {
+        let _ = self.commands.send(Command::Phones(accounts)).await;
+    }
+
+    /// Where a desk phone is reached, the best first; empty when it is not registered.
+    pub async fn phone(&self, user: &str) -> Vec<Target> {
+        let (done, targets) = oneshot::channel();
+        let _ = self.commands.send(Command::Phone { user: user.to_owned(), done }).await;
+        targets.await.unwrap_or_default()
+    }
+
+    /// The messages of one call, masked; empty when the call is too long ago.
+    pub async fn ladder(&self, call_id: &str) -> Vec<LadderLine> {
+        let (done, lines) = oneshot::channel();
+        let _ = self.commands.send(Command::Ladder { call_id: call_id.to_owned(), done }).await;
+        lines.await.unwrap_or_default()
+    }
+
     /// Asks a trunk whether it is there; any final answer counts.
     pub async fn probe(&self, trunk: &Trunk) -> Result<(), ProbeError> {
         let target = self.resolve(trunk).await?.first();
@@ -185,6 +249,15 @@ impl Endpoint {
         }
         closed.await.unwrap_or(false)
     }
+}
+
+/// Seals the nonces of this run.
+fn secret() -> [u8; 32] {
+    let mut secret = [0; 32];
+    for word in secret.chunks_mut(8) {
+        word.copy_from_slice(&random().to_be_bytes());
+    }
+    secret
 }
 
 #[cfg(test)]

@@ -9,16 +9,19 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{
-    command::{Command, Order},
+    command::{Command, Order, Said},
     driver::Driver,
     leg::{EVENTS, IncomingCall, Leg, LegHandle, PreparedLeg},
+    trunks::Asked,
 };
 use crate::{
     call::{Invite, LegEvent, Out, Rejection},
-    edge::Source,
+    edge::{Direction, Source},
     flow::Flow,
+    msg::Response,
     transport::Undelivered,
     tx::Key,
+    wire::Frame,
 };
 
 impl Driver {
@@ -29,6 +32,10 @@ impl Driver {
                 self.farewells.push(done);
                 self.close(limit);
             }
+            // What was begun goes on while we close.
+            Command::Found(found) => self.found(now, found),
+            Command::OfTrunk { id, said } => self.said(now, &id, &said),
+            Command::Ladder { call_id, done } => drop(done.send(self.ladder.lines(&call_id))),
             // Whoever asks for more while we close is refused by the end of his channel.
             _ if self.closing.is_some() => {}
             Command::Finish { saved, trunk, done } => {
@@ -53,15 +60,46 @@ impl Driver {
             Command::Probe { domain, target, done } => {
                 let target = self.transport.flow(target, &Arc::from(domain.as_str()));
                 if let Some(key) = self.core.probe(now, &domain, target) {
-                    self.probes.insert(key, done);
+                    self.asked.insert(key, Asked::Probe(done));
                 }
             }
+            Command::Trunks(settings) => self.set_trunks(now, settings),
+            Command::Known(known) => self.known(&known),
+            Command::Choose { among, done } => {
+                let chosen = self.choose(now, &among);
+                // Nobody waits for the seat any more.
+                if let Err(Ok(seated)) = done.send(chosen) {
+                    self.said(now, &seated.id, &Said::Ended);
+                }
+            }
+            Command::Phones(accounts) => self.set_phones(accounts),
+            Command::Phone { user, done } => drop(done.send(self.phone(now, &user))),
         }
     }
 
-    fn probed(&mut self, key: &Key, alive: bool) {
-        if let Some(done) = self.probes.remove(key) {
-            let _ = done.send(alive);
+    /// What somebody says of a trunk.
+    fn said(&mut self, now: Instant, id: &str, said: &Said) {
+        match said {
+            Said::Ended => self.trunks.board.ended(now, id),
+            Said::Suspect => self.trunks.board.suspect(now, id),
+            Said::Rest(retry_after) => self.trunks.board.rest(now, id, *retry_after),
+            Said::Again => self.trunks.board.again(now, id),
+        }
+        self.board(now);
+    }
+
+    /// A request outside of calls had its answer, or will not have one.
+    fn answered(&mut self, now: Instant, key: &Key, response: Option<&Response>) {
+        match self.asked.remove(key) {
+            Some(Asked::Probe(done)) => drop(done.send(response.is_some())),
+            Some(Asked::Board(ticket)) => {
+                match response {
+                    Some(response) => self.trunks.board.answered(now, ticket, response),
+                    None => self.trunks.board.unanswered(now, ticket),
+                }
+                self.board(now);
+            }
+            None => {}
         }
     }
 
@@ -80,14 +118,20 @@ impl Driver {
     }
 
     /// Hands a call that comes in to whoever takes calls. Nobody does: 480; too many wait: 503.
-    fn offer(&mut self, id: String, invite: Invite) {
+    fn offer(&mut self, now: Instant, id: String, invite: Invite) {
+        let source = self.source(&invite.flow);
+        match &source {
+            Source::Trunk(trunk) => self.carried(now, &id, trunk),
+            Source::Phone(_) => self.core.trust(&id),
+            Source::Open => {}
+        }
         let (events, receiver) = mpsc::channel(EVENTS);
         let taker = self.callers.get().zip(self.commands.upgrade()).zip(self.core.saved(&id));
         let refusal = match taker {
             Some(((callers, commands), saved)) => {
                 let handle = LegHandle { commands, id: id.clone() };
                 let leg = Leg { events: receiver, handle, saved, keeping: false };
-                match callers.try_send(IncomingCall { invite, source: Source::Open, leg }) {
+                match callers.try_send(IncomingCall { invite, source, leg }) {
                     Ok(()) => None,
                     Err(mpsc::error::TrySendError::Full(_)) => {
                         Some(Rejection { retry_after: Some(Duration::from_secs(10)), ..Rejection::status(503) })
@@ -98,13 +142,16 @@ impl Driver {
             None => Some(Rejection::status(480)),
         };
         match refusal {
-            Some(refusal) => self.core.reject(Instant::now(), &id, &refusal),
+            Some(refusal) => self.core.reject(now, &id, &refusal),
             None => drop(self.legs.insert(id, events)),
         }
     }
 
     pub(super) fn send(&mut self, now: Instant, to: Flow, bytes: Bytes) {
-        self.measure.sent.message(to.protocol, &bytes);
+        if bytes.len() > Frame::PING.len() {
+            self.measure.sent.message(to.protocol, &bytes);
+            self.ladder.record(now, Direction::Out, to, &bytes);
+        }
         if let Err(Undelivered(bytes)) = self.transport.send(to, bytes) {
             self.undelivered(now, &bytes);
         }
@@ -127,6 +174,7 @@ impl Driver {
                     }
                     if last {
                         self.legs.remove(&id);
+                        self.over(now, &id);
                     }
                 }
                 Out::Finished(id, how) => {
@@ -134,10 +182,10 @@ impl Driver {
                         let _ = done.send(how);
                     }
                 }
-                Out::Incoming(id, invite) => self.offer(id, *invite),
-                Out::Outside(key, request, _) => self.core.decline(now, &key, &request),
-                Out::Answered(key, _) => self.probed(&key, true),
-                Out::Unanswered(key) => self.probed(&key, false),
+                Out::Incoming(id, invite) => self.offer(now, id, *invite),
+                Out::Outside(key, request, flow) => self.outside(now, &key, &request, flow),
+                Out::Answered(key, response) => self.answered(now, &key, Some(&response)),
+                Out::Unanswered(key) => self.answered(now, &key, None),
             }
         }
     }

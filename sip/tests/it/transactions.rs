@@ -68,16 +68,12 @@ impl Side {
                     },
                 ));
             }
-            match self.layer.next_deadline().filter(|due| *due <= end) {
-                Some(due) => {
-                    self.now = self.now.max(due);
-                    self.layer.tick(self.now);
-                }
-                None => {
-                    self.now = end;
-                    return seen;
-                }
-            }
+            let Some(due) = self.layer.next_deadline().filter(|due| *due <= end) else {
+                self.now = end;
+                return seen;
+            };
+            self.now = self.now.max(due);
+            self.layer.tick(self.now);
         }
     }
 

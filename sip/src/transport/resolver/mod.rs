@@ -52,6 +52,16 @@ impl Destination {
     }
 }
 
+impl Destination {
+    /// The way to it, where it is an address and nobody needs to be asked.
+    pub fn literal(&self) -> Option<Flow> {
+        let ip = self.host.parse::<IpAddr>().ok()?;
+        let protocol = self.protocol.unwrap_or(Protocol::Udp);
+        let usual = if protocol == Protocol::Tls { 5061 } else { 5060 };
+        Some(Flow::to(protocol, SocketAddr::new(ip, self.port.unwrap_or(usual))))
+    }
+}
+
 /// Asks the name servers.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
@@ -83,9 +93,8 @@ impl Resolver {
     /// The ways to a destination, the dearest first; empty when nothing is found.
     pub(crate) async fn find(&self, to: &Destination, random: &mut (dyn FnMut() -> u64 + Send)) -> Vec<Flow> {
         let usual = |protocol| if protocol == Protocol::Tls { 5061 } else { 5060 };
-        if let Ok(ip) = to.host.parse::<IpAddr>() {
-            let protocol = to.protocol.unwrap_or(Protocol::Udp);
-            return vec![Flow::to(protocol, SocketAddr::new(ip, to.port.unwrap_or(usual(protocol))))];
+        if let Some(flow) = to.literal() {
+            return vec![flow];
         }
         // A port, and a name that is asked for an address only (4.2).
         if let Some(port) = to.port {

@@ -1,0 +1,245 @@
+//! The trunks of a running endpoint: what their board wants is resolved and sent, and who may
+//! send for them is known at the door.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
+
+use super::{
+    command::Command,
+    driver::{Driver, random},
+    seat::Seated,
+    targets::RESOLVE,
+};
+use crate::{
+    call::Trunk,
+    edge::Network,
+    flow::{Flow, Protocol},
+    msg::{Method, Request},
+    transport::{Addresses, Destination, Resolver},
+    trunk::{Board, Do, NoTrunk, Registration, Ticket, TrunkSettings, TrunkState},
+    wire::Frame,
+};
+
+/// So often the names of trunks are looked up again, for who may call.
+const LOOK_AGAIN: Duration = Duration::from_mins(5);
+
+/// What a request outside of any call was sent for.
+pub(super) enum Asked {
+    /// Somebody wants to know whether a carrier is there.
+    Probe(oneshot::Sender<bool>),
+    /// The board does.
+    Board(Ticket),
+}
+
+/// The board, and what it needs of the outside.
+pub(super) struct Trunks {
+    pub(super) board: Board,
+    states: watch::Sender<Vec<TrunkState>>,
+    resolver: Resolver,
+    /// The trunks of calls that came in, by the id of the call.
+    carried: HashMap<String, String>,
+    look: Option<Instant>,
+    /// Where each trunk was registered over datagrams: kept open through whatever translates
+    /// addresses on the way (RFC 5626, 4.4.1 and 8).
+    registered: HashMap<String, Flow>,
+    ping: Option<Instant>,
+    keep_alive: Duration,
+}
+
+/// A request of the board, and where its host is.
+pub(super) struct Found {
+    trunk: String,
+    ticket: Ticket,
+    request: Box<Request>,
+    flows: Vec<Flow>,
+}
+
+/// The addresses of everything that a trunk may send from.
+pub(super) struct Known {
+    trunk: String,
+    hosts: Vec<Flow>,
+}
+
+impl Trunks {
+    pub(super) fn new(
+        addresses: Addresses,
+        resolver: Resolver,
+        keep_alive: Duration,
+    ) -> (Self, watch::Receiver<Vec<TrunkState>>) {
+        let local = move |protocol: Protocol| addresses.on(protocol).unwrap_or_else(|| addresses.main());
+        let (states, receiver) = watch::channel(Vec::new());
+        let board = Board::new(local, random);
+        let trunks = Self {
+            board,
+            states,
+            resolver,
+            carried: HashMap::new(),
+            look: None,
+            registered: HashMap::new(),
+            ping: None,
+            keep_alive,
+        };
+        (trunks, receiver)
+    }
+
+    /// When [`Driver::trunks_tick`] wants to be called.
+    pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        self.board.next_deadline(now).into_iter().chain(self.look).chain(self.ping).min()
+    }
+}
+
+fn destination(host: &str, protocol: Protocol) -> Option<Destination> {
+    let wanted = Destination::parse(host)?;
+    Some(Destination { protocol: wanted.protocol.or(Some(protocol)), ..wanted })
+}
+
+async fn find(resolver: &Resolver, destination: Option<Destination>) -> Vec<Flow> {
+    let Some(destination) = destination else { return Vec::new() };
+    let mut random = random;
+    tokio::time::timeout(RESOLVE, resolver.find(&destination, &mut random)).await.unwrap_or_default()
+}
+
+impl Driver {
+    /// These are the trunks now.
+    pub(super) fn set_trunks(&mut self, now: Instant, settings: Vec<TrunkSettings>) {
+        for gone in self.trunks.board.states() {
+            if settings.iter().all(|trunk| trunk.id != gone.id) {
+                let _ = self.edge.access().set_trunk(&gone.id, &[], &[]);
+            }
+        }
+        self.trunks.board.set(now, settings);
+        self.look(now);
+        self.board(now);
+    }
+
+    pub(super) fn trunks_tick(&mut self, now: Instant) {
+        if self.trunks.look.is_some_and(|at| at <= now) {
+            self.look(now);
+        }
+        if self.trunks.ping.is_some_and(|at| at <= now) {
+            self.ping(now);
+        }
+        self.trunks.board.tick(now);
+        self.board(now);
+    }
+
+    /// A sign of life to each carrier that knows us by datagrams.
+    fn ping(&mut self, now: Instant) {
+        let registered = |state: &TrunkState| matches!(state.registration, Registration::Until(_));
+        let states = self.trunks.board.states();
+        self.trunks.registered.retain(|id, _| states.iter().any(|state| state.id == *id && registered(state)));
+        let flows: Vec<Flow> = self.trunks.registered.values().copied().collect();
+        self.trunks.ping = (!flows.is_empty()).then_some(now + self.trunks.keep_alive);
+        for flow in flows {
+            self.send(now, flow, Bytes::from_static(Frame::PING));
+        }
+    }
+
+    /// Looks up who may send for which trunk.
+    fn look(&mut self, now: Instant) {
+        let ids: Vec<String> = self.trunks.board.states().into_iter().map(|state| state.id).collect();
+        self.trunks.look = (!ids.is_empty()).then_some(now + LOOK_AGAIN);
+        for id in ids {
+            let Some(settings) = self.trunks.board.settings(&id) else { continue };
+            let protocol = settings.protocol;
+            let accepted = settings.accept.iter().filter(|host| host.parse::<Network>().is_err());
+            let names: Vec<_> = settings.hosts.iter().chain(accepted).map(|host| destination(host, protocol)).collect();
+            let resolver = self.trunks.resolver.clone();
+            let commands = self.commands.clone();
+            tokio::spawn(async move {
+                let mut hosts = Vec::new();
+                for name in names {
+                    hosts.extend(find(&resolver, name).await);
+                }
+                if let Some(commands) = commands.upgrade() {
+                    let _ = commands.send(Command::Known(Known { trunk: id, hosts })).await;
+                }
+            });
+        }
+    }
+
+    pub(super) fn known(&mut self, known: &Known) {
+        let Some(settings) = self.trunks.board.settings(&known.trunk) else { return };
+        let networks: Vec<Network> = settings.accept.iter().filter_map(|place| place.parse().ok()).collect();
+        let hosts: Vec<_> = known.hosts.iter().map(|flow| flow.remote).collect();
+        if let Err(error) = self.edge.access().set_trunk(&known.trunk, &hosts, &networks) {
+            tracing::error!(%error, trunk = %known.trunk, "a trunk cannot call us");
+        }
+    }
+
+    /// Does what the board wants, until it wants nothing.
+    pub(super) fn board(&mut self, now: Instant) {
+        let mut changed = false;
+        while let Some(wanted) = self.trunks.board.poll() {
+            match wanted {
+                Do::State(_) => changed = true,
+                Do::Request { trunk, host, protocol, ticket, request } => {
+                    let wanted = destination(&host, protocol);
+                    if let Some(flow) = wanted.as_ref().and_then(Destination::literal) {
+                        self.found(now, Found { trunk, ticket, request, flows: vec![flow] });
+                        continue;
+                    }
+                    let (resolver, commands) = (self.trunks.resolver.clone(), self.commands.clone());
+                    tokio::spawn(async move {
+                        let flows = find(&resolver, wanted).await;
+                        if let Some(commands) = commands.upgrade() {
+                            let _ = commands.send(Command::Found(Found { trunk, ticket, request, flows })).await;
+                        }
+                    });
+                }
+            }
+        }
+        if changed {
+            self.trunks.states.send_replace(self.trunks.board.states());
+        }
+    }
+
+    /// Sends a request of the board.
+    pub(super) fn found(&mut self, now: Instant, found: Found) {
+        let domain = self.trunks.board.settings(&found.trunk).map(|settings| settings.domain.clone());
+        let key = found.flows.first().and_then(|flow| {
+            let flow = self.transport.flow(*flow, &Arc::from(domain.unwrap_or_default().as_str()));
+            if flow.protocol == Protocol::Udp && found.request.method == Method::REGISTER {
+                self.trunks.registered.insert(found.trunk.clone(), flow);
+                self.trunks.ping = self.trunks.ping.or(Some(now + self.trunks.keep_alive));
+            }
+            self.core.request(now, *found.request, flow)
+        });
+        match key {
+            Some(key) => drop(self.asked.insert(key, Asked::Board(found.ticket))),
+            None => self.trunks.board.unanswered(now, found.ticket),
+        }
+    }
+
+    /// Chooses the trunk of a new call.
+    pub(super) fn choose(&mut self, now: Instant, among: &[String]) -> Result<Seated, NoTrunk> {
+        let chosen = self.trunks.board.choose(now, |id| among.iter().any(|may| may == id))?;
+        let settings = self.trunks.board.settings(&chosen.trunk).ok_or(NoTrunk::Unknown)?;
+        let mut trunk: Trunk = settings.trunk(&chosen);
+        let transport = settings.protocol.via().to_ascii_lowercase();
+        trunk.proxy = format!("{};transport={transport}", trunk.proxy);
+        self.board(now);
+        Ok(Seated { id: chosen.trunk, trunk: Arc::new(trunk) })
+    }
+
+    /// A call came in over a trunk.
+    pub(super) fn carried(&mut self, now: Instant, call: &str, trunk: &str) {
+        self.trunks.board.began(now, trunk);
+        self.trunks.carried.insert(call.to_owned(), trunk.to_owned());
+        self.board(now);
+    }
+
+    /// A call is over, from wherever it came.
+    pub(super) fn over(&mut self, now: Instant, call: &str) {
+        if let Some(trunk) = self.trunks.carried.remove(call) {
+            self.trunks.board.ended(now, &trunk);
+            self.board(now);
+        }
+    }
+}
