@@ -1,10 +1,12 @@
 //! baresip as the telephone at the other end, also of a call that outlives our run (R4.2a).
 
-use songda_sip::{Finished, LegEvent, Side};
+use songda_sip::{EndCause, Finished, LegEvent, Protocol, Side};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, process::Command};
 
-use super::{answered, dial, ended, ended_by, process::Process, until};
-use crate::restart::{Killed, NUMBER, endpoint, free_port, killed, trunk};
+use super::{
+    answered, certificates::Certificates, dial, ended, ended_by, hang_up, house, process::Process, rings, taken, until,
+};
+use crate::restart::{Killed, NUMBER, OFFER, any_endpoint, endpoint, free_port, killed, order, trunk};
 
 /// A telephone with this number.
 struct Telephone {
@@ -22,16 +24,31 @@ enum Answers {
 
 impl Telephone {
     async fn start(answers: Answers) -> Self {
+        Self::start_with(answers, "udp", None).await
+    }
+
+    /// It calls over `transport`; with certificates it is also called by TLS, one port higher.
+    async fn start_with(answers: Answers, transport: &str, certificates: Option<&Certificates>) -> Self {
         let (port, control) = (free_port(), free_port());
         let folder = tempfile::tempdir().unwrap();
-        let config = format!(
-            "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\naudio_source aubridge,nobody\n\
+        let tls = certificates.map(|all| {
+            format!(
+                "sip_certificate {}\nsip_cafile {}\n",
+                all.path("both.pem").display(),
+                all.path("root.pem").display()
+            )
+        });
+        let config = tls.unwrap_or_default()
+            + &format!(
+                "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\naudio_source aubridge,nobody\n\
              audio_player aubridge,nobody\nrtp_ports 33000-33999\nmodule_path /usr/lib/baresip/modules\n\
              module g711.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\n\
              module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n"
-        );
+            );
         let mode = if answers == Answers::AtOnce { "auto" } else { "manual" };
-        let account = format!("<sip:{NUMBER}@127.0.0.1:{port}>;regint=0;answermode={mode};audio_codecs=PCMA/8000/1\n");
+        let account = format!(
+            "<sip:{NUMBER}@127.0.0.1:{port};transport={transport}>;regint=0;answermode={mode};audio_codecs=PCMA/8000/1\n"
+        );
         for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
@@ -85,6 +102,85 @@ async fn baresip_refuses_a_call_that_rings() {
     telephone.tell("hangup", "").await;
     let ended = ended(&mut leg).await;
     assert_eq!((ended.by, ended.status), (Side::Peer, Some(486)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn baresip_calls_and_either_side_hangs_up() {
+    let mut telephone = Telephone::start(Answers::WhenTold).await;
+    let endpoint = any_endpoint().await;
+    let mut calls = endpoint.incoming().unwrap();
+    let number = format!("sip:02988009000@{}", endpoint.local_addr());
+    telephone.tell("dial", &number).await;
+    let call = rings(&mut calls).await;
+    assert_eq!(call.invite.called, "02988009000");
+    assert!(call.invite.caller.as_ref().is_some_and(|caller| caller.reveal() == NUMBER));
+    let mut leg = call.leg;
+    leg.handle().answer(OFFER.into()).await;
+    until(&mut leg, |event| *event == LegEvent::Acknowledged).await;
+    telephone.says("Call established").await;
+    hang_up(&mut leg).await;
+    telephone.says("session closed").await;
+
+    telephone.tell("dial", &number).await;
+    let mut leg = taken(&mut calls).await;
+    telephone.says("Call established").await;
+    telephone.tell("hangup", "").await;
+    ended_by(&mut leg, Side::Peer).await;
+
+    telephone.tell("dial", &number).await;
+    let mut leg = rings(&mut calls).await.leg;
+    telephone.says("180 Ringing").await;
+    telephone.tell("hangup", "").await;
+    assert_eq!(ended(&mut leg).await.cause, EndCause::Cancelled);
+}
+
+#[tokio::test]
+async fn baresip_is_called_over_tls_and_either_side_hangs_up() {
+    let certificates = Certificates::new();
+    let mut telephone = Telephone::start_with(Answers::AtOnce, "tls", Some(&certificates)).await;
+    let endpoint = house(Protocol::Tls, &certificates);
+    let mut secure = trunk(telephone.port, "secret");
+    secure.proxy = format!("127.0.0.1:{};transport=tls", telephone.port + 1);
+    let mut leg = endpoint.call(order(secure.clone())).await.unwrap();
+    answered(&mut leg).await;
+    telephone.says("Call established").await;
+    hang_up(&mut leg).await;
+    telephone.says("session closed").await;
+    let mut leg = endpoint.call(order(secure)).await.unwrap();
+    answered(&mut leg).await;
+    telephone.says("Call established").await;
+    telephone.tell("hangup", "").await;
+    ended_by(&mut leg, Side::Peer).await;
+}
+
+#[tokio::test]
+async fn baresip_calls_over_tls_and_either_side_hangs_up() {
+    let certificates = Certificates::new();
+    let mut telephone = Telephone::start_with(Answers::WhenTold, "tls", Some(&certificates)).await;
+    let endpoint = house(Protocol::Tls, &certificates);
+    let mut calls = endpoint.incoming().unwrap();
+    let number = format!("sip:02988009000@{};transport=tls", endpoint.local_addr_on(Protocol::Tls).unwrap());
+    telephone.tell("dial", &number).await;
+    let mut leg = taken(&mut calls).await;
+    telephone.says("Call established").await;
+    hang_up(&mut leg).await;
+    telephone.says("session closed").await;
+    telephone.tell("dial", &number).await;
+    let mut leg = taken(&mut calls).await;
+    telephone.says("Call established").await;
+    telephone.tell("hangup", "").await;
+    ended_by(&mut leg, Side::Peer).await;
+}
+
+#[tokio::test]
+async fn a_telephone_with_a_certificate_of_somebody_else_is_not_called() {
+    let telephone = Telephone::start_with(Answers::AtOnce, "tls", Some(&Certificates::new())).await;
+    let endpoint = house(Protocol::Tls, &Certificates::new());
+    let mut secure = trunk(telephone.port, "secret");
+    secure.proxy = format!("127.0.0.1:{};transport=tls", telephone.port + 1);
+    let mut leg = endpoint.call(order(secure)).await.unwrap();
+    let ended = ended(&mut leg).await;
+    assert_eq!((ended.cause, ended.provisional), (EndCause::Transport, false), "{ended:?}");
 }
 
 fn restarted(when: Killed, how: Finished) {

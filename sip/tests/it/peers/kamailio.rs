@@ -1,13 +1,13 @@
 //! Kamailio as the record-routing hop between SIPp and us.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use songda_sip::{LegEvent, Side};
 use tokio::process::Command;
 
-use super::{answered, dial, ended_by, process::Process};
+use super::{answered, dial, ended_by, hang_up, process::Process, taken};
 use crate::{
-    restart::{free_port, trunk},
+    restart::{any_endpoint, free_port, trunk},
     sipp::Sipp,
 };
 
@@ -68,4 +68,21 @@ async fn a_call_through_kamailio_is_cancelled() {
     leg.handle().hang_up().await;
     assert_eq!(super::ended(&mut leg).await.by, Side::Us);
     sipp.succeeded().await;
+}
+
+#[tokio::test]
+async fn calls_come_in_through_kamailio_and_go_by_its_route() {
+    for (name, ours) in [("hung-up", true), ("basic", false)] {
+        let endpoint = any_endpoint().await;
+        let mut calls = endpoint.incoming().unwrap();
+        let proxy = Proxy::start(endpoint.local_addr().port(), 9).await;
+        let mut sipp = Sipp::calling(name, SocketAddr::from(([127, 0, 0, 1], proxy.port)));
+        let mut leg = taken(&mut calls).await;
+        if ours {
+            hang_up(&mut leg).await;
+        } else {
+            ended_by(&mut leg, Side::Peer).await;
+        }
+        sipp.succeeded().await;
+    }
 }

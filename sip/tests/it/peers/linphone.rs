@@ -1,10 +1,12 @@
 //! linphone as the telephone at the other end.
 
-use songda_sip::{LegEvent, Side};
+use songda_sip::{LegEvent, Protocol, Side};
 use tokio::process::Command;
 
-use super::{answered, dial, ended, ended_by, process::Process, until};
-use crate::restart::{free_port, trunk};
+use super::{
+    answered, certificates::Certificates, dial, ended, ended_by, hang_up, house, process::Process, taken, until,
+};
+use crate::restart::{any_endpoint, free_port, trunk};
 
 /// A console of linphone.
 struct Telephone {
@@ -15,10 +17,16 @@ struct Telephone {
 
 impl Telephone {
     async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With more lines in the part of its settings that is about SIP.
+    async fn start_with(settings_of_sip: &str) -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let settings = folder.path().join("linphonerc");
-        let text = format!("[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=0\nuse_ipv6=0\n");
+        let text =
+            format!("[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=-1\nuse_ipv6=0\n{settings_of_sip}");
         std::fs::write(&settings, text).unwrap();
         std::fs::create_dir_all(folder.path().join(".local/share/linphone")).unwrap();
         let mut command = Command::new("linphonec");
@@ -69,4 +77,44 @@ async fn linphone_is_cancelled_while_it_rings_and_refuses_another_call() {
     telephone.process.tell("terminate").await;
     let ended = ended(&mut leg).await;
     assert_eq!((ended.by, ended.status), (Side::Peer, Some(603)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn linphone_calls_and_either_side_hangs_up() {
+    let mut telephone = Telephone::start().await;
+    let endpoint = any_endpoint().await;
+    let mut calls = endpoint.incoming().unwrap();
+    let number = format!("call sip:02988009000@{}", endpoint.local_addr());
+    telephone.process.tell(&number).await;
+    let mut leg = taken(&mut calls).await;
+    telephone.process.says("connected").await;
+    hang_up(&mut leg).await;
+    telephone.process.says("ended").await;
+    telephone.process.tell(&number).await;
+    let mut leg = taken(&mut calls).await;
+    telephone.process.says("connected").await;
+    telephone.process.tell("terminate").await;
+    ended_by(&mut leg, Side::Peer).await;
+}
+
+#[tokio::test]
+async fn linphone_calls_over_tls_and_either_side_hangs_up() {
+    let certificates = Certificates::new();
+    let roots = format!("root_ca={}\n", certificates.path("root.pem").display());
+    let mut telephone = Telephone::start_with(&roots).await;
+    let endpoint = house(Protocol::Tls, &certificates);
+    let mut calls = endpoint.incoming().unwrap();
+    // Its TLS compares names only.
+    let port = endpoint.local_addr_on(Protocol::Tls).unwrap().port();
+    let number = format!("call sip:02988009000@localhost:{port};transport=tls");
+    telephone.process.tell(&number).await;
+    let mut leg = taken(&mut calls).await;
+    telephone.process.says("connected").await;
+    hang_up(&mut leg).await;
+    telephone.process.says("ended").await;
+    telephone.process.tell(&number).await;
+    let mut leg = taken(&mut calls).await;
+    telephone.process.says("connected").await;
+    telephone.process.tell("terminate").await;
+    ended_by(&mut leg, Side::Peer).await;
 }

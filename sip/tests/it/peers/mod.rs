@@ -1,15 +1,21 @@
 //! Telephones and proxies that others wrote.
 
 mod baresip;
+mod certificates;
 mod kamailio;
 mod linphone;
 mod process;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use songda_sip::{EndCause, Ended, Endpoint, Leg, LegEvent, Side, Trunk};
+use songda_sip::{
+    EndCause, Ended, Endpoint, EndpointConfig, IncomingCall, Leg, LegEvent, Listen, Protocol, Side, Trunk,
+};
+use tokio::sync::mpsc::Receiver;
+use tokio_util::sync::CancellationToken;
 
-use crate::restart::{any_endpoint, order};
+use self::certificates::Certificates;
+use crate::restart::{OFFER, any_endpoint, order};
 
 /// Longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -52,4 +58,36 @@ async fn dial(trunk: Trunk) -> (Endpoint, Leg) {
     let endpoint = any_endpoint().await;
     let leg = endpoint.call(order(trunk)).await.unwrap();
     (endpoint, leg)
+}
+
+/// An endpoint that listens for datagrams, and for this too.
+fn house(protocol: Protocol, certificates: &Certificates) -> Endpoint {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut more = Listen::new(protocol, any);
+    more.tls = matches!(protocol, Protocol::Tls | Protocol::Wss).then(|| certificates.server());
+    let mut config = EndpointConfig::new(vec![Listen::new(Protocol::Udp, any), more], "songda-test");
+    config.client_tls = certificates.client();
+    Endpoint::start(config, CancellationToken::new()).unwrap()
+}
+
+/// The next call that comes in; it rings.
+async fn rings(calls: &mut Receiver<IncomingCall>) -> IncomingCall {
+    let call = tokio::time::timeout(LIMIT, calls.recv()).await.ok().flatten().expect("a call comes in");
+    call.leg.handle().ring().await;
+    call
+}
+
+/// A call that comes in and is answered.
+async fn taken(calls: &mut Receiver<IncomingCall>) -> Leg {
+    let mut call = rings(calls).await;
+    call.leg.handle().answer(OFFER.into()).await;
+    until(&mut call.leg, |event| *event == LegEvent::Acknowledged).await;
+    call.leg
+}
+
+/// We hang up, and the other end says so too.
+async fn hang_up(leg: &mut Leg) {
+    leg.handle().hang_up().await;
+    ended_by(leg, Side::Us).await;
+    until(leg, |event| *event == LegEvent::Down { answered: true }).await;
 }

@@ -8,6 +8,7 @@ mod calling;
 mod changes;
 mod hop;
 mod killed;
+mod tcp;
 
 use std::{
     net::SocketAddr,
@@ -58,8 +59,12 @@ impl Sipp {
 
     /// SIPp calls.
     pub(crate) fn calling(name: &str, to: SocketAddr) -> Self {
-        let scenario = scenario(&format!("calling/{name}.xml"));
-        Self::run(&["-sf", scenario.as_str(), "-s", "02988009000", &to.to_string()])
+        Self::calling_with(name, to, &[])
+    }
+
+    pub(crate) fn calling_with(name: &str, to: SocketAddr, arguments: &[&str]) -> Self {
+        let (scenario, to) = (scenario(&format!("calling/{name}.xml")), to.to_string());
+        Self::run(&[&["-sf", scenario.as_str(), "-s", "02988009000", &to], arguments].concat())
     }
 
     /// SIPp saw every step of its scenario.
@@ -118,8 +123,14 @@ impl Call {
     /// SIPp calls us by the scenario `name`, and nothing was said yet.
     pub(crate) async fn taken(name: &str) -> (Self, Invite) {
         let endpoint = any_endpoint().await;
+        let to = endpoint.local_addr();
+        Self::taken_at(endpoint, |_| Sipp::calling(name, to)).await
+    }
+
+    /// SIPp, which is started then, calls this endpoint.
+    pub(crate) async fn taken_at(endpoint: Endpoint, start: impl FnOnce(&Endpoint) -> Sipp) -> (Self, Invite) {
         let mut calls = endpoint.incoming().expect("asked for once");
-        let sipp = Sipp::calling(name, endpoint.local_addr());
+        let sipp = start(&endpoint);
         let taken = tokio::time::timeout(LIMIT, calls.recv()).await;
         let Ok(Some(IncomingCall { invite, leg, .. })) = taken else {
             panic!("no call came\nSIPp: {}\n{}", sipp.traced("errors"), sipp.traced("messages"));
