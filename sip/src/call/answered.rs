@@ -93,7 +93,10 @@ impl Call {
         let counts = self.dialog.as_ref().is_some_and(|dialog| Some(dialog.remote_tag.as_str()) == to.tag());
         let Some(dialog) = self.dialog_of(to.tag().unwrap_or_default()) else { return false };
         let acks = [dialog.ack.as_ref(), dialog.later_ack.as_ref()];
-        let Some(ack) = acks.into_iter().flatten().find(|ack| ack.cseq == number) else { return false };
+        let Some(ack) = acks.into_iter().flatten().find(|ack| ack.cseq == number) else {
+            // To an INVITE before the last of ours in a dialog that is up: nobody waits for it.
+            return dialog.ack.is_some();
+        };
         if !(held && counts) {
             post.out.push_back(super::Out::Send(dialog.next_hop(), ack.bytes.clone()));
         }

@@ -100,14 +100,19 @@ impl Call {
 
     /// A BYE of the other end.
     pub(super) fn hung_up(&mut self, post: &mut Post, now: Instant, key: &Key, request: &Request) {
+        let tag = self.ids.local_tag.clone();
+        post.respond(now, key, &Response::to(request, 200, &tag));
+        let unanswered = self.state == State::Inviting;
+        if unanswered && self.incoming().is_some() {
+            // The INVITE gets its answer too (15.1.2).
+            self.cancelled(post, now, &request.headers);
+            return;
+        }
         self.kept(post);
         self.unacknowledged = None;
-        let unanswered = self.state == State::Inviting;
         self.end_by_peer(post, now, EndCause::HungUp, (None, &request.headers));
         // Ours, if it waits for an ACK, is not needed any more.
         self.bye_due = false;
-        let tag = self.ids.local_tag.clone();
-        post.respond(now, key, &Response::to(request, 200, &tag));
         if unanswered {
             self.drop_invite(post, now);
         }

@@ -316,7 +316,7 @@ impl CallCore {
                 // A re-INVITE is answered at once, and cannot be cancelled any more.
                 let Some(id) = id else { return };
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.cancelled(&mut self.post, now, &cancel);
+                    call.cancelled(&mut self.post, now, &cancel.headers);
                 }
                 self.settle(now, &id);
             }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    CallCore, EndCause, Ended, Invite, LegEvent, LegIds, Out, Side,
+    CallCore, EndCause, Ended, Invite, LegEvent, LegIds, Out, Rejection, Side,
     dialog::{Dialog, Offer},
     leg::{Call, State, Way},
     post::{Owner, Post, Purpose},
@@ -23,6 +23,9 @@ use crate::{
 /// A caller hears of us at least this often, or a proxy gives up (13.3.1.1).
 pub(super) const SIGN_OF_LIFE: Duration = Duration::from_mins(1);
 
+/// A call that nobody answers is refused after so long.
+const RING_LIMIT: Duration = Duration::from_mins(10);
+
 /// More calls than this are not kept at once.
 const CALLS: usize = 20_000;
 
@@ -36,12 +39,14 @@ pub(super) struct Incoming {
     pub(super) ringing: Option<(Response, Instant)>,
     /// The session timer that was asked for.
     pub(super) asked: Asked,
+    /// Refused when nobody answered until then.
+    pub(super) limit: Instant,
 }
 
 impl Incoming {
     pub(super) fn deadline(&self, inviting: bool) -> Option<Instant> {
         let sign = self.ringing.as_ref().map(|(_, at)| *at);
-        [self.progress.deadline(), sign].into_iter().flatten().min().filter(|_| inviting)
+        [self.progress.deadline(), sign, Some(self.limit)].into_iter().flatten().min().filter(|_| inviting)
     }
 }
 
@@ -81,6 +86,7 @@ impl CallCore {
             asked: refresh::asked(&request),
             invite: request,
             ringing: None,
+            limit: now + RING_LIMIT,
         };
         let mut call = Call::new(id.clone(), ids, Way::In(Box::new(incoming)), flow);
         call.dialog = Some(dialog);
@@ -124,8 +130,8 @@ impl CallCore {
 }
 
 impl Call {
-    /// The INVITE was cancelled by its caller.
-    pub(super) fn cancelled(&mut self, post: &mut Post, now: Instant, cancel: &Request) {
+    /// The caller gave up: by CANCEL, or by BYE.
+    pub(super) fn cancelled(&mut self, post: &mut Post, now: Instant, headers: &Headers) {
         let Some(incoming) = self.incoming() else { return };
         incoming.progress.stop();
         let (key, tag) = (incoming.key.clone(), self.ids.local_tag.clone());
@@ -133,11 +139,8 @@ impl Call {
         let gone = Response::to(&incoming.invite, 487, &tag);
         post.respond(now, &key, &gone);
         post.owners.remove(&key);
-        let ended = Ended {
-            status: Some(487),
-            q850: q850(&cancel.headers),
-            ..self.ended(now, Side::Peer, EndCause::Cancelled)
-        };
+        let ended =
+            Ended { status: Some(487), q850: q850(headers), ..self.ended(now, Side::Peer, EndCause::Cancelled) };
         self.end(post, now, ended);
     }
 
@@ -147,6 +150,10 @@ impl Call {
         }
         self.repeat_progress(post, now);
         let Some(incoming) = self.incoming() else { return };
+        if incoming.limit <= now {
+            self.refuse(post, now, &Rejection::status(480), (Side::Timer, EndCause::RingLimit));
+            return;
+        }
         if let Some((response, at)) = incoming.ringing.as_mut().filter(|(_, at)| *at <= now) {
             *at = now + SIGN_OF_LIFE;
             let (key, response) = (incoming.key.clone(), response.clone());

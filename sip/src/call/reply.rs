@@ -92,6 +92,16 @@ impl Call {
 
     /// Refuses the call.
     pub(super) fn reject(&mut self, post: &mut Post, now: Instant, rejection: &Rejection) {
+        self.refuse(post, now, rejection, (Side::Us, EndCause::Refused));
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        post: &mut Post,
+        now: Instant,
+        rejection: &Rejection,
+        (by, cause): (Side, EndCause),
+    ) {
         if self.state != State::Inviting || self.incoming().is_none() {
             return;
         }
@@ -112,8 +122,7 @@ impl Call {
         let key = incoming.key.clone();
         post.respond(now, &key, &response);
         post.owners.remove(&key);
-        let ended =
-            Ended { status: Some(status), q850: rejection.q850, ..self.ended(now, Side::Us, EndCause::Refused) };
+        let ended = Ended { status: Some(status), q850: rejection.q850, ..self.ended(now, by, cause) };
         self.end(post, now, ended);
     }
 }

@@ -9,6 +9,7 @@ mod edge;
 mod ladder;
 mod lossy;
 mod network;
+mod pair;
 mod peers;
 mod races;
 mod registrar;

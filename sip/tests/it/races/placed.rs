@@ -1,178 +1,13 @@
-//! Races of the RFCs in virtual time.
+//! Calls that we place: CANCEL and 200, lost messages, forks, challenges, ring limits.
 
-use std::{
-    fmt::Write as _,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use songda_sip::{
-    EndCause, Ended, LegEvent, Number, OutboundCall, Rejection, Side, Trunk,
-    machine::{CallCore, Message, Method, Out, Request, Response, parse, print_request, print_response},
+    EndCause, LegEvent, Side,
+    machine::{Method, print_request},
 };
 
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n";
-
-/// What the carrier describes at this port.
-fn sdp(port: u16) -> String {
-    SDP.replace("4000", &port.to_string())
-}
-
-fn far() -> SocketAddr {
-    "127.0.0.1:5070".parse().unwrap()
-}
-
-/// One call against a carrier whose answers the test writes.
-struct Bench {
-    core: CallCore,
-    now: Instant,
-    id: String,
-    sent: Vec<Request>,
-    answers: Vec<Response>,
-    events: Vec<LegEvent>,
-    down: Vec<bool>,
-    /// What is told to be kept is kept.
-    keeps: bool,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let mut counter = 0;
-        let random = move || {
-            counter += 1;
-            counter
-        };
-        let mut core = CallCore::new(
-            "127.0.0.1:5060".parse::<std::net::SocketAddr>().unwrap(),
-            "songda-test".into(),
-            Box::new(random),
-        );
-        let now = Instant::now();
-        let trunk = Trunk {
-            name: "t".into(),
-            proxy: far().to_string(),
-            domain: "carrier.test".into(),
-            username: "court".into(),
-            password: "secret".to_owned().into(),
-            ..Trunk::default()
-        };
-        let call = OutboundCall {
-            trunk: Arc::new(trunk),
-            callee: Number::new("138 0000 0001"),
-            caller: Number::new("029-88009000"),
-            offer: SDP.into(),
-            ring_limit: Duration::from_secs(50),
-        };
-        let id = core.dial(now, call, far());
-        let mut bench =
-            Self { core, now, id, sent: vec![], answers: vec![], events: vec![], down: vec![], keeps: true };
-        bench.drain();
-        bench
-    }
-
-    fn drain(&mut self) {
-        while let Some(out) = self.core.poll() {
-            match out {
-                Out::Send(_, bytes) => match parse(&bytes).unwrap() {
-                    (Message::Request(request), defects) => {
-                        assert!(defects.is_empty(), "{defects:?}");
-                        self.sent.push(request);
-                    }
-                    (Message::Response(response), _) => self.answers.push(response),
-                },
-                Out::Event(id, LegEvent::Saved(_)) if self.keeps => self.core.kept(self.now, &id),
-                Out::Event(_, LegEvent::Saved(_)) => {}
-                Out::Event(id, _) if id != self.id => {}
-                Out::Event(_, LegEvent::Down { answered }) => self.down.push(answered),
-                Out::Event(_, event) => self.events.push(event),
-                Out::Incoming(id, _) => self.core.reject(self.now, &id, &Rejection::status(480)),
-                _ => {}
-            }
-        }
-    }
-
-    fn wait(&mut self, time: Duration) {
-        let end = self.now + time;
-        while let Some(at) = self.core.next_deadline().filter(|at| *at <= end) {
-            self.now = self.now.max(at);
-            self.core.tick(self.now);
-            self.drain();
-        }
-        self.now = end;
-    }
-
-    fn invite(&self) -> Request {
-        self.sent.iter().rfind(|request| request.method == Method::INVITE).unwrap().clone()
-    }
-
-    /// Answers the newest INVITE.
-    fn answer(&mut self, status: u16, tag: &str, extra: &[(&str, &str)], body: &str) {
-        let mut response = Response::to(&self.invite(), status, tag);
-        response.headers.push("Contact", format!("<sip:party-{tag}@127.0.0.1:5070>"));
-        for (name, value) in extra {
-            response.headers.push(name, *value);
-        }
-        response.body = body.as_bytes().to_vec();
-        self.core.receive(self.now, &print_response(&response), far());
-        self.drain();
-    }
-
-    fn answer_to(&mut self, request: &Request, status: u16) {
-        self.answer_with(request, status, &[]);
-    }
-
-    fn answer_with(&mut self, request: &Request, status: u16, extra: &[(&str, &str)]) {
-        let mut response = Response::to(request, status, "far");
-        for (name, value) in extra {
-            response.headers.push(name, *value);
-        }
-        self.core.receive(self.now, &print_response(&response), far());
-        self.drain();
-    }
-
-    /// A request of the carrier inside the dialog with this tag.
-    fn ask(&mut self, method: &str, cseq: u32, tag: &str, body: &str) {
-        let invite = self.invite();
-        let from = format!("{};tag={tag}", invite.headers.get("To").unwrap());
-        let mut text = format!(
-            "{method} sip:songda@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK-{method}-{cseq}\r\n\
-             Max-Forwards: 70\r\nFrom: {from}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n",
-            invite.headers.get("From").unwrap(),
-            invite.headers.get("Call-ID").unwrap(),
-        );
-        if !body.is_empty() {
-            text.push_str("Content-Type: application/sdp\r\n");
-        }
-        write!(text, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        self.core.receive(self.now, text.as_bytes(), far());
-        self.drain();
-    }
-
-    fn hang_up(&mut self) {
-        let id = self.id.clone();
-        self.core.hang_up(self.now, &id);
-        self.drain();
-    }
-
-    fn count(&self, method: &Method) -> usize {
-        self.sent.iter().filter(|request| request.method == *method).count()
-    }
-
-    fn end(&self) -> &Ended {
-        match self.events.last() {
-            Some(LegEvent::Ended(ended)) => ended,
-            other => panic!("not ended: {other:?}"),
-        }
-    }
-
-    fn settle(&mut self) {
-        self.wait(Duration::from_secs(400));
-        assert!(self.core.is_empty(), "tables are empty in the end: {:?}", self.core);
-        assert_eq!(self.down.len(), 1, "told once that it is down");
-        assert_eq!(self.events.iter().filter(|event| matches!(event, LegEvent::Ended(_))).count(), 1);
-    }
-}
+use super::{Bench, SDP, far, sdp};
 
 #[test]
 fn r4_3c_the_invite_shows_the_courts_number_and_nothing_hides_it() {
@@ -517,7 +352,7 @@ fn what_arrives_inside_a_dialog_always_gets_an_answer() {
 fn a_stranger_who_calls_learns_nothing() {
     let mut bench = Bench::new();
     let invite = bench.invite();
-    let mut request = invite.clone();
+    let mut request = invite;
     request.headers.set("Call-ID", "stranger");
     request.headers.set("Via", "SIP/2.0/UDP 127.0.0.1:5070;rport;branch=z9hG4bKstranger");
     bench.core.receive(bench.now, &print_request(&request), far());
