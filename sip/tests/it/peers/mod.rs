@@ -2,6 +2,7 @@
 
 mod baresip;
 mod certificates;
+mod jssip;
 mod kamailio;
 mod linphone;
 mod process;
@@ -67,6 +68,7 @@ fn house(protocol: Protocol, certificates: &Certificates) -> Endpoint {
     more.tls = matches!(protocol, Protocol::Tls | Protocol::Wss).then(|| certificates.server());
     let mut config = EndpointConfig::new(vec![Listen::new(Protocol::Udp, any), more], "songda-test");
     config.client_tls = certificates.client();
+    config.edge.open = true;
     Endpoint::start(config, CancellationToken::new()).unwrap()
 }
 

@@ -119,6 +119,28 @@ async fn sipp_refreshes_its_session() {
     call.hang_up().await;
 }
 
+/// Ninety seconds are the least that RFC 4028 permits (section 5): half of it passes.
+#[tokio::test]
+async fn sipp_leaves_the_refresh_to_us_and_gets_it_after_45_seconds() {
+    let mut ours = Call::answering("session-timer-ours").await;
+    let theirs = async {
+        let mut call = Call::dial("session-timer").await;
+        call.answered().await;
+        let begun = Instant::now();
+        call.traced("\nUPDATE ").await;
+        (call, begun.elapsed())
+    };
+    let begun = Instant::now();
+    ours.acknowledged().await;
+    let ((), (theirs, second)) = tokio::join!(ours.traced("\nUPDATE "), theirs);
+    let first = begun.elapsed();
+    for waited in [first, second] {
+        assert!((44..48).contains(&waited.as_secs()), "{waited:?}");
+    }
+    ours.hang_up().await;
+    theirs.hang_up().await;
+}
+
 #[tokio::test]
 async fn sipp_wants_sessions_that_are_too_short() {
     let mut call = Call::answering("session-too-small").await;

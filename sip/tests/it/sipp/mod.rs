@@ -8,6 +8,7 @@ mod calling;
 mod changes;
 mod hop;
 mod killed;
+mod registers;
 mod tcp;
 
 use std::{

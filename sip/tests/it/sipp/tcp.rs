@@ -23,7 +23,9 @@ async fn dial(name: &str) -> Call {
 async fn taken(name: &str) -> Call {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let listens = vec![Listen::new(Protocol::Udp, any), Listen::new(Protocol::Tcp, any)];
-    let endpoint = Endpoint::start(EndpointConfig::new(listens, "songda-test"), CancellationToken::new()).unwrap();
+    let mut config = EndpointConfig::new(listens, "songda-test");
+    config.edge.open = true;
+    let endpoint = Endpoint::start(config, CancellationToken::new()).unwrap();
     let (call, invite) = Call::taken_at(endpoint, |endpoint| {
         Sipp::calling_with(name, endpoint.local_addr_on(Protocol::Tcp).unwrap(), &["-t", "t1"])
     })
