@@ -11,11 +11,12 @@ use super::{
     EndCause, FinishError, Finished, Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, Side,
     leg::{Call, State, Way},
     post::{Post, Purpose},
+    serves::serves,
     timers::Timers,
 };
 use crate::{
     flow::Flow,
-    msg::{Headers, Message, Method, Request, Response},
+    msg::{Headers, Message, Request, Response},
     transport::{Addresses, via},
     tx::{Event, Key, Layer, Output},
     uri::NameAddr,
@@ -211,15 +212,12 @@ impl CallCore {
             Message::Response(_) => metrics::counter!("songda_sip_unreadable_total").increment(1),
             Message::Request(mut request) => {
                 via::stamp(&mut request, &from);
-                match defects.first() {
-                    None => self.post.layer.request(now, request, from),
+                if defects.is_empty() {
+                    self.post.layer.request(now, request, from);
+                } else if let Some(answer) = wire::refuse(&request, defects, serves(false), &self.post.token(1)) {
                     // Answered without state: what is broken must not fill a table.
-                    Some(defect) if request.method != Method::ACK => {
-                        let answer = Response::to(&request, defect.status(), &self.post.token(1));
-                        let to = via::reply_flow(&request.headers, from);
-                        self.post.out.push_back(Out::Send(to, wire::print_response(&answer).into()));
-                    }
-                    Some(_) => {}
+                    let to = via::reply_flow(&request.headers, from);
+                    self.post.out.push_back(Out::Send(to, wire::print_response(&answer).into()));
                 }
             }
         }

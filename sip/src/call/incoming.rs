@@ -223,12 +223,3 @@ fn display(value: &str) -> Option<String> {
     };
     (!name.is_empty()).then_some(name)
 }
-
-/// Option tags that we know; what else a request requires is refused with 420.
-pub(super) fn unsupported(headers: &Headers, phone: bool) -> Vec<&str> {
-    let known = |tag: &str| {
-        ["100rel", "timer"].iter().any(|known| known.eq_ignore_ascii_case(tag))
-            || (phone && tag.eq_ignore_ascii_case("replaces"))
-    };
-    headers.list("Require").filter(|tag| !known(tag)).collect()
-}

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::{
     CallCore, Out,
-    incoming::unsupported,
     leg::State,
     post::{ALLOW, allow},
+    serves::refused,
 };
 use crate::{
     flow::Flow,
@@ -50,13 +50,6 @@ impl CallCore {
             post.refuse(now, key, request, 481);
             return;
         };
-        let unknown = unsupported(&request.headers, phone);
-        if !unknown.is_empty() {
-            let mut response = Response::to(request, 420, "");
-            response.headers.push("Unsupported", unknown.join(", "));
-            post.respond(now, key, &response);
-            return;
-        }
         // Out of order: 500 (RFC 3261, 12.2.2).
         let number = request.headers.cseq().map_or(0, |(number, _)| number);
         if dialog.remote_cseq.is_some_and(|last| number <= last) {
@@ -64,6 +57,10 @@ impl CallCore {
             return;
         }
         dialog.remote_cseq = Some(number);
+        if let Some(response) = refused(request, phone, "") {
+            post.respond(now, key, &response);
+            return;
+        }
         match &request.method {
             // Both hung up at once, or one of them twice.
             _ if bye => call.hung_up(post, now, key, request),
@@ -90,12 +87,9 @@ impl CallCore {
     /// Outside of a dialog: calls are kept here, the rest is for others.
     fn outside(&mut self, now: Instant, key: &Key, request: Request, flow: Flow) {
         let invite = request.method == Method::INVITE;
+        let tag = self.post.token(1);
         // What else may be required of what is served elsewhere is for that to know.
-        let unknown = unsupported(&request.headers, true);
-        if invite && !unknown.is_empty() {
-            let tag = self.post.token(1);
-            let mut response = Response::to(&request, 420, &tag);
-            response.headers.push("Unsupported", unknown.join(", "));
+        if let Some(response) = refused(&request, true, &tag).filter(|_| invite) {
             self.post.respond(now, key, &response);
         } else if invite {
             self.invited(now, key, request, flow);
@@ -112,26 +106,23 @@ impl CallCore {
     /// (RFC 3261, 11.2), the rest with 405, 481 or 501; 420 where it requires what we do not know.
     pub fn decline(&mut self, now: Instant, key: &Key, request: &Request) {
         let tag = self.post.token(1);
-        let unknown = unsupported(&request.headers, true);
-        let status = match &request.method {
-            method if method.is_known() && !unknown.is_empty() => 420,
-            method if *method == Method::OPTIONS => 200,
-            method if [Method::BYE, Method::PRACK, Method::UPDATE, Method::INFO, Method::NOTIFY].contains(method) => {
-                481
+        let inside = [Method::BYE, Method::PRACK, Method::UPDATE, Method::INFO, Method::NOTIFY];
+        let response = refused(request, true, &tag).unwrap_or_else(|| {
+            let status = match &request.method {
+                method if *method == Method::OPTIONS => 200,
+                method if inside.contains(method) => 481,
+                _ => 405,
+            };
+            let mut response = Response::to(request, status, &tag);
+            if status != 481 {
+                response.headers.push("Allow", ALLOW);
             }
-            method if method.is_known() => 405,
-            _ => 501,
-        };
-        let mut response = Response::to(request, status, &tag);
-        if status == 420 {
-            response.headers.push("Unsupported", unknown.join(", "));
-        } else if status != 481 {
-            response.headers.push("Allow", ALLOW);
-        }
-        if status == 200 {
-            response.headers.push("Accept", "application/sdp");
-            response.headers.push("Supported", "100rel, timer");
-        }
+            if status == 200 {
+                response.headers.push("Accept", "application/sdp");
+                response.headers.push("Supported", "100rel, timer");
+            }
+            response
+        });
         self.post.respond(now, key, &response);
         self.drain(now);
     }

@@ -31,6 +31,7 @@ mod reliable;
 mod reply;
 mod request;
 mod saved;
+mod serves;
 mod session;
 mod timers;
 

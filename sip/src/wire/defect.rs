@@ -99,7 +99,9 @@ impl Serves<'_> {
         if !missing.is_empty() {
             return Some(Defect::Extension(missing));
         }
-        if !request.body.is_empty() && !self.reads(request) {
+        // What other methods carry is for those to read who serve them.
+        let session = [Method::INVITE, Method::UPDATE, Method::PRACK].contains(&request.method);
+        if session && !request.body.is_empty() && !self.reads(request) {
             return Some(Defect::Body);
         }
         (request.method == Method::INVITE && !self.writes(request)).then_some(Defect::Accept)

@@ -62,7 +62,7 @@ const KINDS: [(&str, Fate); 49] = [
     ("novelsc", Fate::Refused(416)),
     ("unksm2", Fate::Served),
     ("bext01", Fate::Refused(420)),
-    ("invut", Fate::Served),
+    ("invut", Fate::Refused(415)),
     ("regaut01", Fate::Served),
     ("multi01", Fate::Refused(400)),
     ("mcl01", Fate::Refused(400)),
@@ -71,7 +71,7 @@ const KINDS: [(&str, Fate); 49] = [
     ("cparam01", Fate::Served),
     ("cparam02", Fate::Served),
     ("regescrt", Fate::Served),
-    ("sdp01", Fate::Served),
+    ("sdp01", Fate::Refused(406)),
     ("inv2543", Fate::Served),
 ];
 
