@@ -1,30 +1,16 @@
-//! JsSIP in Node as a telephone in a browser: it registers over a secure WebSocket, calls and is
+//! `JsSIP` in Node as a telephone in a browser: it registers over a secure WebSocket, calls and is
 //! called over it (RFC 7118).
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use songda_sip::{
-    Endpoint, EndpointConfig, Listen, PhoneAccount, Protocol, RegistrarSettings, Side, Source, Trunk, machine::Ha1s,
-};
+use songda_sip::{Endpoint, LegEvent, Protocol, Side, Source};
 use tokio::process::Command;
-use tokio_util::sync::CancellationToken;
 
-use super::{answered, certificates::Certificates, ended, ended_by, hang_up, process::Process, rings, until};
-use crate::restart::{OFFER, order};
-
-const REALM: &str = "court.test";
-
-/// A house whose account 8001 may register.
-async fn house(certificates: &Certificates) -> Endpoint {
-    let mut listen = Listen::new(Protocol::Wss, ([127, 0, 0, 1], 0).into());
-    listen.tls = Some(certificates.server());
-    let mut config = EndpointConfig::new(vec![listen], "songda-test");
-    config.phones = Some(RegistrarSettings::new(REALM));
-    let endpoint = Endpoint::start(config, CancellationToken::new()).unwrap();
-    let ha1s = Ha1s::derive("8001", REALM, "phone-secret");
-    endpoint.set_phones(vec![PhoneAccount { user: "8001".into(), ha1s }]).await;
-    endpoint
-}
+use super::{
+    REALM, answered, certificates::Certificates, dial_phone, ended, ended_by, hang_up, phones, process::Process, rings,
+    until,
+};
+use crate::restart::OFFER;
 
 async fn telephone(endpoint: &Endpoint, certificates: &Certificates, password: &str) -> Process {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers/jssip/phone.js");
@@ -37,24 +23,14 @@ async fn telephone(endpoint: &Endpoint, certificates: &Certificates, password: &
     process
 }
 
-async fn dial(endpoint: &Endpoint) -> songda_sip::Leg {
-    let targets = endpoint.phone("8001").await;
-    let target = targets.first().expect("it is registered").clone();
-    let trunk =
-        Trunk { name: "8001".into(), domain: REALM.into(), uri: Some(target.uri), phone: true, ..Trunk::default() };
-    let mut call = order(trunk);
-    call.trunk = Arc::new(Trunk { route: target.route, ..(*call.trunk).clone() });
-    endpoint.place(endpoint.prepare(call, target.flow)).await.unwrap()
-}
-
 #[tokio::test]
 async fn jssip_registers_is_called_over_its_own_connection_and_either_side_hangs_up() {
     let certificates = Certificates::new();
-    let endpoint = house(&certificates).await;
+    let endpoint = phones(Protocol::Wss, &certificates).await;
     let mut telephone = telephone(&endpoint, &certificates, "phone-secret").await;
     telephone.says("\"registered\"").await;
     for by in [Side::Us, Side::Peer] {
-        let mut leg = dial(&endpoint).await;
+        let mut leg = dial_phone(&endpoint).await;
         telephone.says("\"incoming\"").await;
         telephone.tell("answer").await;
         answered(&mut leg).await;
@@ -67,7 +43,7 @@ async fn jssip_registers_is_called_over_its_own_connection_and_either_side_hangs
         }
         telephone.says("\"ended\"").await;
     }
-    let mut leg = dial(&endpoint).await;
+    let mut leg = dial_phone(&endpoint).await;
     telephone.says("\"incoming\"").await;
     telephone.tell("reject 603").await;
     assert_eq!(ended(&mut leg).await.status, Some(603));
@@ -79,7 +55,7 @@ async fn jssip_registers_is_called_over_its_own_connection_and_either_side_hangs
 #[tokio::test]
 async fn jssip_calls_holds_and_either_side_hangs_up() {
     let certificates = Certificates::new();
-    let endpoint = house(&certificates).await;
+    let endpoint = phones(Protocol::Wss, &certificates).await;
     let mut calls = endpoint.incoming().unwrap();
     let mut telephone = telephone(&endpoint, &certificates, "phone-secret").await;
     telephone.says("\"registered\"").await;
@@ -91,11 +67,11 @@ async fn jssip_calls_holds_and_either_side_hangs_up() {
         let mut leg = call.leg;
         telephone.says("\"progress\"").await;
         leg.handle().answer(OFFER.into()).await;
-        until(&mut leg, |event| *event == songda_sip::LegEvent::Acknowledged).await;
+        until(&mut leg, |event| *event == LegEvent::Acknowledged).await;
         telephone.says("\"confirmed\"").await;
         if by == Side::Us {
             telephone.tell("hold").await;
-            until(&mut leg, |event| matches!(event, songda_sip::LegEvent::Reoffered { .. })).await;
+            until(&mut leg, |event| matches!(event, LegEvent::Reoffered { .. })).await;
             telephone.says("\"held\"").await;
             hang_up(&mut leg).await;
         } else {
@@ -109,7 +85,7 @@ async fn jssip_calls_holds_and_either_side_hangs_up() {
 #[tokio::test]
 async fn jssip_with_a_wrong_password_is_not_registered() {
     let certificates = Certificates::new();
-    let endpoint = house(&certificates).await;
+    let endpoint = phones(Protocol::Wss, &certificates).await;
     let mut telephone = telephone(&endpoint, &certificates, "guess").await;
     telephone.says("registration-failed").await;
     assert_eq!(endpoint.phone("8001").await, []);

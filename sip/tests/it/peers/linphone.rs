@@ -4,7 +4,8 @@ use songda_sip::{LegEvent, Protocol, Side};
 use tokio::process::Command;
 
 use super::{
-    answered, certificates::Certificates, dial, ended, ended_by, hang_up, house, process::Process, taken, until,
+    LIMIT, REALM, answered, certificates::Certificates, dial, dial_phone, ended, ended_by, hang_up, house, phones,
+    process::Process, taken, until,
 };
 use crate::restart::{any_endpoint, free_port, trunk};
 
@@ -117,4 +118,33 @@ async fn linphone_calls_over_tls_and_either_side_hangs_up() {
     telephone.process.says("connected").await;
     telephone.process.tell("terminate").await;
     ended_by(&mut leg, Side::Peer).await;
+}
+
+#[tokio::test]
+async fn linphone_registers_over_tls_and_is_called_over_its_own_connection() {
+    let certificates = Certificates::new();
+    let roots = format!("root_ca={}\n", certificates.path("root.pem").display());
+    let mut telephone = Telephone::start_with(&roots).await;
+    let endpoint = phones(Protocol::Tls, &certificates).await;
+    let port = endpoint.local_addr_on(Protocol::Tls).unwrap().port();
+    let account = format!("register sip:8001@{REALM} sip:localhost:{port};transport=tls phone-secret");
+    telephone.process.tell(&account).await;
+    // It says nothing of its success.
+    let registered = async { while endpoint.phone("8001").await.is_empty() {} };
+    tokio::time::timeout(LIMIT, registered).await.expect("linphone registers");
+    for by in [Side::Us, Side::Peer] {
+        let mut leg = dial_phone(&endpoint).await;
+        until(&mut leg, |event| *event == LegEvent::Ringing).await;
+        telephone.process.tell("answer").await;
+        answered(&mut leg).await;
+        telephone.process.says("connected").await;
+        if by == Side::Us {
+            hang_up(&mut leg).await;
+            telephone.process.says("ended").await;
+        } else {
+            telephone.process.tell("terminate").await;
+            ended_by(&mut leg, Side::Peer).await;
+            telephone.process.says("ended").await;
+        }
+    }
 }

@@ -10,7 +10,8 @@ mod process;
 use std::{net::SocketAddr, time::Duration};
 
 use songda_sip::{
-    EndCause, Ended, Endpoint, EndpointConfig, IncomingCall, Leg, LegEvent, Listen, Protocol, Side, Trunk,
+    EndCause, Ended, Endpoint, EndpointConfig, IncomingCall, Leg, LegEvent, Listen, PhoneAccount, Protocol,
+    RegistrarSettings, Side, Trunk, machine::Ha1s,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
@@ -70,6 +71,34 @@ fn house(protocol: Protocol, certificates: &Certificates) -> Endpoint {
     config.client_tls = certificates.client();
     config.edge.open = true;
     Endpoint::start(config, CancellationToken::new()).unwrap()
+}
+
+const REALM: &str = "court.test";
+
+/// A house over `protocol` whose account 8001 may register.
+async fn phones(protocol: Protocol, certificates: &Certificates) -> Endpoint {
+    let mut listen = Listen::new(protocol, ([127, 0, 0, 1], 0).into());
+    listen.tls = Some(certificates.server());
+    let mut config = EndpointConfig::new(vec![listen], "songda-test");
+    config.phones = Some(RegistrarSettings::new(REALM));
+    let endpoint = Endpoint::start(config, CancellationToken::new()).unwrap();
+    let ha1s = Ha1s::derive("8001", REALM, "phone-secret");
+    endpoint.set_phones(vec![PhoneAccount { user: "8001".into(), ha1s }]).await;
+    endpoint
+}
+
+/// Calls the telephone that registered as 8001.
+async fn dial_phone(endpoint: &Endpoint) -> Leg {
+    let target = endpoint.phone("8001").await.first().expect("it is registered").clone();
+    let trunk = Trunk {
+        name: "8001".into(),
+        domain: REALM.into(),
+        uri: Some(target.uri),
+        route: target.route,
+        phone: true,
+        ..Trunk::default()
+    };
+    endpoint.place(endpoint.prepare(order(trunk), target.flow)).await.unwrap()
 }
 
 /// The next call that comes in; it rings.
