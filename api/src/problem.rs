@@ -124,6 +124,14 @@ impl From<DeskError> for Problem {
                     .with("field", json!(refusal.field))
                     .with("missing", json!(refusal.missing))
             }
+            DeskError::Unfit(unfit) if unfit.field.is_empty() => {
+                let status = if unfit.code == "change.own" { StatusCode::FORBIDDEN } else { StatusCode::CONFLICT };
+                Self::new(status, unfit.code, unfit.text)
+            }
+            DeskError::Unfit(unfit) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, unfit.code, unfit.text).with("field", json!(unfit.field))
+            }
+            DeskError::NoRoute(why) => Self::new(StatusCode::CONFLICT, why.code(), why.to_string()),
             DeskError::OutcomeSaved => Self::new(StatusCode::CONFLICT, "outcome.already_saved", error.to_string()),
             other => StoreError::internal("working at the desk", other).into(),
         }

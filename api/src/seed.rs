@@ -15,12 +15,13 @@ use crate::house::House;
 pub const DEMO_PASSWORD: &str = "Songda-demo-2026";
 
 /// Logins of the demo court.
-pub const DEMO_LOGINS: [(&str, &str, &str, Role); 6] = [
+pub const DEMO_LOGINS: [(&str, &str, &str, Role); 7] = [
     ("agent", "刘敏", "1026", Role::Agent),
     ("supervisor", "陈静", "1001", Role::Supervisor),
     ("J0001", "周明远", "2001", Role::Judge),
     ("C0001", "吴婷", "3001", Role::Clerk),
     ("admin", "管理员", "9001", Role::Admin),
+    ("admin2", "管理员乙", "9003", Role::Admin),
     ("auditor", "审计员", "9002", Role::Auditor),
 ];
 
@@ -55,7 +56,6 @@ pub async fn demo(house: &House, carrier: SocketAddr) -> anyhow::Result<String> 
         password: "secret",
         number: DEMO_CALLER,
         licence: "演示号码，无需备案",
-        demo: true,
     };
     telephony::add_line(&mut tx, &house.clock, &house.sealer, &line).await?;
     let key = machines::create(&mut tx, &house.clock, &court.id, "ajxt").await?;

@@ -61,10 +61,25 @@ pub enum CallEvent {
     LegSaved {
         /// The leg.
         saved: Box<SavedLeg>,
+        /// Which of the ways it is, from 0.
+        way: usize,
         /// To be told when it is stored. Before the INVITE the call waits for it, three
         /// seconds at most; dropped or late, nothing goes out. The answer is acknowledged to
         /// the carrier when it is stored, one second later at most.
         kept: oneshot::Sender<()>,
+    },
+    /// A trunk failed before anything rang: the next way is tried.
+    TryFailed {
+        /// Which of the ways it was, from 0.
+        way: usize,
+        /// Final SIP status.
+        status: Option<u16>,
+        /// Q.850 cause.
+        q850: Option<u8>,
+        /// For people; never a number.
+        cause: String,
+        /// Nothing of it can be up any more.
+        down: bool,
     },
     /// It rings.
     Ringing {

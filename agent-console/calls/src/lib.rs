@@ -20,8 +20,16 @@ mod switchboard;
 pub use events::{CallEvent, PartySilence};
 pub use facts::{CallEnd, EndedBy, Facts, Fault, Mark, MarkKind, Parting, PromptSpan};
 pub use songda_sip::{Number, SavedLeg, Secret, Trunk};
+
+/// What signalling takes, for whoever keeps the trunks.
+pub mod sip {
+    pub use songda_sip::{
+        FromForm, HeaderPolicy, Identity, IdentityUri, Protocol, Trunk, TrunkSettings, TrunkState, Why,
+    };
+}
+
 pub use sounds::{Library, Sound, SoundError, Sounds};
-pub use switchboard::{CallHandle, Dial, DialError, Switchboard, SwitchboardConfig};
+pub use switchboard::{CallHandle, Dial, DialError, Route, Switchboard, SwitchboardConfig};
 
 /// The machine itself, for its tests.
 #[doc(hidden)]

@@ -9,7 +9,7 @@ use std::{
 
 use songda_media::{CallMedia, Engine, EngineError, MediaEvent};
 use songda_recordings::vault::{RecordingId, Vault, VaultError};
-use songda_sip::{Endpoint, Number, OutboundCall, Trunk};
+use songda_sip::{Endpoint, Number, Trunk};
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
@@ -60,12 +60,11 @@ pub struct Dial {
     pub call: String,
     /// Id of its recording.
     pub recording: String,
-    /// Over which trunk.
-    pub trunk: Arc<Trunk>,
-    /// The court's own number.
-    pub caller: Number,
-    /// The number to dial.
-    pub callee: Number,
+    /// Ways to the party, in the order in which they are tried: the next one when a trunk
+    /// fails before it rings.
+    pub routes: Vec<Route>,
+    /// Keys that are pressed after the answer, before the notice (E39).
+    pub extension: Option<String>,
     /// The browser's session description.
     pub browser_offer: String,
     /// The court's code, which names the folder of its own prompts.
@@ -74,16 +73,16 @@ pub struct Dial {
     pub language: String,
 }
 
-impl Dial {
-    pub(crate) fn outbound(&self, offer: &str, ring_limit: Duration) -> OutboundCall {
-        OutboundCall {
-            trunk: self.trunk.clone(),
-            callee: self.callee.clone(),
-            caller: self.caller.clone(),
-            offer: offer.to_owned(),
-            ring_limit,
-        }
-    }
+/// A way to a party: over which trunk, under which number, and the number as this trunk takes
+/// it.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Over which trunk.
+    pub trunk: Arc<Trunk>,
+    /// The court's own number.
+    pub caller: Number,
+    /// The number to dial.
+    pub callee: Number,
 }
 
 /// Why a call does not go out.

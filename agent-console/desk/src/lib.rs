@@ -56,6 +56,12 @@ pub enum DeskError {
     /// An outcome does not fit the call.
     #[error(transparent)]
     Outcome(#[from] songda_service::outcomes::Refusal),
+    /// A trunk, a number or a change does not fit.
+    #[error(transparent)]
+    Unfit(#[from] telephony::Unfit),
+    /// No call can go out.
+    #[error(transparent)]
+    NoRoute(#[from] telephony::NoRoute),
     /// The outcome of this call was saved before.
     #[error("the outcome of this call is saved already; correct it through the judge")]
     OutcomeSaved,

@@ -13,6 +13,8 @@ pub mod tasks;
 pub mod timeline;
 mod times;
 
+pub use times::{day, moment};
+
 /// Why something in the law of service could not be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

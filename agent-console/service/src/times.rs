@@ -14,14 +14,14 @@ fn offset() -> UtcOffset {
 }
 
 /// A day like `2026-11-27`, if it is one.
-pub(crate) fn day(text: &str) -> Option<String> {
+pub fn day(text: &str) -> Option<String> {
     let form = format_description!("[year]-[month]-[day]");
     let day = Date::parse(text, form).ok()?;
     (2000..=2100).contains(&day.year()).then(|| text.to_owned())
 }
 
 /// A time like `2026-11-27T15:30`, with or without seconds and offset, as unix milliseconds.
-pub(crate) fn moment(text: &str) -> Option<i64> {
+pub fn moment(text: &str) -> Option<i64> {
     let minutes = format_description!("[year]-[month]-[day]T[hour]:[minute]");
     let seconds = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
     let local = |form| PrimitiveDateTime::parse(text, form).ok().map(|time| time.assume_offset(offset()));

@@ -99,7 +99,8 @@ impl Db {
 }
 
 /// Tables whose rows are only ever added: the database itself refuses to change or remove one.
-const ONLY_ADDED: [&str; 6] = ["audit", "events", "attempts", "attempt_fields", "call_ticks", "escalations"];
+const ONLY_ADDED: [&str; 7] =
+    ["audit", "events", "attempts", "attempt_fields", "call_ticks", "escalations", "cause_tables"];
 
 /// The two engines write triggers differently; this is the one place where they do.
 async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {

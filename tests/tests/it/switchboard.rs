@@ -11,8 +11,8 @@ use std::{
 };
 
 use songda_calls::{
-    CallEnd, CallEvent, CallHandle, Dial, EndedBy, Fault, Mark, MarkKind, Number, Parting, SavedLeg, Switchboard,
-    SwitchboardConfig, Trunk,
+    CallEnd, CallEvent, CallHandle, Dial, EndedBy, Fault, Mark, MarkKind, Number, Parting, Route, SavedLeg,
+    Switchboard, SwitchboardConfig, Trunk,
 };
 use songda_media::{Engine, EngineConfig, Law};
 use songda_recordings::{
@@ -90,9 +90,12 @@ impl House {
         let dial = Dial {
             call: "call".into(),
             recording: "recording".into(),
-            trunk: Arc::new(trunk),
-            caller: Number::new("02988009000"),
-            callee: Number::new(callee),
+            routes: vec![Route {
+                trunk: Arc::new(trunk),
+                caller: Number::new("02988009000"),
+                callee: Number::new(callee),
+            }],
+            extension: None,
             browser_offer: peer.offer.clone(),
             court: String::new(),
             language: language.into(),
@@ -123,7 +126,7 @@ impl Call {
             let event = tokio::time::timeout(Duration::from_secs(45), self.events.recv()).await;
             match event.expect("nothing happens").expect("the call is over") {
                 CallEvent::BrowserAnswer { sdp } => self.peer.answer(sdp),
-                CallEvent::LegSaved { saved, kept } => {
+                CallEvent::LegSaved { saved, kept, .. } => {
                     self.saved.push(*saved);
                     if self.keeps {
                         let _ = kept.send(());

@@ -1,33 +1,59 @@
 //! The way to the carrier: its address is looked for, what ends the leg is kept by the desk,
-//! then the call is placed and its leg speaks.
+//! then the call is placed and its leg speaks. A way that fails before it rings is followed by
+//! the next one: one leg at a time, and the machine hears of the last one only.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Instant};
 
-use songda_sip::{Leg, LegEvent, OutboundCall, PreparedLeg, SavedLeg};
+use songda_sip::{EndCause, Ended, Leg, LegEvent, PreparedLeg, SavedLeg, may_fail_over};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
 
+use super::ways::{self, SET_UP_LIMIT, Try};
 use crate::{events::CallEvent, facts::Fault, machine::Input, switchboard::SwitchboardConfig};
-
-/// The desk has this long to keep what ends the leg after a crash, or nothing goes out.
-const KEEP_LIMIT: Duration = Duration::from_secs(3);
-
-/// At the answer it has this long: the party already listens.
-const KEEP_ANSWERED: Duration = Duration::from_secs(1);
 
 /// Why a call cannot be placed, and whose fault that is.
 type Refusal = (Fault, String);
 type Preparing = Pin<Box<dyn Future<Output = Result<Box<PreparedLeg>, Refusal>> + Send>>;
 
-pub(super) enum Line {
+/// What the line stands on.
+pub(super) struct Ground<'a> {
+    pub(super) board: &'a Arc<SwitchboardConfig>,
+    pub(super) events: &'a mpsc::Sender<CallEvent>,
+}
+
+/// The line of one call.
+pub(super) struct Line {
+    state: State,
+    /// Ways that were not tried yet.
+    ways: VecDeque<Try>,
+    /// Which way is tried, from 0.
+    way: usize,
+}
+
+enum State {
     /// Nothing was asked for, or it is over.
     Idle,
     /// Everything that comes before the INVITE. Dropped, nothing goes out.
     Preparing(Preparing),
     /// The call was placed.
-    Up(Box<Leg>),
+    Up(Box<Leg>, Progress),
+}
+
+/// How far the leg is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Progress {
+    /// Nothing rings yet; after this moment the next way is taken, when there is one.
+    Waiting { until: Instant },
+    /// It took too long: it is given up for the next way.
+    GivenUp,
+    /// It was answered after all, while it was given up.
+    TooLate,
+    /// It failed: the next way is taken once nothing of it is left.
+    Failed(Ended),
+    /// It rang, or we hang up: no other way is taken any more.
+    Settled,
 }
 
 /// A step of the line.
@@ -36,89 +62,198 @@ pub(super) enum Step {
     Prepared(Result<Box<PreparedLeg>, Refusal>),
     /// The leg spoke; nothing when signalling is gone.
     Spoke(Option<LegEvent>),
+    /// Nothing rang in time.
+    Overdue,
 }
 
 impl Line {
-    pub(super) fn dial(&mut self, ground: Arc<SwitchboardConfig>, call: OutboundCall, events: mpsc::Sender<CallEvent>) {
-        *self = Self::Preparing(Box::pin(prepare(ground, call, events)));
+    pub(super) fn idle() -> Self {
+        Self { state: State::Idle, ways: VecDeque::new(), way: 0 }
+    }
+
+    /// Tries these ways, one after the other.
+    pub(super) fn dial(&mut self, ground: &Ground<'_>, ways: VecDeque<Try>) {
+        self.ways = ways;
+        if !self.next_way(ground) {
+            self.state = State::Preparing(Box::pin(async { Err((Fault::Desk, "there is no way to try".into())) }));
+        }
+    }
+
+    /// Begins with the next way; false when there is none.
+    fn next_way(&mut self, ground: &Ground<'_>) -> bool {
+        let Some(next) = self.ways.pop_front() else { return false };
+        self.way = next.way;
+        self.state = State::Preparing(Box::pin(prepare(ground.board.clone(), next, ground.events.clone())));
+        true
     }
 
     /// Waits for the next step. May be dropped at any time; [`Line::take`] may not.
     pub(super) async fn step(&mut self) -> Step {
-        match self {
-            Self::Idle => std::future::pending().await,
-            Self::Preparing(preparing) => Step::Prepared(preparing.await),
-            Self::Up(leg) => Step::Spoke(leg.next().await),
+        match &mut self.state {
+            State::Idle => std::future::pending().await,
+            State::Preparing(preparing) => Step::Prepared(preparing.await),
+            State::Up(leg, Progress::Waiting { until }) if !self.ways.is_empty() => tokio::select! {
+                event = leg.next() => Step::Spoke(event),
+                () = tokio::time::sleep_until((*until).into()) => Step::Overdue,
+            },
+            State::Up(leg, _) => Step::Spoke(leg.next().await),
         }
     }
 
     /// Makes the step; what the machine must know of it.
-    pub(super) async fn take(
-        &mut self,
-        step: Step,
-        ground: &SwitchboardConfig,
-        events: &mpsc::Sender<CallEvent>,
-    ) -> Option<Input> {
-        let prepared = match step {
-            Step::Prepared(prepared) => prepared,
+    pub(super) async fn take(&mut self, step: Step, ground: &Ground<'_>) -> Option<Input> {
+        match step {
+            Step::Prepared(prepared) => self.prepared(prepared, ground).await,
+            Step::Overdue => {
+                if let State::Up(leg, progress) = &mut self.state {
+                    tracing::warn!(sip_call_id = %leg.call_id(), "nothing rings on this trunk: the next one is tried");
+                    *progress = Progress::GivenUp;
+                    leg.handle().hang_up().await;
+                }
+                None
+            }
             Step::Spoke(Some(LegEvent::Saved(saved))) => {
                 // The answer is acknowledged when the leg is asked for more: killed before it
                 // is kept, a later run hears the answer again and hangs up. What cannot be
                 // kept then is no reason to stop talking.
-                let (event, kept) = leg_saved(*saved);
-                let _ = events.send(event).await;
-                let _ = timeout(KEEP_ANSWERED, kept).await;
-                return None;
+                let (event, kept) = leg_saved(*saved, self.way);
+                let _ = ground.events.send(event).await;
+                let _ = timeout(ways::KEEP_ANSWERED, kept).await;
+                None
             }
-            Step::Spoke(Some(event)) => return Some(Input::Leg(event)),
+            Step::Spoke(Some(LegEvent::Ended(ended))) => self.ended(ended),
+            Step::Spoke(Some(LegEvent::Down { answered })) => self.down(answered, ground).await,
+            Step::Spoke(Some(event)) => self.spoke(event),
             Step::Spoke(None) => {
-                *self = Self::Idle;
-                return Some(Input::NotPlaced(Fault::Carrier, "signalling stopped".into()));
+                if let State::Up(_, Progress::Failed(_)) = self.state {
+                    return self.down(false, ground).await;
+                }
+                *self = Self::idle();
+                Some(Input::NotPlaced(Fault::Carrier, "signalling stopped".into()))
             }
-        };
-        *self = Self::Idle;
+        }
+    }
+
+    async fn prepared(&mut self, prepared: Result<Box<PreparedLeg>, Refusal>, ground: &Ground<'_>) -> Option<Input> {
+        self.state = State::Idle;
         let placed = match prepared {
-            Ok(prepared) => ground.endpoint.place(*prepared).await.map_err(|error| (Fault::Carrier, error.to_string())),
+            Ok(prepared) => {
+                let placed = ground.board.endpoint.place(*prepared).await;
+                placed.map_err(|error| (Fault::Carrier, error.to_string()))
+            }
             Err(refusal) => Err(refusal),
         };
         match placed {
             Ok(leg) => {
-                tracing::info!(sip_call_id = %leg.call_id(), "INVITE sent");
-                *self = Self::Up(Box::new(leg));
+                tracing::info!(sip_call_id = %leg.call_id(), way = self.way, "INVITE sent");
+                let until = Instant::now() + SET_UP_LIMIT;
+                self.state = State::Up(Box::new(leg), Progress::Waiting { until });
+                None
+            }
+            Err((Fault::Carrier, reason)) if !self.ways.is_empty() => {
+                tracing::warn!(way = self.way, reason, "a trunk takes no call: the next one is tried");
+                let failed =
+                    CallEvent::TryFailed { way: self.way, status: None, q850: None, cause: reason, down: true };
+                let _ = ground.events.send(failed).await;
+                self.next_way(ground);
                 None
             }
             Err((fault, reason)) => Some(Input::NotPlaced(fault, reason)),
         }
     }
 
-    /// CANCEL or BYE; when nothing went out yet, nothing will.
-    pub(super) async fn hang_up(&mut self) -> Option<Input> {
-        if let Self::Up(leg) = self {
-            leg.handle().hang_up().await;
+    fn spoke(&mut self, event: LegEvent) -> Option<Input> {
+        let State::Up(_, progress) = &mut self.state else { return Some(Input::Leg(event)) };
+        match (&event, &*progress) {
+            // What is given up says nothing to anybody any more.
+            (LegEvent::Answered { .. }, Progress::GivenUp | Progress::TooLate) => {
+                *progress = Progress::TooLate;
+                return None;
+            }
+            (_, Progress::GivenUp | Progress::TooLate | Progress::Failed(_)) => return None,
+            (LegEvent::Trying, _) => {}
+            _ => *progress = Progress::Settled,
+        }
+        Some(Input::Leg(event))
+    }
+
+    /// A leg that failed before it rang is waited for until nothing of it is left.
+    fn ended(&mut self, ended: Ended) -> Option<Input> {
+        if let State::Up(_, progress) = &mut self.state {
+            let again = match progress {
+                Progress::Waiting { .. } => may_fail_over(&ended),
+                Progress::GivenUp => true,
+                Progress::Failed(_) | Progress::TooLate | Progress::Settled => false,
+            };
+            if again && !self.ways.is_empty() {
+                *progress = Progress::Failed(ended);
+                return None;
+            }
+        }
+        self.state = State::Idle;
+        Some(Input::Leg(LegEvent::Ended(ended)))
+    }
+
+    async fn down(&mut self, answered: bool, ground: &Ground<'_>) -> Option<Input> {
+        let State::Up(_, Progress::Failed(ended)) = &self.state else { return None };
+        let ended = ended.clone();
+        tracing::warn!(way = self.way, status = ended.status, "a trunk failed before it rang: the next one is tried");
+        let failed = CallEvent::TryFailed {
+            way: self.way,
+            status: ended.status,
+            q850: ended.q850,
+            cause: ways::words(ended.cause).into(),
+            // Whoever said nothing may still ring somewhere.
+            down: answered || ended.status.is_some() || ended.cause == EndCause::Transport,
+        };
+        let _ = ground.events.send(failed).await;
+        if self.next_way(ground) {
             return None;
         }
-        *self = Self::Idle;
+        self.state = State::Idle;
+        Some(Input::Leg(LegEvent::Ended(ended)))
+    }
+
+    /// CANCEL or BYE; when nothing went out yet, nothing will. No other way is taken.
+    pub(super) async fn hang_up(&mut self) -> Option<Input> {
+        self.ways.clear();
+        match &mut self.state {
+            // It is over already; its end was kept from the machine until now.
+            State::Up(_, Progress::Failed(ended)) => {
+                let ended = ended.clone();
+                self.state = State::Idle;
+                return Some(Input::Leg(LegEvent::Ended(ended)));
+            }
+            State::Up(leg, progress) => {
+                *progress = Progress::Settled;
+                leg.handle().hang_up().await;
+                return None;
+            }
+            State::Idle | State::Preparing(_) => {}
+        }
+        self.state = State::Idle;
         Some(Input::NeverDialled)
     }
 }
 
 async fn prepare(
     ground: Arc<SwitchboardConfig>,
-    call: OutboundCall,
+    tried: Try,
     events: mpsc::Sender<CallEvent>,
 ) -> Result<Box<PreparedLeg>, Refusal> {
+    let Try { way, call } = tried;
     let target = ground.endpoint.resolve(&call.trunk).await.map_err(|error| (Fault::Carrier, error.to_string()))?;
     let prepared = ground.endpoint.prepare(call, target);
-    let (event, kept) = leg_saved(prepared.saved().clone());
+    let (event, kept) = leg_saved(prepared.saved().clone(), way);
     let _ = events.send(event).await;
-    match timeout(KEEP_LIMIT, kept).await {
+    match timeout(ways::KEEP_LIMIT, kept).await {
         Ok(Ok(())) => Ok(Box::new(prepared)),
         Ok(Err(_)) => Err((Fault::Desk, "what ends its leg could not be kept".into())),
         Err(_) => Err((Fault::Desk, "what ends its leg was not kept in time".into())),
     }
 }
 
-fn leg_saved(saved: SavedLeg) -> (CallEvent, oneshot::Receiver<()>) {
+fn leg_saved(saved: SavedLeg, way: usize) -> (CallEvent, oneshot::Receiver<()>) {
     let (kept, answer) = oneshot::channel();
-    (CallEvent::LegSaved { saved: Box::new(saved), kept }, answer)
+    (CallEvent::LegSaved { saved: Box::new(saved), way, kept }, answer)
 }

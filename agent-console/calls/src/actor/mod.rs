@@ -2,6 +2,7 @@
 
 mod diary;
 mod line;
+mod ways;
 
 use std::{sync::Arc, time::Instant};
 
@@ -11,7 +12,10 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use self::{diary::Diary, line::Line};
+use self::{
+    diary::Diary,
+    line::{Ground, Line},
+};
 use crate::{
     clock::CallClock,
     events::CallEvent,
@@ -62,9 +66,9 @@ struct Open {
 
 impl Actor {
     pub(crate) async fn run(mut self, answer: String) {
-        let mut machine = Machine::new(Instant::now());
+        let mut machine = Machine::new(Instant::now()).with_extension(self.dial.extension.take());
         let mut diary = Diary::new(self.clock);
-        let mut line = Line::Idle;
+        let mut line = Line::idle();
         let mut open = Open { news: true, orders: true, desk: true, recording: true };
         self.tell(CallEvent::BrowserAnswer { sdp: answer }).await;
         loop {
@@ -96,7 +100,9 @@ impl Actor {
                 }
                 order.map(Input::from)
             }
-            step = line.step() => line.take(step, &self.ground, &self.events).await,
+            step = line.step() => {
+                line.take(step, &Ground { board: &self.ground, events: &self.events }).await
+            }
             began = &mut self.recording, if open.recording => {
                 open.recording = false;
                 if let Ok(began) = began {
@@ -145,8 +151,8 @@ impl Actor {
     async fn act(&mut self, order: Do, line: &mut Line, diary: &mut Diary) -> Option<Input> {
         let done = match order {
             Do::Dial => {
-                let call = self.dial.outbound(&self.offer, self.ground.ring_limit);
-                line.dial(self.ground.clone(), call, self.events.clone());
+                let ways = ways::of(&self.dial, &self.offer, self.ground.ring_limit);
+                line.dial(&Ground { board: &self.ground, events: &self.events }, ways);
                 Ok(())
             }
             Do::HangUp => return line.hang_up().await,
@@ -156,6 +162,10 @@ impl Actor {
             Do::TakeOffer(sdp) => return self.take_offer(sdp).await,
             Do::Press(keys) => {
                 self.press(keys, diary).await;
+                Ok(())
+            }
+            Do::Extension(keys) => {
+                self.press_extension(keys, diary).await;
                 Ok(())
             }
             Do::OpenEarly => self.media.early(),
@@ -198,6 +208,16 @@ impl Actor {
     async fn press(&self, keys: String, diary: &mut Diary) {
         let event = match self.media.digits(keys.clone()).await {
             Ok(()) => diary.pressed(keys),
+            Err(error) => CallEvent::DigitsRefused { reason: error.to_string() },
+        };
+        self.tell(event).await;
+    }
+
+    /// Keys that are part of a number on file: nobody reads them.
+    async fn press_extension(&self, keys: String, diary: &mut Diary) {
+        let hidden = "*".repeat(keys.len());
+        let event = match self.media.digits(keys).await {
+            Ok(()) => diary.pressed(hidden),
             Err(error) => CallEvent::DigitsRefused { reason: error.to_string() },
         };
         self.tell(event).await;

@@ -1,5 +1,6 @@
 //! What happens next in a call, without I/O. Inputs and the time go in, orders come out.
 
+mod extension;
 mod orders;
 mod presence;
 mod verdict;
@@ -8,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use songda_sip::{Ended, LegEvent};
 
-use self::presence::{Change, Presence, Sign};
+use self::{
+    extension::Extension,
+    presence::{Change, Presence, Sign},
+};
 pub use self::{
     orders::{Cue, Do, Input, Rest, Told},
     presence::Away,
@@ -52,6 +56,7 @@ pub struct Machine {
     silent: Option<PartySilence>,
     rest: Rest,
     presence: Presence,
+    extension: Extension,
     /// When the phase must be over.
     limit: Option<Instant>,
     ending: Option<(EndedBy, &'static str, Option<Fault>)>,
@@ -77,6 +82,7 @@ impl Machine {
             silent: None,
             rest: Rest::Talk,
             presence: Presence::default(),
+            extension: Extension::None,
             limit: Some(now + BROWSER_LIMIT),
             ending: None,
             parting: None,
@@ -86,10 +92,18 @@ impl Machine {
         }
     }
 
+    /// A call whose number has an extension: its keys are pressed after the answer (E39).
+    pub fn with_extension(mut self, keys: Option<String>) -> Self {
+        self.extension = Extension::of(keys);
+        self
+    }
+
     /// When [`Input::Deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Dialling | Phase::Answered => self.presence.away().map(|away| away.until),
+            Phase::Dialling | Phase::Answered => {
+                self.presence.away().map(|away| away.until).into_iter().chain(self.extension.due()).min()
+            }
             _ => self.limit,
         }
     }
@@ -115,7 +129,7 @@ impl Machine {
                 let change = self.presence.offered(now);
                 self.changed(change);
             }
-            Input::Leg(event) => self.leg(event),
+            Input::Leg(event) => self.leg(now, event),
             Input::NotPlaced(fault, reason) => {
                 self.failed = Some(reason);
                 self.end(now, EndedBy::System, "the call could not be placed", Some(fault));
@@ -218,7 +232,7 @@ impl Machine {
         }
     }
 
-    fn leg(&mut self, event: LegEvent) {
+    fn leg(&mut self, now: Instant, event: LegEvent) {
         match event {
             LegEvent::Ringing if self.phase == Phase::Dialling && !self.rang => {
                 self.rang = true;
@@ -242,8 +256,9 @@ impl Machine {
                     self.phase = Phase::Answered;
                     self.out.push(Do::TrunkAnswer(sdp));
                     self.tell(Told::Answered);
-                    self.out.push(Do::Announce(Cue::Notice));
-                    self.tell(Told::NoticeStarted);
+                    if !self.extension.answered(now) {
+                        self.notice();
+                    }
                     self.settle();
                 }
             }
@@ -256,6 +271,11 @@ impl Machine {
             }
             _ => {}
         }
+    }
+
+    fn notice(&mut self) {
+        self.out.push(Do::Announce(Cue::Notice));
+        self.tell(Told::NoticeStarted);
     }
 
     fn said(&mut self, now: Instant, cue: Cue) {
@@ -344,6 +364,15 @@ impl Machine {
 
     fn deadline_passed(&mut self, now: Instant) {
         if self.deadline().is_none_or(|due| now < due) {
+            return;
+        }
+        if self.phase == Phase::Answered
+            && let Some(due) = self.extension.take_due(now)
+        {
+            match due {
+                extension::Due::Press(keys) => self.out.push(Do::Extension(keys)),
+                extension::Due::Notice => self.notice(),
+            }
             return;
         }
         let lost = "the agent's sound was lost and did not come back";

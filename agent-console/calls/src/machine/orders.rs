@@ -51,6 +51,8 @@ pub enum Do {
     Mute(bool),
     /// Press these keys.
     Press(String),
+    /// Press these keys, which nobody may read.
+    Extension(String),
     /// CANCEL or BYE.
     HangUp,
     /// Say this to whoever placed the call.

@@ -282,3 +282,28 @@ fn e50_a_party_that_is_heard_again_was_spoken_to() {
     call.at(41, ended(Side::Us, EndCause::HungUp, None, None));
     assert_eq!(call.machine.facts().fault, None, "it was heard before");
 }
+
+#[test]
+fn e39_an_extension_is_pressed_after_the_answer_and_the_notice_waits_for_it() {
+    let mut call = Call::new();
+    call.machine = std::mem::replace(&mut call.machine, Call::new().machine).with_extension(Some("8012".into()));
+    call.at(0, Input::BrowserConnected);
+    assert_eq!(call.at(5, answer()), [Do::TrunkAnswer("200".into()), Do::Tell(Told::Answered)], "no notice yet");
+    assert!(call.at(6, Input::Deadline).is_empty(), "the exchange does not listen yet");
+    assert_eq!(call.at(7, Input::Deadline), [Do::Extension("8012".into())]);
+    call.at(7, Input::PartyHeard);
+    assert_eq!(call.machine.deadline(), Some(call.moment(14)), "a second for the keys, six until it is answered");
+    assert_eq!(call.at(14, Input::Deadline), [Do::Announce(Cue::Notice), Do::Tell(Told::NoticeStarted)]);
+    assert_eq!(call.machine.deadline(), None);
+    assert!(call.at(20, Input::Said(Cue::Notice)).contains(&Do::Tell(Told::Talking)));
+}
+
+#[test]
+fn e39_who_hangs_up_before_the_extension_is_reached_presses_nothing_more() {
+    let mut call = Call::new();
+    call.machine = std::mem::replace(&mut call.machine, Call::new().machine).with_extension(Some("8012".into()));
+    call.at(0, Input::BrowserConnected);
+    call.at(5, answer());
+    assert_eq!(call.at(6, Input::HangUp), [Do::HangUp]);
+    assert!(call.at(7, Input::Deadline).is_empty());
+}

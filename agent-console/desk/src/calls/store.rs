@@ -12,6 +12,7 @@ use songda_service::{
 use songda_store::{Clock, Db, StoreError, Tx};
 use sqlx::{Row, any::AnyRow};
 
+use super::legs::{self, Way, WayEnd};
 use crate::DeskError;
 
 /// A call.
@@ -189,6 +190,8 @@ pub async fn begin(tx: &mut Tx, clock: &Clock, by: &By<'_>, call: &NewCall<'_>) 
     .bind(resumed_from.as_deref())
     .execute(&mut *tx.conn())
     .await?;
+    let way = Way { court: call.court, call: call.id, no: 0, trunk: call.trunk, caller: call.caller };
+    legs::begin(tx, clock, &way).await?;
     let detail = json!({ "masked": call.masked, "caller": call.caller, "resumes": resumed_from });
     timeline::append(tx, clock, call.task, by, Kind::Dialled, call.id, &detail).await?;
     Ok(())
@@ -266,6 +269,8 @@ pub struct Ending<'a> {
     pub facts: &'a LineFacts,
     /// Technical code.
     pub technical: &'a str,
+    /// By which rule it was found, with its version.
+    pub rule: &'a str,
     /// Counts as an attempt.
     pub is_attempt: bool,
     /// When the party answered, in case the row does not say so yet.
@@ -306,7 +311,7 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
         "UPDATE calls SET state = 'ended', live_agent = NULL, live_task = NULL, ended_ms = $2, ended_by = $3,
                 talk_ms = $4, end_facts = $5, technical_code = $6, is_attempt = $7,
                 answered_ms = COALESCE(answered_ms, $8), prompt_spans = $9, quality = $10, marks = $11, parting = $12,
-                broken_consent = $13, wrap_until_ms = $14, outcome_state = CASE WHEN $7 = 1 THEN 'due' ELSE '' END
+                broken_consent = $13, wrap_until_ms = $14, cause_rule = $15, outcome_state = CASE WHEN $7 = 1 THEN 'due' ELSE '' END
          WHERE id = $1 AND live_task IS NOT NULL",
     )
     .bind(&call.id)
@@ -323,14 +328,16 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     .bind(ending.parting)
     .bind(i64::from(ending.broken_consent))
     .bind(ending.wrap_until_ms.filter(|_| ending.is_attempt))
+    .bind(ending.rule)
     .execute(&mut *tx.conn())
     .await?;
     if closed.rows_affected() != 1 {
         return Ok(false);
     }
-    if ending.leg == Leg::Down {
-        super::legs::forget(tx, &call.id).await?;
-    }
+    let facts = ending.facts;
+    let down = ending.leg == Leg::Down;
+    legs::ended(tx, clock, &call.id, &WayEnd { status: facts.status, q850: facts.q850, cause: &facts.cause, down })
+        .await?;
     let recording = ending.recording.filter(|_| call.recording_id.is_some());
     if let Some(manifest) = recording {
         enter_recording(tx, clock, call, manifest, ending.incomplete).await?;

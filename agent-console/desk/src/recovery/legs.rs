@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     DeskError, Ground,
     calls::legs::{self, OpenLeg},
-    telephony,
+    telephony::trunks,
 };
 
 /// A carrier that cannot be reached yet is asked again so often,
@@ -39,17 +39,17 @@ pub async fn end_legs(ground: &Ground, tasks: &TaskTracker, cancel: &Cancellatio
 }
 
 async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
-    let line = telephony::line_of(&ground.db, &leg.court, &leg.trunk, ground.demo).await?;
-    let line = line.filter(|line| !ground.demo || line.leads_nowhere_else());
+    let trunk = trunks::find(&ground.db, &leg.court, &leg.trunk, ground.demo).await?;
+    let trunk = trunk.filter(|trunk| !ground.demo || trunk.leads_nowhere_else());
     let opened = leg.open(&ground.sealer).unwrap_or_else(|error| {
         tracing::error!(call = %leg.call, %error, "what ends a leg of the last run cannot be read");
         None
     });
-    let (Some(line), Some(saved)) = (line, opened) else {
+    let (Some(trunk), Some(saved)) = (trunk, opened) else {
         stayed(ground, leg).await?;
         return note(ground, leg, "unknown").await;
     };
-    let trunk = line.trunk(&ground.sealer)?;
+    let trunk = trunk.sip(&ground.sealer)?;
     for attempt in 1..=TRIES {
         match ground.switchboard.endpoint().finish(&saved, &trunk).await {
             Ok(how) => {
@@ -67,6 +67,24 @@ async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
     note(ground, leg, "failed").await
 }
 
+/// Ends the legs that trunks left when they fell silent while a call was tried over them: each
+/// is asked once, for most of them never were. Nothing rang on them that we know of.
+pub async fn end_left(ground: &Ground) -> Result<(), DeskError> {
+    for leg in legs::left(&ground.db).await? {
+        let trunk = trunks::find(&ground.db, &leg.court, &leg.trunk, ground.demo).await?;
+        let (Some(trunk), Some(saved)) = (trunk, leg.open(&ground.sealer)?) else {
+            note(ground, &leg, "unknown").await?;
+            continue;
+        };
+        let ended = ground.switchboard.endpoint().finish(&saved, &trunk.sip(&ground.sealer)?).await;
+        if let Err(error) = &ended {
+            tracing::warn!(call = %leg.call, %error, "a trunk that fell silent did not say what became of a call");
+        }
+        note(ground, &leg, if ended.is_ok() { "ok" } else { "failed" }).await?;
+    }
+    Ok(())
+}
+
 /// People must ask the carrier.
 async fn stayed(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
     let text = "上次运行遗留的通话未能在运营商侧结束，请向运营商核实";
@@ -77,7 +95,7 @@ async fn stayed(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
 /// alarm is with people now.
 async fn note(ground: &Ground, leg: &OpenLeg, result: &str) -> Result<(), DeskError> {
     let mut tx = ground.db.begin().await?;
-    legs::forget(&mut tx, &leg.call).await?;
+    legs::forget(&mut tx, leg).await?;
     let entry = audit::Entry {
         court: &leg.court,
         actor: "system",

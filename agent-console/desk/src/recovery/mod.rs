@@ -6,10 +6,10 @@
 
 use serde_json::{Value, json};
 use songda_recordings::vault::{Manifest, RecordingId, VaultError};
-use songda_service::outcomes::LineFacts;
+use songda_service::outcomes::{HOUSE, LineFacts};
 use songda_store::{StoreError, Tx, alarms, audit};
 
-pub use self::legs::end_legs;
+pub use self::legs::{end_left, end_legs};
 use crate::{
     DeskError, Ground,
     calls::{self, CallRow, Ending, Leg},
@@ -126,6 +126,7 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         talk_ms,
         facts: &facts,
         technical: if answered { "C01" } else { "C11" },
+        rule: HOUSE,
         is_attempt: answered,
         answered_ms: call.answered_ms,
         recording: manifest.as_ref(),

@@ -12,6 +12,7 @@ use crate::{
     calls::CallRow,
     checklist::Tick,
     settings::{Settings, WrapUp},
+    telephony::Line,
 };
 
 /// A call as the agent sees it.
@@ -20,6 +21,10 @@ pub(super) struct LiveCall {
     pub(super) id: String,
     pub(super) work_order: String,
     pub(super) phone_id: String,
+    /// The lines over which it may go, in the order in which they are tried.
+    pub(super) ways: Vec<Line>,
+    /// Which of them it goes now.
+    pub(super) way: usize,
     pub(super) masked: String,
     pub(super) script: String,
     pub(super) phase: &'static str,
@@ -74,11 +79,20 @@ impl WrapUpTime {
 
 impl LiveCall {
     /// A call that is about to be placed.
-    pub(super) fn new(id: &str, work_order: &str, phone: &PhoneRow, script: &str, now_ms: i64) -> Self {
+    pub(super) fn new(
+        id: &str,
+        work_order: &str,
+        phone: &PhoneRow,
+        script: &str,
+        now_ms: i64,
+        ways: Vec<Line>,
+    ) -> Self {
         Self {
             id: id.to_owned(),
             work_order: work_order.to_owned(),
             phone_id: phone.id.clone(),
+            ways,
+            way: 0,
             masked: phone.masked.clone(),
             script: script.to_owned(),
             phase: "preparing",
@@ -111,6 +125,8 @@ impl LiveCall {
             id: row.id.clone(),
             work_order: row.work_order_id.clone(),
             phone_id: row.phone_id.clone(),
+            ways: Vec::new(),
+            way: 0,
             masked: row.phone_masked.clone(),
             script: row.script.clone(),
             phase: "ended",

@@ -1,9 +1,10 @@
 //! One click: what must be in order before a call is placed, and how it is placed.
 
 use serde_json::json;
-use songda_calls::{Dial, DialError};
+use songda_calls::{Dial, DialError, numbering::Callee};
 use songda_service::{cases, outcomes, tasks, timeline::By};
 use songda_store::{masked, new_id};
+use zeroize::Zeroizing;
 
 use super::{
     call::LiveCall,
@@ -12,23 +13,19 @@ use super::{
 use crate::{
     DeskError,
     calls::{self, Ending, Leg, NewCall},
-    checklist, telephony, work_orders,
+    checklist,
+    telephony::{self, NoRoute, Routes, choose},
+    work_orders,
 };
 
 /// The language that every prompt has.
 const HOME: &str = "zh";
 
 /// A number that was opened to be dialled.
-struct Callee {
-    number: songda_calls::Number,
-    demo: bool,
-}
-
-impl Callee {
+struct Opened {
+    text: Zeroizing<String>,
     /// Invented, and known to songda-sim only (X5).
-    fn is_demo(&self) -> bool {
-        self.demo
-    }
+    demo: bool,
 }
 
 impl Seat {
@@ -71,12 +68,14 @@ impl Seat {
             self.tell_error("dial.phone_dead", "this number cannot be dialled");
             return Ok(());
         };
-        let Some(line) = telephony::line_for(&self.ground.db, &self.actor.court_id, self.ground.demo).await? else {
-            self.tell_error("dial.no_caller_number", "the court has no active number with proof on file");
-            return Ok(());
+        let (court_id, demo) = (self.actor.court_id.clone(), self.ground.demo);
+        let lines = telephony::lines_of(&self.ground.db, &self.ground.clock, &court_id, demo).await?;
+        let opened = self.open_number(&phone)?;
+        let callee = match Callee::parse(&opened.text) {
+            Ok(callee) => callee,
+            // Neither the code nor the text holds the number.
+            Err(refusal) => return Ok(self.no_route(&refusal.into()).await),
         };
-        let callee = self.open_number(&phone)?;
-        let trunk = line.trunk(&self.ground.sealer)?;
         let language = language.unwrap_or_else(|| HOME.into());
         if language != HOME && !self.ground.switchboard.languages(&self.court.code).contains(&language) {
             self.tell_error("dial.language", "the court has no recording notice in this language");
@@ -84,7 +83,7 @@ impl Seat {
         }
         let court_order = cases::order(&self.ground.db, &task.order_id).await?;
         let script = checklist::script_for(&court_order.order_kind).id;
-        if self.ground.demo && !(line.leads_nowhere_else() && callee.is_demo()) {
+        if demo && !(lines.iter().all(|line| line.trunk.leads_nowhere_else()) && opened.demo) {
             self.tell_error("dial.demo_only", "demo mode calls invented numbers on this machine only");
             return Ok(());
         }
@@ -94,6 +93,14 @@ impl Seat {
             self.tell_error("work_order.expired", "the work order is not in your hands any more: reload");
             return Ok(());
         }
+        let is_down = |_: &str| false;
+        let ground = &self.ground;
+        let ways = match choose(&mut tx, &ground.clock, &ground.sealer, lines, &callee, is_down).await {
+            Ok(ways) => ways,
+            Err(DeskError::NoRoute(why)) => return Ok(self.no_route(&why).await),
+            Err(error) => return Err(error),
+        };
+        let Routes { routes, lines, extension } = ways;
         let by = By { actor: &self.actor.user_id, name: &self.actor.name };
         let new = NewCall {
             id: &id,
@@ -102,9 +109,9 @@ impl Seat {
             work_order: &order.id,
             phone: &phone.id,
             masked: &phone.masked,
-            caller: &line.number,
+            caller: &lines[0].number,
             recording: &recording,
-            trunk: &line.trunk_id,
+            trunk: &lines[0].trunk.id,
             language: &language,
             script,
         };
@@ -115,7 +122,7 @@ impl Seat {
         if let Some(order) = &mut self.order {
             order.expires_ms = now + work_orders::LIFETIME_MS;
         }
-        self.call = Some(LiveCall::new(&id, &order.id, &phone, script, now));
+        self.call = Some(LiveCall::new(&id, &order.id, &phone, script, now, lines));
         self.go(AgentState::Calling);
         self.tell_call();
         let dialled = self
@@ -124,9 +131,8 @@ impl Seat {
             .dial(Dial {
                 call: id.clone(),
                 recording,
-                trunk: trunk.into(),
-                caller: songda_calls::Number::new(&line.number),
-                callee: callee.number,
+                routes,
+                extension,
                 browser_offer: sdp,
                 court: self.court.code.clone(),
                 language,
@@ -145,11 +151,21 @@ impl Seat {
     }
 
     /// The one place where the number on file is opened to be dialled.
-    fn open_number(&self, phone: &cases::PhoneRow) -> Result<Callee, DeskError> {
+    fn open_number(&self, phone: &cases::PhoneRow) -> Result<Opened, DeskError> {
         let open = self.ground.sealer.open_sealed("phones", "number_sealed", &phone.id, &phone.sealed)?;
-        let text = String::from_utf8_lossy(&open);
+        let text = Zeroizing::new(String::from_utf8_lossy(&open).into_owned());
         let demo = masked::Phone::parse(&text).is_ok_and(|phone| phone.is_demo());
-        Ok(Callee { number: songda_calls::Number::new(&text), demo })
+        Ok(Opened { text, demo })
+    }
+
+    /// No call goes out, and none is written down. Whatever keeps every call of the court from
+    /// going out is somebody's to look at.
+    async fn no_route(&mut self, why: &NoRoute) {
+        if matches!(why, NoRoute::Down | NoRoute::Ceiling | NoRoute::NoNumber) {
+            let text = format!("电话无法拨出：{why}");
+            self.alarm("trunk.none", &self.actor.court_id, &text).await;
+        }
+        self.tell_error(why.code(), &why.to_string());
     }
 
     /// The call could not go out: it is closed as our own failure, no attempt.
@@ -171,6 +187,7 @@ impl Seat {
                 talk_ms: 0,
                 facts: &facts,
                 technical: "C11",
+                rule: outcomes::HOUSE,
                 is_attempt: false,
                 answered_ms: None,
                 recording: None,

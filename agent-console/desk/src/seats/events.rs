@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     DeskError,
-    calls::{self, Ending, Leg, legs},
+    calls::{self, Ending, Leg, legs::WayEnd},
     checklist::script,
     outcomes::owed::Why,
     settings, transcripts,
@@ -49,12 +49,15 @@ impl Seat {
                 self.tell("answer", body);
                 return Ok(());
             }
-            CallEvent::LegSaved { saved, kept } => {
+            CallEvent::LegSaved { saved, way, kept } => {
                 // Unkept, nothing goes out: dropping the sender says so.
-                if legs::keep(db, &self.ground.sealer, &self.actor.court_id, &call.id, &saved).await? {
+                if self.keep_leg(&saved, way).await? {
                     let _ = kept.send(());
                 }
                 return Ok(());
+            }
+            CallEvent::TryFailed { way, status, q850, cause, down } => {
+                return self.way_failed(way, &WayEnd { status, q850, cause: &cause, down }).await;
             }
             CallEvent::BrowserConnected => call.sound = true,
             CallEvent::Dialling => call.phase = "dialling",
@@ -166,7 +169,7 @@ impl Seat {
             return;
         }
         match self.ended(&call, &end).await {
-            Ok(()) => self.after_end(&call, &end).await,
+            Ok(technical) => self.after_end(&call, &end, technical).await,
             Err(error) => {
                 tracing::error!(agent = %self.actor.user_id, %error, "the end of a call could not be written down yet");
                 self.unwritten = Some(Unwritten::new(call, end));
@@ -174,9 +177,10 @@ impl Seat {
         }
     }
 
-    async fn ended(&mut self, id: &str, end: &CallEnd) -> Result<(), DeskError> {
+    async fn ended(&mut self, id: &str, end: &CallEnd) -> Result<&'static str, DeskError> {
         let facts = line_facts(end);
-        let technical = outcomes::judge(&facts);
+        let judged = self.judge(&facts).await?;
+        let technical = judged.code;
         let catalogue = outcomes::catalogue().map_err(DeskError::Rules)?;
         let is_attempt = catalogue.technical(technical).is_some_and(|code| code.attempt);
         let settings = settings::of(&self.ground.db, &self.actor.court_id).await?;
@@ -190,6 +194,7 @@ impl Seat {
             talk_ms: end.talk_ms,
             facts: &facts,
             technical,
+            rule: &judged.rule,
             is_attempt,
             answered_ms: self.call.as_ref().and_then(|call| call.answered_ms),
             recording: end.recording.as_ref(),
@@ -205,14 +210,14 @@ impl Seat {
         if let Some(call) = &mut self.call {
             call.wrap_up = Some(time);
         }
-        self.finish(id, &ending).await
+        self.finish(id, &ending).await?;
+        Ok(technical)
     }
 
     /// What follows an end that is in the books; a fault in it undoes nothing and is not
     /// tried again.
-    async fn after_end(&mut self, id: &str, end: &CallEnd) {
+    async fn after_end(&mut self, id: &str, end: &CallEnd, technical: &'static str) {
         let facts = line_facts(end);
-        let technical = outcomes::judge(&facts);
         let owed = self.call.as_ref().is_some_and(|call| call.id == id && !call.is_live());
         if owed && self.browser.is_none() && end.facts.abandoned {
             let left = self.leave(id, Why::AgentGone).await;
@@ -230,11 +235,7 @@ impl Seat {
             // The agent's own machine, or ours: the line is not to blame.
             Some(Fault::Browser | Fault::Recording | Fault::Desk) => {}
             _ if technical == "C11" => self.alarm("trunk.failed", &court, &format!("线路故障：{facts}")).await,
-            _ => {
-                if let Err(error) = alarms::clear(&self.ground.db, &self.ground.clock, "trunk.failed", &court).await {
-                    tracing::error!(%error, "an alarm could not be cleared");
-                }
-            }
+            _ => self.line_is_well(&court).await,
         }
     }
 

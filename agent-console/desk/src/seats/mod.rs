@@ -14,6 +14,7 @@ mod show;
 mod talk;
 mod ticks;
 mod unready;
+mod ways;
 mod work;
 mod wrap_up;
 
@@ -41,7 +42,7 @@ use crate::{
     DeskError, Ground,
     calls::Sample,
     outcomes::{draft::Form, owed},
-    work_orders,
+    recovery, work_orders,
 };
 
 /// A command of the browser, or of the house, to a seat.
@@ -219,12 +220,21 @@ pub struct Seats {
     lines: Arc<AtomicU64>,
     tasks: TaskTracker,
     cancel: CancellationToken,
+    /// Held while legs of silent trunks are being ended.
+    ending: Arc<Mutex<()>>,
 }
 
 impl Seats {
     /// An empty house.
     pub fn new(ground: Ground, cancel: CancellationToken) -> Self {
-        Self { ground, chairs: Arc::default(), lines: Arc::default(), tasks: TaskTracker::new(), cancel }
+        Self {
+            ground,
+            chairs: Arc::default(),
+            lines: Arc::default(),
+            tasks: TaskTracker::new(),
+            cancel,
+            ending: Arc::default(),
+        }
     }
 
     /// The seat of this agent; it is set up on first use.
@@ -267,12 +277,28 @@ impl Seats {
             }
         }
         self.leave_overdue().await?;
+        self.end_left();
         for call in owed::unsettled(&self.ground.db, self.ground.clock.now_ms()).await? {
             let text = "通话结果待补录超过三十分钟，请坐席补录";
             alarms::raise(&self.ground.db, &self.ground.clock, "desk.owed", &call, text).await?;
         }
         self.queue_changed().await;
         Ok(expired.len())
+    }
+
+    /// Legs of trunks that fell silent are ended, one after the other, beside everything else.
+    fn end_left(&self) {
+        let Ok(turn) = self.ending.clone().try_lock_owned() else { return };
+        let (ground, cancel) = (self.ground.clone(), self.cancel.clone());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                ended = recovery::end_left(&ground) => if let Err(error) = ended {
+                    tracing::error!(%error, "a leg of a trunk that fell silent could not be ended");
+                }
+            }
+            drop(turn);
+        });
     }
 
     /// Outcomes whose time is long up and that no seat looks after are owed from now on.

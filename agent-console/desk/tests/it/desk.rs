@@ -162,6 +162,7 @@ impl Desk {
             talk_ms: 30_000,
             facts: &facts,
             technical: "C01",
+            rule: "house v1",
             is_attempt: true,
             answered_ms: Some(now),
             recording: None,

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use songda_calls::{Mark, MarkKind, Number};
 use songda_desk::{
-    calls::{self, Sample, legs},
+    Ground,
+    calls::{self, Sample, legs, legs::Way},
     checklist, recovery,
-    telephony::{self, NewLine},
+    telephony::{self, Line, NewLine},
 };
 use songda_sip::OutboundCall;
 use tokio::net::UdpSocket;
@@ -39,7 +40,7 @@ async fn forgetful_carrier() -> (std::net::SocketAddr, tokio::sync::mpsc::Receiv
     (address, requests)
 }
 
-async fn line(desk: &Desk, carrier: std::net::SocketAddr) -> telephony::Line {
+async fn line(desk: &Desk, carrier: std::net::SocketAddr) -> Line {
     let mut tx = desk.ground.db.begin().await.unwrap();
     let line = NewLine {
         court: &desk.house.court,
@@ -50,24 +51,24 @@ async fn line(desk: &Desk, carrier: std::net::SocketAddr) -> telephony::Line {
         password: "secret",
         number: "02988009000",
         licence: "演示",
-        demo: true,
     };
     telephony::add_line(&mut tx, &desk.ground.clock, &desk.ground.sealer, &line).await.unwrap();
     tx.commit().await.unwrap();
-    telephony::line_for(&desk.ground.db, &desk.house.court, true).await.unwrap().unwrap()
+    telephony::lines_of(&desk.ground.db, &desk.ground.clock, &desk.house.court, true).await.unwrap().remove(0)
 }
 
-async fn kept(desk: &Desk, call: &str, line: &telephony::Line, carrier: std::net::SocketAddr) -> bool {
+async fn kept(desk: &Desk, call: &str, line: &Line, carrier: std::net::SocketAddr) -> bool {
     let outbound = OutboundCall {
-        trunk: Arc::new(line.trunk(&desk.ground.sealer).unwrap()),
+        trunk: Arc::new(line.trunk.sip(&desk.ground.sealer).unwrap()),
         callee: Number::new(NUMBER),
         caller: Number::new("02988009000"),
         offer: "v=0\r\n".into(),
         ring_limit: Duration::from_mins(1),
     };
     let prepared = desk.ground.switchboard.endpoint().prepare(outbound, carrier);
-    let (db, sealer) = (&desk.ground.db, &desk.ground.sealer);
-    legs::keep(db, sealer, &desk.house.court, call, prepared.saved()).await.unwrap()
+    let Ground { db, clock, sealer, .. } = &desk.ground;
+    let way = Way { court: &desk.house.court, call, no: 0, trunk: &line.trunk.id, caller: &line.number };
+    legs::keep(db, clock, sealer, &way, prepared.saved()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,11 +78,6 @@ async fn r4_2a_a_start_ends_every_leg_that_may_be_up_and_dials_nobody() {
         let line = line(&desk, carrier).await;
         let order = desk.take(&desk.liu).await.unwrap();
         let call = desk.begun(&desk.liu, &order).await;
-        sqlx::query("UPDATE calls SET trunk_id = $1")
-            .bind(&line.trunk_id)
-            .execute(desk.ground.db.read())
-            .await
-            .unwrap();
         assert!(kept(&desk, &call.id, &line, carrier).await);
         assert!(clear::places(&desk.house.on, NUMBER).await.is_empty(), "{}: it holds the number", desk.engine());
 
@@ -110,6 +106,7 @@ async fn r4_2a_a_leg_whose_trunk_is_gone_is_told_and_not_kept() {
         let order = desk.take(&desk.liu).await.unwrap();
         let call = desk.begun(&desk.liu, &order).await;
         assert!(kept(&desk, &call.id, &line, carrier).await);
+        sqlx::query("UPDATE call_tries SET trunk_id = 'gone'").execute(desk.ground.db.read()).await.unwrap();
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         assert_eq!(recovery::end_legs(&desk.ground, &tasks, &cancel).await.unwrap(), 1);
         tasks.close();

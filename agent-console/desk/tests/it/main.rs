@@ -13,6 +13,7 @@ mod desk;
 mod drafts;
 mod escalations;
 mod legs;
+mod lines;
 mod owed;
 mod seats;
 mod settings;

@@ -6,6 +6,7 @@
 //! The codes, their words and their consequences are versioned data.
 
 mod acceptance;
+mod causes;
 mod fields;
 mod record;
 mod technical;
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 pub use acceptance::{CallFacts, Choice, Refusal, check};
+pub use causes::{CauseRule, CauseTable, HOUSE, Judged, WrongRule};
 pub use fields::{Field, FieldKind, FieldOption, Filled, Sets};
 pub use record::{CallToRecord, Saved, Saving, record};
 pub use technical::{LineFacts, judge};

@@ -1,0 +1,62 @@
+//! The ways of a call over several trunks, as the books know them.
+
+use songda_calls::SavedLeg;
+use songda_service::outcomes::{Judged, LineFacts};
+use songda_store::alarms;
+
+use super::seat::Seat;
+use crate::{
+    DeskError,
+    calls::legs::{self, Way, WayEnd},
+    telephony::{Line, causes},
+};
+
+impl Seat {
+    /// The line over which the call goes now.
+    fn way(&self) -> Option<&Line> {
+        self.call.as_ref().and_then(|call| call.ways.get(call.way))
+    }
+
+    /// Keeps what ends the leg, before it goes out; the call row names its trunk from here on.
+    pub(super) async fn keep_leg(&mut self, saved: &SavedLeg, way: usize) -> Result<bool, DeskError> {
+        let Some(call) = &mut self.call else { return Ok(false) };
+        call.way = way;
+        let Some(line) = call.ways.get(way) else { return Ok(false) };
+        let court = &self.actor.court_id;
+        let tried = Way { court, call: &call.id, no: way, trunk: &line.trunk.id, caller: &line.number };
+        legs::keep(&self.ground.db, &self.ground.clock, &self.ground.sealer, &tried, saved).await
+    }
+
+    /// A trunk failed before anything rang. What may still be up on it is taken down beside
+    /// the call, which goes another way ([`recovery::end_left`](crate::recovery::end_left)).
+    pub(super) async fn way_failed(&mut self, way: usize, end: &WayEnd<'_>) -> Result<(), DeskError> {
+        let Some(call) = &self.call else { return Ok(()) };
+        let Some(line) = call.ways.get(way) else { return Ok(()) };
+        legs::failed(&self.ground.db, &self.ground.clock, &call.id, way, end).await?;
+        metrics::counter!("songda_trunk_failovers_total", "trunk" => line.trunk.name.clone()).increment(1);
+        let status = end.status.map(|status| format!("（{status}）")).unwrap_or_default();
+        let text = format!("线路 {} 故障{status}，已改走下一条线路：{}", line.trunk.name, end.cause);
+        self.alarm("trunk.failed", &line.trunk.id, &text).await;
+        Ok(())
+    }
+
+    /// The technical code of a call that is over, by the table of its trunk.
+    pub(super) async fn judge(&self, facts: &LineFacts) -> Result<Judged, DeskError> {
+        let (db, now) = (&self.ground.db, self.ground.clock.now_ms());
+        let table = match self.way() {
+            Some(line) => causes::table_at(db, &line.trunk.id, now).await?,
+            None => Default::default(),
+        };
+        Ok(table.judge(facts))
+    }
+
+    /// A call went over the line as it should.
+    pub(super) async fn line_is_well(&self, court: &str) {
+        let trunk = self.way().map(|line| line.trunk.id.as_str());
+        for object in [Some(court), trunk].into_iter().flatten() {
+            if let Err(error) = alarms::clear(&self.ground.db, &self.ground.clock, "trunk.failed", object).await {
+                tracing::error!(%error, "an alarm could not be cleared");
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A trunk as signalling takes it.
+
+use std::time::Duration;
+
+use songda_calls::sip::{self, HeaderPolicy, Protocol, Trunk, TrunkSettings};
+use songda_store::Sealer;
+
+use super::{Codec, FromForm, Identity, IdentityUri, Profile, Transport, TrunkRow, TrunkState};
+use crate::DeskError;
+
+impl TrunkRow {
+    /// What a call over it needs to know.
+    pub fn sip(&self, sealer: &Sealer) -> Result<Trunk, DeskError> {
+        let profile = &self.profile;
+        let first = profile.hosts.first().map(String::as_str).unwrap_or_default();
+        let proxy = if has_port(first) { first.to_owned() } else { format!("{first}:{}", profile.transport.port()) };
+        Ok(Trunk {
+            name: self.name.clone(),
+            proxy,
+            domain: self.domain.clone(),
+            username: self.username.clone(),
+            password: self.password(sealer)?.into(),
+            headers: profile.policy(),
+            codecs: profile.codec_names(),
+            session_expires: profile.session_expires(),
+            hosts: profile.hosts.clone(),
+            ..Trunk::default()
+        })
+    }
+
+    /// How it is registered, watched and limited.
+    pub fn settings(&self, sealer: &Sealer) -> Result<TrunkSettings, DeskError> {
+        let profile = &self.profile;
+        let some = |limit: u32| Some(limit).filter(|limit| *limit > 0);
+        let first = profile.hosts.first().cloned().unwrap_or_default();
+        Ok(TrunkSettings {
+            name: self.name.clone(),
+            hosts: profile.hosts.clone(),
+            protocol: match profile.transport {
+                Transport::Udp => Protocol::Udp,
+                Transport::Tcp => Protocol::Tcp,
+                Transport::Tls => Protocol::Tls,
+            },
+            register: profile.register,
+            username: self.username.clone(),
+            password: self.password(sealer)?.into(),
+            weight: profile.weight,
+            max_calls: some(profile.max_calls),
+            max_calls_per_second: some(profile.max_calls_per_second),
+            paused: self.state == TrunkState::Paused,
+            codecs: profile.codec_names(),
+            session_expires: profile.session_expires(),
+            ..TrunkSettings::new(&self.id, first, &self.domain)
+        })
+    }
+}
+
+impl Profile {
+    fn policy(&self) -> HeaderPolicy {
+        HeaderPolicy {
+            from: match self.headers.from {
+                FromForm::Number => sip::FromForm::Number,
+                FromForm::Account => sip::FromForm::Account,
+            },
+            identity: match self.headers.identity {
+                Identity::Asserted => sip::Identity::Asserted,
+                Identity::Preferred => sip::Identity::Preferred,
+                Identity::None => sip::Identity::Absent,
+            },
+            identity_uri: match self.headers.identity_uri {
+                IdentityUri::Sip => sip::IdentityUri::Sip,
+                IdentityUri::Tel => sip::IdentityUri::Tel,
+            },
+            privacy_none: self.headers.privacy_none,
+            extra: Vec::new(),
+        }
+    }
+
+    fn codec_names(&self) -> Vec<String> {
+        let name = |codec: &Codec| match codec {
+            Codec::Pcma => "PCMA".to_owned(),
+            Codec::Pcmu => "PCMU".to_owned(),
+        };
+        self.codecs.iter().map(name).collect()
+    }
+
+    fn session_expires(&self) -> Option<Duration> {
+        (self.session_expires_s > 0).then(|| Duration::from_secs(self.session_expires_s.into()))
+    }
+}
+
+fn has_port(host: &str) -> bool {
+    host.parse::<std::net::SocketAddr>().is_ok() || host.split_once(':').is_some()
+}

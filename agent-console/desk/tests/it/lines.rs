@@ -1,0 +1,323 @@
+//! Trunks and numbers of a court: which way a call may take, who decided that, and what a
+//! carrier's cause means.
+
+use songda_calls::numbering::{Abroad, Callee, Refusal};
+use songda_desk::{
+    DeskError,
+    calls::legs::{self, Way, WayEnd},
+    telephony::{
+        NoRoute, Routes, causes,
+        changes::{self, Decision, Wanted},
+        choose, lines_of,
+        numbers::{self, NumberForm, Registration},
+        trunks::{self, Place, Profile, TrunkForm, TrunkState},
+    },
+};
+use songda_people::Actor;
+use songda_service::outcomes::{CauseRule, LineFacts};
+use songda_store::{new_id, testing::NINE_O_CLOCK};
+
+use crate::{
+    clear,
+    desk::{Desk, desks},
+};
+
+const PARTY: &str = "13800001234";
+const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n%%EOF\n";
+
+fn trunk(name: &str) -> TrunkForm {
+    TrunkForm {
+        name: name.into(),
+        state: TrunkState::Active,
+        domain: "carrier.example".into(),
+        username: "court".into(),
+        password: Some("trunk-secret-7".into()),
+        profile: Profile { hosts: vec!["sbc1.carrier.example:5060".into()], ..Profile::default() },
+    }
+}
+
+fn number(text: &str, trunks: &[&str]) -> NumberForm {
+    NumberForm {
+        number: text.into(),
+        carrier: "中国电信".into(),
+        trunks: trunks.iter().map(|id| (*id).to_owned()).collect(),
+        proof: None,
+        valid_from: "2026-01-01".into(),
+        valid_until: "2026-12-31".into(),
+        registration: Registration::Registered,
+        label: "新城区人民法院".into(),
+        active: true,
+    }
+}
+
+impl Desk {
+    async fn trunk(&self, form: &TrunkForm) -> String {
+        let id = new_id();
+        let mut tx = self.ground.db.begin().await.unwrap();
+        let place = Place { court: &self.house.court, id: &id, version: 0, demo: false };
+        trunks::put(&mut tx, &self.ground.clock, &self.ground.sealer, place, form).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    async fn proof(&self) -> String {
+        let mut tx = self.ground.db.begin().await.unwrap();
+        let id = numbers::keep_proof(&mut tx, &self.house.on.objects, &self.house.court, PDF).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    async fn number(&self, id: &str, version: i64, form: &NumberForm) -> Result<(), DeskError> {
+        let mut tx = self.ground.db.begin().await.unwrap();
+        numbers::put(&mut tx, &self.ground.clock, &self.house.court, id, version, form).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn proved(&self, text: &str, trunks: &[&str]) {
+        let form = NumberForm { proof: Some(self.proof().await), ..number(text, trunks) };
+        self.number(&new_id(), 0, &form).await.unwrap();
+    }
+
+    /// Names of the trunks, in the order in which they would be tried.
+    async fn ways(&self, callee: &str, down: &str) -> Result<Vec<String>, DeskError> {
+        let lines = lines_of(&self.ground.db, &self.ground.clock, &self.house.court, false).await?;
+        let callee = Callee::parse(callee).unwrap();
+        let mut tx = self.ground.db.begin().await?;
+        let (clock, sealer) = (&self.ground.clock, &self.ground.sealer);
+        let Routes { routes, lines, .. } =
+            choose(&mut tx, clock, sealer, lines, &callee, |trunk| trunk == down).await?;
+        assert_eq!(routes.len(), lines.len());
+        Ok(lines.iter().map(|line| line.trunk.name.clone()).collect())
+    }
+
+    async fn why_not(&self, callee: &str, down: &str) -> NoRoute {
+        match self.ways(callee, down).await {
+            Err(DeskError::NoRoute(why)) => why,
+            other => panic!("{}: {other:?}", self.engine()),
+        }
+    }
+}
+
+fn field(result: Result<(), DeskError>) -> String {
+    match result {
+        Err(DeskError::Unfit(unfit)) if unfit.field.is_empty() => unfit.code.to_owned(),
+        Err(DeskError::Unfit(unfit)) => unfit.field,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn r12_1_a_number_without_proof_or_outside_its_validity_is_neither_activated_nor_used() {
+    for desk in desks().await {
+        let a = desk.trunk(&trunk("a")).await;
+        let id = new_id();
+        assert_eq!(desk.why_not(PARTY, "").await, NoRoute::NoNumber);
+        assert_eq!(field(desk.number(&id, 0, &number("02988001000", &[&a])).await), "proof", "{}", desk.engine());
+        let idle = NumberForm { active: false, ..number("02988001000", &[&a]) };
+        desk.number(&id, 0, &idle).await.unwrap();
+        assert_eq!(desk.why_not(PARTY, "").await, NoRoute::NoNumber, "it is in the register, and not active");
+
+        let active = NumberForm { proof: Some(desk.proof().await), ..number("02988001000", &[&a]) };
+        for (from, until) in [("2026-11-24", ""), ("2025-01-01", "2026-11-22")] {
+            let form = NumberForm { valid_from: from.into(), valid_until: until.into(), ..active.clone() };
+            assert_eq!(field(desk.number(&id, 1, &form).await), "valid_until", "{from} {until}");
+        }
+        let today = NumberForm { valid_from: "2026-11-23".into(), valid_until: "2026-11-23".into(), ..active };
+        desk.number(&id, 1, &today).await.unwrap();
+        assert_eq!(desk.ways(PARTY, "").await.unwrap(), ["a"]);
+        assert_eq!(field(desk.number(&id, 1, &today).await), "telephony.stale", "somebody changed it meanwhile");
+
+        desk.ground.clock.advance(15 * 3_600_000 - 1);
+        assert_eq!(desk.ways(PARTY, "").await.unwrap(), ["a"], "to the last moment of its last day");
+        desk.ground.clock.advance(1);
+        assert_eq!(desk.why_not(PARTY, "").await, NoRoute::NoNumber, "{}: its validity is over", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn r12_1_the_proof_is_a_whole_pdf_png_or_jpeg_and_lies_sealed() {
+    for desk in desks().await {
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let (objects, court) = (&desk.house.on.objects, &desk.house.court);
+        for wrong in [&b"<html>"[..], b"%PDF-1.7 and no end", b"\x89PNG\r\n\x1a\n", b""] {
+            let kept = numbers::keep_proof(&mut tx, objects, court, wrong).await;
+            assert_eq!(field(kept.map(drop)), "proof");
+        }
+        drop(tx);
+        let a = desk.trunk(&trunk("a")).await;
+        desk.proved("02988001000", &[&a]).await;
+        let row = numbers::list(&desk.ground.db, court).await.unwrap().remove(0);
+        assert_eq!(row.proof_type.as_deref(), Some("application/pdf"));
+        assert_eq!(numbers::read_proof(&desk.ground.db, objects, &row).await.unwrap().unwrap(), PDF);
+        let stolen = NumberForm { proof: Some(new_id()), ..number("02988001001", &[&a]) };
+        assert_eq!(field(desk.number(&new_id(), 0, &stolen).await), "proof", "no file of this court");
+        let twice = NumberForm { proof: row.proof.clone(), ..number("02988001000", &[&a]) };
+        assert_eq!(field(desk.number(&new_id(), 0, &twice).await), "number");
+        let owner = numbers::owner(&desk.ground.db, "02988001000").await.unwrap().unwrap();
+        assert_eq!(owner, (court.clone(), row.id), "who is called by it");
+    }
+}
+
+#[tokio::test]
+async fn calls_are_spread_by_weight_and_stop_at_each_limit_of_a_trunk() {
+    for desk in desks().await {
+        let profile = trunk("heavy").profile;
+        let heavy = Profile { weight: 30, calls_per_day: 3, ..profile.clone() };
+        let light = Profile { weight: 10, max_calls: 1, ..profile };
+        let heavy = desk.trunk(&TrunkForm { profile: heavy, ..trunk("heavy") }).await;
+        let light = desk.trunk(&TrunkForm { profile: light, ..trunk("light") }).await;
+        desk.proved("02988001000", &[&heavy, &light]).await;
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.begun(&desk.liu, &order).await;
+        let mut gone = Vec::new();
+        for no in 1..=4 {
+            desk.ground.clock.advance(2_000);
+            let names = desk.ways(PARTY, "").await.unwrap();
+            let id = if names[0] == "heavy" { &heavy } else { &light };
+            let mut tx = desk.ground.db.begin().await.unwrap();
+            let way = Way { court: &desk.house.court, call: &call.id, no, trunk: id, caller: "02988001000" };
+            legs::begin(&mut tx, &desk.ground.clock, &way).await.unwrap();
+            tx.commit().await.unwrap();
+            gone.push(names[0].clone());
+        }
+        assert_eq!(gone, ["heavy", "light", "heavy", "heavy"], "{}: three to one", desk.engine());
+        assert_eq!(desk.why_not(PARTY, "").await, NoRoute::Busy, "one is full for today, the other for now");
+        let end = WayEnd { status: Some(486), q850: Some(17), cause: "busy", down: true };
+        legs::failed(&desk.ground.db, &desk.ground.clock, &call.id, 2, &end).await.unwrap();
+        assert_eq!(desk.ways(PARTY, "").await.unwrap(), ["light"]);
+        assert_eq!(desk.why_not(PARTY, &light).await, NoRoute::Ceiling);
+        desk.ground.clock.advance(24 * 3_600_000);
+        assert_eq!(desk.ways(PARTY, "").await.unwrap().len(), 2, "a day later");
+        assert_eq!(desk.ways(PARTY, &heavy).await.unwrap(), ["light"], "a trunk that is down is left out");
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        assert!(trunks::pause(&mut tx, &desk.ground.clock, &desk.house.court, &light).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(desk.ways(PARTY, "").await.unwrap(), ["heavy"], "{}: so is one that is paused", desk.engine());
+        assert_eq!(desk.why_not(PARTY, &heavy).await, NoRoute::Down);
+    }
+}
+
+#[tokio::test]
+async fn e39_each_trunk_writes_the_number_its_own_way_and_abroad_is_off_until_it_is_opened() {
+    for desk in desks().await {
+        let mut opened = trunk("opened");
+        opened.profile.called.abroad = vec![Abroad::HongKong];
+        opened.profile.called.access_prefix = "9".into();
+        let (plain, opened) = (desk.trunk(&trunk("plain")).await, desk.trunk(&opened).await);
+        desk.proved("02988001000", &[&plain]).await;
+        assert_eq!(desk.why_not("+85223456789", "").await, NoRoute::Refused(Refusal::Abroad(Abroad::HongKong)));
+        desk.proved("02988001001", &[&opened]).await;
+        assert_eq!(desk.ways("+85223456789", "").await.unwrap(), ["opened"]);
+        assert_eq!(desk.why_not("+886223456789", "").await.code(), "number.abroad");
+
+        let lines = lines_of(&desk.ground.db, &desk.ground.clock, &desk.house.court, false).await.unwrap();
+        let callee = Callee::parse("029-88001234转8012").unwrap();
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let (clock, sealer) = (&desk.ground.clock, &desk.ground.sealer);
+        let ways = choose(&mut tx, clock, sealer, lines, &callee, |_| false).await.unwrap();
+        assert_eq!(ways.extension.as_deref(), Some("8012"));
+        let dialled: Vec<&str> = ways.routes.iter().map(|route| route.callee.reveal()).collect();
+        assert_eq!(dialled, ["02988001234", "902988001234"], "{}", desk.engine());
+        let shown: Vec<&str> = ways.routes.iter().map(|route| route.caller.reveal()).collect();
+        assert_eq!(shown, ["02988001000", "02988001001"], "each under the number that its carrier knows");
+    }
+}
+
+fn admin(desk: &Desk, user: &Actor) -> Actor {
+    Actor { role: songda_people::Role::Admin, court_id: desk.house.court.clone(), ..user.clone() }
+}
+
+#[tokio::test]
+async fn a_change_by_one_administrator_waits_for_another_and_its_password_is_nowhere_to_be_read() {
+    for desk in desks().await {
+        let (liu, wang) = (admin(&desk, &desk.liu), admin(&desk, &desk.wang));
+        let on =
+            changes::Desk { db: &desk.ground.db, clock: &desk.ground.clock, sealer: &desk.ground.sealer, demo: false };
+        let wanted = Wanted::Trunk { form: trunk("a") };
+        let asked = changes::ask(on, &liu, None, 0, &wanted).await.unwrap();
+        assert!(trunks::list(&desk.ground.db, None, false).await.unwrap().is_empty(), "it waits");
+        assert!(!asked.shown.to_string().contains("trunk-secret-7"));
+        assert!(clear::places(&desk.house.on, "trunk-secret-7").await.is_empty(), "{}", desk.engine());
+        let own = changes::decide(on, &liu, &asked.id, &Decision::Approve).await;
+        assert_eq!(field(own.map(drop)), "change.own");
+        let done = changes::decide(on, &wang, &asked.id, &Decision::Approve).await.unwrap();
+        assert_eq!((done.state.as_str(), done.decided_by.as_deref()), ("applied", Some(wang.user_id.as_str())));
+        let row = trunks::list(&desk.ground.db, None, false).await.unwrap().remove(0);
+        assert_eq!((row.name.as_str(), row.password(&desk.ground.sealer).unwrap().as_str()), ("a", "trunk-secret-7"));
+        let again = changes::decide(on, &wang, &asked.id, &Decision::Approve).await;
+        assert_eq!(field(again.map(drop)), "change.decided");
+
+        let renamed = TrunkForm { name: "b".into(), password: None, ..trunk("a") };
+        let first = changes::ask(on, &liu, Some(&row.id), 1, &Wanted::Trunk { form: renamed }).await.unwrap();
+        let taken = TrunkForm { name: "c".into(), ..trunk("a") };
+        let second = changes::ask(on, &wang, Some(&row.id), 1, &Wanted::Trunk { form: taken }).await.unwrap();
+        changes::decide(on, &wang, &first.id, &Decision::Approve).await.unwrap();
+        let stale = changes::decide(on, &liu, &second.id, &Decision::Approve).await;
+        assert_eq!(field(stale.map(drop)), "telephony.stale", "{}: it was made for another version", desk.engine());
+        let back = Decision::Refuse { reason: "已改名".into() };
+        assert_eq!(changes::decide(on, &wang, &second.id, &back).await.unwrap().state, "withdrawn");
+        let row = trunks::find(&desk.ground.db, &desk.house.court, &row.id, false).await.unwrap().unwrap();
+        assert_eq!((row.name.as_str(), row.version), ("b", 2));
+        assert_eq!(row.password(&desk.ground.sealer).unwrap(), "trunk-secret-7", "kept, for none was given");
+
+        let wrong = TrunkForm { profile: Profile::default(), ..trunk("d") };
+        let refused = changes::ask(on, &liu, None, 0, &Wanted::Trunk { form: wrong }).await;
+        assert_eq!(field(refused.map(drop)), "profile.hosts", "what could not be applied is not asked for");
+        let states: Vec<String> = changes::list(&desk.ground.db, &desk.house.court)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|change| change.state)
+            .collect();
+        assert_eq!(states.len(), 3);
+        let log = desk.log().await;
+        assert_eq!(log.iter().filter(|(action, _)| action == "telephony.ask").count(), 3);
+        assert_eq!(log.iter().filter(|(action, _)| action == "telephony.decide").count(), 3);
+    }
+}
+
+#[tokio::test]
+async fn what_a_cause_means_on_a_trunk_is_versioned_and_a_result_names_its_rule() {
+    for desk in desks().await {
+        let a = desk.trunk(&trunk("a")).await;
+        let (court, clock) = (desk.house.court.as_str(), &desk.ground.clock);
+        let off = LineFacts { status: Some(503), provisional: true, rang_ms: 8_000, ..Default::default() };
+        let table = causes::table_at(&desk.ground.db, &a, clock.now_ms()).await.unwrap();
+        assert_eq!((table.judge(&off).code, table.judge(&off).rule.as_str()), ("C11", "house v1"));
+        let rules = [
+            CauseRule { status: Some(486), q850: Some(31), code: "C04".into(), ..Default::default() },
+            CauseRule { status: Some(503), rang_from_s: Some(5), code: "C05".into(), ..Default::default() },
+        ];
+        let add = async |base: i64, from: i64, rules: &[CauseRule]| {
+            let mut tx = desk.ground.db.begin().await?;
+            causes::add(&mut tx, clock, (court, &a), base, from, rules, "admin").await?;
+            Ok::<_, DeskError>(tx.commit().await?)
+        };
+        add(0, 0, &rules).await.unwrap();
+        let table = causes::table_at(&desk.ground.db, &a, clock.now_ms()).await.unwrap();
+        assert_eq!(table.judge(&off).code, "C05", "{}", desk.engine());
+        assert_eq!(table.judge(&off).rule, format!("trunk {a} v1 #2"));
+        let ours = LineFacts { our_fault: true, ..off.clone() };
+        assert_eq!(table.judge(&ours).code, "C11", "no table makes a fault of ours a result");
+        let cancelled = LineFacts { cancelled_by_agent: true, status: Some(487), ..off.clone() };
+        assert_eq!(table.judge(&cancelled).rule, "house v1");
+
+        let later = NINE_O_CLOCK + 3_600_000;
+        add(1, later, &[]).await.unwrap();
+        assert_eq!(field(add(1, later, &[]).await), "telephony.stale");
+        let now = causes::table_at(&desk.ground.db, &a, clock.now_ms()).await.unwrap();
+        assert_eq!(now.judge(&off).code, "C05", "the next version is not valid yet");
+        let then = causes::table_at(&desk.ground.db, &a, later).await.unwrap();
+        assert_eq!(then.judge(&off).rule, "house v1");
+        assert_eq!(causes::history(&desk.ground.db, &a).await.unwrap().len(), 2);
+        for (rule, wrong) in [
+            (CauseRule { code: "C05".into(), ..Default::default() }, "rules[0].status"),
+            (CauseRule { status: Some(200), code: "C05".into(), ..Default::default() }, "rules[0].status"),
+            (CauseRule { q850: Some(17), code: "C01".into(), ..Default::default() }, "rules[0].code"),
+        ] {
+            assert_eq!(field(add(2, 0, &[rule]).await), wrong);
+        }
+        let changed = sqlx::query("UPDATE cause_tables SET rules = '[]'").execute(desk.ground.db.read()).await;
+        assert!(changed.is_err(), "{}: a version is never changed", desk.engine());
+    }
+}
