@@ -72,7 +72,7 @@ impl Role {
                 P::ReportRead,
                 P::OrdersRead,
             ],
-            Self::Admin => &[P::MeRead, P::UsersRead, P::AlarmsRead, P::HealthRead],
+            Self::Admin => &[P::MeRead, P::UsersRead, P::AlarmsRead, P::HealthRead, P::TelephonyManage],
             Self::Auditor => &[P::MeRead, P::AuditRead],
         }
     }
@@ -119,6 +119,8 @@ pub enum Permission {
     HealthRead,
     /// How the court works at the desk.
     SettingsManage,
+    /// Trunks, numbers and what causes mean; a change needs two persons who may.
+    TelephonyManage,
 }
 
 impl Permission {
@@ -144,6 +146,7 @@ impl Permission {
             Self::AuditRead => "audit.read",
             Self::HealthRead => "health.read",
             Self::SettingsManage => "settings.manage",
+            Self::TelephonyManage => "telephony.manage",
         }
     }
 }

@@ -3,7 +3,10 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, calls, court, desk, health, orders, outcomes, recordings, reports, session, settings, transcripts};
+use super::{
+    admin, calls, court, desk, health, orders, outcomes, recordings, reports, session, settings,
+    telephony::described as telephony, transcripts,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -40,6 +43,20 @@ use super::{admin, calls, court, desk, health, orders, outcomes, recordings, rep
         transcripts::transcript_file,
         transcripts::correct,
         reports::pdf,
+        telephony::trunks,
+        telephony::add_trunk,
+        telephony::change_trunk,
+        telephony::pause_trunk,
+        telephony::causes,
+        telephony::change_causes,
+        telephony::numbers,
+        telephony::add_number,
+        telephony::change_number,
+        telephony::pause_number,
+        telephony::upload_proof,
+        telephony::proof,
+        telephony::changes,
+        telephony::decide,
         admin::alarms,
         admin::users,
         admin::audit_log,

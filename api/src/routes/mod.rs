@@ -12,6 +12,7 @@ mod recordings;
 mod reports;
 mod session;
 mod settings;
+mod telephony;
 mod transcripts;
 mod web;
 
@@ -33,6 +34,8 @@ use crate::{desk::Desk, house::House, problem::Problem};
 
 /// Largest push with its files, bytes.
 const PUSH_LIMIT: usize = 64 << 20;
+/// Largest proof of a number, bytes; one that is larger is told so by its own rule.
+const PROOF_LIMIT: usize = songda_desk::telephony::numbers::PROOF_LIMIT + (1 << 20);
 /// Largest other request, bytes.
 const BODY_LIMIT: usize = 1 << 20;
 
@@ -86,6 +89,16 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/reports/{id}/pdf", get(reports::pdf)) // report.read
         .route("/api/v1/overview", get(court::overview)) // overview.read
         .route("/api/v1/settings", get(settings::settings).put(settings::change)) // settings.manage
+        .route("/api/v1/telephony/trunks", get(telephony::trunks).post(telephony::add_trunk)) // telephony.manage
+        .route("/api/v1/telephony/trunks/{id}", put(telephony::change_trunk)) // telephony.manage
+        .route("/api/v1/telephony/trunks/{id}/pause", post(telephony::pause_trunk)) // telephony.manage
+        .route("/api/v1/telephony/trunks/{id}/causes", get(telephony::causes).put(telephony::change_causes)) // telephony.manage
+        .route("/api/v1/telephony/numbers", get(telephony::numbers).post(telephony::add_number)) // telephony.manage
+        .route("/api/v1/telephony/numbers/{id}", put(telephony::change_number)) // telephony.manage
+        .route("/api/v1/telephony/numbers/{id}/pause", post(telephony::pause_number)) // telephony.manage
+        .route("/api/v1/telephony/numbers/{id}/proof", get(telephony::proof)) // telephony.manage
+        .route("/api/v1/telephony/changes", get(telephony::changes)) // telephony.manage
+        .route("/api/v1/telephony/changes/{id}/decision", post(telephony::decide)) // telephony.manage
         .route("/api/v1/alarms", get(admin::alarms)) // alarms.read
         .route("/api/v1/users", get(admin::users)) // users.read
         .route("/api/v1/audit", get(admin::audit_log)) // audit.read
@@ -94,6 +107,11 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
             Router::new()
                 .route("/api/v1/orders", get(orders::incomplete).post(orders::push)) // orders.read, machine account
                 .layer(DefaultBodyLimit::max(PUSH_LIMIT)),
+        )
+        .merge(
+            Router::new()
+                .route("/api/v1/telephony/proofs", post(telephony::upload_proof)) // telephony.manage
+                .layer(DefaultBodyLimit::max(PROOF_LIMIT)),
         )
         .fallback(web::page)
         .method_not_allowed_fallback(|| async {

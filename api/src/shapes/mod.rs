@@ -5,8 +5,10 @@ mod calls;
 mod court;
 mod desk;
 mod house;
+mod telephony;
 
 pub(crate) use calls::*;
 pub(crate) use court::*;
 pub(crate) use desk::*;
 pub(crate) use house::*;
+pub(crate) use telephony::*;

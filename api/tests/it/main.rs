@@ -10,3 +10,4 @@ mod running;
 mod scope;
 mod settings;
 mod sign_in;
+mod telephony;

@@ -3,7 +3,7 @@
 
 use songda_store::audit;
 
-use crate::running::running;
+use crate::{running::running, telephony};
 
 /// method, path, then agent, supervisor, judge, clerk, admin, auditor.
 const MATRIX: &[(&str, &str, [bool; 6])] = &[
@@ -34,6 +34,20 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("PUT", "/api/v1/settings", [false, true, false, false, false, false]),
     ("GET", "/api/v1/orders", [false, true, true, true, false, false]),
     ("GET", "/api/v1/alarms", [false, true, false, false, true, false]),
+    ("GET", "/api/v1/telephony/trunks", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/telephony/trunks", [false, false, false, false, true, false]),
+    ("PUT", "/api/v1/telephony/trunks/none", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/telephony/trunks/none/pause", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/telephony/trunks/none/causes", [false, false, false, false, true, false]),
+    ("PUT", "/api/v1/telephony/trunks/none/causes", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/telephony/numbers", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/telephony/numbers", [false, false, false, false, true, false]),
+    ("PUT", "/api/v1/telephony/numbers/none", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/telephony/numbers/none/pause", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/telephony/proofs", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/telephony/numbers/none/proof", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/telephony/changes", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/telephony/changes/none/decision", [false, false, false, false, true, false]),
     ("GET", "/api/v1/users", [false, false, false, false, true, false]),
     ("GET", "/api/v1/audit", [false, false, false, false, false, true]),
     ("DELETE", "/api/v1/session", [true, true, true, true, true, true]),
@@ -54,6 +68,8 @@ fn body(path: &str) -> serde_json::Value {
         serde_json::json!({ "public_key": "AA" })
     } else if path.ends_with("/settings") {
         serde_json::json!({ "wrap_up": { "policy": "time_boxed", "seconds": 60 } })
+    } else if path.contains("/telephony/") {
+        telephony::body(path)
     } else if path.contains("/transcript/lines/") {
         serde_json::json!({ "text": "更正" })
     } else {

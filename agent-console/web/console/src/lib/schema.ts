@@ -467,6 +467,199 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/telephony/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes of trunks, numbers and causes: those that wait first. */
+        get: operations["changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/changes/{id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves or refuses. Whoever asked cannot approve; his refusal withdraws it. */
+        post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The numbers of the court. */
+        get: operations["numbers"];
+        put?: never;
+        /** Asks for a number to be entered. */
+        post: operations["add_number"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/numbers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Asks for a change of a number. */
+        put: operations["change_number"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/numbers/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a number out of use at once. */
+        post: operations["pause_number"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/numbers/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The proof of a number. */
+        get: operations["proof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/proofs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a proof in: a PDF, PNG or JPEG of at most 10 MiB. It counts once a number names it. */
+        post: operations["upload_proof"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/trunks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The trunks of the court, and what goes over them now. */
+        get: operations["trunks"];
+        put?: never;
+        /** Asks for a new trunk; it is there once another administrator approves. */
+        post: operations["add_trunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/trunks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Asks for a change of a trunk; it holds from the next call on once another administrator
+         *     approves.
+         */
+        put: operations["change_trunk"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/trunks/{id}/causes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The cause tables of a trunk. */
+        get: operations["causes"];
+        /** Asks for another version. Results keep the version that gave them. */
+        put: operations["change_causes"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/trunks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a trunk out of use at once. What is up on it stays up. */
+        post: operations["pause_trunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -661,6 +854,25 @@ export interface components {
             ticks: components["schemas"]["TickRow"][];
             transcript?: components["schemas"]["TranscriptBrief"] | null;
         };
+        /** @description How the called number is written, and which places may be called. */
+        CalledFormat: {
+            /** @description Places outside the mainland that may be called; none by default (E39). */
+            abroad: components["schemas"]["PlaceAbroad"][];
+            /** @description Dialled before everything: at most six digits. */
+            access_prefix: string;
+            home: components["schemas"]["LineHome"];
+            /** @description Landlines of the own area without its code. */
+            own_area_without_code: boolean;
+            style: components["schemas"]["NumberStyle"];
+            /** @description 0 before mobiles of another area (外地手机加 0). */
+            zero_before_distant_mobiles: boolean;
+        };
+        /** @description How the court's own number is written. */
+        CallingFormat: {
+            style: components["schemas"]["NumberStyle"];
+            /** @description A landline without its area code, in the national form. */
+            without_area: boolean;
+        };
         /** @description A case with its orders and tasks. */
         CaseDetail: {
             cause: string;
@@ -697,6 +909,99 @@ export interface components {
         Cases: {
             items: components["schemas"]["CaseRow"][];
             next_cursor?: string | null;
+        };
+        /** @description A cause table that is to count. */
+        CauseChange: {
+            rules: components["schemas"]["CauseRuleShape"][];
+            /** @description From when on, RFC 3339; left out, from the approval on. */
+            valid_from?: string | null;
+            /**
+             * Format: int64
+             * @description The version that was looked at; 0 for none.
+             */
+            version: number;
+        };
+        /** @description What a cause means. What is not named is not looked at. */
+        CauseRuleShape: {
+            /** @description Technical code: `C02` to `C11`, `C13`. */
+            code: string;
+            /**
+             * Format: int32
+             * @description Q.850 cause, 1 to 127.
+             */
+            q850?: number | null;
+            /**
+             * Format: int32
+             * @description It rang at least so long, seconds.
+             */
+            rang_from_s?: number | null;
+            /**
+             * Format: int32
+             * @description It rang less than so long, seconds.
+             */
+            rang_until_s?: number | null;
+            /**
+             * Format: int32
+             * @description Final SIP status, 300 to 699.
+             */
+            status?: number | null;
+        };
+        /** @description A trunk's cause tables, the newest first. Without any the house's rules count alone. */
+        CauseTables: {
+            /** @description Name of the house's own rules, which come after these. */
+            house: string;
+            items: components["schemas"]["CauseVersion"][];
+        };
+        /** @description A version of a trunk's cause table. */
+        CauseVersion: {
+            changed_at: string;
+            changed_by_name: string;
+            rules: components["schemas"]["CauseRuleShape"][];
+            /** @description From when on it counts. */
+            valid_from: string;
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description What a second person says of a change. */
+        ChangeDecision: {
+            /** @description It takes effect now; otherwise it is refused, or withdrawn by whoever asked. */
+            approve: boolean;
+            /** @description Why not. */
+            reason?: string;
+        };
+        /**
+         * @description What a change is about.
+         * @enum {string}
+         */
+        ChangeKind: "trunk" | "number" | "causes";
+        /**
+         * @description How far a change is.
+         * @enum {string}
+         */
+        ChangeState: "waiting" | "applied" | "refused" | "withdrawn";
+        /** @description A change of trunks, numbers or causes. */
+        ChangeView: {
+            asked_at: string;
+            asked_by_name: string;
+            decided_at?: string | null;
+            decided_by_name?: string | null;
+            id: string;
+            /** @description It is something new. */
+            is_new: boolean;
+            kind: components["schemas"]["ChangeKind"];
+            /** @description Trunk or number. */
+            object_id: string;
+            /** @description It is the asking person's own: another one must approve it. */
+            own: boolean;
+            /** @description Why it was refused, or empty. */
+            reason: string;
+            state: components["schemas"]["ChangeState"];
+            /** @description What it would set, without secrets. */
+            to: Record<string, never>;
+        };
+        /** @description Changes: those that wait first. */
+        Changes: {
+            items: components["schemas"]["ChangeView"][];
         };
         /** @description One part of the house. */
         Check: {
@@ -763,6 +1068,11 @@ export interface components {
             reason_en: string;
             reason_zh: string;
         };
+        /**
+         * @description What stands in From: the court's number, or the account of the trunk.
+         * @enum {string}
+         */
+        FromHeader: "number" | "account";
         /** @description A hole in a recording. */
         GapRow: {
             /** @description `left`: what the party heard, `right`: what came from the party. */
@@ -779,6 +1089,28 @@ export interface components {
             demo: boolean;
             /** @description `ok` or `degraded`. */
             status: string;
+        };
+        /**
+         * @description Which header vouches for the court's number (RFC 3325).
+         * @enum {string}
+         */
+        IdentityHeader: "asserted" | "preferred" | "none";
+        /**
+         * @description The URI in that header.
+         * @enum {string}
+         */
+        IdentityUri: "sip" | "tel";
+        /**
+         * @description How far the carrier is with showing the court's name (号码认证).
+         * @enum {string}
+         */
+        LabelState: "none" | "applied" | "registered" | "refused";
+        /** @description Where the court's line ends. */
+        LineHome: {
+            /** @description Area code with its 0, or empty. */
+            area: string;
+            /** @description First seven digits of the mobiles that are at home there. */
+            mobiles: string[];
         };
         /** @description Something that a listener must know, in the recording's time. */
         MarkRow: {
@@ -852,6 +1184,68 @@ export interface components {
             key: string;
             /** @description `done`, `now` or `todo`. */
             state: string;
+        };
+        /** @description A number that is to be changed. */
+        NumberChange: {
+            form: components["schemas"]["NumberForm"];
+            /**
+             * Format: int64
+             * @description The version that was looked at.
+             */
+            version: number;
+        };
+        /** @description A number as it is entered. */
+        NumberForm: {
+            /** @description Whether calls may go out under it. */
+            active: boolean;
+            carrier: string;
+            /** @description What phones show for it. */
+            label: string;
+            /** @description 5 to 12 digits, with the area code. */
+            number: string;
+            /**
+             * @description File that proves that it is the court's, by the id that its upload answered; left out,
+             *     the one on file stays.
+             */
+            proof?: string | null;
+            registration: components["schemas"]["LabelState"];
+            /** @description Trunks over which it may be shown, by id. */
+            trunks: string[];
+            /** @description First day, `YYYY-MM-DD`, or empty. */
+            valid_from: string;
+            /** @description Last day, or empty. */
+            valid_until: string;
+        };
+        /**
+         * @description How a number is written: `029…`, `+8629…` or `8629…`.
+         * @enum {string}
+         */
+        NumberStyle: "national" | "e164" | "country_code";
+        /** @description A number of the court. */
+        NumberView: {
+            active: boolean;
+            carrier: string;
+            id: string;
+            label: string;
+            number: string;
+            /** @description Media type of the proof, when there is one. */
+            proof?: string | null;
+            registration: components["schemas"]["LabelState"];
+            /** @description Trunks, by id. */
+            trunks: string[];
+            /** @description It is valid today. */
+            valid: boolean;
+            valid_from: string;
+            valid_until: string;
+            /**
+             * Format: int64
+             * @description Counts changes.
+             */
+            version: number;
+        };
+        /** @description The number register. */
+        Numbers: {
+            items: components["schemas"]["NumberView"][];
         };
         /** @description An order of a case system. */
         OrderRow: {
@@ -953,6 +1347,11 @@ export interface components {
         OwedCalls: {
             items: components["schemas"]["OwedCall"][];
         };
+        /** @description Whether something was taken out of use. */
+        Paused: {
+            /** @description False when it was not in use. */
+            changed: boolean;
+        };
         /** @description The wave form. */
         Peaks: {
             /** @description Bytes, base64. */
@@ -971,6 +1370,11 @@ export interface components {
             source: string;
             state: string;
         };
+        /**
+         * @description A place outside the mainland.
+         * @enum {string}
+         */
+        PlaceAbroad: "hong_kong" | "macau" | "taiwan" | "foreign";
         /** @description An error (RFC 9457). */
         ProblemBody: {
             /** @description Stable code. */
@@ -992,6 +1396,12 @@ export interface components {
             title: string;
             /** @description Always `about:blank`; the code tells what it is. */
             type: string;
+        };
+        /** @description A proof that was uploaded. */
+        ProofUploaded: {
+            /** @description To be named in a number. */
+            id: string;
+            media_type: string;
         };
         PublicKey: {
             public_key: string;
@@ -1194,6 +1604,122 @@ export interface components {
             /** Format: int64 */
             to_ms: number;
             weak: boolean;
+        };
+        /** @description A trunk that is to be changed. */
+        TrunkChange: {
+            form: components["schemas"]["TrunkForm"];
+            /**
+             * Format: int64
+             * @description The version that was looked at.
+             */
+            version: number;
+        };
+        /**
+         * @description A codec.
+         * @enum {string}
+         */
+        TrunkCodec: "pcma" | "pcmu";
+        /** @description A trunk as it is entered. */
+        TrunkForm: {
+            /** @description SIP domain of the account. */
+            domain: string;
+            name: string;
+            /** @description A new digest password. It is taken and never shown; left out, the one on file stays. */
+            password?: string | null;
+            profile: components["schemas"]["TrunkProfile"];
+            state: components["schemas"]["TrunkUse"];
+            /** @description Digest user, or empty. */
+            username: string;
+        };
+        /** @description Headers that say who calls. */
+        TrunkHeaders: {
+            from: components["schemas"]["FromHeader"];
+            identity: components["schemas"]["IdentityHeader"];
+            identity_uri: components["schemas"]["IdentityUri"];
+            /** @description `Privacy: none`, for carriers that hide numbers otherwise. */
+            privacy_none: boolean;
+        };
+        /** @description How a trunk is used. */
+        TrunkProfile: {
+            called: components["schemas"]["CalledFormat"];
+            calling: components["schemas"]["CallingFormat"];
+            /**
+             * Format: int32
+             * @description Calls per day; 0 is no ceiling.
+             */
+            calls_per_day: number;
+            /** @description In order of preference. */
+            codecs: components["schemas"]["TrunkCodec"][];
+            headers: components["schemas"]["TrunkHeaders"];
+            /** @description `host`, `host:port` or `[v6]:port`, the first before the others; 1 to 8. */
+            hosts: string[];
+            /**
+             * Format: int32
+             * @description Calls at a time; 0 is no limit.
+             */
+            max_calls: number;
+            /**
+             * Format: int32
+             * @description New calls per second; 0 is no limit.
+             */
+            max_calls_per_second: number;
+            /** @description Registers at the carrier; otherwise the peer is static. */
+            register: boolean;
+            /**
+             * Format: int32
+             * @description Session timer, seconds; 0 is none.
+             */
+            session_expires_s: number;
+            transport: components["schemas"]["TrunkTransport"];
+            /**
+             * Format: int32
+             * @description Share of the calls, 1 to 100.
+             */
+            weight: number;
+        };
+        /**
+         * @description How messages go to the carrier.
+         * @enum {string}
+         */
+        TrunkTransport: "udp" | "tcp" | "tls";
+        /**
+         * @description Whether calls go over a trunk.
+         * @enum {string}
+         */
+        TrunkUse: "active" | "paused";
+        /** @description A trunk. */
+        TrunkView: {
+            /**
+             * Format: int64
+             * @description Calls since midnight.
+             */
+            calls_today: number;
+            /** @description Leads to songda-sim only. */
+            demo: boolean;
+            domain: string;
+            id: string;
+            /**
+             * Format: int64
+             * @description Calls that are up or being placed.
+             */
+            live_calls: number;
+            name: string;
+            /** @description Numbers of the court that may be shown over it now. */
+            numbers: string[];
+            /** @description A password is on file. It is never shown. */
+            password_set: boolean;
+            profile: components["schemas"]["TrunkProfile"];
+            state: components["schemas"]["TrunkUse"];
+            username: string;
+            /**
+             * Format: int64
+             * @description Counts changes.
+             */
+            version: number;
+        };
+        /** @description Trunks of the court. */
+        Trunks: {
+            items: components["schemas"]["TrunkView"][];
         };
         /** @description An account. */
         UserRow: {
@@ -2277,6 +2803,597 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changes"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeDecision"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    numbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Numbers"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NumberForm"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NumberChange"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    pause_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paused"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    upload_proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofUploaded"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    trunks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunks"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_trunk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrunkForm"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_trunk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrunkChange"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    causes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CauseTables"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_causes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CauseChange"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    pause_trunk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paused"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             404: {
