@@ -22,4 +22,5 @@ mod sound;
 mod speech;
 mod survives;
 mod switchboard;
+mod trunks;
 mod world;

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::ways::{self, SET_UP_LIMIT, Try};
+use super::ways::{self, Try};
 use crate::{events::CallEvent, facts::Fault, machine::Input, switchboard::SwitchboardConfig};
 
 /// Why a call cannot be placed, and whose fault that is.
@@ -146,7 +146,7 @@ impl Line {
         match placed {
             Ok(leg) => {
                 tracing::info!(sip_call_id = %leg.call_id(), way = self.way, "INVITE sent");
-                let until = Instant::now() + SET_UP_LIMIT;
+                let until = Instant::now() + ways::set_up_limit(ground.board.ring_limit);
                 self.state = State::Up(Box::new(leg), Progress::Waiting { until });
                 None
             }

@@ -15,7 +15,12 @@ pub(super) const KEEP_ANSWERED: Duration = Duration::from_secs(1);
 
 /// A trunk on which nothing rings after this time is given up for the next one. Networks need
 /// ten seconds and more to find a mobile.
-pub(super) const SET_UP_LIMIT: Duration = Duration::from_secs(20);
+const SET_UP_LIMIT: Duration = Duration::from_secs(20);
+
+/// The same, where calls are given up early anyway.
+pub(super) fn set_up_limit(ring_limit: Duration) -> Duration {
+    SET_UP_LIMIT.min(ring_limit * 3 / 4)
+}
 
 /// One way, ready to be prepared.
 pub(super) struct Try {

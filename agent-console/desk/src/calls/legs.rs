@@ -170,7 +170,9 @@ pub async fn open_legs(db: &Db) -> Result<Vec<OpenLeg>, DeskError> {
 pub async fn left(db: &Db) -> Result<Vec<OpenLeg>, DeskError> {
     let rows = sqlx::query(
         "SELECT call_id, court_id, trunk_id, id, leg_sealed FROM call_tries
-         WHERE leg_sealed IS NOT NULL AND ended_ms IS NOT NULL ORDER BY started_ms LIMIT 100",
+         WHERE leg_sealed IS NOT NULL AND ended_ms IS NOT NULL
+           AND no < (SELECT MAX(later.no) FROM call_tries later WHERE later.call_id = call_tries.call_id)
+         ORDER BY started_ms LIMIT 100",
     )
     .fetch_all(db.read())
     .await?;

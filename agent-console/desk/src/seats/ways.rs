@@ -53,8 +53,9 @@ impl Seat {
     /// A call went over the line as it should.
     pub(super) async fn line_is_well(&self, court: &str) {
         let trunk = self.way().map(|line| line.trunk.id.as_str());
-        for object in [Some(court), trunk].into_iter().flatten() {
-            if let Err(error) = alarms::clear(&self.ground.db, &self.ground.clock, "trunk.failed", object).await {
+        let over = trunk.map(|trunk| ("trunk.failed", trunk));
+        for (kind, object) in [("trunk.failed", court), ("trunk.none", court)].into_iter().chain(over) {
+            if let Err(error) = alarms::clear(&self.ground.db, &self.ground.clock, kind, object).await {
                 tracing::error!(%error, "an alarm could not be cleared");
             }
         }
