@@ -12,6 +12,7 @@ use songda_calls::{Switchboard, SwitchboardConfig};
 use songda_desk::{
     Ground, recovery,
     seats::Seats,
+    telephony::watch,
     transcripts::{self, Printed, Transcriber},
 };
 use songda_media::{Engine, EngineConfig};
@@ -114,6 +115,7 @@ impl Desk {
         let disk = disk::Guard::new(house.db.clone(), house.clock.clone(), house.vault.clone(), room_again.clone());
         tasks.spawn(disk.run(cancel.clone()));
         tasks.spawn(put_away(ground.clone(), room_again, cancel.clone()));
+        tasks.spawn(watch::run(ground.clone(), cancel.clone()));
         let seats = Seats::new(ground, cancel.clone());
         tasks.spawn(expire(seats.clone(), cancel.clone()));
         Ok(Self { seats, switchboard, fonts, tasks })

@@ -24,7 +24,7 @@ pub use songda_sip::{Number, SavedLeg, Secret, Trunk};
 /// What signalling takes, for whoever keeps the trunks.
 pub mod sip {
     pub use songda_sip::{
-        FromForm, HeaderPolicy, Identity, IdentityUri, Protocol, Trunk, TrunkSettings, TrunkState, Why,
+        FromForm, HeaderPolicy, Identity, IdentityUri, Protocol, Registration, Trunk, TrunkSettings, TrunkState, Why,
     };
 }
 

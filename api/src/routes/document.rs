@@ -57,6 +57,7 @@ use super::{
         telephony::proof,
         telephony::changes,
         telephony::decide,
+        telephony::ladder,
         admin::alarms,
         admin::users,
         admin::audit_log,

@@ -99,6 +99,7 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/telephony/numbers/{id}/proof", get(telephony::proof)) // telephony.manage
         .route("/api/v1/telephony/changes", get(telephony::changes)) // telephony.manage
         .route("/api/v1/telephony/changes/{id}/decision", post(telephony::decide)) // telephony.manage
+        .route("/api/v1/telephony/calls/{id}/ladder", get(telephony::ladder)) // telephony.manage
         .route("/api/v1/alarms", get(admin::alarms)) // alarms.read
         .route("/api/v1/users", get(admin::users)) // users.read
         .route("/api/v1/audit", get(admin::audit_log)) // audit.read

@@ -191,6 +191,8 @@ pub(crate) struct TrunkView {
     pub(crate) live_calls: i64,
     /// Calls since midnight.
     pub(crate) calls_today: i64,
+    /// How it stands with its carrier; none before signalling knows it.
+    pub(crate) signalling: Option<TrunkSignalling>,
 }
 
 /// Trunks of the court.
@@ -392,4 +394,66 @@ pub(crate) struct ChangeDecision {
 pub(crate) struct Paused {
     /// False when it was not in use.
     pub(crate) changed: bool,
+}
+
+/// How a trunk stands with its carrier.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TrunkSignalling {
+    /// New calls may go over it.
+    pub(crate) up: bool,
+    /// `fine`, `paused`, `silent`, `registering`, `notregistered`, `refused` or `resting`.
+    pub(crate) why: String,
+    pub(crate) since: String,
+    /// The host in use.
+    pub(crate) host: String,
+    pub(crate) registered_until: Option<String>,
+    /// What the carrier said last to REGISTER or OPTIONS.
+    pub(crate) last_status: Option<u16>,
+    pub(crate) last_answer_at: Option<String>,
+}
+
+/// One message of a call. Everything in it is masked.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct LadderStep {
+    /// Milliseconds since the first message.
+    pub(crate) after_ms: u64,
+    /// `in` or `out`.
+    pub(crate) direction: String,
+    /// Transport.
+    pub(crate) protocol: String,
+    /// Address of the other end.
+    pub(crate) remote: String,
+    /// Method and Request-URI, or status and reason phrase.
+    pub(crate) what: String,
+    pub(crate) cseq: String,
+    pub(crate) reason: Option<String>,
+    /// Where sound is wanted and in which formats.
+    pub(crate) sdp: Option<String>,
+    /// Headers that explain it.
+    pub(crate) headers: Vec<Vec<String>>,
+}
+
+/// One way that a call was tried.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LadderWay {
+    pub(crate) trunk_id: String,
+    /// The court's number that was shown.
+    pub(crate) caller: String,
+    pub(crate) started_at: String,
+    pub(crate) ended_at: Option<String>,
+    /// Final SIP status.
+    pub(crate) status: Option<i64>,
+    /// Q.850 cause.
+    pub(crate) q850: Option<i64>,
+    /// What ended it, for people.
+    pub(crate) cause: String,
+    /// Its messages; empty where the call is too long ago.
+    pub(crate) steps: Vec<LadderStep>,
+}
+
+/// One call as it was on the wire.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallLadder {
+    /// In the order in which they were tried.
+    pub(crate) ways: Vec<LadderWay>,
 }

@@ -46,6 +46,7 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("POST", "/api/v1/telephony/numbers/none/pause", [false, false, false, false, true, false]),
     ("POST", "/api/v1/telephony/proofs", [false, false, false, false, true, false]),
     ("GET", "/api/v1/telephony/numbers/none/proof", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/telephony/calls/none/ladder", [false, false, false, false, true, false]),
     ("GET", "/api/v1/telephony/changes", [false, false, false, false, true, false]),
     ("POST", "/api/v1/telephony/changes/none/decision", [false, false, false, false, true, false]),
     ("GET", "/api/v1/users", [false, false, false, false, true, false]),

@@ -160,7 +160,7 @@ async fn r12_1_what_is_paused_or_entered_holds_from_the_next_call_on_without_a_r
     assert_eq!(carriers.second.journal().calls.len(), 1);
     carriers.pause("numbers", SECOND).await;
     let found = carriers.ask(&carriers.one, reqwest::Method::GET, "trunks", None).await;
-    assert!(found["items"].as_array().unwrap().iter().all(|item| item["numbers"] == json!([])) , "{found}");
+    assert!(found["items"].as_array().unwrap().iter().all(|item| item["numbers"] == json!([])), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

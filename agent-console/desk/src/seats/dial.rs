@@ -93,8 +93,9 @@ impl Seat {
             self.tell_error("work_order.expired", "the work order is not in your hands any more: reload");
             return Ok(());
         }
-        let is_down = |_: &str| false;
         let ground = &self.ground;
+        let silent = telephony::watch::down(&ground.switchboard);
+        let is_down = |trunk: &str| silent.contains(trunk);
         let ways = match choose(&mut tx, &ground.clock, &ground.sealer, lines, &callee, is_down).await {
             Ok(ways) => ways,
             Err(DeskError::NoRoute(why)) => return Ok(self.no_route(&why).await),

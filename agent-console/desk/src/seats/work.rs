@@ -6,7 +6,7 @@ use serde_json::json;
 use songda_service::timeline::By;
 
 use super::seat::{AgentState, Seat};
-use crate::{DeskError, outcomes::owed::Why, settings::WrapUp, work_orders};
+use crate::{DeskError, outcomes::owed::Why, settings::WrapUp, telephony, work_orders};
 
 /// A work order stays so long with an agent whose browser is gone.
 const HELD_MS: i64 = 60_000;
@@ -49,6 +49,13 @@ impl Seat {
     pub(super) async fn next_task(&mut self) -> Result<(), DeskError> {
         if self.browser.is_none() || self.order.is_some() || self.call.is_some() {
             return Ok(());
+        }
+        // Nobody waits before a telephone that cannot call: the queue waits for the lines.
+        if telephony::watch::all_down(&self.ground, &self.actor.court_id).await? {
+            if self.state != AgentState::Ready {
+                self.go(AgentState::Ready);
+            }
+            return self.tell_queue().await;
         }
         let kid = self.kid();
         let offered = work_orders::offer(&self.ground.db, &self.ground.clock, &self.actor, &kid).await?;

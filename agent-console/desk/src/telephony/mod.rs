@@ -12,6 +12,7 @@ pub mod changes;
 pub mod lines;
 pub mod numbers;
 pub mod trunks;
+pub mod watch;
 
 pub use lines::{Line, NewLine, NoRoute, Routes, add_line, choose, lines_of};
 

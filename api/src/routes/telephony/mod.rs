@@ -3,12 +3,14 @@
 
 mod causes;
 mod changes;
+mod live;
 mod numbers;
 mod trunks;
 
 pub(super) use self::{
     causes::{causes, change_causes},
     changes::{changes, decide},
+    live::ladder,
     numbers::{add_number, change_number, numbers, pause_number, proof, upload_proof},
     trunks::{add_trunk, change_trunk, pause_trunk, trunks},
 };
@@ -18,6 +20,7 @@ pub(super) mod described {
     pub(crate) use super::{
         causes::{__path_causes, __path_change_causes},
         changes::{__path_changes, __path_decide},
+        live::__path_ladder,
         numbers::{
             __path_add_number, __path_change_number, __path_numbers, __path_pause_number, __path_proof,
             __path_upload_proof,

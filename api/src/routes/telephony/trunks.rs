@@ -14,8 +14,9 @@ use songda_desk::telephony::{
 };
 use songda_people::Permission;
 
-use super::{asked, shown, taken};
+use super::{asked, live, shown, taken};
 use crate::{
+    desk::Desk,
     house::House,
     input::JsonBody,
     problem::Problem,
@@ -27,11 +28,16 @@ use crate::{
 /// The trunks of the court, and what goes over them now.
 #[utoipa::path(get, path = "/api/v1/telephony/trunks", tag = "telephony",
     responses((status = 200, body = Trunks), (status = 403, body = ProblemBody)))]
-pub(crate) async fn trunks(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Trunks>, Problem> {
+pub(crate) async fn trunks(
+    State(house): State<House>,
+    State(desk): State<Option<Desk>>,
+    SignedIn(actor): SignedIn,
+) -> Result<Json<Trunks>, Problem> {
     require(&house, &actor, Permission::TelephonyManage).await?;
     let (court, demo) = (actor.court_id.as_str(), house.demo);
     let loads = ceilings::look(&house.db, &house.clock, court).await?;
     let usable = lines_of(&house.db, &house.clock, court, demo).await?;
+    let states = live::states(desk.as_ref());
     let view = |row: TrunkRow| {
         let load = loads.get(&row.id).copied().unwrap_or_default();
         let numbers = usable.iter().filter(|line| line.trunk.id == row.id).map(|line| line.number.clone()).collect();
@@ -44,6 +50,10 @@ pub(crate) async fn trunks(State(house): State<House>, SignedIn(actor): SignedIn
             numbers,
             live_calls: load.live,
             calls_today: load.day,
+            signalling: states
+                .iter()
+                .find(|state| state.id == row.id)
+                .map(|state| live::signalling(&house.clock, state)),
             id: row.id,
             name: row.name,
             domain: row.domain,

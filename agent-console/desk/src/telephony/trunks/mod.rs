@@ -26,13 +26,6 @@ pub enum Transport {
     Tls,
 }
 
-impl Transport {
-    /// The port where none is named (RFC 3261, 19.1.2).
-    pub fn port(self) -> u16 {
-        if self == Self::Tls { 5_061 } else { 5_060 }
-    }
-}
-
 /// What stands in From.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -13,7 +13,13 @@ impl TrunkRow {
     pub fn sip(&self, sealer: &Sealer) -> Result<Trunk, DeskError> {
         let profile = &self.profile;
         let first = profile.hosts.first().map(String::as_str).unwrap_or_default();
-        let proxy = if has_port(first) { first.to_owned() } else { format!("{first}:{}", profile.transport.port()) };
+        let proxy = match profile.transport {
+            Transport::Udp if has_port(first) => first.to_owned(),
+            // Without a port the name is asked for SRV of this transport first.
+            Transport::Udp => format!("{first};transport=udp"),
+            Transport::Tcp => format!("{first};transport=tcp"),
+            Transport::Tls => format!("{first};transport=tls"),
+        };
         Ok(Trunk {
             name: self.name.clone(),
             proxy,
@@ -23,7 +29,7 @@ impl TrunkRow {
             headers: profile.policy(),
             codecs: profile.codec_names(),
             session_expires: profile.session_expires(),
-            hosts: profile.hosts.clone(),
+            hosts: profile.hosts.iter().map(|host| name_of(host).to_owned()).collect(),
             ..Trunk::default()
         })
     }
@@ -48,6 +54,7 @@ impl TrunkRow {
             max_calls: some(profile.max_calls),
             max_calls_per_second: some(profile.max_calls_per_second),
             paused: self.state == TrunkState::Paused,
+            headers: profile.policy(),
             codecs: profile.codec_names(),
             session_expires: profile.session_expires(),
             ..TrunkSettings::new(&self.id, first, &self.domain)
@@ -91,4 +98,12 @@ impl Profile {
 
 fn has_port(host: &str) -> bool {
     host.parse::<std::net::SocketAddr>().is_ok() || host.split_once(':').is_some()
+}
+
+/// A host without its port.
+fn name_of(host: &str) -> &str {
+    match host.strip_prefix('[') {
+        Some(address) => address.split(']').next().unwrap_or_default(),
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    }
 }

@@ -467,6 +467,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/telephony/calls/{id}/ladder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One call as it was on the wire, each trunk that was tried by itself; numbers are masked.
+         *     Only the latest calls of this run of the server are kept.
+         */
+        get: operations["ladder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/telephony/changes": {
         parameters: {
             query?: never;
@@ -813,6 +833,11 @@ export interface components {
             one_of: string[][];
             zh: string;
         };
+        /** @description One call as it was on the wire. */
+        CallLadder: {
+            /** @description In the order in which they were tried. */
+            ways: components["schemas"]["LadderWay"][];
+        };
         /** @description A call. */
         CallRow: {
             agent: string;
@@ -1105,6 +1130,50 @@ export interface components {
          * @enum {string}
          */
         LabelState: "none" | "applied" | "registered" | "refused";
+        /** @description One message of a call. Everything in it is masked. */
+        LadderStep: {
+            /**
+             * Format: int64
+             * @description Milliseconds since the first message.
+             */
+            after_ms: number;
+            cseq: string;
+            /** @description `in` or `out`. */
+            direction: string;
+            /** @description Headers that explain it. */
+            headers: string[][];
+            /** @description Transport. */
+            protocol: string;
+            reason?: string | null;
+            /** @description Address of the other end. */
+            remote: string;
+            /** @description Where sound is wanted and in which formats. */
+            sdp?: string | null;
+            /** @description Method and Request-URI, or status and reason phrase. */
+            what: string;
+        };
+        /** @description One way that a call was tried. */
+        LadderWay: {
+            /** @description The court's number that was shown. */
+            caller: string;
+            /** @description What ended it, for people. */
+            cause: string;
+            ended_at?: string | null;
+            /**
+             * Format: int64
+             * @description Q.850 cause.
+             */
+            q850?: number | null;
+            started_at: string;
+            /**
+             * Format: int64
+             * @description Final SIP status.
+             */
+            status?: number | null;
+            /** @description Its messages; empty where the call is too long ago. */
+            steps: components["schemas"]["LadderStep"][];
+            trunk_id: string;
+        };
         /** @description Where the court's line ends. */
         LineHome: {
             /** @description Area code with its 0, or empty. */
@@ -1677,6 +1746,23 @@ export interface components {
              */
             weight: number;
         };
+        /** @description How a trunk stands with its carrier. */
+        TrunkSignalling: {
+            /** @description The host in use. */
+            host: string;
+            last_answer_at?: string | null;
+            /**
+             * Format: int32
+             * @description What the carrier said last to REGISTER or OPTIONS.
+             */
+            last_status?: number | null;
+            registered_until?: string | null;
+            since: string;
+            /** @description New calls may go over it. */
+            up: boolean;
+            /** @description `fine`, `paused`, `silent`, `registering`, `notregistered`, `refused` or `resting`. */
+            why: string;
+        };
         /**
          * @description How messages go to the carrier.
          * @enum {string}
@@ -1709,6 +1795,7 @@ export interface components {
             /** @description A password is on file. It is never shown. */
             password_set: boolean;
             profile: components["schemas"]["TrunkProfile"];
+            signalling?: components["schemas"]["TrunkSignalling"] | null;
             state: components["schemas"]["TrunkUse"];
             username: string;
             /**
@@ -2803,6 +2890,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ladder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallLadder"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             404: {
