@@ -33,6 +33,9 @@ pub fn parse(bytes: &[u8]) -> Option<(Message, Vec<Defect>)> {
     let (first, lines) = head.split_once("\r\n").unwrap_or((&head, ""));
     if first.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
         let (status, reason) = status_line(first)?;
+        if reason.contains(['\r', '\n']) {
+            defects.push(Defect::StartLine);
+        }
         let (headers, body) = rest(lines, body, &mut defects)?;
         // We are no proxy: an answer that goes on from here was never for us (RFC 3261, 8.1.3.3).
         if headers.list("Via").count() > 1 {

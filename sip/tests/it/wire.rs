@@ -140,3 +140,12 @@ fn a_message_on_a_stream_that_does_not_say_where_it_ends_is_answered_400_and_the
     framer.push(&vec![b'a'; 70_000]);
     assert_eq!(framer.take().unwrap_err().answer("t"), None);
 }
+
+#[test]
+fn a_line_feed_alone_ends_no_line_and_is_no_part_of_a_reason() {
+    let response = format!("SIP/2.0 200 O\nK\r\n{}\r\n", INVITE.split_once("\r\n").unwrap().1);
+    let Some((Message::Response(_), defects)) = parse(response.as_bytes()) else { panic!("not read") };
+    assert_eq!(defects, [Defect::StartLine]);
+    let (_, defects) = request(&format!("{}\r\n", INVITE.replace("@carrier", "@car\nrier")));
+    assert_eq!(defects.first().map(Defect::status), Some(400));
+}
