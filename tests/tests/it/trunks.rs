@@ -171,7 +171,7 @@ async fn e39_an_extension_is_pressed_after_the_answer_and_stands_nowhere_in_clea
     agent.take().await;
     agent.dial().await;
     agent.phase("talking").await;
-    let keys = || async { world.sim.journal().calls.first().map(|call| call.digits_heard.clone()).unwrap_or_default() };
+    let keys = || async { world.sim.journal().calls.first().map(|call| call.rtp.dtmf.clone()).unwrap_or_default() };
     until(keys, |keys| keys == "8012").await.unwrap();
     assert_eq!(agent.notice("call.keypad_sent").await["keys"], 4);
     agent.hang_up().await;
