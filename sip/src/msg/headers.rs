@@ -6,6 +6,8 @@
 
 use std::{fmt, ops::Range};
 
+use memchr::memchr2;
+
 use super::{Method, text};
 
 /// Headers in order. Names compare without case; compact forms were expanded.
@@ -51,24 +53,36 @@ impl Headers {
     /// Adds a header at the end. A line break in the value becomes a space: nobody writes a
     /// header of his own into ours.
     pub fn push(&mut self, name: &str, value: impl AsRef<str>) {
-        self.push_fmt(name, format_args!("{}", value.as_ref()));
+        let entry = self.write(name, value.as_ref());
+        self.entries.push(entry);
     }
 
     /// Adds a header at the end, its value written in place.
     pub fn push_fmt(&mut self, name: &str, value: fmt::Arguments<'_>) {
-        let entry = self.write(name, value);
+        let at = self.lines.len();
+        let mut entry = self.write(name, "");
+        self.lines.truncate(entry.value.start);
+        // Writing to a text cannot fail.
+        let _ = fmt::write(&mut self.lines, value);
+        if memchr2(b'\r', b'\n', &self.lines.as_bytes()[entry.value.start..]).is_some() {
+            let clean = self.lines[at..].replace(['\r', '\n'], " ");
+            self.lines.truncate(at);
+            self.lines.push_str(&clean);
+        }
+        entry.value.end = self.lines.len();
+        self.lines.push_str("\r\n");
         self.entries.push(entry);
     }
 
     /// Adds a header before all others (Via, Route).
     pub fn push_front(&mut self, name: &str, value: impl AsRef<str>) {
-        let entry = self.write(name, format_args!("{}", value.as_ref()));
+        let entry = self.write(name, value.as_ref());
         self.entries.insert(0, entry);
     }
 
     /// Replaces the first header of this name, or adds it.
     pub fn set(&mut self, name: &str, value: impl AsRef<str>) {
-        let entry = self.write(name, format_args!("{}", value.as_ref()));
+        let entry = self.write(name, value.as_ref());
         match self.find(name) {
             Some(at) => self.entries[at] = entry,
             None => self.entries.push(entry),
@@ -173,22 +187,25 @@ impl Headers {
         entry.map_or(("", ""), |entry| (&self.lines[entry.name.clone()], &self.lines[entry.value.clone()]))
     }
 
-    fn write(&mut self, name: &str, value: fmt::Arguments<'_>) -> Entry {
+    fn write(&mut self, name: &str, value: &str) -> Entry {
+        self.lines.reserve(name.len() + value.len() + 4);
         let start = self.lines.len();
-        self.lines.push_str(name);
+        self.one_line(name);
         let name = start..self.lines.len();
         self.lines.push_str(": ");
-        let value_start = self.lines.len();
-        // Writing to a text cannot fail.
-        let _ = fmt::write(&mut self.lines, value);
-        if self.lines[start..].contains(['\r', '\n']) {
-            let clean = self.lines[start..].replace(['\r', '\n'], " ");
-            self.lines.truncate(start);
-            self.lines.push_str(&clean);
-        }
-        let value = value_start..self.lines.len();
+        let start = self.lines.len();
+        self.one_line(value);
+        let value = start..self.lines.len();
         self.lines.push_str("\r\n");
         Entry { name, value }
+    }
+
+    fn one_line(&mut self, text: &str) {
+        if memchr2(b'\r', b'\n', text.as_bytes()).is_some() {
+            self.lines.push_str(&text.replace(['\r', '\n'], " "));
+        } else {
+            self.lines.push_str(text);
+        }
     }
 
     fn find(&self, name: &str) -> Option<usize> {
