@@ -20,6 +20,7 @@ mod sdp;
 mod sipp;
 mod torture;
 mod transactions;
+mod transports;
 mod trunks;
 mod uri;
 mod wire;
