@@ -7,6 +7,8 @@ use std::{
 
 use serde::Deserialize;
 
+use crate::listen::ListenAt;
+
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,15 +78,27 @@ pub struct Data {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Telephony {
-    /// UDP address of signalling.
-    pub sip_listen: SocketAddr,
+    /// UDP address of signalling: the first listener.
+    pub sip_listen: Option<SocketAddr>,
     /// Address that the carrier is told, when it is not that one.
     pub sip_advertise: Option<IpAddr>,
+    /// More listeners of signalling, or all of them.
+    #[serde(default)]
+    pub listen: Vec<ListenAt>,
+    /// Certificate of the listeners for TLS and WSS.
+    pub tls: Option<SignallingTls>,
+    /// TLS to carriers.
+    pub carrier_tls: Option<CarrierTls>,
+    /// Name servers for the hosts of carriers; those of the system when empty.
+    #[serde(default)]
+    pub name_servers: Vec<SocketAddr>,
+    /// Realm of the desk phones' passwords; without it no phone may register.
+    pub phone_realm: Option<String>,
     /// The one UDP port for the sound of all browsers.
     pub web_listen: SocketAddr,
     /// Address that browsers are told, when it is not that one.
     pub web_advertise: Option<IpAddr>,
-    /// Interface for sound to the carrier; `sip_listen`'s when not set.
+    /// Interface for sound to the carrier; that of the first listener when not set.
     pub trunk_bind: Option<IpAddr>,
     /// Address for sound that the carrier is told, when it is not that one.
     pub trunk_advertise: Option<IpAddr>,
@@ -95,6 +109,31 @@ pub struct Telephony {
     /// Given up after this many seconds without an answer.
     #[serde(default = "one_minute")]
     pub ring_limit_s: u64,
+}
+
+/// TLS of the listeners for signalling.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignallingTls {
+    /// Certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+    /// Who must have signed the certificate of whoever connects by TLS, PEM; without it none is
+    /// asked for.
+    pub client_roots: Option<PathBuf>,
+}
+
+/// TLS of the connections to carriers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarrierTls {
+    /// Who must have signed the carrier's certificate, PEM; without it whoever the system trusts.
+    pub roots: Option<PathBuf>,
+    /// What we show when we are asked: certificate chain, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub key: Option<PathBuf>,
 }
 
 /// Speech to text.
@@ -223,6 +262,9 @@ impl Config {
         }
         if !(10..=180).contains(&config.telephony.ring_limit_s) {
             return unfit("telephony.ring_limit_s", "must lie between 10 and 180 seconds");
+        }
+        if let Some((key, message)) = config.telephony.unfit() {
+            return unfit(key, message);
         }
         if config.data.reserve != 0 && !((1 << 20)..=(1 << 40)).contains(&config.data.reserve) {
             return unfit("data.reserve", "must be 0 or lie between 1 MiB and 1 TiB, in bytes");

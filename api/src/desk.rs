@@ -18,7 +18,7 @@ use songda_desk::{
 use songda_media::{Engine, EngineConfig};
 use songda_papers::{jobs as paper_jobs, reports::Printer};
 use songda_press::{Press, PressConfig};
-use songda_sip::{Endpoint, EndpointConfig, Listen, Protocol};
+use songda_sip::Endpoint;
 use songda_store::{disk, jobs};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -51,8 +51,9 @@ impl Desk {
         cancel: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let lines = &config.telephony;
-        let line = Listen { advertise: lines.sip_advertise, ..Listen::new(Protocol::Udp, lines.sip_listen) };
-        let sip = EndpointConfig::new(vec![line], concat!("Songda/", env!("CARGO_PKG_VERSION")));
+        let listeners = lines.listeners();
+        let main = listeners.first().context("telephony.listen names no listener")?;
+        let sip = lines.endpoint(concat!("Songda/", env!("CARGO_PKG_VERSION")));
         let endpoint = Endpoint::start(sip, CancellationToken::new())?;
         let (first, last) = lines.trunk_ports.unwrap_or((0, 0));
         let clock = house.clock.clone();
@@ -60,8 +61,8 @@ impl Desk {
             unix_ms: Arc::new(move || clock.now_ms()),
             web_listen: lines.web_listen,
             web_advertise: lines.web_advertise,
-            trunk_bind: lines.trunk_bind.unwrap_or(lines.sip_listen.ip()),
-            trunk_advertise: lines.trunk_advertise.or(lines.sip_advertise),
+            trunk_bind: lines.trunk_bind.unwrap_or(main.address.ip()),
+            trunk_advertise: lines.trunk_advertise.or(main.advertise),
             trunk_ports: first..=last,
         })?;
         let switchboard = Switchboard::new(SwitchboardConfig {

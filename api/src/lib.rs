@@ -8,6 +8,7 @@ pub mod config;
 pub mod desk;
 pub mod house;
 mod input;
+pub mod listen;
 mod problem;
 pub mod routes;
 pub mod seed;

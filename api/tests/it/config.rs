@@ -1,6 +1,7 @@
 //! The configuration names key and line.
 
 use songda_api::config::Config;
+use songda_sip::Protocol;
 
 const GOOD: &str = "[server]\nlisten = \"127.0.0.1:8080\"\n[telephony]\nsip_listen = \"127.0.0.1:5060\"\n\
     web_listen = \"127.0.0.1:43478\"\nprompts = \"prompts\"\n[asr]\nmodel = \"model.bin\"\n\
@@ -38,6 +39,16 @@ fn settings_that_would_harm_are_refused() {
         (GOOD.replace("sha256 = \"0000", "sha256 = \"zz00"), "x, line 9: asr.sha256"),
         (GOOD.replace("prompts =", "ring_limit_s = 1\nprompts ="), "x, line 6: telephony.ring_limit_s"),
         (GOOD.replace("prompts =", "trunk_ports = [30000, 20000]\nprompts ="), "x, line 6: telephony.trunk_ports"),
+        (
+            GOOD.replace("prompts =", "listen = [\"tls:0.0.0.0:5061\"]\nprompts ="),
+            "x, line 6: telephony.listen names tls or wss: set telephony.tls.certificate",
+        ),
+        (GOOD.replace("prompts =", "listen = [\"ws:0.0.0.0:80\"]\nprompts ="), "x, line 6: telephony.listen names ws"),
+        (GOOD.replace("sip_listen = \"127.0.0.1:5060\"\n", ""), "x, line 3: telephony.listen must name"),
+        (
+            GOOD.replace("prompts =", "listen = [\"sctp:0.0.0.0:5061\"]\nprompts ="),
+            "x, line 6: telephony.listen: \"sctp:0.0.0.0:5061\" must be",
+        ),
         (GOOD.replace("[telephony]", "metrics = \"0.0.0.0:9090\"\n[telephony]"), "x, line 3: server.metrics"),
         (format!("{GOOD}reserve = 1000\n"), "x, line 12: data.reserve"),
         (format!("{GOOD}[clock]\nntp = [\"ntp.court.example\"]\n"), "x, line 13: clock.ntp"),
@@ -56,4 +67,23 @@ fn settings_that_would_harm_are_refused() {
         let error = Config::parse(&text, "x").unwrap_err().to_string();
         assert!(error.starts_with(told), "{error}");
     }
+}
+
+#[test]
+fn signalling_listens_on_several_transports_and_the_old_key_is_the_first() {
+    let listen = "listen = [\"tcp:[2001:db8::5]:5060\", \"tls:10.0.0.5:5061 as 203.0.113.5\"]\nprompts =";
+    let tls = "[telephony.tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+    let config = Config::parse(&format!("{}{tls}", GOOD.replace("prompts =", listen)), "x").unwrap();
+    let at = |text: &str| text.parse::<std::net::SocketAddr>().unwrap();
+    let listeners = config.telephony.listeners();
+    let places: Vec<_> = listeners.iter().map(|at| (at.protocol, at.address)).collect();
+    assert_eq!(
+        places,
+        [
+            (Protocol::Udp, at("127.0.0.1:5060")),
+            (Protocol::Tcp, at("[2001:db8::5]:5060")),
+            (Protocol::Tls, at("10.0.0.5:5061"))
+        ]
+    );
+    assert_eq!(listeners[2].advertise, Some("203.0.113.5".parse().unwrap()));
 }
