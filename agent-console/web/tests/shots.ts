@@ -366,6 +366,29 @@ async function screens(role: string, list: [string, string, string][], language 
   await page.context().close();
 }
 
+/** The forms beside the lists of trunks and numbers. */
+async function drawers() {
+  stage.role = null;
+  const page = await fresh();
+  await signIn(page, "admin", "/lines");
+  const row = (list: string) => page.locator(testId(list)).first();
+  const beside = [
+    ["trunk", () => row("trunk-row").getByRole("button", { name: "修改" }).click()],
+    ["causes", () => row("trunk-row").getByRole("button", { name: "原因表" }).click()],
+    ["number", () => row("number-row").getByRole("button", { name: "修改" }).click()],
+    ["new-trunk", () => page.click(testId("add-trunk"))],
+  ] as const;
+  for (const [name, open] of beside) {
+    await page.waitForSelector(testId("trunk-row"));
+    await open();
+    await page.waitForSelector(testId("ask"));
+    await shot(page, `lines-${name}`);
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(testId("ask"), { state: "detached" });
+  }
+  await page.context().close();
+}
+
 const only = process.argv[2];
 if (!only || only === "desk") await desk();
 if (!only || only === "desk" || only === "beside") await besideCalls();
@@ -391,8 +414,10 @@ if (!only || only === "house") {
   ]);
   await screens("admin", [
     ["users", "/users", "table"],
+    ["lines", "/lines", testId("trunk-row")],
     ["health", "/health", "table"],
   ]);
+  await drawers();
   await screens("auditor", [["audit", "/audit", "table"]]);
 }
 await browser.close();

@@ -24,6 +24,7 @@ const Task = lazy(() => import("./court/Task.tsx"));
 const Overview = lazy(() => import("./supervisor/Overview.tsx"));
 const Orders = lazy(() => import("./supervisor/Orders.tsx"));
 const Users = lazy(() => import("./admin/Users.tsx"));
+const Lines = lazy(() => import("./admin/lines/Lines.tsx"));
 const Health = lazy(() => import("./admin/Health.tsx"));
 const Audit = lazy(() => import("./admin/Audit.tsx"));
 
@@ -148,6 +149,7 @@ const SCREENS: Screen[] = [
   },
   { pattern: "/orders", permission: "orders.read", show: framed(() => <Orders />) },
   { pattern: "/users", permission: "users.read", show: framed(() => <Users />) },
+  { pattern: "/lines", permission: "telephony.manage", show: framed(() => <Lines />) },
   { pattern: "/health", permission: "health.read", show: framed(() => <Health />) },
   { pattern: "/audit", permission: "audit.read", show: framed(() => <Audit />) },
 ];

@@ -36,7 +36,7 @@ const permissions: Record<string, string[]> = {
     "court.read",
     "settings.manage",
   ],
-  admin: ["users.read", "alarms.read", "health.read"],
+  admin: ["users.read", "alarms.read", "health.read", "telephony.manage"],
   auditor: ["audit.read"],
 };
 

@@ -9,6 +9,7 @@ import { extname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from "@hpke/core";
 import * as fixture from "./fixture.ts";
+import * as lines from "./lines.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const DIST = join(ROOT, "dist");
@@ -250,6 +251,10 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     [/^GET \/users$/, () => fixture.users],
     [/^GET \/audit$/, () => fixture.audit],
     [/^GET \/health$/, () => fixture.health],
+    [/^GET \/telephony\/trunks$/, () => lines.trunks],
+    [/^GET \/telephony\/numbers$/, () => lines.numbers],
+    [/^GET \/telephony\/changes$/, () => lines.changes],
+    [/^GET \/telephony\/trunks\/.+\/causes$/, () => lines.causes],
   ];
   const found = routes.find(([pattern]) => pattern.test(route));
   if (found) return json(200, found[1]());

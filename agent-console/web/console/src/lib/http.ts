@@ -57,11 +57,8 @@ export async function request<T>(method: string, path: string, body?: unknown): 
       credentials: "same-origin",
       // What is kept must arrive although the page goes.
       keepalive: method === "PUT",
-      headers:
-        body === undefined
-          ? { accept: "application/json" }
-          : { accept: "application/json", "content-type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: { accept: "application/json", ...kind(body) },
+      body: body === undefined || body instanceof File ? body : JSON.stringify(body),
     });
   } catch {
     throw new Problem(0, { code: "network.down" });
@@ -80,6 +77,11 @@ export async function request<T>(method: string, path: string, body?: unknown): 
   throw problem;
 }
 
+function kind(body: unknown): Record<string, string> {
+  if (body === undefined) return {};
+  return { "content-type": body instanceof File ? "application/octet-stream" : "application/json" };
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -91,6 +93,8 @@ function parse(text: string): unknown {
 export const get = <T>(path: string) => request<T>("GET", path);
 export const post = <T>(path: string, body?: unknown) => request<T>("POST", path, body);
 export const put = <T>(path: string, body: unknown) => request<T>("PUT", path, body);
+/** A file as it is, without a form around it. */
+export const upload = <T>(path: string, file: File) => request<T>("POST", path, file);
 export const remove = <T>(path: string) => request<T>("DELETE", path);
 
 /** Address of a file that the browser fetches by itself (audio, PDF, downloads). */

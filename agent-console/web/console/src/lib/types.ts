@@ -257,3 +257,11 @@ export interface WorkOrder {
   resumed_from: { call_id: string; ticks: Tick[] } | null;
   attempts: number;
 }
+
+export type TrunkForm = Schema<"TrunkForm">;
+export type TrunkRow = Schema<"TrunkView">;
+export type NumberForm = Schema<"NumberForm">;
+export type NumberRow = Schema<"NumberView">;
+export type TelephonyChange = Schema<"ChangeView">;
+export type CauseRule = Schema<"CauseRuleShape">;
+export type CauseTables = Schema<"CauseTables">;

@@ -17,6 +17,7 @@ const AREAS: Area[] = [
   { path: "/tasks", title: "area.tasks", permission: "task.read" },
   { path: "/orders", title: "area.orders", permission: "orders.read" },
   { path: "/users", title: "area.users", permission: "users.read" },
+  { path: "/lines", title: "area.lines", permission: "telephony.manage" },
   { path: "/health", title: "area.health", permission: "health.read" },
   { path: "/audit", title: "area.audit", permission: "audit.read" },
 ];

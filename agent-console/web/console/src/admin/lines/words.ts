@@ -1,0 +1,42 @@
+// Fields and their values in words; what has none shows itself.
+
+import { useTranslation } from "react-i18next";
+
+/** Groups of words that the values of a field belong to. */
+const GROUPS: Record<string, string> = {
+  state: "state",
+  "called.style": "style",
+  "calling.style": "style",
+  "called.abroad": "abroad",
+  "headers.from": "from",
+  "headers.identity": "identity",
+  registration: "label",
+};
+
+const short = (field: string) => field.replace(/^profile\./, "");
+
+export interface LineWords {
+  field: (field: string) => string;
+  /** `names` tells what stands for an id of a trunk. */
+  value: (field: string, value: string, names: Map<string, string>) => string;
+}
+
+export function useLineWords(): LineWords {
+  const { t, i18n } = useTranslation();
+  const words = (key: string, otherwise: string) => (i18n.exists(key) ? t(key) : otherwise);
+  return {
+    field: (field) => words(`lines.field.${short(field)}`, field),
+    value: (field, value, names) => {
+      if (!value) return "—";
+      return value
+        .split(", ")
+        .map((part) => {
+          if (part === "true" || part === "false") return t(`lines.value.${part}`);
+          if (field === "trunks") return names.get(part) ?? part;
+          if (field === "profile.register") return t(`lines.register.${part}`);
+          return words(`lines.${GROUPS[short(field)] ?? "value"}.${part}`, part);
+        })
+        .join(t("lines.and"));
+    },
+  };
+}

@@ -1,0 +1,163 @@
+// Lines as the page shows them: two trunks, two numbers, changes of the own and of another.
+
+const profile = {
+  hosts: ["sip.xa.chinatelecom.example", "sip2.xa.chinatelecom.example:5062"],
+  transport: "tls",
+  register: true,
+  weight: 30,
+  max_calls: 60,
+  max_calls_per_second: 10,
+  calls_per_day: 3000,
+  headers: { from: "number", identity: "asserted", identity_uri: "sip", privacy_none: false },
+  codecs: ["pcma", "pcmu"],
+  called: {
+    style: "national",
+    access_prefix: "",
+    home: { area: "029", mobiles: ["1380000", "1390929"] },
+    zero_before_distant_mobiles: true,
+    own_area_without_code: true,
+    abroad: [],
+  },
+  calling: { style: "national", without_area: false },
+  session_expires_s: 1800,
+};
+
+const second = {
+  ...profile,
+  hosts: ["192.0.2.40:5060"],
+  transport: "udp",
+  register: false,
+  weight: 10,
+  max_calls: 30,
+  calls_per_day: 0,
+  called: { ...profile.called, style: "e164", zero_before_distant_mobiles: false },
+};
+
+const trunk = (id: string, name: string, rest: object) => ({
+  id,
+  version: 3,
+  name,
+  state: "active",
+  domain: "xa.chinatelecom.example",
+  username: "02988001234",
+  password_set: true,
+  profile,
+  demo: true,
+  numbers: ["02988001234"],
+  signalling: {
+    host: "sip.xa.chinatelecom.example",
+    up: true,
+    why: "fine",
+    since: new Date(Date.now() - 7_200_000).toISOString(),
+    last_answer_at: new Date(Date.now() - 20_000).toISOString(),
+    last_status: 200,
+    registered_until: new Date(Date.now() + 1_200_000).toISOString(),
+  },
+  live_calls: 7,
+  calls_today: 412,
+  ...rest,
+});
+
+export const trunks = {
+  items: [
+    trunk("trunk-1", "电信主线", {}),
+    trunk("trunk-2", "联通备线", {
+      profile: second,
+      state: "paused",
+      numbers: [],
+      live_calls: 0,
+      calls_today: 0,
+    }),
+  ],
+};
+
+const number = (id: string, rest: object) => ({
+  id,
+  version: 1,
+  number: "02988001234",
+  carrier: "中国电信西安分公司",
+  trunks: ["trunk-1", "trunk-2"],
+  proof: "application/pdf",
+  valid_from: "2026-01-01",
+  valid_until: "2027-12-31",
+  registration: "registered",
+  label: "新城区人民法院送达专线",
+  active: true,
+  valid: true,
+  ...rest,
+});
+
+export const numbers = {
+  items: [
+    number("number-1", {}),
+    number("number-2", {
+      number: "02988005678",
+      trunks: ["trunk-2"],
+      proof: null,
+      valid_from: "",
+      valid_until: "",
+      registration: "none",
+      label: "",
+      active: false,
+    }),
+  ],
+};
+
+const change = (id: string, rest: object) => ({
+  id,
+  kind: "trunk",
+  object_id: "trunk-1",
+  is_new: false,
+  to: {},
+  state: "waiting",
+  asked_by_name: "李建军",
+  asked_at: new Date(Date.now() - 900_000).toISOString(),
+  decided_by_name: null,
+  decided_at: null,
+  reason: "",
+  own: false,
+  ...rest,
+});
+
+export const changes = {
+  items: [
+    change("change-1", {
+      to: {
+        name: "电信主线",
+        state: "active",
+        password_changed: true,
+        profile: { ...profile, max_calls: 90, hosts: ["sip.xa.chinatelecom.example"] },
+      },
+    }),
+    change("change-2", {
+      kind: "number",
+      object_id: "number-2",
+      own: true,
+      asked_by_name: "赵强",
+      to: {
+        number: "02988005678",
+        trunks: ["trunk-1", "trunk-2"],
+        valid_from: "2026-12-01",
+        registration: "applied",
+        active: true,
+        proof_changed: true,
+      },
+    }),
+  ],
+};
+
+export const causes = {
+  house: "house v1",
+  items: [
+    {
+      version: 2,
+      valid_from: new Date(Date.now() - 86_400_000).toISOString(),
+      rules: [
+        { status: 480, q850: 20, rang_from_s: null, rang_until_s: null, code: "C04" },
+        { status: 404, q850: null, rang_from_s: null, rang_until_s: null, code: "C05" },
+      ],
+      changed_by_name: "李建军",
+      changed_at: new Date(Date.now() - 90_000_000).toISOString(),
+    },
+  ],
+};
