@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use songda_sim::Number;
 use songda_tests::agent::{Agent, http, until};
 
 use crate::world::World;
@@ -24,7 +25,10 @@ impl Carriers {
     async fn start() -> Self {
         let world = World::start().await;
         let out = tempfile::tempdir().unwrap();
-        let second = songda_sim::start(songda_sim::Config::for_tests(out.path().to_path_buf())).await.unwrap();
+        let mut config = songda_sim::Config::for_tests(out.path().to_path_buf());
+        // Each carrier knows its own number of the court and no other.
+        config.callers = vec![Number::parse(SECOND).unwrap()];
+        let second = songda_sim::start(config).await.unwrap();
         let (one, two) = (world.server.cookie("admin").await, world.server.cookie("admin2").await);
         Self { world, second, one, two, _out: out }
     }
@@ -166,7 +170,7 @@ async fn r12_1_what_is_paused_or_entered_holds_from_the_next_call_on_without_a_r
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e39_an_extension_is_pressed_after_the_answer_and_stands_nowhere_in_clear() {
     let world = World::start().await;
-    world.push("02988008006,8012").await;
+    world.push("02988007701,8012").await;
     let mut agent = Agent::sign_in(&world.server.url).await;
     agent.take().await;
     agent.dial().await;

@@ -52,6 +52,8 @@ pub struct Machine {
     talked: bool,
     heard: bool,
     held: bool,
+    /// The agent's own wish.
+    muted: bool,
     abandoned: bool,
     silent: Option<PartySilence>,
     rest: Rest,
@@ -78,6 +80,7 @@ impl Machine {
             talked: false,
             heard: false,
             held: false,
+            muted: false,
             abandoned: false,
             silent: None,
             rest: Rest::Talk,
@@ -256,7 +259,11 @@ impl Machine {
                     self.phase = Phase::Answered;
                     self.out.push(Do::TrunkAnswer(sdp));
                     self.tell(Told::Answered);
-                    if !self.extension.answered(now) {
+                    if self.extension.answered(now) {
+                        // The way is open for keys; nobody hears the agent before the notice.
+                        self.out.push(Do::Mute(true));
+                        self.out.push(Do::Rest(Rest::Talk));
+                    } else {
                         self.notice();
                     }
                     self.settle();
@@ -306,7 +313,10 @@ impl Machine {
     /// A wish of the time before the talk counts from its first word on.
     fn mute(&mut self, on: bool) {
         if self.is_under_way() {
-            self.out.push(Do::Mute(on));
+            self.muted = on;
+            if self.extension.due().is_none() {
+                self.out.push(Do::Mute(on));
+            }
             self.tell(Told::Muted(on));
         }
     }
@@ -371,7 +381,10 @@ impl Machine {
         {
             match due {
                 extension::Due::Press(keys) => self.out.push(Do::Extension(keys)),
-                extension::Due::Notice => self.notice(),
+                extension::Due::Notice => {
+                    self.out.push(Do::Mute(self.muted));
+                    self.notice();
+                }
             }
             return;
         }

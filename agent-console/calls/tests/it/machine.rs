@@ -2,7 +2,7 @@
 
 use songda_calls::{
     EndedBy, Fault, Parting, PartySilence,
-    inside::{Cue, Do, Input, Told},
+    inside::{Cue, Do, Input, Rest, Told},
 };
 use songda_sip::{EndCause, LegEvent, Side};
 
@@ -288,12 +288,20 @@ fn e39_an_extension_is_pressed_after_the_answer_and_the_notice_waits_for_it() {
     let mut call = Call::new();
     call.machine = std::mem::replace(&mut call.machine, Call::new().machine).with_extension(Some("8012".into()));
     call.at(0, Input::BrowserConnected);
-    assert_eq!(call.at(5, answer()), [Do::TrunkAnswer("200".into()), Do::Tell(Told::Answered)], "no notice yet");
+    assert_eq!(
+        call.at(5, answer()),
+        [Do::TrunkAnswer("200".into()), Do::Tell(Told::Answered), Do::Mute(true), Do::Rest(Rest::Talk)],
+        "no notice yet, and nobody hears the agent"
+    );
+    assert_eq!(call.at(6, Input::Mute(false)), [Do::Tell(Told::Muted(false))]);
     assert!(call.at(6, Input::Deadline).is_empty(), "the exchange does not listen yet");
     assert_eq!(call.at(7, Input::Deadline), [Do::Extension("8012".into())]);
     call.at(7, Input::PartyHeard);
     assert_eq!(call.machine.deadline(), Some(call.moment(14)), "a second for the keys, six until it is answered");
-    assert_eq!(call.at(14, Input::Deadline), [Do::Announce(Cue::Notice), Do::Tell(Told::NoticeStarted)]);
+    assert_eq!(
+        call.at(14, Input::Deadline),
+        [Do::Mute(false), Do::Announce(Cue::Notice), Do::Tell(Told::NoticeStarted)]
+    );
     assert_eq!(call.machine.deadline(), None);
     assert!(call.at(20, Input::Said(Cue::Notice)).contains(&Do::Tell(Told::Talking)));
 }
