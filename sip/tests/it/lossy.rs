@@ -439,9 +439,8 @@ fn r4_2a_a_call_killed_at_any_moment_is_ended_by_the_next_run_over_a_bad_line() 
     for seed in 0..4_000 {
         *ends.entry(format!("{:?}", story(seed))).or_default() += 1;
     }
-    // No end was heard of where the run died between a challenge and its answer: the first
-    // INVITE was over by then, and the second never arrived.
-    assert!(ends.get("Err(Silent)").is_none_or(|silent| *silent < 80), "{ends:?}");
+    // A carrier that is heard of at all is no alarm; every request of ours may still be lost.
+    assert!(ends.get("Err(Silent)").is_none_or(|silent| *silent < 8), "{ends:?}");
     assert!(["Ok(HungUp)", "Ok(Cancelled)", "Ok(Gone)"].iter().all(|end| ends.contains_key(*end)), "{ends:?}");
     assert!(ends.len() <= 4, "{ends:?}");
 }

@@ -419,4 +419,49 @@ fn what_is_kept_shows_no_number_and_garbage_is_no_leg() {
     assert!(!format!("{saved:?}").contains("13800000001"), "{saved:?}");
     assert_eq!(SavedLeg::from_bytes(b"{}"), None);
     assert_eq!(SavedLeg::from_bytes(b""), None);
+    let other = String::from_utf8(saved.to_bytes()).unwrap().replacen("\"version\":2", "\"version\":1", 1);
+    assert_eq!(SavedLeg::from_bytes(other.as_bytes()), None, "another version wrote it");
+}
+
+#[test]
+fn a_call_killed_between_a_challenge_and_the_next_invite_is_no_alarm() {
+    let (saved, invites) = ringing();
+    let mut run = Run::new(5061, 1_000);
+    run.finish(&saved);
+    // The second INVITE never arrived, and the challenge of the first was acknowledged.
+    let second = run.last(&Method::CANCEL);
+    run.answer(&second, 481, &[], "");
+    let first = run.last(&Method::CANCEL);
+    assert_eq!(first.headers.get("Via"), invites[0].headers.get("Via"));
+    run.answer(&first, 200, &[], "");
+    run.wait(Duration::from_millis(500));
+    let third = run.last(&Method::CANCEL);
+    run.answer(&third, 481, &[], "");
+    assert!(run.finished.is_empty());
+    run.wait(Duration::from_secs(40));
+    assert_eq!(run.finished, [Ok(Finished::Gone)]);
+    run.settle();
+}
+
+#[test]
+fn r4_2a_the_answered_leg_of_a_call_that_came_in_gets_its_bye_from_the_next_run() {
+    let mut run = Run::new(5060, 0);
+    let invite = "INVITE sip:02988009000@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKin\r\n\
+                  Max-Forwards: 70\r\nFrom: <sip:13800000001@carrier.test>;tag=far\r\n\
+                  To: <sip:02988009000@127.0.0.1:5060>\r\nCall-ID: in-1\r\nCSeq: 7 INVITE\r\n\
+                  Contact: <sip:party@127.0.0.1:5070>\r\nContent-Length: 0\r\n\r\n";
+    run.core.receive(run.now, invite.as_bytes(), far());
+    run.drain();
+    run.core.answer(run.now, "in-1", SDP.into());
+    run.drain();
+    let Some(LegEvent::Saved(saved)) = run.events.pop() else { panic!("{:?}", run.events) };
+    let saved = kept(&saved);
+    let mut next = Run::new(5061, 1_000);
+    next.finish(&saved);
+    let bye = next.last(&Method::BYE);
+    assert_eq!((bye.uri.as_str(), bye.headers.tag("To")), ("sip:party@127.0.0.1:5070", Some("far")));
+    assert!(bye.headers.get("From").unwrap().starts_with("<sip:02988009000@127.0.0.1:5060>;tag="));
+    next.answer(&bye, 200, &[], "");
+    assert_eq!(next.finished, [Ok(Finished::HungUp)]);
+    next.settle();
 }
