@@ -88,26 +88,42 @@ impl TrunkRow {
     }
 }
 
-/// Every line of a court on which a call may leave at this moment: active numbers with their
-/// proof on file and valid today (R12.1), over active trunks. Demo trunks serve demo mode and
-/// nothing else does (X5).
+/// What a number must be to be shown over a trunk: active, with its proof on file and valid on
+/// the day `$2` (R12.1). Demo trunks serve demo mode and nothing else does (`$1`; X5).
+const SHOWN: &str = "FROM court_numbers n JOIN number_trunks l ON l.number_id = n.id
+         JOIN trunks t ON t.id = l.trunk_id
+         WHERE n.active = 1 AND t.demo = $1
+           AND (n.proof_object IS NOT NULL OR (t.demo = 1 AND n.licence <> ''))
+           AND n.valid_from <= $2 AND (n.valid_until = '' OR n.valid_until >= $2)";
+
+/// Every line of a court on which a call may leave at this moment, over active trunks.
 pub async fn lines_of(db: &Db, clock: &Clock, court: &str, demo: bool) -> Result<Vec<Line>, DeskError> {
     let sql = format!(
-        "SELECT {}, n.number FROM court_numbers n JOIN number_trunks l ON l.number_id = n.id
-         JOIN trunks t ON t.id = l.trunk_id
-         WHERE n.court_id = $1 AND n.active = 1 AND t.state = 'active' AND t.demo = $2
-           AND (n.proof_object IS NOT NULL OR (t.demo = 1 AND n.licence <> ''))
-           AND n.valid_from <= $3 AND (n.valid_until = '' OR n.valid_until >= $3)
+        "SELECT {}, n.number {SHOWN} AND n.court_id = $3 AND t.state = 'active'
          ORDER BY t.created_ms, t.id, CASE WHEN n.trunk_id = t.id THEN 0 ELSE 1 END, n.created_ms",
         trunks::COLUMNS
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(court)
         .bind(i64::from(demo))
         .bind(today(clock.now_ms()))
+        .bind(court)
         .fetch_all(db.read())
         .await?;
     Ok(rows.iter().map(|row| Line { trunk: trunks::read(row), number: row.get(trunks::WIDTH) }).collect())
+}
+
+/// The numbers that may be shown over this trunk at this moment, in use or paused.
+pub async fn numbers_over(db: &Db, clock: &Clock, trunk: &TrunkRow) -> Result<Vec<String>, DeskError> {
+    let sql = format!(
+        "SELECT n.number {SHOWN} AND t.id = $3 ORDER BY CASE WHEN n.trunk_id = t.id THEN 0 ELSE 1 END, n.created_ms"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(i64::from(trunk.demo))
+        .bind(today(clock.now_ms()))
+        .bind(&trunk.id)
+        .fetch_all(db.read())
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Chooses the ways of a call among these lines: each trunk once, under its first number; the

@@ -8,7 +8,7 @@ use songda_desk::{
     telephony::{
         NoRoute, Routes, causes,
         changes::{self, Decision, Wanted},
-        choose, lines_of,
+        choose, lines, lines_of,
         numbers::{self, NumberForm, Registration},
         trunks::{self, Place, Profile, TrunkForm, TrunkState},
     },
@@ -319,5 +319,25 @@ async fn what_a_cause_means_on_a_trunk_is_versioned_and_a_result_names_its_rule(
         }
         let changed = sqlx::query("UPDATE cause_tables SET rules = '[]'").execute(desk.ground.db.read()).await;
         assert!(changed.is_err(), "{}: a version is never changed", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn r12_1_a_paused_trunk_can_be_tried_under_its_proved_number_and_under_no_other() {
+    for desk in desks().await {
+        let paused = TrunkForm { state: TrunkState::Paused, ..trunk("移动") };
+        let (tried, other) = (desk.trunk(&paused).await, desk.trunk(&trunk("电信")).await);
+        desk.proved("02988001001", &[&tried]).await;
+        desk.proved("02988001002", &[&other]).await;
+        let inactive =
+            NumberForm { active: false, proof: Some(desk.proof().await), ..number("02988001003", &[&tried]) };
+        desk.number(&new_id(), 0, &inactive).await.unwrap();
+        let unproved = NumberForm { active: false, ..number("02988001004", &[&tried]) };
+        desk.number(&new_id(), 0, &unproved).await.unwrap();
+        let (db, clock, court) = (&desk.ground.db, &desk.ground.clock, &desk.house.court);
+        let row = trunks::find(db, court, &tried, false).await.unwrap().unwrap();
+        assert_eq!(lines::numbers_over(db, clock, &row).await.unwrap(), ["02988001001"], "{}", desk.engine());
+        let used = lines_of(db, clock, court, false).await.unwrap();
+        assert!(used.iter().all(|line| line.trunk.id == other), "{}: no call of the desk takes it", desk.engine());
     }
 }
