@@ -9,7 +9,13 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use songda_api::{config::Config, house::House, seed, serve};
+use songda_api::{
+    config::Config,
+    house::House,
+    operator::{self, AddTrunk, CourtCommand, Entry, MachineCommand, NumberCommand, UserCommand},
+    seed, serve,
+    trunk_check::{self, Check},
+};
 use songda_store::audit::{self, Verdict};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +52,29 @@ enum Command {
     /// Looks at the audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Courts of this house.
+    #[command(subcommand)]
+    Court(CourtCommand),
+    /// Accounts of people.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Accounts of case systems.
+    #[command(subcommand)]
+    Machine(MachineCommand),
+    /// Ways to a carrier.
+    #[command(subcommand)]
+    Trunk(TrunkCommand),
+    /// Numbers of a court.
+    #[command(subcommand)]
+    Number(NumberCommand),
+}
+
+#[derive(Subcommand)]
+enum TrunkCommand {
+    /// Enters a trunk; with a user its password is the first line of standard input.
+    Add(AddTrunk),
+    /// Tries a trunk out, step by step.
+    Check(Check),
 }
 
 #[derive(Subcommand)]
@@ -62,14 +91,15 @@ enum AuditCommand {
 
 fn main() -> ExitCode {
     songda_store::http::install_crypto();
+    let arguments = Arguments::parse();
+    // Who enters or tries something reads its lines, and of the log what is wrong.
+    let usual =
+        if matches!(arguments.command, Command::Serve | Command::AsrWorker) { "info,sqlx=warn" } else { "warn" };
     tracing_subscriber::fmt()
         .json()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("SONGDA_LOG").unwrap_or_else(|_| "info,sqlx=warn".into()),
-        )
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("SONGDA_LOG").unwrap_or_else(|_| usual.into()))
         .with_writer(std::io::stderr)
         .init();
-    let arguments = Arguments::parse();
     if matches!(arguments.command, Command::AsrWorker) {
         return match transcribe(&arguments.config) {
             Ok(()) => ExitCode::SUCCESS,
@@ -81,7 +111,7 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error.into()),
     };
     match runtime.block_on(run(arguments)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => failed(&error),
     }
 }
@@ -99,7 +129,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = Config::read(&arguments.config)?;
     let mut out = std::io::stdout();
     match arguments.command {
@@ -132,7 +162,31 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 }
             }
         }
+        Command::Trunk(TrunkCommand::Check(check)) => {
+            let house = House::open(&config).await?;
+            let passed = trunk_check::run(&config, &house, &check, &mut out).await?;
+            house.db.close().await;
+            return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Court(CourtCommand::List) => {
+            let house = House::open(&config).await?;
+            writeln!(out, "{}", operator::courts(&house).await?)?;
+            house.db.close().await;
+        }
+        Command::Court(CourtCommand::Add(entry)) => enter(&config, &entry).await?,
+        Command::User(UserCommand::Add(entry)) => enter(&config, &entry).await?,
+        Command::Machine(MachineCommand::Add(entry)) => enter(&config, &entry).await?,
+        Command::Trunk(TrunkCommand::Add(entry)) => enter(&config, &entry).await?,
+        Command::Number(NumberCommand::Add(entry)) => enter(&config, &entry).await?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the operator enters, in a line.
+async fn enter(config: &Config, entry: &impl Entry) -> anyhow::Result<()> {
+    let house = House::open(config).await?;
+    writeln!(std::io::stdout(), "{}", entry.enter(&house).await?)?;
+    house.db.close().await;
     Ok(())
 }
 
