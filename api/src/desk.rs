@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use songda_asr::{Worker, WorkerConfig};
 use songda_calls::{Switchboard, SwitchboardConfig};
 use songda_desk::{
-    Ground, recovery,
+    Ground, inbound, recovery,
     seats::Seats,
     telephony::watch,
     transcripts::{self, Printed, Transcriber},
@@ -117,7 +117,11 @@ impl Desk {
         tasks.spawn(disk.run(cancel.clone()));
         tasks.spawn(put_away(ground.clone(), room_again, cancel.clone()));
         tasks.spawn(watch::run(ground.clone(), cancel.clone()));
+        let callers = switchboard.endpoint().incoming();
         let seats = Seats::new(ground, cancel.clone());
+        if let Some(callers) = callers {
+            tasks.spawn(inbound::receive(seats.clone(), callers, cancel.clone()));
+        }
         tasks.spawn(expire(seats.clone(), cancel.clone()));
         Ok(Self { seats, switchboard, fonts, tasks })
     }

@@ -84,6 +84,15 @@ impl Prompt {
         Self::from_samples(tone.chain(std::iter::repeat_n(0, 4 * second)).collect())
     }
 
+    /// The tone after which a caller speaks: 1 kHz, half a second.
+    pub fn beep() -> Self {
+        let tone = (0..RATE / 2).map(|at| {
+            let angle = f64::from(at) * 1_000.0 * std::f64::consts::TAU / f64::from(RATE);
+            (angle.sin() * 8_000.0) as i16
+        });
+        Self::from_samples(tone.collect())
+    }
+
     /// Length in samples, a multiple of 160.
     pub fn len(&self) -> usize {
         self.samples.len()

@@ -11,6 +11,8 @@ use crate::Law;
 const OUR_EVENTS: u8 = 101;
 /// Longest session description that is read.
 const LONGEST: usize = 16 * 1024;
+/// Streams of an offer that are answered, at most.
+const STREAMS: usize = 8;
 
 /// Why a session description cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +46,8 @@ pub struct Remote {
     pub events: Option<u8>,
     /// It wants to hear us (`sendrecv` or `recvonly` from our side's view).
     pub listens: bool,
+    /// It may send us sound.
+    pub talks: bool,
 }
 
 /// Our offer to the carrier.
@@ -62,7 +66,53 @@ pub fn offer(id: u64, address: SocketAddr, first: Law) -> String {
     text
 }
 
+/// Our answer to an offer of the carrier: its first law that we speak, its payload type for
+/// keys, and the direction that follows from its own. Every other stream is refused
+/// (RFC 3264, section 6).
+pub fn answer(id: u64, address: SocketAddr, offer: &str) -> Result<(Remote, String), SdpError> {
+    let remote = Remote::parse(offer)?;
+    let (family, ip, port) = (if address.is_ipv4() { "IP4" } else { "IP6" }, address.ip(), address.port());
+    let mut text = format!("v=0\r\no=- {id} 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n");
+    let (mut taken, mut streams) = (false, 0);
+    for media in offer.lines().filter_map(|line| line.trim_end().strip_prefix("m=")).take(STREAMS) {
+        streams += 1;
+        let mut words = media.split_ascii_whitespace();
+        let (kind, _, profile) = (words.next().unwrap_or("audio"), words.next(), words.next().unwrap_or("RTP/AVP"));
+        if taken || kind != "audio" {
+            let _ = write!(text, "m={kind} 0 {profile} {}\r\n", words.next().unwrap_or("0"));
+            continue;
+        }
+        taken = true;
+        let law = remote.law.payload_type();
+        let name = if remote.law == Law::Pcma { "PCMA" } else { "PCMU" };
+        let _ = write!(text, "m=audio {port} {profile} {law}");
+        if let Some(events) = remote.events {
+            let _ = write!(text, " {events}");
+        }
+        let _ = write!(text, "\r\na=rtpmap:{law} {name}/8000\r\n");
+        if let Some(events) = remote.events {
+            let _ = write!(text, "a=rtpmap:{events} telephone-event/8000\r\na=fmtp:{events} 0-15\r\n");
+        }
+        let _ = write!(text, "a=ptime:20\r\na={}\r\n", remote.answered());
+    }
+    // One stream of the answer for each of the offer, or it is none.
+    if streams == 0 || offer.lines().filter(|line| line.starts_with("m=")).count() > STREAMS {
+        return Err(SdpError::NoAudio);
+    }
+    Ok((remote, text))
+}
+
 impl Remote {
+    /// The direction of our answer.
+    fn answered(&self) -> &'static str {
+        match (self.listens, self.talks) {
+            (true, true) => "sendrecv",
+            (true, false) => "sendonly",
+            (false, true) => "recvonly",
+            (false, false) => "inactive",
+        }
+    }
+
     /// Reads the carrier's answer.
     pub fn parse(sdp: &str) -> Result<Self, SdpError> {
         if sdp.len() > LONGEST {
@@ -108,6 +158,7 @@ impl Remote {
             law,
             events: events.filter(|payload| payloads.contains(payload)),
             listens: !ip.is_unspecified() && matches!(direction, "sendrecv" | "recvonly"),
+            talks: matches!(direction, "sendrecv" | "sendonly"),
         })
     }
 }
@@ -215,7 +266,30 @@ mod tests {
     fn our_offer_can_be_read_by_ourselves() {
         let address = "192.0.2.7:20000".parse().unwrap();
         let remote = Remote::parse(&offer(1, address, Law::Pcmu)).unwrap();
-        assert_eq!(remote, Remote { address, law: Law::Pcmu, events: Some(OUR_EVENTS), listens: true });
+        assert_eq!(remote, Remote { address, law: Law::Pcmu, events: Some(OUR_EVENTS), listens: true, talks: true });
+    }
+
+    #[test]
+    fn an_offer_is_answered_with_its_own_first_law_and_every_other_stream_is_refused() {
+        let address = "192.0.2.7:20000".parse().unwrap();
+        let offer = "v=0\r\no=x 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+                     m=audio 4000 RTP/AVP 18 0 8 97\r\na=rtpmap:97 telephone-event/8000\r\na=sendonly\r\n\
+                     m=video 4002 RTP/AVP 31\r\nm=image 4004 udptl t38\r\n";
+        let (remote, answer) = answer(7, address, offer).unwrap();
+        assert_eq!(
+            (remote.address.to_string().as_str(), remote.law, remote.listens),
+            ("10.0.0.1:4000", Law::Pcmu, false)
+        );
+        let streams: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
+        assert_eq!(streams, ["m=audio 20000 RTP/AVP 0 97", "m=video 0 RTP/AVP 31", "m=image 0 udptl t38"]);
+        assert!(answer.contains("a=recvonly\r\n") && answer.contains("a=rtpmap:97 telephone-event/8000"), "{answer}");
+        let ours = Remote::parse(&answer).unwrap();
+        assert_eq!((ours.law, ours.events, ours.address), (Law::Pcmu, Some(97), address));
+        let held = offer.replace("sendonly", "inactive");
+        assert!(super::answer(7, address, &held).unwrap().1.contains("a=inactive\r\n"));
+        assert_eq!(super::answer(7, address, "v=0\r\n"), Err(SdpError::NoAudio));
+        let many = format!("{offer}{}", "m=video 1 RTP/AVP 31\r\n".repeat(STREAMS));
+        assert_eq!(super::answer(7, address, &many), Err(SdpError::NoAudio), "bounded");
     }
 
     #[test]

@@ -126,7 +126,7 @@ mod tests {
 
     fn leg(address: SocketAddr) -> TrunkLeg {
         let mut leg = TrunkLeg::bind("127.0.0.1".parse().unwrap(), &(0..=0)).unwrap();
-        leg.set_remote(Remote { address, law: Law::Pcma, events: None, listens: true });
+        leg.set_remote(Remote { address, law: Law::Pcma, events: None, listens: true, talks: true });
         leg
     }
 

@@ -1,4 +1,5 @@
-"""Makes the prompts and the hold music of this folder: python make.py
+"""Makes the prompts and the hold music of this folder: python make.py, or only the prompts that
+are named: python make.py waiting-zh waiting-en
 
 Needs espeak-ng 1.51, and pip install numpy soxr pypinyin soundfile.
 
@@ -6,7 +7,7 @@ The words stand in the .txt files. espeak-ng's own `cmn` voice reads many charac
 Chinese goes to `cmn-latn-pinyin` as pinyin. The music is a slow figure on five notes, written for
 this folder and made of decaying sine waves; nobody else has a right to it.
 """
-import io, pathlib, re, subprocess
+import io, pathlib, re, subprocess, sys
 import numpy as np, soundfile, soxr
 from pypinyin import Style, lazy_pinyin
 
@@ -57,6 +58,9 @@ def write(path, sound, kind):
 
 
 if __name__ == '__main__':
+    named = sys.argv[1:]
     for words in sorted(HERE.glob('*-??.txt')):
-        speak(words)
-    music()
+        if not named or words.stem in named:
+            speak(words)
+    if not named:
+        music()

@@ -160,6 +160,13 @@ pub enum CallEvent {
         /// What it is told.
         why: Parting,
     },
+    /// The party calls us, and that call takes the place of the one that was being placed.
+    CalledBack,
+    /// A caller leaves a message from here on.
+    MessageBegan {
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
     /// A block of the recording could not be kept; the call ends.
     RecordingFailed,
     /// Always the last.

@@ -38,6 +38,12 @@ pub enum Parting {
     Farewell,
     /// The recording cannot be kept.
     RecordingFailed,
+    /// The court is closed and takes no message.
+    Closed,
+    /// Nobody took the call, and the court takes no message.
+    Nobody,
+    /// The caller's message is as long as it may be.
+    MessageKept,
 }
 
 impl Parting {
@@ -47,6 +53,9 @@ impl Parting {
             Self::Apology => "apology",
             Self::Farewell => "farewell",
             Self::RecordingFailed => "recording_failed",
+            Self::Closed => "closed",
+            Self::Nobody => "nobody",
+            Self::MessageKept => "message_kept",
         }
     }
 }

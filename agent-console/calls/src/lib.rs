@@ -19,7 +19,8 @@ mod switchboard;
 
 pub use events::{CallEvent, PartySilence};
 pub use facts::{CallEnd, EndedBy, Facts, Fault, Mark, MarkKind, Parting, PromptSpan};
-pub use songda_sip::{Number, SavedLeg, Secret, Trunk};
+pub use machine::Welcome;
+pub use songda_sip::{IncomingCall, Number, Rejection, SavedLeg, Secret, Source, Trunk};
 
 /// What signalling takes, for whoever keeps the trunks.
 pub mod sip {
@@ -29,13 +30,13 @@ pub mod sip {
 }
 
 pub use sounds::{Library, Sound, SoundError, Sounds};
-pub use switchboard::{CallHandle, Dial, DialError, Route, Switchboard, SwitchboardConfig};
+pub use switchboard::{Answer, CallHandle, Dial, DialError, Route, Switchboard, SwitchboardConfig};
 
 /// The machine itself, for its tests.
 #[doc(hidden)]
 pub mod inside {
     pub use crate::{
-        machine::{Away, Cue, Do, Input, Machine, Rest, Told},
+        machine::{Away, Cue, Do, Input, Machine, Rest, Told, Welcome},
         marks::Marks,
     };
 }

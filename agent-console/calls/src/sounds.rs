@@ -21,6 +21,8 @@ const HOME: &str = "zh";
 const KINDS: [&str; 4] = ["wav", "flac", "mp3", "ogg"];
 /// How music stands among the prompts of a recording.
 const MUSIC: &str = "♪";
+/// How the tone before a message stands there.
+const TONE: &str = "♩";
 
 /// Why a sound cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,38 @@ pub struct Sounds {
     pub music: Sound,
     /// Played to the agent while it rings.
     pub ring_back: Arc<Prompt>,
+    /// What only a call that comes in plays.
+    pub caller: Option<CallerSounds>,
+}
+
+/// What only a call that comes in plays.
+#[derive(Debug, Clone)]
+pub struct CallerSounds {
+    waiting: Sound,
+    still_waiting: Sound,
+    closed: [Sound; 2],
+    nobody: [Sound; 2],
+    leave_message: Sound,
+    message_kept: Sound,
+    beep: Sound,
+}
+
+impl CallerSounds {
+    fn of(&self, cue: Cue) -> &[Sound] {
+        use std::slice::from_ref;
+        match cue {
+            Cue::Waiting => from_ref(&self.waiting),
+            Cue::StillWaiting => from_ref(&self.still_waiting),
+            Cue::Closed => &self.closed[..1],
+            Cue::Nobody => &self.nobody[..1],
+            Cue::LeaveMessage => from_ref(&self.leave_message),
+            Cue::Beep => from_ref(&self.beep),
+            Cue::Parting(Parting::Closed) => &self.closed,
+            Cue::Parting(Parting::Nobody) => &self.nobody,
+            Cue::Parting(Parting::MessageKept) => from_ref(&self.message_kept),
+            _ => &[],
+        }
+    }
 }
 
 impl Sounds {
@@ -84,6 +118,7 @@ impl Sounds {
             Cue::Parting(Parting::Apology) => from_ref(&self.apology),
             Cue::Parting(Parting::Farewell) => from_ref(&self.farewell),
             Cue::Parting(Parting::RecordingFailed) => from_ref(&self.recording_failed),
+            _ => self.caller.as_ref().map_or(&[], |caller| caller.of(cue)),
         }
     }
 
@@ -106,12 +141,21 @@ impl Sounds {
     }
 }
 
-const CUES: [Cue; 5] = [
+const CUES: [Cue; 14] = [
     Cue::Notice,
     Cue::Hold,
     Cue::Parting(Parting::Apology),
     Cue::Parting(Parting::Farewell),
     Cue::Parting(Parting::RecordingFailed),
+    Cue::Waiting,
+    Cue::StillWaiting,
+    Cue::Closed,
+    Cue::Nobody,
+    Cue::LeaveMessage,
+    Cue::Beep,
+    Cue::Parting(Parting::Closed),
+    Cue::Parting(Parting::Nobody),
+    Cue::Parting(Parting::MessageKept),
 ];
 
 /// The number of hold music.
@@ -125,6 +169,15 @@ fn number(cue: Cue) -> u32 {
         Cue::Parting(Parting::Apology) => 300,
         Cue::Parting(Parting::Farewell) => 400,
         Cue::Parting(Parting::RecordingFailed) => 500,
+        Cue::Waiting => 600,
+        Cue::StillWaiting => 700,
+        Cue::Closed => 800,
+        Cue::Nobody => 900,
+        Cue::LeaveMessage => 1_000,
+        Cue::Beep => 1_100,
+        Cue::Parting(Parting::Closed) => 1_200,
+        Cue::Parting(Parting::Nobody) => 1_300,
+        Cue::Parting(Parting::MessageKept) => 1_400,
     }
 }
 
@@ -142,12 +195,18 @@ pub struct Library {
     folder: PathBuf,
     kept: Mutex<HashMap<PathBuf, Kept>>,
     ring_back: Arc<Prompt>,
+    beep: Arc<Prompt>,
 }
 
 impl Library {
     /// The sounds in this folder; nothing is read yet.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, kept: Mutex::default(), ring_back: Arc::new(Prompt::ring_back()) }
+        Self {
+            folder,
+            kept: Mutex::default(),
+            ring_back: Arc::new(Prompt::ring_back()),
+            beep: Arc::new(Prompt::beep()),
+        }
     }
 
     /// Everything for a call of this court in this language. A court without a folder has
@@ -174,7 +233,24 @@ impl Library {
             recording_failed: self.spoken(court, "recording-failed", language)?.1,
             music: Sound { prompt: self.read(&music)?, text: MUSIC.into() },
             ring_back,
+            caller: None,
         })
+    }
+
+    /// Everything for a call that comes in to this court.
+    pub fn caller_sounds(&self, court: &str, language: &str) -> Result<Sounds, SoundError> {
+        let said = |name: &str| Ok::<Sound, SoundError>(self.spoken(court, name, language)?.1);
+        let again = said("call-again")?;
+        let caller = CallerSounds {
+            waiting: said("waiting")?,
+            still_waiting: said("still-waiting")?,
+            closed: [said("closed")?, again.clone()],
+            nobody: [said("nobody")?, again],
+            leave_message: said("leave-message")?,
+            message_kept: said("message-kept")?,
+            beep: Sound { prompt: self.beep.clone(), text: TONE.into() },
+        };
+        Ok(Sounds { caller: Some(caller), ..self.sounds(court, language)? })
     }
 
     /// Languages in which the notice can be played, Chinese first.

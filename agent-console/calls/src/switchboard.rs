@@ -9,16 +9,17 @@ use std::{
 
 use songda_media::{CallMedia, Engine, EngineError, MediaEvent};
 use songda_recordings::vault::{RecordingId, Vault, VaultError};
-use songda_sip::{Endpoint, Number, Trunk};
+use songda_sip::{Endpoint, IncomingCall, Number, Trunk};
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
 };
 
 use crate::{
-    actor::{Actor, Order},
+    actor::{Actor, Begin, Order},
     clock::CallClock,
     events::CallEvent,
+    machine::Welcome,
     recorder::Recorder,
     sounds::{Library, SoundError, Sounds},
 };
@@ -85,6 +86,23 @@ pub struct Route {
     pub callee: Number,
 }
 
+/// A call that comes in, to be answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Id of the call.
+    pub call: String,
+    /// Id of its recording.
+    pub recording: String,
+    /// The call as signalling gave it.
+    pub incoming: Box<IncomingCall>,
+    /// The court's code, which names the folder of its own prompts.
+    pub court: String,
+    /// What the caller is spoken to in: `zh`, `en`.
+    pub language: String,
+    /// How the court meets him.
+    pub welcome: Welcome,
+}
+
 /// Why a call does not go out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -116,6 +134,22 @@ pub struct CallHandle {
 }
 
 impl CallHandle {
+    /// Takes the call of a caller who waits, with this offer of the agent's browser.
+    pub fn join(&self, offer: String) {
+        self.tell(Order::Join(offer));
+    }
+
+    /// Nobody is there to take the call: the caller may leave a message at once.
+    pub fn nobody_there(&self) {
+        self.tell(Order::NobodyThere);
+    }
+
+    /// The party of this call calls us while he is being called (E46): his call takes the
+    /// place of ours. False when this call takes no orders any more; the caller is refused then.
+    pub fn called_back(&self, incoming: Box<IncomingCall>) -> bool {
+        self.orders.try_send(Order::CalledBack(incoming)).is_ok()
+    }
+
     /// Hangs up, or gives up while it rings.
     pub fn hang_up(&self) {
         self.tell(Order::HangUp);
@@ -234,8 +268,44 @@ impl Switchboard {
         let (orders, inbox) = mpsc::channel(16);
         let (events, receiver) = mpsc::channel(64);
         let ground = self.ground.clone();
-        let actor = Actor { ground, dial, sounds, recorder, recording, media, news, inbox, events, live, offer, clock };
-        tokio::spawn(actor.run(answer));
+        let call = dial.call.clone();
+        let dial = Some((dial, offer));
+        let caller = None;
+        let actor =
+            Actor { ground, call, dial, caller, sounds, recorder, recording, media, news, inbox, events, live, clock };
+        tokio::spawn(actor.run(Begin::Dial { answer }));
+        Ok((CallHandle { orders }, receiver))
+    }
+
+    /// Answers a call that comes in: its sounds first, then the recording, then the carrier. A
+    /// call that cannot be recorded, or could not say what it must, is not answered. The last
+    /// event is [`CallEvent::Ended`].
+    pub async fn answer(&self, answer: Answer) -> Result<(CallHandle, mpsc::Receiver<CallEvent>), DialError> {
+        let Answer { call, recording, incoming, court, language, welcome } = answer;
+        let clock = CallClock::new(Instant::now(), (self.ground.now_ms)());
+        let live = self.enter(&call)?;
+        let library = self.library.clone();
+        let sounds = spawn_blocking(move || library.caller_sounds(&court, &language)).await.map_err(system)??;
+        let Opened { recorder, recording, media, news } = self.open(&recording, clock).await?;
+        let (orders, inbox) = mpsc::channel(16);
+        let (events, receiver) = mpsc::channel(64);
+        let ground = self.ground.clone();
+        let actor = Actor {
+            ground,
+            call,
+            dial: None,
+            caller: Some(incoming),
+            sounds,
+            recorder,
+            recording,
+            media,
+            news,
+            inbox,
+            events,
+            live,
+            clock,
+        };
+        tokio::spawn(actor.run(Begin::Answer(welcome)));
         Ok((CallHandle { orders }, receiver))
     }
 

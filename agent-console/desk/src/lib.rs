@@ -9,6 +9,7 @@
 pub mod calls;
 pub mod checklist;
 pub mod escalations;
+pub mod inbound;
 pub mod outcomes;
 pub mod recovery;
 pub mod seats;

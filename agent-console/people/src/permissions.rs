@@ -59,6 +59,7 @@ impl Role {
                 P::OrdersRead,
                 P::HealthRead,
                 P::SettingsManage,
+                P::InboundManage,
             ],
             Self::Judge | Self::Clerk => &[
                 P::MeRead,
@@ -121,6 +122,8 @@ pub enum Permission {
     SettingsManage,
     /// Trunks, numbers and what causes mean; a change needs two persons who may.
     TelephonyManage,
+    /// Calls that came in and belong to no task.
+    InboundManage,
 }
 
 impl Permission {
@@ -147,6 +150,7 @@ impl Permission {
             Self::HealthRead => "health.read",
             Self::SettingsManage => "settings.manage",
             Self::TelephonyManage => "telephony.manage",
+            Self::InboundManage => "inbound.manage",
         }
     }
 }

@@ -103,6 +103,15 @@ enum Frame {
         call_id: String,
         sdp: String,
     },
+    /// Takes the call that rings.
+    Accept {
+        call_id: String,
+        sdp: String,
+    },
+    /// Leaves it to somebody else.
+    Decline {
+        call_id: String,
+    },
     HangUp,
     EndPolitely {
         reason: String,
@@ -191,6 +200,8 @@ impl Frame {
             Self::Opened { work_order } => Command::Opened { work_order },
             Self::Dial { work_order, phone_id, sdp, language } => Command::Dial { work_order, phone_id, sdp, language },
             Self::Resume { call_id, sdp } => Command::Resume { call: call_id, sdp },
+            Self::Accept { call_id, sdp } => Command::Accept { call: call_id, sdp },
+            Self::Decline { call_id } => Command::Decline { call: call_id },
             Self::HangUp => Command::HangUp,
             Self::EndPolitely { reason } => Command::EndPolitely { reason },
             Self::Mute { on } => Command::Mute { on },

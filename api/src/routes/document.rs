@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use super::{
-    admin, calls, court, desk, health, orders, outcomes, recordings, reports, session, settings,
+    admin, calls, court, desk, health, inbound, orders, outcomes, recordings, reports, session, settings,
     telephony::described as telephony, transcripts,
 };
 
@@ -32,6 +32,13 @@ use super::{
         court::tasks,
         court::task,
         court::overview,
+        inbound::inbound_calls,
+        inbound::link_inbound,
+        inbound::dismiss_inbound,
+        inbound::inbound_audio,
+        inbound::inbound_transcript,
+        inbound::inbound_settings,
+        inbound::change_inbound_settings,
         settings::settings,
         settings::change,
         calls::call,

@@ -6,6 +6,7 @@ mod court;
 mod desk;
 mod document;
 mod health;
+mod inbound;
 mod orders;
 mod outcomes;
 mod recordings;
@@ -100,6 +101,12 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/telephony/changes", get(telephony::changes)) // telephony.manage
         .route("/api/v1/telephony/changes/{id}/decision", post(telephony::decide)) // telephony.manage
         .route("/api/v1/telephony/calls/{id}/ladder", get(telephony::ladder)) // telephony.manage
+        .route("/api/v1/settings/inbound", get(inbound::inbound_settings).put(inbound::change_inbound_settings)) // settings.manage
+        .route("/api/v1/inbound", get(inbound::inbound_calls)) // inbound.manage
+        .route("/api/v1/inbound/{id}/link", post(inbound::link_inbound)) // inbound.manage
+        .route("/api/v1/inbound/{id}/dismiss", post(inbound::dismiss_inbound)) // inbound.manage
+        .route("/api/v1/inbound/{id}/audio", get(inbound::inbound_audio)) // inbound.manage
+        .route("/api/v1/inbound/{id}/transcript", get(inbound::inbound_transcript)) // inbound.manage
         .route("/api/v1/alarms", get(admin::alarms)) // alarms.read
         .route("/api/v1/users", get(admin::users)) // users.read
         .route("/api/v1/audit", get(admin::audit_log)) // audit.read

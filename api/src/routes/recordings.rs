@@ -160,6 +160,17 @@ pub(super) async fn audio(
     } else {
         intact(&house, &actor, &id).await.map(|(_, m, r)| (m, r))?
     };
+    let (response, from, to) = ranged(&headers, reader);
+    if from < to {
+        let detail = json!({ "sha256": manifest.sha256, "from": from, "to": to });
+        note(&house, &actor, "recording.play", ("call", &id), "ok", detail).await?;
+    }
+    Ok(response)
+}
+
+/// The part of a recording that is asked for, and which one that is; nothing when it lies
+/// outside.
+pub(super) fn ranged(headers: &HeaderMap, reader: WavReader) -> (Response, u64, u64) {
     let total = reader.wav_bytes();
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let range = match asked.map(|text| byte_range(text, total)) {
@@ -169,12 +180,10 @@ pub(super) async fn audio(
             let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range.outside", "the range lies outside");
             let mut response = problem.into_response();
             set(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{total}"));
-            return Ok(response);
+            return (response, 0, 0);
         }
     };
     let (from, to) = range.unwrap_or((0, total));
-    let detail = json!({ "sha256": manifest.sha256, "from": from, "to": to });
-    note(&house, &actor, "recording.play", ("call", &id), "ok", detail).await?;
     let mut response = send(reader, from, to).into_response();
     let answer = response.headers_mut();
     wav_headers(answer, to - from);
@@ -182,7 +191,7 @@ pub(super) async fn audio(
         set(answer, header::CONTENT_RANGE, &format!("bytes {from}-{}/{total}", to - 1));
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
-    Ok(response)
+    (response, from, to)
 }
 
 /// The recording as a WAV file to keep.

@@ -5,10 +5,12 @@ mod calls;
 mod court;
 mod desk;
 mod house;
+mod inbound;
 mod telephony;
 
 pub(crate) use calls::*;
 pub(crate) use court::*;
 pub(crate) use desk::*;
 pub(crate) use house::*;
+pub(crate) use inbound::*;
 pub(crate) use telephony::*;

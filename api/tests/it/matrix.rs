@@ -32,6 +32,13 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/overview", [false, true, false, false, false, false]),
     ("GET", "/api/v1/settings", [false, true, false, false, false, false]),
     ("PUT", "/api/v1/settings", [false, true, false, false, false, false]),
+    ("GET", "/api/v1/settings/inbound", [false, true, false, false, false, false]),
+    ("PUT", "/api/v1/settings/inbound", [false, true, false, false, false, false]),
+    ("GET", "/api/v1/inbound", [false, true, false, false, false, false]),
+    ("POST", "/api/v1/inbound/none/link", [false, true, false, false, false, false]),
+    ("POST", "/api/v1/inbound/none/dismiss", [false, true, false, false, false, false]),
+    ("GET", "/api/v1/inbound/none/audio", [false, true, false, false, false, false]),
+    ("GET", "/api/v1/inbound/none/transcript", [false, true, false, false, false, false]),
     ("GET", "/api/v1/orders", [false, true, true, true, false, false]),
     ("GET", "/api/v1/alarms", [false, true, false, false, true, false]),
     ("GET", "/api/v1/telephony/trunks", [false, false, false, false, true, false]),
@@ -67,6 +74,12 @@ const OPEN: &[(&str, &str)] = &[
 fn body(path: &str) -> serde_json::Value {
     if path.ends_with("/session/key") {
         serde_json::json!({ "public_key": "AA" })
+    } else if path.ends_with("/settings/inbound") {
+        serde_json::json!({ "days": [1, 2, 3, 4, 5], "opens": "08:30", "closes": "17:30", "wait_s": 60, "message_s": 120 })
+    } else if path.ends_with("/link") {
+        serde_json::json!({ "task": "none" })
+    } else if path.ends_with("/dismiss") {
+        serde_json::json!({ "reason": "推销电话" })
     } else if path.ends_with("/settings") {
         serde_json::json!({ "wrap_up": { "policy": "time_boxed", "seconds": 60 } })
     } else if path.contains("/telephony/") {

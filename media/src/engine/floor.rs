@@ -158,6 +158,9 @@ impl Floor {
             Command::TrunkOffer { call, reply } => {
                 let _ = reply.send(self.trunk_offer(call));
             }
+            Command::TrunkOffered { call, sdp, reply } => {
+                let _ = reply.send(self.trunk_offered(call, &sdp));
+            }
             Command::TrunkAnswer { call, sdp, reply } => {
                 let _ = reply.send(self.trunk_answer(call, &sdp));
             }
@@ -223,6 +226,19 @@ impl Floor {
         let sdp = sdp::offer(call, SocketAddr::new(self.trunk_ip, trunk.port()), slot.law);
         slot.trunk = Some(trunk);
         Ok(sdp)
+    }
+
+    fn trunk_offered(&mut self, call: u64, offer: &str) -> Result<String, EngineError> {
+        let slot = self.calls.get_mut(&call).ok_or(EngineError::Gone)?;
+        let trunk = match slot.trunk.take() {
+            Some(trunk) => trunk,
+            None => TrunkLeg::bind(self.config.trunk_bind, &self.config.trunk_ports).map_err(EngineError::Port)?,
+        };
+        let port = trunk.port();
+        slot.trunk = Some(trunk);
+        let (_, answer) = sdp::answer(call, SocketAddr::new(self.trunk_ip, port), offer)?;
+        self.trunk_answer(call, offer)?;
+        Ok(answer)
     }
 
     fn trunk_answer(&mut self, call: u64, sdp: &str) -> Result<(), EngineError> {

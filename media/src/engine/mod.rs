@@ -84,6 +84,7 @@ enum Command {
     Open { call: u64, bridge: Box<Bridge>, ssrc: u32, events: events::Sender<MediaEvent>, owner: Weak<()> },
     BrowserOffer { call: u64, sdp: String, reply: Reply<String> },
     TrunkOffer { call: u64, reply: Reply<String> },
+    TrunkOffered { call: u64, sdp: String, reply: Reply<String> },
     TrunkAnswer { call: u64, sdp: String, reply: Reply<()> },
     Early { call: u64 },
     RingBack { call: u64, tone: Arc<Prompt> },
@@ -101,6 +102,7 @@ impl Command {
             Self::Open { call, .. }
             | Self::BrowserOffer { call, .. }
             | Self::TrunkOffer { call, .. }
+            | Self::TrunkOffered { call, .. }
             | Self::TrunkAnswer { call, .. }
             | Self::Early { call }
             | Self::RingBack { call, .. }
@@ -210,6 +212,12 @@ impl CallMedia {
     /// Opens a port towards the carrier and gives our offer.
     pub async fn trunk_offer(&self) -> Result<String, EngineError> {
         self.ask(|reply| Command::TrunkOffer { call: self.call, reply }).await
+    }
+
+    /// Takes the carrier's offer of a call that comes in and gives our answer. A port that is
+    /// open towards it already is used again.
+    pub async fn trunk_offered(&self, sdp: String) -> Result<String, EngineError> {
+        self.ask(|reply| Command::TrunkOffered { call: self.call, sdp, reply }).await
     }
 
     /// Takes the carrier's answer, early or final, or its new offer.

@@ -84,6 +84,37 @@ fn key(seq: u16, code: u8, stamp: u32, end: bool) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn r4_4a_a_caller_is_answered_heard_and_recorded_before_any_browser_is_there() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, recorded) = mpsc::channel();
+    let (media, mut events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    carrier.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert!(matches!(media.trunk_offered("v=0\r\n".into()).await, Err(EngineError::Sdp(SdpError::NoAudio))));
+    let ours = port(&media.trunk_offered(answer(&carrier)).await.unwrap());
+    media.announce(7, Arc::new(Prompt::beep())).unwrap();
+    let mut buffer = [0; 2048];
+    let len = carrier.recv(&mut buffer).unwrap();
+    assert_eq!(RtpReader::new(&buffer[..len]).unwrap().payload_type(), 8);
+    for seq in 1..=10 {
+        carrier.send_to(&packet(seq), ("127.0.0.1", ours)).unwrap();
+    }
+    loop {
+        if let MediaEvent::PromptFinished(span) = events.recv().await.unwrap() {
+            assert_eq!((span.cue, span.to_frame - span.from_frame), (7, 4_000));
+            break;
+        }
+    }
+    let again = port(&media.trunk_offered(answer(&carrier)).await.unwrap());
+    assert_eq!(again, ours, "its port stays");
+    let summary = media.close().await.unwrap();
+    assert!(summary.party.received > 0 && summary.frames > 0);
+    let frames: Vec<i16> = recorded.try_iter().flatten().collect();
+    let heard = |side: usize| frames.iter().skip(side).step_by(2).any(|sample| sample.unsigned_abs() > 100);
+    assert!(heard(0) && heard(1), "the tone on the left, the caller on the right");
+}
+
+#[tokio::test]
 async fn keys_go_both_ways_under_the_carriers_payload_type() {
     let engine = Engine::start(config()).unwrap();
     let (blocks, _recorded) = mpsc::channel();

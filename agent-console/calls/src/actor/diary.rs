@@ -141,6 +141,8 @@ impl Diary {
                 CallEvent::PartyHeard
             }
             Told::Parting(why) => CallEvent::Parting { why },
+            Told::CalledBack => CallEvent::CalledBack,
+            Told::MessageBegan => CallEvent::MessageBegan { at_ms: self.clock.at(now) },
             Told::RecordingFailed => {
                 let at = self.offset_ms();
                 self.marks.point(MarkKind::RecordingFailed, at, "");

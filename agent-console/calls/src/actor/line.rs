@@ -87,6 +87,12 @@ impl Line {
         true
     }
 
+    /// A call that came in is this call's leg from here on; there is no other way.
+    pub(super) fn take_up(&mut self, leg: Leg) {
+        self.ways.clear();
+        self.state = State::Up(Box::new(leg), Progress::Settled);
+    }
+
     /// Waits for the next step. May be dropped at any time; [`Line::take`] may not.
     pub(super) async fn step(&mut self) -> Step {
         match &mut self.state {

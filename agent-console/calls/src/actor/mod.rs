@@ -7,6 +7,7 @@ mod ways;
 use std::{sync::Arc, time::Instant};
 
 use songda_media::{CallMedia, EngineError, MediaEvent, Summary};
+use songda_sip::{IncomingCall, Rejection};
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
@@ -19,8 +20,8 @@ use self::{
 use crate::{
     clock::CallClock,
     events::CallEvent,
-    facts::CallEnd,
-    machine::{Cue, Do, Input, Machine, Rest},
+    facts::{CallEnd, Fault},
+    machine::{Cue, Do, Input, Machine, Rest, Welcome},
     recorder::{Kept, Recorder},
     sounds::{MUSIC_CUE, Sounds},
     switchboard::{Dial, Live, SwitchboardConfig},
@@ -38,11 +39,26 @@ pub(crate) enum Order {
     Offer(String),
     Away,
     Here,
+    Join(String),
+    NobodyThere,
+    CalledBack(Box<IncomingCall>),
+}
+
+/// How a call begins.
+pub(crate) enum Begin {
+    /// An agent's browser was answered; the carrier is asked next.
+    Dial { answer: String },
+    /// A call that came in is answered.
+    Answer(Welcome),
 }
 
 pub(crate) struct Actor {
     pub(crate) ground: Arc<SwitchboardConfig>,
-    pub(crate) dial: Dial,
+    pub(crate) call: String,
+    /// What is dialled, with our offer to the carrier.
+    pub(crate) dial: Option<(Dial, String)>,
+    /// A call that came in and is not answered yet.
+    pub(crate) caller: Option<Box<IncomingCall>>,
     pub(crate) sounds: Sounds,
     pub(crate) recorder: Recorder,
     /// When the recording began; told once.
@@ -52,7 +68,6 @@ pub(crate) struct Actor {
     pub(crate) inbox: mpsc::Receiver<Order>,
     pub(crate) events: mpsc::Sender<CallEvent>,
     pub(crate) live: Live,
-    pub(crate) offer: String,
     pub(crate) clock: CallClock,
 }
 
@@ -65,20 +80,28 @@ struct Open {
 }
 
 impl Actor {
-    pub(crate) async fn run(mut self, answer: String) {
-        let mut machine = Machine::new(Instant::now()).with_extension(self.dial.extension.take());
+    pub(crate) async fn run(mut self, begin: Begin) {
+        let now = Instant::now();
+        let (mut machine, answer) = match begin {
+            Begin::Dial { answer } => {
+                let extension = self.dial.as_mut().and_then(|(dial, _)| dial.extension.take());
+                (Machine::new(now).with_extension(extension), Some(answer))
+            }
+            Begin::Answer(welcome) => (Machine::incoming(now, welcome), None),
+        };
         let mut diary = Diary::new(self.clock);
         let mut line = Line::idle();
         let mut open = Open { news: true, orders: true, desk: true, recording: true };
-        self.tell(CallEvent::BrowserAnswer { sdp: answer }).await;
-        loop {
-            let over = match self.next(&machine, &mut line, &mut open, &mut diary).await {
+        if let Some(sdp) = answer {
+            self.tell(CallEvent::BrowserAnswer { sdp }).await;
+        }
+        let first = machine.begin();
+        let mut over = self.obey(&mut machine, first, &mut line, &mut diary).await;
+        while !over {
+            over = match self.next(&machine, &mut line, &mut open, &mut diary).await {
                 Some(input) => self.turn(&mut machine, input, &mut line, &mut diary).await,
                 None => false,
             };
-            if over {
-                break;
-            }
             self.tell_marks(&mut diary).await;
         }
         self.finish(&machine, diary).await;
@@ -98,7 +121,7 @@ impl Actor {
                 if order.is_none() {
                     open.orders = false;
                 }
-                order.map(Input::from)
+                self.ordered(order?)
             }
             step = line.step() => {
                 line.take(step, &Ground { board: &self.ground, events: &self.events }).await
@@ -123,10 +146,19 @@ impl Actor {
     /// Feeds the machine and does what it says, until it asks for nothing more. True when
     /// the call is over.
     async fn turn(&mut self, machine: &mut Machine, first: Input, line: &mut Line, diary: &mut Diary) -> bool {
+        let orders = machine.handle(Instant::now(), first);
+        let over = self.obey(machine, orders, line, diary).await;
+        diary.settle();
+        over
+    }
+
+    /// Does what the machine said, and what it says to what came of it.
+    async fn obey(&mut self, machine: &mut Machine, orders: Vec<Do>, line: &mut Line, diary: &mut Diary) -> bool {
         let mut over = false;
-        let mut given = Some(first);
-        while let Some(input) = given.take() {
-            for order in machine.handle(Instant::now(), input) {
+        let mut orders = orders;
+        loop {
+            let mut given = None;
+            for order in orders {
                 match order {
                     Do::Tell(told) => {
                         let event = diary.told(told);
@@ -142,20 +174,75 @@ impl Actor {
                     }
                 }
             }
+            let Some(input) = given else { return over };
+            orders = machine.handle(Instant::now(), input);
         }
-        diary.settle();
-        over
+    }
+
+    /// What an order of the agent or the desk is to the machine.
+    fn ordered(&mut self, order: Order) -> Option<Input> {
+        Some(match order {
+            Order::HangUp => Input::HangUp,
+            Order::Close => Input::Abandoned,
+            Order::EndPolitely => Input::EndPolitely,
+            Order::Mute(on) => Input::Mute(on),
+            Order::Hold(on) => Input::Hold(on),
+            Order::Press(keys) => Input::Press(keys),
+            Order::Offer(sdp) => Input::Offer(sdp),
+            Order::Away => Input::PageGone,
+            Order::Here => Input::PageHere,
+            Order::Join(sdp) => Input::Join(sdp),
+            Order::NobodyThere => Input::NobodyThere,
+            // One at a time: another one is refused when it is dropped.
+            Order::CalledBack(_) if self.caller.is_some() || self.dial.is_none() => return None,
+            Order::CalledBack(incoming) => {
+                self.caller = Some(incoming);
+                Input::CalledBack
+            }
+        })
+    }
+
+    /// Answers the call that came in: with our answer to its offer, or with an offer of ours.
+    async fn answer(&mut self, line: &mut Line) -> Option<Input> {
+        let Some(caller) = self.caller.take() else { return Some(Input::BadAnswer("no caller is there".into())) };
+        let IncomingCall { invite, leg, .. } = *caller;
+        let ours = match invite.offer {
+            Some(offer) => self.media.trunk_offered(offer).await,
+            None => self.media.trunk_offer().await,
+        };
+        match ours {
+            Ok(sdp) => {
+                tracing::info!(call = %self.call, sip_call_id = %leg.call_id(), "a call that came in is answered");
+                leg.handle().answer(sdp).await;
+                line.take_up(leg);
+                None
+            }
+            Err(error) => {
+                leg.handle().reject(Rejection::status(488)).await;
+                line.take_up(leg);
+                Some(Input::BadAnswer(error.to_string()))
+            }
+        }
     }
 
     /// Does one thing; what came of it, when the machine must know.
     async fn act(&mut self, order: Do, line: &mut Line, diary: &mut Diary) -> Option<Input> {
         let done = match order {
             Do::Dial => {
-                let ways = ways::of(&self.dial, &self.offer, self.ground.ring_limit);
+                let Some((dial, offer)) = &self.dial else {
+                    return Some(Input::NotPlaced(Fault::Desk, "nothing is to be dialled".into()));
+                };
+                let ways = ways::of(dial, offer, self.ground.ring_limit);
                 line.dial(&Ground { board: &self.ground, events: &self.events }, ways);
                 Ok(())
             }
-            Do::HangUp => return line.hang_up().await,
+            Do::Answer => return self.answer(line).await,
+            Do::GiveWay => return line.hang_up().await,
+            Do::HangUp => {
+                // Dropped, a caller who was not answered is refused.
+                self.caller = None;
+                return line.hang_up().await;
+            }
             Do::TrunkAnswer(sdp) => {
                 return self.media.trunk_answer(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()));
             }
@@ -181,7 +268,7 @@ impl Actor {
             Do::Tell(_) | Do::Finish => Ok(()),
         };
         let error = done.err()?;
-        tracing::error!(call = %self.dial.call, %error, "the media engine refused an order");
+        tracing::error!(call = %self.call, %error, "the media engine refused an order");
         Some(Input::BadAnswer(error.to_string()))
     }
 
@@ -269,15 +356,15 @@ impl Actor {
 
     async fn finish(self, machine: &Machine, diary: Diary) {
         let ended = Instant::now();
-        let Self { dial, sounds, recorder, media, events, live, clock, .. } = self;
+        let Self { call, sounds, recorder, media, events, live, clock, .. } = self;
         let summary = media.close().await;
         if let Err(error) = &summary {
-            tracing::error!(call = %dial.call, %error, "the sound of a call did not close");
+            tracing::error!(%call, %error, "the sound of a call did not close");
         }
         let summary = summary.ok();
         let gaps = summary.as_ref().map(|summary| summary.gaps.clone()).unwrap_or_default();
         let lost = |error: &dyn std::fmt::Display| {
-            tracing::error!(call = %dial.call, %error, "a recording could not be closed");
+            tracing::error!(%call, %error, "a recording could not be closed");
             Kept { manifest: None, incomplete: true }
         };
         let kept = match spawn_blocking(move || recorder.finish(&gaps)).await {
@@ -302,22 +389,6 @@ impl Actor {
         };
         drop(live);
         let _ = events.send(CallEvent::Ended(Box::new(end))).await;
-    }
-}
-
-impl From<Order> for Input {
-    fn from(order: Order) -> Self {
-        match order {
-            Order::HangUp => Self::HangUp,
-            Order::Close => Self::Abandoned,
-            Order::EndPolitely => Self::EndPolitely,
-            Order::Mute(on) => Self::Mute(on),
-            Order::Hold(on) => Self::Hold(on),
-            Order::Press(keys) => Self::Press(keys),
-            Order::Offer(sdp) => Self::Offer(sdp),
-            Order::Away => Self::PageGone,
-            Order::Here => Self::PageHere,
-        }
     }
 }
 

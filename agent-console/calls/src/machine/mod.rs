@@ -1,6 +1,7 @@
 //! What happens next in a call, without I/O. Inputs and the time go in, orders come out.
 
 mod extension;
+mod incoming;
 mod orders;
 mod presence;
 mod verdict;
@@ -11,9 +12,11 @@ use songda_sip::{Ended, LegEvent};
 
 use self::{
     extension::Extension,
+    incoming::{Caller, Message},
     presence::{Change, Presence, Sign},
 };
 pub use self::{
+    incoming::Welcome,
     orders::{Cue, Do, Input, Rest, Told},
     presence::Away,
 };
@@ -35,6 +38,16 @@ const KEYS: usize = 32;
 enum Phase {
     Preparing,
     Dialling,
+    /// The party calls us meanwhile: what was being placed is taken back.
+    Crossing,
+    /// A call that came in is answered; its caller has not acknowledged it yet.
+    Answering,
+    /// A caller waits for an agent.
+    Waiting,
+    /// An agent took it; his browser's sound is not up yet.
+    Joining,
+    /// A caller is told to leave a message, or leaves one.
+    Message(Message),
     Answered,
     Parting(Parting),
     HangingUp,
@@ -45,6 +58,8 @@ enum Phase {
 #[derive(Debug)]
 pub struct Machine {
     phase: Phase,
+    /// What is known of a call that came in.
+    caller: Option<Caller>,
     answered: bool,
     early: bool,
     rang: bool,
@@ -73,6 +88,7 @@ impl Machine {
     pub fn new(now: Instant) -> Self {
         Self {
             phase: Phase::Preparing,
+            caller: None,
             answered: false,
             early: false,
             rang: false,
@@ -107,6 +123,7 @@ impl Machine {
             Phase::Dialling | Phase::Answered => {
                 self.presence.away().map(|away| away.until).into_iter().chain(self.extension.due()).min()
             }
+            Phase::Waiting => self.waiting_deadline(),
             _ => self.limit,
         }
     }
@@ -139,12 +156,16 @@ impl Machine {
                 self.over();
             }
             Input::NeverDialled if self.phase == Phase::HangingUp => self.over(),
+            Input::NeverDialled if self.phase == Phase::Crossing => self.gave_way(now),
             Input::NeverDialled => {}
             Input::BadAnswer(reason) => {
                 self.failed = Some(reason);
                 let why = "the carrier's session description cannot be used";
                 self.end(now, EndedBy::System, why, Some(Fault::Carrier));
             }
+            Input::CalledBack => self.called_back(now),
+            Input::Join(sdp) => self.join(now, sdp),
+            Input::NobodyThere => self.nobody(now, Cue::Nobody),
             Input::PartyHeard => self.heard = true,
             Input::PartySilent(kind) => {
                 self.silent = Some(kind);
@@ -175,10 +196,16 @@ impl Machine {
 
     fn is_under_way(&self) -> bool {
         matches!(self.phase, Phase::Dialling | Phase::Answered)
+            || (matches!(self.phase, Phase::Crossing | Phase::Answering) && self.has_agent())
     }
 
     fn browser_connected(&mut self, now: Instant) {
-        if self.phase == Phase::Preparing {
+        if self.phase == Phase::Joining {
+            self.joined();
+        } else if self.phase == Phase::Preparing && self.has_agent() {
+            self.tell(Told::BrowserConnected);
+            self.answer(now);
+        } else if self.phase == Phase::Preparing {
             self.phase = Phase::Dialling;
             self.tell(Told::BrowserConnected);
             self.out.push(Do::Dial);
@@ -230,13 +257,16 @@ impl Machine {
 
     fn offer(&mut self, sdp: String) {
         match self.phase {
-            Phase::Preparing | Phase::Dialling | Phase::Answered => self.out.push(Do::TakeOffer(sdp)),
+            Phase::Preparing | Phase::Joining | Phase::Answered => self.out.push(Do::TakeOffer(sdp)),
+            _ if self.is_under_way() => self.out.push(Do::TakeOffer(sdp)),
             _ => self.tell(Told::OfferRefused("the call is ending")),
         }
     }
 
     fn leg(&mut self, now: Instant, event: LegEvent) {
         match event {
+            LegEvent::Acknowledged if self.phase == Phase::Answering => self.acknowledged(now),
+            LegEvent::ReofferAnswered { sdp } if self.has_caller() => self.out.push(Do::TrunkAnswer(sdp)),
             LegEvent::Ringing if self.phase == Phase::Dialling && !self.rang => {
                 self.rang = true;
                 self.out.push(Do::RingBack);
@@ -250,6 +280,8 @@ impl Machine {
                     self.tell(Told::EarlyMedia);
                 }
             }
+            // The one that was taken back; signalling hangs it up.
+            LegEvent::Answered { .. } if self.phase == Phase::Crossing => {}
             LegEvent::Answered { sdp, .. } => {
                 self.answered = true;
                 // Ring-back is no sign of the party (E50).
@@ -269,9 +301,9 @@ impl Machine {
                     self.settle();
                 }
             }
-            LegEvent::Reoffered { sdp } if matches!(self.phase, Phase::Answered | Phase::Parting(_)) => {
-                self.out.push(Do::TrunkAnswer(sdp));
-            }
+            LegEvent::Reoffered { sdp } if self.has_party() => self.out.push(Do::TrunkAnswer(sdp)),
+            // The call that was being placed is gone: the one that came in takes its place.
+            LegEvent::Ended(_) if self.phase == Phase::Crossing => self.gave_way(now),
             LegEvent::Ended(ended) => {
                 self.ended = Some(ended);
                 self.over();
@@ -296,6 +328,7 @@ impl Machine {
                 self.settle();
             }
             (Cue::Parting(said), Phase::Parting(why)) if said == why => self.hang_up(now),
+            (_, Phase::Waiting | Phase::Joining | Phase::Message(_)) => self.said_to_caller(now, cue),
             _ => {}
         }
     }
@@ -304,7 +337,9 @@ impl Machine {
         self.tell(Told::RecordingFailed);
         let (why, fault) = ("the recording could not be kept", Some(Fault::Recording));
         match self.phase {
-            Phase::Answered => self.part(now, Parting::RecordingFailed, EndedBy::System, why, fault),
+            Phase::Answered | Phase::Waiting | Phase::Joining | Phase::Message(_) => {
+                self.part(now, Parting::RecordingFailed, EndedBy::System, why, fault);
+            }
             Phase::Parting(_) => {}
             _ => self.end(now, EndedBy::System, why, fault),
         }
@@ -357,7 +392,13 @@ impl Machine {
                 self.ending = Some((by, why, fault));
                 self.over();
             }
-            Phase::Dialling | Phase::Answered => {
+            Phase::Dialling
+            | Phase::Answered
+            | Phase::Crossing
+            | Phase::Answering
+            | Phase::Waiting
+            | Phase::Joining
+            | Phase::Message(_) => {
                 self.ending = Some((by, why, fault));
                 self.hang_up(now);
             }
@@ -403,6 +444,9 @@ impl Machine {
             }
             Phase::Parting(_) => self.hang_up(now),
             Phase::HangingUp => self.over(),
+            Phase::Crossing | Phase::Answering | Phase::Waiting | Phase::Joining | Phase::Message(_) => {
+                self.caller_deadline(now);
+            }
             Phase::Over => {}
         }
     }

@@ -17,6 +17,18 @@ pub enum Cue {
     Hold,
     /// The call ends.
     Parting(Parting),
+    /// Everybody is busy: a caller waits.
+    Waiting,
+    /// He waits on.
+    StillWaiting,
+    /// The court is closed.
+    Closed,
+    /// Nobody took the call.
+    Nobody,
+    /// Leave a message after the tone.
+    LeaveMessage,
+    /// The tone.
+    Beep,
 }
 
 /// What the party hears when nothing is said to it.
@@ -53,7 +65,11 @@ pub enum Do {
     Press(String),
     /// Press these keys, which nobody may read.
     Extension(String),
-    /// CANCEL or BYE.
+    /// Answer the call that came in.
+    Answer,
+    /// CANCEL the call that is being placed: its party calls us, and that call takes its place.
+    GiveWay,
+    /// CANCEL, BYE or a refusal: whatever leg there is.
     HangUp,
     /// Say this to whoever placed the call.
     Tell(Told),
@@ -100,6 +116,10 @@ pub enum Told {
     Parting(Parting),
     /// The recording cannot be kept.
     RecordingFailed,
+    /// The party calls us, and that call takes the place of the one that is being placed.
+    CalledBack,
+    /// A caller leaves a message from here on.
+    MessageBegan,
 }
 
 /// What happened.
@@ -129,6 +149,12 @@ pub enum Input {
     NeverDialled,
     /// The carrier's session description cannot be used.
     BadAnswer(String),
+    /// The party calls us while he is being called (E46).
+    CalledBack,
+    /// An agent takes the call of a caller who waits, with this offer of his browser.
+    Join(String),
+    /// Nobody is there to take it.
+    NobodyThere,
     /// The first packet of the carrier came.
     PartyHeard,
     /// The party is silent.

@@ -90,6 +90,7 @@ impl Witness {
                     Cue::Notice => assert_eq!(self.count(order), 0, "the notice twice"),
                     Cue::Hold => assert!(noticed && !parted && self.rest() == Rest::Hold),
                     Cue::Parting(_) => assert!(!parted, "two reasons to part"),
+                    _ => panic!("{cue:?} is for callers"),
                 }
             }
             Do::Rest(rest) => assert!(answered && !parted && !hung_up && *rest != self.rest()),

@@ -16,7 +16,7 @@ pub struct OpenLeg {
     pub court: String,
     /// Trunk over which it went.
     pub trunk: String,
-    /// The try; none for a leg that version 0.1 kept with its call.
+    /// The try; none for the leg of a call that came in, or that version 0.1 kept with its call.
     of: Option<String>,
     sealed: Vec<u8>,
 }
@@ -159,6 +159,8 @@ pub async fn open_legs(db: &Db) -> Result<Vec<OpenLeg>, DeskError> {
          UNION ALL
          SELECT id, court_id, COALESCE(trunk_id, ''), '', leg_sealed, created_ms FROM calls
          WHERE leg_sealed IS NOT NULL
+         UNION ALL
+         SELECT id, court_id, trunk_id, '', leg_sealed, created_ms FROM inbound_calls WHERE leg_sealed IS NOT NULL
          ORDER BY 6 DESC",
     )
     .fetch_all(db.read())
@@ -193,7 +195,13 @@ fn open_leg(row: &AnyRow) -> OpenLeg {
 pub async fn forget(tx: &mut Tx, leg: &OpenLeg) -> Result<(), DeskError> {
     let (sql, id) = match &leg.of {
         Some(of) => ("UPDATE call_tries SET leg_sealed = NULL WHERE id = $1", of),
-        None => ("UPDATE calls SET leg_sealed = NULL WHERE id = $1", &leg.call),
+        None => {
+            sqlx::query("UPDATE inbound_calls SET leg_sealed = NULL WHERE id = $1")
+                .bind(&leg.call)
+                .execute(&mut *tx.conn())
+                .await?;
+            ("UPDATE calls SET leg_sealed = NULL WHERE id = $1", &leg.call)
+        }
     };
     sqlx::query(sql).bind(id).execute(&mut *tx.conn()).await?;
     Ok(())

@@ -11,8 +11,9 @@ mod store;
 pub use attempts::{AttemptField, AttemptRow, attempts};
 pub use side::{Network, Sample, keep_samples, marks_to_store, marks_until, network};
 pub use store::{
-    CallRow, Ending, Leg, NewCall, answered, begin, end, enter_recording, extend_wrap_up, find, mark, marked, of_task,
-    own, recording, recording_began, said, set_recording_state, unfinished, unsaved_of_agent, without_recording_row,
+    CallRow, Ending, Leg, NewCall, answered, begin, came_in, end, enter_recording, extend_wrap_up, find, mark, marked,
+    of_task, own, recording, recording_began, said, set_recording_state, unfinished, unsaved_of_agent,
+    without_recording_row,
 };
 
 use songda_service::{outcomes, timeline::Event};
@@ -54,6 +55,16 @@ pub fn history_text(event: &Event) -> Option<(String, String)> {
                 ("（接续中断的征询）", " (takes up a cut-off consent)")
             };
             (format!("外呼 {}{zh}", text("masked")), format!("Dialled {}{en}", text("masked")))
+        }
+        "incoming" if event.detail["linked"] == true => {
+            (format!("来电已关联 {}", text("masked")), format!("A call that came in was linked: {}", text("masked")))
+        }
+        "incoming" => ("受送达人来电，坐席接听".to_owned(), "The party called; the agent took it".to_owned()),
+        "incoming_missed" if event.detail["message"] == true => {
+            ("受送达人来电留言，待回拨".to_owned(), "The party called and left a message: call back".to_owned())
+        }
+        "incoming_missed" => {
+            ("受送达人来电未接通，待回拨".to_owned(), "The party called in vain: call back".to_owned())
         }
         "call_ended" => {
             let (zh, en) = if event.detail["given_up_early"] == true {

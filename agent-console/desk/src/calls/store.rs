@@ -88,13 +88,15 @@ pub struct CallRow {
     pub wrap_until_ms: Option<i64>,
     /// One more minute was asked for.
     pub wrap_extended: bool,
+    /// `out`: we called; `in`: the party did.
+    pub direction: String,
 }
 
 const COLUMNS: &str = "c.id, c.court_id, c.task_id, c.work_order_id, c.phone_id, n.masked, n.source, c.agent_id, u.name, \
      u.staff_no, c.caller, c.state, c.created_ms, c.ringing_ms, c.early_ms, c.answered_ms, c.talk_from_ms, c.ended_ms, \
      c.talk_ms, c.ended_by, c.technical_code, c.is_attempt, c.recording_id, c.prompt_spans, \
      c.language, c.script, c.recording_from_ms, c.marks, c.parting, c.end_reason, c.broken_consent, c.resumed_from, \
-     c.outcome_state, c.wrap_until_ms, c.wrap_extended \
+     c.outcome_state, c.wrap_until_ms, c.wrap_extended, c.direction \
      FROM calls c JOIN phones n ON n.id = c.phone_id JOIN users u ON u.id = c.agent_id";
 
 fn read(row: &AnyRow) -> CallRow {
@@ -134,6 +136,7 @@ fn read(row: &AnyRow) -> CallRow {
         outcome_state: row.get(32),
         wrap_until_ms: row.get(33),
         wrap_extended: row.get::<i64, _>(34) == 1,
+        direction: row.get(35),
     }
 }
 
@@ -194,6 +197,12 @@ pub async fn begin(tx: &mut Tx, clock: &Clock, by: &By<'_>, call: &NewCall<'_>) 
     legs::begin(tx, clock, &way).await?;
     let detail = json!({ "masked": call.masked, "caller": call.caller, "resumes": resumed_from });
     timeline::append(tx, clock, call.task, by, Kind::Dialled, call.id, &detail).await?;
+    Ok(())
+}
+
+/// The party called while it was being called: it is its own call from here on.
+pub async fn came_in(tx: &mut Tx, call: &str) -> Result<(), DeskError> {
+    sqlx::query("UPDATE calls SET direction = 'in' WHERE id = $1").bind(call).execute(&mut *tx.conn()).await?;
     Ok(())
 }
 

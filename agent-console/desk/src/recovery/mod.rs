@@ -16,6 +16,7 @@ use crate::{
     checklist, settings, transcripts, work_orders,
 };
 
+mod inbound;
 mod legs;
 
 /// The agent's page needs some time to find the server again before his time runs.
@@ -36,6 +37,10 @@ pub async fn run(ground: &Ground) -> Result<Recovered, DeskError> {
     for call in calls::unfinished(&ground.db).await? {
         let manifest = shelved(ground, &call).await?;
         close(ground, &call, manifest).await?;
+        done.calls += 1;
+    }
+    for call in inbound::unfinished(&ground.db).await? {
+        inbound::close(ground, &call).await?;
         done.calls += 1;
     }
     done.recordings += enter_all(ground).await?;
@@ -69,12 +74,19 @@ async fn enter_all(ground: &Ground) -> Result<usize, DeskError> {
     for call in calls::without_recording_row(&ground.db).await? {
         entered += usize::from(enter(ground, &call).await?);
     }
-    Ok(entered)
+    Ok(entered + inbound::enter_all(ground).await?)
 }
 
 /// The recording of a call as its file on the shelf tells it, whichever run put it there.
 async fn shelved(ground: &Ground, call: &CallRow) -> Result<Option<Manifest>, DeskError> {
-    let Some(Ok(id)) = call.recording_id.as_deref().map(RecordingId::new) else { return Ok(None) };
+    match call.recording_id.as_deref() {
+        Some(recording) => on_shelf(ground, &call.id, recording).await,
+        None => Ok(None),
+    }
+}
+
+async fn on_shelf(ground: &Ground, call: &str, recording: &str) -> Result<Option<Manifest>, DeskError> {
+    let Ok(id) = RecordingId::new(recording) else { return Ok(None) };
     let vault = ground.vault.clone();
     let read = tokio::task::spawn_blocking(move || vault.manifest(&id))
         .await
@@ -83,7 +95,7 @@ async fn shelved(ground: &Ground, call: &CallRow) -> Result<Option<Manifest>, De
         Ok(manifest) => Ok(Some(manifest).filter(|manifest| manifest.frames > 0)),
         Err(VaultError::Missing(_)) => Ok(None),
         Err(error) => {
-            tracing::error!(call = %call.id, %error, "the recording of a call cannot be read");
+            tracing::error!(call, %error, "the recording of a call cannot be read");
             Ok(None)
         }
     }

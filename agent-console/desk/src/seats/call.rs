@@ -11,13 +11,14 @@ use super::technical_words;
 use crate::{
     calls::CallRow,
     checklist::Tick,
+    inbound::Inbound,
     settings::{Settings, WrapUp},
     telephony::Line,
 };
 
 /// A call as the agent sees it.
 #[derive(Debug)]
-pub(super) struct LiveCall {
+pub(crate) struct LiveCall {
     pub(super) id: String,
     pub(super) work_order: String,
     pub(super) phone_id: String,
@@ -55,6 +56,10 @@ pub(super) struct LiveCall {
     /// What is filled in, as the agent may see it.
     pub(super) draft: Value,
     pub(super) handle: Option<CallHandle>,
+    /// `out` or `in`.
+    pub(super) direction: &'static str,
+    /// Its row, when it came in and belongs to no task.
+    pub(super) stray: Option<Inbound>,
 }
 
 /// The time after a call.
@@ -116,7 +121,53 @@ impl LiveCall {
             saved: false,
             draft: Value::Null,
             handle: None,
+            direction: "out",
+            stray: None,
         }
+    }
+
+    /// A call that came in and that this agent takes.
+    pub(super) fn incoming(call: &Inbound, recording_from: Option<(i64, Instant)>) -> Self {
+        Self {
+            id: call.id.clone(),
+            work_order: String::new(),
+            phone_id: String::new(),
+            ways: Vec::new(),
+            way: 0,
+            masked: call.masked.clone(),
+            script: String::new(),
+            phase: "joining",
+            created_ms: call.created_ms,
+            answered_ms: call.answered_ms,
+            talk_from_ms: None,
+            recording_from_ms: recording_from.map(|(at_ms, _)| at_ms),
+            recording_from: recording_from.map(|(_, at)| at),
+            muted: false,
+            held: false,
+            recording: recording_from.is_some(),
+            sound: true,
+            away_until_ms: None,
+            party: "heard",
+            parting: None,
+            keys: String::new(),
+            ticks: Vec::new(),
+            end: None,
+            wrap_up: None,
+            end_reason: String::new(),
+            saved: false,
+            draft: Value::Null,
+            handle: None,
+            direction: "in",
+            stray: Some(call.clone()),
+        }
+    }
+
+    /// It is a call of this work order.
+    pub(super) fn belongs(&mut self, work_order: &str, phone: &str, script: &str) {
+        work_order.clone_into(&mut self.work_order);
+        phone.clone_into(&mut self.phone_id);
+        script.clone_into(&mut self.script);
+        self.stray = None;
     }
 
     /// A call that ended and waits for its outcome, as it was written down.
@@ -157,6 +208,8 @@ impl LiveCall {
             saved: false,
             draft: Value::Null,
             handle: None,
+            direction: if row.direction == "in" { "in" } else { "out" },
+            stray: None,
         }
     }
 
@@ -178,6 +231,8 @@ impl LiveCall {
             "phone_id": self.phone_id,
             "phone_masked": self.masked,
             "phase": self.phase,
+            "direction": self.direction,
+            "known": self.stray.is_none(),
             "created_at": rfc3339(self.created_ms),
             "answered_at": self.answered_ms.map(rfc3339),
             "talk_from_at": self.talk_from_ms.map(rfc3339),
@@ -222,10 +277,10 @@ pub(super) fn end_frame(by: &str, technical: &str, is_attempt: bool, talk_ms: i6
 }
 
 /// What ended a call whose control died.
-pub(super) const LOST: &str = "call control stopped";
+pub(crate) const LOST: &str = "call control stopped";
 
 /// The end of a call whose control died without telling one.
-pub(super) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
+pub(crate) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
     let answered = call.is_some_and(|call| call.answered_ms.is_some());
     let talk_from = call.and_then(|call| call.talk_from_ms);
     CallEnd {
@@ -254,7 +309,7 @@ pub(super) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
 }
 
 /// The facts of the line from what call control saw.
-pub(super) fn line_facts(end: &CallEnd) -> LineFacts {
+pub(crate) fn line_facts(end: &CallEnd) -> LineFacts {
     let facts = &end.facts;
     LineFacts {
         answered: facts.answered,
@@ -290,7 +345,7 @@ pub(super) fn fault_words(end: &CallEnd) -> (&'static str, &'static str) {
 }
 
 /// Who ended it, as stored.
-pub(super) fn ended_by(end: &CallEnd) -> &'static str {
+pub(crate) fn ended_by(end: &CallEnd) -> &'static str {
     match end.facts.by {
         EndedBy::Agent => "agent",
         EndedBy::Party => "party",

@@ -13,6 +13,7 @@ use crate::{
     DeskError,
     calls::{self, Ending, Leg, legs::WayEnd},
     checklist::script,
+    inbound,
     outcomes::owed::Why,
     settings, transcripts,
 };
@@ -70,31 +71,51 @@ impl Seat {
                 call.recording = true;
                 calls::mark(db, &call.id, "early_ms", at_ms).await?;
             }
+            CallEvent::CalledBack => {
+                let id = call.id.clone();
+                self.was_called_back(&id).await?;
+            }
             CallEvent::RecordingStarted { at_ms, at } => {
                 call.recording = true;
                 call.recording_from_ms = Some(at_ms);
                 call.recording_from = Some(at);
+                if call.stray.is_some() {
+                    inbound::recording_began(db, &call.id, at_ms).await?;
+                }
                 calls::recording_began(db, &call.id, at_ms).await?;
             }
             CallEvent::Answered { at_ms } => {
                 call.phase = "notice";
                 call.recording = true;
                 call.answered_ms = Some(at_ms);
+                if call.stray.is_some() {
+                    inbound::answered(db, &call.id, at_ms, None).await?;
+                }
                 calls::answered(db, &call.id, at_ms, None).await?;
             }
             CallEvent::NoticeStarted => call.phase = "notice",
             CallEvent::Marked(marks) => {
+                if call.stray.is_some() {
+                    inbound::marked(db, &call.id, &calls::marks_to_store(&marks)).await?;
+                }
                 calls::marked(db, &call.id, &calls::marks_to_store(&marks)).await?;
                 return Ok(());
             }
             CallEvent::NoticeFinished { span } => {
+                if call.stray.is_some() {
+                    inbound::said(db, &call.id, &json!([span])).await?;
+                }
                 calls::said(db, &call.id, &json!([span])).await?;
                 return Ok(());
             }
             CallEvent::Talking { at_ms } => {
                 call.phase = "talking";
                 call.talk_from_ms = Some(at_ms);
-                calls::answered(db, &call.id, call.answered_ms.unwrap_or(at_ms), Some(at_ms)).await?;
+                let answered_ms = call.answered_ms.unwrap_or(at_ms);
+                if call.stray.is_some() {
+                    inbound::answered(db, &call.id, answered_ms, Some(at_ms)).await?;
+                }
+                calls::answered(db, &call.id, answered_ms, Some(at_ms)).await?;
             }
             CallEvent::Muted(on) => call.muted = on,
             CallEvent::Held(on) => call.held = on,
@@ -178,6 +199,10 @@ impl Seat {
     }
 
     async fn ended(&mut self, id: &str, end: &CallEnd) -> Result<&'static str, DeskError> {
+        if self.has_stray() {
+            self.stray_ended(end).await?;
+            return Ok("");
+        }
         let facts = line_facts(end);
         let judged = self.judge(&facts).await?;
         let technical = judged.code;

@@ -8,6 +8,7 @@ mod call;
 mod dial;
 mod events;
 mod frames;
+mod incoming;
 mod presence;
 mod seat;
 mod show;
@@ -27,20 +28,23 @@ use std::{
 };
 
 use serde_json::Value;
+use songda_calls::IncomingCall;
 use songda_people::{Actor, courts::Court};
 use songda_service::{
     outcomes::{self, Saved},
     tasks,
 };
 use songda_store::alarms;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use call::{LOST, ended_by, line_facts, lost_end};
 pub use seat::AgentState;
 
 use crate::{
     DeskError, Ground,
     calls::Sample,
+    inbound::{Changes, Offer},
     outcomes::{draft::Form, owed},
     recovery, work_orders,
 };
@@ -181,6 +185,45 @@ pub enum Command {
     },
     /// The queue changed; a ready seat looks again.
     QueueChanged,
+    /// A call that came in rings here.
+    Incoming(Box<Offer>),
+    /// It does not any more.
+    Withdrawn {
+        /// Call.
+        call: String,
+        /// `missed` or `hung_up`.
+        reason: &'static str,
+    },
+    /// The agent takes the call that rings.
+    Accept {
+        /// Call.
+        call: String,
+        /// The browser's offer.
+        sdp: String,
+    },
+    /// He leaves it to somebody else.
+    Decline {
+        /// Call.
+        call: String,
+    },
+    /// The party of this task calls.
+    CalledBack {
+        /// Task.
+        task: String,
+        /// Its call.
+        incoming: Box<IncomingCall>,
+        /// Takes the call back when nobody is being called here.
+        reply: oneshot::Sender<Option<Box<IncomingCall>>>,
+    },
+}
+
+/// A seat at which a call may ring.
+#[derive(Debug, Clone)]
+pub(crate) struct Free {
+    /// Agent.
+    pub(crate) agent: String,
+    /// His seat.
+    pub(crate) seat: mpsc::Sender<Command>,
 }
 
 /// A seat as supervisors see it.
@@ -218,6 +261,8 @@ pub struct Seats {
     ground: Ground,
     chairs: Arc<Mutex<HashMap<String, Chair>>>,
     lines: Arc<AtomicU64>,
+    /// Counts what changes at any seat.
+    changes: Arc<watch::Sender<u64>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
     /// Held while legs of silent trunks are being ended.
@@ -231,6 +276,7 @@ impl Seats {
             ground,
             chairs: Arc::default(),
             lines: Arc::default(),
+            changes: Arc::new(watch::Sender::new(0)),
             tasks: TaskTracker::new(),
             cancel,
             ending: Arc::default(),
@@ -254,11 +300,44 @@ impl Seats {
             due_ms: None,
             away_until_ms: None,
         });
-        let seat = seat::Seat::new(self.ground.clone(), actor.clone(), court.clone(), show);
+        let seat = seat::Seat::new(self.ground.clone(), actor.clone(), court.clone(), show, self.changes.clone());
         let cancel = self.cancel.clone();
         self.tasks.spawn(seat.run(inbox, cancel));
         chairs.insert(actor.user_id.clone(), Chair { commands: commands.clone(), view });
         commands
+    }
+
+    /// The seat of an agent, if he has one.
+    pub(crate) async fn chair(&self, agent: &str) -> Option<mpsc::Sender<Command>> {
+        self.chairs.lock().await.get(agent).map(|chair| chair.commands.clone())
+    }
+
+    /// Told whenever something changes at some seat.
+    pub(crate) fn changes(&self) -> Changes {
+        self.changes.subscribe()
+    }
+
+    /// Seats at which a call may ring, in this order: ready ones, idle for longest first; then
+    /// those with a work order that was not dialled yet, the newest first; then those that still
+    /// owe an outcome, which take only a caller of their own.
+    pub(crate) async fn free(&self, court: &str) -> Vec<Free> {
+        let chairs = self.chairs.lock().await;
+        let mut found: Vec<(u8, i64, Free)> = chairs
+            .values()
+            .filter_map(|chair| {
+                let view = chair.view.borrow();
+                let place = match view.state {
+                    AgentState::Ready => (0, view.since_ms),
+                    AgentState::Reserved => (1, -view.since_ms),
+                    AgentState::WrapUp => (2, view.since_ms),
+                    _ => return None,
+                };
+                let free = Free { agent: view.user_id.clone(), seat: chair.commands.clone() };
+                (view.court_id == court).then_some((place.0, place.1, free))
+            })
+            .collect();
+        found.sort_by_key(|(kind, since, _)| (*kind, *since));
+        found.into_iter().map(|(_, _, free)| free).collect()
     }
 
     /// A number for a browser's line, never given twice.

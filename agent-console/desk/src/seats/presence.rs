@@ -124,6 +124,7 @@ impl Seat {
         let Some(browser) = self.browser.take() else { return };
         self.lost_tab = (!left).then_some(browser.tab);
         self.alone_since_ms = Some(self.ground.clock.now_ms());
+        self.stop_ringing();
         if let Some(call) = self.call.as_mut().filter(|call| call.is_live()) {
             call.sound = false;
             if let Some(handle) = &call.handle {

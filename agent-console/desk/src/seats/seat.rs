@@ -1,6 +1,6 @@
 //! The actor of one seat: what it holds, and where each command goes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use songda_calls::{CallEnd, CallEvent, CallHandle};
 use songda_people::{Actor, courts::Court};
@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Command, SeatView, call::LiveCall, presence::Browser};
-use crate::{DeskError, Ground, work_orders::WorkOrder};
+use crate::{DeskError, Ground, inbound::Offer, work_orders::WorkOrder};
 
 /// What an agent is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,10 @@ pub(super) struct Seat {
     pub(super) actor: Actor,
     pub(super) court: Court,
     pub(super) show: watch::Sender<SeatView>,
+    /// Counts what changes at any seat.
+    pub(super) changes: Arc<watch::Sender<u64>>,
+    /// A call that rings here.
+    pub(super) incoming: Option<Offer>,
     pub(super) state: AgentState,
     pub(super) since_ms: i64,
     pub(super) browser: Option<Browser>,
@@ -86,13 +90,21 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(ground: Ground, actor: Actor, court: Court, show: watch::Sender<SeatView>) -> Self {
+    pub(super) fn new(
+        ground: Ground,
+        actor: Actor,
+        court: Court,
+        show: watch::Sender<SeatView>,
+        changes: Arc<watch::Sender<u64>>,
+    ) -> Self {
         let since_ms = ground.clock.now_ms();
         Self {
             ground,
             actor,
             court,
             show,
+            changes,
+            incoming: None,
             state: AgentState::Offline,
             since_ms,
             browser: None,
@@ -164,6 +176,11 @@ impl Seat {
             Command::Extend { call } => self.extend(&call).await,
             Command::OutcomeSaved { call } => self.outcome_saved(&call).await,
             Command::LeftForLater { call } => self.left_for_later(&call).await,
+            Command::Incoming(offer) => self.incoming(*offer).await,
+            Command::Withdrawn { call, reason } => self.withdrawn(&call, reason).await,
+            Command::Accept { call, sdp } => self.accept(&call, sdp).await,
+            Command::Decline { call } => self.decline(&call).await,
+            Command::CalledBack { task, incoming, reply } => self.called_back(&task, incoming, reply).await,
             Command::QueueChanged if self.state == AgentState::Ready => self.ready().await,
             command => {
                 self.at_once(command);

@@ -42,6 +42,7 @@ impl Seat {
             "agent": { "state": self.state.word(), "since_at": rfc3339(self.since_ms) },
             "work_order": envelope,
             "call": self.call.as_ref().map(LiveCall::frame),
+            "incoming": self.incoming_frame().await?,
             "today": { "answered": answered, "closed": closed },
             "queue": { "ready": queue.ready, "later": queue.later, "next_at": queue.next_ms.map(rfc3339) },
             "owed": self.owed().await?,
@@ -149,5 +150,6 @@ impl Seat {
             view.due_ms = due_ms;
             view.away_until_ms = away_until_ms;
         });
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 }

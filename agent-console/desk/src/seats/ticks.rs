@@ -15,6 +15,10 @@ impl Seat {
     pub(super) async fn tick(&mut self, step: &str, on: bool, call: Option<String>) -> Result<(), DeskError> {
         let here = self.call.as_ref().filter(|live| !live.saved && call.as_ref().is_none_or(|call| *call == live.id));
         if let Some(live) = here {
+            if live.stray.is_some() {
+                self.tell_error("tick.no_call", "this call belongs to no task");
+                return Ok(());
+            }
             if live.is_live() && (live.phase != "talking" || live.held) {
                 self.tell_error("tick.not_heard", "the party does not hear the agent at this moment");
                 return Ok(());

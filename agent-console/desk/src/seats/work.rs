@@ -47,7 +47,9 @@ impl Seat {
 
     /// Looks for the next task, where nothing else is at hand.
     pub(super) async fn next_task(&mut self) -> Result<(), DeskError> {
-        if self.browser.is_none() || self.order.is_some() || self.call.is_some() {
+        // Who is asked to take a call is given no other work.
+        let busy = self.order.is_some() || self.call.is_some() || self.incoming.is_some();
+        if self.browser.is_none() || busy {
             return Ok(());
         }
         // Nobody waits before a telephone that cannot call: the queue waits for the lines.

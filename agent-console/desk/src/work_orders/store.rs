@@ -51,34 +51,57 @@ pub async fn offer(db: &Db, clock: &Clock, agent: &Actor, kid: &str) -> Result<O
         if !tasks::reserve(&mut tx, clock, &task, &agent.user_id, until).await? {
             continue; // somebody was faster; the transaction rolls back
         }
-        let id = new_id();
-        sqlx::query(
-            "INSERT INTO work_orders (id, task_id, agent_id, session, kid, state, active_agent, active_task,
-                                      expires_ms, created_ms)
-             VALUES ($1, $2, $3, $4, $5, 'offered', $3, $2, $6, $7)",
-        )
-        .bind(&id)
-        .bind(&task)
-        .bind(&agent.user_id)
-        .bind(&agent.session)
-        .bind(kid)
-        .bind(until)
-        .bind(clock.now_ms())
-        .execute(&mut *tx.conn())
-        .await?;
-        let by = By { actor: &agent.user_id, name: &agent.name };
-        timeline::append(&mut tx, clock, &task, &by, Kind::Offered, &id, &json!({})).await?;
-        note(&mut tx, clock, agent, "work_order.offer", &id, json!({ "task": task })).await?;
+        let order = make(&mut tx, clock, agent, kid, task, until).await?;
         tx.commit().await?;
-        return Ok(Some(WorkOrder {
-            id,
-            task_id: task,
-            session: agent.session.clone(),
-            state: "offered".into(),
-            expires_ms: until,
-        }));
+        return Ok(Some(order));
     }
     Ok(None)
+}
+
+/// A work order of this task for the agent who takes a call of its recipient; none when the
+/// task is in other hands or not open any more.
+pub async fn take_for_caller(
+    tx: &mut Tx,
+    clock: &Clock,
+    agent: &Actor,
+    kid: &str,
+    task: &str,
+) -> Result<Option<WorkOrder>, DeskError> {
+    let until = clock.now_ms() + LIFETIME_MS;
+    if !tasks::reserve_for_caller(tx, clock, task, &agent.user_id, until).await? {
+        return Ok(None);
+    }
+    make(tx, clock, agent, kid, task.to_owned(), until).await.map(Some)
+}
+
+/// Makes the work order of a task that was reserved.
+async fn make(
+    tx: &mut Tx,
+    clock: &Clock,
+    agent: &Actor,
+    kid: &str,
+    task: String,
+    until: i64,
+) -> Result<WorkOrder, DeskError> {
+    let id = new_id();
+    sqlx::query(
+        "INSERT INTO work_orders (id, task_id, agent_id, session, kid, state, active_agent, active_task, expires_ms,
+                                  created_ms)
+         VALUES ($1, $2, $3, $4, $5, 'offered', $3, $2, $6, $7)",
+    )
+    .bind(&id)
+    .bind(&task)
+    .bind(&agent.user_id)
+    .bind(&agent.session)
+    .bind(kid)
+    .bind(until)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    let by = By { actor: &agent.user_id, name: &agent.name };
+    timeline::append(tx, clock, &task, &by, Kind::Offered, &id, &json!({})).await?;
+    note(tx, clock, agent, "work_order.offer", &id, json!({ "task": task })).await?;
+    Ok(WorkOrder { id, task_id: task, session: agent.session.clone(), state: "offered".into(), expires_ms: until })
 }
 
 /// Binds a work order to the browser that asks for it again, after a reload or a new

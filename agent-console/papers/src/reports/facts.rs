@@ -104,7 +104,7 @@ async fn calls(db: &Db, task: &str) -> Result<Vec<Call>> {
                 r.id, r.state, r.started_ms, r.frames, r.bytes, r.sha256, r.sm3, r.gaps
          FROM calls c JOIN phones n ON n.id = c.phone_id JOIN users u ON u.id = c.agent_id
               LEFT JOIN attempts a ON a.call_id = c.id LEFT JOIN recordings r ON r.call_id = c.id
-         WHERE c.task_id = $1 AND c.state = 'ended' AND (c.is_attempt = 0 OR a.id IS NOT NULL)
+         WHERE c.task_id = $1 AND c.state = 'ended' AND ((c.is_attempt = 0 AND c.direction = 'out') OR a.id IS NOT NULL)
          ORDER BY c.created_ms, c.id",
     )
     .bind(task)

@@ -12,7 +12,8 @@ const OWED: &str = "通话结果待补录，优先再拨";
 /// What people read of a task that may not be called any more.
 const EXHAUSTED: &str = "拨打次数已满，查找其他联系方式";
 
-/// When a task may be called again at the earliest; none when its limits are used up.
+/// When a task may be called again at the earliest; none when its limits are used up. Only
+/// calls of ours count: who calls us is not bothered.
 pub async fn may_call_again(
     tx: &mut Tx,
     clock: &Clock,
@@ -22,10 +23,11 @@ pub async fn may_call_again(
     let now = clock.now_ms();
     // A number counts for everybody within a day, and for this task over all its days.
     let rows = sqlx::query(
-        "SELECT (SELECT COUNT(*) FROM calls c WHERE c.task_id = t.id AND c.phone_id = n.id AND c.is_attempt = 1),
+        "SELECT (SELECT COUNT(*) FROM calls c WHERE c.task_id = t.id AND c.phone_id = n.id AND c.is_attempt = 1
+                  AND c.direction = 'out'),
                 (SELECT COUNT(*) FROM calls c JOIN phones d ON d.id = c.phone_id
-                 WHERE d.number_index = n.number_index AND c.is_attempt = 1 AND c.created_ms >= $2),
-                (SELECT COUNT(*) FROM calls c WHERE c.task_id = t.id AND c.is_attempt = 1)
+                 WHERE d.number_index = n.number_index AND c.is_attempt = 1 AND c.direction = 'out' AND c.created_ms >= $2),
+                (SELECT COUNT(*) FROM calls c WHERE c.task_id = t.id AND c.is_attempt = 1 AND c.direction = 'out')
          FROM tasks t JOIN phones n ON n.party_id = t.party_id WHERE t.id = $1 AND n.state = '有效'",
     )
     .bind(task)

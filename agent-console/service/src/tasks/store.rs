@@ -164,7 +164,7 @@ pub async fn queue(db: &Db, clock: &Clock, court: &str) -> Result<Queue, Service
 }
 
 /// The task that comes next: what was cut off or owed first, then highest urgency at this moment, then deadline, then age, whose
-/// person is not locked and who has a number that can be called. A hearing that is over
+/// person is not locked, does not call us at this moment (E46), and who has a number that can be called. A hearing that is over
 /// presses nobody.
 pub async fn next(tx: &mut Tx, clock: &Clock, court: &str) -> Result<Option<String>, ServiceError> {
     let row = sqlx::query(
@@ -172,6 +172,7 @@ pub async fn next(tx: &mut Tx, clock: &Clock, court: &str) -> Result<Option<Stri
               JOIN cases c ON c.id = t.case_id JOIN orders o ON o.id = t.order_id
          WHERE t.court_id = $1 AND t.phase = '待外呼' AND t.next_call_ms <= $2
            AND NOT EXISTS (SELECT 1 FROM person_locks l WHERE l.person_index = p.person_index AND l.until_ms > $2)
+           AND NOT EXISTS (SELECT 1 FROM inbound_calls i WHERE i.live_person = p.person_index)
            AND NOT EXISTS (SELECT 1 FROM work_orders w WHERE w.active_task = t.id)
            AND EXISTS (SELECT 1 FROM phones n WHERE n.party_id = p.id AND n.state = '有效')
          ORDER BY t.front DESC,
@@ -194,15 +195,36 @@ pub async fn next(tx: &mut Tx, clock: &Clock, court: &str) -> Result<Option<Stri
 /// Takes a waiting task and locks its person until `until_ms`. Answers false when
 /// somebody else was faster.
 pub async fn reserve(tx: &mut Tx, clock: &Clock, task: &str, agent: &str, until_ms: i64) -> Result<bool, ServiceError> {
-    let now = clock.now_ms();
-    let taken = sqlx::query(
+    let sql =
         "UPDATE tasks SET phase = '外呼中', version = version + 1, first_action_ms = COALESCE(first_action_ms, $2)
-         WHERE id = $1 AND phase = '待外呼'",
-    )
-    .bind(task)
-    .bind(now)
-    .execute(&mut *tx.conn())
-    .await?;
+               WHERE id = $1 AND phase = '待外呼'";
+    take(tx, clock, sql, task, agent, until_ms).await
+}
+
+/// Takes an open task whose recipient called by himself, whether he was to be called or not.
+pub async fn reserve_for_caller(
+    tx: &mut Tx,
+    clock: &Clock,
+    task: &str,
+    agent: &str,
+    until_ms: i64,
+) -> Result<bool, ServiceError> {
+    let sql =
+        "UPDATE tasks SET phase = '外呼中', version = version + 1, first_action_ms = COALESCE(first_action_ms, $2)
+               WHERE id = $1 AND phase IN ('待外呼', '查找中', '待转渠道')";
+    take(tx, clock, sql, task, agent, until_ms).await
+}
+
+async fn take(
+    tx: &mut Tx,
+    clock: &Clock,
+    sql: &'static str,
+    task: &str,
+    agent: &str,
+    until_ms: i64,
+) -> Result<bool, ServiceError> {
+    let now = clock.now_ms();
+    let taken = sqlx::query(sql).bind(task).bind(now).execute(&mut *tx.conn()).await?;
     if taken.rows_affected() != 1 {
         return Ok(false);
     }

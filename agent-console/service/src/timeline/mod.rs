@@ -23,6 +23,10 @@ pub enum Kind {
     Released,
     /// A call was placed.
     Dialled,
+    /// The party called, and it became a call of the task.
+    Incoming,
+    /// The party called and was not spoken to.
+    IncomingMissed,
     /// A call ended.
     CallEnded,
     /// The agent's outcome was saved; the call is an attempt.
@@ -53,6 +57,8 @@ impl Kind {
             Self::Opened => "opened",
             Self::Released => "released",
             Self::Dialled => "dialled",
+            Self::Incoming => "incoming",
+            Self::IncomingMissed => "incoming_missed",
             Self::CallEnded => "call_ended",
             Self::Attempt => "attempt",
             Self::Owed => "owed",

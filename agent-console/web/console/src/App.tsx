@@ -23,6 +23,7 @@ const Tasks = lazy(() => import("./court/Tasks.tsx"));
 const Task = lazy(() => import("./court/Task.tsx"));
 const Overview = lazy(() => import("./supervisor/Overview.tsx"));
 const Orders = lazy(() => import("./supervisor/Orders.tsx"));
+const Inbound = lazy(() => import("./supervisor/Inbound.tsx"));
 const Users = lazy(() => import("./admin/Users.tsx"));
 const Lines = lazy(() => import("./admin/lines/Lines.tsx"));
 const Health = lazy(() => import("./admin/Health.tsx"));
@@ -146,6 +147,11 @@ const SCREENS: Screen[] = [
     pattern: "/overview",
     permission: "overview.read",
     show: framed((_values, me) => <Overview me={me} />),
+  },
+  {
+    pattern: "/inbound",
+    permission: "inbound.manage",
+    show: framed((_values, me) => <Inbound me={me} />),
   },
   { pattern: "/orders", permission: "orders.read", show: framed(() => <Orders />) },
   { pattern: "/users", permission: "users.read", show: framed(() => <Users />) },

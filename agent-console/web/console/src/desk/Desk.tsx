@@ -18,6 +18,7 @@ import { DeviceCheck, devicesPassed } from "./DeviceCheck.tsx";
 import { DeviceSettings } from "./DeviceSettings.tsx";
 import { EndPolitely } from "./EndPolitely.tsx";
 import { Idle } from "./Idle.tsx";
+import { Incoming } from "./Incoming.tsx";
 import { Keypad } from "./Keypad.tsx";
 import { type DeskKey, useDeskKeys } from "./keyboard.ts";
 import { NoticeLanguage, noticeLanguage } from "./NoticeLanguage.tsx";
@@ -137,6 +138,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
     >
       {/* biome-ignore lint/a11y/useMediaCaption: a live telephone line has no captions */}
       <audio ref={audio} autoPlay />
+      {here && checked && <Incoming desk={desk} />}
       {!here && (desk.owner !== "asking" || desk.line === "occupied") && (
         <div className="desk-single">
           {desk.owner === "taken" ? <Notices desk={desk} /> : <TakeOver desk={desk} />}
@@ -153,7 +155,21 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
             <NewVersion build={state.build} />
             <Notices desk={desk} />
             {table.error && <Failed error={table.error} onRetry={() => void table.refetch()} />}
-            {!desk.refusal && <Idle desk={desk} saved={saved} />}
+            {/* A caller whom we do not know: no work order, and nothing to fill in. */}
+            {live && (
+              <section className="card" data-testid="stray-call">
+                <CallBar
+                  desk={desk}
+                  hangUp={hangUp}
+                  onKeypad={() => setDialog("keypad")}
+                  onEndPolitely={() => setDialog("end")}
+                />
+                <p className="muted">
+                  <span className="mono">{call?.phone_masked}</span> {t("incoming.stray")}
+                </p>
+              </section>
+            )}
+            {!desk.refusal && !live && <Idle desk={desk} saved={saved} />}
             <Owed calls={state.owed} open={owedId} onOpen={(call) => setOwedId(call.call_id)} />
           </div>
           {owed && table.data && (
@@ -278,6 +294,9 @@ function press(key: DeskKey, hands: Hands) {
       break;
     case "help":
       setDialog("keys");
+      break;
+    case "accept":
+      desk.accept();
       break;
     case "digit":
       outcomeKeys.current?.digit(key.digit);

@@ -4,6 +4,7 @@ import { Modal } from "antd";
 import { useTranslation } from "react-i18next";
 
 const KEYS: [string, string][] = [
+  ["Alt A", "keys.accept"],
   ["Alt D", "keys.dial"],
   ["Alt M", "keys.mute"],
   ["Alt E ×2", "keys.hang_up"],

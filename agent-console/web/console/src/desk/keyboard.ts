@@ -5,6 +5,7 @@ import { useEffect, useRef } from "react";
 
 export type DeskKey =
   | { do: "dial" }
+  | { do: "accept" }
   | { do: "mute" }
   | { do: "hang_up" }
   | { do: "hold" }
@@ -29,6 +30,7 @@ interface Pressed {
 }
 
 const LETTERS: Record<string, DeskKey> = {
+  KeyA: { do: "accept" },
   KeyD: { do: "dial" },
   KeyM: { do: "mute" },
   KeyE: { do: "hang_up" },

@@ -3,7 +3,14 @@
 // Each frame carries a sequence number; one that is not newer than the last is dropped, and
 // a snapshot replaces everything and starts the count anew (a new line counts from one).
 
-import type { AgentState, CallState, DeskSettings, Envelope, OwedCall } from "../lib/types.ts";
+import type {
+  AgentState,
+  CallState,
+  DeskSettings,
+  Envelope,
+  IncomingCall,
+  OwedCall,
+} from "../lib/types.ts";
 
 export interface DeskState {
   seq: number;
@@ -13,6 +20,8 @@ export interface DeskState {
   agent: { state: AgentState; since_at: string };
   envelope: Envelope | null;
   call: CallState | null;
+  /** A call that rings here. */
+  incoming: IncomingCall | null;
   today: { answered: number; closed: number };
   queue: { ready: number; later: number; next_at: string | null };
   error: DeskError | null;
@@ -46,6 +55,7 @@ export const nothing: DeskState = {
   agent: { state: "offline", since_at: "" },
   envelope: null,
   call: null,
+  incoming: null,
   today: { answered: 0, closed: 0 },
   queue: { ready: 0, later: 0, next_at: null },
   error: null,
@@ -104,6 +114,7 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
         agent: frame.agent as DeskState["agent"],
         envelope: (frame.work_order as Envelope | null) ?? null,
         call: (frame.call as CallState | null) ?? null,
+        incoming: (frame.incoming as IncomingCall | null) ?? null,
         today: (frame.today as DeskState["today"]) ?? nothing.today,
         queue: { ...nothing.queue, ...(frame.queue as object) },
         owed: (frame.owed as OwedCall[] | undefined) ?? [],
@@ -137,6 +148,10 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
           next_at: typeof frame.next_at === "string" ? frame.next_at : null,
         },
       };
+    case "incoming":
+      return { ...state, incoming: frame as unknown as IncomingCall };
+    case "incoming_gone":
+      return state.incoming?.call_id === frame.call_id ? { ...state, incoming: null } : state;
     case "work_order":
       // A renewed envelope of the same order comes in during its call; the call stays.
       return { ...state, envelope: frame.envelope as Envelope, closed: null };

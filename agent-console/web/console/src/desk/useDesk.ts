@@ -34,6 +34,11 @@ export interface Desk {
   ready: () => void;
   pause: () => void;
   dial: (phoneId: string, language?: string) => void;
+  /** The work order of a known caller whose call rings here. */
+  caller: WorkOrder | null;
+  /** Takes the call that rings. */
+  accept: () => void;
+  decline: () => void;
   hangUp: () => void;
   mute: (on: boolean) => void;
   hold: (on: boolean) => void;
@@ -67,6 +72,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const line = useRef<Line | null>(null);
   const owner = useRef<Owner | null>(null);
   const taking = useRef(false);
+  const accepting = useRef(false);
   const renewals = useRef(0);
   const resumed = useRef(0);
   const away = useRef<number | null>(null);
@@ -190,8 +196,17 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
             newKey(me).then(setKey, setKeyError);
           }
           break;
+        case "incoming_gone":
+          // Somebody else was faster, or the caller is gone: the sound made ready is let go.
+          if (accepting.current && frame.reason !== "accepted") silence();
+          accepting.current = false;
+          break;
         case "work_order_closed":
+          // It made room for a call that this window takes.
+          if (!accepting.current) silence();
+          break;
         case "bye":
+          accepting.current = false;
           silence();
           break;
       }
@@ -227,6 +242,30 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   }, [ownership]);
 
   const opened = useOpenedOrder(me, key, state, line);
+  const caller = useCaller(me, key, state);
+
+  const accept = useCallback(() => {
+    const ringing = latest.current.incoming;
+    if (!phone.current || !ringing || accepting.current || isLive(latest.current.call)) return;
+    accepting.current = true;
+    dispatch({ kind: "error_read" });
+    phone.current.mute(false);
+    phone.current.offer().then(
+      (sdp) => {
+        if (line.current?.send({ type: "accept", call_id: ringing.call_id, sdp })) return;
+        accepting.current = false;
+        silence();
+      },
+      (error) => {
+        accepting.current = false;
+        microphoneFailed(error);
+      },
+    );
+  }, [silence, microphoneFailed]);
+  const decline = useCallback(() => {
+    const ringing = latest.current.incoming;
+    if (ringing) line.current?.send({ type: "decline", call_id: ringing.call_id });
+  }, []);
 
   const dial = useCallback(
     (phoneId: string, language?: string) => {
@@ -272,6 +311,9 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     ready: useCallback(() => command("ready"), [command]),
     pause: useCallback(() => command("pause"), [command]),
     dial,
+    caller,
+    accept,
+    decline,
     hangUp: useCallback(() => command("hang_up"), [command]),
     mute: useCallback(
       (on: boolean) => {
@@ -366,6 +408,35 @@ function useOpenedOrder(
   }, [envelope, key, me.user.id, line]);
 
   return result;
+}
+
+/** Opens the work order of a caller whose call rings here; nothing of it is kept. */
+function useCaller(me: Me, key: KeptKey | null, state: DeskState): WorkOrder | null {
+  const [caller, setCaller] = useState<WorkOrder | null>(null);
+  const envelope = state.incoming?.envelope ?? null;
+  const clock = useRef(state.offset);
+  clock.current = state.offset;
+  useEffect(() => {
+    setCaller(null);
+    if (!envelope || !key) return;
+    let stale = false;
+    const opener = {
+      pair: key.pair,
+      kid: key.kid,
+      agent: me.user.id,
+      sessionTag: key.session_tag,
+      now: Date.now() + clock.current,
+    };
+    openEnvelope(envelope, opener).then(
+      (order) => !stale && setCaller(order),
+      // One that cannot be opened shows no case: the call can be taken all the same.
+      () => undefined,
+    );
+    return () => {
+      stale = true;
+    };
+  }, [envelope, key, me.user.id]);
+  return caller;
 }
 
 function useWarningBeforeLeaving(live: boolean): void {

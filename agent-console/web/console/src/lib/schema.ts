@@ -294,6 +294,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/inbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls that came in and belong to no task, or did until they were settled; newest first. */
+        get: operations["inbound_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbound/{id}/audio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The recording of such a call as WAV, by byte range. */
+        get: operations["inbound_audio"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbound/{id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Dismisses a call with a reason. Its recording is kept. */
+        post: operations["dismiss_inbound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbound/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Links a call to a task: it is a call of that task from here on. */
+        post: operations["link_inbound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbound/{id}/transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a machine wrote down of such a call. */
+        get: operations["inbound_transcript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -426,6 +511,24 @@ export interface paths {
         get: operations["settings"];
         /** Changes it; calls that are being wrapped up keep the time they have. */
         put: operations["change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/inbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When the court takes calls. */
+        get: operations["inbound_settings"];
+        /** Changes it; callers who wait already keep the time they have. */
+        put: operations["change_inbound_settings"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1070,6 +1173,11 @@ export interface components {
         DeskSettings: {
             wrap_up: components["schemas"]["WrapUpSetting"];
         };
+        /** @description Why a call is dismissed. */
+        DismissFor: {
+            /** @description 2 to 200 characters. */
+            reason: string;
+        };
         /** @description A document to be served. */
         Document: {
             class: string;
@@ -1125,6 +1233,80 @@ export interface components {
          * @enum {string}
          */
         IdentityUri: "sip" | "tel";
+        /** @description A call that came in. */
+        InboundCall: {
+            /** @description Agent who spoke to the caller, or empty. */
+            agent: string;
+            at: string;
+            /** @description 待回拨. */
+            call_back: boolean;
+            /** @description The court's own number, which is public. */
+            called: string;
+            id: string;
+            /**
+             * Format: int64
+             * @description From the answer to the end.
+             */
+            lasted_ms: number;
+            /** @description It has a voice message. */
+            message: boolean;
+            phone_masked: string;
+            /** @description Why it was dismissed. */
+            reason: string;
+            /** @description State of the recording; none where there is none. */
+            recording?: string | null;
+            /** Format: int64 */
+            recording_ms: number;
+            settled_at?: string | null;
+            settled_by: string;
+            /** @description `open`, `linked` or `dismissed`. */
+            state: string;
+            /** Format: int64 */
+            talk_ms: number;
+            task?: components["schemas"]["InboundTask"] | null;
+            /** @description `waiting`, `ready` or `failed`; none where none is made. */
+            transcript?: string | null;
+        };
+        /** @description Calls that came in, newest first. */
+        InboundCalls: {
+            items: components["schemas"]["InboundCall"][];
+            next_cursor?: string | null;
+        };
+        /** @description A line of it. */
+        InboundLine: {
+            /** Format: int64 */
+            from_ms: number;
+            text: string;
+        };
+        /** @description When a court takes calls. */
+        InboundSettings: {
+            closes: string;
+            /** @description Days of the week, 1 is Monday. */
+            days: number[];
+            /**
+             * Format: int64
+             * @description Longest voice message: 0 to 300; with 0 none is taken.
+             */
+            message_s: number;
+            /** @description `08:30`, in Shanghai. */
+            opens: string;
+            /**
+             * Format: int64
+             * @description How long a caller waits for an agent: 15 to 600.
+             */
+            wait_s: number;
+        };
+        /** @description The task beside a call that came in. */
+        InboundTask: {
+            case_number: string;
+            id: string;
+            number: string;
+            recipient: string;
+        };
+        /** @description What a machine wrote down of such a call. */
+        InboundTranscript: {
+            lines: components["schemas"]["InboundLine"][];
+        };
         /**
          * @description How far the carrier is with showing the court's name (号码认证).
          * @enum {string}
@@ -1180,6 +1362,10 @@ export interface components {
             area: string;
             /** @description First seven digits of the mobiles that are at home there. */
             mobiles: string[];
+        };
+        /** @description The task to which a call is linked. */
+        LinkTo: {
+            task: string;
         };
         /** @description Something that a listener must know, in the recording's time. */
         MarkRow: {
@@ -2466,6 +2652,230 @@ export interface operations {
             };
         };
     };
+    inbound_calls: {
+        parameters: {
+            query?: {
+                /** @description `open` (the default) or `settled`. */
+                state?: string;
+                /** @description Where the page starts. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboundCalls"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    inbound_audio: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": unknown;
+                };
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    dismiss_inbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DismissFor"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    link_inbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkTo"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    inbound_transcript: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboundTranscript"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     me: {
         parameters: {
             query?: never;
@@ -2819,6 +3229,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeskSettings"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    inbound_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboundSettings"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_inbound_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InboundSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboundSettings"];
                 };
             };
             403: {

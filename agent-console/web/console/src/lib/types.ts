@@ -90,6 +90,14 @@ export type Peaks = Schema<"Peaks">;
 export type TranscriptLine = With<"TranscriptLine", { speaker: "system" | "agent" | "party" }>;
 export type Transcript = With<"Transcript", { state: TranscriptState; lines: TranscriptLine[] }>;
 
+export type InboundCall = With<
+  "InboundCall",
+  { state: "open" | "linked" | "dismissed"; transcript: TranscriptState | null }
+>;
+export type InboundTranscript = Schema<"InboundTranscript">;
+/** When the court takes calls. */
+export type InboundSettings = Schema<"InboundSettings">;
+
 export type Alarm = Schema<"AlarmRow">;
 export type Overview = With<"Overview", { agents: With<"AgentRow", { state: AgentState }>[] }>;
 export type UserRow = With<"UserRow", { role: Role }>;
@@ -101,6 +109,8 @@ export type AgentState = "offline" | "ready" | "reserved" | "calling" | "wrap_up
 export type CallPhase =
   | "preparing"
   | "dialling"
+  | "answering"
+  | "joining"
   | "ringing"
   | "early"
   | "notice"
@@ -115,8 +125,21 @@ export interface CallEnd {
   recorded: boolean;
 }
 
+/** A call that came in and rings at this desk. */
+export interface IncomingCall {
+  call_id: string;
+  phone_masked: string;
+  /** The number is in an open task, whose work order is in the envelope. */
+  known: boolean;
+  until_at: string;
+  envelope: Envelope | null;
+}
+
 export interface CallState {
   call_id: string;
+  direction?: "in" | "out";
+  /** False: a caller whom we do not know, and no case. */
+  known?: boolean;
   work_order: string;
   phone_id: string;
   phone_masked: string;
@@ -137,7 +160,14 @@ export interface CallState {
   recording_started_at: string | null;
   party: "heard" | "silent" | "mute";
   /** What is spoken to the party before the end. */
-  parting: "apology" | "farewell" | "recording_failed" | null;
+  parting:
+    | "apology"
+    | "farewell"
+    | "recording_failed"
+    | "closed"
+    | "nobody"
+    | "message_kept"
+    | null;
   ticks: Tick[];
   /** Keys that the party pressed. */
   digits_in: string;

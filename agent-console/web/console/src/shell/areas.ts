@@ -15,6 +15,7 @@ const AREAS: Area[] = [
   { path: "/overview", title: "area.overview", permission: "overview.read" },
   { path: "/cases", title: "area.cases", permission: "case.read" },
   { path: "/tasks", title: "area.tasks", permission: "task.read" },
+  { path: "/inbound", title: "area.inbound", permission: "inbound.manage" },
   { path: "/orders", title: "area.orders", permission: "orders.read" },
   { path: "/users", title: "area.users", permission: "users.read" },
   { path: "/lines", title: "area.lines", permission: "telephony.manage" },

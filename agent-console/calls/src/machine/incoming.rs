@@ -1,0 +1,242 @@
+//! A call that comes in (R4.4a): answered at once, recorded and with the notice first; then its
+//! caller waits with music until an agent takes it, or leaves a message. One who calls while he
+//! is being called takes the place of that call (E46).
+
+use std::time::{Duration, Instant};
+
+use super::{BROWSER_LIMIT, Cue, Do, Machine, Phase, Rest, Told, presence::Sign};
+use crate::facts::{EndedBy, Fault, Parting};
+
+/// An answer is acknowledged within this time, or the caller is gone (RFC 3261, 13.3.1.4).
+const ACKNOWLEDGED: Duration = Duration::from_secs(40);
+/// Who waits is told so again after this time.
+const REMINDER: Duration = Duration::from_secs(30);
+/// What is said before the tone takes no longer than this.
+const BEFORE_TONE: Duration = Duration::from_secs(60);
+
+/// How a court meets a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Welcome {
+    /// Calls are taken at this time.
+    pub open: bool,
+    /// How long he waits for an agent.
+    pub wait: Duration,
+    /// The longest message that he may leave; none where no message is taken.
+    pub message: Option<Duration>,
+}
+
+/// What is known of a call that came in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller {
+    welcome: Welcome,
+    /// An agent is in the call, or was when it came.
+    agent: bool,
+    /// When he is told again that he waits.
+    remind_at: Option<Instant>,
+    /// Until when he waits for an agent.
+    wait_until: Instant,
+    /// Nobody takes the call; he is told as soon as the notice is over.
+    nobody: Option<Cue>,
+}
+
+/// How far a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Message {
+    /// He is told to speak after the tone.
+    Asked,
+    /// He speaks.
+    Speaking,
+}
+
+impl Machine {
+    /// A call that comes in and is to be answered.
+    pub fn incoming(now: Instant, welcome: Welcome) -> Self {
+        let mut machine = Self::new(now);
+        machine.caller = Some(Caller {
+            welcome,
+            agent: false,
+            remind_at: None,
+            wait_until: now + welcome.wait,
+            nobody: (!welcome.open).then_some(Cue::Closed),
+        });
+        machine.answer(now);
+        machine
+    }
+
+    /// What is to be done before anything has happened.
+    pub fn begin(&mut self) -> Vec<Do> {
+        std::mem::take(&mut self.out)
+    }
+
+    pub(super) fn has_caller(&self) -> bool {
+        self.caller.is_some()
+    }
+
+    pub(super) fn has_agent(&self) -> bool {
+        self.caller.is_some_and(|caller| caller.agent)
+    }
+
+    /// Whether somebody may be heard on the carrier's leg.
+    pub(super) fn has_party(&self) -> bool {
+        matches!(self.phase, Phase::Answered | Phase::Parting(_) | Phase::Waiting | Phase::Joining | Phase::Message(_))
+    }
+
+    pub(super) fn answer(&mut self, now: Instant) {
+        self.phase = Phase::Answering;
+        self.limit = Some(now + ACKNOWLEDGED);
+        self.out.push(Do::Answer);
+    }
+
+    /// The party calls us while we call him. Nothing that rings at his end may be up beside it.
+    pub(super) fn called_back(&mut self, now: Instant) {
+        let welcome = Welcome { open: true, wait: Duration::ZERO, message: None };
+        let caller = Caller { welcome, agent: true, remind_at: None, wait_until: now, nobody: None };
+        match self.phase {
+            Phase::Dialling => {
+                self.caller = Some(caller);
+                self.phase = Phase::Crossing;
+                self.limit = Some(now + ACKNOWLEDGED);
+                self.out.push(Do::GiveWay);
+                self.tell(Told::CalledBack);
+            }
+            // The answer waits for the agent's sound as the dialling would.
+            Phase::Preparing => {
+                self.caller = Some(caller);
+                self.tell(Told::CalledBack);
+            }
+            _ => {}
+        }
+    }
+
+    /// The call that was being placed is gone.
+    pub(super) fn gave_way(&mut self, now: Instant) {
+        self.answer(now);
+    }
+
+    pub(super) fn acknowledged(&mut self, now: Instant) {
+        let Some(caller) = &mut self.caller else { return };
+        caller.wait_until = now + caller.welcome.wait;
+        self.answered = true;
+        self.heard = false;
+        self.limit = None;
+        self.tell(Told::Answered);
+        self.out.push(Do::Announce(Cue::Notice));
+        self.tell(Told::NoticeStarted);
+        if self.has_agent() {
+            self.phase = Phase::Answered;
+            self.settle();
+        } else {
+            self.phase = Phase::Waiting;
+            self.rest = Rest::Hold;
+            self.out.push(Do::Rest(Rest::Hold));
+        }
+    }
+
+    pub(super) fn waiting_deadline(&self) -> Option<Instant> {
+        let caller = self.caller.filter(|caller| caller.nobody.is_none())?;
+        Some(caller.remind_at.map_or(caller.wait_until, |at| at.min(caller.wait_until)))
+    }
+
+    /// An agent takes the call.
+    pub(super) fn join(&mut self, now: Instant, sdp: String) {
+        if self.phase != Phase::Waiting {
+            self.tell(Told::OfferRefused("the call cannot be taken any more"));
+            return;
+        }
+        if let Some(caller) = &mut self.caller {
+            caller.agent = true;
+        }
+        self.phase = Phase::Joining;
+        self.limit = Some(now + BROWSER_LIMIT);
+        self.out.push(Do::TakeOffer(sdp));
+    }
+
+    /// The agent's sound is up: he is heard as soon as the notice is over.
+    pub(super) fn joined(&mut self) {
+        self.tell(Told::BrowserConnected);
+        self.phase = Phase::Answered;
+        self.limit = None;
+        self.settle();
+    }
+
+    /// Nobody takes the call.
+    pub(super) fn nobody(&mut self, now: Instant, cue: Cue) {
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        if !self.noticed {
+            // The notice is never cut short.
+            if let Some(caller) = &mut self.caller {
+                caller.nobody.get_or_insert(cue);
+            }
+            return;
+        }
+        let Some(caller) = self.caller else { return };
+        if caller.welcome.message.is_none() {
+            let why = if cue == Cue::Closed { Parting::Closed } else { Parting::Nobody };
+            self.part(now, why, EndedBy::System, "nobody took the call", None);
+            return;
+        }
+        self.phase = Phase::Message(Message::Asked);
+        self.limit = Some(now + BEFORE_TONE);
+        self.rest = Rest::Talk;
+        self.out.push(Do::Hush);
+        self.out.push(Do::Rest(Rest::Talk));
+        for cue in [cue, Cue::LeaveMessage, Cue::Beep] {
+            self.out.push(Do::Announce(cue));
+        }
+    }
+
+    pub(super) fn said_to_caller(&mut self, now: Instant, cue: Cue) {
+        match (cue, self.phase) {
+            (Cue::Notice, _) if !self.noticed => {
+                self.noticed = true;
+                self.tell(Told::NoticeFinished);
+                if self.phase != Phase::Waiting {
+                    return;
+                }
+                match self.caller.and_then(|caller| caller.nobody) {
+                    Some(cue) => self.nobody(now, cue),
+                    None => self.ask_to_wait(now, Cue::Waiting),
+                }
+            }
+            (Cue::Beep, Phase::Message(Message::Asked)) => {
+                let message = self.caller.and_then(|caller| caller.welcome.message).unwrap_or_default();
+                self.phase = Phase::Message(Message::Speaking);
+                self.limit = Some(now + message);
+                self.tell(Told::MessageBegan);
+            }
+            _ => {}
+        }
+    }
+
+    fn ask_to_wait(&mut self, now: Instant, cue: Cue) {
+        self.out.push(Do::Announce(cue));
+        if let Some(caller) = &mut self.caller {
+            caller.remind_at = Some(now + REMINDER);
+        }
+    }
+
+    pub(super) fn caller_deadline(&mut self, now: Instant) {
+        match self.phase {
+            // Neither leg says anything any more.
+            Phase::Crossing | Phase::Answering => {
+                self.end(now, EndedBy::System, "the answer was never acknowledged", Some(Fault::Carrier));
+            }
+            Phase::Waiting if self.caller.is_some_and(|caller| now >= caller.wait_until) => {
+                self.nobody(now, Cue::Nobody);
+            }
+            Phase::Waiting => self.ask_to_wait(now, Cue::StillWaiting),
+            // The agent who took it is as good as lost: he may come back in time (E51).
+            Phase::Joining => {
+                self.phase = Phase::Answered;
+                self.limit = None;
+                self.saw(now, Sign::LegDown);
+            }
+            Phase::Message(_) => {
+                self.part(now, Parting::MessageKept, EndedBy::System, "the message is as long as it may be", None);
+            }
+            _ => {}
+        }
+    }
+}

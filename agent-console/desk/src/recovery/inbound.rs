@@ -1,0 +1,54 @@
+//! Calls that came in and were on the line when the server went away: they stand in the list
+//! with what was recorded of them.
+
+use serde_json::json;
+
+use super::on_shelf;
+pub(super) use crate::inbound::unfinished;
+use crate::{
+    DeskError, Ground,
+    calls::{self, Leg},
+    inbound::{self, End, Inbound, hours},
+};
+
+/// Closes one. Its leg is taken down by itself.
+pub(super) async fn close(ground: &Ground, call: &Inbound) -> Result<(), DeskError> {
+    let manifest = on_shelf(ground, &call.id, &call.recording_id).await?;
+    let length_ms = manifest.as_ref().map_or(0, |manifest| (manifest.frames / 8) as i64);
+    let ended_ms = manifest.as_ref().map_or_else(|| ground.clock.now_ms(), |manifest| manifest.started_ms + length_ms);
+    let end = End {
+        ended_ms,
+        by: "system",
+        talk_ms: call.talk_from_ms.map_or(0, |from| (ended_ms - from).max(0)),
+        answered_ms: call.answered_ms,
+        facts: json!({ "cause": "server restart" }),
+        recording: manifest.as_ref(),
+        incomplete: false,
+        prompt_spans: serde_json::from_str(&call.prompt_spans).unwrap_or_default(),
+        quality: json!({}),
+        marks: calls::marks_until(&call.marks, length_ms),
+        // What was said before the kill is kept, whole or not.
+        message: call.message,
+        leg: Leg::MayBeUp,
+    };
+    let hours = hours::of(&ground.db, &call.court_id).await?;
+    let mut tx = ground.db.begin().await?;
+    inbound::end(&mut tx, &ground.clock, &hours, call, &end).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Enters recordings whose calls ended without one being written down; answers how many.
+pub(super) async fn enter_all(ground: &Ground) -> Result<usize, DeskError> {
+    let mut entered = 0;
+    for call in inbound::without_recording_row(&ground.db).await? {
+        let Some(manifest) = on_shelf(ground, &call.id, &call.recording_id).await? else { continue };
+        let mut tx = ground.db.begin().await?;
+        inbound::enter_recording(&mut tx, &ground.clock, &call, &manifest, manifest.recovered).await?;
+        if call.talk_from_ms.is_some() || call.message {
+            crate::transcripts::enqueue_inbound(&mut tx, &ground.clock, &call.id).await?;
+        }
+        tx.commit().await?;
+        entered += 1;
+    }
+    Ok(entered)
+}

@@ -1,0 +1,262 @@
+//! A call that comes in and rings here: shown, taken with one key, or left to somebody else.
+//!
+//! What the agent sees of a caller whose number is in an open task is that task's work order,
+//! sealed to his browser as always. Of anybody else he sees a masked number and no case.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use songda_calls::{CallEnd, IncomingCall};
+use songda_service::{cases, tasks};
+use songda_store::clock::rfc3339;
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{
+    call::{LiveCall, end_frame, ended_by},
+    seat::{AgentState, Seat},
+};
+use crate::{
+    DeskError, calls, checklist,
+    inbound::{self, Handover, Offer, TakenBy, Word, caller::Match, hours},
+    outcomes::owed::Why,
+    work_orders::{self, Binding, WorkOrder},
+};
+
+/// The reception gives a call away within this time.
+const RECEPTION: Duration = Duration::from_secs(2);
+/// Script of a call of nobody known.
+const GENERAL: &str = "general-v1";
+
+impl Seat {
+    /// A call rings here, unless the agent is busy.
+    pub(super) async fn incoming(&mut self, offer: Offer) -> Result<(), DeskError> {
+        let own = offer.found.as_ref().is_some_and(|found| found.holder.as_ref() == Some(&self.actor.user_id));
+        let busy = match &self.call {
+            Some(call) => call.is_live() || !own,
+            None => !matches!(self.state, AgentState::Ready | AgentState::Reserved),
+        };
+        if busy || self.browser.is_none() || self.incoming.is_some() {
+            let _ = offer.word.try_send(Word::Decline { agent: self.actor.user_id.clone() });
+            return Ok(());
+        }
+        let mut tx = self.ground.db.begin().await?;
+        let detail = json!({ "task": offer.found.as_ref().map(|found| found.task.as_str()) });
+        self.audit(&mut tx, "inbound.offer", "inbound", &offer.call, "ok", detail).await?;
+        tx.commit().await?;
+        self.incoming = Some(offer);
+        let frame = self.incoming_frame().await?;
+        self.tell("incoming", frame);
+        Ok(())
+    }
+
+    /// The `incoming` of the contract; null when nothing rings.
+    pub(super) async fn incoming_frame(&self) -> Result<Value, DeskError> {
+        let (Some(offer), Some(browser)) = (&self.incoming, &self.browser) else { return Ok(Value::Null) };
+        let mut envelope = Value::Null;
+        if let Some(found) = &offer.found {
+            let order = self.shown(offer, found);
+            let plain = work_orders::content(&self.ground.db, &self.actor, &self.court.name, &order).await?;
+            let binding = Binding {
+                agent: &self.actor.user_id,
+                exp: order.expires_ms / 1000,
+                iat: self.ground.clock.now_ms() / 1000,
+                sid: &self.actor.session_tag(),
+                v: 1,
+                wo: &order.id,
+            };
+            let sealed = work_orders::seal(&browser.kid, &browser.public_key, &binding, plain.to_string().as_bytes())?;
+            envelope = json!(sealed);
+        }
+        Ok(json!({
+            "call_id": offer.call,
+            "phone_masked": offer.masked,
+            "known": offer.found.is_some(),
+            "until_at": rfc3339(offer.until_ms),
+            "envelope": envelope,
+        }))
+    }
+
+    /// What is sealed for a call that rings: no work order yet, and bound to the call.
+    fn shown(&self, offer: &Offer, found: &Match) -> WorkOrder {
+        WorkOrder {
+            id: offer.call.clone(),
+            task_id: found.task.clone(),
+            session: self.actor.session.clone(),
+            state: "offered".into(),
+            expires_ms: self.ground.clock.now_ms() + 120_000,
+        }
+    }
+
+    /// It does not ring here any more.
+    pub(super) async fn withdrawn(&mut self, call: &str, reason: &str) -> Result<(), DeskError> {
+        if self.incoming.take_if(|offer| offer.call == call).is_none() {
+            return Ok(());
+        }
+        self.tell("incoming_gone", json!({ "call_id": call, "reason": reason }));
+        self.look_again().await
+    }
+
+    /// The agent leaves it to somebody else.
+    pub(super) async fn decline(&mut self, call: &str) -> Result<(), DeskError> {
+        let Some(offer) = self.incoming.take_if(|offer| offer.call == call) else { return Ok(()) };
+        let _ = offer.word.try_send(Word::Decline { agent: self.actor.user_id.clone() });
+        let mut tx = self.ground.db.begin().await?;
+        self.audit(&mut tx, "inbound.decline", "inbound", call, "ok", json!({})).await?;
+        tx.commit().await?;
+        self.tell("incoming_gone", json!({ "call_id": call, "reason": "declined" }));
+        self.look_again().await
+    }
+
+    /// A ready agent was offered nothing while it rang.
+    async fn look_again(&mut self) -> Result<(), DeskError> {
+        if self.state == AgentState::Ready { self.next_task().await } else { Ok(()) }
+    }
+
+    /// Nobody sits here any more.
+    pub(super) fn stop_ringing(&mut self) {
+        if let Some(offer) = self.incoming.take() {
+            let _ = offer.word.try_send(Word::Decline { agent: self.actor.user_id.clone() });
+        }
+    }
+
+    /// One key: the agent takes the call, with this offer of his browser.
+    pub(super) async fn accept(&mut self, call: &str, sdp: String) -> Result<(), DeskError> {
+        let Some(offer) = self.incoming.clone().filter(|offer| offer.call == call) else {
+            self.tell("incoming_gone", json!({ "call_id": call, "reason": "taken" }));
+            return Ok(());
+        };
+        let (reply, handed) = oneshot::channel();
+        let word = Word::Take { agent: self.actor.user_id.clone(), reply };
+        let handover = match offer.word.try_send(word) {
+            Ok(()) => timeout(RECEPTION, handed).await.ok().and_then(Result::ok),
+            Err(_) => None,
+        };
+        let Some(handover) = handover else {
+            self.incoming = None;
+            self.tell("incoming_gone", json!({ "call_id": call, "reason": "hung_up" }));
+            return self.look_again().await;
+        };
+        let taken = self.take_call(&offer, handover, sdp).await;
+        self.incoming = None;
+        taken
+    }
+
+    async fn take_call(&mut self, offer: &Offer, handover: Handover, sdp: String) -> Result<(), DeskError> {
+        // He calls back about the call whose outcome is still to be saved: that one is owed.
+        if let Some(ended) = self.call.as_ref().filter(|call| !call.is_live()).map(|call| call.id.clone()) {
+            self.leave(&ended, Why::Asked).await?;
+        }
+        let task = offer.found.as_ref().map(|found| found.task.as_str());
+        if self.order.as_ref().is_some_and(|order| Some(order.task_id.as_str()) != task) {
+            self.give_back("incoming").await?;
+        }
+        let order = match &offer.found {
+            Some(found) => self.take_for_task(offer, found).await?,
+            None => None,
+        };
+        if order.is_none() {
+            let mut tx = self.ground.db.begin().await?;
+            inbound::take_stray(&mut tx, &self.ground.clock, &offer.call, &self.actor).await?;
+            tx.commit().await?;
+        }
+        let mut live = LiveCall::incoming(&handover.call, handover.recording_from);
+        match (order, &offer.found) {
+            (Some((order, script)), Some(found)) => {
+                live.belongs(&order.id, &found.phone, script);
+                self.order = Some(order);
+                let envelope = self.envelope().await?;
+                self.tell("work_order", json!({ "envelope": envelope }));
+            }
+            _ => live.script = GENERAL.into(),
+        }
+        live.handle = Some(handover.handle.clone());
+        self.call = Some(live);
+        self.events = Some(handover.events);
+        self.go(AgentState::Calling);
+        self.tell("incoming_gone", json!({ "call_id": offer.call, "reason": "accepted" }));
+        self.tell_call();
+        handover.handle.join(sdp);
+        Ok(())
+    }
+
+    async fn take_for_task(
+        &self,
+        offer: &Offer,
+        found: &Match,
+    ) -> Result<Option<(WorkOrder, &'static str)>, DeskError> {
+        let task = tasks::find(&self.ground.db, &self.actor.court_id, &found.task).await?;
+        let court_order = cases::order(&self.ground.db, &task.order_id).await?;
+        let script = checklist::script_for(&court_order.order_kind).id;
+        let kid = self.kid();
+        let by = TakenBy { agent: &self.actor, kid: &kid, order: self.order.as_ref(), script };
+        let mut tx = self.ground.db.begin().await?;
+        let order = inbound::take_for_task(&mut tx, &self.ground.clock, &offer.call, found, &by).await?;
+        // Not to be had: nothing of it is written down, and it is a call of nobody known.
+        let Some(order) = order else { return Ok(None) };
+        tx.commit().await?;
+        Ok(Some((order, script)))
+    }
+
+    /// The party of the work order calls while it is being called: that call takes the place of
+    /// ours. Gives it back when nobody is being called here.
+    pub(super) async fn called_back(
+        &mut self,
+        task: &str,
+        incoming: Box<IncomingCall>,
+        reply: oneshot::Sender<Option<Box<IncomingCall>>>,
+    ) -> Result<(), DeskError> {
+        let here = self.order.as_ref().is_some_and(|order| order.task_id == task);
+        let placing = self.call.as_ref().filter(|call| call.is_live() && call.answered_ms.is_none());
+        let handle = placing.and_then(|call| call.handle.clone()).filter(|_| here);
+        let Some(handle) = handle else {
+            let _ = reply.send(Some(incoming));
+            return Ok(());
+        };
+        // Refused by a call that ends at this moment, the caller is told that nobody is there.
+        handle.called_back(incoming);
+        let _ = reply.send(None);
+        Ok(())
+    }
+
+    /// It is the party's own call from here on.
+    pub(super) async fn was_called_back(&mut self, id: &str) -> Result<(), DeskError> {
+        let mut tx = self.ground.db.begin().await?;
+        calls::came_in(&mut tx, id).await?;
+        self.audit(&mut tx, "inbound.join", "call", id, "ok", json!({})).await?;
+        tx.commit().await?;
+        if let Some(call) = &mut self.call {
+            call.direction = "in";
+            call.phase = "answering";
+        }
+        self.tell_notice("call.called_back", json!({}));
+        Ok(())
+    }
+
+    /// The call at hand belongs to no task.
+    pub(super) fn has_stray(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.stray.is_some())
+    }
+
+    /// The end of a call that is no task's: nothing is to be filled in, and it stands in the list.
+    pub(super) async fn stray_ended(&mut self, end: &CallEnd) -> Result<(), DeskError> {
+        let Some(call) = &mut self.call else { return Ok(()) };
+        let Some(mut stray) = call.stray.clone() else { return Ok(()) };
+        stray.answered_ms = call.answered_ms.or(stray.answered_ms);
+        stray.talk_from_ms = call.talk_from_ms;
+        let hours = hours::of(&self.ground.db, &stray.court_id).await?;
+        inbound::write(&self.ground, &hours, &stray, end).await?;
+        call.phase = "ended";
+        call.recording = false;
+        call.handle = None;
+        let recorded = end.recording.is_some() && !end.recording_incomplete;
+        call.end = Some(end_frame(ended_by(end), "", false, end.talk_ms, recorded));
+        self.tell_call();
+        self.call = None;
+        if self.browser.is_none() {
+            self.go(AgentState::Offline);
+            return Ok(());
+        }
+        self.go(AgentState::Ready);
+        self.next_task().await
+    }
+}

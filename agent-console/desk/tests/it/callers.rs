@@ -1,0 +1,179 @@
+//! Callers at the reception, by SIP on loopback: who is asked, and what he sees (R4.4a, E46).
+
+use std::{net::UdpSocket, sync::Arc, time::Duration};
+
+use songda_calls::{Number, Trunk};
+use songda_desk::{
+    inbound::{self, Item, Listed, hours::Hours},
+    seats::Command,
+    telephony::{self, NewLine},
+};
+use songda_sip::{EndCause, Endpoint, EndpointConfig, Leg, LegEvent, OutboundCall};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    desk::{Desk, desks, frame},
+    seats::Seated,
+};
+
+const COURT: &str = "02988009000";
+
+/// A party's telephone.
+struct Caller {
+    endpoint: Endpoint,
+    _sound: UdpSocket,
+    offer: String,
+}
+
+impl Caller {
+    async fn new() -> Self {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let endpoint = Endpoint::start(EndpointConfig::udp(listen, "Party"), CancellationToken::new()).unwrap();
+        let sound = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = sound.local_addr().unwrap().port();
+        let offer = format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
+        );
+        Self { endpoint, _sound: sound, offer }
+    }
+
+    /// Calls this number of the court under his own.
+    async fn calls(&self, desk: &Desk, called: &str, number: &str) -> Leg {
+        let court = desk.ground.switchboard.endpoint().local_addr();
+        let trunk =
+            Trunk { name: "court".into(), proxy: court.to_string(), domain: "court".into(), ..Trunk::default() };
+        let call = OutboundCall {
+            trunk: Arc::new(trunk),
+            callee: Number::new(called),
+            caller: Number::new(number),
+            offer: self.offer.clone(),
+            ring_limit: Duration::from_secs(30),
+        };
+        self.endpoint.call(call).await.unwrap()
+    }
+}
+
+/// The court's line, and its reception.
+async fn opened(desk: &Desk, seated: &Seated) -> CancellationToken {
+    let on = &desk.ground;
+    let line = NewLine {
+        court: &desk.house.court,
+        name: "trunk",
+        proxy: "127.0.0.1:5060",
+        domain: "carrier",
+        username: "court",
+        password: "secret",
+        number: COURT,
+        licence: "on file",
+    };
+    let mut tx = on.db.begin().await.unwrap();
+    telephony::add_line(&mut tx, &on.clock, &on.sealer, &line).await.unwrap();
+    tx.commit().await.unwrap();
+    let cancel = CancellationToken::new();
+    let callers = on.switchboard.endpoint().incoming().unwrap();
+    tokio::spawn(inbound::receive(seated.seats.clone(), callers, cancel.clone()));
+    cancel
+}
+
+async fn answered(leg: &mut Leg) {
+    loop {
+        match leg.next().await.unwrap() {
+            LegEvent::Answered { .. } => return,
+            LegEvent::Ended(ended) => panic!("{ended:?}"),
+            _ => {}
+        }
+    }
+}
+
+async fn refused(leg: &mut Leg) -> Option<u16> {
+    loop {
+        if let LegEvent::Ended(ended) = leg.next().await.unwrap() {
+            assert_eq!(ended.cause, EndCause::Refused);
+            return ended.status;
+        }
+    }
+}
+
+/// The list, once something stands in it.
+async fn listed(desk: &Desk) -> Item {
+    loop {
+        let found = inbound::items(&desk.ground.db, &desk.house.court, Listed::Open, None, 9).await.unwrap();
+        if let Some(item) = found.into_iter().next() {
+            return item;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_a_known_caller_rings_at_the_agent_with_his_work_order_sealed_and_gone_he_is_to_be_called_back() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let cancel = opened(&desk, &seat).await;
+        let mut page = seat.open(&desk.liu, "one", false).await;
+        frame(&mut page.frames, "snapshot").await;
+        seat.tell(Command::Ready).await;
+        frame(&mut page.frames, "work_order").await;
+        let party = Caller::new().await;
+        let mut leg = party.calls(&desk, COURT, "13800001234").await;
+        answered(&mut leg).await;
+        let rings = frame(&mut page.frames, "incoming").await;
+        assert_eq!((rings["known"].as_bool(), rings["phone_masked"].as_str()), (Some(true), Some("138****1234")));
+        assert!(rings["envelope"]["ct"].is_string() && !rings.to_string().contains("13800001234"), "{}", desk.engine());
+        leg.handle().hang_up().await;
+        assert_eq!(frame(&mut page.frames, "incoming_gone").await["reason"], "hung_up");
+        let item = listed(&desk).await;
+        assert!(item.call_back && item.task.is_some() && item.recording.is_some() && !item.message, "{item:?}");
+        cancel.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_an_unknown_caller_shows_no_case_and_who_declines_is_not_asked_by_name() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let cancel = opened(&desk, &seat).await;
+        let mut page = seat.open(&desk.liu, "one", false).await;
+        frame(&mut page.frames, "snapshot").await;
+        seat.tell(Command::Ready).await;
+        frame(&mut page.frames, "work_order").await;
+        let party = Caller::new().await;
+        let mut leg = party.calls(&desk, COURT, "13800009876").await;
+        answered(&mut leg).await;
+        let rings = frame(&mut page.frames, "incoming").await;
+        assert!(rings["known"] == false && rings["envelope"].is_null(), "{}: {rings}", desk.engine());
+        let call = rings["call_id"].as_str().unwrap().to_owned();
+        seat.tell(Command::Decline { call: call.clone() }).await;
+        assert_eq!(frame(&mut page.frames, "incoming_gone").await["reason"], "declined");
+        // Nobody else is there: he is asked again.
+        assert_eq!(frame(&mut page.frames, "incoming").await["call_id"], call.as_str());
+        leg.handle().hang_up().await;
+        let item = listed(&desk).await;
+        assert!(item.task.is_none() && item.call_back, "{item:?}");
+        cancel.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_a_foreign_number_is_not_answered_and_a_closed_court_asks_nobody() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let closed = Hours { days: vec![7], ..Hours::default() };
+        inbound::hours::change(&desk.ground.db, &desk.ground.clock, &desk.liu, &closed).await.unwrap();
+        let cancel = opened(&desk, &seat).await;
+        let mut page = seat.open(&desk.liu, "one", false).await;
+        frame(&mut page.frames, "snapshot").await;
+        seat.tell(Command::Ready).await;
+        let party = Caller::new().await;
+        assert_eq!(refused(&mut party.calls(&desk, "02988009999", "13800001234").await).await, Some(404));
+        let mut leg = party.calls(&desk, COURT, "13800001234").await;
+        answered(&mut leg).await;
+        leg.handle().hang_up().await;
+        let item = listed(&desk).await;
+        assert!(item.call_back && item.agent.is_empty(), "{}: {item:?}", desk.engine());
+        while let Ok(frame) = page.frames.try_recv() {
+            assert_ne!(frame["type"], "incoming");
+        }
+        cancel.cancel();
+    }
+}

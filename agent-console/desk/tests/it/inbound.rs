@@ -1,0 +1,260 @@
+//! Calls that come in: whose they are, and what becomes of those that are nobody's (R4.4a,
+//! R4.2d, E46).
+
+use serde_json::json;
+use songda_desk::{
+    calls::{self, Leg},
+    inbound::{self, End, Inbound, Linked, Listed, New, TakenBy, caller::Match, hours::Hours},
+    recovery,
+};
+use songda_people::Actor;
+use songda_recordings::vault::{Manifest, RecordingId};
+use songda_service::{cases, tasks};
+use songda_store::{masked::Phone, new_id};
+use sqlx::Row;
+
+use crate::{
+    clear,
+    desk::{Desk, Ended, desks, form},
+};
+
+const KNOWN: &str = "13800001234";
+const STRANGER: &str = "13800009876";
+
+/// A call of this number that has just come in.
+async fn comes(desk: &Desk, number: Option<&str>) -> (Inbound, Option<Match>) {
+    let (id, recording) = (new_id(), new_id());
+    let number = number.map(|number| Phone::parse(number).unwrap());
+    let new = New {
+        id: &id,
+        court: &desk.house.court,
+        called: "02988009000",
+        trunk: "trunk",
+        number: number.as_ref(),
+        recording: &recording,
+        language: "zh",
+    };
+    let mut tx = desk.ground.db.begin().await.unwrap();
+    let found = inbound::begin(&mut tx, &desk.ground.clock, &desk.ground.sealer, &new).await.unwrap();
+    tx.commit().await.unwrap();
+    (inbound::find(&desk.ground.db, &desk.house.court, &id).await.unwrap(), found)
+}
+
+/// It ends after twenty seconds.
+async fn ends(desk: &Desk, call: &Inbound, message: bool) {
+    let db = &desk.ground.db;
+    let call = inbound::find(db, &call.court_id, &call.id).await.unwrap();
+    let began = desk.ground.clock.now_ms();
+    desk.ground.clock.advance(20_000);
+    let manifest = Manifest {
+        id: RecordingId::new(&call.recording_id).unwrap(),
+        started_ms: began,
+        frames: 160_000,
+        bytes: 640_044,
+        sha256: "a".into(),
+        sm3: "b".into(),
+        recovered: false,
+        gaps: vec![],
+    };
+    let end = End {
+        ended_ms: desk.ground.clock.now_ms(),
+        by: "party",
+        talk_ms: call.talk_from_ms.map_or(0, |_| 15_000),
+        answered_ms: Some(began),
+        facts: json!({}),
+        recording: Some(&manifest),
+        incomplete: false,
+        prompt_spans: json!([]),
+        quality: json!({}),
+        marks: json!([]),
+        message,
+        leg: Leg::Down,
+    };
+    let mut tx = db.begin().await.unwrap();
+    assert!(inbound::end(&mut tx, &desk.ground.clock, &Hours::default(), &call, &end).await.unwrap());
+    assert!(!inbound::end(&mut tx, &desk.ground.clock, &Hours::default(), &call, &end).await.unwrap(), "once");
+    tx.commit().await.unwrap();
+}
+
+/// This agent talks to a caller whom nobody knows.
+async fn talks(desk: &Desk, call: &Inbound, agent: &Actor) {
+    let mut tx = desk.ground.db.begin().await.unwrap();
+    assert!(inbound::take_stray(&mut tx, &desk.ground.clock, &call.id, agent).await.unwrap());
+    assert!(!inbound::take_stray(&mut tx, &desk.ground.clock, &call.id, agent).await.unwrap(), "one agent takes it");
+    tx.commit().await.unwrap();
+    let now = desk.ground.clock.now_ms();
+    inbound::answered(&desk.ground.db, &call.id, now, Some(now)).await.unwrap();
+}
+
+async fn open(desk: &Desk) -> Vec<inbound::Item> {
+    inbound::items(&desk.ground.db, &desk.house.court, Listed::Open, None, 50).await.unwrap()
+}
+
+#[tokio::test]
+async fn r4_4a_a_caller_is_matched_to_his_open_task_and_to_the_agent_who_spoke_to_him_last() {
+    for desk in desks().await {
+        let (_, found) = comes(&desk, Some(KNOWN)).await;
+        let found = found.unwrap();
+        assert_eq!((&found.holder, &found.last_agent), (&None, &None), "{}: nobody called him yet", desk.engine());
+        assert!(comes(&desk, Some(STRANGER)).await.1.is_none() && comes(&desk, None).await.1.is_none());
+        assert!(comes(&desk, Some(KNOWN)).await.1.is_none(), "he is on the line already");
+    }
+    for desk in desks().await {
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.ended(&desk.liu, &order, &Ended::default()).await;
+        desk.save(&desk.liu, &call.id, form("W1", "B09", &[])).await.ok();
+        let found = comes(&desk, Some(KNOWN)).await.1.unwrap();
+        assert_eq!(found.task, order.task_id);
+        assert_eq!(found.last_agent.as_deref(), Some(desk.liu.user_id.as_str()), "{}", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn r4_4a_a_number_that_went_over_to_somebody_else_shows_no_case() {
+    for desk in desks().await {
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        sqlx::query("UPDATE phones SET state = '易主'").execute(&mut *tx.conn()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(comes(&desk, Some(KNOWN)).await.1.is_none(), "{}", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn e46_nobody_is_given_the_person_who_calls_us_and_the_agent_who_takes_it_has_the_work_order() {
+    for desk in desks().await {
+        let (call, found) = comes(&desk, Some(KNOWN)).await;
+        assert!(desk.take(&desk.wang).await.is_none(), "{}: he is on the line", desk.engine());
+        let by = TakenBy { agent: &desk.liu, kid: "k", order: None, script: "general-v1" };
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let found = found.unwrap();
+        let order = inbound::take_for_task(&mut tx, &desk.ground.clock, &call.id, &found, &by).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        let row = desk.call(&call.id).await;
+        assert_eq!((row.direction.as_str(), row.task_id, row.work_order_id), ("in", found.task.clone(), order.id));
+        assert_eq!(desk.task(&found.task).await.phase, tasks::CALLING);
+        assert!(desk.take(&desk.wang).await.is_none() && open(&desk).await.is_empty(), "it is in no list");
+        let again = inbound::find(&desk.ground.db, &desk.house.court, &call.id).await.unwrap();
+        assert_eq!(again.state, "ended", "it is a call of the task, and ends as one");
+        assert!(desk.events(&found.task).await.contains(&"incoming".to_owned()));
+        assert!(desk.log().await.contains(&("inbound.take".into(), "ok".into())));
+    }
+}
+
+#[tokio::test]
+async fn e46_who_has_the_work_order_in_hand_gets_the_call_under_it() {
+    for desk in desks().await {
+        let order = desk.take(&desk.liu).await.unwrap();
+        let (call, found) = comes(&desk, Some(KNOWN)).await;
+        let found = found.unwrap();
+        assert_eq!(found.holder.as_deref(), Some(desk.liu.user_id.as_str()));
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let wang = TakenBy { agent: &desk.wang, kid: "k", order: None, script: "general-v1" };
+        let foreign = inbound::take_for_task(&mut tx, &desk.ground.clock, &call.id, &found, &wang).await.unwrap();
+        assert!(foreign.is_none(), "{}: the person is locked", desk.engine());
+        drop(tx);
+        let by = TakenBy { agent: &desk.liu, kid: "k", order: Some(&order), script: "general-v1" };
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let same = inbound::take_for_task(&mut tx, &desk.ground.clock, &call.id, &found, &by).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!((same.id, desk.call(&call.id).await.work_order_id), (order.id.clone(), order.id));
+    }
+}
+
+#[tokio::test]
+async fn r4_2d_a_call_of_nobody_stands_in_the_list_until_it_is_linked_and_is_the_tasks_then() {
+    for desk in desks().await {
+        let (call, _) = comes(&desk, Some(STRANGER)).await;
+        talks(&desk, &call, &desk.liu).await;
+        ends(&desk, &call, false).await;
+        assert_eq!(clear::places(&desk.house.on, STRANGER).await, Vec::<String>::new(), "{}", desk.engine());
+        let listed = open(&desk).await;
+        assert_eq!(listed.len(), 1);
+        assert_eq!((listed[0].masked.as_str(), listed[0].agent.as_str()), ("138****9876", "liu"));
+        assert!(listed[0].task.is_none() && !listed[0].call_back && listed[0].recording.is_some());
+        let task = tasks::list(&desk.ground.db, &desk.house.court, None, None, None, None, 9).await.unwrap().remove(0);
+        assert_eq!(inbound::link(&desk.ground, &desk.wang, &call.id, &task.id).await.unwrap(), Linked::Done);
+        let again = inbound::link(&desk.ground, &desk.wang, &call.id, &task.id).await.unwrap();
+        assert_eq!(again, Linked::SettledBefore);
+        assert!(!inbound::dismiss(&desk.ground.db, &desk.ground.clock, &desk.wang, &call.id, "x").await.unwrap());
+        assert!(open(&desk).await.is_empty());
+        let row = desk.call(&call.id).await;
+        assert_eq!((row.task_id.as_str(), row.direction.as_str()), (task.id.as_str(), "in"));
+        assert_eq!((row.outcome_state.as_str(), row.agent_id.as_str()), ("owed", desk.liu.user_id.as_str()));
+        assert!(calls::recording(&desk.ground.db, &call.id).await.unwrap().is_some(), "its recording came along");
+        assert!(inbound::recording(&desk.ground.db, &call.id).await.unwrap().is_none());
+        let phones = cases::phones(&desk.ground.db, &task.party_id).await.unwrap();
+        assert!(phones.iter().any(|phone| phone.source == "来电" && phone.masked == "138****9876"));
+        assert!(desk.events(&task.id).await.contains(&"incoming".to_owned()));
+        assert!(desk.log().await.contains(&("inbound.link".into(), "ok".into())));
+        let settled = inbound::items(&desk.ground.db, &desk.house.court, Listed::Settled, None, 50).await.unwrap();
+        assert_eq!((settled[0].state.as_str(), settled[0].settled_by.as_str()), ("linked", "wang"));
+        assert!(settled[0].recording.is_some() && settled[0].task.is_some());
+    }
+}
+
+#[tokio::test]
+async fn r4_2d_a_withheld_number_can_be_linked_and_its_call_dismissed_with_a_reason() {
+    for desk in desks().await {
+        let (call, _) = comes(&desk, None).await;
+        ends(&desk, &call, true).await;
+        let listed = open(&desk).await;
+        assert_eq!((listed[0].masked.as_str(), listed[0].call_back, listed[0].message), ("未显示号码", false, true));
+        assert!(inbound::dismiss(&desk.ground.db, &desk.ground.clock, &desk.wang, &call.id, "推销电话").await.unwrap());
+        assert!(open(&desk).await.is_empty() && desk.log().await.contains(&("inbound.dismiss".into(), "ok".into())));
+        assert!(inbound::recording(&desk.ground.db, &call.id).await.unwrap().is_some(), "the recording stays");
+        let (second, _) = comes(&desk, None).await;
+        ends(&desk, &second, true).await;
+        let task = tasks::list(&desk.ground.db, &desk.house.court, None, None, None, None, 9).await.unwrap().remove(0);
+        assert_eq!(inbound::link(&desk.ground, &desk.wang, &second.id, &task.id).await.unwrap(), Linked::Done);
+        let row = desk.call(&second.id).await;
+        assert_eq!((row.is_attempt, row.outcome_state.as_str()), (false, ""), "a message is no attempt");
+        let dialable = cases::phones(&desk.ground.db, &task.party_id).await.unwrap();
+        assert!(
+            dialable.iter().any(|phone| phone.masked == "未显示号码" && phone.state == "不可拨"),
+            "{}",
+            desk.engine()
+        );
+    }
+}
+
+#[tokio::test]
+async fn r4_4a_who_called_in_vain_is_called_back_before_all_others_when_the_court_is_open() {
+    for desk in desks().await {
+        let (call, found) = comes(&desk, Some(KNOWN)).await;
+        // Ten in the evening.
+        desk.ground.clock.advance(13 * 3_600_000);
+        ends(&desk, &call, true).await;
+        let listed = open(&desk).await;
+        assert!(listed[0].call_back && listed[0].message && listed[0].task.is_some(), "{}", desk.engine());
+        assert!(desk.take(&desk.liu).await.is_none(), "not at night");
+        desk.ground.clock.advance(11 * 3_600_000);
+        assert_eq!(desk.take(&desk.liu).await.unwrap().task_id, found.unwrap().task);
+    }
+}
+
+#[tokio::test]
+async fn r4_2a_a_kill_while_a_caller_waits_leaves_him_in_the_list_and_frees_his_person() {
+    for desk in desks().await {
+        let (call, _) = comes(&desk, Some(KNOWN)).await;
+        inbound::answered(&desk.ground.db, &call.id, desk.ground.clock.now_ms(), None).await.unwrap();
+        recovery::run(&desk.ground).await.unwrap();
+        recovery::run(&desk.ground).await.unwrap();
+        let listed = open(&desk).await;
+        assert!(listed.len() == 1 && listed[0].call_back, "{}", desk.engine());
+        assert!(desk.take(&desk.liu).await.is_some(), "he can be called");
+    }
+}
+
+#[tokio::test]
+async fn r4_4a_hours_are_the_courts_to_set() {
+    for desk in desks().await {
+        let (db, court) = (&desk.ground.db, &desk.house.court);
+        assert_eq!(inbound::hours::of(db, court).await.unwrap(), Hours::default());
+        let other = Hours { days: vec![1, 6], opens: 540, closes: 1_080, wait_s: 30, message_s: 0 };
+        inbound::hours::change(db, &desk.ground.clock, &desk.liu, &other).await.unwrap();
+        assert_eq!(inbound::hours::of(db, court).await.unwrap(), other, "{}", desk.engine());
+        let rows =
+            sqlx::query("SELECT COUNT(*) FROM audit WHERE action = 'inbound.settings'").fetch_one(db.read()).await;
+        assert_eq!(rows.unwrap().get::<i64, _>(0), 1);
+    }
+}

@@ -1,0 +1,43 @@
+// A call that rings at this desk: who it is, as far as the number tells, and one key to take it.
+
+import { Button } from "antd";
+import { useEffect, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import { ring } from "./bell.ts";
+import type { Desk } from "./useDesk.ts";
+
+export function Incoming({ desk }: { desk: Desk }) {
+  const { t } = useTranslation();
+  const { incoming } = desk.state;
+  const last = useRef<string | null>(null);
+  const id = incoming?.call_id ?? null;
+  useEffect(() => {
+    if (id && id !== last.current) void ring();
+    last.current = id;
+  }, [id]);
+  if (!incoming) return null;
+  const { caller } = desk;
+  return (
+    <section className="card incoming" role="alert" data-testid="incoming">
+      <div className="grow">
+        <b>{t(incoming.known ? "incoming.known" : "incoming.unknown")}</b>{" "}
+        <span className="mono">{incoming.phone_masked}</span>
+        {caller && (
+          <div data-testid="incoming-case">
+            {caller.recipient.position} {caller.recipient.name} · {caller.case.number} ·{" "}
+            {caller.case.cause}
+          </div>
+        )}
+        <div className="muted small">
+          {t(incoming.known ? "incoming.check" : "incoming.no_case")}
+        </div>
+      </div>
+      <Button data-testid="accept" type="primary" size="large" onClick={desk.accept}>
+        {t("incoming.accept")} <kbd>Alt A</kbd>
+      </Button>
+      <Button data-testid="decline" onClick={desk.decline}>
+        {t("incoming.decline")}
+      </Button>
+    </section>
+  );
+}

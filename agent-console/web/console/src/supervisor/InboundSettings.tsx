@@ -1,0 +1,126 @@
+// When the court takes calls, how long a caller waits, and whether he may leave a message.
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Button } from "antd";
+import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { get, put } from "../lib/http.ts";
+import type { InboundSettings as Hours } from "../lib/types.ts";
+import { Failed } from "../ui/problem.tsx";
+
+const KEY = ["settings", "inbound"];
+const DAYS = [1, 2, 3, 4, 5, 6, 7];
+const WAIT_S = { from: 15, to: 600 };
+const MESSAGE_S = { from: 0, to: 300 };
+
+export function InboundSettings() {
+  const { t } = useTranslation();
+  const query = useQuery({
+    queryKey: KEY,
+    queryFn: () => get<Hours>("/settings/inbound"),
+    staleTime: 60_000,
+  });
+  return (
+    <section className="card wrap-up-settings">
+      <h2>{t("hours.title")}</h2>
+      {query.error && <Failed error={query.error} onRetry={() => void query.refetch()} />}
+      {query.data && <Form kept={query.data} />}
+    </section>
+  );
+}
+
+function within(text: string, range: { from: number; to: number }): boolean {
+  const value = Number(text);
+  return text.trim() !== "" && Number.isInteger(value) && value >= range.from && value <= range.to;
+}
+
+function Form({ kept }: { kept: Hours }) {
+  const { t } = useTranslation();
+  const queries = useQueryClient();
+  const [days, setDays] = useState(new Set(kept.days));
+  const [opens, setOpens] = useState(kept.opens);
+  const [closes, setCloses] = useState(kept.closes);
+  const [wait, setWait] = useState(String(kept.wait_s));
+  const [message, setMessage] = useState(String(kept.message_s));
+  const save = useMutation({
+    mutationFn: (hours: Hours) => put<Hours>("/settings/inbound", hours),
+    onSuccess: (hours) => queries.setQueryData(KEY, hours),
+  });
+  const fits =
+    days.size > 0 && opens < closes && within(wait, WAIT_S) && within(message, MESSAGE_S);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (!fits) return;
+    save.mutate({
+      days: DAYS.filter((each) => days.has(each)),
+      opens,
+      closes,
+      wait_s: Number(wait),
+      message_s: Number(message),
+    });
+  };
+  const turn = (each: number) =>
+    setDays((before) => {
+      const after = new Set(before);
+      if (!after.delete(each)) after.add(each);
+      return after;
+    });
+  return (
+    <form onSubmit={submit}>
+      <fieldset className="days">
+        <legend>{t("hours.days")}</legend>
+        {DAYS.map((each) => (
+          <label key={each}>
+            <input type="checkbox" checked={days.has(each)} onChange={() => turn(each)} />
+            <span>{t(`hours.day.${each}`)}</span>
+          </label>
+        ))}
+      </fieldset>
+      <label>
+        <span>{t("hours.opens")}</span>
+        <input type="time" value={opens} onChange={(event) => setOpens(event.target.value)} />
+      </label>
+      <label>
+        <span>{t("hours.closes")}</span>
+        <input type="time" value={closes} onChange={(event) => setCloses(event.target.value)} />
+      </label>
+      <label>
+        <span>{t("hours.wait")}</span>
+        <input
+          type="number"
+          min={WAIT_S.from}
+          max={WAIT_S.to}
+          value={wait}
+          onChange={(event) => setWait(event.target.value)}
+        />
+      </label>
+      <label>
+        <span>{t("hours.message")}</span>
+        <input
+          type="number"
+          data-testid="message-seconds"
+          min={MESSAGE_S.from}
+          max={MESSAGE_S.to}
+          value={message}
+          onChange={(event) => setMessage(event.target.value)}
+        />
+      </label>
+      <p className="muted small">{t("hours.why")}</p>
+      {save.error && <Failed error={save.error} />}
+      <div className="row">
+        <Button
+          htmlType="submit"
+          data-testid="save-hours"
+          disabled={!fits}
+          loading={save.isPending}
+        >
+          {t("settings.save")}
+        </Button>
+        <span className="muted small" role="status">
+          {!fits && t("hours.unfit")}
+          {fits && save.isSuccess && t("settings.saved")}
+        </span>
+      </div>
+    </form>
+  );
+}
