@@ -9,6 +9,7 @@ mod consent;
 mod desk;
 mod faults;
 mod in_call;
+mod inbound;
 mod keyboard;
 mod kills;
 mod leaks;

@@ -1,0 +1,153 @@
+//! A party calls the court (R4.4a, R4.2d, E46): songda-sim calls the built server.
+
+use std::{net::UdpSocket, time::Duration};
+
+use serde_json::{Value, json};
+use songda_sim::CallIn;
+use songda_tests::{
+    agent::{Agent, http, until},
+    peer::Peer,
+};
+
+use crate::{server::Machine, world::World};
+
+/// The world, with a server whose signalling port parties know, open at any hour.
+async fn open() -> (World, std::net::SocketAddr) {
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = format!("sip_listen = \"{port}\"");
+    let configure = move |text: String| text.replace("sip_listen = \"127.0.0.1:0\"", &listen);
+    let machine = Machine { configure: Some(Box::new(configure)), ..Machine::default() };
+    let world = World::start_on(|_| machine).await;
+    let hours =
+        json!({ "days": [1, 2, 3, 4, 5, 6, 7], "opens": "00:00", "closes": "24:00", "wait_s": 60, "message_s": 30 });
+    set_hours(&world, hours).await;
+    (world, port)
+}
+
+async fn set_hours(world: &World, hours: Value) {
+    let cookie = world.server.cookie("supervisor").await;
+    let url = format!("{}/api/v1/settings/inbound", world.server.url);
+    let answer = http().put(url).header("cookie", cookie).json(&hours).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+async fn list(world: &World, cookie: &str) -> Vec<Value> {
+    let (status, body) = world.server.get("/api/v1/inbound", cookie).await;
+    assert_eq!(status, 200, "{body}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    body["items"].as_array().unwrap().clone()
+}
+
+async fn post(world: &World, cookie: &str, path: &str, body: Value) -> u16 {
+    let url = format!("{}/api/v1/inbound/{path}", world.server.url);
+    http().post(url).header("cookie", cookie).json(&body).send().await.unwrap().status().as_u16()
+}
+
+fn from(number: &str, at: std::net::SocketAddr) -> CallIn {
+    CallIn { from: number.into(), at: Some(at), ..CallIn::default() }
+}
+
+/// Takes the call that rings.
+async fn accept(agent: &mut Agent, rings: &Value) {
+    let peer = Peer::start();
+    let frame = json!({ "type": "accept", "call_id": rings["call_id"], "sdp": peer.offer });
+    agent.peer = Some(peer);
+    agent.send(frame).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_who_calls_back_reaches_the_agent_with_his_work_order_and_it_becomes_a_call_of_his_task() {
+    const NUMBER: &str = "13800008001";
+    let (world, at) = open().await;
+    world.push(NUMBER).await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    agent.take().await;
+    world.sim.call_in(from(NUMBER, at)).await.unwrap();
+    let rings = agent.frame("incoming").await;
+    assert_eq!((rings["known"].as_bool(), rings["phone_masked"].as_str()), (Some(true), Some("138****8001")));
+    accept(&mut agent, &rings).await;
+    agent.phase("talking").await;
+    assert_eq!((agent.call["direction"].as_str(), agent.call["known"].as_bool()), (Some("in"), Some(true)));
+    agent.stay(Duration::from_secs(3)).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    assert!(agent.seen.iter().all(|frame| !frame.contains(NUMBER)), "the number never reaches the agent");
+    let judge = world.server.cookie("J0001").await;
+    let task = world.only_task(&judge).await;
+    let seen = world.task_until(&judge, &task, |task| !task["calls"][0]["recording"].is_null()).await;
+    assert_eq!(
+        (seen["calls"][0]["is_attempt"].as_bool(), seen["calls"][0]["outcome_state"].as_str()),
+        (Some(true), Some("due"))
+    );
+    let supervisor = world.server.cookie("supervisor").await;
+    assert!(list(&world, &supervisor).await.is_empty(), "it is a call of the task");
+    assert_eq!(serde_json::to_value(world.sim.journal()).unwrap()["complaints"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e46_who_calls_while_he_is_called_is_joined_to_that_call_and_no_second_is_made() {
+    const NUMBER: &str = "13800002001";
+    let (world, at) = open().await;
+    world.push(NUMBER).await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    agent.take().await;
+    agent.dial().await;
+    agent.phase("ringing").await;
+    world.sim.call_in(from(NUMBER, at)).await.unwrap();
+    agent.phase("talking").await;
+    assert_eq!(agent.call["direction"], "in");
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    let judge = world.server.cookie("J0001").await;
+    let task = world.only_task(&judge).await;
+    let calls = world.task(&judge, &task).await["calls"].as_array().unwrap().len();
+    assert_eq!(calls, 1, "one call");
+    assert_eq!(serde_json::to_value(world.sim.journal()).unwrap()["complaints"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2d_a_caller_of_no_task_is_spoken_to_without_a_case_and_linked_afterwards() {
+    const NUMBER: &str = "13800008002";
+    let (world, at) = open().await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    agent.send(json!({ "type": "ready" })).await;
+    agent.frame("queue").await;
+    world.sim.call_in(CallIn { withheld: true, ..from(NUMBER, at) }).await.unwrap();
+    let rings = agent.frame("incoming").await;
+    assert!(rings["known"] == false && rings["envelope"].is_null(), "{rings}");
+    accept(&mut agent, &rings).await;
+    agent.phase("talking").await;
+    agent.stay(Duration::from_secs(2)).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    let supervisor = world.server.cookie("supervisor").await;
+    let listed = until(|| list(&world, &supervisor), |items| !items.is_empty()).await.unwrap();
+    let id = listed[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!((listed[0]["task"].is_null(), listed[0]["call_back"].as_bool()), (true, Some(false)));
+    let (status, wav) = world.server.file(&format!("/api/v1/inbound/{id}/audio"), &supervisor).await;
+    assert!(status == 200 && wav.starts_with(b"RIFF"), "{status}");
+    world.push("13800008003").await;
+    let judge = world.server.cookie("J0001").await;
+    let task = world.only_task(&judge).await;
+    assert_eq!(post(&world, &supervisor, &format!("{id}/link"), json!({ "task": task })).await, 204);
+    assert_eq!(post(&world, &supervisor, &format!("{id}/dismiss"), json!({ "reason": "推销" })).await, 409);
+    let seen = world.task(&judge, &task).await;
+    assert_eq!((seen["calls"][0]["id"].as_str(), seen["calls"][0]["recording"].is_null()), (Some(id.as_str()), false));
+    let (status, _) = world.server.file(&format!("/api/v1/calls/{id}/recording/audio"), &judge).await;
+    assert_eq!(status, 200, "its recording came along");
+    assert_eq!(agent.owed().await["items"][0]["call_id"], id.as_str(), "its agent owes the outcome");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_out_of_hours_a_caller_leaves_a_message_that_is_kept_and_to_be_called_back() {
+    const NUMBER: &str = "13800008004";
+    let (world, at) = open().await;
+    // No minute of any day but the first.
+    let hours = json!({ "days": [1], "opens": "00:00", "closes": "00:01", "wait_s": 60, "message_s": 3 });
+    set_hours(&world, hours).await;
+    world.sim.call_in(from(NUMBER, at)).await.unwrap();
+    let supervisor = world.server.cookie("supervisor").await;
+    let listed = until(|| list(&world, &supervisor), |items| !items.is_empty()).await.unwrap();
+    assert_eq!((listed[0]["message"].as_bool(), listed[0]["call_back"].as_bool()), (Some(true), Some(true)));
+    assert!(listed[0]["recording_ms"].as_i64().unwrap() > 10_000, "{}", listed[0]);
+}
