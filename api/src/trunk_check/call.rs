@@ -54,10 +54,9 @@ impl Seen {
     /// What was heard of the other end after the answer.
     pub(super) fn heard(&self, summary: &Summary) -> Heard {
         match self.silence {
-            Some(Silence::NoPackets) => Heard::Nothing,
             Some(Silence::Mute) => Heard::Mute,
             None if self.heard && summary.party.received > 0 => Heard::Sound,
-            None => Heard::Nothing,
+            Some(Silence::NoPackets) | None => Heard::Nothing,
         }
     }
 }
@@ -146,8 +145,8 @@ impl TestCall<'_> {
             seen.codec = Some(error.to_string());
             return false;
         }
-        let parts = (1..).zip(&self.sounds.notice);
-        let told = parts.map(|(cue, part)| self.media.announce(cue, part.prompt.clone())).collect::<Result<(), _>>();
+        let mut parts = (1..).zip(&self.sounds.notice);
+        let told = parts.try_for_each(|(cue, part)| self.media.announce(cue, part.prompt.clone()));
         seen.recording_failed |= told.is_err();
         told.is_ok()
     }

@@ -12,7 +12,7 @@ const ACKNOWLEDGED: Duration = Duration::from_secs(40);
 /// Who waits is told so again after this time.
 const REMINDER: Duration = Duration::from_secs(30);
 /// What is said before the tone takes no longer than this.
-const BEFORE_TONE: Duration = Duration::from_secs(60);
+const BEFORE_TONE: Duration = Duration::from_mins(1);
 
 /// How a court meets a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -112,6 +112,7 @@ impl Machine {
     }
 
     /// A call whose number has an extension: its keys are pressed after the answer (E39).
+    #[must_use]
     pub fn with_extension(mut self, keys: Option<String>) -> Self {
         self.extension = Extension::of(keys);
         self

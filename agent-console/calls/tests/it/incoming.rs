@@ -11,7 +11,7 @@ use songda_sip::{EndCause, LegEvent, Side};
 
 use crate::call::{Call, answer, ended};
 
-const OPEN: Welcome = Welcome { open: true, wait: Duration::from_secs(60), message: Some(Duration::from_secs(120)) };
+const OPEN: Welcome = Welcome { open: true, wait: Duration::from_mins(1), message: Some(Duration::from_mins(2)) };
 
 /// A caller whose call was answered and acknowledged, and who heard the notice at 5.
 struct Guest {

@@ -193,17 +193,19 @@ fn open_leg(row: &AnyRow) -> OpenLeg {
 
 /// The leg is down: nothing of it is kept.
 pub async fn forget(tx: &mut Tx, leg: &OpenLeg) -> Result<(), DeskError> {
-    let (sql, id) = match &leg.of {
-        Some(of) => ("UPDATE call_tries SET leg_sealed = NULL WHERE id = $1", of),
-        None => {
-            sqlx::query("UPDATE inbound_calls SET leg_sealed = NULL WHERE id = $1")
-                .bind(&leg.call)
-                .execute(&mut *tx.conn())
-                .await?;
-            ("UPDATE calls SET leg_sealed = NULL WHERE id = $1", &leg.call)
-        }
+    let (statements, id): (&[&'static str], _) = match &leg.of {
+        Some(of) => (&["UPDATE call_tries SET leg_sealed = NULL WHERE id = $1"], of),
+        None => (
+            &[
+                "UPDATE calls SET leg_sealed = NULL WHERE id = $1",
+                "UPDATE inbound_calls SET leg_sealed = NULL WHERE id = $1",
+            ],
+            &leg.call,
+        ),
     };
-    sqlx::query(sql).bind(id).execute(&mut *tx.conn()).await?;
+    for sql in statements {
+        sqlx::query(*sql).bind(id).execute(&mut *tx.conn()).await?;
+    }
     Ok(())
 }
 

@@ -349,7 +349,9 @@ impl Guest {
         let (db, id) = (&ground.db, self.call.id.clone());
         match event {
             CallEvent::LegSaved { saved, kept, .. } => {
-                if store::keep_leg(db, &ground.sealer, &self.call.court_id, &id, &saved).await? {
+                let court = &self.call.court_id;
+                let stored = store::keep_leg(db, &ground.sealer, court, &id, &saved).await?;
+                if stored {
                     let _ = kept.send(());
                 }
             }

@@ -74,7 +74,10 @@ impl Seat {
         let callee = match Callee::parse(&opened.text) {
             Ok(callee) => callee,
             // Neither the code nor the text holds the number.
-            Err(refusal) => return Ok(self.no_route(&refusal.into()).await),
+            Err(refusal) => {
+                self.no_route(&refusal.into()).await;
+                return Ok(());
+            }
         };
         let language = language.unwrap_or_else(|| HOME.into());
         if language != HOME && !self.ground.switchboard.languages(&self.court.code).contains(&language) {
@@ -98,7 +101,10 @@ impl Seat {
         let is_down = |trunk: &str| silent.contains(trunk);
         let ways = match choose(&mut tx, &ground.clock, &ground.sealer, lines, &callee, is_down).await {
             Ok(ways) => ways,
-            Err(DeskError::NoRoute(why)) => return Ok(self.no_route(&why).await),
+            Err(DeskError::NoRoute(why)) => {
+                self.no_route(&why).await;
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         let Routes { routes, lines, extension } = ways;

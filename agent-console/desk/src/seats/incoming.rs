@@ -199,23 +199,22 @@ impl Seat {
 
     /// The party of the work order calls while it is being called: that call takes the place of
     /// ours. Gives it back when nobody is being called here.
-    pub(super) async fn called_back(
-        &mut self,
+    pub(super) fn called_back(
+        &self,
         task: &str,
         incoming: Box<IncomingCall>,
         reply: oneshot::Sender<Option<Box<IncomingCall>>>,
-    ) -> Result<(), DeskError> {
+    ) {
         let here = self.order.as_ref().is_some_and(|order| order.task_id == task);
         let placing = self.call.as_ref().filter(|call| call.is_live() && call.answered_ms.is_none());
         let handle = placing.and_then(|call| call.handle.clone()).filter(|_| here);
         let Some(handle) = handle else {
             let _ = reply.send(Some(incoming));
-            return Ok(());
+            return;
         };
         // Refused by a call that ends at this moment, the caller is told that nobody is there.
         handle.called_back(incoming);
         let _ = reply.send(None);
-        Ok(())
     }
 
     /// It is the party's own call from here on.

@@ -180,7 +180,6 @@ impl Seat {
             Command::Withdrawn { call, reason } => self.withdrawn(&call, reason).await,
             Command::Accept { call, sdp } => self.accept(&call, sdp).await,
             Command::Decline { call } => self.decline(&call).await,
-            Command::CalledBack { task, incoming, reply } => self.called_back(&task, incoming, reply).await,
             Command::QueueChanged if self.state == AgentState::Ready => self.ready().await,
             command => {
                 self.at_once(command);
@@ -197,6 +196,7 @@ impl Seat {
             Command::SessionExpired { number } => self.session_expired(number),
             Command::SignedOut { session } => self.signed_out(&session),
             Command::Expired { work_order } => self.expired(&work_order),
+            Command::CalledBack { task, incoming, reply } => self.called_back(&task, incoming, reply),
             Command::HangUp => self.hang_up(),
             Command::Mute { on } => self.with_call(|handle| handle.mute(on)),
             Command::Hold { on } => self.with_call(|handle| handle.hold(on)),

@@ -50,7 +50,7 @@ impl Seat {
         let (db, now) = (&self.ground.db, self.ground.clock.now_ms());
         let table = match self.way() {
             Some(line) => causes::table_at(db, &line.trunk.id, now).await?,
-            None => Default::default(),
+            None => songda_service::outcomes::CauseTable::default(),
         };
         Ok(table.judge(facts))
     }

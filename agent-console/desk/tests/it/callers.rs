@@ -26,7 +26,7 @@ struct Caller {
 }
 
 impl Caller {
-    async fn new() -> Self {
+    fn new() -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
         let endpoint = Endpoint::start(EndpointConfig::udp(listen, "Party"), CancellationToken::new()).unwrap();
         let sound = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -114,7 +114,7 @@ async fn r4_4a_a_known_caller_rings_at_the_agent_with_his_work_order_sealed_and_
         frame(&mut page.frames, "snapshot").await;
         seat.tell(Command::Ready).await;
         frame(&mut page.frames, "work_order").await;
-        let party = Caller::new().await;
+        let party = Caller::new();
         let mut leg = party.calls(&desk, COURT, "13800001234").await;
         answered(&mut leg).await;
         let rings = frame(&mut page.frames, "incoming").await;
@@ -137,7 +137,7 @@ async fn r4_4a_an_unknown_caller_shows_no_case_and_who_declines_is_not_asked_by_
         frame(&mut page.frames, "snapshot").await;
         seat.tell(Command::Ready).await;
         frame(&mut page.frames, "work_order").await;
-        let party = Caller::new().await;
+        let party = Caller::new();
         let mut leg = party.calls(&desk, COURT, "13800009876").await;
         answered(&mut leg).await;
         let rings = frame(&mut page.frames, "incoming").await;
@@ -164,7 +164,7 @@ async fn r4_4a_a_foreign_number_is_not_answered_and_a_closed_court_asks_nobody()
         let mut page = seat.open(&desk.liu, "one", false).await;
         frame(&mut page.frames, "snapshot").await;
         seat.tell(Command::Ready).await;
-        let party = Caller::new().await;
+        let party = Caller::new();
         assert_eq!(refused(&mut party.calls(&desk, "02988009999", "13800001234").await).await, Some(404));
         let mut leg = party.calls(&desk, COURT, "13800001234").await;
         answered(&mut leg).await;

@@ -50,7 +50,7 @@ pub(crate) async fn desks() -> Vec<Desk> {
     let mut desks = Vec::new();
     for house in houses().await {
         house.order("SD1", "（2026）陕0102民初1号", vec![party("p", Some(ID_NUMBER), &["13800001234"])], "D1").await;
-        let ground = ground(&house).await;
+        let ground = ground(&house);
         let (liu, wang) = (actor(&house, "liu").await, actor(&house, "wang").await);
         desks.push(Desk { house, ground, liu, wang });
     }
@@ -61,7 +61,7 @@ pub(crate) async fn actor(house: &House, login: &str) -> Actor {
     sessions::login(&house.on.db, &house.on.clock, login, "Right-horse-9", "127.0.0.1").await.unwrap().0
 }
 
-async fn ground(house: &House) -> Ground {
+fn ground(house: &House) -> Ground {
     let on = &house.on;
     let here = "127.0.0.1:0".parse().unwrap();
     let keys = Arc::new(KeyFile::open(&on.folder.join("test.key")).unwrap());
