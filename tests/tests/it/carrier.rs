@@ -77,10 +77,11 @@ async fn events(leg: &mut Leg, hang_up_when_answered: bool) -> Vec<LegEvent> {
 }
 
 fn ended(seen: &[LegEvent]) -> &songda_sip::Ended {
-    match seen.last() {
-        Some(LegEvent::Ended(ended)) => ended,
-        other => panic!("not ended: {other:?}"),
-    }
+    let found = seen.iter().find_map(|event| match event {
+        LegEvent::Ended(ended) => Some(ended),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("not ended: {seen:?}"))
 }
 
 const COURT: &str = "02988009000";
