@@ -61,6 +61,7 @@ pub(super) enum Command {
         call_id: String,
         done: oneshot::Sender<Vec<LadderLine>>,
     },
+    Drain,
     Close {
         limit: Duration,
         done: oneshot::Sender<bool>,

@@ -239,6 +239,12 @@ impl Endpoint {
         }
     }
 
+    /// Takes no new call from now on (503, and the same to OPTIONS, so that carriers send them
+    /// elsewhere). Those that live go on.
+    pub async fn drain(&self) {
+        let _ = self.commands.send(Command::Drain).await;
+    }
+
     /// Hangs every call up, takes no new one, and waits until each of our requests had its
     /// answer, at most `limit`. Then the endpoint has ended. False when an answer is missing:
     /// the other end may think that a call goes on.

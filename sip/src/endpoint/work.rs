@@ -35,6 +35,7 @@ impl Driver {
             // What was begun goes on while we close.
             Command::Found(found) => self.found(now, found),
             Command::OfTrunk { id, said } => self.said(now, &id, &said),
+            Command::Drain => self.edge.drain(),
             Command::Ladder { call_id, done } => drop(done.send(self.ladder.lines(&call_id))),
             // Whoever asks for more while we close is refused by the end of his channel.
             _ if self.closing.is_some() => {}

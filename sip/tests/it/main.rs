@@ -5,6 +5,7 @@
 
 mod closing;
 mod digest;
+mod door;
 mod edge;
 mod ladder;
 mod lossy;

@@ -32,7 +32,7 @@ const RING_LIMIT: Duration = Duration::from_mins(1);
 /// How long calls may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// Runs until SIGTERM or Ctrl-C.
+/// Runs until SIGTERM or Ctrl-C: then takes no new call, and ends with the last one.
 pub(crate) async fn run(order: Bridge) -> anyhow::Result<()> {
     let status = Status::install()?;
     let cancel = CancellationToken::new();
@@ -68,6 +68,7 @@ pub(crate) async fn run(order: Bridge) -> anyhow::Result<()> {
         }
     }
     tracker.close();
+    endpoint.drain().await;
     let _ = tokio::time::timeout(DRAIN, tracker.wait()).await;
     endpoint.close(Duration::from_secs(5)).await;
     Ok(())

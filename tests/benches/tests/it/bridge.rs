@@ -32,6 +32,10 @@ impl Bridge {
         }
         Self { child, address }
     }
+
+    fn terminate(&mut self) {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+    }
 }
 
 impl Drop for Bridge {
@@ -180,4 +184,61 @@ fn nothing_of_one_legs_headers_reaches_the_other() {
     assert!(!at_called.contains("4711"), "{at_called}");
     assert!(!at_caller.contains("secretB"), "{at_caller}");
     assert!(!at_caller.contains(&to.to_string()), "{at_caller}");
+}
+
+#[test]
+fn a_bridge_that_is_asked_to_end_takes_no_call_and_ends_with_the_last_one() {
+    let (caller, called) = (End::new(), End::new());
+    let mut bridge = Bridge::start(called.address());
+    let (from, through) = (caller.address(), bridge.address);
+    let mut seen = String::new();
+    let request = |method: &str, call: &str, number: u32, to: &str| {
+        format!(
+            "{method} sip:12368@{through} SIP/2.0\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{call}{method}\nMax-Forwards: 70\n\
+             From: <sip:01012345@caller.test>;tag=1\nTo: {to}\nCall-ID: {call}\nCSeq: {number} {method}\n\
+             Contact: <sip:a@{from}>\n{}",
+            sdp(4000)
+        )
+    };
+    let somebody = "<sip:12368@house.test>";
+    caller.send(through, &request("INVITE", "first", 1, somebody));
+    let invite = called.until("INVITE ", &mut seen);
+    let names = ["From", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\n", header(&invite, name)));
+    called.send(
+        through,
+        &format!(
+            "SIP/2.0 200 OK\n{}{}To: {};tag=b\nContact: <sip:b@{}>\n{}",
+            vias(&invite),
+            names.concat(),
+            header(&invite, "To"),
+            called.address(),
+            sdp(5000)
+        ),
+    );
+    let accepted = caller.until("SIP/2.0 200", &mut seen);
+    let dialog = header(&accepted, "To").to_owned();
+    caller.send(through, &request("ACK", "first", 1, &dialog));
+    called.until("ACK ", &mut seen);
+
+    bridge.terminate();
+    // It may take a moment until it knows; a call that is taken before is none that tells.
+    let mut attempt = 0;
+    let refused = loop {
+        attempt += 1;
+        let call = format!("late{attempt}");
+        caller.send(through, &request("INVITE", &call, 1, somebody));
+        let answer = caller.until("SIP/2.0 ", &mut seen);
+        if answer.starts_with("SIP/2.0 503") {
+            break answer;
+        }
+        assert!(attempt < 1000, "{seen}");
+    };
+    assert!(refused.contains("Retry-After: "), "{refused}");
+    // The call that lives goes on, and ends as it should; then the bridge does.
+    caller.send(through, &request("BYE", "first", 2, &dialog));
+    loop {
+        if header(&caller.until("SIP/2.0 200", &mut seen), "CSeq") == "2 BYE" {
+            break;
+        }
+    }
 }
