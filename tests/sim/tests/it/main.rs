@@ -13,6 +13,8 @@ mod inward;
 #[cfg(test)]
 mod parties;
 #[cfg(test)]
+mod product;
+#[cfg(test)]
 mod registers;
 #[cfg(test)]
 mod sipp;
