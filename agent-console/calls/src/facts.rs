@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 use songda_recordings::vault::Manifest;
+use songda_sip::{Leg, LegEvent};
+use tokio::sync::watch;
 
 /// Who ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +133,49 @@ pub struct Mark {
     pub text: String,
 }
 
+/// Whether the carrier's leg of a call that ended is down at its side too. A call is over for
+/// us when we hang up; the carrier's answer may take its time, or never come.
+#[derive(Debug, Clone)]
+pub struct Farewell(watch::Receiver<Option<bool>>);
+
+impl Farewell {
+    /// Nothing is up, and nothing was left up.
+    pub fn over() -> Self {
+        Self(watch::channel(Some(true)).1)
+    }
+
+    /// Nobody knows.
+    pub fn unknown() -> Self {
+        Self(watch::channel(Some(false)).1)
+    }
+
+    /// Waits for the last word of a leg that has ended for us.
+    pub(crate) fn of(mut leg: Box<Leg>) -> Self {
+        let (told, heard) = watch::channel(None);
+        tokio::spawn(async move {
+            let mut answered = false;
+            while let Some(event) = leg.next().await {
+                if let LegEvent::Down { answered: said } = event {
+                    answered = said;
+                }
+            }
+            told.send_replace(Some(answered));
+        });
+        Self(heard)
+    }
+
+    /// It is known to be down.
+    pub fn is_down(&self) -> bool {
+        *self.0.borrow() == Some(true)
+    }
+
+    /// Waits until the carrier answered, 32 seconds for each of our requests at most. False when
+    /// it did not: it may think that the call goes on.
+    pub async fn heard(mut self) -> bool {
+        self.0.wait_for(Option::is_some).await.is_ok_and(|heard| *heard == Some(true))
+    }
+}
+
 /// A call is over.
 #[derive(Debug, Clone)]
 pub struct CallEnd {
@@ -150,4 +195,6 @@ pub struct CallEnd {
     pub marks: Vec<Mark>,
     /// Losses, jitter and slips of both legs.
     pub quality: serde_json::Value,
+    /// Whether the carrier's leg is down.
+    pub farewell: Farewell,
 }

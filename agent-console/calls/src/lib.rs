@@ -18,7 +18,7 @@ mod sounds;
 mod switchboard;
 
 pub use events::{CallEvent, PartySilence};
-pub use facts::{CallEnd, EndedBy, Facts, Fault, Mark, MarkKind, Parting, PromptSpan};
+pub use facts::{CallEnd, EndedBy, Facts, Farewell, Fault, Mark, MarkKind, Parting, PromptSpan};
 pub use machine::Welcome;
 pub use songda_sip::{IncomingCall, Number, Rejection, SavedLeg, Secret, Source, Trunk};
 

@@ -219,6 +219,7 @@ async fn e51_a_browser_that_is_replaced_talks_on_and_one_recording_tells_of_the_
     call.handle.hang_up();
     let end = call.ended().await;
     assert!(end.facts.by == EndedBy::Agent && !end.facts.abandoned && end.facts.fault.is_none(), "{:?}", end.facts);
+    assert!(end.farewell.clone().heard().await, "the carrier answered our BYE");
     assert!(!end.recording_incomplete);
     let [gap] = marks(&end, MarkKind::AgentAway)[..] else { panic!("{:?}", end.marks) };
     assert!(gap.from_ms < gap.to_ms, "{gap:?}");

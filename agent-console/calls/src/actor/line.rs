@@ -11,7 +11,12 @@ use tokio::{
 };
 
 use super::ways::{self, Try};
-use crate::{events::CallEvent, facts::Fault, machine::Input, switchboard::SwitchboardConfig};
+use crate::{
+    events::CallEvent,
+    facts::{Farewell, Fault},
+    machine::Input,
+    switchboard::SwitchboardConfig,
+};
 
 /// Why a call cannot be placed, and whose fault that is.
 type Refusal = (Fault, String);
@@ -37,8 +42,10 @@ enum State {
     Idle,
     /// Everything that comes before the INVITE. Dropped, nothing goes out.
     Preparing(Preparing),
-    /// The call was placed.
+    /// The call was placed; when it has ended, its last word may still come.
     Up(Box<Leg>, Progress),
+    /// Signalling stopped, and took the leg with it.
+    Lost,
 }
 
 /// How far the leg is.
@@ -96,7 +103,7 @@ impl Line {
     /// Waits for the next step. May be dropped at any time; [`Line::take`] may not.
     pub(super) async fn step(&mut self) -> Step {
         match &mut self.state {
-            State::Idle => std::future::pending().await,
+            State::Idle | State::Lost => std::future::pending().await,
             State::Preparing(preparing) => Step::Prepared(preparing.await),
             State::Up(leg, Progress::Waiting { until }) if !self.ways.is_empty() => tokio::select! {
                 event = leg.next() => Step::Spoke(event),
@@ -134,7 +141,7 @@ impl Line {
                 if let State::Up(_, Progress::Failed(_)) = self.state {
                     return self.down(false, ground).await;
                 }
-                *self = Self::idle();
+                *self = Self { state: State::Lost, ..Self::idle() };
                 Some(Input::NotPlaced(Fault::Carrier, "signalling stopped".into()))
             }
         }
@@ -196,7 +203,6 @@ impl Line {
                 return None;
             }
         }
-        self.state = State::Idle;
         Some(Input::Leg(LegEvent::Ended(ended)))
     }
 
@@ -220,22 +226,29 @@ impl Line {
         Some(Input::Leg(LegEvent::Ended(ended)))
     }
 
+    /// What is left of it when the call is over.
+    pub(super) fn farewell(self) -> Farewell {
+        match self.state {
+            State::Idle | State::Preparing(_) => Farewell::over(),
+            State::Up(leg, _) => Farewell::of(leg),
+            State::Lost => Farewell::unknown(),
+        }
+    }
+
     /// CANCEL or BYE; when nothing went out yet, nothing will. No other way is taken.
     pub(super) async fn hang_up(&mut self) -> Option<Input> {
         self.ways.clear();
         match &mut self.state {
             // It is over already; its end was kept from the machine until now.
             State::Up(_, Progress::Failed(ended)) => {
-                let ended = ended.clone();
-                self.state = State::Idle;
-                return Some(Input::Leg(LegEvent::Ended(ended)));
+                return Some(Input::Leg(LegEvent::Ended(ended.clone())));
             }
             State::Up(leg, progress) => {
                 *progress = Progress::Settled;
                 leg.handle().hang_up().await;
                 return None;
             }
-            State::Idle | State::Preparing(_) => {}
+            State::Idle | State::Preparing(_) | State::Lost => {}
         }
         self.state = State::Idle;
         Some(Input::NeverDialled)

@@ -20,7 +20,7 @@ use self::{
 use crate::{
     clock::CallClock,
     events::CallEvent,
-    facts::{CallEnd, Fault},
+    facts::{CallEnd, Farewell, Fault},
     machine::{Cue, Do, Input, Machine, Rest, Welcome},
     recorder::{Kept, Recorder},
     sounds::{MUSIC_CUE, Sounds},
@@ -104,7 +104,7 @@ impl Actor {
             };
             self.tell_marks(&mut diary).await;
         }
-        self.finish(&machine, diary).await;
+        self.finish(&machine, diary, line.farewell()).await;
     }
 
     /// Waits for what happens next; nothing when it was seen to at once.
@@ -354,7 +354,7 @@ impl Actor {
         let _ = self.events.send(event).await;
     }
 
-    async fn finish(self, machine: &Machine, diary: Diary) {
+    async fn finish(self, machine: &Machine, diary: Diary, farewell: Farewell) {
         let ended = Instant::now();
         let Self { call, sounds, recorder, media, events, live, clock, .. } = self;
         let summary = media.close().await;
@@ -386,6 +386,7 @@ impl Actor {
             prompt_spans,
             marks,
             quality: summary.as_ref().map(quality).unwrap_or_default(),
+            farewell,
         };
         drop(live);
         let _ = events.send(CallEvent::Ended(Box::new(end))).await;

@@ -152,6 +152,21 @@ pub(super) async fn ended(tx: &mut Tx, clock: &Clock, call: &str, end: &WayEnd<'
     Ok(())
 }
 
+/// The carrier answered: the way that an ended call went last is down.
+pub async fn down(db: &Db, call: &str) -> Result<(), DeskError> {
+    let mut tx = db.begin().await?;
+    sqlx::query(
+        "UPDATE call_tries SET leg_sealed = NULL
+         WHERE call_id = $1 AND ended_ms IS NOT NULL
+           AND no = (SELECT MAX(later.no) FROM call_tries later WHERE later.call_id = $1)",
+    )
+    .bind(call)
+    .execute(&mut *tx.conn())
+    .await?;
+    sqlx::query("UPDATE calls SET leg_sealed = NULL WHERE id = $1").bind(call).execute(&mut *tx.conn()).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Every leg that may still be up, the latest first.
 pub async fn open_legs(db: &Db) -> Result<Vec<OpenLeg>, DeskError> {
     let rows = sqlx::query(

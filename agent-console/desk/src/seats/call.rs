@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Fault, Parting};
+use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Farewell, Fault, Parting};
 use songda_service::{cases::PhoneRow, outcomes::LineFacts};
 use songda_store::{clock::rfc3339, masked::mask_digits};
 
@@ -305,6 +305,7 @@ pub(crate) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
         prompt_spans: Vec::new(),
         marks: Vec::new(),
         quality: Value::Null,
+        farewell: Farewell::unknown(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! What happens in a call: shown to the agent, written down, and its end never lost.
 
 use serde_json::json;
-use songda_calls::{CallEnd, CallEvent, EndedBy, Fault, Parting, PartySilence};
+use songda_calls::{CallEnd, CallEvent, EndedBy, Farewell, Fault, Parting, PartySilence};
 use songda_service::outcomes;
 use songda_store::alarms;
 
 use super::{
-    call::{LOST, WrapUpTime, end_frame, ended_by, fault_words, line_facts, lost_end},
+    call::{WrapUpTime, end_frame, ended_by, fault_words, line_facts, lost_end},
     seat::{AgentState, Seat, Unwritten},
 };
 use crate::{
@@ -230,7 +230,7 @@ impl Seat {
             parting: end.facts.parting.map_or("", Parting::as_str),
             broken_consent: is_attempt && cut_off && open,
             wrap_until_ms: time.until_ms,
-            leg: if end.facts.cause == LOST { Leg::MayBeUp } else { Leg::Down },
+            leg: if end.farewell.is_down() { Leg::Down } else { Leg::MayBeUp },
         };
         if let Some(call) = &mut self.call {
             call.wrap_up = Some(time);
@@ -239,9 +239,27 @@ impl Seat {
         Ok(technical)
     }
 
+    /// What ends the leg is kept until the carrier has answered. Where it never does, the next
+    /// run of the server ends the leg.
+    fn bid_farewell(&mut self, id: &str, farewell: Farewell) {
+        while self.leaving.try_join_next().is_some() {}
+        if farewell.is_down() {
+            return;
+        }
+        let (db, call) = (self.ground.db.clone(), id.to_owned());
+        self.leaving.spawn(async move {
+            if farewell.heard().await
+                && let Err(error) = calls::legs::down(&db, &call).await
+            {
+                tracing::error!(%call, %error, "a leg is down, and that could not be written");
+            }
+        });
+    }
+
     /// What follows an end that is in the books; a fault in it undoes nothing and is not
     /// tried again.
     async fn after_end(&mut self, id: &str, end: &CallEnd, technical: &'static str) {
+        self.bid_farewell(id, end.farewell.clone());
         let facts = line_facts(end);
         let owed = self.call.as_ref().is_some_and(|call| call.id == id && !call.is_live());
         if owed && self.browser.is_none() && end.facts.abandoned {

@@ -7,6 +7,7 @@ use songda_people::{Actor, courts::Court};
 use songda_store::{Tx, audit};
 use tokio::{
     sync::{mpsc, watch},
+    task::JoinSet,
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -87,6 +88,8 @@ pub(super) struct Seat {
     pub(super) events: Option<mpsc::Receiver<CallEvent>>,
     /// The end of the call, as long as it could not be written down.
     pub(super) unwritten: Option<Unwritten>,
+    /// Legs that have ended for us, and whose carrier has not answered yet.
+    pub(super) leaving: JoinSet<()>,
 }
 
 impl Seat {
@@ -115,6 +118,7 @@ impl Seat {
             call: None,
             events: None,
             unwritten: None,
+            leaving: JoinSet::new(),
         }
     }
 

@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde_json::json;
 use songda_calls::{Mark, MarkKind, Number};
 use songda_desk::{
     Ground,
-    calls::{self, Sample, legs, legs::Way},
+    calls::{self, Ending, Leg, Sample, legs, legs::Way},
     checklist, recovery,
     telephony::{self, Line, NewLine},
 };
+use songda_service::outcomes::LineFacts;
 use songda_sip::OutboundCall;
 use tokio::net::UdpSocket;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -174,4 +176,42 @@ fn a_run_of_the_partys_keys_that_may_be_a_number_is_kept_without_its_digits() {
     let number: Vec<Mark> = NUMBER.chars().map(mark).collect();
     let stored = calls::marks_to_store(&number);
     assert!(stored.as_array().unwrap().iter().all(|mark| mark["text"] == "*"), "{stored}");
+}
+
+#[tokio::test]
+async fn r4_2a_what_ends_a_leg_is_kept_until_the_carrier_has_answered() {
+    for desk in desks().await {
+        let (carrier, _requests) = forgetful_carrier().await;
+        let line = line(&desk, carrier).await;
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.begun(&desk.liu, &order).await;
+        assert!(kept(&desk, &call.id, &line, carrier).await);
+        let facts = LineFacts { answered: true, ..Default::default() };
+        let ending = Ending {
+            ended_ms: desk.ground.clock.now_ms(),
+            by: "agent",
+            talk_ms: 1_000,
+            facts: &facts,
+            technical: "C01",
+            rule: "house v1",
+            is_attempt: true,
+            answered_ms: None,
+            recording: None,
+            incomplete: false,
+            prompt_spans: json!([]),
+            quality: json!({}),
+            marks: json!([]),
+            parting: "",
+            broken_consent: false,
+            wrap_until_ms: None,
+            leg: Leg::MayBeUp,
+        };
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        assert!(calls::end(&mut tx, &desk.ground.clock, &call, &ending).await.unwrap());
+        tx.commit().await.unwrap();
+        let open = legs::open_legs(&desk.ground.db).await.unwrap();
+        assert_eq!(open.len(), 1, "{}: the next run would find it", desk.engine());
+        legs::down(&desk.ground.db, &call.id).await.unwrap();
+        assert!(legs::open_legs(&desk.ground.db).await.unwrap().is_empty(), "{}", desk.engine());
+    }
 }
