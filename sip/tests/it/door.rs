@@ -89,7 +89,10 @@ async fn the_ladder_of_a_call_is_shown_with_its_numbers_hidden() {
     let lines = endpoint.ladder(call.leg.call_id()).await;
     let shown: Vec<String> = lines.iter().map(ToString::to_string).collect();
     assert!(shown[0].contains("<- UDP 127.0.0.1:") && shown[0].contains("INVITE sip:138****5678@"), "{shown:?}");
-    assert!(shown.iter().any(|line| line.contains(" 200 OK | CSeq: 1 INVITE | SDP: audio 127.0.0.1:4000 8")), "{shown:?}");
+    assert!(
+        shown.iter().any(|line| line.contains(" 200 OK | CSeq: 1 INVITE | SDP: audio 127.0.0.1:4000 8")),
+        "{shown:?}"
+    );
     assert!(!shown.concat().contains("12345678"), "{shown:?}");
     assert!(endpoint.ladder("another").await.is_empty());
 }

@@ -148,7 +148,7 @@ impl Bench {
                     self.invites.push(*invite);
                 }
                 Out::Event(id, LegEvent::Saved(_)) if self.keeps => self.core.kept(self.now, &id),
-                Out::Event(_, LegEvent::Saved(_)) => {}
+                Out::Event(_, LegEvent::Saved(_)) | Out::Finished(..) => {}
                 Out::Event(id, _) if id != self.id => {}
                 Out::Event(_, LegEvent::Down { answered }) => self.down.push(answered),
                 Out::Event(_, event) => {
@@ -158,7 +158,6 @@ impl Bench {
                 Out::Outside(key, request, _) => self.outside.push((key, request)),
                 Out::Answered(key, response) => self.answered.push((key, Some(response.status))),
                 Out::Unanswered(key) => self.answered.push((key, None)),
-                Out::Finished(..) => {}
             }
         }
     }
