@@ -7,6 +7,10 @@ use songda_sip::{ClientTls, EndpointConfig, Listen, OwnCertificate, Protocol, Re
 
 use crate::config::Telephony;
 
+/// Keys of the configuration, as they are named when they are wrong.
+const LISTEN: &str = "telephony.listen";
+const CARRIER_TLS: &str = "telephony.carrier_tls";
+
 /// One listener: `"tls:0.0.0.0:5061"`, or `"udp:10.0.0.5:5060 as 203.0.113.5"` where the others
 /// see another address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -59,18 +63,18 @@ impl Telephony {
     pub(crate) fn unfit(&self) -> Option<(&'static str, &'static str)> {
         let listeners = self.listeners();
         if listeners.is_empty() {
-            return Some(("telephony.listen", "must name at least one listener"));
+            return Some((LISTEN, "must name at least one listener"));
         }
         let under_tls = |at: &ListenAt| matches!(at.protocol, Protocol::Tls | Protocol::Wss);
         if listeners.iter().any(under_tls) && self.tls.is_none() {
-            return Some(("telephony.listen", "names tls or wss: set telephony.tls.certificate and telephony.tls.key"));
+            return Some((LISTEN, "names tls or wss: set telephony.tls.certificate and telephony.tls.key"));
         }
         let open = |at: &ListenAt| at.protocol == Protocol::Ws && !at.address.ip().is_loopback();
         if listeners.iter().any(open) {
-            return Some(("telephony.listen", "names ws on an address that is not loopback: use wss"));
+            return Some((LISTEN, "names ws on an address that is not loopback: use wss"));
         }
         if self.carrier_tls.as_ref().is_some_and(|tls| tls.certificate.is_some() != tls.key.is_some()) {
-            return Some(("telephony.carrier_tls", "must name certificate and key, or neither"));
+            return Some((CARRIER_TLS, "must name certificate and key, or neither"));
         }
         None
     }

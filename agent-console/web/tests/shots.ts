@@ -92,6 +92,7 @@ async function desk() {
   stage.send("agent", { state: "ready", since_at: new Date().toISOString() });
   await page.waitForSelector(testId("empty-queue"));
   await shot(page, "desk-empty");
+  await rings(page);
   stage.send("work_order", { envelope: await stage.workOrder("wo-1") });
   stage.send("agent", { state: "reserved", since_at: new Date().toISOString() });
   await page.waitForSelector(testId("dial-0"));
@@ -165,6 +166,35 @@ async function desk() {
   await page.waitForSelector(testId("login-user"));
   const left = await page.evaluate(async () => (await indexedDB.databases()).length);
   if (left !== 0) fault("databases left after signing out:", left);
+  await page.context().close();
+}
+
+/** A call that comes in: once of somebody known, once of nobody. */
+async function rings(page: Page) {
+  const until_at = new Date(Date.now() + 15_000).toISOString();
+  const call = { call_id: "in-1", phone_masked: "138****1234", until_at };
+  stage.send("incoming", { ...call, known: true, envelope: await stage.workOrder("in-1") });
+  await page.waitForSelector(testId("incoming-case"));
+  await shot(page, "desk-incoming", { fits: true });
+  stage.send("incoming_gone", { call_id: "in-1", reason: "missed" });
+  await page.waitForSelector(testId("incoming"), { state: "hidden" });
+  stage.send("incoming", { ...call, call_id: "in-2", known: false, envelope: null });
+  await page.waitForSelector(testId("incoming"));
+  await page.click(testId("lang"));
+  await shot(page, "desk-incoming-unknown-en", { fits: true });
+  await page.click(testId("lang"));
+  stage.send("incoming_gone", { call_id: "in-2", reason: "hung_up" });
+  await page.waitForSelector(testId("incoming"), { state: "hidden" });
+}
+
+/** What a supervisor sees of one call, before he settles it. */
+async function settles() {
+  const page = await fresh();
+  stage.role = null;
+  await signIn(page, "supervisor", "/inbound");
+  await page.locator(testId("settle")).first().click();
+  await page.waitForSelector(testId("inbound-lines"));
+  await shot(page, "inbound-settle");
   await page.context().close();
 }
 
@@ -411,7 +441,9 @@ if (!only || only === "house") {
     ["overview", "/overview", ".tile"],
     ["tasks", "/tasks", testId("task-row")],
     ["orders", "/orders", "table"],
+    ["inbound", "/inbound", testId("inbound-row")],
   ]);
+  await settles();
   await screens("admin", [
     ["users", "/users", "table"],
     ["lines", "/lines", testId("trunk-row")],

@@ -34,6 +34,7 @@ const permissions: Record<string, string[]> = {
     "alarms.read",
     "health.read",
     "court.read",
+    "inbound.manage",
     "settings.manage",
   ],
   admin: ["users.read", "alarms.read", "health.read", "telephony.manage"],
@@ -536,6 +537,61 @@ export const overview = {
       times: 4,
     },
   ],
+};
+
+const inboundCall = {
+  state: "open",
+  at: day(0, "10:12"),
+  lasted_ms: 41_000,
+  phone_masked: "138****1234",
+  called: "02988009000",
+  message: false,
+  call_back: false,
+  agent: "",
+  talk_ms: 0,
+  task: null,
+  recording: "closed",
+  recording_ms: 41_000,
+  transcript: null,
+  settled_by: "",
+  settled_at: null,
+  reason: "",
+};
+
+export const inbound = {
+  items: [
+    {
+      ...inboundCall,
+      id: "in-3",
+      message: true,
+      call_back: true,
+      transcript: "ready",
+      task: {
+        id: "task-1",
+        number: "DH20260001",
+        case_number: "（2026）陕0102民初19号",
+        recipient: "王小明",
+      },
+    },
+    { ...inboundCall, id: "in-2", agent: "刘洋", talk_ms: 95_000, phone_masked: "未显示号码" },
+    { ...inboundCall, id: "in-1", call_back: true, phone_masked: "029-****5678" },
+  ],
+  next_cursor: null,
+};
+
+export const inboundLines = {
+  lines: [
+    { from_ms: 0, text: "您好，这里是人民法院，本次通话将被录音。" },
+    { from_ms: 21_000, text: "我是王小明，今天上午接到你们的电话，请给我回电话。" },
+  ],
+};
+
+export const hours = {
+  days: [1, 2, 3, 4, 5],
+  opens: "08:30",
+  closes: "17:30",
+  wait_s: 60,
+  message_s: 120,
 };
 
 export const orders = {

@@ -2,7 +2,7 @@
 // reason. Whoever was not spoken to stands here with 待回拨.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Button, Modal, Tag } from "antd";
+import { Button, Modal } from "antd";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { fileUrl, get, id, post } from "../lib/http.ts";
@@ -20,6 +20,7 @@ import type {
 import { List } from "../ui/List.tsx";
 import { Failed } from "../ui/problem.tsx";
 import { InboundSettings } from "./InboundSettings.tsx";
+import "./inbound.css";
 
 type Which = "open" | "settled";
 /** Callers do not wait for a reload of the page. */
@@ -63,8 +64,8 @@ export default function Inbound({ me }: { me: Me }) {
               <>
                 <span className="mono">{row.phone_masked}</span>
                 <div className="row tight">
-                  {row.call_back && <Tag color="orange">{t("inbound.call_back")}</Tag>}
-                  {row.message && <Tag color="blue">{t("inbound.message")}</Tag>}
+                  {row.call_back && <span className="tag amber">{t("inbound.call_back")}</span>}
+                  {row.message && <span className="tag blue">{t("inbound.message")}</span>}
                 </div>
               </>
             ),
@@ -146,7 +147,7 @@ function Settle({ call, onClose }: { call: InboundCall; onClose: () => void }) {
       title={t("inbound.settle_title", { phone: call.phone_masked })}
       onCancel={onClose}
     >
-      <div className="stack">
+      <div className="settle">
         {call.recording && (
           // biome-ignore lint/a11y/useMediaCaption: what was said stands below, once it is there
           <audio

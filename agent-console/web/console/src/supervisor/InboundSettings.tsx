@@ -21,7 +21,7 @@ export function InboundSettings() {
     staleTime: 60_000,
   });
   return (
-    <section className="card wrap-up-settings">
+    <section className="card hours">
       <h2>{t("hours.title")}</h2>
       {query.error && <Failed error={query.error} onRetry={() => void query.refetch()} />}
       {query.data && <Form kept={query.data} />}
@@ -76,35 +76,37 @@ function Form({ kept }: { kept: Hours }) {
           </label>
         ))}
       </fieldset>
-      <label>
-        <span>{t("hours.opens")}</span>
-        <input type="time" value={opens} onChange={(event) => setOpens(event.target.value)} />
-      </label>
-      <label>
-        <span>{t("hours.closes")}</span>
-        <input type="time" value={closes} onChange={(event) => setCloses(event.target.value)} />
-      </label>
-      <label>
-        <span>{t("hours.wait")}</span>
-        <input
-          type="number"
-          min={WAIT_S.from}
-          max={WAIT_S.to}
-          value={wait}
-          onChange={(event) => setWait(event.target.value)}
-        />
-      </label>
-      <label>
-        <span>{t("hours.message")}</span>
-        <input
-          type="number"
-          data-testid="message-seconds"
-          min={MESSAGE_S.from}
-          max={MESSAGE_S.to}
-          value={message}
-          onChange={(event) => setMessage(event.target.value)}
-        />
-      </label>
+      <div className="row fields">
+        <label>
+          <span>{t("hours.opens")}</span>
+          <input type="time" value={opens} onChange={(event) => setOpens(event.target.value)} />
+        </label>
+        <label>
+          <span>{t("hours.closes")}</span>
+          <input type="time" value={closes} onChange={(event) => setCloses(event.target.value)} />
+        </label>
+        <label>
+          <span>{t("hours.wait")}</span>
+          <input
+            type="number"
+            min={WAIT_S.from}
+            max={WAIT_S.to}
+            value={wait}
+            onChange={(event) => setWait(event.target.value)}
+          />
+        </label>
+        <label>
+          <span>{t("hours.message")}</span>
+          <input
+            type="number"
+            data-testid="message-seconds"
+            min={MESSAGE_S.from}
+            max={MESSAGE_S.to}
+            value={message}
+            onChange={(event) => setMessage(event.target.value)}
+          />
+        </label>
+      </div>
       <p className="muted small">{t("hours.why")}</p>
       {save.error && <Failed error={save.error} />}
       <div className="row">
