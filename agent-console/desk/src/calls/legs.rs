@@ -163,7 +163,12 @@ pub async fn down(db: &Db, call: &str) -> Result<(), DeskError> {
     .bind(call)
     .execute(&mut *tx.conn())
     .await?;
-    sqlx::query("UPDATE calls SET leg_sealed = NULL WHERE id = $1").bind(call).execute(&mut *tx.conn()).await?;
+    for sql in [
+        "UPDATE calls SET leg_sealed = NULL WHERE id = $1",
+        "UPDATE inbound_calls SET leg_sealed = NULL WHERE id = $1 AND state = 'ended'",
+    ] {
+        sqlx::query(sql).bind(call).execute(&mut *tx.conn()).await?;
+    }
     Ok(tx.commit().await?)
 }
 

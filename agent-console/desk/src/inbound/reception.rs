@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     DeskError, Ground,
-    calls::{self, Leg},
+    calls::{self, Leg, legs},
     seats::{Command, Free, Seats},
 };
 
@@ -386,6 +386,10 @@ impl Guest {
                     tracing::error!(call = %id, %error, "the end of a call could not be written down yet");
                     tokio::time::sleep(AGAIN).await;
                 }
+                // What ends the leg is kept until the carrier has answered.
+                if !end.farewell.is_down() && end.farewell.clone().heard().await {
+                    legs::down(db, &id).await?;
+                }
                 return Ok(true);
             }
             _ => {}
@@ -409,7 +413,7 @@ pub(crate) async fn write(ground: &Ground, hours: &Hours, call: &Inbound, end: &
         quality: json!(end.quality),
         marks: calls::marks_to_store(&end.marks),
         message: call.message,
-        leg: if end.facts.cause == crate::seats::LOST { Leg::MayBeUp } else { Leg::Down },
+        leg: if end.farewell.is_down() { Leg::Down } else { Leg::MayBeUp },
     };
     let mut tx = ground.db.begin().await?;
     store::end(&mut tx, &ground.clock, hours, call, &ending).await?;

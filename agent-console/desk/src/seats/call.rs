@@ -277,7 +277,7 @@ pub(super) fn end_frame(by: &str, technical: &str, is_attempt: bool, talk_ms: i6
 }
 
 /// What ended a call whose control died.
-pub(crate) const LOST: &str = "call control stopped";
+const LOST: &str = "call control stopped";
 
 /// The end of a call whose control died without telling one.
 pub(crate) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {

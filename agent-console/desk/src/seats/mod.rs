@@ -38,7 +38,7 @@ use songda_store::alarms;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use call::{LOST, ended_by, line_facts, lost_end};
+pub(crate) use call::{ended_by, line_facts, lost_end};
 pub use seat::AgentState;
 
 use crate::{
