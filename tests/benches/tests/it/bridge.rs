@@ -47,6 +47,7 @@ impl Drop for Bridge {
 
 #[test]
 fn sipp_calls_sipp_through_the_bridge() {
+    let _alone = crate::alone();
     let folder = tempfile::tempdir().unwrap();
     let answers = free();
     let sipp = |arguments: &[&str]| {
@@ -120,6 +121,7 @@ fn vias(message: &str) -> String {
 
 #[test]
 fn nothing_of_one_legs_headers_reaches_the_other() {
+    let _alone = crate::alone();
     let (caller, called) = (End::new(), End::new());
     let bridge = Bridge::start(called.address());
     let (from, to, through) = (caller.address(), called.address(), bridge.address);
@@ -188,6 +190,7 @@ fn nothing_of_one_legs_headers_reaches_the_other() {
 
 #[test]
 fn a_bridge_that_is_asked_to_end_takes_no_call_and_ends_with_the_last_one() {
+    let _alone = crate::alone();
     let (caller, called) = (End::new(), End::new());
     let mut bridge = Bridge::start(called.address());
     let (from, through) = (caller.address(), bridge.address);

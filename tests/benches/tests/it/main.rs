@@ -7,7 +7,16 @@ mod bridge;
 mod signalling;
 mod soak;
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// What measures the machine has it to itself: one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Runs `songda-bench`, which must succeed; what it prints.
 fn bench(arguments: &[&str]) -> String {

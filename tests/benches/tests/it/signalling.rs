@@ -5,6 +5,7 @@ use crate::bench;
 
 #[test]
 fn a_small_run_of_the_signalling_bench_completes_every_call_and_prints_its_table() {
+    let _alone = crate::alone();
     let table = bench(&[
         "signalling",
         "--rate",

@@ -8,12 +8,14 @@ fn long() -> bool {
 
 #[test]
 fn calls_with_mixed_endings_over_a_bad_line_leave_empty_tables_and_no_memory() {
+    let _alone = crate::alone();
     let seconds = if long() { "900" } else { "120" };
     println!("{}", bench(&["soak", "--seconds", seconds]));
 }
 
 #[test]
 fn an_hour_of_calls_in_virtual_time_leaves_empty_tables_and_no_memory() {
+    let _alone = crate::alone();
     let minutes = if long() { "60" } else { "10" };
     println!("{}", bench(&["hour", "--minutes", minutes]));
 }
