@@ -26,6 +26,37 @@ fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// Stands before a SIPp that knows of calls only: answers whether it is there (RFC 3261, 11),
+/// and hands everything else on.
+fn answering_options(sipp: SocketAddr) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut buffer, mut court) = (vec![0; 65_535], None);
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let message = &buffer[..length];
+            if from == sipp {
+                court.map(|court| socket.send_to(message, court));
+                continue;
+            }
+            court = Some(from);
+            if !message.starts_with(b"OPTIONS ") {
+                let _ = socket.send_to(message, sipp);
+                continue;
+            }
+            let text = String::from_utf8_lossy(message);
+            let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+            let lines = text.lines().filter(|line| copied.iter().any(|name| line.starts_with(name)));
+            let headers: Vec<String> = lines
+                .map(|line| if line.starts_with("To:") { format!("{line};tag=here") } else { line.to_owned() })
+                .collect();
+            let answer = format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", headers.join("\r\n"));
+            let _ = socket.send_to(answer.as_bytes(), from);
+        }
+    });
+    address
+}
+
 /// A program that takes calls until it is dropped.
 pub(crate) struct FarEnd {
     child: Child,
@@ -55,7 +86,9 @@ impl FarEnd {
         let mut sipp = Command::new("sipp");
         sipp.arg("-sf").arg(scenario).args(["-i", "127.0.0.1", "-p", &port.to_string(), "-m", "1", "-nostdin"]);
         sipp.args(["-timeout", "120"]);
-        Self::spawn(&mut sipp, port, folder)
+        let mut far = Self::spawn(&mut sipp, port, folder);
+        far.address = answering_options(far.address);
+        far
     }
 
     /// baresip as the telephone with this number: answers, plays 1,000 Hz, keeps what it hears.
