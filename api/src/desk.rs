@@ -128,6 +128,8 @@ impl Desk {
 
     /// Waits until every call is written down and all work has stopped.
     pub async fn close(&self) {
+        // Nobody who calls now is taken in, while live calls are ended in order.
+        self.switchboard.endpoint().drain().await;
         self.seats.close().await;
         if !self.switchboard.endpoint().close(FAREWELL).await {
             tracing::warn!("the carrier did not answer everything before the end: it may hold a call up");
