@@ -23,6 +23,7 @@ const MATRIX: &[(Permission, [bool; 6])] = &[
     (Permission::AuditRead, [false, false, false, false, false, true]),
     (Permission::HealthRead, [false, true, false, false, true, false]),
     (Permission::SettingsManage, [false, true, false, false, false, false]),
+    (Permission::InboundManage, [false, true, false, false, false, false]),
     (Permission::TelephonyManage, [false, false, false, false, true, false]),
 ];
 
