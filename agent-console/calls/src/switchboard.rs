@@ -78,7 +78,10 @@ pub struct Dial {
 /// it.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// Over which trunk.
+    /// The trunk's id at signalling: the call takes a place there, which counts against the
+    /// limits of the trunk, and goes to the host and by the route at which it stands now.
+    pub id: String,
+    /// Over which trunk; as it stands here while signalling does not know it.
     pub trunk: Arc<Trunk>,
     /// The court's own number.
     pub caller: Number,

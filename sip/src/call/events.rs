@@ -114,6 +114,9 @@ pub struct Ended {
     pub rang: Option<Duration>,
     /// A 18x was seen, or given by us.
     pub provisional: bool,
+    /// The carrier has no room and asks to be left alone for so long: Retry-After of a 503
+    /// (RFC 3261, 21.5.4).
+    pub retry_after: Option<Duration>,
 }
 
 /// A call that comes in.

@@ -209,6 +209,7 @@ impl Call {
             q850: None,
             rang: self.rang_from.map(|from| until.saturating_duration_since(from)),
             provisional: self.rang_from.is_some(),
+            retry_after: None,
         }
     }
 

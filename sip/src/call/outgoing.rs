@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     flow::Flow,
-    msg::{Request, Response, min_se, q850, rseq},
+    msg::{Request, Response, min_se, q850, retry_after, rseq},
     tx::Key,
 };
 
@@ -202,8 +202,13 @@ impl Call {
 
     fn refused(&mut self, post: &mut Post, now: Instant, response: &Response) {
         let (by, cause) = self.given_up().unwrap_or((Side::Peer, EndCause::Refused));
-        let ended =
-            Ended { status: Some(response.status), q850: q850(&response.headers), ..self.ended(now, by, cause) };
+        let rest = (response.status == 503).then(|| retry_after(&response.headers)).flatten();
+        let ended = Ended {
+            status: Some(response.status),
+            q850: q850(&response.headers),
+            retry_after: rest.map(|seconds| Duration::from_secs(seconds.into())),
+            ..self.ended(now, by, cause)
+        };
         self.end(post, now, ended);
     }
 

@@ -19,7 +19,7 @@ use songda_recordings::{
     keys::KeyFile,
     vault::{RecordingId, Vault},
 };
-use songda_sip::{Endpoint, EndpointConfig};
+use songda_sip::{Endpoint, EndpointConfig, TrunkSettings, TrunkState};
 use songda_tests::peer::Peer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,11 @@ impl House {
     }
 
     async fn dial(&self, callee: &str, language: &str) -> Call {
+        self.dial_as("recording", callee, language).await
+    }
+
+    /// The call and its recording go by this name.
+    async fn dial_as(&self, name: &str, callee: &str, language: &str) -> Call {
         let peer = Peer::start();
         let trunk = Trunk {
             name: "sim".into(),
@@ -88,9 +93,10 @@ impl House {
             ..Trunk::default()
         };
         let dial = Dial {
-            call: "call".into(),
-            recording: "recording".into(),
+            call: name.into(),
+            recording: name.into(),
             routes: vec![Route {
+                id: "sim".into(),
                 trunk: Arc::new(trunk),
                 caller: Number::new("02988009000"),
                 callee: Number::new(callee),
@@ -228,6 +234,35 @@ async fn e51_a_browser_that_is_replaced_talks_on_and_one_recording_tells_of_the_
     assert!(power(second(&right, gap.from_ms), 1_000.0) > LOUD, "the party is recorded meanwhile");
     assert!(power(second(&left, gap.to_ms + 300), AGENT_HZ) > LOUD, "and the agent after it");
     assert_eq!(house.sim.journal().calls.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_takes_a_place_on_its_trunk_and_where_none_is_free_nothing_goes_out() {
+    let house = House::open().await;
+    let endpoint = house.switchboard.endpoint();
+    let mut states = endpoint.trunk_states();
+    let settings = TrunkSettings {
+        username: "songda".into(),
+        password: "secret".to_owned().into(),
+        max_calls: Some(1),
+        register: false,
+        health: None,
+        ..TrunkSettings::new("sim", house.sim.sip_addr.to_string(), "127.0.0.1")
+    };
+    endpoint.set_trunks(vec![settings]).await;
+    states.wait_for(|states| states.iter().any(|state| state.up)).await.unwrap();
+    let taken = |places: u32| move |states: &Vec<TrunkState>| states[0].calls == places;
+    let mut first = house.dial(TONE, "zh").await;
+    first.talks().await;
+    states.wait_for(taken(1)).await.unwrap();
+    let mut second = house.dial_as("second", TONE, "zh").await;
+    let refused = second.ended().await;
+    assert_eq!(refused.facts.fault, Some(Fault::Carrier));
+    assert!(refused.facts.cause.ends_with("every line is busy"), "{}", refused.facts.cause);
+    assert_eq!(house.sim.journal().calls.len(), 1, "the carrier was not asked");
+    first.handle.hang_up();
+    first.ended().await;
+    states.wait_for(taken(0)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Instant};
 
-use songda_sip::{EndCause, Ended, Leg, LegEvent, PreparedLeg, SavedLeg, may_fail_over};
+use songda_sip::{EndCause, Ended, Leg, LegEvent, NoTrunk, PreparedLeg, SavedLeg, Seat, may_fail_over};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -20,7 +20,13 @@ use crate::{
 
 /// Why a call cannot be placed, and whose fault that is.
 type Refusal = (Fault, String);
-type Preparing = Pin<Box<dyn Future<Output = Result<Box<PreparedLeg>, Refusal>> + Send>>;
+type Preparing = Pin<Box<dyn Future<Output = Result<Prepared, Refusal>> + Send>>;
+
+/// A call that may be placed, with its place on the trunk.
+pub(super) struct Prepared {
+    leg: Box<PreparedLeg>,
+    seat: Option<Seat>,
+}
 
 /// What the line stands on.
 pub(super) struct Ground<'a> {
@@ -35,6 +41,8 @@ pub(super) struct Line {
     ways: VecDeque<Try>,
     /// Which way is tried, from 0.
     way: usize,
+    /// The place on its trunk, kept as long as the leg.
+    seat: Option<Seat>,
 }
 
 enum State {
@@ -66,7 +74,7 @@ enum Progress {
 /// A step of the line.
 pub(super) enum Step {
     /// It may be placed, or not.
-    Prepared(Result<Box<PreparedLeg>, Refusal>),
+    Prepared(Result<Prepared, Refusal>),
     /// The leg spoke; nothing when signalling is gone.
     Spoke(Option<LegEvent>),
     /// Nothing rang in time.
@@ -75,7 +83,7 @@ pub(super) enum Step {
 
 impl Line {
     pub(super) fn idle() -> Self {
-        Self { state: State::Idle, ways: VecDeque::new(), way: 0 }
+        Self { state: State::Idle, ways: VecDeque::new(), way: 0, seat: None }
     }
 
     /// Tries these ways, one after the other.
@@ -121,6 +129,9 @@ impl Line {
                 if let State::Up(leg, progress) = &mut self.state {
                     tracing::warn!(sip_call_id = %leg.call_id(), "nothing rings on this trunk: the next one is tried");
                     *progress = Progress::GivenUp;
+                    if let Some(seat) = &self.seat {
+                        seat.suspect();
+                    }
                     leg.handle().hang_up().await;
                 }
                 None
@@ -147,11 +158,12 @@ impl Line {
         }
     }
 
-    async fn prepared(&mut self, prepared: Result<Box<PreparedLeg>, Refusal>, ground: &Ground<'_>) -> Option<Input> {
+    async fn prepared(&mut self, prepared: Result<Prepared, Refusal>, ground: &Ground<'_>) -> Option<Input> {
         self.state = State::Idle;
         let placed = match prepared {
-            Ok(prepared) => {
-                let placed = ground.board.endpoint.place(*prepared).await;
+            Ok(Prepared { leg, seat }) => {
+                self.seat = seat;
+                let placed = ground.board.endpoint.place(*leg).await;
                 placed.map_err(|error| (Fault::Carrier, error.to_string()))
             }
             Err(refusal) => Err(refusal),
@@ -192,6 +204,7 @@ impl Line {
 
     /// A leg that failed before it rang is waited for until nothing of it is left.
     fn ended(&mut self, ended: Ended) -> Option<Input> {
+        self.say_of_trunk(&ended);
         if let State::Up(_, progress) = &mut self.state {
             let again = match progress {
                 Progress::Waiting { .. } => may_fail_over(&ended),
@@ -206,10 +219,21 @@ impl Line {
         Some(Input::Leg(LegEvent::Ended(ended)))
     }
 
+    /// What this end says of the trunk, before the next call finds out.
+    fn say_of_trunk(&self, ended: &Ended) {
+        let Some(seat) = &self.seat else { return };
+        match (ended.retry_after, ended.cause) {
+            (Some(rest), _) => seat.rest(rest),
+            (None, EndCause::Timeout | EndCause::Transport) => seat.suspect(),
+            (None, _) => {}
+        }
+    }
+
     async fn down(&mut self, answered: bool, ground: &Ground<'_>) -> Option<Input> {
         let State::Up(_, Progress::Failed(ended)) = &self.state else { return None };
         let ended = ended.clone();
         tracing::warn!(way = self.way, status = ended.status, "a trunk failed before it rang: the next one is tried");
+        self.seat = None;
         let failed = CallEvent::TryFailed {
             way: self.way,
             status: ended.status,
@@ -259,14 +283,23 @@ async fn prepare(
     ground: Arc<SwitchboardConfig>,
     tried: Try,
     events: mpsc::Sender<CallEvent>,
-) -> Result<Box<PreparedLeg>, Refusal> {
-    let Try { way, call } = tried;
+) -> Result<Prepared, Refusal> {
+    let Try { way, trunk, mut call } = tried;
+    let seat = match ground.endpoint.choose(vec![trunk]).await {
+        Ok(seat) => {
+            call.trunk = seat.trunk();
+            Some(seat)
+        }
+        // A trunk that was entered a moment ago.
+        Err(NoTrunk::Unknown) => None,
+        Err(why) => return Err((Fault::Carrier, why.to_string())),
+    };
     let target = ground.endpoint.resolve(&call.trunk).await.map_err(|error| (Fault::Carrier, error.to_string()))?;
     let prepared = ground.endpoint.prepare(call, target);
     let (event, kept) = leg_saved(prepared.saved().clone(), way);
     let _ = events.send(event).await;
     match timeout(ways::KEEP_LIMIT, kept).await {
-        Ok(Ok(())) => Ok(Box::new(prepared)),
+        Ok(Ok(())) => Ok(Prepared { leg: Box::new(prepared), seat }),
         Ok(Err(_)) => Err((Fault::Desk, "what ends its leg could not be kept".into())),
         Err(_) => Err((Fault::Desk, "what ends its leg was not kept in time".into())),
     }

@@ -26,6 +26,8 @@ pub(super) fn set_up_limit(ring_limit: Duration) -> Duration {
 pub(super) struct Try {
     /// Which it is, from 0.
     pub(super) way: usize,
+    /// Its trunk.
+    pub(super) trunk: String,
     pub(super) call: OutboundCall,
 }
 
@@ -33,6 +35,7 @@ pub(super) struct Try {
 pub(super) fn of(dial: &Dial, offer: &str, ring_limit: Duration) -> VecDeque<Try> {
     let call = |(way, route): (usize, &crate::switchboard::Route)| Try {
         way,
+        trunk: route.id.clone(),
         call: OutboundCall {
             trunk: route.trunk.clone(),
             callee: route.callee.clone(),

@@ -54,7 +54,7 @@ pub(crate) fn answer() -> Input {
 
 pub(crate) fn ended(by: Side, cause: EndCause, status: Option<u16>, q850: Option<u8>) -> Input {
     let rang = Some(Duration::from_secs(4));
-    Input::Leg(LegEvent::Ended(Ended { by, cause, status, q850, rang, provisional: true }))
+    Input::Leg(LegEvent::Ended(Ended { by, cause, status, q850, rang, provisional: true, retry_after: None }))
 }
 
 /// The party hears the hold prompt, then music.

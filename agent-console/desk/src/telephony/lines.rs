@@ -77,7 +77,7 @@ impl Line {
         let profile = &self.trunk.profile;
         let dialled = profile.called.write(callee).map_err(NoRoute::from)?;
         let caller = numbering::caller(&self.number, profile.calling);
-        Ok(Route { trunk: self.trunk.sip(sealer)?.into(), caller, callee: dialled.number })
+        Ok(Route { id: self.trunk.id.clone(), trunk: self.trunk.sip(sealer)?.into(), caller, callee: dialled.number })
     }
 }
 

@@ -122,7 +122,8 @@ async fn r4_3d_nothing_of_a_person_stands_in_clear_in_the_database() {
 #[tokio::test]
 async fn e39_numbers_that_are_off_by_default_keep_a_task_out_of_the_queue_whoever_has_them() {
     for house in houses().await {
-        for (order, number) in ["+85255501234", "+85366001234", "+886223456789", "+12025550100"].into_iter().enumerate() {
+        for (order, number) in ["+85255501234", "+85366001234", "+886223456789", "+12025550100"].into_iter().enumerate()
+        {
             let mut recipient = party("p", None, &[]);
             recipient.representatives.push(representative(number));
             let case = format!("（2026）陕0102民初{order}号");

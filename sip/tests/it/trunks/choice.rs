@@ -72,7 +72,7 @@ fn calls_that_came_in_take_places_too_and_places_survive_new_settings() {
 
 fn ended(cause: EndCause, status: u16, provisional: bool, q850: Option<u8>) -> Ended {
     let status = (status > 0).then_some(status);
-    Ended { by: Side::Peer, cause, status, q850, rang: None, provisional }
+    Ended { by: Side::Peer, cause, status, q850, rang: None, provisional, retry_after: None }
 }
 
 #[test]
