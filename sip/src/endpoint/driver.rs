@@ -144,9 +144,10 @@ impl Driver {
             }
             let now = Instant::now();
             self.edge.measure(self.waiting.load(now));
-            self.tick(now);
+            // What ends in silence changes the tables as well.
+            let ticked = self.tick(now);
             self.flush(now);
-            self.measure.changed |= done > 0;
+            self.measure.changed |= done > 0 || ticked;
             self.tell(now, inbox.len(), arrived.len());
             if done == 0 {
                 return;
@@ -174,17 +175,21 @@ impl Driver {
         done
     }
 
-    /// Does what is due.
-    fn tick(&mut self, now: Instant) {
-        if self.core.next_deadline().is_some_and(|due| due <= now) {
+    /// Does what is due; whether anything was.
+    fn tick(&mut self, now: Instant) -> bool {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let (core, trunks, phones) =
+            (due(self.core.next_deadline()), due(self.trunks.next_deadline(now)), due(self.phones_due));
+        if core {
             self.core.tick(now);
         }
-        if self.trunks.next_deadline(now).is_some_and(|due| due <= now) {
+        if trunks {
             self.trunks_tick(now);
         }
-        if self.phones_due.is_some_and(|due| due <= now) {
+        if phones {
             self.phones_tick(now);
         }
+        core || trunks || phones
     }
 
     fn tell(&mut self, now: Instant, commands: usize, arrivals: usize) {

@@ -9,6 +9,7 @@ mod door;
 mod edge;
 mod ladder;
 mod lossy;
+mod measured;
 mod network;
 mod pair;
 mod peers;

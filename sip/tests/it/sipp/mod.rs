@@ -18,8 +18,12 @@ use std::{
     time::Duration,
 };
 
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use songda_sip::{EndCause, Ended, Endpoint, IncomingCall, Invite, Leg, LegEvent, Side, Trunk};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::unix::AsyncFd,
+    process::{Child, Command},
+};
 
 use crate::restart::{OFFER, any_endpoint, free_port, order, trunk};
 
@@ -81,6 +85,23 @@ impl Sipp {
         let files = std::fs::read_dir(self.folder.path()).unwrap().map(|file| file.unwrap().path());
         let wanted: Vec<PathBuf> = files.filter(|path| path.to_str().unwrap().ends_with(&end)).collect();
         wanted.iter().map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+    }
+
+    /// Waits until its messages contain `text` so often. SIPp tells nobody when it has written:
+    /// the system does.
+    pub(crate) async fn wrote(&self, text: &str, times: usize) {
+        let changes = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&changes, self.folder.path(), WatchFlags::CREATE | WatchFlags::MODIFY).unwrap();
+        let changes = AsyncFd::new(changes).unwrap();
+        let written = async {
+            while self.traced("messages").matches(text).count() < times {
+                let mut ready = changes.readable().await.unwrap();
+                let mut events = [0; 4096];
+                while rustix::io::read(ready.get_inner(), &mut events).is_ok() {}
+                ready.clear_ready();
+            }
+        };
+        tokio::time::timeout(LIMIT, written).await.unwrap_or_else(|_| panic!("SIPp never wrote {text:?}"));
     }
 }
 
@@ -209,17 +230,11 @@ impl Call {
 
     /// Waits until SIPp's messages contain `text`.
     pub(crate) async fn traced(&self, text: &str) {
-        self.traced_times(text, 1).await;
+        self.sipp.wrote(text, 1).await;
     }
 
     /// Waits until SIPp's messages contain `text` so often.
     pub(crate) async fn traced_times(&self, text: &str, times: usize) {
-        let written = async {
-            // SIPp tells nobody when it has written.
-            while self.sipp.traced("messages").matches(text).count() < times {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(LIMIT, written).await.unwrap_or_else(|_| panic!("SIPp never wrote {text:?}"));
+        self.sipp.wrote(text, times).await;
     }
 }

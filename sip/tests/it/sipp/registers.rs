@@ -27,11 +27,7 @@ async fn sipp_grants_a_short_time_and_our_registration_is_refreshed_within_it() 
     let mut states = endpoint.trunk_states();
     let up = states.wait_for(|states| states.iter().any(|state| state.up));
     tokio::time::timeout(LIMIT, up).await.unwrap().unwrap();
-    let refreshed = async {
-        while !sipp.traced("messages").contains("CSeq: 3 REGISTER") {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
+    let refreshed = sipp.wrote("CSeq: 3 REGISTER", 1);
     tokio::time::timeout(Duration::from_secs(8), refreshed).await.expect("before the eight seconds are over");
     endpoint.set_trunks(Vec::new()).await;
     sipp.succeeded().await;

@@ -1,15 +1,13 @@
 //! The two servers of the bench, each pinned to its core.
 
-use std::{
-    fs,
-    net::{SocketAddr, UdpSocket},
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{fs, net::SocketAddr, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::{
+    net::UdpSocket,
+    process::{Child, Command},
+};
 
 use super::cgroup::Held;
 use crate::{cpu, free_address};
@@ -45,6 +43,8 @@ pub(super) struct Server {
 const KAMAILIO: &str = include_str!("../../signalling/kamailio.cfg");
 /// Time to start.
 const START: Duration = Duration::from_secs(10);
+/// So often it is asked whether it is there.
+const AGAIN: Duration = Duration::from_millis(50);
 
 impl Server {
     /// Starts one on a free port; it sends calls on to `next`.
@@ -79,22 +79,35 @@ impl Server {
         Ok(server)
     }
 
-    /// Bound, and for Kamailio all of its processes there.
+    /// It answers OPTIONS, whatever it says.
     async fn ready(&mut self, kind: Kind) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        let wanted = if kind == Kind::Kamailio { 4 } else { 1 };
-        loop {
-            if let Some(status) = self.child.try_wait()? {
+        let asking = UdpSocket::bind("127.0.0.1:0").await?;
+        let own = asking.local_addr()?;
+        let options = format!(
+            "OPTIONS sip:ready@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKready\r\nMax-Forwards: 0\r\n\
+             From: <sip:bench@{own}>;tag=ready\r\nTo: <sip:ready@{to}>\r\nCall-ID: ready@{own}\r\n\
+             CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+            to = self.address
+        );
+        let answered = async {
+            let mut answer = [0; 2048];
+            loop {
+                asking.send_to(options.as_bytes(), self.address).await?;
+                // What comes before it listens is lost, and comes again.
+                if let Ok(answer) = tokio::time::timeout(AGAIN, asking.recv_from(&mut answer)).await {
+                    return answer.map(drop);
+                }
+            }
+        };
+        tokio::select! {
+            answered = tokio::time::timeout(START, answered) => match answered {
+                Ok(answered) => Ok(answered?),
+                Err(_) => bail!("{} does not answer", kind.name()),
+            },
+            status = self.child.wait() => {
                 let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                bail!("{} ended: {status}\n{log}", kind.name());
+                bail!("{} ended: {}\n{log}", kind.name(), status?)
             }
-            if UdpSocket::bind(self.address).is_err() && cpu::family(self.pid).len() >= wanted {
-                return Ok(());
-            }
-            if begun.elapsed() > START {
-                bail!("{} does not listen", kind.name());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

@@ -41,6 +41,8 @@ pub(crate) const BAD: Quality = Quality { loss: 5, delayed: 20, twice: 2 };
 pub(crate) const GROWTH: u64 = 1024;
 /// Seconds until as many calls are forgotten as are placed.
 const FULL: usize = 80;
+/// Seconds of which the memory is taken at either end.
+const TAKEN: usize = 5;
 /// The last transaction and the last call are forgotten in this time: 64 × T1 each, and some.
 const EMPTY: Duration = Duration::from_secs(80);
 
@@ -75,32 +77,39 @@ pub(crate) async fn run(order: &Soak) -> anyhow::Result<()> {
         }
     };
     let loaded = begun.elapsed().as_secs().min(order.seconds);
-    let (early, late) = bridge.memory(loaded as usize);
-    let empty = bridge.empties().await?;
+    let memory = bridge.memory(loaded as usize);
+    let left = bridge.empties().await?;
     bridge.child.kill().await?;
+    let grown = match memory {
+        Some((early, late)) => format!("{early} KiB when the tables were full, {late} KiB at the end"),
+        None => format!("not judged: the tables are full only after {FULL} s"),
+    };
     let text = format!(
         "{} calls over a line that loses {} %: {} as they should, {} not; {} messages lost, {} sent again\n\
-         resident memory {early} KiB when the tables were full, {late} KiB at the end; tables empty: {}\n",
+         resident memory: {grown}; tables: {}\n",
         report.placed,
         order.loss,
         report.completed,
         report.failed + report.refused,
         report.lost,
         report.repeats,
-        if empty { "yes" } else { "no" }
+        match left {
+            Some(left) => format!("{} calls and {} transactions are left", left.calls, left.transactions),
+            None => "empty".to_owned(),
+        }
     );
     crate::print(&text)?;
-    judge(&report, early, late, empty)
+    judge(&report, memory, left)
 }
 
-fn judge(report: &Report, early: u64, late: u64, empty: bool) -> anyhow::Result<()> {
+fn judge(report: &Report, memory: Option<(u64, u64)>, left: Option<Sample>) -> anyhow::Result<()> {
     if report.completed != report.placed || !report.why.is_empty() {
         bail!("calls went wrong: {:?}", report.why);
     }
-    if !empty {
+    if left.is_some() {
         bail!("tables did not become empty");
     }
-    if late > early + GROWTH {
+    if let Some((early, late)) = memory.filter(|(early, late)| *late > early + GROWTH) {
         bail!("memory grew by {} KiB", late - early);
     }
     Ok(())
@@ -122,24 +131,27 @@ impl Watched {
     }
 
     /// The most after a third of the time, over some seconds, and the least at its end. In a
-    /// short run later: the tables are not full before.
-    fn memory(&self, seconds: usize) -> (u64, u64) {
+    /// short run later: the tables are not full before. None when they never were.
+    fn memory(&self, seconds: usize) -> Option<(u64, u64)> {
         let full = (seconds / 3).max(FULL);
-        let resident = |range: &[Sample]| range.iter().map(|sample| sample.resident).collect::<Vec<_>>();
         let end = self.samples.len().min(seconds);
-        let early = resident(&self.samples[full.min(end)..(full + 5).min(end)]);
-        let late = resident(&self.samples[end.saturating_sub(5)..end]);
-        (early.into_iter().max().unwrap_or_default(), late.into_iter().min().unwrap_or_default())
+        let late = end.checked_sub(TAKEN).filter(|late| *late >= full + TAKEN)?;
+        let resident = |range: &[Sample]| range.iter().map(|sample| sample.resident).collect::<Vec<_>>();
+        let early = resident(&self.samples[full..full + TAKEN]).into_iter().max()?;
+        Some((early, resident(&self.samples[late..end]).into_iter().min()?))
     }
 
-    async fn empties(&mut self) -> anyhow::Result<bool> {
+    /// What is left in the tables when they should be empty.
+    async fn empties(&mut self) -> anyhow::Result<Option<Sample>> {
         let begun = Instant::now();
-        while begun.elapsed() < EMPTY {
+        loop {
             let sample = self.sample().await?;
             if sample.calls + sample.transactions == 0.0 {
-                return Ok(true);
+                return Ok(None);
+            }
+            if begun.elapsed() > EMPTY {
+                return Ok(Some(sample));
             }
         }
-        Ok(false)
     }
 }
