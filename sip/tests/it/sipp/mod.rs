@@ -21,7 +21,8 @@ use std::{
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use songda_sip::{EndCause, Ended, Endpoint, IncomingCall, Invite, Leg, LegEvent, Side, Trunk};
 use tokio::{
-    io::unix::AsyncFd,
+    io::AsyncReadExt as _,
+    net::unix::pipe,
     process::{Child, Command},
 };
 
@@ -92,13 +93,11 @@ impl Sipp {
     pub(crate) async fn wrote(&self, text: &str, times: usize) {
         let changes = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
         inotify::add_watch(&changes, self.folder.path(), WatchFlags::CREATE | WatchFlags::MODIFY).unwrap();
-        let changes = AsyncFd::new(changes).unwrap();
+        // It is read as a pipe is: whatever comes says that something was written.
+        let mut changes = pipe::Receiver::from_owned_fd_unchecked(changes).unwrap();
         let written = async {
             while self.traced("messages").matches(text).count() < times {
-                let mut ready = changes.readable().await.unwrap();
-                let mut events = [0; 4096];
-                while rustix::io::read(ready.get_inner(), &mut events).is_ok() {}
-                ready.clear_ready();
+                assert!(changes.read(&mut [0; 4096]).await.unwrap() > 0);
             }
         };
         tokio::time::timeout(LIMIT, written).await.unwrap_or_else(|_| panic!("SIPp never wrote {text:?}"));
