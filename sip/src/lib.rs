@@ -51,8 +51,8 @@ pub use edge::{
     Rate, Source, mask,
 };
 pub use endpoint::{
-    CallError, Endpoint, EndpointConfig, IncomingCall, Leg, LegHandle, PreparedLeg, ProbeError, Seat, StartError,
-    Targets,
+    CallError, Endpoint, EndpointConfig, IncomingCall, Leg, LegHandle, PhoneCall, PreparedLeg, ProbeError, Seat,
+    StartError, Targets,
 };
 pub use flow::{Flow, Protocol};
 pub use number::{Number, Secret};

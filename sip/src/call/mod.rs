@@ -14,6 +14,7 @@ mod change;
 mod core;
 mod dialog;
 mod events;
+mod forks;
 mod incoming;
 mod info;
 mod inherited;
@@ -35,7 +36,6 @@ mod serves;
 mod session;
 mod timers;
 
-pub(crate) use self::saved::LegIds;
 pub use self::{
     core::{CallCore, Out},
     events::{EndCause, Ended, Invite, LegEvent, RefOutcome, ReferTo, Rejection, Side},
@@ -43,4 +43,8 @@ pub use self::{
     order::{FromForm, HeaderPolicy, Identity, IdentityUri, OutboundCall, Trunk},
     reason::Reason,
     saved::SavedLeg,
+};
+pub(crate) use self::{
+    forks::{Follows, Forks},
+    saved::LegIds,
 };

@@ -78,6 +78,8 @@ pub struct Trunk {
     /// Request-URI instead of the number at the domain: the contact under which a telephone of
     /// the house registered.
     pub uri: Option<String>,
+    /// Display name in From, for a telephone of the house: it shows this instead of a number.
+    pub display: Option<String>,
     /// It leads to a telephone of the house, which may transfer calls (REFER, Replaces). A
     /// carrier never may.
     pub phone: bool,
@@ -97,6 +99,7 @@ impl Default for Trunk {
             hosts: Vec::new(),
             route: Vec::new(),
             uri: None,
+            display: None,
             phone: false,
         }
     }

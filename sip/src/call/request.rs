@@ -10,6 +10,9 @@ use crate::{
     uri::{NameAddr, Uri},
 };
 
+/// A name of so many characters is cut.
+const DISPLAY: usize = 64;
+
 /// The INVITE of a call, without Via and Contact.
 pub(super) fn invite(call: &OutboundCall, ids: &LegIds, cseq: u32, min_se: Option<u32>) -> Request {
     let trunk = &call.trunk;
@@ -26,7 +29,8 @@ pub(super) fn invite(call: &OutboundCall, ids: &LegIds, cseq: u32, min_se: Optio
     for hop in &trunk.route {
         headers.push("Route", hop);
     }
-    headers.push_fmt("From", format_args!("<{from}>;tag={}", ids.local_tag));
+    let display = trunk.display.as_deref().map(quoted).unwrap_or_default();
+    headers.push_fmt("From", format_args!("{display}<{from}>;tag={}", ids.local_tag));
     headers.push_fmt("To", format_args!("<{callee}>"));
     headers.push("Call-ID", &ids.call_id);
     headers.push_fmt("CSeq", format_args!("{cseq} INVITE"));
@@ -58,9 +62,25 @@ pub(super) fn invite(call: &OutboundCall, ids: &LegIds, cseq: u32, min_se: Optio
     Request { method: Method::INVITE, uri: callee, headers, body: call.offer.clone().into_bytes() }
 }
 
+/// A display name before its address (RFC 3261, 25.1: quoted-string).
+fn quoted(name: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in name.chars().filter(|c| !c.is_control()).take(DISPLAY) {
+        if matches!(c, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push_str("\" ");
+    quoted
+}
+
 /// Where a 3xx leads: to the same number on a host of the same trunk, or nowhere. Another
-/// number would be another person.
+/// number would be another person. A telephone of the house leads nowhere: it has no host.
 pub(super) fn same_number_elsewhere(call: &OutboundCall, target: Flow, headers: &Headers) -> Option<Flow> {
+    if call.trunk.uri.is_some() {
+        return None;
+    }
     headers.list("Contact").filter_map(NameAddr::parse).find_map(|contact| {
         let uri = contact.uri;
         let user = uri.user.split(';').next().unwrap_or_default();

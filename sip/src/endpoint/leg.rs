@@ -96,7 +96,7 @@ impl Drop for Leg {
 
 /// Each of these does nothing when the leg is not where it fits.
 impl LegHandle {
-    async fn order(&self, order: Order) {
+    pub(super) async fn order(&self, order: Order) {
         let _ = self.commands.send(Command::Leg { id: self.id.clone(), order }).await;
     }
 

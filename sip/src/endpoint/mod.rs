@@ -6,6 +6,7 @@ mod door;
 mod driver;
 mod leg;
 mod measure;
+mod phone_call;
 mod phones;
 mod seat;
 mod targets;
@@ -33,6 +34,7 @@ use self::{
 pub use self::{
     config::{EndpointConfig, StartError},
     leg::{IncomingCall, Leg, LegHandle, PreparedLeg},
+    phone_call::PhoneCall,
     seat::Seat,
     targets::Targets,
 };
@@ -59,6 +61,12 @@ pub enum CallError {
         trunk: String,
         /// Its address.
         proxy: String,
+    },
+    /// No device of a desk phone is registered.
+    #[error("no device of desk phone {user} is registered")]
+    NotRegistered {
+        /// Account of the phone.
+        user: String,
     },
     /// The endpoint is closing, or has too much to do.
     #[error("the telephone line takes no more calls at the moment")]
@@ -88,6 +96,8 @@ pub struct Endpoint {
     resolver: Resolver,
     callers: Arc<OnceLock<mpsc::Sender<IncomingCall>>>,
     states: watch::Receiver<Vec<TrunkState>>,
+    /// Of the desk phones.
+    realm: Option<Arc<str>>,
 }
 
 impl Endpoint {
@@ -100,6 +110,7 @@ impl Endpoint {
         let callers = Arc::new(OnceLock::new());
         let resolver = Resolver::new(&name_servers);
         let (trunks, states) = Trunks::new(addresses.clone(), resolver.clone(), limits.keep_alive);
+        let realm = phones.as_ref().map(|settings| Arc::from(settings.challenge.realm.as_str()));
         let now = Instant::now();
         let driver = Driver {
             callers: callers.clone(),
@@ -120,7 +131,7 @@ impl Endpoint {
             closing: None,
         };
         tokio::spawn(driver.run(inbox, arrived, cancel));
-        Ok(Self { commands, addresses: Arc::new(addresses), resolver, callers, states })
+        Ok(Self { commands, addresses: Arc::new(addresses), resolver, callers, states, realm })
     }
 
     /// The address that stands in Via and Contact where no transport is meant.
