@@ -108,7 +108,7 @@ impl Forks {
         let rang = self.ended.as_ref().and_then(|so_far| so_far.rang).max(ended.rang);
         let provisional = ended.provisional || self.ended.as_ref().is_some_and(|so_far| so_far.provisional);
         let tells_most = match self.ended.take() {
-            Some(so_far) if weight(&so_far) >= weight(&ended) => so_far,
+            Some(so_far) if self.weight(&so_far) >= self.weight(&ended) => so_far,
             _ => ended,
         };
         let merged = Ended { rang, provisional, ..tells_most };
@@ -128,23 +128,24 @@ impl Forks {
         let answered = self.legs.iter().all(|leg| *leg == Standing::Down(true));
         vec![Follows::Tell(LegEvent::Down { answered })]
     }
+
+    /// Which of two ends tells more: that of a person before that of a machine.
+    fn weight(&self, ended: &Ended) -> u8 {
+        match (ended.by, ended.cause, ended.status) {
+            (Side::Us, ..) if self.given_up => 7,
+            (_, EndCause::Refused, Some(600..)) => 6,
+            (_, EndCause::Refused, Some(486)) => 5,
+            (_, EndCause::RingLimit, _) => 4,
+            (_, EndCause::Refused, _) => 3,
+            (Side::Us, ..) => 2,
+            (_, EndCause::Timeout, _) => 1,
+            _ => 0,
+        }
+    }
 }
 
 fn tell_once(told: &mut bool, event: LegEvent) -> Vec<Follows> {
     if std::mem::replace(told, true) { Vec::new() } else { vec![Follows::Tell(event)] }
-}
-
-/// Which of two ends tells more: that of a person before that of a machine.
-fn weight(ended: &Ended) -> u8 {
-    match (ended.by, ended.cause, ended.status) {
-        (_, EndCause::Refused, Some(600..)) => 6,
-        (_, EndCause::Refused, Some(486)) => 5,
-        (Side::Us, EndCause::Cancelled, _) => 2,
-        (_, EndCause::RingLimit, _) => 4,
-        (_, EndCause::Refused, _) => 3,
-        (_, EndCause::Timeout, _) => 1,
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! baresip as the telephone at the other end, also of a call that outlives our run (R4.2a).
 
-use songda_sip::{EndCause, Finished, LegEvent, Protocol, Side};
+use songda_sip::{EndCause, Endpoint, Finished, LegEvent, Protocol, RegistrarSettings, Side, machine::Algorithm};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, process::Command};
 
 use super::{
-    answered, certificates::Certificates, dial, ended, ended_by, hang_up, house, process::Process, rings, taken, until,
+    REALM, answered, certificates::Certificates, dial, dial_phone, ended, ended_by, hang_up, house, phones_by,
+    process::Process, rings, taken, until,
 };
 use crate::restart::{Killed, NUMBER, OFFER, any_endpoint, endpoint, free_port, killed, order, trunk};
 
@@ -29,7 +30,23 @@ impl Telephone {
 
     /// It calls over `transport`; with certificates it is also called by TLS, one port higher.
     async fn start_with(answers: Answers, transport: &str, certificates: Option<&Certificates>) -> Self {
-        let (port, control) = (free_port(), free_port());
+        let port = free_port();
+        let mode = if answers == Answers::AtOnce { "auto" } else { "manual" };
+        let account = format!("<sip:{NUMBER}@127.0.0.1:{port};transport={transport}>;regint=0;answermode={mode}");
+        Self::with_account(&account, port, certificates).await
+    }
+
+    /// A desk phone of `endpoint` with this password.
+    async fn of_desk(endpoint: &Endpoint, transport: &str, password: &str, certificates: &Certificates) -> Self {
+        let house = endpoint.local_addr();
+        let account = format!(
+            "<sip:8001@{house};transport={transport}>;auth_user=8001;auth_pass={password};regint=600;answermode=manual"
+        );
+        Self::with_account(&account, free_port(), Some(certificates)).await
+    }
+
+    async fn with_account(account: &str, port: u16, certificates: Option<&Certificates>) -> Self {
+        let control = free_port();
         let folder = tempfile::tempdir().unwrap();
         let tls = certificates.map(|all| {
             format!(
@@ -45,10 +62,7 @@ impl Telephone {
              module g711.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\n\
              module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n"
             );
-        let mode = if answers == Answers::AtOnce { "auto" } else { "manual" };
-        let account = format!(
-            "<sip:{NUMBER}@127.0.0.1:{port};transport={transport}>;regint=0;answermode={mode};audio_codecs=PCMA/8000/1\n"
-        );
+        let account = format!("{account};audio_codecs=PCMA/8000/1\n");
         for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
@@ -181,6 +195,52 @@ async fn a_telephone_with_a_certificate_of_somebody_else_is_not_called() {
     let mut leg = endpoint.call(order(secure)).await.unwrap();
     let ended = ended(&mut leg).await;
     assert_eq!((ended.cause, ended.provisional), (EndCause::Transport, false), "{ended:?}");
+}
+
+/// A house for telephones that give up where they are offered a hash that they do not know
+/// (RFC 8760 asks them to look for another): this baresip is one of them.
+async fn md5_phones(protocol: Protocol, certificates: &Certificates) -> Endpoint {
+    let mut settings = RegistrarSettings::new(REALM);
+    settings.challenge.algorithms = vec![Algorithm::Md5];
+    phones_by(protocol, certificates, settings).await
+}
+
+#[tokio::test]
+async fn baresip_as_a_desk_phone_registers_is_called_and_either_side_hangs_up() {
+    let certificates = Certificates::new();
+    for (protocol, transport) in [(Protocol::Udp, "udp"), (Protocol::Tls, "tls")] {
+        let endpoint = md5_phones(protocol, &certificates).await;
+        let mut telephone = Telephone::of_desk(&endpoint, transport, "phone-secret", &certificates).await;
+        telephone.says("200 OK").await;
+        for by in [Side::Us, Side::Peer] {
+            let mut leg = dial_phone(&endpoint).await;
+            until(&mut leg, |event| *event == LegEvent::Ringing).await;
+            telephone.says("Incoming call from: 送达一组 转接 sip:anonymous@court.test").await;
+            telephone.tell("accept", "").await;
+            answered(&mut leg).await;
+            telephone.says("Call established").await;
+            if by == Side::Us {
+                hang_up(&mut leg).await;
+                telephone.says("session closed").await;
+            } else {
+                telephone.tell("hangup", "").await;
+                ended_by(&mut leg, Side::Peer).await;
+            }
+        }
+        let mut leg = dial_phone(&endpoint).await;
+        telephone.says("Incoming call").await;
+        telephone.tell("hangup", "").await;
+        assert_eq!(ended(&mut leg).await.status, Some(486));
+    }
+}
+
+#[tokio::test]
+async fn baresip_with_a_wrong_password_is_not_registered() {
+    let certificates = Certificates::new();
+    let endpoint = md5_phones(Protocol::Udp, &certificates).await;
+    let mut telephone = Telephone::of_desk(&endpoint, "udp", "guess", &certificates).await;
+    telephone.says("401 Unauthorized").await;
+    assert_eq!(endpoint.phone("8001").await, []);
 }
 
 fn restarted(when: Killed, how: Finished) {

@@ -10,7 +10,7 @@ mod process;
 use std::{net::SocketAddr, time::Duration};
 
 use songda_sip::{
-    EndCause, Ended, Endpoint, EndpointConfig, IncomingCall, Leg, LegEvent, Listen, PhoneAccount, Protocol,
+    EndCause, Ended, Endpoint, EndpointConfig, IncomingCall, Leg, LegEvent, Listen, PhoneAccount, PhoneCall, Protocol,
     RegistrarSettings, Side, Trunk, machine::Ha1s,
 };
 use tokio::sync::mpsc::Receiver;
@@ -77,10 +77,14 @@ const REALM: &str = "court.test";
 
 /// A house over `protocol` whose account 8001 may register.
 async fn phones(protocol: Protocol, certificates: &Certificates) -> Endpoint {
+    phones_by(protocol, certificates, RegistrarSettings::new(REALM)).await
+}
+
+async fn phones_by(protocol: Protocol, certificates: &Certificates, settings: RegistrarSettings) -> Endpoint {
     let mut listen = Listen::new(protocol, ([127, 0, 0, 1], 0).into());
-    listen.tls = Some(certificates.server());
+    listen.tls = matches!(protocol, Protocol::Tls | Protocol::Wss).then(|| certificates.server());
     let mut config = EndpointConfig::new(vec![listen], "songda-test");
-    config.phones = Some(RegistrarSettings::new(REALM));
+    config.phones = Some(settings);
     let endpoint = Endpoint::start(config, CancellationToken::new()).unwrap();
     let ha1s = Ha1s::derive("8001", REALM, "phone-secret");
     endpoint.set_phones(vec![PhoneAccount { user: "8001".into(), ha1s }]).await;
@@ -89,16 +93,14 @@ async fn phones(protocol: Protocol, certificates: &Certificates) -> Endpoint {
 
 /// Calls the telephone that registered as 8001.
 async fn dial_phone(endpoint: &Endpoint) -> Leg {
-    let target = endpoint.phone("8001").await.first().expect("it is registered").clone();
-    let trunk = Trunk {
-        name: "8001".into(),
-        domain: REALM.into(),
-        uri: Some(target.uri),
-        route: target.route,
-        phone: true,
-        ..Trunk::default()
+    let call = PhoneCall {
+        user: "8001".into(),
+        targets: endpoint.phone("8001").await,
+        caller_name: "送达一组 转接".into(),
+        offer: OFFER.into(),
+        ring_limit: LIMIT,
     };
-    endpoint.place(endpoint.prepare(order(trunk), target.flow)).await.unwrap()
+    endpoint.call_phone(call).await.expect("it is registered")
 }
 
 /// The next call that comes in; it rings.

@@ -1,10 +1,16 @@
 //! Certificates for the tests: an authority, and what it signs.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
 use songda_sip::OwnCertificate;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 pub(super) struct Authority {
     folder: TempDir,
@@ -24,6 +30,18 @@ impl Authority {
 
     pub(super) fn roots(&self) -> PathBuf {
         self.folder.path().join("root.pem")
+    }
+
+    /// A connection of somebody who trusts this authority, to a server of this name.
+    pub(super) async fn connect(&self, place: SocketAddr, name: &'static str) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.roots()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+        let stream = TcpStream::connect(place).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(client));
+        connector.connect(ServerName::try_from(name).unwrap(), stream).await.unwrap()
     }
 
     /// A certificate for these names; one that begins with `sip:` is a URI.

@@ -3,6 +3,7 @@
 mod certificates;
 mod dns;
 mod limits;
+mod phone_calls;
 mod streams;
 mod tls;
 mod websocket;

@@ -1,12 +1,6 @@
 //! WebSocket for desk phones (RFC 7118), under TLS and without.
 
-use std::sync::Arc;
-
 use futures_util::{SinkExt as _, StreamExt as _};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-};
 use songda_sip::ServerTls;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
@@ -16,7 +10,7 @@ use tokio_tungstenite::{
 
 use super::{certificates::Authority, *};
 
-async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     subprotocol: Option<&str>,
 ) -> Result<WebSocketStream<S>, Error> {
@@ -63,14 +57,7 @@ async fn a_websocket_may_run_under_tls() {
     let tls = ServerTls { identity: authority.sign("court", &["court.test"]), client_roots: None };
     let wss = Listen { tls: Some(tls), ..Listen::new(Protocol::Wss, loopback()) };
     let endpoint = start(config(vec![Listen::new(Protocol::Udp, loopback()), wss]));
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(authority.roots()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let client = client.with_root_certificates(roots).with_no_client_auth();
-    let stream = TcpStream::connect(endpoint.local_addr_on(Protocol::Wss).unwrap()).await.unwrap();
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
-    let stream = connector.connect(ServerName::try_from("court.test").unwrap(), stream).await.unwrap();
+    let stream = authority.connect(endpoint.local_addr_on(Protocol::Wss).unwrap(), "court.test").await;
     asks(open(stream, Some("sip")).await.unwrap(), Protocol::Wss).await;
 }
 
