@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -84,5 +85,69 @@ impl Flow {
 impl From<SocketAddr> for Flow {
     fn from(remote: SocketAddr) -> Self {
         Self::udp(remote)
+    }
+}
+
+/// One of them, and the name of the host under which it was found; empty where nobody asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    host: Arc<str>,
+    flow: Flow,
+}
+
+/// So many are tried for one call, and no more.
+const WAYS: usize = 8;
+
+/// The ways to a trunk, the dearest first; never empty (RFC 3263, 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Targets(Vec<Way>);
+
+impl Targets {
+    /// What was found under the names of hosts, without repeats. None when there is no way.
+    pub fn new(found: impl IntoIterator<Item = (Arc<str>, Flow)>) -> Option<Self> {
+        let mut ways: Vec<Way> = Vec::new();
+        for (host, flow) in found {
+            if ways.len() < WAYS && ways.iter().all(|way| way.flow != flow) {
+                ways.push(Way { host, flow });
+            }
+        }
+        (!ways.is_empty()).then_some(Self(ways))
+    }
+
+    /// The one that is tried first.
+    pub fn first(&self) -> Flow {
+        self.0[0].flow
+    }
+
+    /// Those that are tried when the first does not answer, or with 503 (4.3).
+    pub fn others(&self) -> impl Iterator<Item = Flow> {
+        self.0[1..].iter().map(|way| way.flow)
+    }
+
+    /// The one with this number, from 0.
+    pub(crate) fn get(&self, at: usize) -> Option<Flow> {
+        self.0.get(at).map(|way| way.flow)
+    }
+
+    /// The first that was found under this name.
+    pub(crate) fn of_host(&self, host: &str) -> Option<Flow> {
+        self.0.iter().find(|way| way.host.eq_ignore_ascii_case(host)).map(|way| way.flow)
+    }
+
+    /// The first is reached over this flow.
+    pub(crate) fn opened(&mut self, flow: Flow) {
+        self.0[0].flow = flow;
+    }
+}
+
+impl From<Flow> for Targets {
+    fn from(flow: Flow) -> Self {
+        Self(vec![Way { host: Arc::from(""), flow }])
+    }
+}
+
+impl From<SocketAddr> for Targets {
+    fn from(address: SocketAddr) -> Self {
+        Self::from(Flow::udp(address))
     }
 }

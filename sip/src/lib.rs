@@ -52,9 +52,9 @@ pub use edge::{
 };
 pub use endpoint::{
     CallError, Endpoint, EndpointConfig, IncomingCall, Leg, LegHandle, PhoneCall, PreparedLeg, ProbeError, Seat,
-    StartError, Targets,
+    StartError,
 };
-pub use flow::{Flow, Protocol};
+pub use flow::{Flow, Protocol, Targets};
 pub use number::{Number, Secret};
 pub use registrar::{Device, PhoneAccount, RegistrarSettings, Target};
 pub use transport::{

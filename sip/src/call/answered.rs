@@ -57,6 +57,10 @@ impl Call {
         outgoing.ack_by = Some(now + KEEP);
         outgoing.early.clear();
         let sdp = dialog.remote_sdp.clone();
+        if outgoing.open {
+            // One that was left answered after all: whoever is asked meanwhile is let go.
+            self.drop_invite(post, now);
+        }
         self.state = State::Up;
         self.answered_at = Some(now);
         self.dialog = Some(dialog);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use super::{
     timers::Timers,
 };
 use crate::{
-    flow::Flow,
+    flow::{Flow, Targets},
     msg::{Headers, Message, Request, Response},
     transport::{Addresses, via},
     tx::{Event, Key, Layer, Output},
@@ -39,6 +39,8 @@ pub enum Out {
     Answered(Key, Response),
     /// None came within 32 seconds, or the request could not be sent.
     Unanswered(Key),
+    /// This host of a trunk failed: it is asked last for so long.
+    Last(Flow, Duration),
     /// The leg of an earlier run, by its Call-ID, is ended; or nobody answered.
     Finished(String, Result<Finished, FinishError>),
 }
@@ -93,18 +95,19 @@ impl CallCore {
         self.post.layer.retransmissions()
     }
 
-    /// Places a call to the carrier at `target`; answers its id, which is its Call-ID.
-    pub fn dial(&mut self, now: Instant, call: OutboundCall, target: impl Into<Flow>) -> String {
-        let target = target.into();
-        let local = self.post.local(&target);
+    /// Places a call to the carrier at the first of `targets` that answers; answers its id,
+    /// which is its Call-ID.
+    pub fn dial(&mut self, now: Instant, call: OutboundCall, targets: impl Into<Targets>) -> String {
+        let targets = targets.into();
+        let local = self.post.local(&targets.first());
         let ids = LegIds::new(local, || self.post.random());
-        self.place(now, call, target, ids)
+        self.place(now, call, targets, ids)
     }
 
     /// Places a call whose names on the wire are chosen already.
-    pub(crate) fn place(&mut self, now: Instant, call: OutboundCall, target: Flow, ids: LegIds) -> String {
+    pub(crate) fn place(&mut self, now: Instant, call: OutboundCall, targets: Targets, ids: LegIds) -> String {
         let id = ids.call_id.clone();
-        let mut call = Call::place(now, call, target, ids);
+        let mut call = Call::place(now, call, targets, ids);
         call.send_invite(&mut self.post, now);
         self.calls.insert(id.clone(), call);
         self.settle(now, &id);

@@ -123,7 +123,7 @@ impl CallCore {
             offer: String::new(),
             ring_limit: Duration::ZERO,
         };
-        let mut call = Call::place(now, order, saved.target, saved.ids.clone());
+        let mut call = Call::place(now, order, saved.target.into(), saved.ids.clone());
         if let Some(outgoing) = call.outgoing() {
             outgoing.inheritance = Some(Inheritance::default());
         }

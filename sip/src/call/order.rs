@@ -71,7 +71,8 @@ pub struct Trunk {
     /// How long a session lives without a refresh (RFC 4028), at least 90 seconds; none asks
     /// for none, and follows what the carrier asks.
     pub session_expires: Option<Duration>,
-    /// More hosts of the same carrier: a 3xx may lead there.
+    /// The hosts of the same carrier, as [`Trunk::proxy`]: they are tried when it fails, and a
+    /// 3xx may lead there.
     pub hosts: Vec<String>,
     /// Route of the INVITE: what the carrier gave with the registration (Service-Route, RFC 3608).
     pub route: Vec<String>,

@@ -12,7 +12,7 @@ use super::{
     session::sdp_of,
 };
 use crate::{
-    flow::Flow,
+    flow::{Flow, Targets},
     msg::{Request, Response, min_se, q850, retry_after, rseq},
     tx::Key,
 };
@@ -20,9 +20,6 @@ use crate::{
 /// To one target: the first, one with credentials, one for a nonce that was too old or a
 /// session timer that was too short.
 pub(super) const MAX_INVITES: u32 = 3;
-
-/// Another host of the trunk is asked so often (a 3xx).
-const MAX_HOPS: u32 = 3;
 
 /// A carrier forks to a handful of places, not to hundreds.
 pub(super) const FORKS: usize = 16;
@@ -37,7 +34,12 @@ pub(super) const KEEP: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) order: OutboundCall,
+    /// The hosts of the trunk, and which of them is asked.
+    pub(super) ways: Targets,
+    pub(super) way: usize,
     pub(super) target: Flow,
+    /// Until then the host may say nothing.
+    pub(super) patience: Option<Instant>,
     /// As it went out last.
     pub(super) invite: Request,
     pub(super) key: Option<Key>,
@@ -47,7 +49,7 @@ pub(super) struct Outgoing {
     pub(super) invites: u32,
     /// Number of the first INVITE to this target.
     pub(super) first: u32,
-    hops: u32,
+    pub(super) hops: u32,
     ring_deadline: Instant,
     last_ring: Option<Instant>,
     trying_told: bool,
@@ -63,12 +65,15 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(now: Instant, order: OutboundCall, target: Flow, ids: &LegIds) -> Self {
+    pub(super) fn new(now: Instant, order: OutboundCall, ways: Targets, ids: &LegIds) -> Self {
         Self {
             invite: request::invite(&order, ids, 1, None),
             ring_deadline: now + order.ring_limit,
             order,
-            target,
+            target: ways.first(),
+            ways,
+            way: 0,
+            patience: None,
             key: None,
             open: false,
             invites: 1,
@@ -86,7 +91,8 @@ impl Outgoing {
 
     pub(super) fn deadline(&self, inviting: bool) -> Option<Instant> {
         let inherited = self.inheritance.as_ref().and_then(Inheritance::next_deadline);
-        [inviting.then(|| self.ring_until()), self.ack_by, inherited].into_iter().flatten().min()
+        let ring = [Some(self.ring_until()), self.patience].into_iter().flatten().min().filter(|_| inviting);
+        [ring, self.ack_by, inherited].into_iter().flatten().min()
     }
 
     fn ring_until(&self) -> Instant {
@@ -111,9 +117,10 @@ impl Outgoing {
 }
 
 impl Call {
-    pub(super) fn place(now: Instant, order: OutboundCall, target: Flow, ids: LegIds) -> Self {
+    pub(super) fn place(now: Instant, order: OutboundCall, ways: Targets, ids: LegIds) -> Self {
+        let target = ways.first();
         let (phone, offer) = (order.trunk.phone, order.offer.clone());
-        let outgoing = Outgoing::new(now, order, target, &ids);
+        let outgoing = Outgoing::new(now, order, ways, &ids);
         let mut call = Self::new(ids.call_id.clone(), ids, Way::Out(Box::new(outgoing)), target);
         (call.phone, call.offered, call.local_sdp) = (phone, offer.clone(), offer);
         call
@@ -129,11 +136,12 @@ impl Call {
         if let Some(outgoing) = self.outgoing() {
             outgoing.invite = request;
             outgoing.open = key.is_some();
+            outgoing.patience = outgoing.patience(now);
             outgoing.key = key;
         }
     }
 
-    fn next_invite(&mut self, post: &mut Post, now: Instant) {
+    pub(super) fn next_invite(&mut self, post: &mut Post, now: Instant) {
         let min_se = self.min_se;
         let Way::Out(outgoing) = &mut self.way else { return };
         outgoing.invites += 1;
@@ -167,6 +175,8 @@ impl Call {
         let Way::Out(outgoing) = &self.way else { return };
         if self.state == State::Inviting && outgoing.ring_until() <= now {
             self.give_up(post, now, EndCause::RingLimit);
+        } else if self.state == State::Inviting {
+            self.out_of_patience(post, now);
         }
     }
 
@@ -183,24 +193,32 @@ impl Call {
 
     /// A response to our INVITE.
     pub(super) fn invite_answer(&mut self, post: &mut Post, now: Instant, key: &Key, response: &Response, from: Flow) {
+        let current = self.outgoing().filter(|outgoing| outgoing.key.as_ref() == Some(key));
+        if let Some(outgoing) = current {
+            outgoing.patience = None;
+            outgoing.open &= response.status < 200;
+        } else if !self.is_inherited() && !(200..300).contains(&response.status) {
+            // A host that was left; it is cancelled.
+            return;
+        }
         if response.status < 200 {
             self.provisional(post, now, response, from);
             return;
         }
-        if let Some(outgoing) = self.outgoing().filter(|outgoing| outgoing.key.as_ref() == Some(key)) {
-            outgoing.open = false;
-        }
         match response.status {
             200..=299 => self.accepted(post, now, response, from),
             _ if self.is_inherited() => self.inherited_refused(post, now, key, response.status),
+            // Whoever was asked meanwhile, and let go.
+            _ if self.state == State::Up => {}
             401 | 407 if self.state == State::Inviting => self.challenged(post, now, response),
             422 if self.state == State::Inviting => self.too_short(post, now, response),
             300..=399 if self.state == State::Inviting => self.moved(post, now, response),
+            503 => self.no_room(post, now, response),
             _ => self.refused(post, now, response),
         }
     }
 
-    fn refused(&mut self, post: &mut Post, now: Instant, response: &Response) {
+    pub(super) fn refused(&mut self, post: &mut Post, now: Instant, response: &Response) {
         let (by, cause) = self.given_up().unwrap_or((Side::Peer, EndCause::Refused));
         let rest = (response.status == 503).then(|| retry_after(&response.headers)).flatten();
         let ended = Ended {
@@ -297,24 +315,6 @@ impl Call {
         }
     }
 
-    /// A 3xx is followed only to the same number on a host of the same trunk.
-    fn moved(&mut self, post: &mut Post, now: Instant, response: &Response) {
-        let Way::Out(outgoing) = &mut self.way else { return };
-        let target = request::same_number_elsewhere(&outgoing.order, outgoing.target, &response.headers);
-        let Some(target) = target.filter(|_| outgoing.hops < MAX_HOPS) else {
-            self.refused(post, now, response);
-            return;
-        };
-        outgoing.hops += 1;
-        outgoing.target = target;
-        outgoing.first = outgoing.invites + 1;
-        outgoing.early.clear();
-        self.flow = target;
-        let saved = self.save(post);
-        post.tell(&self.id, LegEvent::Saved(Box::new(saved)));
-        self.next_invite(post, now);
-    }
-
     /// No final answer came in time, or the INVITE could not be sent.
     pub(super) fn invite_timeout(&mut self, post: &mut Post, now: Instant, key: &Key, cause: EndCause) {
         let Some(outgoing) = self.outgoing() else { return };
@@ -326,6 +326,9 @@ impl Call {
             return;
         }
         outgoing.open = false;
+        if self.next_host(post, now, None) {
+            return;
+        }
         // What could not be sent is nowhere up.
         self.silent |= cause == EndCause::Timeout;
         let (by, cause) = self.given_up().unwrap_or((Side::Timer, cause));

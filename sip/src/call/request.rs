@@ -1,13 +1,9 @@
-//! The INVITE that begins a call of ours, and where a 3xx may lead it.
-
-use std::net::{IpAddr, SocketAddr};
+//! The INVITE that begins a call of ours.
 
 use super::{FromForm, Identity, IdentityUri, LegIds, OutboundCall, post::allow, refresh};
 use crate::{
-    flow::Flow,
     msg::{Headers, Method, Request, SessionExpires},
-    number::Number,
-    uri::{NameAddr, Uri},
+    uri::Uri,
 };
 
 /// A name of so many characters is cut.
@@ -73,34 +69,4 @@ fn quoted(name: &str) -> String {
     }
     quoted.push_str("\" ");
     quoted
-}
-
-/// Where a 3xx leads: to the same number on a host of the same trunk, or nowhere. Another
-/// number would be another person. A telephone of the house leads nowhere: it has no host.
-pub(super) fn same_number_elsewhere(call: &OutboundCall, target: Flow, headers: &Headers) -> Option<Flow> {
-    if call.trunk.uri.is_some() {
-        return None;
-    }
-    headers.list("Contact").filter_map(NameAddr::parse).find_map(|contact| {
-        let uri = contact.uri;
-        let user = uri.user.split(';').next().unwrap_or_default();
-        if Number::new(user) != call.callee || uri.scheme != "sip" {
-            return None;
-        }
-        let proxy = call.trunk.proxy.rsplit_once(':').map_or(call.trunk.proxy.as_str(), |(host, _)| host);
-        let named = [proxy.trim_matches(['[', ']']), call.trunk.domain.as_str()];
-        let address = uri.host.parse::<IpAddr>().ok();
-        let same_address = address == Some(target.ip());
-        let ours = same_address
-            || named.iter().any(|host| host.eq_ignore_ascii_case(&uri.host))
-            || call.trunk.hosts.iter().any(|host| host.eq_ignore_ascii_case(&uri.host));
-        if !ours {
-            return None;
-        }
-        let port = uri.port.unwrap_or(5060);
-        let remote = SocketAddr::new(address.unwrap_or_else(|| target.ip()), port);
-        // A connection leads to one place.
-        let connection = if remote == target.remote { target.connection } else { 0 };
-        Some(Flow { remote, connection, ..target })
-    })
 }

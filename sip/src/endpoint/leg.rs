@@ -2,13 +2,11 @@
 
 use tokio::sync::mpsc;
 
-use super::{
-    command::{Command, Order},
-    targets::Targets,
-};
+use super::command::{Command, Order};
 use crate::{
     call::{Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, SavedLeg},
     edge::Source,
+    flow::Targets,
 };
 
 /// Room for every event of a call: the driver never waits for a slow reader.

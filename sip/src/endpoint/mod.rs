@@ -36,12 +36,11 @@ pub use self::{
     leg::{IncomingCall, Leg, LegHandle, PreparedLeg},
     phone_call::PhoneCall,
     seat::Seat,
-    targets::Targets,
 };
 use crate::{
     call::{CallCore, FinishError, Finished, LegIds, OutboundCall, SavedLeg, Trunk},
     edge::{Edge, EdgeSettings, Inbox, Ladder, LadderLine},
-    flow::Protocol,
+    flow::{Protocol, Targets},
     registrar::{PhoneAccount, Registrar, Target},
     transport::{Addresses, Resolver, Transport},
     trunk::{NoTrunk, TrunkSettings, TrunkState},
@@ -292,8 +291,10 @@ mod tests {
             ..Trunk::default()
         };
         let begun = tokio::time::Instant::now();
-        let silent = std::future::pending::<Vec<crate::Flow>>();
-        assert!(matches!(targets::within(&trunk, silent).await, Err(CallError::Resolve { .. })));
+        let resolver = Resolver::new(&[SocketAddr::from(([127, 0, 0, 1], 53))]);
+        let silent = || std::future::pending::<(String, Vec<crate::Flow>)>();
+        let found = targets::within(&resolver, &trunk, [silent(), silent()].into_iter()).await;
+        assert!(matches!(found, Err(CallError::Resolve { .. })));
         assert_eq!(begun.elapsed(), targets::RESOLVE);
     }
 }

@@ -1,63 +1,49 @@
 //! Where a trunk is reached.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
 
 use super::{CallError, driver::random};
 use crate::{
     call::Trunk,
-    flow::Flow,
+    flow::{Flow, Targets},
     transport::{Destination, Resolver},
 };
-
-/// The ways to a trunk, the dearest first; never empty (RFC 3263, 4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Targets(Vec<Flow>);
-
-impl Targets {
-    /// None when there is no way.
-    pub fn new(flows: Vec<Flow>) -> Option<Self> {
-        (!flows.is_empty()).then_some(Self(flows))
-    }
-
-    /// The one that is tried first.
-    pub fn first(&self) -> Flow {
-        self.0[0]
-    }
-
-    /// Those that are tried when the first does not answer, or with 503 (4.3).
-    pub fn others(&self) -> &[Flow] {
-        &self.0[1..]
-    }
-}
-
-impl From<Flow> for Targets {
-    fn from(flow: Flow) -> Self {
-        Self(vec![flow])
-    }
-}
-
-impl From<SocketAddr> for Targets {
-    fn from(address: SocketAddr) -> Self {
-        Self::from(Flow::udp(address))
-    }
-}
 
 /// A name that is not found in this time is as good as none: somebody waits at the other end.
 pub(super) const RESOLVE: Duration = Duration::from_secs(3);
 
-/// Finds a trunk, within three seconds.
+/// Finds a trunk, within three seconds: the host in use before the others of its carrier, and
+/// those last that failed a moment ago.
 pub(super) async fn find(resolver: &Resolver, trunk: &Trunk) -> Result<Targets, CallError> {
-    let mut random = random;
-    let lookup = async {
-        match Destination::parse(&trunk.proxy) {
-            Some(destination) => resolver.find(&destination, &mut random).await,
-            None => Vec::new(),
-        }
-    };
-    within(trunk, lookup).await
+    let first = Destination::parse(&trunk.proxy);
+    let protocol = first.as_ref().and_then(|first| first.protocol);
+    let others = trunk.hosts.iter().filter_map(|host| Destination::parse(host));
+    let others = others.map(|other| Destination { protocol: other.protocol.or(protocol), ..other });
+    let lookups = first.into_iter().chain(others).map(|destination| async move {
+        let mut random = random;
+        let flows = resolver.find(&destination, &mut random).await;
+        (destination.host, flows)
+    });
+    within(resolver, trunk, lookups).await
 }
 
-pub(super) async fn within(trunk: &Trunk, lookup: impl Future<Output = Vec<Flow>>) -> Result<Targets, CallError> {
-    let found = tokio::time::timeout(RESOLVE, lookup).await.unwrap_or_default();
-    Targets::new(found).ok_or_else(|| CallError::Resolve { trunk: trunk.name.clone(), proxy: trunk.proxy.clone() })
+pub(super) async fn within<L>(
+    resolver: &Resolver,
+    trunk: &Trunk,
+    lookups: impl Iterator<Item = L>,
+) -> Result<Targets, CallError>
+where
+    L: Future<Output = (String, Vec<Flow>)>,
+{
+    // One name that is not found does not hide the others.
+    let found = join_all(lookups.map(|lookup| tokio::time::timeout(RESOLVE, lookup))).await;
+    let mut ways: Vec<(Arc<str>, Flow)> = Vec::new();
+    for (host, flows) in found.into_iter().flatten() {
+        let host: Arc<str> = host.into();
+        ways.extend(flows.into_iter().map(|flow| (host.clone(), flow)));
+    }
+    resolver.last(&mut ways);
+    Targets::new(ways).ok_or_else(|| CallError::Resolve { trunk: trunk.name.clone(), proxy: trunk.proxy.clone() })
 }

@@ -88,6 +88,11 @@ impl Trunks {
         (trunks, receiver)
     }
 
+    /// A host did not take a call: it is asked last for so long.
+    pub(super) fn failed(&self, now: Instant, flow: Flow, rest: Duration) {
+        self.resolver.failed(now, flow, rest);
+    }
+
     /// When [`Driver::trunks_tick`] wants to be called.
     pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
         self.board.next_deadline(now).into_iter().chain(self.look).chain(self.ping).min()

@@ -47,9 +47,11 @@ impl Driver {
                 }
             }
             Command::Place { leg, events, id } => {
-                let PreparedLeg { call, targets, ids, .. } = *leg;
-                let target = self.transport.flow(targets.first(), &Arc::from(call.trunk.domain.as_str()));
-                let call_id = self.core.place(now, call, target, ids);
+                let PreparedLeg { call, mut targets, ids, .. } = *leg;
+                let domain = Arc::from(call.trunk.domain.as_str());
+                targets.others().for_each(|other| self.transport.expect(other, &domain));
+                targets.opened(self.transport.flow(targets.first(), &domain));
+                let call_id = self.core.place(now, call, targets, ids);
                 self.legs.insert(call_id.clone(), events);
                 // Whoever asked is gone: nobody would hang up.
                 if id.send(call_id.clone()).is_err() {
@@ -178,6 +180,7 @@ impl Driver {
                         self.over(now, &id);
                     }
                 }
+                Out::Last(flow, rest) => self.trunks.failed(now, flow, rest),
                 Out::Finished(id, how) => {
                     if let Some(done) = self.finishing.remove(&id) {
                         let _ = done.send(how);

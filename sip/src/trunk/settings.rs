@@ -91,7 +91,7 @@ impl TrunkSettings {
             headers: self.headers.clone(),
             session_expires: self.session_expires,
             codecs: self.codecs.clone(),
-            hosts: self.hosts.iter().map(|host| host_of(host).to_owned()).collect(),
+            hosts: self.hosts.clone(),
             ..Trunk::default()
         }
     }
@@ -104,13 +104,5 @@ impl TrunkSettings {
     /// The carrier must be spoken to anew.
     pub(super) fn is_other_place(&self, old: &Self) -> bool {
         self.hosts != old.hosts || self.protocol != old.protocol || self.is_other_account(old)
-    }
-}
-
-/// `host:port` or `[v6]:port` without port and brackets.
-fn host_of(place: &str) -> &str {
-    match place.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => place.split_once(':').map_or(place, |(host, _)| host),
     }
 }

@@ -1,8 +1,13 @@
 //! Where a domain of SIP is reached (RFC 3263): NAPTR, SRV, A and AAAA.
 
+mod failed;
 mod rank;
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hickory_resolver::{
     TokioResolver,
@@ -11,7 +16,10 @@ use hickory_resolver::{
     proto::rr::{RData, RecordType},
 };
 
-use self::rank::{Pointer, Service, choose, order, service_name};
+use self::{
+    failed::Failed,
+    rank::{Pointer, Service, choose, order, service_name},
+};
 use crate::flow::{Flow, Protocol};
 
 /// So many servers of one domain are tried, and no more.
@@ -68,6 +76,7 @@ pub(crate) struct Resolver {
     dns: Option<TokioResolver>,
     /// The system may know names that no name server does.
     system: bool,
+    failed: Failed,
 }
 
 impl Resolver {
@@ -78,7 +87,7 @@ impl Resolver {
             if let Err(error) = &dns {
                 tracing::warn!(%error, "the name servers of the system are not known: no SRV and NAPTR");
             }
-            return Self { dns: dns.ok(), system: true };
+            return Self { dns: dns.ok(), system: true, failed: Failed::default() };
         }
         let servers = servers.iter().map(|server| {
             let (mut udp, mut tcp) = (ConnectionConfig::udp(), ConnectionConfig::tcp());
@@ -87,7 +96,7 @@ impl Resolver {
         });
         let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
         let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build();
-        Self { dns: dns.ok(), system: false }
+        Self { dns: dns.ok(), system: false, failed: Failed::default() }
     }
 
     /// The ways to a destination, the dearest first; empty when nothing is found.
@@ -126,6 +135,16 @@ impl Resolver {
         }
         found.truncate(TARGETS);
         found
+    }
+
+    /// This host took no call: for so long it comes last.
+    pub(crate) fn failed(&self, now: Instant, flow: Flow, rest: Duration) {
+        self.failed.add(now, flow.remote, rest);
+    }
+
+    /// Those that failed a moment ago go last.
+    pub(crate) fn last(&self, ways: &mut [(Arc<str>, Flow)]) {
+        self.failed.last(Instant::now(), ways);
     }
 
     async fn records(&self, name: &str, kind: RecordType) -> Vec<RData> {

@@ -236,7 +236,7 @@ impl World {
                         self.sides[side].legs.push(id);
                     }
                     Out::Outside(key, request, _) => self.sides[side].core.decline(self.now, &key, &request),
-                    Out::Answered(..) | Out::Unanswered(_) | Out::Finished(..) => {}
+                    Out::Answered(..) | Out::Unanswered(_) | Out::Finished(..) | Out::Last(..) => {}
                 }
             }
         }

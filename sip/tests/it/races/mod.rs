@@ -2,6 +2,7 @@
 //! the test writes.
 
 mod changed;
+mod elsewhere;
 mod placed;
 mod refreshed;
 mod reliable;
@@ -16,7 +17,7 @@ use std::{
 };
 
 use songda_sip::{
-    Ended, Invite, LegEvent, Number, OutboundCall, Rejection, Trunk,
+    Ended, Flow, Invite, LegEvent, Number, OutboundCall, Rejection, Targets, Trunk,
     machine::{CallCore, Key, Message, Method, Out, Request, Response, parse, print_response},
 };
 
@@ -39,6 +40,8 @@ struct Bench {
     /// From of the other end's requests without a tag, To with ours, Call-ID.
     names: (String, String, String),
     sent: Vec<Request>,
+    /// Where each of these went.
+    ways: Vec<Flow>,
     answers: Vec<Response>,
     events: Vec<LegEvent>,
     down: Vec<bool>,
@@ -46,6 +49,8 @@ struct Bench {
     /// Requests outside of any dialog.
     outside: Vec<(Key, Request)>,
     answered: Vec<(Key, Option<u16>)>,
+    /// Hosts that are asked last from now on.
+    last: Vec<(SocketAddr, Duration)>,
     /// What is told to be kept is kept.
     keeps: bool,
     /// Calls that come in are refused at once.
@@ -66,12 +71,14 @@ impl Bench {
             id: String::new(),
             names: <_>::default(),
             sent: vec![],
+            ways: vec![],
             answers: vec![],
             events: vec![],
             down: vec![],
             invites: vec![],
             outside: vec![],
             answered: vec![],
+            last: vec![],
             keeps: true,
             refuses: true,
         }
@@ -94,6 +101,10 @@ impl Bench {
     }
 
     fn dialled(trunk: Trunk) -> Self {
+        Self::dialled_at(trunk, far())
+    }
+
+    fn dialled_at(trunk: Trunk, targets: impl Into<Targets>) -> Self {
         let mut bench = Self::empty();
         let call = OutboundCall {
             trunk: Arc::new(trunk),
@@ -102,7 +113,7 @@ impl Bench {
             offer: SDP.into(),
             ring_limit: Duration::from_secs(50),
         };
-        bench.id = bench.core.dial(bench.now, call, far());
+        bench.id = bench.core.dial(bench.now, call, targets);
         bench.drain();
         let header = |name| bench.invite().headers.get(name).unwrap().to_owned();
         bench.names = (header("To"), header("From"), header("Call-ID"));
@@ -125,10 +136,11 @@ impl Bench {
     fn drain(&mut self) {
         while let Some(out) = self.core.poll() {
             match out {
-                Out::Send(_, bytes) => match parse(&bytes).unwrap() {
+                Out::Send(way, bytes) => match parse(&bytes).unwrap() {
                     (Message::Request(request), defects) => {
                         assert!(defects.is_empty(), "{defects:?}");
                         self.sent.push(request);
+                        self.ways.push(way);
                     }
                     (Message::Response(response), defects) => {
                         assert!(defects.is_empty(), "{defects:?}");
@@ -149,6 +161,7 @@ impl Bench {
                 }
                 Out::Event(id, LegEvent::Saved(_)) if self.keeps => self.core.kept(self.now, &id),
                 Out::Event(_, LegEvent::Saved(_)) | Out::Finished(..) => {}
+                Out::Last(host, rest) => self.last.push((host.remote, rest)),
                 Out::Event(id, _) if id != self.id => {}
                 Out::Event(_, LegEvent::Down { answered }) => self.down.push(answered),
                 Out::Event(_, event) => {

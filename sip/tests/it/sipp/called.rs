@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 use songda_sip::{EndCause, Endpoint, LegEvent, RefOutcome, Side, Trunk};
 
 use super::{Call, Sipp, hop};
-use crate::restart::any_endpoint;
+use crate::restart::{any_endpoint, free_port, order};
 
 pub(super) fn media(seen: &[LegEvent], port: u16) -> bool {
     let wanted = format!("m=audio {port} ");
@@ -216,4 +216,23 @@ async fn a_carrier_that_is_not_there_is_not_alive() {
     };
     let error = endpoint.probe(&trunk).await.unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");
+}
+
+#[tokio::test]
+async fn sipp_takes_the_call_that_the_first_host_of_its_trunk_does_not() {
+    let dead = free_port();
+    let sipp = Sipp::called("basic", &[]);
+    let second = format!("127.0.0.1:{}", sipp.port);
+    let call = Call::place_with(sipp, |trunk| {
+        trunk.proxy = format!("127.0.0.1:{dead}");
+        trunk.hosts = vec![trunk.proxy.clone(), second.clone()];
+    })
+    .await;
+    let order = order(Trunk { proxy: format!("127.0.0.1:{dead}"), hosts: vec![second.clone()], ..Trunk::default() });
+    let endpoint = call.endpoint.clone();
+    call.hung_up().await;
+    // The next call does not wait for it again.
+    let targets = endpoint.resolve(&order.trunk).await.unwrap();
+    assert_eq!(targets.first().remote.to_string(), second);
+    assert_eq!(targets.others().map(|other| other.remote.port()).collect::<Vec<_>>(), [dead]);
 }

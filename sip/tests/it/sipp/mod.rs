@@ -113,7 +113,7 @@ pub(crate) struct Call {
     pub(crate) sipp: Sipp,
     pub(crate) leg: Leg,
     pub(crate) seen: Vec<LegEvent>,
-    _endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
 }
 
 impl Call {
@@ -131,7 +131,7 @@ impl Call {
         let mut trunk = trunk(sipp.port, "secret");
         change(&mut trunk);
         let leg = endpoint.call(order(trunk)).await.unwrap();
-        Self { sipp, leg, seen: Vec::new(), _endpoint: endpoint }
+        Self { sipp, leg, seen: Vec::new(), endpoint }
     }
 
     /// SIPp calls us by the scenario `name`; it rings here.
@@ -156,7 +156,7 @@ impl Call {
         let Ok(Some(IncomingCall { invite, leg, .. })) = taken else {
             panic!("no call came\nSIPp: {}\n{}", sipp.traced("errors"), sipp.traced("messages"));
         };
-        (Self { sipp, leg, seen: Vec::new(), _endpoint: endpoint }, invite)
+        (Self { sipp, leg, seen: Vec::new(), endpoint }, invite)
     }
 
     /// SIPp calls us by the scenario `name`, it rings, and we answer.

@@ -93,7 +93,7 @@ async fn resolving(zone: Vec<(&'static str, Vec<Record>)>) -> Endpoint {
 async fn found(endpoint: &Endpoint, proxy: &str) -> Vec<(Protocol, String)> {
     let call = order(proxy.to_owned(), "carrier.test");
     let targets = endpoint.resolve(&call.trunk).await.unwrap();
-    let all = std::iter::once(targets.first()).chain(targets.others().iter().copied());
+    let all = std::iter::once(targets.first()).chain(targets.others());
     all.map(|flow| (flow.protocol, flow.remote.to_string())).collect()
 }
 

@@ -29,7 +29,7 @@ impl TrunkRow {
             headers: profile.policy(),
             codecs: profile.codec_names(),
             session_expires: profile.session_expires(),
-            hosts: profile.hosts.iter().map(|host| name_of(host).to_owned()).collect(),
+            hosts: profile.hosts.clone(),
             ..Trunk::default()
         })
     }
@@ -98,12 +98,4 @@ impl Profile {
 
 fn has_port(host: &str) -> bool {
     host.parse::<std::net::SocketAddr>().is_ok() || host.split_once(':').is_some()
-}
-
-/// A host without its port.
-fn name_of(host: &str) -> &str {
-    match host.strip_prefix('[') {
-        Some(address) => address.split(']').next().unwrap_or_default(),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    }
 }
