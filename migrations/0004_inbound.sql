@@ -76,6 +76,7 @@ CREATE TABLE inbound_settings (
     days        TEXT NOT NULL,                 -- 1 is Monday: 12345
     opens       TEXT NOT NULL,                 -- HH:MM in Shanghai
     closes      TEXT NOT NULL,
+    exceptions  TEXT NOT NULL,                 -- JSON {"2026-10-01": false}: holidays, days worked instead
     wait_s      BIGINT NOT NULL,               -- nobody took it: voice mail
     message_s   BIGINT NOT NULL,               -- longest voice message; 0: none is taken
     changed_ms  BIGINT NOT NULL,

@@ -98,18 +98,7 @@ pub async fn change(db: &Db, clock: &Clock, actor: &Actor, to: &Settings) -> Res
     .await?;
     let detail = serde_json::json!({ "wrap_up": to.wrap_up.word(), "seconds": to.wrap_up_s,
                                      "was": { "wrap_up": was.wrap_up.word(), "seconds": was.wrap_up_s } });
-    let entry = audit::Entry {
-        court: &actor.court_id,
-        actor: &actor.user_id,
-        actor_role: actor.role.code(),
-        action: "settings.change",
-        object_kind: "court",
-        object_id: &actor.court_id,
-        case_id: None,
-        ip: &actor.ip,
-        result: "ok",
-        detail,
-    };
+    let entry = actor.did("settings.change", ("court", &actor.court_id), detail);
     audit::append(&mut tx, clock, entry).await?;
     Ok(tx.commit().await?)
 }

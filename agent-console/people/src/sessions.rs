@@ -46,6 +46,27 @@ impl Actor {
         self.role.grants().contains(&permission)
     }
 
+    /// What he did to this object (kind and id), with success, for the audit log.
+    pub fn did<'a>(
+        &'a self,
+        action: &'a str,
+        object: (&'a str, &'a str),
+        detail: serde_json::Value,
+    ) -> audit::Entry<'a> {
+        audit::Entry {
+            court: &self.court_id,
+            actor: &self.user_id,
+            actor_role: self.role.code(),
+            action,
+            object_kind: object.0,
+            object_id: object.1,
+            case_id: None,
+            ip: &self.ip,
+            result: "ok",
+            detail,
+        }
+    }
+
     /// The name of the session that stands in sealed work orders: enough to bind, too
     /// little to find the session by.
     pub fn session_tag(&self) -> String {

@@ -31,6 +31,24 @@ pub struct Entry<'a> {
     pub detail: Value,
 }
 
+impl<'a> Entry<'a> {
+    /// What the house did by itself, to this object (kind and id), with success.
+    pub fn of_the_house(court: &'a str, action: &'a str, object: (&'a str, &'a str), detail: Value) -> Self {
+        Self {
+            court,
+            actor: "system",
+            actor_role: "system",
+            action,
+            object_kind: object.0,
+            object_id: object.1,
+            case_id: None,
+            ip: "",
+            result: "ok",
+            detail,
+        }
+    }
+}
+
 /// A row as it is read.
 #[derive(Debug, Clone)]
 pub struct Record {

@@ -45,7 +45,7 @@ pub(super) async fn calls_of(house: &House, task: &str) -> Result<Vec<CallRow>, 
 }
 
 async fn call_row(house: &House, call: Call, attempts: &[rows::AttemptRow]) -> Result<CallRow, Problem> {
-    let recording = rows::recording(&house.db, &call.id).await?;
+    let recording = rows::recorded::find(&house.db, rows::recorded::Owner::Call(&call.id)).await?;
     let transcript = transcripts::state(&house.db, &call.id).await?;
     let outcome = attempts.iter().find(|attempt| attempt.call_id == call.id);
     let ticks = checklist::ticks(&house.db, &call.id).await?;

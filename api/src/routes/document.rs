@@ -54,6 +54,7 @@ use super::{
         telephony::add_trunk,
         telephony::change_trunk,
         telephony::pause_trunk,
+        telephony::retry_trunk,
         telephony::causes,
         telephony::change_causes,
         telephony::numbers,

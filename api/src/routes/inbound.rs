@@ -1,31 +1,34 @@
 //! Calls that came in and belong to no task (未关联): heard, linked or dismissed; and when a
 //! court takes calls. Each look, play and decision is written down.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
 use serde::Deserialize;
 use serde_json::json;
-use songda_desk::inbound::{
-    self, Item, Linked, Listed,
-    hours::{self, Hours, MESSAGE_S, WAIT_S, clock_minute, clock_text},
+use songda_desk::{
+    calls::recorded::Owner,
+    inbound::{
+        self, Item, Linked, Listed,
+        hours::{self, Hours, MESSAGE_S, WAIT_S, clock_minute, clock_text},
+    },
 };
 use songda_people::Permission;
-use songda_recordings::vault::Verdict;
-use songda_store::{StoreError, alarms, clock::rfc3339};
-use tokio::task::spawn_blocking;
+use songda_store::clock::rfc3339;
 
-use super::{note, recordings::ranged, require};
+use super::{note, recordings, require};
 use crate::{
     house::House,
     input::{Asked, JsonBody},
     problem::Problem,
     shapes::{
-        DismissFor, InboundCall, InboundCalls, InboundLine, InboundSettings, InboundTask, InboundTranscript, LinkTo,
-        ProblemBody,
+        DayOtherwise, DismissFor, InboundCall, InboundCalls, InboundLine, InboundSettings, InboundTask,
+        InboundTranscript, LinkTo, ProblemBody,
     },
     who::SignedIn,
 };
@@ -156,49 +159,8 @@ pub(super) async fn inbound_audio(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     require(&house, &actor, Permission::InboundManage).await?;
-    if house.read_only.is_some() {
-        return Err(Problem::read_only());
-    }
-    inbound::find(&house.db, &actor.court_id, &id).await?;
-    let found = inbound::recording(&house.db, &id).await?;
-    let (state, manifest) = found.ok_or_else(|| Problem::not_found("recording"))?;
-    // As with every recording: hashed before its beginning is played.
-    let jump = headers.get(header::RANGE).is_some_and(|range| !range.as_bytes().starts_with(b"bytes=0-"));
-    let (vault, expected) = (house.vault.clone(), manifest.clone());
-    let opened = spawn_blocking(move || {
-        let verdict = if jump { Verdict::Intact } else { vault.verify(&expected.id, &expected)? };
-        Ok::<_, songda_recordings::vault::VaultError>(match verdict {
-            Verdict::Intact => Ok(vault.read(&expected.id)?),
-            other => Err(other),
-        })
-    })
-    .await
-    .map_err(|error| StoreError::internal("checking a recording", error))?
-    .map_err(|error| StoreError::internal("opening a recording", error))?;
-    let reader = match opened {
-        Ok(reader) => reader,
-        Err(verdict) => {
-            let word = if verdict == Verdict::Missing { "missing" } else { "altered" };
-            let text = if word == "missing" { "录音文件缺失" } else { "录音文件被改动" };
-            let recording = manifest.id.as_str();
-            alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), recording, text).await?;
-            if state != word {
-                inbound::set_recording_state(&house.db, recording, word).await?;
-                note(&house, &actor, "recording.check", ("recording", recording), word, json!({ "was": state }))
-                    .await?;
-            }
-            let (status, code) = if word == "missing" {
-                (StatusCode::NOT_FOUND, "recording.missing")
-            } else {
-                (StatusCode::CONFLICT, "recording.altered")
-            };
-            return Err(Problem::new(status, code, "the recording is not as it was kept; an alarm was raised"));
-        }
-    };
-    let (response, from, to) = ranged(&headers, reader);
-    let detail = json!({ "sha256": manifest.sha256, "from": from, "to": to });
-    note(&house, &actor, "recording.play", ("inbound", &id), "ok", detail).await?;
-    Ok(response)
+    let call = inbound::find(&house.db, &actor.court_id, &id).await?;
+    recordings::play(&house, &actor, Owner::Caller(&call.id), ("inbound", &id), &headers).await
 }
 
 /// What a machine wrote down of such a call.
@@ -226,6 +188,11 @@ fn settings_shape(hours: &Hours) -> InboundSettings {
         days: hours.days.clone(),
         opens: clock_text(hours.opens),
         closes: clock_text(hours.closes),
+        exceptions: hours
+            .exceptions
+            .iter()
+            .map(|(day, open)| DayOtherwise { date: hours::day_text(*day), open: *open })
+            .collect(),
         wait_s: hours.wait_s,
         message_s: hours.message_s,
     }
@@ -275,7 +242,19 @@ pub(super) async fn change_inbound_settings(
             return Err(unfit(field, format!("must lie between {} and {}", within.start(), within.end())));
         }
     }
-    let to = Hours { days, opens, closes, wait_s: wanted.wait_s, message_s: wanted.message_s };
+    if wanted.exceptions.len() > hours::EXCEPTIONS {
+        return Err(unfit("exceptions", format!("must be {} days at most", hours::EXCEPTIONS)));
+    }
+    let mut exceptions = BTreeMap::new();
+    for (at, otherwise) in wanted.exceptions.iter().enumerate() {
+        let field = format!("exceptions[{at}].date");
+        let day =
+            hours::day_of(&otherwise.date).ok_or_else(|| unfit(&field, "must be a day like 2026-10-01".into()))?;
+        if exceptions.insert(day, otherwise.open).is_some() {
+            return Err(unfit(&field, "stands there twice".into()));
+        }
+    }
+    let to = Hours { days, opens, closes, exceptions, wait_s: wanted.wait_s, message_s: wanted.message_s };
     hours::change(&house.db, &house.clock, &actor, &to).await?;
     Ok(Json(settings_shape(&to)))
 }

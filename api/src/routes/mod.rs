@@ -93,6 +93,7 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/telephony/trunks", get(telephony::trunks).post(telephony::add_trunk)) // telephony.manage
         .route("/api/v1/telephony/trunks/{id}", put(telephony::change_trunk)) // telephony.manage
         .route("/api/v1/telephony/trunks/{id}/pause", post(telephony::pause_trunk)) // telephony.manage
+        .route("/api/v1/telephony/trunks/{id}/retry", post(telephony::retry_trunk)) // telephony.manage
         .route("/api/v1/telephony/trunks/{id}/causes", get(telephony::causes).put(telephony::change_causes)) // telephony.manage
         .route("/api/v1/telephony/numbers", get(telephony::numbers).post(telephony::add_number)) // telephony.manage
         .route("/api/v1/telephony/numbers/{id}", put(telephony::change_number)) // telephony.manage

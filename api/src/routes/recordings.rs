@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::json;
-use songda_desk::calls::{self as rows, CallRow as Call};
+use songda_desk::calls::recorded::{self, Owner};
 use songda_people::{Actor, Permission};
 use songda_recordings::vault::{Manifest, VaultError, Verdict, WavReader};
 use songda_store::{StoreError, alarms};
@@ -31,10 +31,10 @@ use crate::{
 /// Values of the wave form per second.
 const PEAKS_PER_SECOND: u32 = 20;
 
-/// The recording of a call with a fresh look at its file. What does not fit is written
+/// A recording with a fresh look at its file. What does not fit is written
 /// down and raises an alarm; it is never set back (X2).
-async fn examined(house: &House, actor: &Actor, call: &Call) -> Result<(String, Manifest, Verdict), Problem> {
-    let Some((state, manifest)) = rows::recording(&house.db, &call.id).await? else {
+async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(String, Manifest, Verdict), Problem> {
+    let Some((state, manifest)) = recorded::find(&house.db, owner).await? else {
         return Err(Problem::not_found("recording"));
     };
     let (vault, expected) = (house.vault.clone(), manifest.clone());
@@ -45,7 +45,7 @@ async fn examined(house: &House, actor: &Actor, call: &Call) -> Result<(String, 
         return Err(Problem::read_only());
     }
     let verdict = verdict.map_err(|error| {
-        tracing::error!(call = %call.id, %error, "a recording could not be checked");
+        tracing::error!(recording = %manifest.id.as_str(), %error, "a recording could not be checked");
         let text = "the recording cannot be read at this moment; try again, and if it stays so look at the disk";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "recording.unreadable", text)
     })?;
@@ -56,7 +56,7 @@ async fn examined(house: &House, actor: &Actor, call: &Call) -> Result<(String, 
     };
     alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), manifest.id.as_str(), &text).await?;
     if state != word {
-        rows::set_recording_state(&house.db, manifest.id.as_str(), word).await?;
+        recorded::set_state(&house.db, owner, word).await?;
         note(house, actor, "recording.check", ("recording", manifest.id.as_str()), word, json!({ "was": state }))
             .await?;
     }
@@ -73,7 +73,7 @@ pub(super) async fn recording(
 ) -> Result<Json<Recording>, Problem> {
     require(&house, &actor, Permission::RecordingPlay).await?;
     let call = own_call(&house, &actor, &id).await?;
-    let (state, manifest, verdict) = examined(&house, &actor, &call).await?;
+    let (state, manifest, verdict) = examined(&house, &actor, Owner::Call(&call.id)).await?;
     let (word, detail) = match verdict {
         Verdict::Intact => ("intact", None),
         Verdict::Missing => ("missing", Some("the file is not in the vault".to_owned())),
@@ -102,9 +102,8 @@ pub(super) async fn recording(
 }
 
 /// A reader of a recording that is intact, or the problem to show instead.
-async fn intact(house: &House, actor: &Actor, id: &str) -> Result<(Call, Manifest, WavReader), Problem> {
-    let call = own_call(house, actor, id).await?;
-    let (_, manifest, verdict) = examined(house, actor, &call).await?;
+async fn intact(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Manifest, WavReader), Problem> {
+    let (_, manifest, verdict) = examined(house, actor, owner).await?;
     match verdict {
         Verdict::Intact => {}
         Verdict::Missing => {
@@ -124,20 +123,19 @@ async fn intact(house: &House, actor: &Actor, id: &str) -> Result<(Call, Manifes
         .await
         .map_err(|error| StoreError::internal("opening a recording", error))?
         .map_err(|error| StoreError::internal("opening a recording", error))?;
-    Ok((call, manifest, reader))
+    Ok((manifest, reader))
 }
 
 /// A reader of a recording whose hashes were looked at before; each block is still opened
 /// by its seal, and its length must be that of the hashed file.
-async fn sealed(house: &House, actor: &Actor, id: &str) -> Result<(Manifest, WavReader), Problem> {
-    let call = own_call(house, actor, id).await?;
-    let Some((_, manifest)) = rows::recording(&house.db, &call.id).await? else {
+async fn sealed(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Manifest, WavReader), Problem> {
+    let Some((_, manifest)) = recorded::find(&house.db, owner).await? else {
         return Err(Problem::not_found("recording"));
     };
     let (vault, recording) = (house.vault.clone(), manifest.id.clone());
     match spawn_blocking(move || vault.read(&recording)).await {
         Ok(Ok(reader)) if reader.wav_bytes() == manifest.bytes => Ok((manifest, reader)),
-        _ => intact(house, actor, id).await.map(|(_, manifest, reader)| (manifest, reader)),
+        _ => intact(house, actor, owner).await,
     }
 }
 
@@ -152,25 +150,34 @@ pub(super) async fn audio(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     require(&house, &actor, Permission::RecordingPlay).await?;
+    let call = own_call(&house, &actor, &id).await?;
+    play(&house, &actor, Owner::Call(&call.id), ("call", &id), &headers).await
+}
+
+/// Plays a recording, or the part that is asked for, and writes that down.
+pub(super) async fn play(
+    house: &House,
+    actor: &Actor,
+    owner: Owner<'_>,
+    object: (&str, &str),
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     // The whole file is hashed before its beginning is played. What follows in the middle
     // rests on the seal of each block, so that a jump in a long call takes no time.
     let jump = headers.get(header::RANGE).is_some_and(|range| !range.as_bytes().starts_with(b"bytes=0-"));
-    let (manifest, reader) = if jump {
-        sealed(&house, &actor, &id).await?
-    } else {
-        intact(&house, &actor, &id).await.map(|(_, m, r)| (m, r))?
-    };
-    let (response, from, to) = ranged(&headers, reader);
+    let (manifest, reader) =
+        if jump { sealed(house, actor, owner).await? } else { intact(house, actor, owner).await? };
+    let (response, from, to) = ranged(headers, reader);
     if from < to {
         let detail = json!({ "sha256": manifest.sha256, "from": from, "to": to });
-        note(&house, &actor, "recording.play", ("call", &id), "ok", detail).await?;
+        note(house, actor, "recording.play", object, "ok", detail).await?;
     }
     Ok(response)
 }
 
 /// The part of a recording that is asked for, and which one that is; nothing when it lies
 /// outside.
-pub(super) fn ranged(headers: &HeaderMap, reader: WavReader) -> (Response, u64, u64) {
+fn ranged(headers: &HeaderMap, reader: WavReader) -> (Response, u64, u64) {
     let total = reader.wav_bytes();
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let range = match asked.map(|text| byte_range(text, total)) {
@@ -204,7 +211,8 @@ pub(super) async fn download(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     require(&house, &actor, Permission::RecordingDownload).await?;
-    let (_, manifest, reader) = intact(&house, &actor, &id).await?;
+    let call = own_call(&house, &actor, &id).await?;
+    let (manifest, reader) = intact(&house, &actor, Owner::Call(&call.id)).await?;
     let total = reader.wav_bytes();
     note(&house, &actor, "recording.download", ("call", &id), "ok", json!({ "sha256": manifest.sha256 })).await?;
     let mut response = send(reader, 0, total).into_response();
@@ -279,7 +287,8 @@ pub(super) async fn peaks(
     Path(id): Path<String>,
 ) -> Result<Json<Peaks>, Problem> {
     require(&house, &actor, Permission::RecordingPlay).await?;
-    let (_, manifest, mut reader) = intact(&house, &actor, &id).await?;
+    let call = own_call(&house, &actor, &id).await?;
+    let (manifest, mut reader) = intact(&house, &actor, Owner::Call(&call.id)).await?;
     note(&house, &actor, "recording.draw", ("call", &id), "ok", json!({ "sha256": manifest.sha256 })).await?;
     let peaks = spawn_blocking(move || reader.peaks(PEAKS_PER_SECOND))
         .await

@@ -79,6 +79,16 @@ pub(crate) struct DismissFor {
     pub(crate) reason: String,
 }
 
+/// A day on which it is otherwise.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DayOtherwise {
+    /// `2026-10-01`.
+    pub(crate) date: String,
+    /// Calls are taken, at the hours of every day.
+    pub(crate) open: bool,
+}
+
 /// When a court takes calls.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +98,10 @@ pub(crate) struct InboundSettings {
     /// `08:30`, in Shanghai.
     pub(crate) opens: String,
     pub(crate) closes: String,
+    /// Days on which it is otherwise than the day of the week says: holidays, and the days that
+    /// are worked instead. At most 100, each once.
+    #[serde(default)]
+    pub(crate) exceptions: Vec<DayOtherwise>,
     /// How long a caller waits for an agent: 15 to 600.
     pub(crate) wait_s: i64,
     /// Longest voice message: 0 to 300; with 0 none is taken.

@@ -45,6 +45,7 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("POST", "/api/v1/telephony/trunks", [false, false, false, false, true, false]),
     ("PUT", "/api/v1/telephony/trunks/none", [false, false, false, false, true, false]),
     ("POST", "/api/v1/telephony/trunks/none/pause", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/telephony/trunks/none/retry", [false, false, false, false, true, false]),
     ("GET", "/api/v1/telephony/trunks/none/causes", [false, false, false, false, true, false]),
     ("PUT", "/api/v1/telephony/trunks/none/causes", [false, false, false, false, true, false]),
     ("GET", "/api/v1/telephony/numbers", [false, false, false, false, true, false]),

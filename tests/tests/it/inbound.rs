@@ -151,3 +151,37 @@ async fn r4_4a_out_of_hours_a_caller_leaves_a_message_that_is_kept_and_to_be_cal
     assert_eq!((listed[0]["message"].as_bool(), listed[0]["call_back"].as_bool()), (Some(true), Some(true)));
     assert!(listed[0]["recording_ms"].as_i64().unwrap() > 10_000, "{}", listed[0]);
 }
+
+/// What the server may lose of a recording when it is killed.
+const LOST_MS: i64 = 2_000;
+
+fn unix_ms() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_a_kill_while_a_caller_waits_ends_his_leg_keeps_his_recording_and_has_him_called_back() {
+    const NUMBER: &str = "13800008005";
+    let (mut world, at) = open().await;
+    world.push(NUMBER).await;
+    let judge = world.server.cookie("J0001").await;
+    let task = world.only_task(&judge).await;
+    // Nobody is at work: he hears the notice, and waits.
+    let leg = world.sim.call_in(from(NUMBER, at)).await.unwrap();
+    let call = || async { world.sim.journal().calls.into_iter().find(|call| call.call_id == leg) };
+    let waits = until(&call, |call| call.as_ref().is_some_and(|call| call.rtp.received > 300)).await.unwrap().unwrap();
+    let killed_ms = unix_ms();
+    world.server.kill_and_restart();
+    let call = || async { world.sim.journal().calls.into_iter().find(|call| call.call_id == leg) };
+    let over = until(&call, |call| call.as_ref().is_some_and(|call| call.ended_at.is_some())).await;
+    let over = over.unwrap_or_else(|_| panic!("his leg stays up\n{}", world.server.log_tail())).unwrap();
+    assert_eq!(over.ended_by, Some("court"), "the next run hangs up");
+    let supervisor = world.server.cookie("supervisor").await;
+    let listed = until(|| list(&world, &supervisor), |items| !items.is_empty()).await.unwrap();
+    assert_eq!((listed.len(), listed[0]["call_back"].as_bool()), (1, Some(true)), "{}", listed[0]);
+    let recorded = listed[0]["recording_ms"].as_i64().unwrap();
+    let lost = killed_ms - (waits.rtp.first_sent_at.unwrap() as i64 + recorded);
+    assert!(lost <= LOST_MS, "{lost} ms lost of {recorded}");
+    let seen = world.task(&judge, &task).await;
+    assert!(seen["phase"] == "待外呼" && seen["attempts"] == json!([]), "{seen:#}");
+}

@@ -182,3 +182,42 @@ async fn e39_an_extension_is_pressed_after_the_answer_and_stands_nowhere_in_clea
     agent.phase("ended").await;
     assert!(!world.server.sqlite("SELECT marks FROM calls").contains("8012"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_while_every_trunk_is_down_the_queue_waits_an_alarm_stands_and_work_comes_back_with_the_line() {
+    const NUMBER: &str = "13800008006";
+    let world = World::start().await;
+    let admin = world.server.cookie("admin").await;
+    let trunks = || async { json_of(&world, "telephony/trunks", &admin).await["items"][0].clone() };
+    let retry = || async {
+        let id = trunks().await["id"].as_str().unwrap().to_owned();
+        let url = format!("{}/api/v1/telephony/trunks/{id}/retry", world.server.url);
+        assert_eq!(http().post(url).header("cookie", &admin).send().await.unwrap().status(), 204);
+    };
+    let answers = |status: u16| songda_sim::Manners { options: Some(status), ..songda_sim::Manners::default() };
+    // A carrier that says that it serves nobody.
+    world.sim.behave(answers(503)).await.unwrap();
+    retry().await;
+    let up = |wanted: bool| move |trunk: &Value| trunk["signalling"]["up"] == wanted;
+    until(trunks, up(false)).await.unwrap();
+    let supervisor = world.server.cookie("supervisor").await;
+    let alarms = || async { json_of(&world, "alarms", &supervisor).await };
+    until(alarms, |alarms| alarms.to_string().contains("trunk.down")).await.unwrap();
+    world.push(NUMBER).await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    agent.send(json!({ "type": "ready" })).await;
+    agent.frame("queue").await;
+    assert!(agent.work_order.is_null(), "nobody sits before a telephone that cannot call: {}", agent.work_order);
+    world.sim.behave(answers(200)).await.unwrap();
+    retry().await;
+    until(trunks, up(true)).await.unwrap();
+    agent.frame("work_order").await;
+    assert!(world.sim.journal().calls.is_empty(), "nothing was dialled meanwhile");
+    until(alarms, |alarms| !alarms.to_string().contains("trunk.down")).await.unwrap();
+}
+
+async fn json_of(world: &World, path: &str, cookie: &str) -> Value {
+    let (status, body) = world.server.get(&format!("/api/v1/{path}"), cookie).await;
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}

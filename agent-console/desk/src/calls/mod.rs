@@ -5,15 +5,15 @@
 
 mod attempts;
 pub mod legs;
+pub mod recorded;
 mod side;
 mod store;
 
 pub use attempts::{AttemptField, AttemptRow, attempts};
 pub use side::{Network, Sample, keep_samples, marks_to_store, marks_until, network};
 pub use store::{
-    CallRow, Ending, Leg, NewCall, answered, begin, came_in, end, enter_recording, extend_wrap_up, find, mark, marked,
-    of_task, own, recording, recording_began, said, set_recording_state, unfinished, unsaved_of_agent,
-    without_recording_row,
+    CallRow, Ending, Leg, NewCall, answered, begin, came_in, end, extend_wrap_up, find, mark, marked, of_task, own,
+    recording_began, said, unfinished, unsaved_of_agent, without_recording_row,
 };
 
 use songda_service::{outcomes, timeline::Event};

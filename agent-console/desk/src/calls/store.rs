@@ -2,17 +2,20 @@
 
 use serde_json::{Value, json};
 use songda_people::Actor;
-use songda_recordings::vault::{Manifest, RecordingId};
+use songda_recordings::vault::Manifest;
 use songda_service::{
     ServiceError,
     outcomes::LineFacts,
     tasks,
     timeline::{self, By, Kind},
 };
-use songda_store::{Clock, Db, StoreError, Tx};
+use songda_store::{Clock, Db, Tx};
 use sqlx::{Row, any::AnyRow};
 
-use super::legs::{self, Way, WayEnd};
+use super::{
+    legs::{self, Way, WayEnd},
+    recorded::{self, Owner},
+};
 use crate::DeskError;
 
 /// A call.
@@ -349,7 +352,7 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
         .await?;
     let recording = ending.recording.filter(|_| call.recording_id.is_some());
     if let Some(manifest) = recording {
-        enter_recording(tx, clock, call, manifest, ending.incomplete).await?;
+        recorded::enter(tx, clock, Owner::Call(&call.id), &call.court_id, manifest, ending.incomplete).await?;
     }
     let detail = json!({ "technical": ending.technical, "by": ending.by, "talk_ms": ending.talk_ms,
                          "attempt": ending.is_attempt, "recorded": recording.is_some() && !ending.incomplete,
@@ -357,39 +360,6 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
                          "broken_consent": ending.broken_consent });
     timeline::append(tx, clock, &call.task_id, &timeline::SYSTEM, Kind::CallEnded, &call.id, &detail).await?;
     Ok(true)
-}
-
-/// Enters the closed recording of a call; one of which a part was lost proves nothing whole.
-pub async fn enter_recording(
-    tx: &mut Tx,
-    clock: &Clock,
-    call: &CallRow,
-    manifest: &Manifest,
-    incomplete: bool,
-) -> Result<(), DeskError> {
-    let state = match (incomplete, manifest.recovered) {
-        (true, _) => "incomplete",
-        (false, true) => "recovered",
-        (false, false) => "closed",
-    };
-    sqlx::query(
-        "INSERT INTO recordings (id, call_id, court_id, state, started_ms, frames, bytes, sha256, sm3, gaps, closed_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    )
-    .bind(manifest.id.as_str())
-    .bind(&call.id)
-    .bind(&call.court_id)
-    .bind(state)
-    .bind(manifest.started_ms)
-    .bind(manifest.frames as i64)
-    .bind(manifest.bytes as i64)
-    .bind(&manifest.sha256)
-    .bind(&manifest.sm3)
-    .bind(json!(manifest.gaps).to_string())
-    .bind(clock.now_ms())
-    .execute(&mut *tx.conn())
-    .await?;
-    Ok(())
 }
 
 /// Calls that ended, were to be recorded, and have no recording in the books. Most of them
@@ -452,39 +422,4 @@ pub async fn extend_wrap_up(tx: &mut Tx, agent: &str, call: &str, by_ms: i64) ->
     .fetch_optional(&mut *tx.conn())
     .await?;
     Ok(row.map(|row| row.get(0)))
-}
-
-/// State and manifest of a call's recording, as the database knows it.
-pub async fn recording(db: &Db, call: &str) -> Result<Option<(String, Manifest)>, DeskError> {
-    let row = sqlx::query(
-        "SELECT state, id, started_ms, frames, bytes, sha256, sm3, gaps FROM recordings WHERE call_id = $1",
-    )
-    .bind(call)
-    .fetch_optional(db.read())
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let id = RecordingId::new(&row.get::<String, _>(1))
-        .map_err(|error| StoreError::internal("reading a recording's id", error))?;
-    Ok(Some({
-        let state: String = row.get(0);
-        let manifest = Manifest {
-            id,
-            started_ms: row.get(2),
-            frames: row.get::<i64, _>(3) as u64,
-            bytes: row.get::<i64, _>(4) as u64,
-            sha256: row.get(5),
-            sm3: row.get(6),
-            recovered: state == "recovered",
-            gaps: serde_json::from_str(&row.get::<String, _>(7)).unwrap_or_default(),
-        };
-        (state, manifest)
-    }))
-}
-
-/// Notes what a check of the file found: `missing` or `altered`. What once failed is
-/// never set back (X2).
-pub async fn set_recording_state(db: &Db, id: &str, state: &str) -> Result<(), DeskError> {
-    let mut tx = db.begin().await?;
-    sqlx::query("UPDATE recordings SET state = $2 WHERE id = $1").bind(id).bind(state).execute(&mut *tx.conn()).await?;
-    Ok(tx.commit().await?)
 }

@@ -3,13 +3,12 @@
 
 use serde_json::json;
 use songda_people::Actor;
-use songda_recordings::vault::{Manifest, RecordingId};
 use songda_service::{
     ServiceError,
     tasks::{self, TaskRow},
     timeline::{self, By, Kind},
 };
-use songda_store::{Clock, Db, Sealer, StoreError, Tx, new_id};
+use songda_store::{Clock, Db, Sealer, Tx, new_id};
 use sqlx::{Row, any::AnyRow};
 
 use super::store::{self, Inbound, note};
@@ -140,42 +139,6 @@ fn item(row: &AnyRow) -> Item {
 /// One call that came in, in this court.
 pub async fn find(db: &Db, court: &str, id: &str) -> Result<Inbound, DeskError> {
     store::find(db, court, id).await?.ok_or_else(|| ServiceError::NotFound { kind: "inbound call" }.into())
-}
-
-/// State and manifest of the recording of a call that is no task's.
-pub async fn recording(db: &Db, id: &str) -> Result<Option<(String, Manifest)>, DeskError> {
-    let row = sqlx::query(
-        "SELECT state, id, started_ms, frames, bytes, sha256, sm3, gaps FROM inbound_recordings WHERE inbound_id = $1",
-    )
-    .bind(id)
-    .fetch_optional(db.read())
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let recording = RecordingId::new(&row.get::<String, _>(1))
-        .map_err(|error| StoreError::internal("reading a recording's id", error))?;
-    let state: String = row.get(0);
-    let manifest = Manifest {
-        id: recording,
-        started_ms: row.get(2),
-        frames: row.get::<i64, _>(3) as u64,
-        bytes: row.get::<i64, _>(4) as u64,
-        sha256: row.get(5),
-        sm3: row.get(6),
-        recovered: state == "recovered",
-        gaps: serde_json::from_str(&row.get::<String, _>(7)).unwrap_or_default(),
-    };
-    Ok(Some((state, manifest)))
-}
-
-/// Notes what a check of the file found; it is never set back (X2).
-pub async fn set_recording_state(db: &Db, recording: &str, state: &str) -> Result<(), DeskError> {
-    let mut tx = db.begin().await?;
-    sqlx::query("UPDATE inbound_recordings SET state = $2 WHERE id = $1")
-        .bind(recording)
-        .bind(state)
-        .execute(&mut *tx.conn())
-        .await?;
-    Ok(tx.commit().await?)
 }
 
 /// What the machine wrote down of a call that is no task's: its lines, once they are there.

@@ -11,7 +11,10 @@ use sqlx::{Row, any::AnyRow};
 use super::{caller, caller::Match, hours::Hours};
 use crate::{
     DeskError,
-    calls::Leg,
+    calls::{
+        Leg,
+        recorded::{self, Owner},
+    },
     transcripts,
     work_orders::{self, WorkOrder},
 };
@@ -350,7 +353,7 @@ pub async fn end(tx: &mut Tx, clock: &Clock, hours: &Hours, call: &Inbound, end:
             .await?;
     }
     if let Some(manifest) = end.recording {
-        enter_recording(tx, clock, call, manifest, end.incomplete).await?;
+        recorded::enter(tx, clock, Owner::Caller(&call.id), &call.court_id, manifest, end.incomplete).await?;
         if spoken || end.message {
             transcripts::enqueue_inbound(tx, clock, &call.id).await?;
         }
@@ -370,40 +373,6 @@ pub async fn end(tx: &mut Tx, clock: &Clock, hours: &Hours, call: &Inbound, end:
     let detail = json!({ "by": end.by, "talk_ms": end.talk_ms, "message": end.message, "listed": listed });
     system_note(tx, clock, &call.court_id, "inbound.end", &call.id, detail).await?;
     Ok(true)
-}
-
-/// Enters the closed recording of a call that is no task's.
-pub async fn enter_recording(
-    tx: &mut Tx,
-    clock: &Clock,
-    call: &Inbound,
-    manifest: &Manifest,
-    incomplete: bool,
-) -> Result<(), DeskError> {
-    let state = match (incomplete, manifest.recovered) {
-        (true, _) => "incomplete",
-        (false, true) => "recovered",
-        (false, false) => "closed",
-    };
-    sqlx::query(
-        "INSERT INTO inbound_recordings (id, inbound_id, court_id, state, started_ms, frames, bytes, sha256, sm3, gaps,
-                                         closed_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    )
-    .bind(manifest.id.as_str())
-    .bind(&call.id)
-    .bind(&call.court_id)
-    .bind(state)
-    .bind(manifest.started_ms)
-    .bind(manifest.frames as i64)
-    .bind(manifest.bytes as i64)
-    .bind(&manifest.sha256)
-    .bind(&manifest.sm3)
-    .bind(json!(manifest.gaps).to_string())
-    .bind(clock.now_ms())
-    .execute(&mut *tx.conn())
-    .await?;
-    Ok(())
 }
 
 /// Calls of no task that were on the line when the server went away.
@@ -439,18 +408,7 @@ async fn system_note(
     id: &str,
     detail: Value,
 ) -> Result<(), DeskError> {
-    let entry = audit::Entry {
-        court,
-        actor: "system",
-        actor_role: "system",
-        action,
-        object_kind: "inbound",
-        object_id: id,
-        case_id: None,
-        ip: "",
-        result: "ok",
-        detail,
-    };
+    let entry = audit::Entry::of_the_house(court, action, ("inbound", id), detail);
     Ok(audit::append(tx, clock, entry).await.map(|_| ())?)
 }
 
@@ -462,17 +420,6 @@ pub(super) async fn note(
     id: &str,
     detail: Value,
 ) -> Result<(), DeskError> {
-    let entry = audit::Entry {
-        court: &actor.court_id,
-        actor: &actor.user_id,
-        actor_role: actor.role.code(),
-        action,
-        object_kind: "inbound",
-        object_id: id,
-        case_id: None,
-        ip: &actor.ip,
-        result: "ok",
-        detail,
-    };
+    let entry = actor.did(action, ("inbound", id), detail);
     Ok(audit::append(tx, clock, entry).await.map(|_| ())?)
 }

@@ -202,18 +202,7 @@ pub async fn keep(ground: &Ground, actor: &Actor, call: &str, form: Form) -> Res
     let mut tx = ground.db.begin().await?;
     put(&mut tx, ground, &row.court_id, call, &draft).await?;
     if before.is_none() {
-        let entry = audit::Entry {
-            court: &actor.court_id,
-            actor: &actor.user_id,
-            actor_role: actor.role.code(),
-            action: "outcome.draft",
-            object_kind: "call",
-            object_id: call,
-            case_id: None,
-            ip: &actor.ip,
-            result: "ok",
-            detail: serde_json::json!({}),
-        };
+        let entry = actor.did("outcome.draft", ("call", call), serde_json::json!({}));
         audit::append(&mut tx, &ground.clock, entry).await?;
     }
     Ok(tx.commit().await?)

@@ -38,7 +38,7 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, form: Form) -> Res
         let text = format!("`note` may hold {NOTE_LIMIT} characters");
         return Err(Refusal { code: "outcome.note", field: "note".into(), text, missing: Vec::new() }.into());
     }
-    let recorded = match calls::recording(&ground.db, call).await? {
+    let recorded = match calls::recorded::find(&ground.db, calls::recorded::Owner::Call(call)).await? {
         Some((state, _)) => state == "closed" || state == "recovered",
         None => false,
     };
@@ -77,19 +77,12 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, form: Form) -> Res
     audit::append(
         &mut tx,
         &ground.clock,
-        audit::Entry {
-            court: &actor.court_id,
-            actor: &actor.user_id,
-            actor_role: actor.role.code(),
-            action: "outcome.save",
-            object_kind: "call",
-            object_id: call,
-            case_id: None,
-            ip: &actor.ip,
-            result: "ok",
-            detail: json!({ "technical": row.technical_code, "contact": choice.contact, "business": choice.business,
+        actor.did(
+            "outcome.save",
+            ("call", call),
+            json!({ "technical": row.technical_code, "contact": choice.contact, "business": choice.business,
                             "heard_all": choice.heard_all, "attempt": saved.no, "late": saving == Saving::Late }),
-        },
+        ),
     )
     .await?;
     tx.commit().await?;

@@ -7,7 +7,10 @@ use super::on_shelf;
 pub(super) use crate::inbound::unfinished;
 use crate::{
     DeskError, Ground,
-    calls::{self, Leg},
+    calls::{
+        self, Leg,
+        recorded::{self, Owner},
+    },
     inbound::{self, End, Inbound, hours},
 };
 
@@ -43,7 +46,8 @@ pub(super) async fn enter_all(ground: &Ground) -> Result<usize, DeskError> {
     for call in inbound::without_recording_row(&ground.db).await? {
         let Some(manifest) = on_shelf(ground, &call.id, &call.recording_id).await? else { continue };
         let mut tx = ground.db.begin().await?;
-        inbound::enter_recording(&mut tx, &ground.clock, &call, &manifest, manifest.recovered).await?;
+        recorded::enter(&mut tx, &ground.clock, Owner::Caller(&call.id), &call.court_id, &manifest, manifest.recovered)
+            .await?;
         if call.talk_from_ms.is_some() || call.message {
             crate::transcripts::enqueue_inbound(&mut tx, &ground.clock, &call.id).await?;
         }

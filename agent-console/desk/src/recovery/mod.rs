@@ -107,7 +107,15 @@ async fn enter(ground: &Ground, call: &CallRow) -> Result<bool, DeskError> {
     let Some(manifest) = shelved(ground, call).await? else { return Ok(false) };
     let mut tx = ground.db.begin().await?;
     // One that its own call could not close stopped where there was no room (录音缺失).
-    calls::enter_recording(&mut tx, &ground.clock, call, &manifest, manifest.recovered).await?;
+    calls::recorded::enter(
+        &mut tx,
+        &ground.clock,
+        calls::recorded::Owner::Call(&call.id),
+        &call.court_id,
+        &manifest,
+        manifest.recovered,
+    )
+    .await?;
     if call.answered_ms.is_some() {
         transcripts::enqueue(&mut tx, &ground.clock, &call.id).await?;
     }
@@ -170,22 +178,7 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
 }
 
 async fn note(tx: &mut Tx, ground: &Ground, call: &CallRow, action: &str, detail: Value) -> Result<(), DeskError> {
-    audit::append(
-        tx,
-        &ground.clock,
-        audit::Entry {
-            court: &call.court_id,
-            actor: "system",
-            actor_role: "system",
-            action,
-            object_kind: "call",
-            object_id: &call.id,
-            case_id: None,
-            ip: "",
-            result: "ok",
-            detail,
-        },
-    )
-    .await?;
+    audit::append(tx, &ground.clock, audit::Entry::of_the_house(&call.court_id, action, ("call", &call.id), detail))
+        .await?;
     Ok(())
 }

@@ -157,7 +157,7 @@ impl Seat {
     async fn unsaved(&self, order: &WorkOrder) -> Result<Option<LiveCall>, DeskError> {
         let row = calls::unsaved_of_agent(&self.ground.db, &self.actor.user_id, &order.id).await?;
         let Some(row) = row else { return Ok(None) };
-        let recorded = calls::recording(&self.ground.db, &row.id).await?.is_some();
+        let recorded = calls::recorded::find(&self.ground.db, calls::recorded::Owner::Call(&row.id)).await?.is_some();
         let settings = settings::of(&self.ground.db, &self.actor.court_id).await?;
         let mut call = LiveCall::ended(&row, recorded, &settings);
         call.ticks = crate::checklist::ticks(&self.ground.db, &row.id).await?;

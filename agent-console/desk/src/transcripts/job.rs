@@ -9,7 +9,13 @@ use songda_store::{Clock, Db, Sealer, StoreError, alarms, jobs};
 use sqlx::Row;
 
 use super::{inbound, store};
-use crate::{DeskError, calls};
+use crate::{
+    DeskError,
+    calls::{
+        self,
+        recorded::{self, Owner},
+    },
+};
 
 /// Kind of the job.
 pub const JOB: &str = "transcript";
@@ -40,7 +46,7 @@ impl Transcriber {
             .await?;
         let Some(row) = row else { return self.run_inbound(call_id).await };
         let Some(call) = calls::find(&self.db, &row.get::<String, _>(0), call_id).await? else { return Ok(()) };
-        let Some((_, manifest)) = calls::recording(&self.db, call_id).await? else { return Ok(()) };
+        let Some((_, manifest)) = recorded::find(&self.db, Owner::Call(call_id)).await? else { return Ok(()) };
         let transcript = self.written(&manifest, &call.prompt_spans, call.answered_ms).await?;
         let mut tx = self.db.begin().await?;
         store::save(&mut tx, &self.clock, &self.sealer, &call, &transcript).await?;
@@ -69,7 +75,7 @@ impl Transcriber {
     async fn run_inbound(&self, id: &str) -> Result<(), DeskError> {
         let Some(court) = inbound::court_of(&self.db, id).await? else { return Ok(()) };
         let call = crate::inbound::find(&self.db, &court, id).await?;
-        let Some((_, manifest)) = crate::inbound::recording(&self.db, id).await? else { return Ok(()) };
+        let Some((_, manifest)) = recorded::find(&self.db, Owner::Caller(id)).await? else { return Ok(()) };
         let transcript = self.written(&manifest, &call.prompt_spans, call.answered_ms).await?;
         let mut tx = self.db.begin().await?;
         inbound::save(&mut tx, &self.clock, &self.sealer, &court, id, &transcript).await?;

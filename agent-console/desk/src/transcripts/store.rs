@@ -223,23 +223,7 @@ pub async fn correct(
     let by = By { actor: &actor.user_id, name: &actor.name };
     timeline::append(&mut tx, clock, &call.task_id, &by, Kind::TranscriptEdited, &call.id, &json!({ "line": line_no }))
         .await?;
-    audit::append(
-        &mut tx,
-        clock,
-        audit::Entry {
-            court: &actor.court_id,
-            actor: &actor.user_id,
-            actor_role: actor.role.code(),
-            action: "transcript.edit",
-            object_kind: "call",
-            object_id: &call.id,
-            case_id: None,
-            ip: &actor.ip,
-            result: "ok",
-            detail: json!({ "line": line_no }),
-        },
-    )
-    .await?;
+    audit::append(&mut tx, clock, actor.did("transcript.edit", ("call", &call.id), json!({ "line": line_no }))).await?;
     tx.commit().await?;
     Ok(())
 }

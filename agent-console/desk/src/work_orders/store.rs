@@ -249,18 +249,12 @@ async fn system_note(tx: &mut Tx, clock: &Clock, order: &str, task: &str) -> Res
     audit::append(
         tx,
         clock,
-        audit::Entry {
-            court: &court.get::<String, _>(0),
-            actor: "system",
-            actor_role: "system",
-            action: "work_order.expire",
-            object_kind: "work_order",
-            object_id: order,
-            case_id: None,
-            ip: "",
-            result: "ok",
-            detail: json!({ "task": task }),
-        },
+        audit::Entry::of_the_house(
+            &court.get::<String, _>(0),
+            "work_order.expire",
+            ("work_order", order),
+            json!({ "task": task }),
+        ),
     )
     .await?;
     Ok(())
@@ -274,22 +268,6 @@ async fn note(
     order: &str,
     detail: serde_json::Value,
 ) -> Result<(), DeskError> {
-    audit::append(
-        tx,
-        clock,
-        audit::Entry {
-            court: &agent.court_id,
-            actor: &agent.user_id,
-            actor_role: agent.role.code(),
-            action,
-            object_kind: "work_order",
-            object_id: order,
-            case_id: None,
-            ip: &agent.ip,
-            result: "ok",
-            detail,
-        },
-    )
-    .await?;
+    audit::append(tx, clock, agent.did(action, ("work_order", order), detail)).await?;
     Ok(())
 }

@@ -3,7 +3,10 @@
 
 use serde_json::json;
 use songda_desk::{
-    calls::{self, Leg},
+    calls::{
+        Leg,
+        recorded::{self, Owner},
+    },
     inbound::{self, End, Inbound, Linked, Listed, New, TakenBy, caller::Match, hours::Hours},
     recovery,
 };
@@ -180,8 +183,11 @@ async fn r4_2d_a_call_of_nobody_stands_in_the_list_until_it_is_linked_and_is_the
         let row = desk.call(&call.id).await;
         assert_eq!((row.task_id.as_str(), row.direction.as_str()), (task.id.as_str(), "in"));
         assert_eq!((row.outcome_state.as_str(), row.agent_id.as_str()), ("owed", desk.liu.user_id.as_str()));
-        assert!(calls::recording(&desk.ground.db, &call.id).await.unwrap().is_some(), "its recording came along");
-        assert!(inbound::recording(&desk.ground.db, &call.id).await.unwrap().is_none());
+        assert!(
+            recorded::find(&desk.ground.db, Owner::Call(&call.id)).await.unwrap().is_some(),
+            "its recording came along"
+        );
+        assert!(recorded::find(&desk.ground.db, Owner::Caller(&call.id)).await.unwrap().is_none());
         let phones = cases::phones(&desk.ground.db, &task.party_id).await.unwrap();
         assert!(phones.iter().any(|phone| phone.source == "来电" && phone.masked == "138****9876"));
         assert!(desk.events(&task.id).await.contains(&"incoming".to_owned()));
@@ -201,7 +207,10 @@ async fn r4_2d_a_withheld_number_can_be_linked_and_its_call_dismissed_with_a_rea
         assert_eq!((listed[0].masked.as_str(), listed[0].call_back, listed[0].message), ("未显示号码", false, true));
         assert!(inbound::dismiss(&desk.ground.db, &desk.ground.clock, &desk.wang, &call.id, "推销电话").await.unwrap());
         assert!(open(&desk).await.is_empty() && desk.log().await.contains(&("inbound.dismiss".into(), "ok".into())));
-        assert!(inbound::recording(&desk.ground.db, &call.id).await.unwrap().is_some(), "the recording stays");
+        assert!(
+            recorded::find(&desk.ground.db, Owner::Caller(&call.id)).await.unwrap().is_some(),
+            "the recording stays"
+        );
         let (second, _) = comes(&desk, None).await;
         ends(&desk, &second, true).await;
         let task = tasks::list(&desk.ground.db, &desk.house.court, None, None, None, None, 9).await.unwrap().remove(0);
@@ -250,7 +259,14 @@ async fn r4_4a_hours_are_the_courts_to_set() {
     for desk in desks().await {
         let (db, court) = (&desk.ground.db, &desk.house.court);
         assert_eq!(inbound::hours::of(db, court).await.unwrap(), Hours::default());
-        let other = Hours { days: vec![1, 6], opens: 540, closes: 1_080, wait_s: 30, message_s: 0 };
+        let other = Hours {
+            days: vec![1, 6],
+            opens: 540,
+            closes: 1_080,
+            wait_s: 30,
+            message_s: 0,
+            exceptions: [(20_727, false)].into(),
+        };
         inbound::hours::change(db, &desk.ground.clock, &desk.liu, &other).await.unwrap();
         assert_eq!(inbound::hours::of(db, court).await.unwrap(), other, "{}", desk.engine());
         let rows =

@@ -590,6 +590,10 @@ export const hours = {
   days: [1, 2, 3, 4, 5],
   opens: "08:30",
   closes: "17:30",
+  exceptions: [
+    { date: "2026-10-01", open: false },
+    { date: "2026-10-10", open: true },
+  ],
   wait_s: 60,
   message_s: 120,
 };

@@ -38,7 +38,7 @@ const CODE = "([a-z_]+(?:\\.[a-z_]+)?)";
 
 /** What is written into the log. */
 const actions = codes(
-  /\b(?:action: |note\((?:&house, &actor, )?|audit\(\s*&mut tx,\s*)"([a-z_]+\.[a-z_]+)"/g,
+  /\b(?:action: |\.did\(\s*|of_the_house\([^"]*?,\s*|note\((?:&house, &actor, )?|audit\(\s*&mut tx,\s*)"([a-z_]+\.[a-z_]+)"/g,
 );
 
 test("each error code of the server has words", () => {

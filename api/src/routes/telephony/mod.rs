@@ -12,7 +12,7 @@ pub(super) use self::{
     changes::{changes, decide},
     live::ladder,
     numbers::{add_number, change_number, numbers, pause_number, proof, upload_proof},
-    trunks::{add_trunk, change_trunk, pause_trunk, trunks},
+    trunks::{add_trunk, change_trunk, pause_trunk, retry_trunk, trunks},
 };
 
 /// The documents of the handlers, for the list in `document`.
@@ -25,7 +25,7 @@ pub(super) mod described {
             __path_add_number, __path_change_number, __path_numbers, __path_pause_number, __path_proof,
             __path_upload_proof,
         },
-        trunks::{__path_add_trunk, __path_change_trunk, __path_pause_trunk, __path_trunks},
+        trunks::{__path_add_trunk, __path_change_trunk, __path_pause_trunk, __path_retry_trunk, __path_trunks},
     };
 }
 

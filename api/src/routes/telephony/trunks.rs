@@ -117,6 +117,25 @@ pub(crate) async fn pause_trunk(
     Ok(Json(Paused { changed }))
 }
 
+/// Has a trunk registered and asked whether it is there at once, also one whose carrier refused
+/// the account: somebody has spoken to the carrier.
+#[utoipa::path(post, path = "/api/v1/telephony/trunks/{id}/retry", tag = "telephony",
+    params(("id" = String, Path)),
+    responses((status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
+pub(crate) async fn retry_trunk(
+    State(house): State<House>,
+    State(desk): State<Option<Desk>>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    require(&house, &actor, Permission::TelephonyManage).await?;
+    let row = found(&house, &actor.court_id, &id).await?;
+    note(&house, &actor, "trunk.retry", ("trunk", &id), "ok", json!({ "name": row.name })).await?;
+    let desk = desk.ok_or_else(Problem::read_only)?;
+    desk.switchboard.endpoint().try_trunk_again(&id).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub(super) async fn found(house: &House, court: &str, id: &str) -> Result<TrunkRow, Problem> {
     lines::find(&house.db, court, id, house.demo).await?.ok_or_else(|| Problem::not_found("trunk"))
 }

@@ -221,18 +221,7 @@ pub(crate) async fn note(
     object: (&str, &str),
     detail: Value,
 ) -> Result<(), DeskError> {
-    let entry = audit::Entry {
-        court: &actor.court_id,
-        actor: &actor.user_id,
-        actor_role: actor.role.code(),
-        action,
-        object_kind: object.0,
-        object_id: object.1,
-        case_id: None,
-        ip: &actor.ip,
-        result: "ok",
-        detail,
-    };
+    let entry = actor.did(action, (object.0, object.1), detail);
     audit::append(tx, clock, entry).await?;
     Ok(())
 }

@@ -783,6 +783,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/telephony/trunks/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has a trunk registered and asked whether it is there at once, also one whose carrier refused
+         *     the account: somebody has spoken to the carrier.
+         */
+        post: operations["retry_trunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -1163,6 +1183,13 @@ export interface components {
             login: string;
             password: string;
         };
+        /** @description A day on which it is otherwise. */
+        DayOtherwise: {
+            /** @description `2026-10-01`. */
+            date: string;
+            /** @description Calls are taken, at the hours of every day. */
+            open: boolean;
+        };
         /** @description How far a report is on its way to the case system. */
         Delivered: {
             at?: string | null;
@@ -1283,6 +1310,11 @@ export interface components {
             closes: string;
             /** @description Days of the week, 1 is Monday. */
             days: number[];
+            /**
+             * @description Days on which it is otherwise than the day of the week says: holidays, and the days that
+             *     are worked instead. At most 100, each once.
+             */
+            exceptions?: components["schemas"]["DayOtherwise"][];
             /**
              * Format: int64
              * @description Longest voice message: 0 to 300; with 0 none is taken.
@@ -3987,6 +4019,41 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Paused"];
                 };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    retry_trunk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             403: {
                 headers: {

@@ -11,6 +11,7 @@ import { Failed } from "../ui/problem.tsx";
 const KEY = ["settings", "inbound"];
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
 const WAIT_S = { from: 15, to: 600 };
+const MOST = 100;
 const MESSAGE_S = { from: 0, to: 300 };
 
 export function InboundSettings() {
@@ -42,12 +43,15 @@ function Form({ kept }: { kept: Hours }) {
   const [closes, setCloses] = useState(kept.closes);
   const [wait, setWait] = useState(String(kept.wait_s));
   const [message, setMessage] = useState(String(kept.message_s));
+  const [exceptions, setExceptions] = useState(kept.exceptions);
   const save = useMutation({
     mutationFn: (hours: Hours) => put<Hours>("/settings/inbound", hours),
     onSuccess: (hours) => queries.setQueryData(KEY, hours),
   });
+  const named = new Set(exceptions.map((each) => each.date));
+  const dated = !named.has("") && named.size === exceptions.length;
   const fits =
-    days.size > 0 && opens < closes && within(wait, WAIT_S) && within(message, MESSAGE_S);
+    days.size > 0 && opens < closes && within(wait, WAIT_S) && within(message, MESSAGE_S) && dated;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!fits) return;
@@ -55,6 +59,7 @@ function Form({ kept }: { kept: Hours }) {
       days: DAYS.filter((each) => days.has(each)),
       opens,
       closes,
+      exceptions,
       wait_s: Number(wait),
       message_s: Number(message),
     });
@@ -107,6 +112,7 @@ function Form({ kept }: { kept: Hours }) {
           />
         </label>
       </div>
+      <Exceptions days={exceptions} onChange={setExceptions} />
       <p className="muted small">{t("hours.why")}</p>
       {save.error && <Failed error={save.error} />}
       <div className="row">
@@ -124,5 +130,49 @@ function Form({ kept }: { kept: Hours }) {
         </span>
       </div>
     </form>
+  );
+}
+
+type Otherwise = Hours["exceptions"];
+
+// Holidays, and the days that are worked instead.
+function Exceptions({ days, onChange }: { days: Otherwise; onChange: (days: Otherwise) => void }) {
+  const { t } = useTranslation();
+  const change = (at: number, to: Partial<Otherwise[number]>) =>
+    onChange(days.map((day, place) => (place === at ? { ...day, ...to } : day)));
+  return (
+    <fieldset className="exceptions">
+      <legend>{t("hours.exceptions")}</legend>
+      {days.map((day, at) => (
+        // A day has no name of its own until it is saved.
+        // biome-ignore lint/suspicious/noArrayIndexKey: the place is what is edited
+        <div className="row" key={at}>
+          <input
+            type="date"
+            aria-label={t("hours.exception.date")}
+            value={day.date}
+            onChange={(event) => change(at, { date: event.target.value })}
+          />
+          <select
+            aria-label={t("hours.exception.kind")}
+            value={day.open ? "open" : "closed"}
+            onChange={(event) => change(at, { open: event.target.value === "open" })}
+          >
+            <option value="closed">{t("hours.exception.closed")}</option>
+            <option value="open">{t("hours.exception.open")}</option>
+          </select>
+          <Button type="text" onClick={() => onChange(days.filter((_, place) => place !== at))}>
+            {t("hours.exception.remove")}
+          </Button>
+        </div>
+      ))}
+      <Button
+        data-testid="add-exception"
+        disabled={days.length >= MOST}
+        onClick={() => onChange([...days, { date: "", open: false }])}
+      >
+        {t("hours.exception.add")}
+      </Button>
+    </fieldset>
   );
 }

@@ -21,10 +21,15 @@ export function Trunks(props: {
     mutationFn: (row: TrunkRow) => post(`${TRUNKS}/${id(row.id)}/pause`),
     onSuccess: () => queries.invalidateQueries({ queryKey: TELEPHONY }),
   });
+  const retry = useMutation({
+    mutationFn: (row: TrunkRow) => post(`${TRUNKS}/${id(row.id)}/retry`),
+    onSuccess: () => queries.invalidateQueries({ queryKey: TELEPHONY }),
+  });
   return (
     <section className="card list" aria-label={t("lines.trunks")}>
       <h2>{t("lines.trunks")}</h2>
       {pause.error && <Failed error={pause.error} />}
+      {retry.error && <Failed error={retry.error} />}
       <Table<TrunkRow>
         size="middle"
         rowKey={(row) => row.id}
@@ -74,7 +79,7 @@ export function Trunks(props: {
           },
           {
             title: t("lines.actions"),
-            width: 230,
+            width: 290,
             render: (_v, row) => (
               <div className="row">
                 <Button size="small" onClick={() => props.onEdit(row)}>
@@ -83,6 +88,15 @@ export function Trunks(props: {
                 <Button size="small" onClick={() => props.onCauses(row)}>
                   {t("lines.causes")}
                 </Button>
+                {row.state === "active" && row.signalling?.up === false && (
+                  <Button
+                    size="small"
+                    loading={retry.isPending && retry.variables.id === row.id}
+                    onClick={() => retry.mutate(row)}
+                  >
+                    {t("lines.retry")}
+                  </Button>
+                )}
                 {row.state === "active" && (
                   <Popconfirm
                     title={t("lines.pause_sure", { name: row.name })}
