@@ -25,6 +25,7 @@ impl Call {
         }
         let inherited = self.is_inherited();
         let Way::Out(outgoing) = &mut self.way else { return };
+        post.carriers.answered(&outgoing.order.trunk, response);
         let Some(mut dialog) = Dialog::of_response(&outgoing.invite, response, from) else { return };
         let cseq = response.headers.cseq().map_or(1, |(number, _)| number);
         let early = outgoing.early.iter().position(|early| early.remote_tag == dialog.remote_tag);

@@ -70,7 +70,7 @@ impl Call {
     /// A final answer. A carrier that challenges gets it again with our credentials.
     pub(super) fn bye_answer(&mut self, post: &mut Post, now: Instant, key: &Key, response: &Response) {
         let Some(bye) = self.take_bye(key) else { return };
-        let challenged = matches!(response.status, 401 | 407) && self.digest.challenged(&bye.sent, response);
+        let challenged = matches!(response.status, 401 | 407) && self.challenged_for(post, &bye.sent, response);
         if challenged && bye.tries < MAX_BYES {
             self.send_bye(post, now, &bye.remote_tag, bye.tries + 1);
             return;

@@ -168,7 +168,7 @@ impl Call {
             401 | 407 => {
                 let change = self.change.as_ref();
                 let sent = change.filter(|change| change.tries < MAX_TRIES).and_then(|change| change.sent.as_ref());
-                if sent.is_some_and(|sent| self.digest.challenged(sent, response)) {
+                if sent.is_some_and(|sent| self.challenged_for(post, sent, response)) {
                     self.send_change(post, now);
                 } else {
                     self.change_refused(post, now, response.status);

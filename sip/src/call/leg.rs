@@ -7,7 +7,6 @@ use super::{
     incoming::Incoming, outgoing::Outgoing, post::Post, refer::Subscription, refresh::Refresh,
 };
 use crate::{
-    auth::{Credentials, DigestClient},
     flow::Flow,
     msg::{Headers, Request, Response, q850},
     tx::{Key, T1, T2, T64},
@@ -68,8 +67,6 @@ pub(super) struct Call {
     pub(super) flow: Flow,
     /// A telephone of the house, which may ask to be transferred.
     pub(super) phone: bool,
-    /// What the other end challenged us with.
-    pub(super) digest: DigestClient,
     /// The dialog that counts: the answered one, or that of a call which comes in.
     pub(super) dialog: Option<Dialog>,
     /// What our sound offers in this call.
@@ -109,7 +106,6 @@ impl Call {
             state: State::Inviting,
             flow,
             phone: false,
-            digest: DigestClient::default(),
             dialog: None,
             offered: String::new(),
             local_sdp: String::new(),
@@ -225,13 +221,20 @@ impl Call {
         self.end(post, now, ended);
     }
 
-    /// Adds what the other end challenged us for.
+    /// Adds what the carrier challenged us for, in this call or one before.
     pub(super) fn authorise(&mut self, post: &mut Post, request: &mut Request) {
-        let cnonce = post.token(1);
         let Way::Out(outgoing) = &self.way else { return };
         let trunk = &outgoing.order.trunk;
-        let who = Credentials { username: &trunk.username, password: trunk.password.reveal() };
-        self.digest.authorise(&who, request, &cnonce);
+        if post.carriers.know(trunk) {
+            let cnonce = post.token(1);
+            post.carriers.authorise(trunk, request, &cnonce);
+        }
+    }
+
+    /// A 401 or 407 came for `sent`: whether another try makes sense.
+    pub(super) fn challenged_for(&self, post: &mut Post, sent: &Request, response: &Response) -> bool {
+        let Way::Out(outgoing) = &self.way else { return false };
+        post.carriers.challenged(&outgoing.order.trunk, sent, response)
     }
 
     /// Nothing of ours waits for the other end any more.

@@ -10,6 +10,7 @@
 
 mod answered;
 mod bye;
+mod carriers;
 mod change;
 mod core;
 mod dialog;

@@ -219,6 +219,10 @@ impl Call {
     }
 
     pub(super) fn refused(&mut self, post: &mut Post, now: Instant, response: &Response) {
+        // Some say so of a nonce that is over.
+        if let Some(outgoing) = self.outgoing().filter(|_| response.status == 403) {
+            post.carriers.forget(&outgoing.order.trunk);
+        }
         let (by, cause) = self.given_up().unwrap_or((Side::Peer, EndCause::Refused));
         let rest = (response.status == 503).then(|| retry_after(&response.headers)).flatten();
         let ended = Ended {
@@ -287,7 +291,7 @@ impl Call {
 
     fn challenged(&mut self, post: &mut Post, now: Instant, response: &Response) {
         let Way::Out(outgoing) = &self.way else { return };
-        let again = self.digest.challenged(&outgoing.invite, response);
+        let again = self.challenged_for(post, &outgoing.invite, response);
         if again && self.may_invite() {
             self.next_invite(post, now);
             return;

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{LegEvent, Out};
+use super::{LegEvent, Out, carriers::Carriers};
 use crate::{
     flow::Flow,
     msg::{Headers, Request, Response},
@@ -54,6 +54,7 @@ pub(super) struct Post {
     pub(super) layer: Layer,
     pub(super) owners: HashMap<Key, Owner>,
     pub(super) out: VecDeque<Out>,
+    pub(super) carriers: Carriers,
     addresses: Addresses,
     user_agent: String,
     random: Box<dyn FnMut() -> u64 + Send>,
@@ -70,7 +71,15 @@ pub(super) fn token(random: &mut impl FnMut() -> u64, words: usize) -> String {
 
 impl Post {
     pub(super) fn new(addresses: Addresses, user_agent: String, random: Box<dyn FnMut() -> u64 + Send>) -> Self {
-        Self { layer: Layer::default(), owners: HashMap::new(), out: VecDeque::new(), addresses, user_agent, random }
+        Self {
+            layer: Layer::default(),
+            owners: HashMap::new(),
+            out: VecDeque::new(),
+            carriers: Carriers::default(),
+            addresses,
+            user_agent,
+            random,
+        }
     }
 
     /// The address of ours that somebody at the other end of this flow is told.

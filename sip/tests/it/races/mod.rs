@@ -2,6 +2,7 @@
 //! the test writes.
 
 mod changed;
+mod credentials;
 mod elsewhere;
 mod placed;
 mod refreshed;
@@ -106,6 +107,12 @@ impl Bench {
 
     fn dialled_at(trunk: Trunk, targets: impl Into<Targets>) -> Self {
         let mut bench = Self::empty();
+        bench.dial(trunk, targets);
+        bench
+    }
+
+    /// One more call, which is the one that counts from here on.
+    fn dial(&mut self, trunk: Trunk, targets: impl Into<Targets>) {
         let call = OutboundCall {
             trunk: Arc::new(trunk),
             callee: Number::new("138 0000 0001"),
@@ -113,11 +120,11 @@ impl Bench {
             offer: SDP.into(),
             ring_limit: Duration::from_secs(50),
         };
-        bench.id = bench.core.dial(bench.now, call, targets);
-        bench.drain();
-        let header = |name| bench.invite().headers.get(name).unwrap().to_owned();
-        bench.names = (header("To"), header("From"), header("Call-ID"));
-        bench
+        (self.events, self.down) = (vec![], vec![]);
+        self.id = self.core.dial(self.now, call, targets);
+        self.drain();
+        let header = |name| self.invite().headers.get(name).unwrap().to_owned();
+        self.names = (header("To"), header("From"), header("Call-ID"));
     }
 
     /// A call that comes in.
