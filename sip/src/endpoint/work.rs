@@ -129,6 +129,10 @@ impl Driver {
             Source::Open => {}
         }
         let (events, receiver) = mpsc::channel(EVENTS);
+        // A carrier's word takes the place of no call of a telephone (RFC 3891, 3).
+        if invite.replaces.is_some() && matches!(source, Source::Trunk(_)) {
+            return self.core.reject(now, &id, &Rejection::status(403));
+        }
         let taker = self.callers.get().zip(self.commands.upgrade()).zip(self.core.saved(&id));
         let refusal = match taker {
             Some(((callers, commands), saved)) => {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use songda_sip::{Endpoint, EndpointConfig, Listen, Protocol, Source};
+use songda_sip::{Endpoint, EndpointConfig, Listen, Protocol, Source, TrunkSettings};
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
@@ -25,13 +25,17 @@ impl Carrier {
     }
 
     async fn send(&self, method: &str, call: &str, tag: &str) {
+        self.send_with(method, call, tag, "").await;
+    }
+
+    async fn send_with(&self, method: &str, call: &str, tag: &str, extra: &str) {
         let (house, from) = (self.house, self.address());
         let number = if method == "BYE" { 2 } else { 1 };
         let body = if method == "INVITE" { SDP } else { "" };
         let text = format!(
             "{method} sip:13812345678@{house} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{call}{method};rport\r\n\
              Max-Forwards: 70\r\nFrom: <sip:13912345678@carrier.test>;tag=1\r\nTo: <sip:13812345678@{house}>{tag}\r\n\
-             Call-ID: {call}\r\nCSeq: {number} {method}\r\nContact: <sip:{from}>\r\nContent-Type: application/sdp\r\n\
+             Call-ID: {call}\r\nCSeq: {number} {method}\r\nContact: <sip:{from}>\r\n{extra}Content-Type: application/sdp\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -114,4 +118,38 @@ async fn a_house_that_closes_refuses_new_calls_and_lets_those_that_live_go_on() 
     assert!(refused.starts_with("SIP/2.0 503 ") && refused.contains("Retry-After: "), "{refused}");
     carrier.send("BYE", "live", &format!(";tag={tag}")).await;
     while !carrier.answer().await.starts_with("SIP/2.0 200 ") {}
+}
+
+/// RFC 3891, 3: whoever takes the place of a call must be one who may.
+#[tokio::test]
+async fn a_carrier_may_not_take_the_place_of_a_telephones_call() {
+    let endpoint = endpoint();
+    let mut calls = endpoint.incoming().unwrap();
+    let carrier = Carrier::new(endpoint.local_addr()).await;
+    let trunk =
+        TrunkSettings { health: None, ..TrunkSettings::new("a", carrier.address().to_string(), "carrier.test") };
+    endpoint.set_trunks(vec![trunk]).await;
+    // It is known as soon as its host was looked up.
+    let mut number = 0;
+    let (call, name) = loop {
+        number += 1;
+        let name = format!("phone{number}");
+        carrier.send("INVITE", &name, "").await;
+        tokio::select! {
+            call = calls.recv() => break (call.unwrap(), name),
+            refused = carrier.answer() => assert!(refused.starts_with("SIP/2.0 403 "), "{refused}"),
+        }
+    };
+    // As if a telephone had called.
+    call.leg.handle().trust().await;
+    call.leg.handle().answer(SDP.to_owned()).await;
+    let accepted = carrier.answer().await;
+    let tag = accepted.split("\r\nTo: ").nth(1).unwrap().split("\r\n").next().unwrap().split(";tag=").nth(1).unwrap();
+    carrier.send("ACK", &name, &format!(";tag={tag}")).await;
+    let replaces = format!("Replaces: {name};to-tag={tag};from-tag=1\r\n");
+    carrier.send_with("INVITE", "thief", "", &replaces).await;
+    tokio::select! {
+        call = calls.recv() => panic!("it was taken: {:?}", call.unwrap().invite.replaces),
+        refused = carrier.answer() => assert!(refused.starts_with("SIP/2.0 403 "), "{refused}"),
+    }
 }
