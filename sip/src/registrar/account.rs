@@ -1,10 +1,14 @@
 //! The bindings of one account.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use super::{
     RegistrarSettings,
     binding::{Binding, Device},
+    index::Entry,
     wish::{Address, Refusal, What, Wish},
 };
 use crate::{auth::Ha1s, flow::Flow, msg::Response};
@@ -24,6 +28,8 @@ pub struct Target {
 pub(super) struct Account {
     pub(super) ha1s: Ha1s,
     bindings: Vec<Binding>,
+    /// What the index knows of it.
+    pub(super) entry: Entry,
 }
 
 /// What a REGISTER changed.
@@ -35,14 +41,18 @@ pub(super) struct Moved {
 
 impl Account {
     pub(super) fn new(ha1s: Ha1s) -> Self {
-        Self { ha1s, bindings: Vec::new() }
+        Self { ha1s, bindings: Vec::new(), entry: Entry::default() }
     }
 
     pub(super) fn len(&self) -> usize {
         self.bindings.len()
     }
 
-    pub(super) fn is_at(&self, flow: &Flow) -> bool {
+    pub(super) fn flows(&self) -> BTreeSet<Flow> {
+        self.bindings.iter().map(|binding| binding.flow).collect()
+    }
+
+    fn is_at(&self, flow: &Flow) -> bool {
         self.bindings.iter().any(|binding| binding.flow == *flow)
     }
 

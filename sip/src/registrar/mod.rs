@@ -7,6 +7,7 @@
 
 mod account;
 mod binding;
+mod index;
 mod wish;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
 
 use self::{
     account::Account,
+    index::Index,
     wish::{Refusal, Wish},
 };
 pub use self::{account::Target, binding::Device};
@@ -93,6 +95,7 @@ pub struct Registrar {
     settings: RegistrarSettings,
     challenger: Challenger,
     accounts: HashMap<String, Account>,
+    index: Index,
     changes: VecDeque<PhoneChange>,
     counter: u64,
 }
@@ -110,6 +113,7 @@ impl Registrar {
             challenger: Challenger::new(now, settings.challenge.clone(), secret),
             settings,
             accounts: HashMap::new(),
+            index: Index::default(),
             changes: VecDeque::new(),
             counter: 0,
         }
@@ -126,13 +130,20 @@ impl Registrar {
                 Some(account) if account.ha1s == ha1s => account,
                 Some(mut account) => {
                     lost.extend(account.clear());
+                    self.index.set(&user, &mut account);
                     Account::new(ha1s)
                 }
                 None => Account::new(ha1s),
             };
-            self.accounts.insert(user, account);
+            if let Some(mut twice) = self.accounts.insert(user.clone(), account) {
+                lost.extend(twice.clear());
+                self.index.set(&user, &mut twice);
+            }
         }
-        lost.extend(old.into_values().flat_map(|mut account| account.clear()));
+        for (user, mut account) in old {
+            lost.extend(account.clear());
+            self.index.set(&user, &mut account);
+        }
         self.went(lost);
     }
 
@@ -167,6 +178,7 @@ impl Registrar {
         let account = self.accounts.get_mut(&user).ok_or(Refusal::Forbidden)?;
         self.counter += 1;
         let moved = account.apply(now, &wish, flow, &self.settings, self.counter)?;
+        self.index.set(&user, account);
         let mut response = Response::to(request, 200, tag);
         account.answer(now, &mut response, &wish, &self.settings);
         for flow in moved.came {
@@ -208,19 +220,32 @@ impl Registrar {
         if !flow.is_reliable() {
             return;
         }
-        let lost: Vec<Flow> = self.accounts.values_mut().flat_map(|account| account.closed(flow)).collect();
+        let mut lost = Vec::new();
+        for user in self.index.at(flow) {
+            lost.extend(self.drop_of(&user, |account| account.closed(flow)));
+        }
         self.went(lost);
     }
 
     /// Time went on: what is over goes.
     pub fn tick(&mut self, now: Instant) {
-        let lost: Vec<Flow> = self.accounts.values_mut().flat_map(|account| account.expire(now)).collect();
+        let mut lost = Vec::new();
+        while let Some(user) = self.index.due(now) {
+            lost.extend(self.drop_of(&user, |account| account.expire(now)));
+        }
         self.went(lost);
+    }
+
+    fn drop_of(&mut self, user: &str, drop: impl FnOnce(&mut Account) -> Vec<Flow>) -> Vec<Flow> {
+        let Some(account) = self.accounts.get_mut(user) else { return Vec::new() };
+        let lost = drop(account);
+        self.index.set(user, account);
+        lost
     }
 
     /// When [`Registrar::tick`] wants to be called.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.accounts.values().filter_map(Account::next_deadline).min()
+        self.index.next()
     }
 
     /// What became of the phones.
@@ -231,7 +256,7 @@ impl Registrar {
     /// Tells who is gone; where somebody else is at the same flow, that he is the one there.
     fn went(&mut self, flows: Vec<Flow>) {
         for flow in flows {
-            let other = self.accounts.iter().find(|(_, account)| account.is_at(&flow)).map(|(user, _)| user.clone());
+            let other = self.index.at(&flow).into_iter().next();
             self.changes.push_back(match other {
                 Some(user) => PhoneChange::Came { user, flow },
                 None => PhoneChange::Went { flow },
