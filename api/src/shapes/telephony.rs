@@ -401,7 +401,7 @@ pub(crate) struct Paused {
 pub(crate) struct TrunkSignalling {
     /// New calls may go over it.
     pub(crate) up: bool,
-    /// `fine`, `paused`, `silent`, `registering`, `notregistered`, `refused` or `resting`.
+    /// `fine`, `paused`, `silent`, `registering`, `not_registered`, `refused` or `resting`.
     pub(crate) why: String,
     pub(crate) since: String,
     /// The host in use.

@@ -56,6 +56,21 @@ pub enum Why {
     Resting,
 }
 
+impl Why {
+    /// The word by which machines know it; it never changes.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Paused => "paused",
+            Self::Silent => "silent",
+            Self::Registering => "registering",
+            Self::NotRegistered => "not_registered",
+            Self::Refused => "refused",
+            Self::Resting => "resting",
+        }
+    }
+}
+
 /// The last thing a carrier said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {

@@ -34,7 +34,7 @@ pub(super) fn signalling(clock: &Clock, state: &TrunkState) -> TrunkSignalling {
     let ahead = |at: Instant| rfc3339(clock.now_ms() + at.saturating_duration_since(now).as_millis() as i64);
     TrunkSignalling {
         up: state.up,
-        why: format!("{:?}", state.why).to_lowercase(),
+        why: state.why.code().to_owned(),
         since: past(state.since),
         host: state.host.clone(),
         registered_until: match state.registration {

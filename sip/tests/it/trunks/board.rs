@@ -330,3 +330,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn why_a_trunk_stands_as_it_does_has_a_word_that_never_changes() {
+    let words = [Why::Fine, Why::Paused, Why::Silent, Why::Registering, Why::NotRegistered, Why::Refused, Why::Resting];
+    assert_eq!(
+        words.map(Why::code),
+        ["fine", "paused", "silent", "registering", "not_registered", "refused", "resting"]
+    );
+}

@@ -1978,7 +1978,7 @@ export interface components {
             since: string;
             /** @description New calls may go over it. */
             up: boolean;
-            /** @description `fine`, `paused`, `silent`, `registering`, `notregistered`, `refused` or `resting`. */
+            /** @description `fine`, `paused`, `silent`, `registering`, `not_registered`, `refused` or `resting`. */
             why: string;
         };
         /**
