@@ -116,7 +116,12 @@ impl Call {
             self.authorise(post, &mut request);
         }
         let request = post.finish(request, &hop);
-        let key = post.send(now, &self.id, Purpose::Change, request.clone(), hop);
+        let large = matches!(&self.way, Way::Out(outgoing) if outgoing.order.trunk.large_over_tcp);
+        let key = if large {
+            post.send_by_size(now, &self.id, Purpose::Change, request.clone(), hop)
+        } else {
+            post.send(now, &self.id, Purpose::Change, request.clone(), hop)
+        };
         if let Some(change) = &mut self.change {
             change.tries += 1;
             change.retry_at = None;

@@ -238,7 +238,7 @@ impl CallCore {
         if let Some((Message::Request(request), _)) = wire::parse(bytes)
             && let Some(key) = Layer::owner(&request)
         {
-            self.post.layer.unreachable(&key);
+            self.post.layer.unreachable(now, &key);
             self.drain(now);
         }
     }
@@ -310,6 +310,7 @@ impl CallCore {
             Event::Response(key, response, from) => self.answered(now, &key, &response, from),
             Event::Timeout(key) => self.timeout(now, &key, EndCause::Timeout),
             Event::Unreachable(key) => self.timeout(now, &key, EndCause::Transport),
+            Event::Instead(failed) => self.post.large.refused(now, failed.remote),
             Event::Request(key, request, from) => self.requested(now, &key, request, from),
             Event::Ack(request) => self.acknowledged(now, &request),
             Event::Cancelled(key, cancel) => {

@@ -222,7 +222,7 @@ impl Call {
     }
 
     /// Adds what the carrier challenged us for, in this call or one before.
-    pub(super) fn authorise(&mut self, post: &mut Post, request: &mut Request) {
+    pub(super) fn authorise(&self, post: &mut Post, request: &mut Request) {
         let Way::Out(outgoing) = &self.way else { return };
         let trunk = &outgoing.order.trunk;
         if post.carriers.know(trunk) {

@@ -21,6 +21,7 @@ mod incoming;
 mod info;
 mod inherited;
 mod inside;
+mod large;
 mod leg;
 mod modify;
 mod order;

@@ -76,6 +76,9 @@ pub struct Trunk {
     pub hosts: Vec<String>,
     /// Route of the INVITE: what the carrier gave with the registration (Service-Route, RFC 3608).
     pub route: Vec<String>,
+    /// A request that is too large for a datagram goes over TCP, to the same host; by a datagram
+    /// after all where TCP is refused (RFC 3261, 18.1.1).
+    pub large_over_tcp: bool,
     /// Request-URI instead of the number at the domain: the contact under which a telephone of
     /// the house registered.
     pub uri: Option<String>,
@@ -99,6 +102,7 @@ impl Default for Trunk {
             session_expires: None,
             hosts: Vec::new(),
             route: Vec::new(),
+            large_over_tcp: false,
             uri: None,
             display: None,
             phone: false,

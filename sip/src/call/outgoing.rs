@@ -132,7 +132,11 @@ impl Call {
         let mut request = outgoing.invite.clone();
         self.authorise(post, &mut request);
         let request = post.finish_as(request, &target, &branch);
-        let key = post.send(now, &self.id, Purpose::Invite, request.clone(), target);
+        let key = if outgoing.order.trunk.large_over_tcp {
+            post.send_by_size(now, &self.id, Purpose::Invite, request.clone(), target)
+        } else {
+            post.send(now, &self.id, Purpose::Invite, request.clone(), target)
+        };
         if let Some(outgoing) = self.outgoing() {
             outgoing.invite = request;
             outgoing.open = key.is_some();

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{LegEvent, Out, carriers::Carriers};
+use super::{LegEvent, Out, carriers::Carriers, large::Large};
 use crate::{
     flow::Flow,
     msg::{Headers, Request, Response},
@@ -55,6 +55,7 @@ pub(super) struct Post {
     pub(super) owners: HashMap<Key, Owner>,
     pub(super) out: VecDeque<Out>,
     pub(super) carriers: Carriers,
+    pub(super) large: Large,
     addresses: Addresses,
     user_agent: String,
     random: Box<dyn FnMut() -> u64 + Send>,
@@ -76,6 +77,7 @@ impl Post {
             owners: HashMap::new(),
             out: VecDeque::new(),
             carriers: Carriers::default(),
+            large: Large::default(),
             addresses,
             user_agent,
             random,
@@ -140,6 +142,23 @@ impl Post {
         hop: Flow,
     ) -> Option<Key> {
         let key = self.layer.send(now, request, hop)?;
+        self.owners.insert(key.clone(), Owner { call: call.to_owned(), purpose });
+        Some(key)
+    }
+
+    /// As [`Post::send`]; what is too large for a datagram goes over TCP (18.1.1).
+    pub(super) fn send_by_size(
+        &mut self,
+        now: Instant,
+        call: &str,
+        purpose: Purpose,
+        request: Request,
+        hop: Flow,
+    ) -> Option<Key> {
+        let Some((over_tcp, tcp)) = self.large.over_tcp(now, &request, &hop, &self.addresses) else {
+            return self.send(now, call, purpose, request, hop);
+        };
+        let key = self.layer.send_or(now, over_tcp, tcp, (request, hop))?;
         self.owners.insert(key.clone(), Owner { call: call.to_owned(), purpose });
         Some(key)
     }

@@ -21,6 +21,9 @@ pub struct TrunkSettings {
     pub hosts: Vec<String>,
     /// Transport to it.
     pub protocol: Protocol,
+    /// Over UDP: what is too large for a datagram goes over TCP, where the carrier takes it
+    /// (RFC 3261, 18.1.1).
+    pub large_over_tcp: bool,
     /// SIP domain of the account, used in From, To and Request-URI.
     pub domain: String,
     /// Registers at the carrier; otherwise it is a static peer.
@@ -61,6 +64,7 @@ impl TrunkSettings {
             id,
             hosts: vec![host.into()],
             protocol: Protocol::Udp,
+            large_over_tcp: true,
             domain: domain.into(),
             register: false,
             username: String::new(),
@@ -92,6 +96,7 @@ impl TrunkSettings {
             session_expires: self.session_expires,
             codecs: self.codecs.clone(),
             hosts: self.hosts.clone(),
+            large_over_tcp: self.large_over_tcp,
             ..Trunk::default()
         }
     }

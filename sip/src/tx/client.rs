@@ -40,6 +40,8 @@ pub(super) struct Client {
     cancelled: bool,
     /// Nobody misses its answer.
     probe: bool,
+    /// The same request by another way, when this one leads nowhere (RFC 3261, 18.1.1).
+    instead: Option<Box<(Request, Flow)>>,
     armed: Armed,
 }
 
@@ -62,6 +64,20 @@ impl Layer {
         }
         self.timers.arm(&mut client.armed, now + T64, &key, Timer::Timeout);
         self.send_bytes(to, bytes);
+        Some(key)
+    }
+
+    /// As [`Layer::send`]; where that way leads nowhere the same request, with the same branch,
+    /// goes by the other one, and [`Event::Instead`] tells.
+    pub fn send_or(
+        &mut self,
+        now: Instant,
+        request: Request,
+        to: impl Into<Flow>,
+        instead: (Request, Flow),
+    ) -> Option<Key> {
+        let key = self.send(now, request, to)?;
+        self.clients.get_mut(&key)?.instead = Some(Box::new(instead));
         Some(key)
     }
 
@@ -89,6 +105,7 @@ impl Layer {
             cancel_reason: None,
             cancelled: false,
             probe: request.method == Method::OPTIONS,
+            instead: None,
             invite: request.method == Method::INVITE,
             request: (request.method == Method::INVITE).then(|| Box::new(request)),
             armed: Armed::default(),
@@ -105,12 +122,25 @@ impl Layer {
     }
 
     /// The request could not be sent. Does nothing when it was answered after all.
-    pub fn unreachable(&mut self, key: &Key) {
-        let waits = |client: &Client| matches!(client.state, State::Calling | State::Proceeding);
-        if self.clients.get(key).is_some_and(waits) {
+    pub fn unreachable(&mut self, now: Instant, key: &Key) {
+        let waits = |client: &&mut Client| matches!(client.state, State::Calling | State::Proceeding);
+        let Some(client) = self.clients.get_mut(key).filter(waits) else { return };
+        let Some((request, to)) = client.instead.take().map(|instead| *instead) else {
             self.forget(key);
             self.tell(Event::Unreachable(key.clone()));
+            return;
+        };
+        let failed = std::mem::replace(&mut client.to, to);
+        client.bytes = print_request(&request).into();
+        client.request = client.invite.then(|| Box::new(request));
+        let bytes = client.bytes.clone();
+        self.timers.disarm(&mut client.armed);
+        if !to.is_reliable() {
+            self.timers.arm(&mut client.armed, now + T1, key, Timer::Repeat);
         }
+        self.timers.arm(&mut client.armed, now + T64, key, Timer::Timeout);
+        self.tell(Event::Instead(failed));
+        self.send_bytes(to, bytes);
     }
 
     /// The transaction of ours that this message, as it was to be sent, belongs to.

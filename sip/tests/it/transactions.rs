@@ -65,6 +65,7 @@ impl Side {
                         Output::Event(Event::Response(_, response, _)) => format!("got {}", response.status),
                         Output::Event(Event::Timeout(_)) => "timeout".into(),
                         Output::Event(Event::Unreachable(_)) => "unreachable".into(),
+                        Output::Event(Event::Instead(_)) => "instead".into(),
                     },
                 ));
             }
@@ -441,13 +442,13 @@ fn a_request_that_cannot_be_sent_is_over_at_once_unless_it_was_answered() {
     let mut us = Side::new();
     let invite = request(&Method::INVITE, "z9hG4bKa");
     let key = us.send(&invite, tcp());
-    us.layer.unreachable(&key);
+    us.layer.unreachable(us.now, &key);
     assert_eq!(at(&us.until(T64)), [(0, "INVITE"), (0, "unreachable")]);
     assert!(us.layer.is_empty());
     let mut us = Side::new();
     let key = us.send(&invite, tcp());
     us.hears(response(&invite, 200));
-    us.layer.unreachable(&key);
+    us.layer.unreachable(us.now, &key);
     assert!(us.until(T64).iter().all(|(_, what)| what != "unreachable"));
 }
 

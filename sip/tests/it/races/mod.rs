@@ -4,6 +4,7 @@
 mod changed;
 mod credentials;
 mod elsewhere;
+mod large;
 mod placed;
 mod refreshed;
 mod reliable;

@@ -152,3 +152,43 @@ async fn over_ipv6_we_name_our_ipv6_address() {
     assert!(invite.headers.get("Via").unwrap().starts_with(&format!("SIP/2.0/UDP {from};")), "{invite:?}");
     assert!(from.is_ipv6());
 }
+
+/// An order whose INVITE is too large for a datagram.
+fn large(place: std::net::SocketAddr) -> OutboundCall {
+    let mut order = order(place.to_string(), "carrier.test");
+    let trunk = Arc::make_mut(&mut order.trunk);
+    trunk.large_over_tcp = true;
+    trunk.headers.extra = vec![("X-Large".into(), "x".repeat(1300))];
+    order
+}
+
+#[tokio::test]
+async fn an_invite_that_is_too_large_for_a_datagram_takes_a_connection_to_the_same_host() {
+    let carrier = TcpListener::bind(loopback()).await.unwrap();
+    let endpoint = start(plain(&[Protocol::Udp, Protocol::Tcp]));
+    let place = carrier.local_addr().unwrap();
+    let mut leg = endpoint.call(large(place)).await.unwrap();
+    let mut peer = Peer::new(carrier.accept().await.unwrap().0);
+    let invite = peer.request(&Method::INVITE).await;
+    assert!(invite.headers.get("Contact").unwrap().contains(";transport=tcp"));
+    peer.answer(&invite, &format!("<sip:party@{place}>"), SDP).await;
+    answered(&mut leg).await;
+    leg.handle().hang_up().await;
+    // Everything within the call takes the connection, too (RFC 5923).
+    peer.request(&Method::ACK).await;
+    let bye = peer.request(&Method::BYE).await;
+    peer.answer(&bye, "<sip:party@carrier.test>", "").await;
+    until(&mut leg, |event| matches!(event, LegEvent::Down { answered: true })).await;
+}
+
+#[tokio::test]
+async fn an_invite_that_is_too_large_for_a_datagram_is_one_after_all_where_nobody_takes_connections() {
+    let carrier = UdpSocket::bind(loopback()).await.unwrap();
+    let endpoint = start(plain(&[Protocol::Udp, Protocol::Tcp]));
+    let _leg = endpoint.call(large(carrier.local_addr().unwrap())).await.unwrap();
+    let mut buffer = vec![0; 65_536];
+    let (length, _) = tokio::time::timeout(LIMIT, carrier.recv_from(&mut buffer)).await.unwrap().unwrap();
+    let Some((Message::Request(invite), _)) = parse(&buffer[..length]) else { panic!("no request") };
+    assert!(length > 1300 && invite.headers.get("Via").unwrap().starts_with("SIP/2.0/UDP "));
+    assert!(!invite.headers.get("Contact").unwrap().contains("transport=tcp"));
+}

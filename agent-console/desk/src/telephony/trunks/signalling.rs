@@ -30,6 +30,7 @@ impl TrunkRow {
             codecs: profile.codec_names(),
             session_expires: profile.session_expires(),
             hosts: profile.hosts.clone(),
+            large_over_tcp: true,
             ..Trunk::default()
         })
     }
