@@ -111,3 +111,18 @@ async fn sipp_updates_a_call_of_its() {
     call.until(|event| matches!(event, LegEvent::Reoffered { sdp } if sdp.contains("m=audio 6040 "))).await;
     call.hang_up().await;
 }
+
+#[tokio::test]
+async fn sipp_offers_again_before_we_answered_and_twice_at_once() {
+    let (mut call, _) = Call::ringing("overlapping").await;
+    call.traced("SIP/2.0 500").await;
+    call.leg.handle().answer(OFFER.into()).await;
+    call.acknowledged().await;
+    let seen = call.hung_up().await;
+    let offered: Vec<&LegEvent> = seen.iter().filter(|event| matches!(event, LegEvent::Reoffered { .. })).collect();
+    assert!(
+        matches!(offered[..], [LegEvent::Reoffered { sdp: third }, LegEvent::Reoffered { sdp: fourth }]
+            if third.contains("m=audio 6052 ") && fourth.contains("m=audio 6054 ")),
+        "the one that came too early changed nothing: {offered:?}"
+    );
+}
