@@ -94,6 +94,9 @@ pub struct Telephony {
     pub name_servers: Vec<SocketAddr>,
     /// Realm of the desk phones' passwords; without it no phone may register.
     pub phone_realm: Option<String>,
+    /// Hashes that desk phones are offered.
+    #[serde(default)]
+    pub phone_digest: PhoneDigest,
     /// The one UDP port for the sound of all browsers.
     pub web_listen: SocketAddr,
     /// Address that browsers are told, when it is not that one.
@@ -109,6 +112,18 @@ pub struct Telephony {
     /// Given up after this many seconds without an answer.
     #[serde(default = "one_minute")]
     pub ring_limit_s: u64,
+}
+
+/// Hashes that desk phones are offered (RFC 8760).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum PhoneDigest {
+    /// SHA-256 before MD5.
+    #[default]
+    #[serde(rename = "sha-256")]
+    Sha256,
+    /// MD5 alone, for phones that give up where they are offered another hash before it.
+    #[serde(rename = "md5")]
+    Md5,
 }
 
 /// TLS of the listeners for signalling.

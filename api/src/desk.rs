@@ -12,7 +12,7 @@ use songda_calls::{Switchboard, SwitchboardConfig};
 use songda_desk::{
     Ground, inbound, recovery,
     seats::Seats,
-    telephony::watch,
+    telephony::{phones, watch},
     transcripts::{self, Printed, Transcriber},
 };
 use songda_media::{Engine, EngineConfig};
@@ -23,7 +23,7 @@ use songda_store::{disk, jobs};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::Config, house::House};
+use crate::{config::Config, house::House, listen::ListenAt};
 
 /// The desk of a house that is not read-only.
 #[derive(Clone)]
@@ -31,6 +31,10 @@ pub struct Desk {
     pub(crate) seats: Seats,
     pub(crate) switchboard: Switchboard,
     pub(crate) fonts: Arc<Vec<String>>,
+    /// Told when a desk phone changed.
+    pub(crate) phones: Arc<Notify>,
+    /// By what a desk phone registers.
+    pub(crate) phone_ways: Arc<[ListenAt]>,
     tasks: TaskTracker,
 }
 
@@ -117,13 +121,17 @@ impl Desk {
         tasks.spawn(disk.run(cancel.clone()));
         tasks.spawn(put_away(ground.clone(), room_again, cancel.clone()));
         tasks.spawn(watch::run(ground.clone(), cancel.clone()));
+        let changed = Arc::new(Notify::new());
+        if let Some(realm) = house.phone_realm.clone() {
+            tasks.spawn(phones::watch(ground.clone(), realm, changed.clone(), cancel.clone()));
+        }
         let callers = switchboard.endpoint().incoming();
         let seats = Seats::new(ground, cancel.clone());
         if let Some(callers) = callers {
             tasks.spawn(inbound::receive(seats.clone(), callers, cancel.clone()));
         }
         tasks.spawn(expire(seats.clone(), cancel.clone()));
-        Ok(Self { seats, switchboard, fonts, tasks })
+        Ok(Self { seats, switchboard, fonts, phones: changed, phone_ways: listeners.into(), tasks })
     }
 
     /// Waits until every call is written down and all work has stopped.

@@ -33,6 +33,8 @@ pub struct House {
     pub read_only: Option<Arc<str>>,
     /// How many time servers are named.
     pub time_servers: usize,
+    /// Realm of the desk phones' passwords; none: no phone may register.
+    pub phone_realm: Option<Arc<str>>,
     /// Demo mode.
     pub demo: bool,
     /// The address is TLS: cookies are `Secure` then.
@@ -112,7 +114,9 @@ impl House {
         let vault = Arc::new(vault.with_reserve(config.data.reserve));
         let secure = config.server.tls.is_some();
         let time_servers = config.clock.ntp.len();
-        Ok(Self { db, clock, sealer, objects, vault, read_only, time_servers, demo: config.demo, secure })
+        let phone_realm = config.telephony.phone_realm.as_deref().map(Arc::from);
+        let demo = config.demo;
+        Ok(Self { db, clock, sealer, objects, vault, read_only, time_servers, phone_realm, demo, secure })
     }
 
     /// Takes pushes in.

@@ -3,9 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
-use songda_sip::{ClientTls, EndpointConfig, Listen, OwnCertificate, Protocol, RegistrarSettings, ServerTls};
+use songda_sip::{
+    ClientTls, EndpointConfig, Listen, OwnCertificate, Protocol, RegistrarSettings, ServerTls, machine::Algorithm,
+};
 
-use crate::config::Telephony;
+use crate::config::{PhoneDigest, Telephony};
 
 /// Keys of the configuration, as they are named when they are wrong.
 const LISTEN: &str = "telephony.listen";
@@ -79,6 +81,14 @@ impl Telephony {
         None
     }
 
+    fn registrar(&self) -> Option<RegistrarSettings> {
+        let mut settings = RegistrarSettings::new(self.phone_realm.as_ref()?);
+        if self.phone_digest == PhoneDigest::Md5 {
+            settings.challenge.algorithms = vec![Algorithm::Md5];
+        }
+        Some(settings)
+    }
+
     /// The endpoint of signalling. Only trunks and phones of the court may call.
     pub(crate) fn endpoint(&self, user_agent: &str) -> EndpointConfig {
         let server = self.tls.as_ref().map(|tls| ServerTls {
@@ -106,7 +116,7 @@ impl Telephony {
         EndpointConfig {
             client_tls,
             name_servers: self.name_servers.clone(),
-            phones: self.phone_realm.as_ref().map(RegistrarSettings::new),
+            phones: self.registrar(),
             ..EndpointConfig::new(listens.collect(), user_agent)
         }
     }

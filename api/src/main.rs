@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use songda_api::{
     config::Config,
     house::House,
-    operator::{self, AddTrunk, CourtCommand, Entry, MachineCommand, NumberCommand, UserCommand},
+    operator::{self, AddTrunk, CourtCommand, Entry, MachineCommand, NumberCommand, PhoneCommand, UserCommand},
     seed, serve,
     trunk_check::{self, Check},
 };
@@ -67,6 +67,9 @@ enum Command {
     /// Numbers of a court.
     #[command(subcommand)]
     Number(NumberCommand),
+    /// Desk phones of a court.
+    #[command(subcommand)]
+    Phone(PhoneCommand),
 }
 
 #[derive(Subcommand)]
@@ -178,6 +181,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Machine(MachineCommand::Add(entry)) => enter(&config, &entry).await?,
         Command::Trunk(TrunkCommand::Add(entry)) => enter(&config, &entry).await?,
         Command::Number(NumberCommand::Add(entry)) => enter(&config, &entry).await?,
+        Command::Phone(PhoneCommand::Add(entry)) => enter(&config, &entry).await?,
+        Command::Phone(PhoneCommand::List(entry)) => enter(&config, &entry).await?,
+        Command::Phone(PhoneCommand::Remove(entry)) => enter(&config, &entry).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

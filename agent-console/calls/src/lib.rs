@@ -25,6 +25,10 @@ pub use songda_sip::{IncomingCall, Number, Rejection, SavedLeg, Secret, Source, 
 /// What signalling takes, for whoever keeps the trunks.
 pub mod sip {
     pub use songda_sip::{
+        Device, PhoneAccount,
+        machine::{Algorithm, Ha1s},
+    };
+    pub use songda_sip::{
         FromForm, HeaderPolicy, Identity, IdentityUri, Protocol, Registration, Trunk, TrunkSettings, TrunkState, Why,
     };
 }

@@ -1,5 +1,5 @@
 //! What the operator of the machine enters on the command line: a court, its people, its case
-//! system, its trunks and numbers.
+//! system, its trunks, numbers and desk phones.
 //!
 //! Somebody must be the first: a new house has no administrator who could ask for a trunk,
 //! and no second one who could approve it. Whoever runs this command can read the key file
@@ -11,6 +11,7 @@
 
 mod lines;
 mod people;
+mod phones;
 
 use std::io::Read as _;
 
@@ -23,6 +24,7 @@ use songda_store::{Clock, StoreError, Tx, audit};
 pub use self::{
     lines::{AddNumber, AddTrunk},
     people::{AddCourt, AddMachine, AddUser},
+    phones::{AddPhone, ListPhones, RemovePhone},
 };
 use crate::house::House;
 
@@ -54,6 +56,17 @@ pub enum MachineCommand {
 pub enum NumberCommand {
     /// Enters a number with its proof.
     Add(AddNumber),
+}
+
+/// Desk phones.
+#[derive(Debug, Subcommand)]
+pub enum PhoneCommand {
+    /// Enters a desk phone, and prints its password this once.
+    Add(AddPhone),
+    /// Lists the desk phones.
+    List(ListPhones),
+    /// Takes a desk phone out of the books.
+    Remove(RemovePhone),
 }
 
 /// Enters something; what is printed of it.

@@ -99,6 +99,10 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/telephony/numbers/{id}", put(telephony::change_number)) // telephony.manage
         .route("/api/v1/telephony/numbers/{id}/pause", post(telephony::pause_number)) // telephony.manage
         .route("/api/v1/telephony/numbers/{id}/proof", get(telephony::proof)) // telephony.manage
+        .route("/api/v1/telephony/phones", get(telephony::phones).post(telephony::add_phone)) // telephony.manage
+        .route("/api/v1/telephony/phones/{id}", put(telephony::change_phone).delete(telephony::remove_phone)) // telephony.manage
+        .route("/api/v1/telephony/phones/{id}/password", post(telephony::renew_phone)) // telephony.manage
+        .route("/api/v1/telephony/phones/{id}/state", put(telephony::switch_phone)) // telephony.manage
         .route("/api/v1/telephony/changes", get(telephony::changes)) // telephony.manage
         .route("/api/v1/telephony/changes/{id}/decision", post(telephony::decide)) // telephony.manage
         .route("/api/v1/telephony/calls/{id}/ladder", get(telephony::ladder)) // telephony.manage

@@ -6,6 +6,7 @@ mod court;
 mod desk;
 mod house;
 mod inbound;
+mod phones;
 mod telephony;
 
 pub(crate) use calls::*;
@@ -13,4 +14,5 @@ pub(crate) use court::*;
 pub(crate) use desk::*;
 pub(crate) use house::*;
 pub(crate) use inbound::*;
+pub(crate) use phones::*;
 pub(crate) use telephony::*;

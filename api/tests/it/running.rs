@@ -26,7 +26,7 @@ pub(crate) fn sections(folder: &Path) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     format!(
         "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n\
-         [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nprompts = \"{}\"\n\
+         [telephony]\nsip_listen = \"127.0.0.1:0\"\nphone_realm = \"phones.court.test\"\nweb_listen = \"127.0.0.1:0\"\nprompts = \"{}\"\n\
          [asr]\nmodel = \"{}\"\nsha256 = \"{}\"\n",
         folder.display(),
         root.join("agent-console/calls/prompts").display(),

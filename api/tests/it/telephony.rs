@@ -33,6 +33,9 @@ pub(crate) fn body(path: &str) -> Value {
         ["trunks", _] => json!({ "version": 1, "form": trunk("x") }),
         ["numbers"] => number("02988009001", &json!([])),
         ["numbers", _] => json!({ "version": 1, "form": number("02988009001", &json!([])) }),
+        ["phones"] => json!({ "extension": "8001", "name": "x" }),
+        ["phones", _, "state"] => json!({ "active": true }),
+        ["phones", _] => json!({ "name": "x" }),
         ["changes", _, "decision"] => json!({ "approve": true }),
         _ => json!({}),
     }

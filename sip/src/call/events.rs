@@ -163,12 +163,14 @@ pub struct Rejection {
     pub retry_after: Option<Duration>,
     /// Where to try instead, for a 3xx: a URI.
     pub contact: Option<String>,
+    /// Why, for whoever looks at his telephone (RFC 3261, 20.43).
+    pub words: Option<&'static str>,
 }
 
 impl Rejection {
     /// A bare status.
     pub fn status(status: u16) -> Self {
-        Self { status, q850: None, retry_after: None, contact: None }
+        Self { status, q850: None, retry_after: None, contact: None, words: None }
     }
 }
 

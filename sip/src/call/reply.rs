@@ -119,6 +119,9 @@ impl Call {
         if let Some(contact) = &rejection.contact {
             response.headers.push("Contact", format!("<{contact}>"));
         }
+        if let Some(words) = rejection.words {
+            response.headers.push("Warning", format!("399 {} \"{words}\"", post.host()));
+        }
         let key = incoming.key.clone();
         post.respond(now, &key, &response);
         post.owners.remove(&key);

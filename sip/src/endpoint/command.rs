@@ -13,7 +13,7 @@ use crate::{
     call::{FinishError, Finished, LegEvent, Reason, RefOutcome, Rejection, SavedLeg, Trunk},
     edge::LadderLine,
     flow::Flow,
-    registrar::{PhoneAccount, Target},
+    registrar::{Device, PhoneAccount, Target},
     trunk::{NoTrunk, TrunkSettings},
 };
 
@@ -56,6 +56,9 @@ pub(super) enum Command {
     Phone {
         user: String,
         done: oneshot::Sender<Vec<Target>>,
+    },
+    Devices {
+        done: oneshot::Sender<Vec<(String, Vec<Device>)>>,
     },
     Ladder {
         call_id: String,

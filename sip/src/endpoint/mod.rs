@@ -41,7 +41,7 @@ use crate::{
     call::{CallCore, FinishError, Finished, LegIds, OutboundCall, SavedLeg, Trunk},
     edge::{Edge, EdgeSettings, Inbox, Ladder, LadderLine},
     flow::{Protocol, Targets},
-    registrar::{PhoneAccount, Registrar, Target},
+    registrar::{Device, PhoneAccount, Registrar, Target},
     transport::{Addresses, Resolver, Transport},
     trunk::{NoTrunk, TrunkSettings, TrunkState},
 };
@@ -228,6 +228,13 @@ impl Endpoint {
         let (done, targets) = oneshot::channel();
         let _ = self.commands.send(Command::Phone { user: user.to_owned(), done }).await;
         targets.await.unwrap_or_default()
+    }
+
+    /// The devices of every desk phone that has any registered, by its account.
+    pub async fn phone_devices(&self) -> HashMap<String, Vec<Device>> {
+        let (done, devices) = oneshot::channel();
+        let _ = self.commands.send(Command::Devices { done }).await;
+        devices.await.unwrap_or_default().into_iter().collect()
     }
 
     /// The messages of one call, masked; empty when the call is too long ago.

@@ -7,7 +7,7 @@ use crate::{
     edge::Source,
     flow::Flow,
     msg::{Method, Request},
-    registrar::{PhoneAccount, PhoneChange, Target},
+    registrar::{Device, PhoneAccount, PhoneChange, Target},
     tx::Key,
 };
 
@@ -22,6 +22,11 @@ impl Driver {
     /// Where a phone is reached, the best first.
     pub(super) fn phone(&self, now: Instant, user: &str) -> Vec<Target> {
         self.phones.as_ref().map(|phones| phones.targets(now, user)).unwrap_or_default()
+    }
+
+    /// The devices of every phone that has any.
+    pub(super) fn devices(&self, now: Instant) -> Vec<(String, Vec<Device>)> {
+        self.phones.as_ref().map(|phones| phones.all_devices(now)).unwrap_or_default()
     }
 
     pub(super) fn phones_tick(&mut self, now: Instant) {

@@ -77,6 +77,7 @@ impl Driver {
             }
             Command::Phones(accounts) => self.set_phones(accounts),
             Command::Phone { user, done } => drop(done.send(self.phone(now, &user))),
+            Command::Devices { done } => drop(done.send(self.devices(now))),
         }
     }
 

@@ -83,9 +83,11 @@ impl Account {
                     {
                         return Err(Refusal::OutOfOrder);
                     }
+                    let known = after.iter().find(|binding| binding.is_of(address) && binding.until > now);
+                    let since = known.map_or(now, |binding| binding.since);
                     after.retain(|binding| !binding.is_of(address));
                     if !granted.is_zero() {
-                        after.push(Binding::new(address, wish, flow, now + granted, order));
+                        after.push(Binding::new(address, wish, flow, (since, now + granted), order));
                     }
                 }
                 // The last are the newest.
@@ -141,7 +143,9 @@ impl Account {
         let device = |binding: &Binding| Device {
             flow: binding.flow,
             instance: binding.address.instance.clone(),
+            since: binding.since,
             until: binding.until,
+            agent: binding.agent.clone(),
         };
         self.bindings.iter().filter(|binding| binding.until > now).map(device).collect()
     }

@@ -12,8 +12,12 @@ pub struct Device {
     pub flow: Flow,
     /// `+sip.instance`, where the device has one (RFC 5626, 4.1).
     pub instance: Option<String>,
+    /// Since when it is registered without a break.
+    pub since: Instant,
     /// Until when it is registered.
     pub until: Instant,
+    /// What it calls itself (User-Agent).
+    pub agent: String,
 }
 
 #[derive(Debug, Clone)]
@@ -23,20 +27,30 @@ pub(super) struct Binding {
     pub(super) path: Vec<String>,
     call_id: String,
     cseq: u32,
+    pub(super) since: Instant,
     pub(super) until: Instant,
+    pub(super) agent: String,
     /// Grows with every refresh of any binding.
     pub(super) order: u64,
 }
 
 impl Binding {
-    pub(super) fn new(address: &Address, wish: &Wish, flow: Flow, until: Instant, order: u64) -> Self {
+    pub(super) fn new(
+        address: &Address,
+        wish: &Wish,
+        flow: Flow,
+        (since, until): (Instant, Instant),
+        order: u64,
+    ) -> Self {
         Self {
             address: address.clone(),
             flow,
             path: wish.path.clone(),
             call_id: wish.call_id.clone(),
             cseq: wish.cseq,
+            since,
             until,
+            agent: wish.agent.clone(),
             order,
         }
     }

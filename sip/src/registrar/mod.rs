@@ -210,6 +210,12 @@ impl Registrar {
         self.accounts.get(user).map(|account| account.devices(now)).unwrap_or_default()
     }
 
+    /// The devices of every user who has any, for people.
+    pub fn all_devices(&self, now: Instant) -> Vec<(String, Vec<Device>)> {
+        let all = self.accounts.iter().map(|(user, account)| (user.clone(), account.devices(now)));
+        all.filter(|(_, devices)| !devices.is_empty()).collect()
+    }
+
     /// Bindings of all accounts.
     pub fn bindings(&self) -> usize {
         self.accounts.values().map(Account::len).sum()

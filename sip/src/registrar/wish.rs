@@ -12,6 +12,8 @@ const EXTENSIONS: [&str; 2] = ["outbound", "path"];
 /// Longest contact, in bytes; longest Path, in hops and bytes each.
 const CONTACT_LENGTH: usize = 512;
 const PATH: usize = 8;
+/// What a device calls itself is cut after so many characters.
+const AGENT: usize = 80;
 /// Contacts of one request, at most.
 const CONTACTS: usize = 16;
 
@@ -81,6 +83,8 @@ pub(super) struct Wish {
     pub(super) what: What,
     /// Path, as it is to be a Route (RFC 3327).
     pub(super) path: Vec<String>,
+    /// What the device calls itself.
+    pub(super) agent: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +122,9 @@ impl Wish {
                 )
             }
         };
-        let wish = Self { call_id: call_id.to_owned(), cseq, what, path };
+        let agent = headers.get("User-Agent").unwrap_or_default();
+        let agent = agent.chars().filter(|c| !c.is_control()).take(AGENT).collect();
+        let wish = Self { call_id: call_id.to_owned(), cseq, what, path, agent };
         wish.check_flows(headers.list("Via").count())?;
         Ok(wish)
     }

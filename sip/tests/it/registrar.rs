@@ -117,6 +117,25 @@ fn a_phone_that_proves_itself_is_reached_over_the_flow_it_came_by() {
 }
 
 #[test]
+fn people_are_shown_since_when_a_device_is_registered_and_what_it_calls_itself() {
+    let mut house = House::plain();
+    let more = [("Contact", "<sip:bob@10.0.0.7:5060>"), ("User-Agent", "Yealink SIP-T46U 108.86.0.20")];
+    house.register(&more, flow(1));
+    let begun = house.now;
+    house.later(300);
+    house.register(&more, flow(1));
+    let devices = house.registrar.all_devices(house.now);
+    let [(user, devices)] = devices.as_slice() else { panic!("{devices:?}") };
+    assert_eq!((user.as_str(), devices.len()), ("bob", 1));
+    let device = &devices[0];
+    assert_eq!((device.since, device.agent.as_str()), (begun, "Yealink SIP-T46U 108.86.0.20"));
+    house.later(601);
+    assert_eq!(house.registrar.all_devices(house.now), []);
+    house.register(&more, flow(1));
+    assert_eq!(house.registrar.devices(house.now, "bob")[0].since, house.now, "it was gone in between");
+}
+
+#[test]
 fn who_does_not_prove_himself_learns_nothing_and_binds_nothing() {
     let mut house = House::plain();
     for (user, password) in [("bob", "wrong"), ("nobody", PASSWORD)] {

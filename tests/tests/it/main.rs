@@ -14,6 +14,7 @@ mod keyboard;
 mod kills;
 mod leaks;
 mod peers;
+mod phones;
 mod push;
 mod resume;
 mod road;

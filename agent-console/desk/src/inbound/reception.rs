@@ -32,6 +32,9 @@ use crate::{
 const RING: Duration = Duration::from_secs(15);
 /// A seat answers within this time.
 const SEAT: Duration = Duration::from_secs(2);
+/// What a desk phone shows that wants to call: a call without its task, its recording and its
+/// notice would be no service.
+const PHONES_ONLY_ANSWER: &str = "desk phones of this house take transferred calls and place none";
 /// Calls that may wait at once; the next one is told that we are busy.
 const WAITING: usize = 200;
 /// What could not be written down is tried again after this time.
@@ -110,7 +113,7 @@ pub async fn receive(seats: Seats, mut calls: mpsc::Receiver<IncomingCall>, canc
 
 /// Whose number was called: court, number and trunk; none where the call is nobody's.
 async fn called(ground: &Ground, call: &IncomingCall) -> Result<Option<(Court, String, String)>, DeskError> {
-    // Demo mode hears nobody but songda-sim on this machine (X5); a desk phone calls no court.
+    // Demo mode hears nobody but songda-sim on this machine (X5).
     let foreign = ground.demo && !call.invite.flow.remote.ip().is_loopback();
     let trunk = match &call.source {
         Source::Phone(_) => return Ok(None),
@@ -130,6 +133,11 @@ async fn called(ground: &Ground, call: &IncomingCall) -> Result<Option<(Court, S
 
 async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken) -> Result<(), DeskError> {
     let ground = seats.ground();
+    if let Source::Phone(extension) = &incoming.source {
+        tracing::info!(%extension, "a desk phone wanted to call somebody and was refused");
+        incoming.leg.handle().reject(Rejection { words: Some(PHONES_ONLY_ANSWER), ..Rejection::status(403) }).await;
+        return Ok(());
+    }
     let Some((court, number, trunk)) = called(ground, &incoming).await? else {
         tracing::info!(source = ?incoming.source, "a call for a number that is none of ours was refused");
         incoming.leg.handle().reject(Rejection::status(404)).await;

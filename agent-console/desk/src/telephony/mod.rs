@@ -11,6 +11,7 @@ pub mod ceilings;
 pub mod changes;
 pub mod lines;
 pub mod numbers;
+pub mod phones;
 pub mod trunks;
 pub mod watch;
 

@@ -17,6 +17,7 @@ mod inbound;
 mod legs;
 mod lines;
 mod owed;
+mod phones;
 mod seats;
 mod settings;
 mod work_orders;

@@ -103,6 +103,43 @@ export const numbers = {
   ],
 };
 
+const phone = (id: string, extension: string, name: string, rest: object) => ({
+  id,
+  extension,
+  name,
+  owner_id: null,
+  owner_name: null,
+  active: true,
+  password_valid: true,
+  created_at: new Date(Date.now() - 86_400_000).toISOString(),
+  devices: [],
+  ...rest,
+});
+
+export const phones = {
+  realm: "phones.xa.court.example",
+  ways: [
+    { protocol: "UDP", address: "10.20.0.5:5060" },
+    { protocol: "TLS", address: "10.20.0.5:5061" },
+  ],
+  items: [
+    phone("phone-1", "8001", "立案庭 302", {
+      owner_name: "李建军",
+      devices: [
+        {
+          protocol: "TLS",
+          address: "10.20.3.17:51244",
+          since: new Date(Date.now() - 7_200_000).toISOString(),
+          until: new Date(Date.now() + 400_000).toISOString(),
+          agent: "Yealink SIP-T46U 108.86.0.20",
+        },
+      ],
+    }),
+    phone("phone-2", "8002", "值班室", {}),
+    phone("phone-3", "8003", "旧话机", { active: false }),
+  ],
+};
+
 const change = (id: string, rest: object) => ({
   id,
   kind: "trunk",

@@ -257,6 +257,7 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     [/^GET \/telephony\/trunks$/, () => lines.trunks],
     [/^GET \/telephony\/numbers$/, () => lines.numbers],
     [/^GET \/telephony\/changes$/, () => lines.changes],
+    [/^GET \/telephony\/phones$/, () => lines.phones],
     [/^GET \/telephony\/trunks\/.+\/causes$/, () => lines.causes],
   ];
   const found = routes.find(([pattern]) => pattern.test(route));

@@ -5,6 +5,7 @@ mod causes;
 mod changes;
 mod live;
 mod numbers;
+mod phones;
 mod trunks;
 
 pub(super) use self::{
@@ -12,6 +13,7 @@ pub(super) use self::{
     changes::{changes, decide},
     live::ladder,
     numbers::{add_number, change_number, numbers, pause_number, proof, upload_proof},
+    phones::{add_phone, change_phone, phones, remove_phone, renew_phone, switch_phone},
     trunks::{add_trunk, change_trunk, pause_trunk, retry_trunk, trunks},
 };
 
@@ -24,6 +26,10 @@ pub(super) mod described {
         numbers::{
             __path_add_number, __path_change_number, __path_numbers, __path_pause_number, __path_proof,
             __path_upload_proof,
+        },
+        phones::{
+            __path_add_phone, __path_change_phone, __path_phones, __path_remove_phone, __path_renew_phone,
+            __path_switch_phone,
         },
         trunks::{__path_add_trunk, __path_change_trunk, __path_pause_trunk, __path_retry_trunk, __path_trunks},
     };

@@ -112,6 +112,11 @@ fn a_refusal_carries_its_cause_and_when_to_come_again() {
             302,
             Some(("Contact", "<sip:02988009001@127.0.0.1:5060>")),
         ),
+        (
+            Rejection { words: Some("phones call nobody outside"), ..Rejection::status(403) },
+            403,
+            Some(("Warning", "399 127.0.0.1:5060 \"phones call nobody outside\"")),
+        ),
         (Rejection::status(200), 480, None),
     ];
     for (rejection, status, header) in cases {

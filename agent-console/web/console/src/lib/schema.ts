@@ -693,6 +693,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/telephony/phones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The desk phones of the court, and where they are registered now. */
+        get: operations["phones"];
+        put?: never;
+        /** Enters a desk phone. Its password is in the answer, and never shown again. */
+        post: operations["add_phone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/phones/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives a desk phone another name or another owner. */
+        put: operations["change_phone"];
+        post?: never;
+        /** Takes a desk phone out of the books. */
+        delete: operations["remove_phone"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/phones/{id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a desk phone a new password, which is in the answer and never shown again. Devices
+         *     with the old one are thrown out.
+         */
+        post: operations["renew_phone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/phones/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Switches a desk phone on or off. One that is switched off is thrown out at once; a call that
+         *     it has goes on.
+         */
+        put: operations["switch_phone"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/telephony/proofs": {
         parameters: {
             query?: never;
@@ -1656,6 +1732,69 @@ export interface components {
             phone_id: string;
             source: string;
             state: string;
+        };
+        /** @description What of a desk phone may be changed. */
+        PhoneChange: {
+            name: string;
+            /** @description Whose it is; left out, nobody's. */
+            owner_id?: string | null;
+        };
+        /** @description A device that is registered. */
+        PhoneDevice: {
+            /** @description Address from which it registered. */
+            address: string;
+            /** @description What it calls itself. */
+            agent: string;
+            /** @description Transport. */
+            protocol: string;
+            since: string;
+            until: string;
+        };
+        /** @description A desk phone that is entered. */
+        PhoneNew: {
+            /** @description 3 to 6 digits: its user at the registrar. */
+            extension: string;
+            name: string;
+            /** @description Whose it is. */
+            owner_id?: string | null;
+        };
+        /** @description A desk phone with its new password, which is shown this once. */
+        PhoneSecret: {
+            password: string;
+            phone: components["schemas"]["PhoneView"];
+        };
+        /** @description Whether a desk phone may register. */
+        PhoneSwitch: {
+            active: boolean;
+        };
+        /** @description A desk phone. */
+        PhoneView: {
+            /** @description It may register. */
+            active: boolean;
+            created_at: string;
+            /** @description Where it is registered; empty when it is not. */
+            devices: components["schemas"]["PhoneDevice"][];
+            extension: string;
+            id: string;
+            name: string;
+            owner_id?: string | null;
+            owner_name?: string | null;
+            /** @description False where it was made for another realm: it needs a new one. */
+            password_valid: boolean;
+        };
+        /** @description By what a desk phone registers. */
+        PhoneWay: {
+            address: string;
+            /** @description `UDP`, `TCP`, `TLS`, `WS` or `WSS`. */
+            protocol: string;
+        };
+        /** @description The desk phones of the court, by extension. */
+        Phones: {
+            items: components["schemas"]["PhoneView"][];
+            /** @description The domain that phones are set to; without it none may register. */
+            realm?: string | null;
+            /** @description Where they register. */
+            ways: components["schemas"]["PhoneWay"][];
         };
         /**
          * @description A place outside the mainland.
@@ -3717,6 +3856,250 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    phones: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Phones"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_phone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhoneNew"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneSecret"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_phone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhoneChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_phone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    renew_phone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneSecret"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    switch_phone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhoneSwitch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paused"];
                 };
             };
             403: {

@@ -1,11 +1,17 @@
-// Trunks, numbers and the changes that wait for a second person: how the court's calls leave.
+// Trunks, numbers and the changes that wait for a second person: how the court's calls leave;
+// and the desk phones that a call can be handed on to.
 
 import { useQuery } from "@tanstack/react-query";
 import { Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { get } from "../../lib/http.ts";
-import type { NumberRow, TelephonyChange, TrunkRow } from "../../lib/types.ts";
+import type {
+  NumberRow,
+  Phones as PhonesPage,
+  TelephonyChange,
+  TrunkRow,
+} from "../../lib/types.ts";
 import { Loading } from "../../ui/Loading.tsx";
 import { Failed } from "../../ui/problem.tsx";
 import { Causes } from "./Causes.tsx";
@@ -16,6 +22,7 @@ import {
   newNumber,
   newTrunk,
   numberForm,
+  PHONES,
   TELEPHONY,
   TRUNKS,
   trunkForm,
@@ -23,6 +30,7 @@ import {
 import "./lines.css";
 import { NumberDrawer } from "./NumberDrawer.tsx";
 import { Numbers } from "./Numbers.tsx";
+import { Phones } from "./Phones.tsx";
 import { TrunkDrawer } from "./TrunkDrawer.tsx";
 import { Trunks } from "./Trunks.tsx";
 
@@ -41,20 +49,25 @@ export default function Lines() {
   const trunks = useLive<TrunkRow>(TRUNKS);
   const numbers = useLive<NumberRow>(NUMBERS);
   const changes = useLive<TelephonyChange>(CHANGES);
-  const error = trunks.error ?? numbers.error ?? changes.error;
+  const phones = useQuery({
+    queryKey: [...TELEPHONY, PHONES],
+    queryFn: () => get<PhonesPage>(PHONES),
+    refetchInterval: EVERY_MS,
+  });
+  const error = trunks.error ?? numbers.error ?? changes.error ?? phones.error;
   if (error) {
     return (
       <div className="page">
         <Failed
           error={error}
           onRetry={() => {
-            for (const query of [trunks, numbers, changes]) void query.refetch();
+            for (const query of [trunks, numbers, changes, phones]) void query.refetch();
           }}
         />
       </div>
     );
   }
-  if (!trunks.data || !numbers.data || !changes.data) return <Loading />;
+  if (!trunks.data || !numbers.data || !changes.data || !phones.data) return <Loading />;
   const close = () => setOpen(null);
   return (
     <div className="page lines">
@@ -84,6 +97,7 @@ export default function Lines() {
         trunks={trunks.data}
         onEdit={(row) => setOpen({ what: "number", row })}
       />
+      <Phones page={phones.data} />
       {open?.what === "trunk" && (
         <TrunkDrawer
           row={open.row}

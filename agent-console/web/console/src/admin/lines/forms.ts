@@ -5,6 +5,7 @@ import type { NumberForm, NumberRow, TrunkForm, TrunkRow } from "../../lib/types
 export const TRUNKS = "/telephony/trunks";
 export const NUMBERS = "/telephony/numbers";
 export const CHANGES = "/telephony/changes";
+export const PHONES = "/telephony/phones";
 
 /** Everything that a change of a line makes stale. */
 export const TELEPHONY = ["telephony"];

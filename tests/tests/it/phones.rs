@@ -1,0 +1,153 @@
+//! Desk phones of the built server: baresip registers with the account that an administrator
+//! made, and with no other.
+
+use std::{
+    io::Write as _,
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use songda_tests::agent::{http, until};
+
+use crate::{server::Machine, world::World};
+
+const REALM: &str = "phones.court.test";
+
+/// The world, with a server at which desk phones register.
+async fn open() -> (World, SocketAddr) {
+    let at = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // This baresip knows MD5 only.
+    let lines = format!("sip_listen = \"{at}\"\nphone_realm = \"{REALM}\"\nphone_digest = \"md5\"");
+    let configure = move |text: String| text.replace("sip_listen = \"127.0.0.1:0\"", &lines);
+    let machine = Machine { configure: Some(Box::new(configure)), ..Machine::default() };
+    (World::start_on(|_| machine).await, at)
+}
+
+/// baresip on a desk.
+struct Telephone {
+    child: Child,
+    control: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+impl Telephone {
+    fn start(house: SocketAddr, user: &str, password: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let control = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let config = format!(
+            "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\naudio_source aubridge,nobody\n\
+             audio_player aubridge,nobody\nrtp_ports 32000-32999\nmodule_path /usr/lib/baresip/modules\n\
+             module g711.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
+             ctrl_tcp_listen {control}\n"
+        );
+        let account = format!(
+            "<sip:{user}@{house}>;auth_user={user};auth_pass={password};regint=600;answermode=manual;\
+             audio_codecs=PCMA/8000/1\n"
+        );
+        for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut baresip = Command::new("baresip");
+        let baresip = baresip.arg("-f").arg(folder.path()).arg("-v").current_dir(folder.path()).stdin(Stdio::null());
+        let child = baresip.stdout(log.try_clone().unwrap()).stderr(log).spawn();
+        Self { child: child.expect("scripts/test installs baresip"), control, folder }
+    }
+
+    async fn says(&self, words: &str) {
+        let log = || async { std::fs::read_to_string(self.folder.path().join("log")).unwrap() };
+        until(log, |log| log.contains(words)).await.unwrap_or_else(|log| panic!("{words} is not in: {log}"));
+    }
+
+    /// A command of its menu, as a netstring of JSON.
+    fn tell(&self, command: &str, parameters: &str) -> TcpStream {
+        let text = format!(r#"{{"command":"{command}","params":"{parameters}"}}"#);
+        let mut control = TcpStream::connect(self.control).unwrap();
+        control.write_all(format!("{}:{text},", text.len()).as_bytes()).unwrap();
+        control
+    }
+}
+
+impl Drop for Telephone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn ask(world: &World, cookie: &str, method: reqwest::Method, path: &str, body: Option<Value>) -> Value {
+    let url = format!("{}/api/v1/telephony/phones{path}", world.server.url);
+    let mut request = http().request(method, url).header("cookie", cookie);
+    if let Some(body) = body {
+        request = request.json(&body);
+    }
+    let answer = request.send().await.unwrap();
+    assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    answer.json().await.unwrap_or_default()
+}
+
+/// Waits until the phone is registered on so many devices; answers it.
+async fn registered(world: &World, cookie: &str, devices: usize) -> Value {
+    let look = || async { ask(world, cookie, reqwest::Method::GET, "", None).await["items"][0].clone() };
+    let there = |phone: &Value| phone["devices"].as_array().is_some_and(|all| all.len() == devices);
+    until(look, there).await.unwrap_or_else(|phone| panic!("{phone:#}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_phone_registers_with_the_account_that_was_made_for_it_and_is_gone_when_it_is_switched_off() {
+    let (world, at) = open().await;
+    let admin = world.server.cookie("admin").await;
+    let form = json!({ "extension": "8001", "name": "立案庭 302" });
+    let made = ask(&world, &admin, reqwest::Method::POST, "", Some(form)).await;
+    let (id, password) = (made["phone"]["id"].as_str().unwrap(), made["password"].as_str().unwrap());
+
+    let stranger = Telephone::start(at, "8001", "guess");
+    stranger.says("401 Unauthorized").await;
+    registered(&world, &admin, 0).await;
+    drop(stranger);
+
+    let telephone = Telephone::start(at, "8001", password);
+    let phone = registered(&world, &admin, 1).await;
+    let device = &phone["devices"][0];
+    assert_eq!(device["protocol"], "UDP");
+    assert!(device["agent"].as_str().unwrap().starts_with("baresip"), "{device}");
+    assert!(device["since"].as_str() <= device["until"].as_str(), "{device}");
+
+    // It takes calls that are handed on and places none: neither to a person nor to the court.
+    for number in ["13800008001", "02988009000"] {
+        let _control = telephone.tell("dial", &format!("sip:{number}@{at}"));
+        telephone.says("403 Forbidden").await;
+    }
+    assert_eq!(world.server.sqlite("SELECT COUNT(*) FROM inbound_calls"), "[(0,)]");
+    assert!(world.sim.journal().calls.is_empty());
+
+    let state = format!("/{id}/state");
+    ask(&world, &admin, reqwest::Method::PUT, &state, Some(json!({ "active": false }))).await;
+    registered(&world, &admin, 0).await;
+    ask(&world, &admin, reqwest::Method::PUT, &state, Some(json!({ "active": true }))).await;
+    let again = Telephone::start(at, "8001", password);
+    registered(&world, &admin, 1).await;
+    // A new password throws out whoever has the old one.
+    ask(&world, &admin, reqwest::Method::POST, &format!("/{id}/password"), None).await;
+    registered(&world, &admin, 0).await;
+    drop(again);
+    assert!(!world.server.log().contains(password), "the password stands in no log");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_enters_lists_and_removes_a_desk_phone_while_the_server_runs() {
+    let (world, at) = open().await;
+    let (done, said) = world.server.run(&["phone", "add", "8003", "--name", "值班室"]);
+    assert!(done && said.starts_with(&format!("user 8003 domain {REALM} password ")), "{said}");
+    let password = said.split_whitespace().nth(5).unwrap();
+    let _telephone = Telephone::start(at, "8003", password);
+    let admin = world.server.cookie("admin").await;
+    registered(&world, &admin, 1).await;
+    assert_eq!(world.server.run(&["phone", "list"]), (true, "8003 值班室: on\n".to_owned()));
+    assert_eq!(world.server.run(&["phone", "remove", "8003"]), (true, "desk phone 8003 removed\n".to_owned()));
+    let look = || async { ask(&world, &admin, reqwest::Method::GET, "", None).await["items"].clone() };
+    until(look, |items| *items == json!([])).await.unwrap();
+    assert!(!world.server.run(&["phone", "remove", "8003"]).0);
+}
