@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     flow::Flow,
-    msg::{Headers, Message, Request, Via},
+    msg::{Headers, Message, Request, Via, text},
     wire,
 };
 
@@ -24,13 +24,15 @@ pub(crate) fn reply_address(response: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, via.port.unwrap_or(usual)))
 }
 
-/// Notes in the top Via where the request came from (18.2.1; RFC 3581, 4).
+/// Notes in the top Via where the request came from (18.2.1; RFC 3581, 4). It runs before
+/// anybody asks whether the message is whole: headers without any Via may come first.
 pub(crate) fn stamp(request: &mut Request, from: &Flow) {
-    let Some(value) = request.headers.get("Via") else { return };
-    // The usual case is one Via in a header of its own.
-    let (top, rest) = match request.headers.list("Via").next() {
-        Some(top) => (top, &value[value.find(top).unwrap_or(0) + top.len()..]),
-        None => return,
+    let headers = &request.headers;
+    let first = |value| text::split(value, b',').map(str::trim).find(|part| !part.is_empty());
+    let Some((at, value, top)) =
+        headers.all("Via").enumerate().find_map(|(at, value)| Some((at, value, first(value)?)))
+    else {
+        return;
     };
     let Some(via) = Via::parse(top) else { return };
     let rport = via.param("rport").is_some();
@@ -52,8 +54,18 @@ pub(crate) fn stamp(request: &mut Request, from: &Flow) {
             let _ = write!(stamped, ";{part}");
         }
     }
-    let _ = write!(stamped, ";received={}{rest}", from.ip());
-    request.headers.set("Via", stamped);
+    let _ = write!(stamped, ";received={}", from.ip());
+    // The usual case is one Via in a header of its own.
+    for more in text::split(value, b',').map(str::trim).filter(|part| !part.is_empty()).skip(1) {
+        let _ = write!(stamped, ", {more}");
+    }
+    if at == 0 {
+        request.headers.set("Via", stamped);
+        return;
+    }
+    let others: Vec<String> = headers.all("Via").skip(at + 1).map(str::to_owned).collect();
+    request.headers.remove("Via");
+    std::iter::once(stamped).chain(others).for_each(|via| request.headers.push("Via", via));
 }
 
 /// Where the answer to a request goes that came by `from` (18.2.2; RFC 3581, 4): back by the
@@ -99,6 +111,27 @@ mod tests {
         assert_eq!(via.param("rport"), Some(""));
         assert_eq!(Via::parse("SIP/2.0/UDP host:port;branch=1"), None);
         assert_eq!(sent_by("SIP / 2.0 / UDP  Host.Example : 5070 ;branch=1").unwrap(), "host.example:5070");
+    }
+
+    #[test]
+    fn a_via_behind_headers_without_any_is_stamped_where_it_stands() {
+        let from = Flow::udp("192.0.2.9:33000".parse().unwrap());
+        for empty in ["", ",", " , ,"] {
+            let mut asked = request(empty);
+            asked.headers.push("Via", ", SIP/2.0/UDP h;branch=z9hG4bKx,,SIP/2.0/UDP b");
+            asked.headers.push("Via", "SIP/2.0/UDP c");
+            stamp(&mut asked, &from);
+            let vias: Vec<&str> = asked.headers.all("Via").collect();
+            assert_eq!(
+                vias,
+                ["SIP/2.0/UDP h;branch=z9hG4bKx;received=192.0.2.9, SIP/2.0/UDP b", "SIP/2.0/UDP c"],
+                "{empty:?}"
+            );
+            assert_eq!(reply_flow(&asked.headers, from).remote, "192.0.2.9:5060".parse().unwrap());
+        }
+        let mut none = request(",");
+        stamp(&mut none, &from);
+        assert_eq!(none.headers.get("Via"), Some(","));
     }
 
     #[test]
