@@ -117,7 +117,7 @@ impl DigestClient {
             }
         }
         best.truncate(REALMS);
-        let again = !best.is_empty() && best.iter().all(|new| may_try(new, sent));
+        let again = !best.is_empty() && best.iter().all(|new| self.may_try(new, sent));
         for challenge in best {
             let same =
                 |known: &Known| known.challenge.realm == challenge.realm && known.challenge.proxy == challenge.proxy;
@@ -153,22 +153,31 @@ impl DigestClient {
         }
     }
 
+    /// Whether this challenge is worth an answer after what `sent` said to its realm.
+    fn may_try(&self, new: &Challenge, sent: &Request) -> bool {
+        let said = sent
+            .headers
+            .all(new.answer_header())
+            .filter_map(params::digest)
+            .map(Params::read)
+            .find(|said| said.get("realm") == Some(&new.realm));
+        let Some(said) = said else { return true };
+        let nonce = said.get("nonce");
+        // Old, or used before: carriers with nonces for one use do not all say `stale`, and
+        // without qop no count goes with an answer but ours.
+        let fresh = match said.get("nc") {
+            Some(count) => u32::from_str_radix(count, 16) == Ok(1),
+            None => self.known.iter().any(|known| {
+                let Known { challenge, used } = known;
+                let same = challenge.realm == new.realm && challenge.proxy == new.proxy;
+                same && nonce == Some(&challenge.nonce) && *used <= 1
+            }),
+        };
+        new.stale || (!fresh && nonce != Some(&new.nonce))
+    }
+
     /// Forgets every nonce: the credentials changed.
     pub fn forget(&mut self) {
         self.known.clear();
     }
-}
-
-/// Whether this challenge is worth an answer after what `sent` said to its realm.
-fn may_try(new: &Challenge, sent: &Request) -> bool {
-    let said = sent
-        .headers
-        .all(new.answer_header())
-        .filter_map(params::digest)
-        .map(Params::read)
-        .find(|said| said.get("realm") == Some(&new.realm));
-    let Some(said) = said else { return true };
-    // Old, or used before: carriers with nonces for one use do not all say `stale`.
-    let fresh = said.get("nc").is_none_or(|count| u32::from_str_radix(count, 16) == Ok(1));
-    new.stale || (!fresh && said.get("nonce") != Some(&new.nonce))
 }

@@ -98,10 +98,18 @@ impl Call {
         Some(self.byes.swap_remove(at))
     }
 
-    /// A BYE of the other end.
-    pub(super) fn hung_up(&mut self, post: &mut Post, now: Instant, key: &Key, request: &Request) {
+    /// A BYE of the other end, in its dialog with this tag.
+    pub(super) fn hung_up(&mut self, post: &mut Post, now: Instant, key: &Key, request: &Request, remote_tag: &str) {
         let tag = self.ids.local_tag.clone();
         post.respond(now, key, &Response::to(request, 200, &tag));
+        // A fork that lost hangs up as well, and crosses our BYE: that ends its dialog alone.
+        if self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag != remote_tag) {
+            if let Some(outgoing) = self.outgoing() {
+                outgoing.forks.retain(|dialog| dialog.remote_tag != remote_tag);
+                outgoing.early.retain(|dialog| dialog.remote_tag != remote_tag);
+            }
+            return;
+        }
         let unanswered = self.state == State::Inviting;
         if unanswered && self.incoming().is_some() {
             // The INVITE gets its answer too (15.1.2).

@@ -8,8 +8,9 @@ use super::{
     answered::acknowledgement,
     dialog::{Ack, Dialog, Offer},
     leg::{Call, State, Way},
-    post::{Post, Purpose, allow},
+    post::{Post, Purpose},
     refresh,
+    serves::allow,
     session::{SDP, sdp_of},
 };
 use crate::{
@@ -116,7 +117,7 @@ impl Call {
             self.authorise(post, &mut request);
         }
         let request = post.finish(request, &hop);
-        let large = matches!(&self.way, Way::Out(outgoing) if outgoing.order.trunk.large_over_tcp);
+        let large = self.trunk().is_some_and(|trunk| trunk.large_over_tcp);
         let key = if large {
             post.send_by_size(now, &self.id, Purpose::Change, request.clone(), hop)
         } else {

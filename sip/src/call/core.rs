@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -9,6 +10,7 @@ use bytes::Bytes;
 
 use super::{
     EndCause, FinishError, Finished, Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, Side,
+    Trunk,
     leg::{Call, State, Way},
     post::{Post, Purpose},
     serves::serves,
@@ -17,7 +19,7 @@ use super::{
 use crate::{
     flow::{Flow, Targets},
     msg::{Headers, Message, Request, Response},
-    transport::{Addresses, via},
+    transport::{Addresses, unreadable, via},
     tx::{Event, Key, Layer, Output},
     uri::NameAddr,
     wire::{self, Defect},
@@ -110,7 +112,7 @@ impl CallCore {
         let mut call = Call::place(now, call, targets, ids);
         call.send_invite(&mut self.post, now);
         self.calls.insert(id.clone(), call);
-        self.settle(now, &id);
+        self.settle(&id);
         self.drain(now);
         id
     }
@@ -119,7 +121,7 @@ impl CallCore {
     fn with(&mut self, now: Instant, id: &str, act: impl FnOnce(&mut Call, &mut Post)) {
         if let Some(call) = self.calls.get_mut(id) {
             act(call, &mut self.post);
-            self.settle(now, id);
+            self.settle(id);
             self.drain(now);
         }
     }
@@ -154,7 +156,10 @@ impl CallCore {
     /// As [`CallCore::hang_up`], and says why (RFC 3326).
     pub fn hang_up_with(&mut self, now: Instant, id: &str, reason: Reason) {
         self.with(now, id, |call, post| {
-            call.reason = reason;
+            // What is over keeps the reason that it has.
+            if matches!(call.state, State::Inviting | State::Up) {
+                call.reason = reason;
+            }
             match (call.state, &call.way) {
                 (State::Inviting, Way::Out(_)) => call.give_up(post, now, EndCause::Cancelled),
                 (State::Inviting, Way::In(_)) => {
@@ -187,6 +192,14 @@ impl CallCore {
         }
     }
 
+    /// A call that comes in came over this trunk: our requests in it are answered for with its
+    /// account.
+    pub fn carried(&mut self, id: &str, trunk: Arc<Trunk>) {
+        if let Some(incoming) = self.calls.get_mut(id).and_then(Call::incoming) {
+            incoming.trunk = Some(trunk);
+        }
+    }
+
     /// What [`LegEvent::Saved`] told is kept: the answer is acknowledged.
     pub fn kept(&mut self, now: Instant, id: &str) {
         self.with(now, id, |call, post| {
@@ -204,7 +217,7 @@ impl CallCore {
         }
         match wire::parse(datagram) {
             Some((message, defects)) => self.message(now, message, &defects, from),
-            None => metrics::counter!("songda_sip_unreadable_total").increment(1),
+            None => unreadable(from.protocol),
         }
     }
 
@@ -212,7 +225,7 @@ impl CallCore {
     pub fn message(&mut self, now: Instant, message: Message, defects: &[Defect], from: Flow) {
         match message {
             Message::Response(response) if defects.is_empty() => self.post.layer.response(now, response, from),
-            Message::Response(_) => metrics::counter!("songda_sip_unreadable_total").increment(1),
+            Message::Response(_) => unreadable(from.protocol),
             Message::Request(mut request) => {
                 via::stamp(&mut request, &from);
                 if defects.is_empty() {
@@ -261,7 +274,7 @@ impl CallCore {
             }
             call.repeat(post, now);
             call.change_timers(post, now);
-            self.settle(now, &id);
+            self.settle(&id);
             self.drain(now);
         }
     }
@@ -284,7 +297,7 @@ impl CallCore {
 
     /// What follows from whatever was done to a call: its end is told when nothing of it is
     /// waited for, and its timer is set.
-    pub(super) fn settle(&mut self, _now: Instant, id: &str) {
+    pub(super) fn settle(&mut self, id: &str) {
         let Some(call) = self.calls.get_mut(id) else { return };
         if !call.down_told && call.is_quiet() {
             call.down_told = true;
@@ -320,7 +333,7 @@ impl CallCore {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.cancelled(&mut self.post, now, &cancel.headers);
                 }
-                self.settle(now, &id);
+                self.settle(&id);
             }
         }
     }
@@ -352,6 +365,7 @@ impl CallCore {
         match (owner.map(|owner| owner.purpose), key.method()) {
             (Some(Purpose::Invite), _) => call.invite_answer(post, now, key, response, from),
             (Some(Purpose::Bye), _) if last => call.bye_answer(post, now, key, response),
+            (Some(Purpose::Prack), _) if last => call.prack_answer(post, now, key, response),
             (Some(Purpose::Change), _) if last => call.change_answer(post, now, key, response),
             (Some(Purpose::Notify), _) if last => call.notify_answer(response.status),
             // A repeat, or the answer of another fork.
@@ -359,7 +373,7 @@ impl CallCore {
             (None, "CANCEL") if last => call.cancel_answer(post, now, key, response.status),
             _ => {}
         }
-        self.settle(now, &id);
+        self.settle(&id);
     }
 
     fn timeout(&mut self, now: Instant, key: &Key, cause: EndCause) {
@@ -373,8 +387,9 @@ impl CallCore {
             Purpose::Invite => call.invite_timeout(post, now, key, cause),
             Purpose::Bye => call.bye_timeout(post, now, key),
             Purpose::Change => call.change_timeout(post, now, key),
-            Purpose::Prack | Purpose::Notify | Purpose::Incoming => {}
+            Purpose::Prack => drop(call.take_prack(key)),
+            Purpose::Notify | Purpose::Incoming => {}
         }
-        self.settle(now, &owner.call);
+        self.settle(&owner.call);
     }
 }

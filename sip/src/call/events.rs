@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::SavedLeg;
-use crate::{flow::Flow, msg::Headers, number::Number};
+use crate::{flow::Flow, number::Number};
 
 /// News of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,15 +127,11 @@ pub struct Invite {
     /// Who calls, by P-Asserted-Identity where there is one, else by From; none when that is no
     /// number, or hidden. The network of the caller says so, nobody proved it.
     pub caller: Option<Number>,
-    /// Display name of From.
-    pub display: Option<String>,
     /// Its SDP offer; without one the answer to the call makes the offer.
     pub offer: Option<String>,
     /// The call of ours that it wants to take the place of (RFC 3891). Only a telephone of the
     /// house may ask that.
     pub replaces: Option<String>,
-    /// All headers.
-    pub headers: Headers,
     /// The way it came.
     pub flow: Flow,
 }

@@ -1,9 +1,12 @@
 //! A call that comes in, from its INVITE to our answer or refusal (RFC 3261, 13.3).
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
-    CallCore, EndCause, Ended, Invite, LegEvent, LegIds, Out, Rejection, Side,
+    CallCore, EndCause, Ended, Invite, LegEvent, LegIds, Out, Rejection, Side, Trunk,
     dialog::{Dialog, Offer},
     leg::{Call, State, Way},
     post::{Owner, Post, Purpose},
@@ -34,6 +37,8 @@ const CALLS: usize = 20_000;
 pub(super) struct Incoming {
     pub(super) key: Key,
     pub(super) invite: Request,
+    /// Whose carrier sent it.
+    pub(super) trunk: Option<Arc<Trunk>>,
     pub(super) progress: Progress,
     /// The last 18x, when it is to be repeated.
     pub(super) ringing: Option<(Response, Instant)>,
@@ -85,6 +90,7 @@ impl CallCore {
             progress: Progress::of(&request),
             asked: refresh::asked(&request),
             invite: request,
+            trunk: None,
             ringing: None,
             limit: now + RING_LIMIT,
         };
@@ -205,21 +211,8 @@ fn read(request: &Request, offer: Option<String>, replaces: Option<String>, flow
     Invite {
         called: Uri::parse(&request.uri).map(|uri| user(&uri)).unwrap_or_default(),
         caller: caller.filter(|user| !hidden && is_number(user)).map(|user| Number::new(&user)),
-        display: headers.get("From").and_then(display).filter(|_| !hidden),
         offer,
         replaces,
-        headers: headers.clone(),
         flow,
     }
-}
-
-/// Display name of a name-address.
-fn display(value: &str) -> Option<String> {
-    let (name, _) = value.rsplit_once('<')?;
-    let name = name.trim();
-    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\\\"", "\"").replace("\\\\", "\\"),
-        None => name.to_owned(),
-    };
-    (!name.is_empty()).then_some(name)
 }

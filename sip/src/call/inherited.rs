@@ -136,7 +136,7 @@ impl CallCore {
             call.cancel_inherited(&mut self.post, now, saved, trunk);
         }
         self.calls.insert(id.clone(), call);
-        self.settle(now, &id);
+        self.settle(&id);
         self.drain(now);
         Ok(id)
     }

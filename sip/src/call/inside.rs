@@ -5,8 +5,7 @@ use std::time::Instant;
 use super::{
     CallCore, Out,
     leg::State,
-    post::{ALLOW, allow},
-    serves::refused,
+    serves::{allow, refused},
 };
 use crate::{
     flow::Flow,
@@ -37,7 +36,7 @@ impl CallCore {
             return;
         };
         self.inside(now, key, &request, &id);
-        self.settle(now, &id);
+        self.settle(&id);
     }
 
     fn inside(&mut self, now: Instant, key: &Key, request: &Request, id: &str) {
@@ -63,7 +62,7 @@ impl CallCore {
         }
         match &request.method {
             // Both hung up at once, or one of them twice.
-            _ if bye => call.hung_up(post, now, key, request),
+            _ if bye => call.hung_up(post, now, key, request, &from_tag),
             method if *method == Method::INVITE || *method == Method::UPDATE => {
                 call.modify(post, now, key, request, &from_tag);
             }
@@ -95,7 +94,7 @@ impl CallCore {
             self.invited(now, key, request, flow);
             let id = self.post.owners.get(key).map(|owner| owner.call.clone());
             if let Some(id) = id {
-                self.settle(now, &id);
+                self.settle(&id);
             }
         } else {
             self.post.out.push_back(Out::Outside(key.clone(), request, flow));
@@ -107,7 +106,8 @@ impl CallCore {
     pub fn decline(&mut self, now: Instant, key: &Key, request: &Request) {
         let tag = self.post.token(1);
         let inside = [Method::BYE, Method::PRACK, Method::UPDATE, Method::INFO, Method::NOTIFY];
-        let response = refused(request, true, &tag).unwrap_or_else(|| {
+        let defect = refused(request, true, &tag).filter(|_| request.method != Method::NOTIFY);
+        let response = defect.unwrap_or_else(|| {
             let status = match &request.method {
                 method if *method == Method::OPTIONS => 200,
                 method if inside.contains(method) => 481,
@@ -115,7 +115,7 @@ impl CallCore {
             };
             let mut response = Response::to(request, status, &tag);
             if status != 481 {
-                response.headers.push("Allow", ALLOW);
+                response.headers.push("Allow", allow(false));
             }
             if status == 200 {
                 response.headers.push("Accept", "application/sdp");
@@ -136,6 +136,6 @@ impl CallCore {
         if let Some(call) = self.calls.get_mut(&id) {
             call.acknowledged(&mut self.post, now, request);
         }
-        self.settle(now, &id);
+        self.settle(&id);
     }
 }

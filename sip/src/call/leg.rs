@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    EndCause, Ended, LegEvent, LegIds, Reason, SavedLeg, Side, bye::Bye, change::Change, dialog::Dialog,
-    incoming::Incoming, outgoing::Outgoing, post::Post, refer::Subscription, refresh::Refresh,
+    EndCause, Ended, LegEvent, LegIds, Reason, SavedLeg, Side, Trunk, bye::Bye, change::Change, dialog::Dialog,
+    incoming::Incoming, outgoing::Outgoing, post::Post, prack::Prack, refer::Subscription, refresh::Refresh,
 };
 use crate::{
     flow::Flow,
@@ -69,7 +69,7 @@ pub(super) struct Call {
     pub(super) phone: bool,
     /// The dialog that counts: the answered one, or that of a call which comes in.
     pub(super) dialog: Option<Dialog>,
-    /// What our sound offers in this call.
+    /// What our sound can do in this call: later offers are judged by it.
     pub(super) offered: String,
     /// What we described last.
     pub(super) local_sdp: String,
@@ -84,6 +84,8 @@ pub(super) struct Call {
     pub(super) min_se: Option<u32>,
     /// BYEs that were not answered yet.
     pub(super) byes: Vec<Bye>,
+    /// PRACKs that were not answered yet.
+    pub(super) pracks: Vec<Prack>,
     /// The BYE waits until our answer is acknowledged (15).
     pub(super) bye_due: bool,
     /// Why we end it.
@@ -116,6 +118,7 @@ impl Call {
             wanted: None,
             min_se: None,
             byes: Vec::new(),
+            pracks: Vec::new(),
             bye_due: false,
             reason: Reason::default(),
             subscription: None,
@@ -221,10 +224,17 @@ impl Call {
         self.end(post, now, ended);
     }
 
+    /// The trunk that it goes over; none where a call came in from nobody's.
+    pub(super) fn trunk(&self) -> Option<&Trunk> {
+        match &self.way {
+            Way::Out(outgoing) => Some(&outgoing.order.trunk),
+            Way::In(incoming) => incoming.trunk.as_deref(),
+        }
+    }
+
     /// Adds what the carrier challenged us for, in this call or one before.
     pub(super) fn authorise(&self, post: &mut Post, request: &mut Request) {
-        let Way::Out(outgoing) = &self.way else { return };
-        let trunk = &outgoing.order.trunk;
+        let Some(trunk) = self.trunk() else { return };
         if post.carriers.know(trunk) {
             let cnonce = post.token(1);
             post.carriers.authorise(trunk, request, &cnonce);
@@ -233,8 +243,7 @@ impl Call {
 
     /// A 401 or 407 came for `sent`: whether another try makes sense.
     pub(super) fn challenged_for(&self, post: &mut Post, sent: &Request, response: &Response) -> bool {
-        let Way::Out(outgoing) = &self.way else { return false };
-        post.carriers.challenged(&outgoing.order.trunk, sent, response)
+        self.trunk().is_some_and(|trunk| post.carriers.challenged(trunk, sent, response))
     }
 
     /// Nothing of ours waits for the other end any more.

@@ -4,7 +4,7 @@
 //! [`CallCore`] owns the transactions and all calls. Messages, commands and the time go in;
 //! bytes and [`LegEvent`]s come out of [`CallCore::poll`]. One file per concern: `outgoing`,
 //! `answered`, `elsewhere` and `request` are the caller's side, `incoming` and `reply` the called side;
-//! `modify` is a change by the other end, `change` one of ours; `reliable` is RFC 3262,
+//! `modify` is a change by the other end, `change` one of ours; `reliable` and `prack` are RFC 3262,
 //! `refresh` RFC 4028, `refer` RFC 3515 and 3891, `reason` RFC 3326; `bye` ends, `inherited` ends
 //! what an earlier run began.
 
@@ -28,6 +28,7 @@ mod order;
 mod outgoing;
 mod outside;
 mod post;
+mod prack;
 mod reason;
 mod refer;
 mod refresh;

@@ -9,8 +9,9 @@ use super::{
     change::Change,
     dialog::Offer,
     leg::{Call, State, Unacknowledged},
-    post::{Post, allow},
+    post::Post,
     refresh::{self, Asked},
+    serves::allow,
     session::{describe, refusal, sdp_of},
 };
 use crate::{
@@ -27,6 +28,11 @@ impl Call {
         if invite && self.state != State::Up {
             // The first is not over yet.
             post.later(now, key, request);
+            return;
+        }
+        // A fork that lost is over, though its BYE may not be answered yet.
+        if self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag != remote_tag) {
+            post.refuse(now, key, request, 481);
             return;
         }
         let ours_waits = self.change.as_ref().is_some_and(Change::is_under_way);

@@ -19,12 +19,6 @@ use crate::{
     wire::print_request,
 };
 
-/// What we do inside a dialog.
-pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
-
-/// The same, with what only a telephone of the house may ask.
-pub(super) const ALLOW_PHONE: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY";
-
 /// What a transaction of ours, or one of the other end, is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -193,9 +187,4 @@ impl Post {
     pub(super) fn tell(&mut self, call: &str, event: LegEvent) {
         self.out.push_back(Out::Event(call.to_owned(), event));
     }
-}
-
-/// The value of `Allow` for one peer.
-pub(super) fn allow(phone: bool) -> &'static str {
-    if phone { ALLOW_PHONE } else { ALLOW }
 }

@@ -24,7 +24,8 @@ pub(super) struct Refresh {
 
 impl Refresh {
     pub(super) fn new(now: Instant, seconds: u32, ours: bool) -> Self {
-        let seconds = seconds.clamp(1, MAX_SE);
+        // Less than may be asked for would end the call at once (section 4).
+        let seconds = seconds.clamp(MIN_SE, MAX_SE);
         let interval = Duration::from_secs(seconds.into());
         // The BYE goes out a little earlier (section 10).
         let early = interval.saturating_sub(Duration::from_secs(32)).max(interval * 2 / 3);

@@ -1,4 +1,4 @@
-//! Reliable provisional responses (RFC 3262), given and taken.
+//! Reliable provisional responses (RFC 3262), given and taken; `prack` is what we send for one.
 
 use std::{
     collections::VecDeque,
@@ -9,12 +9,12 @@ use super::{
     LegEvent, Rejection,
     dialog::{Dialog, Offer},
     leg::{Call, State},
-    post::{Post, Purpose},
-    session::{describe, sdp_of},
+    post::Post,
+    session::{describe, refusal, sdp_of},
 };
 use crate::{
     msg::{Method, RAck, Request, Response},
-    sdp,
+    sdp::{self, Refusal},
     tx::{Key, T1, T64},
 };
 
@@ -90,27 +90,6 @@ impl Dialog {
 }
 
 impl Call {
-    /// PRACK for a reliable provisional of the other end.
-    pub(super) fn acknowledge(&mut self, post: &mut Post, now: Instant, response: &Response, number: u32) {
-        let cseq = response.headers.cseq().map_or(1, |(cseq, _)| cseq);
-        let Some(tag) = response.headers.tag("To") else { return };
-        let Some(outgoing) = self.outgoing() else { return };
-        let Some(dialog) = outgoing.early.iter_mut().find(|dialog| dialog.remote_tag == tag) else { return };
-        if !dialog.wants(Some(number)) {
-            return;
-        }
-        dialog.rseq = Some(number);
-        let (mut request, hop) = (dialog.next(Method::PRACK), dialog.next_hop());
-        request.headers.push("RAck", format!("{number} {cseq} INVITE"));
-        for name in ["Authorization", "Proxy-Authorization"] {
-            for value in outgoing.invite.headers.all(name) {
-                request.headers.push(name, value);
-            }
-        }
-        let request = post.finish(request, &hop);
-        post.send(now, &self.id, Purpose::Prack, request, hop);
-    }
-
     /// Gives a 18x, reliable where the caller insists, or knows it and there is a description.
     pub(super) fn give_progress(&mut self, post: &mut Post, now: Instant, status: u16, body: Option<String>) {
         let Some(incoming) = self.incoming() else { return };
@@ -180,8 +159,10 @@ impl Call {
             return;
         };
         let mut response = Response::to(request, 200, &tag);
-        if let Some(sdp) = sdp_of(&request.headers, &request.body) {
-            self.described_by_prack(post, &open, sdp, &mut response);
+        if let Some(sdp) = sdp_of(&request.headers, &request.body)
+            && let Err(refused) = self.described_by_prack(post, &open, sdp, &mut response)
+        {
+            response = refusal(request, refused, &post.host(), &tag);
         }
         post.respond(now, key, &response);
         let Some(incoming) = self.incoming() else { return };
@@ -199,23 +180,30 @@ impl Call {
         }
     }
 
-    fn described_by_prack(&mut self, post: &mut Post, open: &Reliable, sdp: String, response: &mut Response) {
-        let Some(dialog) = &mut self.dialog else { return };
+    /// # Errors
+    /// Why an offer cannot be taken; the session stays as it was (RFC 3262, 5).
+    fn described_by_prack(
+        &mut self,
+        post: &mut Post,
+        open: &Reliable,
+        sdp: String,
+        response: &mut Response,
+    ) -> Result<(), Refusal> {
+        let Some(dialog) = &mut self.dialog else { return Ok(()) };
         if dialog.offer == Offer::Ours && !open.response.body.is_empty() {
             (dialog.offer, dialog.agreed) = (Offer::None, true);
             if sdp::agreed(&self.local_sdp, &sdp).is_ok() {
                 dialog.remote_sdp.clone_from(&sdp);
                 post.tell(&self.id, LegEvent::ReofferAnswered { sdp });
             }
-        } else if dialog.offer == Offer::None
-            && dialog.agreed
-            && let Ok(answer) = sdp::answer_to(&sdp, &self.offered)
-        {
+        } else if dialog.offer == Offer::None && dialog.agreed {
             // A new offer (RFC 3262, 5): we agree with what we have.
+            let answer = sdp::answer_to(&sdp, &self.offered)?;
             dialog.remote_sdp.clone_from(&sdp);
             self.local_sdp = sdp::following(&self.local_sdp, &answer);
             describe(response, &self.local_sdp);
             post.tell(&self.id, LegEvent::Reoffered { sdp });
         }
+        Ok(())
     }
 }

@@ -7,11 +7,12 @@ use super::{
     dialog::Offer,
     incoming::SIGN_OF_LIFE,
     leg::{Call, State, Unacknowledged},
-    post::{Post, allow},
+    post::Post,
     refresh,
+    serves::allow,
     session::describe,
 };
-use crate::msg::Response;
+use crate::{msg::Response, sdp};
 
 impl Call {
     /// A response to the INVITE of a call that comes in, with what makes the dialog (12.1.1).
@@ -47,10 +48,16 @@ impl Call {
             return;
         }
         if let Some(sdp) = &sdp {
-            self.offered.clone_from(sdp);
+            self.offered = self.able(sdp);
             self.local_sdp.clone_from(sdp);
         }
         self.give_progress(post, now, status, sdp);
+    }
+
+    /// What our sound can do by this description of it: an answer says less than that.
+    fn able(&self, sdp: &str) -> String {
+        let answer = self.dialog.as_ref().is_some_and(|dialog| dialog.offer == Offer::Theirs);
+        if answer { sdp::unnarrowed(sdp) } else { sdp.to_owned() }
     }
 
     /// Answers the call with our description: the answer to the caller's offer, or our offer
@@ -72,14 +79,14 @@ impl Call {
         let agreed = self.dialog.as_ref().is_some_and(|dialog| dialog.agreed);
         let Some(mut response) = self.response(post, 200, (!agreed).then_some(sdp.as_str())) else { return };
         let refresh = refresh::agree(now, asked, &mut response);
+        let able = self.able(&sdp);
         self.state = State::Up;
         self.answered_at = Some(now);
         if let Some(dialog) = &mut self.dialog {
             if !agreed {
                 dialog.offer = if dialog.offer == Offer::Theirs { Offer::None } else { Offer::Ours };
                 dialog.agreed = true;
-                self.offered.clone_from(&sdp);
-                self.local_sdp = sdp;
+                (self.offered, self.local_sdp) = (able, sdp);
             }
             dialog.refresh = refresh;
         }

@@ -1,6 +1,6 @@
 //! The INVITE that begins a call of ours.
 
-use super::{FromForm, Identity, IdentityUri, LegIds, OutboundCall, post::allow, refresh};
+use super::{FromForm, Identity, IdentityUri, LegIds, OutboundCall, refresh, serves::allow};
 use crate::{
     msg::{Headers, Method, Request, SessionExpires},
     uri::Uri,

@@ -18,18 +18,20 @@ struct Waiting<M> {
     message: M,
 }
 
-/// Messages that wait, bounded.
+/// Messages that wait, bounded in number and in size.
 #[derive(Debug)]
 pub struct Inbox<M> {
     waiting: VecDeque<Waiting<M>>,
     most: usize,
+    most_bytes: usize,
+    bytes: usize,
     lost: u64,
 }
 
-impl<M> Inbox<M> {
-    /// Room for so many messages.
-    pub fn new(most: usize) -> Self {
-        Self { waiting: VecDeque::new(), most, lost: 0 }
+impl<M: AsRef<[u8]>> Inbox<M> {
+    /// Room for so many messages, and until so many bytes wait: the last may go beyond.
+    pub fn new(most: usize, most_bytes: usize) -> Self {
+        Self { waiting: VecDeque::new(), most, most_bytes, bytes: 0, lost: 0 }
     }
 
     /// Something was read. When there is no room it is lost, as it would be in the network;
@@ -38,6 +40,7 @@ impl<M> Inbox<M> {
         if self.is_full() {
             self.lost += 1;
         } else {
+            self.bytes += message.as_ref().len();
             self.waiting.push_back(Waiting { read: now, flow, message });
         }
     }
@@ -46,6 +49,7 @@ impl<M> Inbox<M> {
     pub fn pop(&mut self, now: Instant) -> Option<(Flow, M, Load)> {
         let queued = self.waiting.len();
         let Waiting { read, flow, message } = self.waiting.pop_front()?;
+        self.bytes -= message.as_ref().len();
         Some((flow, message, Load { queued, oldest: now.saturating_duration_since(read) }))
     }
 
@@ -57,7 +61,7 @@ impl<M> Inbox<M> {
 
     /// No more fits in.
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= self.most
+        self.waiting.len() >= self.most || self.bytes >= self.most_bytes
     }
 
     /// Nothing waits.

@@ -101,3 +101,13 @@ impl std::fmt::Debug for Command {
         f.write_str("Command")
     }
 }
+
+/// Says what may not be lost where the task is behind for a moment: it waits for its turn.
+pub(super) fn say(commands: &mpsc::Sender<Command>, command: Command) {
+    if let Err(mpsc::error::TrySendError::Full(command)) = commands.try_send(command)
+        && let Ok(runtime) = tokio::runtime::Handle::try_current()
+    {
+        let commands = commands.clone();
+        runtime.spawn(async move { commands.send(command).await });
+    }
+}

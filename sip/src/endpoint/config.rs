@@ -26,12 +26,17 @@ pub struct EndpointConfig {
     pub phones: Option<RegistrarSettings>,
     /// User-Agent.
     pub user_agent: String,
+    /// User part of our Contact, and of From where a trunk has no account.
+    pub user: String,
 }
 
 impl EndpointConfig {
     /// These listeners, and everything else as usual: only trunks and phones that are set may
     /// send new requests.
     pub fn new(listens: Vec<Listen>, user_agent: impl Into<String>) -> Self {
+        let user_agent = user_agent.into();
+        // The product without its version.
+        let user = user_agent.split('/').next().unwrap_or_default().trim().replace(' ', "-").to_ascii_lowercase();
         Self {
             listens,
             client_tls: ClientTls::default(),
@@ -39,7 +44,8 @@ impl EndpointConfig {
             name_servers: Vec::new(),
             edge: EdgeSettings::default(),
             phones: None,
-            user_agent: user_agent.into(),
+            user_agent,
+            user,
         }
     }
 

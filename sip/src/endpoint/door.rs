@@ -7,7 +7,7 @@ use crate::{
     edge::{Admit, Direction, Load},
     flow::Flow,
     msg::Message,
-    transport::via,
+    transport::{unreadable, via},
     wire::{self, Frame},
 };
 
@@ -21,8 +21,7 @@ impl Driver {
         }
         self.measure.received.message(flow.protocol, bytes);
         let Some((mut message, defects)) = wire::parse(bytes) else {
-            self.measure.unreadable += 1;
-            return;
+            return unreadable(flow.protocol);
         };
         match self.edge.admit(now, &message, flow, load) {
             Admit::Inside | Admit::Pass(_) | Admit::Prove => {

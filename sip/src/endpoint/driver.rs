@@ -33,6 +33,9 @@ const TURNS: usize = 64;
 /// So many messages that were read may wait.
 pub(super) const WAITING: usize = 8192;
 
+/// And so many bytes of them: a message is a thousand or two as a rule, and 64 thousand at most.
+pub(super) const WAITING_BYTES: usize = 32 * 1024 * 1024;
+
 /// The ladders of so many calls are kept.
 pub(super) const LADDERS: usize = 512;
 
@@ -95,7 +98,8 @@ impl Driver {
                     askers = Askers::None;
                     self.close(FAREWELL);
                 },
-                arrival = arrived.recv() => first = arrival,
+                // A connection waits for its turn; nothing that it said is lost.
+                arrival = arrived.recv(), if !self.waiting.is_full() => first = arrival,
                 () = poll_fn(|cx| self.transport.poll_ready(cx)) => {}
                 () = std::future::ready(()), if !self.waiting.is_empty() => {}
                 () = tokio::time::sleep_until(wake.into()) => {}
@@ -159,15 +163,19 @@ impl Driver {
     fn read(&mut self, first: Option<Arrival>, buffer: &mut [u8], arrived: &mut mpsc::Receiver<Arrival>) -> usize {
         let now = Instant::now();
         let mut done = 0;
+        // It was taken for the room that there was: nothing else takes that first.
+        if let Some(arrival) = first {
+            self.arrival(now, arrival);
+            done += 1;
+        }
         while !self.waiting.is_full()
             && let Some((length, flow)) = self.transport.receive(buffer)
         {
             self.waiting.push(now, flow, buffer[..length].to_vec());
             done += 1;
         }
-        let mut first = first;
-        while let Some(arrival) =
-            first.take().or_else(|| if self.waiting.is_full() { None } else { arrived.try_recv().ok() })
+        while !self.waiting.is_full()
+            && let Ok(arrival) = arrived.try_recv()
         {
             self.arrival(now, arrival);
             done += 1;

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::command::{Command, Order};
+use super::command::{Command, Order, say};
 use crate::{
     call::{Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, SavedLeg},
     edge::Source,
@@ -88,7 +88,7 @@ impl Leg {
 impl Drop for Leg {
     fn drop(&mut self) {
         let order = Order::HangUp(Reason::default());
-        let _ = self.handle.commands.try_send(Command::Leg { id: self.handle.id.clone(), order });
+        say(&self.handle.commands, Command::Leg { id: self.handle.id.clone(), order });
     }
 }
 

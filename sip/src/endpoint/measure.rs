@@ -59,8 +59,6 @@ pub(super) struct Measure {
     pub(super) sent: Counted,
     /// Could not be sent, and nothing else could be tried.
     pub(super) undelivered: u64,
-    /// Datagrams and messages that are none.
-    pub(super) unreadable: u64,
     /// Something happened since the metrics were told.
     told: Instant,
     pub(super) changed: bool,
@@ -81,14 +79,7 @@ pub(super) struct Held {
 
 impl Measure {
     pub(super) fn new(now: Instant) -> Self {
-        Self {
-            received: Counted::default(),
-            sent: Counted::default(),
-            undelivered: 0,
-            unreadable: 0,
-            told: now,
-            changed: true,
-        }
+        Self { received: Counted::default(), sent: Counted::default(), undelivered: 0, told: now, changed: true }
     }
 
     /// When the metrics are to be told next; none when they know everything.
@@ -107,7 +98,6 @@ impl Measure {
         metrics::gauge!("songda_sip_transactions_active").set(held.transactions as f64);
         metrics::counter!("songda_sip_retransmissions_total").absolute(held.retransmissions);
         metrics::counter!("songda_sip_undelivered_total").absolute(self.undelivered);
-        metrics::counter!("songda_sip_unreadable_total").absolute(self.unreadable);
         metrics::counter!("songda_sip_lost_total").absolute(held.lost);
         let Counts { overload, draining, too_often, strangers_answered, strangers_dropped } = held.edge;
         for (why, count) in [

@@ -102,13 +102,14 @@ pub struct Endpoint {
 impl Endpoint {
     /// Opens the listeners and starts the task, which ends with `cancel`. Within a runtime.
     pub fn start(config: EndpointConfig, cancel: CancellationToken) -> Result<Self, StartError> {
-        let EndpointConfig { listens, client_tls, limits, name_servers, edge, phones, user_agent } = config;
+        let EndpointConfig { listens, client_tls, limits, name_servers, edge, phones, user_agent, user } = config;
         let connections = CancellationToken::new();
         let (transport, addresses, arrived) = Transport::start(&listens, &client_tls, limits, connections)?;
+        let addresses = addresses.named(&user);
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let callers = Arc::new(OnceLock::new());
         let resolver = Resolver::new(&name_servers);
-        let (trunks, states) = Trunks::new(addresses.clone(), resolver.clone(), limits.keep_alive);
+        let (trunks, states) = Trunks::new(addresses.clone(), &user, resolver.clone(), limits.keep_alive);
         let realm = phones.as_ref().map(|settings| Arc::from(settings.challenge.realm.as_str()));
         let now = Instant::now();
         let driver = Driver {
@@ -120,7 +121,7 @@ impl Endpoint {
             asked: HashMap::new(),
             edge: Edge::new(EdgeSettings { phones: phones.is_some(), ..edge }, random()),
             ladder: Ladder::new(LADDERS),
-            waiting: Inbox::new(driver::WAITING),
+            waiting: Inbox::new(driver::WAITING, driver::WAITING_BYTES),
             trunks,
             phones: phones.map(|settings| Registrar::new(now, settings, secret())),
             phones_due: None,

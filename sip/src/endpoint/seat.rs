@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::command::{Command, Said};
+use super::command::{Command, Said, say};
 use crate::call::Trunk;
 
 /// What the driver answers.
@@ -55,13 +55,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        // The count of a trunk may not be lost where the task is behind for a moment.
         let said = Command::OfTrunk { id: self.seated.id.clone(), said: Said::Ended };
-        if let Err(mpsc::error::TrySendError::Full(said)) = self.commands.try_send(said)
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let commands = self.commands.clone();
-            runtime.spawn(async move { commands.send(said).await });
-        }
+        say(&self.commands, said);
     }
 }

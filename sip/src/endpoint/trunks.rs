@@ -69,12 +69,13 @@ pub(super) struct Known {
 impl Trunks {
     pub(super) fn new(
         addresses: Addresses,
+        user: &str,
         resolver: Resolver,
         keep_alive: Duration,
     ) -> (Self, watch::Receiver<Vec<TrunkState>>) {
         let local = move |protocol: Protocol| addresses.on(protocol).unwrap_or_else(|| addresses.main());
         let (states, receiver) = watch::channel(Vec::new());
-        let board = Board::new(local, random);
+        let board = Board::new(local, random).named(user);
         let trunks = Self {
             board,
             states,
@@ -237,6 +238,10 @@ impl Driver {
     pub(super) fn carried(&mut self, now: Instant, call: &str, trunk: &str) {
         self.trunks.board.began(now, trunk);
         self.trunks.carried.insert(call.to_owned(), trunk.to_owned());
+        if let Some(settings) = self.trunks.board.settings(trunk) {
+            let trunk = settings.account();
+            self.core.carried(call, Arc::new(trunk));
+        }
         self.board(now);
     }
 

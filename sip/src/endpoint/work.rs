@@ -177,8 +177,10 @@ impl Driver {
                 Out::Send(to, bytes) => self.send(now, to, bytes),
                 Out::Event(id, event) => {
                     let last = matches!(event, LegEvent::Down { .. });
-                    if let Some(leg) = self.legs.get(&id) {
-                        let _ = leg.try_send(event);
+                    let told = self.legs.get(&id).map(|leg| leg.try_send(event));
+                    // Whoever had it is gone, and with him perhaps the word to hang up.
+                    if !last && matches!(told, Some(Err(mpsc::error::TrySendError::Closed(_)))) {
+                        self.core.hang_up(now, &id);
                     }
                     if last {
                         self.legs.remove(&id);

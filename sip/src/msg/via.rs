@@ -50,15 +50,6 @@ impl<'a> Via<'a> {
         self.param("branch").filter(|branch| !branch.is_empty())
     }
 
-    /// The branch where it names a transaction by itself (RFC 3261, 8.1.1.7): the magic
-    /// cookie and something behind it.
-    pub fn own_branch(&self) -> Option<&'a str> {
-        self.branch().filter(|branch| {
-            let cookie = branch.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("z9hG4bK"));
-            cookie && branch.len() > 7
-        })
-    }
-
     /// The address that the next hop saw.
     pub fn received(&self) -> Option<&'a str> {
         self.param("received").filter(|address| !address.is_empty())

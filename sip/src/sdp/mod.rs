@@ -11,7 +11,7 @@ mod revise;
 pub use self::{
     answer::{agreed, answer_to, first_answer_to},
     parse::{Media, Session},
-    revise::{directed, following},
+    revise::{following, unnarrowed},
 };
 
 /// Which way sound flows, from the side of whoever wrote the description (RFC 3264, 5.1).

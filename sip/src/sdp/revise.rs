@@ -1,5 +1,7 @@
 //! Our description from one exchange to the next (RFC 3264, 8).
 
+use std::fmt::Write as _;
+
 use super::Direction;
 
 /// `next` with the origin that must follow `previous`, the description of ours that the other
@@ -12,28 +14,39 @@ pub fn following(previous: &str, next: &str) -> String {
     with_line(next, |line| line.starts_with("o=").then(|| origin.clone()))
 }
 
-/// A description of ours with another direction in every stream: to hold the other end, and to
-/// let go of it.
-pub fn directed(ours: &str, direction: Direction) -> String {
-    let mut out = String::with_capacity(ours.len() + 16);
-    let mut in_stream = false;
-    let attribute = |out: &mut String| {
-        out.push_str("a=");
-        out.push_str(direction.as_str());
-        out.push_str("\r\n");
-    };
-    for line in ours.lines() {
-        if line.strip_prefix("a=").is_some_and(|name| Direction::parse(name).is_some()) {
-            continue;
+/// What our sound can do in a call whose offer it answered by `answer`: an answer names only what
+/// the offer left of it, and the next offer may ask for more. Both laws, both ways; place, keys and
+/// the other streams are those of the answer.
+pub fn unnarrowed(answer: &str) -> String {
+    let mut out = String::with_capacity(answer.len() + 64);
+    let mut live = false;
+    for line in answer.lines() {
+        if let Some(media) = line.strip_prefix("m=") {
+            live = false;
+            let mut words = media.split(' ');
+            if let (Some(kind), Some(port), Some(protocol)) = (words.next(), words.next(), words.next())
+                && kind.eq_ignore_ascii_case("audio")
+                && port != "0"
+            {
+                live = true;
+                let formats: Vec<&str> = words.collect();
+                let missing = ["8", "0"].into_iter().filter(|law| !formats.contains(law));
+                let laws = formats.iter().copied().filter(|format| matches!(*format, "8" | "0")).chain(missing);
+                let others = formats.iter().copied().filter(|format| !matches!(*format, "8" | "0"));
+                let listed: Vec<&str> = laws.chain(others).collect();
+                let _ = write!(out, "m={kind} {port} {protocol} {}\r\n", listed.join(" "));
+                out.push_str("a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n");
+                continue;
+            }
         }
-        if line.starts_with("m=") && std::mem::replace(&mut in_stream, true) {
-            attribute(&mut out);
+        let attribute = line.strip_prefix("a=").unwrap_or_default();
+        let narrow = Direction::parse(attribute).is_some();
+        let law = attribute.starts_with("rtpmap:8 ") || attribute.starts_with("rtpmap:0 ");
+        if live && (narrow || law) {
+            continue;
         }
         out.push_str(line);
         out.push_str("\r\n");
-    }
-    if in_stream {
-        attribute(&mut out);
     }
     out
 }

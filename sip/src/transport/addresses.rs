@@ -4,24 +4,36 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use crate::flow::{Flow, Protocol};
 
-/// The addresses that we listen on, as the others see them; never empty.
+/// The addresses that we listen on, as the others see them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addresses(Vec<(Protocol, SocketAddr)>);
+pub struct Addresses {
+    /// Never empty.
+    listens: Vec<(Protocol, SocketAddr)>,
+    /// User part of our Contact; an empty one has none.
+    user: String,
+}
 
 impl Addresses {
     /// From the listeners, the main one first.
     pub fn new(main: (Protocol, SocketAddr), others: impl IntoIterator<Item = (Protocol, SocketAddr)>) -> Self {
-        Self(std::iter::once(main).chain(others).collect())
+        Self { listens: std::iter::once(main).chain(others).collect(), user: String::new() }
+    }
+
+    /// With this user part in our Contact.
+    #[must_use]
+    pub fn named(mut self, user: &str) -> Self {
+        user.clone_into(&mut self.user);
+        self
     }
 
     /// The main one.
     pub fn main(&self) -> SocketAddr {
-        self.0[0].1
+        self.listens[0].1
     }
 
     /// The first address of this transport.
     pub fn on(&self, protocol: Protocol) -> Option<SocketAddr> {
-        self.0.iter().find(|(own, _)| *own == protocol).map(|(_, address)| *address)
+        self.listens.iter().find(|(own, _)| *own == protocol).map(|(_, address)| *address)
     }
 
     /// The listener that this flow would come back to: of its transport and address family,
@@ -32,7 +44,7 @@ impl Addresses {
             2 * u8::from(*protocol == flow.protocol) + u8::from(family(address))
         };
         // The first of those that fit best.
-        self.0.iter().rev().max_by_key(fits).copied().unwrap_or(self.0[0])
+        self.listens.iter().rev().max_by_key(fits).copied().unwrap_or(self.listens[0])
     }
 
     /// `host:port` for Via.
@@ -48,7 +60,8 @@ impl Addresses {
     /// Contact for the other end of this flow.
     pub fn contact(&self, flow: &Flow) -> String {
         let (protocol, address) = self.of(flow);
-        let mut contact = format!("<sip:songda@{address}");
+        let at = if self.user.is_empty() { "" } else { "@" };
+        let mut contact = format!("<sip:{}{at}{address}", self.user);
         if protocol != Protocol::Udp {
             let _ = write!(contact, ";transport={}", protocol.via().to_ascii_lowercase());
         }
@@ -60,7 +73,7 @@ impl Addresses {
 impl From<SocketAddr> for Addresses {
     /// Datagrams alone.
     fn from(address: SocketAddr) -> Self {
-        Self(vec![(Protocol::Udp, address)])
+        Self::new((Protocol::Udp, address), [])
     }
 }
 
@@ -79,6 +92,8 @@ mod tests {
                 (Protocol::Wss, at("192.0.2.1:8443")),
             ],
         );
+        assert_eq!(ours.contact(&Flow::udp(at("198.51.100.7:5060"))), "<sip:192.0.2.1:5060>");
+        let ours = ours.named("songda");
         let (v4, v6) = (at("198.51.100.7:5060"), at("[2001:db8::7]:5060"));
         assert_eq!(ours.contact(&Flow::udp(v4)), "<sip:songda@192.0.2.1:5060>");
         assert_eq!(ours.contact(&Flow::udp(v6)), "<sip:songda@[2001:db8::1]:5060>");

@@ -269,3 +269,8 @@ impl Transport {
         ground.tasks.wait().await;
     }
 }
+
+/// Something came over this transport that is no message.
+pub(crate) fn unreadable(protocol: Protocol) {
+    metrics::counter!("songda_sip_unreadable_total", "transport" => protocol.via()).increment(1);
+}

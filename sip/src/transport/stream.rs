@@ -6,7 +6,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::line::{Due, Ended, Life, Line};
+use super::{
+    line::{Due, Ended, Life, Line},
+    unreadable,
+};
 use crate::wire::{Frame, Framer};
 
 /// Read at once, in bytes.
@@ -78,7 +81,7 @@ async fn frames<S: AsyncWrite + Unpin>(
                 line.message(bytes).await?;
             }
             Err(error) => {
-                metrics::counter!("songda_sip_unreadable_total", "transport" => line.flow.protocol.via()).increment(1);
+                unreadable(line.flow.protocol);
                 if let Some(answer) = error.answer("end") {
                     write(stream, line, answer.into()).await?;
                 }

@@ -27,6 +27,9 @@ pub struct Chosen {
     pub route: Vec<String>,
 }
 
+/// From of who has no name (RFC 3323, 4.1).
+const NOBODY: &str = "anonymous";
+
 /// All trunks, without I/O. Every call that takes `now` must be followed by [`Board::poll`]
 /// until it gives nothing.
 pub struct Board {
@@ -60,11 +63,19 @@ impl Board {
             outside: Outside {
                 random: Box::new(random),
                 local: Box::new(local),
+                user: NOBODY.into(),
                 out: VecDeque::new(),
                 open: BTreeMap::new(),
                 counter: 0,
             },
         }
+    }
+
+    /// Who we are where a trunk has no account: user part of From and Contact.
+    #[must_use]
+    pub fn named(mut self, user: &str) -> Self {
+        user.clone_into(&mut self.outside.user);
+        self
     }
 
     /// These are the trunks now. What did not change is not touched: its registration, its

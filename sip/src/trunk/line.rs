@@ -34,6 +34,8 @@ pub(super) enum Purpose {
 pub(super) struct Outside {
     pub(super) random: Box<dyn FnMut() -> u64 + Send>,
     pub(super) local: Box<dyn Fn(Protocol) -> SocketAddr + Send>,
+    /// Who we are where a trunk has no account.
+    pub(super) user: String,
     pub(super) out: VecDeque<Do>,
     /// The line, by its number, and what was asked.
     pub(super) open: BTreeMap<Ticket, (u64, Purpose)>,
@@ -208,7 +210,7 @@ impl Line {
         if let Some(ticket) = self.registration.as_ref().and_then(|registration| registration.overdue(now)) {
             self.unanswered(now, ticket, Purpose::Register, outside);
         }
-        let contact = requests::contact(&self.settings, (outside.local)(self.settings.protocol));
+        let contact = requests::contact(&self.settings, (outside.local)(self.settings.protocol), &outside.user);
         let due = self.registration.as_mut().filter(|registration| !self.held && registration.is_due(now));
         if let Some(registration) = due {
             let (ticket, cnonce) = (outside.ticket(self.number, Purpose::Register), outside.token(2));
@@ -246,7 +248,7 @@ impl Line {
         self.last_answer = Some(Answer { status: response.status, at: now });
         let random = (outside.random)();
         if purpose == Purpose::Register {
-            let contact = requests::contact(&self.settings, (outside.local)(self.settings.protocol));
+            let contact = requests::contact(&self.settings, (outside.local)(self.settings.protocol), &outside.user);
             let hosts = self.settings.hosts.len();
             let next = self
                 .registration

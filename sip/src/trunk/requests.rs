@@ -17,8 +17,11 @@ pub(super) struct Ids<'a> {
 }
 
 /// Where requests to the account shall go.
-pub(super) fn contact(settings: &TrunkSettings, local: SocketAddr) -> Uri {
-    let mut uri = Uri::sip(user(settings), &local.ip().to_string(), Some(local.port()));
+/// Where the trunk has no account, `nobody` is asked for.
+pub(super) fn contact(settings: &TrunkSettings, local: SocketAddr, nobody: &str) -> Uri {
+    // A private identity of IMS (`user@realm`) is digest user as a whole.
+    let user = settings.username.split('@').next().filter(|user| !user.is_empty()).unwrap_or(nobody);
+    let mut uri = Uri::sip(user, &local.ip().to_string(), Some(local.port()));
     if settings.protocol != Protocol::Udp {
         uri.tail = format!(";transport={}", settings.protocol.via().to_ascii_lowercase());
     }
@@ -26,7 +29,7 @@ pub(super) fn contact(settings: &TrunkSettings, local: SocketAddr) -> Uri {
 }
 
 pub(super) fn register(settings: &TrunkSettings, ids: &Ids<'_>, contact: &Uri, expires: Duration) -> Request {
-    let mut request = request(settings, ids, Method::REGISTER);
+    let mut request = request(settings, ids, Method::REGISTER, contact);
     let expires = expires.as_secs();
     request.headers.push("Contact", format!("<{contact}>;expires={expires}"));
     request.headers.push("Expires", expires.to_string());
@@ -34,15 +37,15 @@ pub(super) fn register(settings: &TrunkSettings, ids: &Ids<'_>, contact: &Uri, e
 }
 
 pub(super) fn options(settings: &TrunkSettings, ids: &Ids<'_>, contact: &Uri) -> Request {
-    let mut request = request(settings, ids, Method::OPTIONS);
+    let mut request = request(settings, ids, Method::OPTIONS, contact);
     request.headers.push("Contact", format!("<{contact}>"));
     request.headers.push("Accept", "application/sdp");
     request
 }
 
-fn request(settings: &TrunkSettings, ids: &Ids<'_>, method: Method) -> Request {
+fn request(settings: &TrunkSettings, ids: &Ids<'_>, method: Method, contact: &Uri) -> Request {
     let domain = &settings.domain;
-    let account = Uri::sip(user(settings), domain, None);
+    let account = Uri::sip(&contact.user, domain, None);
     let mut headers = Headers::default();
     headers.push("Max-Forwards", "70");
     headers.push("From", format!("<{account}>;tag={}", ids.tag));
@@ -50,10 +53,4 @@ fn request(settings: &TrunkSettings, ids: &Ids<'_>, method: Method) -> Request {
     headers.push("Call-ID", ids.call_id);
     headers.push("CSeq", format!("{} {method}", ids.cseq));
     Request { method, uri: format!("sip:{domain}"), headers, body: Vec::new() }
-}
-
-/// The user part: a private identity of IMS (`user@realm`) is digest user as a whole.
-fn user(settings: &TrunkSettings) -> &str {
-    let user = settings.username.split('@').next().unwrap_or_default();
-    if user.is_empty() { "songda" } else { user }
 }

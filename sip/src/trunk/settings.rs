@@ -85,10 +85,13 @@ impl TrunkSettings {
     /// What a call over this trunk needs to know, at the host and over the route that were
     /// chosen for it.
     pub fn trunk(&self, chosen: &Chosen) -> Trunk {
+        Trunk { proxy: chosen.host.clone(), route: chosen.route.clone(), ..self.account() }
+    }
+
+    /// What a call needs to know that came in over this trunk.
+    pub(crate) fn account(&self) -> Trunk {
         Trunk {
             name: self.name.clone(),
-            proxy: chosen.host.clone(),
-            route: chosen.route.clone(),
             domain: self.domain.clone(),
             username: self.username.clone(),
             password: self.password.clone(),

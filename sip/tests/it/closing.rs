@@ -92,3 +92,37 @@ async fn closing_ends_at_its_limit_and_says_that_an_answer_is_missing() {
     assert!(!endpoint.close(Duration::from_millis(300)).await);
     carrier.next(&Method::BYE).await;
 }
+
+/// Orders to nobody, as many as the task takes before it has its turn.
+async fn as_much_as_it_takes(endpoint: &Endpoint) {
+    loop {
+        let order = std::pin::pin!(endpoint.try_trunk_again("nobody"));
+        let taken = tokio::task::unconstrained(async move { futures_util::poll!(order).is_ready() });
+        if !taken.await {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_leg_that_is_dropped_while_the_task_is_behind_is_hung_up_all_the_same() {
+    let (endpoint, leg, carrier) = talking().await;
+    as_much_as_it_takes(&endpoint).await;
+    drop(leg);
+    let (bye, from) = carrier.next(&Method::BYE).await;
+    carrier.answer(&bye, from, "").await;
+}
+
+#[tokio::test]
+async fn a_leg_that_nobody_holds_is_hung_up_at_its_next_news() {
+    let carrier = Carrier(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let config = EndpointConfig::udp("127.0.0.1:0".parse().unwrap(), "songda-test");
+    let endpoint = Endpoint::start(config, CancellationToken::new()).unwrap();
+    let leg = endpoint.call(order(&carrier)).await.unwrap();
+    let (invite, from) = carrier.next(&Method::INVITE).await;
+    as_much_as_it_takes(&endpoint).await;
+    // The word to hang up goes down with its runtime.
+    std::thread::spawn(move || drop(leg)).join().unwrap();
+    carrier.answer(&invite, from, SDP).await;
+    carrier.next(&Method::BYE).await;
+}

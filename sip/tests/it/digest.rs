@@ -272,6 +272,26 @@ fn a_carrier_whose_nonces_serve_once_and_who_does_not_say_stale_is_answered_agai
 }
 
 #[test]
+fn an_old_nonce_without_qop_is_told_from_a_wrong_password_by_our_own_count() {
+    let who = Credentials { username: "u", password: "p" };
+    let nonce = |n: u8| refused(&[Challenge::parse(&format!(r#"Digest realm="c", nonce="{n}""#), false).unwrap()]);
+    let mut client = DigestClient::default();
+    let bare = register(b"");
+    assert!(client.challenged(&bare, &nonce(1)));
+    for _ in 0..2 {
+        let mut used = bare.clone();
+        client.authorise(&who, &mut used, "c");
+        assert!(!used.headers.get("Authorization").unwrap().contains("nc="));
+    }
+    let mut old = bare.clone();
+    client.authorise(&who, &mut old, "c");
+    assert!(client.challenged(&old, &nonce(2)), "it served before");
+    let mut fresh = bare.clone();
+    client.authorise(&who, &mut fresh, "c");
+    assert!(!client.challenged(&fresh, &nonce(3)), "a fresh nonce was refused: the password is wrong");
+}
+
+#[test]
 fn a_proxy_and_a_server_that_both_challenge_get_an_answer_each() {
     let mut client = DigestClient::default();
     let mut request = register(b"");

@@ -282,19 +282,33 @@ fn an_open_door_lets_everybody_in_until_there_is_too_much() {
 
 #[test]
 fn the_time_that_messages_wait_is_measured_from_when_they_were_read() {
-    let (mut inbox, start) = (Inbox::new(3), Instant::now());
+    let (mut inbox, start) = (Inbox::new(3, 1_000), Instant::now());
     let at = |ms| start + Duration::from_millis(ms);
     for ms in [0, 100, 120, 130] {
-        inbox.push(at(ms), flow(CARRIER), ms);
+        inbox.push(at(ms), flow(CARRIER), ms.to_string());
     }
     assert_eq!((inbox.lost(), inbox.is_full()), (1, true));
     assert_eq!(inbox.load(at(200)), Load { queued: 3, oldest: Duration::from_millis(200) });
     let (from, first, load) = inbox.pop(at(200)).unwrap();
-    assert_eq!((from, first), (flow(CARRIER), 0));
+    assert_eq!((from, first.as_str()), (flow(CARRIER), "0"));
     assert_eq!(load, Load { queued: 3, oldest: Duration::from_millis(200) });
     assert_eq!(inbox.load(at(200)).oldest, Duration::from_millis(100));
-    assert_eq!(inbox.pop(at(201)).unwrap().1, 100);
-    assert_eq!(inbox.pop(at(201)).unwrap().1, 120);
+    assert_eq!(inbox.pop(at(201)).unwrap().1, "100");
+    assert_eq!(inbox.pop(at(201)).unwrap().1, "120");
     assert!(inbox.pop(at(201)).is_none() && inbox.is_empty());
     assert_eq!(inbox.load(at(500)), Load::default());
+}
+
+#[test]
+fn messages_that_wait_are_bounded_by_their_bytes_too() {
+    let (mut inbox, now) = (Inbox::new(100, 1_000), Instant::now());
+    for _ in 0..3 {
+        inbox.push(now, flow(CARRIER), [0_u8; 600]);
+    }
+    assert_eq!((inbox.load(now).queued, inbox.is_full(), inbox.lost()), (2, true, 1));
+    inbox.pop(now).unwrap();
+    assert!(!inbox.is_full());
+    inbox.pop(now).unwrap();
+    inbox.push(now, flow(CARRIER), [0_u8; 600]);
+    assert_eq!((inbox.load(now).queued, inbox.lost()), (1, 1));
 }

@@ -1,6 +1,6 @@
 //! Offers and answers: RFC 3264, RFC 6337.
 
-use songda_sip::sdp::{Direction, Refusal, Session, agreed, answer_to, directed, first_answer_to, following};
+use songda_sip::sdp::{Direction, Media, Refusal, Session, agreed, answer_to, first_answer_to, following, unnarrowed};
 
 const OURS: &str = "v=0\r\no=- 7 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
@@ -59,7 +59,7 @@ fn every_way_to_hold_is_answered_with_its_other_side() {
     assert_eq!(flow(&answer_to(&format!("{session}{stream}"), OURS).unwrap()), Direction::RecvOnly);
     assert_eq!(flow(&answer_to(&format!("{session}{stream}a=inactive\r\n"), OURS).unwrap()), Direction::Inactive);
     // We hold: what we do not receive, the other end need not send.
-    let held = directed(OURS, Direction::SendOnly);
+    let held = OURS.replace("a=sendrecv", "a=sendonly");
     assert_eq!(
         flow(&answer_to(&offer("IP4 198.51.100.9", "m=audio 1 RTP/AVP 8\r\n"), &held).unwrap()),
         Direction::SendOnly
@@ -140,6 +140,23 @@ fn the_version_of_our_origin_is_raised_with_every_change_and_only_then() {
 }
 
 #[test]
+fn what_our_sound_can_do_is_more_than_an_answer_says() {
+    let offered = offer(
+        "IP4 198.51.100.9",
+        "m=video 4002 RTP/AVP 99\r\nm=audio 4000 RTP/AVP 0 97\r\na=rtpmap:97 telephone-event/8000\r\na=sendonly\r\n",
+    );
+    let able = unnarrowed(&first_answer_to(&offered, OURS).unwrap());
+    assert_eq!(streams(&able), ["m=video 0 RTP/AVP 99", "m=audio 20000 RTP/AVP 0 8 97"]);
+    for (law, direction) in [("8", "a=sendrecv\r\n"), ("0", "")] {
+        let next = offer("IP4 198.51.100.9", &format!("m=audio 4000 RTP/AVP {law}\r\n{direction}"));
+        let answer = answer_to(&next, &able).unwrap();
+        assert_eq!(streams(&answer), [format!("m=audio 20000 RTP/AVP {law}")]);
+        assert_eq!(flow(&answer), Direction::SendRecv);
+    }
+    assert_eq!(unnarrowed(&able), able);
+}
+
+#[test]
 fn an_answer_that_does_not_fit_our_offer_is_not_taken() {
     let good = offer("IP4 198.51.100.9", "m=audio 4000 RTP/AVP 8\r\na=recvonly\r\n");
     assert_eq!(agreed(OURS, &good), Ok(Direction::RecvOnly));
@@ -151,4 +168,29 @@ fn an_answer_that_does_not_fit_our_offer_is_not_taken() {
     ] {
         assert_eq!(agreed(OURS, &offer("IP4 198.51.100.9", media)), Err(why), "{media}");
     }
+}
+
+#[test]
+fn the_signalling_takes_the_stream_that_the_sound_takes() {
+    let table = include_str!("../../../tests/offers/table.txt");
+    let mut seen = 0;
+    for case in table.split("\n== ").skip(1) {
+        let (name, rest) = case.split_once('\n').unwrap();
+        let (wanted, media) = rest.split_once('\n').unwrap();
+        let offer = offer("IP4 198.51.100.9", &format!("{}\r\n", media.trim_end().replace('\n', "\r\n")));
+        let got = first_answer_to(&offer, OURS).map_or_else(
+            |_| "refused".to_owned(),
+            |answer| {
+                let session = Session::parse(&answer).unwrap();
+                let at = session.media.iter().position(Media::is_live).unwrap();
+                let formats = &session.media[at].formats;
+                let law = formats.iter().find(|format| matches!(**format, "8" | "0")).unwrap();
+                let keys = formats.iter().find(|format| !matches!(**format, "8" | "0")).unwrap_or(&"-");
+                format!("takes {at} law {law} keys {keys}")
+            },
+        );
+        assert_eq!(got, wanted, "{name}");
+        seen += 1;
+    }
+    assert!(seen > 15);
 }

@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
-use songda_sip::sdp::{Direction, Session, agreed, answer_to, directed, first_answer_to, following};
+use songda_sip::sdp::{Session, agreed, answer_to, first_answer_to, following, unnarrowed};
 
-const OURS: &str = "v=0\r\no=- 7 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+/// What our sound offers.
+pub(crate) const OURS: &str = "v=0\r\no=- 7 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
     a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
@@ -13,7 +14,7 @@ const OURS: &str = "v=0\r\no=- 7 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1
 pub fn sdp(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     black_box(agreed(OURS, &text).ok());
-    black_box(directed(&text, Direction::Inactive));
+    black_box(unnarrowed(&text));
     for answer in [answer_to(&text, OURS), first_answer_to(&text, OURS)] {
         let Ok(answer) = answer else { continue };
         let (Ok(offered), Ok(answered)) = (Session::parse(&text), Session::parse(&answer)) else {
@@ -26,6 +27,10 @@ pub fn sdp(bytes: &[u8]) {
         assert!(theirs.receives() || !ours.sends());
         assert!(theirs.sends() || !ours.receives());
         assert_eq!(agreed(&text, &answer), Ok(ours));
+        // What follows may ask for all that our sound can do.
+        let able = unnarrowed(&answer);
+        let again = answer_to(OURS, &able);
+        assert!(again.is_ok_and(|again| again.contains("RTP/AVP 8 0") && again.contains("a=sendrecv")), "{able}");
         let next = following(OURS, &answer);
         assert_eq!(following(&next, &answer), next);
     }

@@ -1,8 +1,13 @@
 //! What a carrier asked for is known to the next call (RFC 7616, 3.3 and 3.4).
 
-use songda_sip::{EndCause, Trunk};
+use std::sync::Arc;
 
-use super::{Bench, SDP, far};
+use songda_sip::{
+    EndCause, LegEvent, Trunk,
+    machine::{Challenge, Credentials, Method, Request, answer},
+};
+
+use super::{Bench, SDP, far, sdp};
 
 const CHALLENGE: [(&str, &str); 1] =
     [("Proxy-Authenticate", "Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=SHA-256")];
@@ -102,4 +107,102 @@ fn credentials_that_a_carrier_does_not_take_are_not_brought_again() {
         bench.talks();
         bench.settle();
     }
+}
+
+#[test]
+fn a_nonce_that_is_over_costs_one_challenge_also_without_qop_and_stale() {
+    let challenge = |nonce: u8| format!("Digest realm=\"r\", nonce=\"n{nonce}\"");
+    let mut bench = Bench::new();
+    bench.answer(407, "a", &[("Proxy-Authenticate", &challenge(1))], "");
+    bench.talks();
+    bench.dial(Bench::trunk(), far());
+    bench.answer(407, "a", &[("Proxy-Authenticate", &challenge(2))], "");
+    assert!(bench.proof().unwrap().contains("nonce=\"n2\""));
+    bench.talks();
+    // The password is another at the carrier.
+    bench.dial(Bench::trunk(), far());
+    bench.answer(407, "a", &[("Proxy-Authenticate", &challenge(3))], "");
+    bench.answer(407, "a", &[("Proxy-Authenticate", &challenge(4))], "");
+    assert_eq!(bench.end().cause, EndCause::AuthenticationFailed);
+    bench.settle();
+}
+
+/// What a request proves, and that it is its own: the digest covers the method.
+fn proves_itself(request: &Request) -> bool {
+    let said = request.headers.get("Authorization").unwrap();
+    let field =
+        |name: &str| said.split(", ").find_map(|part| part.split_once(&format!("{name}=\""))?.1.strip_suffix('"'));
+    let challenge = Challenge::parse("Digest realm=\"r\", nonce=\"n1\"", false).unwrap();
+    let who = Credentials { username: "court", password: "secret" };
+    let own = answer(&challenge, &who, (&request.method.to_string(), &request.uri, &request.body), 1, "");
+    own.contains(&format!("response=\"{}\"", field("response").unwrap()))
+}
+
+const SERVER: [(&str, &str); 1] = [("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n1\"")];
+
+#[test]
+fn a_prack_proves_itself_and_is_repeated_once_when_it_is_challenged() {
+    let mut bench = Bench::new();
+    bench.answer(401, "a", &SERVER, "");
+    bench.answer(183, "a", &[("Require", "100rel"), ("RSeq", "1")], SDP);
+    let prack = bench.last(&Method::PRACK);
+    assert!(proves_itself(&prack), "only an ACK copies what the INVITE proved (RFC 3261, 22.1)");
+    bench.answer_with(&prack, 200, &[]);
+    bench.answer(486, "a", &[], "");
+    bench.settle();
+
+    let mut bench = Bench::new();
+    bench.answer(183, "a", &[("Require", "100rel"), ("RSeq", "1")], SDP);
+    let bare = bench.last(&Method::PRACK);
+    assert_eq!(bare.headers.get("Authorization"), None);
+    bench.answer_with(&bare, 401, &SERVER);
+    let again = bench.last(&Method::PRACK);
+    assert_eq!((bench.count(&Method::PRACK), again.headers.get("RAck")), (2, Some("1 1 INVITE")));
+    assert!(proves_itself(&again) && again.headers.cseq().unwrap().0 > bare.headers.cseq().unwrap().0);
+    let stale = [("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n2\", stale=true")];
+    bench.answer_with(&again, 401, &stale);
+    assert_eq!(bench.count(&Method::PRACK), 2, "once");
+    bench.answer(486, "a", &[], "");
+    bench.settle();
+}
+
+/// A call that came in over a trunk with a password, and is up.
+fn carried() -> Bench {
+    let mut bench = Bench::called(&[], SDP);
+    bench.act(|core, _, id| core.carried(id, Arc::new(Bench::trunk())));
+    bench.act(|core, now, id| core.answer(now, id, SDP.into()));
+    bench.ask("ACK", 1, "a", "");
+    bench
+}
+
+#[test]
+fn in_a_call_that_came_in_our_own_requests_answer_the_challenge_of_its_trunk() {
+    let mut bench = carried();
+    bench.act(|core, now, id| core.reoffer(now, id, &sdp(5100)));
+    let invite = bench.invite();
+    bench.answer_with(&invite, 401, &SERVER);
+    let again = bench.invite();
+    assert!(again != invite && proves_itself(&again));
+    bench.reply(&again, 200, "a", &[], &sdp(6100));
+    assert_eq!(bench.events.last(), Some(&LegEvent::ReofferAnswered { sdp: sdp(6100) }));
+    bench.hang_up();
+    let bye = bench.last(&Method::BYE);
+    bench.answer_with(&bye, 401, &SERVER);
+    let again = bench.last(&Method::BYE);
+    assert!(again != bye && proves_itself(&again));
+    bench.answer_with(&again, 200, &[]);
+    assert_eq!(bench.down, [true]);
+    bench.settle();
+}
+
+#[test]
+fn a_call_that_came_in_from_nobodys_trunk_proves_nothing() {
+    let mut bench = Bench::called(&[], SDP);
+    bench.act(|core, now, id| core.answer(now, id, SDP.into()));
+    bench.ask("ACK", 1, "a", "");
+    bench.hang_up();
+    let bye = bench.last(&Method::BYE);
+    bench.answer_with(&bye, 401, &SERVER);
+    assert_eq!(bench.count(&Method::BYE), 1);
+    bench.settle();
 }

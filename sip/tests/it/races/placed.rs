@@ -135,10 +135,31 @@ fn a_second_fork_that_answers_is_hung_up_and_the_first_lives_on() {
     bench.answer_with(&bye, 401, &challenge);
     let again = bench.sent.last().unwrap();
     assert!(again.headers.get("To").unwrap().ends_with("tag=b") && again.headers.get("Authorization").is_some());
-    assert!(!bench.events.iter().any(|event| matches!(event, LegEvent::Ended(_))));
+    assert!(bench.is_up());
+    bench.ask("BYE", 1, "b", "");
+    assert!(bench.status() == 200 && bench.is_up(), "a fork that lost hangs up: that is no word of the winner");
+    bench.ask("BYE", 2, "b", "");
+    assert_eq!(bench.status(), 481, "its dialog is over");
     bench.ask("BYE", 1, "a", "");
     assert_eq!((bench.end().by, bench.end().cause), (Side::Peer, EndCause::HungUp));
     bench.settle();
+}
+
+#[test]
+fn a_fork_that_lost_changes_nothing_of_the_call() {
+    for method in ["INVITE", "UPDATE"] {
+        let mut bench = Bench::new();
+        bench.answer(200, "a", &[], SDP);
+        bench.answer(200, "b", &[], SDP);
+        let told = bench.events.len();
+        bench.ask(method, 1, "b", &sdp(4900));
+        assert_eq!((bench.status(), bench.events.len()), (481, told), "{method}");
+        bench.ask(method, 1, "a", &sdp(4950));
+        assert_eq!((bench.status(), bench.events.len()), (200, told + 1), "{method}");
+        bench.ask("ACK", 1, "a", "");
+        bench.hang_up();
+        bench.settle();
+    }
 }
 
 #[test]
@@ -344,6 +365,24 @@ fn what_arrives_inside_a_dialog_always_gets_an_answer() {
         bench.ask("BYE", 8, "stranger", "");
         assert_eq!(bench.answers.last().unwrap().status, 481, "another's tag");
         bench.hang_up();
+        bench.settle();
+    }
+}
+
+#[test]
+fn a_via_behind_an_empty_one_is_answered_400_and_ends_nothing() {
+    for empty in ["Via:\r\n", "Via: ,\r\n", "v: , ,\r\nVia:\r\n"] {
+        let mut bench = Bench::new();
+        let text = format!(
+            "OPTIONS sip:127.0.0.1:5060 SIP/2.0\r\n{empty}Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\nMax-Forwards: 70\r\n\
+             From: <sip:x@h>;tag=x\r\nTo: <sip:127.0.0.1>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        bench.core.receive(bench.now, text.as_bytes(), far());
+        bench.drain();
+        let answer = bench.answers.last().unwrap();
+        let vias: Vec<&str> = answer.headers.all("Via").collect();
+        assert_eq!((answer.status, vias), (400, vec!["SIP/2.0/UDP h;branch=z9hG4bKx;received=127.0.0.1"]), "{empty:?}");
+        bench.answer(486, "a", &[], "");
         bench.settle();
     }
 }

@@ -72,6 +72,18 @@ fn a_session_that_the_other_end_does_not_refresh_is_hung_up_a_little_early() {
 }
 
 #[test]
+fn a_session_of_a_second_or_none_is_not_hung_up_at_once() {
+    for interval in ["0", "1", "89"] {
+        let mut bench = wishing(90);
+        bench.answer(200, "a", &[("Session-Expires", &format!("{interval};refresher=uas"))], SDP);
+        bench.secs(59);
+        assert!(bench.is_up(), "{interval}: no session is shorter than 90 seconds (RFC 4028, 4)");
+        bench.hang_up();
+        bench.settle();
+    }
+}
+
+#[test]
 fn a_refresh_of_the_other_end_begins_the_time_anew() {
     let mut bench = wishing(90);
     bench.answer(200, "a", &[("Session-Expires", "90;refresher=uas")], SDP);

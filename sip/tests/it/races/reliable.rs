@@ -134,6 +134,24 @@ fn a_prack_may_bring_a_new_offer() {
 }
 
 #[test]
+fn an_offer_in_a_prack_that_no_telephone_can_take_is_refused_and_the_call_lives_on() {
+    let mut bench = Bench::called(KNOWS, SDP);
+    bench.act(|core, now, id| core.progress(now, id, sdp(5000)));
+    let number = rseq(&bench);
+    prack(&mut bench, 2, number, &SDP.replace("RTP/AVP 8", "RTP/AVP 18"));
+    assert_eq!(bench.status(), 488, "RFC 3262, 5");
+    assert!(bench.events.is_empty(), "{:?}", bench.events);
+    let before = bench.given("INVITE", 183);
+    bench.secs(20);
+    assert_eq!(bench.given("INVITE", 183), before, "it came all the same");
+    bench.act(|core, now, id| core.answer(now, id, sdp(5000)));
+    assert_eq!(bench.status(), 200);
+    bench.ask("ACK", 1, "a", "");
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
 fn each_fork_has_its_own_pracks() {
     let mut bench = Bench::new();
     for tag in ["a", "b"] {

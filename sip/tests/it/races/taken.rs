@@ -25,7 +25,6 @@ fn r4_4a_a_call_that_comes_in_says_who_calls_whom_with_what() {
     let invite = &bench.invites[0];
     assert_eq!(invite.called, "02988009000");
     assert_eq!(invite.caller, Some(Number::new("+8613900000002")));
-    assert_eq!(invite.display.as_deref(), Some("Zhang"));
     assert_eq!(invite.offer.as_deref(), Some(SDP));
     assert_eq!((invite.replaces.as_deref(), invite.flow.remote), (None, far()));
     let shown = format!("{invite:?}");
@@ -39,7 +38,7 @@ fn a_caller_who_hides_stays_hidden() {
     for privacy in ["id", "user;critical", "header; id"] {
         let extra = [("P-Asserted-Identity", "<sip:13900000002@carrier.test>"), ("Privacy", privacy)];
         let bench = Bench::called(&extra, SDP);
-        assert_eq!((&bench.invites[0].caller, &bench.invites[0].display), (&None, &None), "{privacy}");
+        assert_eq!(bench.invites[0].caller, None, "{privacy}");
     }
 }
 
@@ -405,4 +404,43 @@ fn requests_of_others_are_answered_or_not_and_never_forgotten() {
     bench.secs(40);
     assert_eq!(bench.answered[1..], [(key, None)]);
     assert!(bench.core.is_empty(), "{:?}", bench.core);
+}
+
+/// Answered as our sound answers: the first law of the offer alone, and the direction that follows.
+fn answered_by_sound(direction: &str, answer: &str) -> Bench {
+    let mut bench = Bench::called(&[], &SDP.replace("sendrecv", direction));
+    let ours = sdp(5000).replace("sendrecv", answer);
+    bench.act(|core, now, id| core.answer(now, id, ours));
+    bench.ask("ACK", 1, "a", "");
+    bench
+}
+
+#[test]
+fn a_caller_may_change_to_the_other_law_and_back() {
+    let mut bench = answered_by_sound("sendrecv", "sendrecv");
+    for (number, law) in [(2, "0"), (3, "8"), (4, "0 8")] {
+        bench.ask(
+            "INVITE",
+            number,
+            "a",
+            &sdp(6000).replace("RTP/AVP 8\r\na=rtpmap:8 PCMA/8000", &format!("RTP/AVP {law}")),
+        );
+        assert_eq!(bench.status(), 200, "{law}");
+        assert!(bench.body().contains(&format!("m=audio 5000 RTP/AVP {law}\r\n")), "{}", bench.body());
+        bench.ask("ACK", number, "a", "");
+    }
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
+fn a_call_that_began_on_hold_is_let_go_of() {
+    for (offered, answered) in [("sendonly", "recvonly"), ("inactive", "inactive")] {
+        let mut bench = answered_by_sound(offered, answered);
+        bench.ask("INVITE", 2, "a", &sdp(6000));
+        assert!(bench.status() == 200 && bench.body().contains("a=sendrecv"), "{offered}: {}", bench.body());
+        bench.ask("ACK", 2, "a", "");
+        bench.hang_up();
+        bench.settle();
+    }
 }

@@ -1,7 +1,10 @@
 //! What the transactions and the user of a message make of it (RFC 4475, 3.2, 3.3 and 3.4).
 
+use std::time::Instant;
+
 use songda_sip::{
-    machine::{Contact, Defect, Method, NameAddr, Uri, Via},
+    Flow,
+    machine::{Contact, Defect, Event, Layer, Method, NameAddr, Output, Uri, Via},
     sdp::Session,
 };
 
@@ -10,8 +13,11 @@ use super::{SERVES, defects, is_thrown_away, message, refused, request};
 #[test]
 fn badbranch_a_branch_that_is_only_the_cookie_names_no_transaction_and_breaks_nothing() {
     let request = request("badbranch");
-    let via = Via::top(&request.headers).unwrap();
-    assert_eq!((via.branch(), via.own_branch()), (Some("z9hG4bK"), None));
+    assert_eq!(Via::top(&request.headers).unwrap().branch(), Some("z9hG4bK"));
+    let mut layer = Layer::default();
+    layer.request(Instant::now(), request, Flow::udp("192.0.2.9:5060".parse().unwrap()));
+    let Some(Output::Event(Event::Request(key, ..))) = layer.poll() else { panic!("it is for nobody") };
+    assert_eq!(key.branch(), "", "it is named as a peer of RFC 2543 is");
 }
 
 #[test]

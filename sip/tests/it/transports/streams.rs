@@ -15,7 +15,7 @@ async fn a_call_over_tcp_takes_one_connection_and_names_it() {
     let invite = peer.request(&Method::INVITE).await;
     let ours = endpoint.local_addr_on(Protocol::Tcp).unwrap();
     assert!(invite.headers.get("Via").unwrap().starts_with(&format!("SIP/2.0/TCP {ours};")));
-    assert_eq!(invite.headers.get("Contact"), Some(format!("<sip:songda@{ours};transport=tcp>").as_str()));
+    assert_eq!(invite.headers.get("Contact"), Some(format!("<sip:songda-test@{ours};transport=tcp>").as_str()));
     peer.answer(&invite, &format!("<sip:party@{place};transport=tcp>"), SDP).await;
     answered(&mut leg).await;
     leg.handle().hang_up().await;

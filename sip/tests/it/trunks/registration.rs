@@ -107,6 +107,24 @@ fn a_wrong_password_is_tried_once_and_alarms() {
 }
 
 #[test]
+fn a_nonce_that_is_over_at_the_refresh_is_no_wrong_password_also_without_qop_and_stale() {
+    let mut world = World::new(vec![account("a")]);
+    let (mut nonce, mut served) = (0, 0);
+    // Each nonce serves twice.
+    world.run(seconds(5_000), |sent| {
+        let said = sent.header("Authorization");
+        if said.contains(&format!("nonce=\"n{nonce}\"")) && served < 2 {
+            served += 1;
+            return Some(sent.grant(600));
+        }
+        (nonce, served) = (nonce + 1, 0);
+        Some(sent.answer(401, &[("WWW-Authenticate", &format!(r#"Digest realm="c", nonce="n{nonce}""#))]))
+    });
+    assert!(nonce > 3);
+    assert!(world.state("a").up && world.states.iter().all(|state| state.why != Why::Refused));
+}
+
+#[test]
 fn what_a_carrier_refuses_for_good_is_not_tried_again_until_somebody_asks() {
     for status in [403, 404, 405, 410, 416, 501, 604, 606] {
         let mut world = World::new(vec![account("a")]);
