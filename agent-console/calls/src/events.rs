@@ -6,7 +6,7 @@ use songda_media::Silence;
 use songda_sip::SavedLeg;
 use tokio::sync::oneshot;
 
-use crate::facts::{CallEnd, Mark, Parting, PromptSpan};
+use crate::facts::{CallEnd, Mark, Parting, PromptSpan, TransferFault};
 
 /// How the party is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,29 @@ pub enum CallEvent {
     MessageBegan {
         /// Unix milliseconds.
         at_ms: i64,
+    },
+    /// The call is being passed on: the party hears music, and the agent that it rings.
+    TransferRinging,
+    /// Our answer to the offer of the colleague's browser.
+    TransferAnswer {
+        /// Session description.
+        sdp: String,
+    },
+    /// The agent and the target talk, and nobody else hears them.
+    TransferConsulting,
+    /// The agent has the party again; it is held on only when he had held it before.
+    TransferFailed {
+        /// Why.
+        why: TransferFault,
+    },
+    /// The target has the party, and the browser of the agent before is closed. To a browser,
+    /// every order from here on is one of its agent. To a phone, there is no browser any more:
+    /// the call ends when either side hangs up.
+    Transferred {
+        /// Unix milliseconds.
+        at_ms: i64,
+        /// It is a desk phone.
+        phone: bool,
     },
     /// A block of the recording could not be kept; the call ends.
     RecordingFailed,

@@ -62,6 +62,59 @@ impl Parting {
     }
 }
 
+/// How a call is passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferMode {
+    /// The target gets the party as soon as he answers.
+    Blind,
+    /// The agent speaks to the target first; the party hears music meanwhile.
+    Attended,
+}
+
+impl TransferMode {
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blind => "blind",
+            Self::Attended => "attended",
+        }
+    }
+}
+
+/// Why a call was not passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferFault {
+    /// The target does not want it.
+    Declined,
+    /// The target talks to somebody else.
+    Busy,
+    /// The target did not answer in time.
+    NoAnswer,
+    /// The target cannot be reached, or its sound cannot be used.
+    Unreachable,
+    /// The target answered and was lost before it had the party.
+    Lost,
+    /// The agent took it back.
+    Cancelled,
+    /// This call cannot be passed on now.
+    NotNow,
+}
+
+impl TransferFault {
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Declined => "declined",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Unreachable => "unreachable",
+            Self::Lost => "lost",
+            Self::Cancelled => "cancelled",
+            Self::NotNow => "not_now",
+        }
+    }
+}
+
 /// What the line did, for the rules to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -118,6 +171,10 @@ pub enum MarkKind {
     PartySilent,
     /// From here on the recording could not be kept.
     RecordingFailed,
+    /// The agent passed the call on, or tried to; the party heard music meanwhile.
+    Transfer,
+    /// From here on somebody else of the house talks.
+    Transferred,
 }
 
 /// Something that a listener of the recording must know, for its side record.
@@ -129,7 +186,8 @@ pub struct Mark {
     pub from_ms: u64,
     /// To, milliseconds of the recording; equal to `from_ms` for a point.
     pub to_ms: u64,
-    /// Keys that were pressed (a long run of ours masked), or which silence it was.
+    /// Keys that were pressed (a long run of ours masked), which silence it was, how a call is
+    /// passed on (`blind`, `attended`), or to what (`desk`, `phone`).
     pub text: String,
 }
 

@@ -18,9 +18,11 @@ mod sounds;
 mod switchboard;
 
 pub use events::{CallEvent, PartySilence};
-pub use facts::{CallEnd, EndedBy, Facts, Farewell, Fault, Mark, MarkKind, Parting, PromptSpan};
+pub use facts::{
+    CallEnd, EndedBy, Facts, Farewell, Fault, Mark, MarkKind, Parting, PromptSpan, TransferFault, TransferMode,
+};
 pub use machine::Welcome;
-pub use songda_sip::{IncomingCall, Number, Rejection, SavedLeg, Secret, Source, Trunk};
+pub use songda_sip::{IncomingCall, Number, Rejection, SavedLeg, Secret, Source, Target, Trunk};
 
 /// What signalling takes, for whoever keeps the trunks.
 pub mod sip {
@@ -34,13 +36,15 @@ pub mod sip {
 }
 
 pub use sounds::{Library, Sound, SoundError, Sounds};
-pub use switchboard::{Answer, CallHandle, Dial, DialError, Route, Switchboard, SwitchboardConfig};
+pub use switchboard::{
+    Answer, CallHandle, DeskPhone, Dial, DialError, Route, Switchboard, SwitchboardConfig, TransferTo,
+};
 
 /// The machine itself, for its tests.
 #[doc(hidden)]
 pub mod inside {
     pub use crate::{
-        machine::{Away, Cue, Do, Input, Machine, Rest, Told, Welcome},
+        machine::{Away, Cue, Do, Input, Machine, Rest, Target, Told, Welcome},
         marks::Marks,
     };
 }

@@ -9,16 +9,17 @@ use std::{
 
 use songda_media::{CallMedia, Engine, EngineError, MediaEvent};
 use songda_recordings::vault::{RecordingId, Vault, VaultError};
-use songda_sip::{Endpoint, IncomingCall, Number, Trunk};
+use songda_sip::{Endpoint, IncomingCall, Number, Target, Trunk};
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
 };
 
 use crate::{
-    actor::{Actor, Begin, Order},
+    actor::{Actor, Begin, Order, Phone},
     clock::CallClock,
     events::CallEvent,
+    facts::{TransferFault, TransferMode},
     machine::Welcome,
     recorder::Recorder,
     sounds::{Library, SoundError, Sounds},
@@ -106,6 +107,27 @@ pub struct Answer {
     pub welcome: Welcome,
 }
 
+/// To whom a call is passed on.
+#[derive(Debug, Clone)]
+pub enum TransferTo {
+    /// A colleague's browser; it rings at the desk, and its offer comes by
+    /// [`CallHandle::transfer_taken`].
+    Desk,
+    /// A desk phone, rung by us.
+    Phone(DeskPhone),
+}
+
+/// A desk phone to be rung.
+#[derive(Debug, Clone)]
+pub struct DeskPhone {
+    /// Its account.
+    pub user: String,
+    /// Its devices, as [`Endpoint::phone`] tells them.
+    pub targets: Vec<Target>,
+    /// What the phone shows: a name or a word. Never a number on file.
+    pub caller_name: String,
+}
+
 /// Why a call does not go out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -181,6 +203,32 @@ impl CallHandle {
     /// A new offer of the agent's browser, which replaces its sound.
     pub fn resume(&self, offer: String) {
         self.tell(Order::Offer(offer));
+    }
+
+    /// Passes the call on: the party hears music at once, and the agent that it rings. One at a
+    /// time, and only while both talk or the call is held.
+    pub fn transfer(&self, mode: TransferMode, to: TransferTo) {
+        self.tell(Order::Transfer(mode, to));
+    }
+
+    /// The colleague takes it, with this offer of his browser.
+    pub fn transfer_taken(&self, offer: String) {
+        self.tell(Order::TransferTaken(offer));
+    }
+
+    /// The colleague does not take it, or is gone.
+    pub fn transfer_refused(&self, why: TransferFault) {
+        self.tell(Order::TransferRefused(why));
+    }
+
+    /// The agent has spoken to the target, who gets the party now.
+    pub fn complete_transfer(&self) {
+        self.tell(Order::CompleteTransfer);
+    }
+
+    /// Back to the party; the target is let go.
+    pub fn cancel_transfer(&self) {
+        self.tell(Order::TransferRefused(TransferFault::Cancelled));
     }
 
     /// The house closes: the call ends, and that was nobody's wish.
@@ -274,8 +322,9 @@ impl Switchboard {
         let call = dial.call.clone();
         let dial = Some((dial, offer));
         let caller = None;
+        let phone = Phone::default();
         let actor =
-            Actor { ground, call, dial, caller, sounds, recorder, recording, media, news, inbox, events, live, clock };
+            Actor { ground, call, dial, caller, phone, sounds, recorder, recording, media, news, inbox, events, live, clock };
         tokio::spawn(actor.run(Begin::Dial { answer }));
         Ok((CallHandle { orders }, receiver))
     }
@@ -298,6 +347,7 @@ impl Switchboard {
             call,
             dial: None,
             caller: Some(incoming),
+            phone: Phone::default(),
             sounds,
             recorder,
             recording,

@@ -10,8 +10,8 @@ use songda_media::{RATE, Span, Summary};
 use crate::{
     clock::{CallClock, span_ms},
     events::CallEvent,
-    facts::{Mark, MarkKind, PromptSpan},
-    machine::{Cue, Told},
+    facts::{Mark, MarkKind, PromptSpan, TransferFault},
+    machine::{Cue, Target, Told},
     marks::Marks,
     sounds::Sounds,
 };
@@ -143,6 +143,24 @@ impl Diary {
             Told::Parting(why) => CallEvent::Parting { why },
             Told::CalledBack => CallEvent::CalledBack,
             Told::MessageBegan => CallEvent::MessageBegan { at_ms: self.clock.at(now) },
+            Told::TransferRinging(mode) => {
+                self.span(MarkKind::Transfer, true, mode.as_str());
+                CallEvent::TransferRinging
+            }
+            Told::TransferConsulting => CallEvent::TransferConsulting,
+            Told::TransferFailed(why) => {
+                // A second one that is refused does not end the first.
+                if why != TransferFault::NotNow {
+                    self.span(MarkKind::Transfer, false, "");
+                }
+                CallEvent::TransferFailed { why }
+            }
+            Told::Transferred(target) => {
+                let at = self.offset_ms();
+                self.marks.close(MarkKind::Transfer, at);
+                self.marks.point(MarkKind::Transferred, at, target.as_str());
+                CallEvent::Transferred { at_ms: self.clock.at(now), phone: target == Target::Phone }
+            }
             Told::RecordingFailed => {
                 let at = self.offset_ms();
                 self.marks.point(MarkKind::RecordingFailed, at, "");

@@ -2,6 +2,7 @@
 
 mod diary;
 mod line;
+mod transfer;
 mod ways;
 
 use std::{sync::Arc, time::Instant};
@@ -17,14 +18,15 @@ use self::{
     diary::Diary,
     line::{Ground, Line},
 };
+pub(crate) use self::transfer::Phone;
 use crate::{
     clock::CallClock,
     events::CallEvent,
-    facts::{CallEnd, Farewell, Fault},
-    machine::{Cue, Do, Input, Machine, Rest, Welcome},
+    facts::{CallEnd, Farewell, Fault, TransferFault, TransferMode},
+    machine::{Cue, Do, Input, Machine, Rest, Target, Welcome},
     recorder::{Kept, Recorder},
     sounds::{MUSIC_CUE, Sounds},
-    switchboard::{Dial, Live, SwitchboardConfig},
+    switchboard::{Dial, Live, SwitchboardConfig, TransferTo},
 };
 
 /// What the agent wants, and what the desk knows of him.
@@ -42,6 +44,10 @@ pub(crate) enum Order {
     Join(String),
     NobodyThere,
     CalledBack(Box<IncomingCall>),
+    Transfer(TransferMode, TransferTo),
+    TransferTaken(String),
+    TransferRefused(TransferFault),
+    CompleteTransfer,
 }
 
 /// How a call begins.
@@ -59,6 +65,8 @@ pub(crate) struct Actor {
     pub(crate) dial: Option<(Dial, String)>,
     /// A call that came in and is not answered yet.
     pub(crate) caller: Option<Box<IncomingCall>>,
+    /// A desk phone that the call is passed on to.
+    pub(crate) phone: Phone,
     pub(crate) sounds: Sounds,
     pub(crate) recorder: Recorder,
     /// When the recording began; told once.
@@ -123,6 +131,7 @@ impl Actor {
                 }
                 self.ordered(order?)
             }
+            event = self.phone.next() => Some(self.phone.said(event)),
             step = line.step() => {
                 line.take(step, &Ground { board: &self.ground, events: &self.events }).await
             }
@@ -193,6 +202,14 @@ impl Actor {
             Order::Here => Input::PageHere,
             Order::Join(sdp) => Input::Join(sdp),
             Order::NobodyThere => Input::NobodyThere,
+            Order::Transfer(mode, TransferTo::Desk) => Input::Transfer(mode, Target::Desk),
+            Order::Transfer(mode, TransferTo::Phone(phone)) => {
+                self.phone.want(phone);
+                Input::Transfer(mode, Target::Phone)
+            }
+            Order::TransferTaken(sdp) => Input::TransferTaken(sdp),
+            Order::TransferRefused(why) => Input::TransferRefused(why),
+            Order::CompleteTransfer => Input::CompleteTransfer,
             // One at a time: another one is refused when it is dropped.
             Order::CalledBack(_) if self.caller.is_some() || self.dial.is_none() => return None,
             Order::CalledBack(incoming) => {
@@ -254,6 +271,16 @@ impl Actor {
             Do::Extension(keys) => {
                 self.press_extension(keys, diary).await;
                 Ok(())
+            }
+            Do::RingPhone => return self.ring_phone().await,
+            Do::TakeTarget(sdp) => return self.take_target(sdp).await,
+            Do::PhoneAnswer(sdp) => return self.phone_answer(sdp).await,
+            Do::RingAgent => self.media.ring_agent(self.sounds.ring_back.clone()),
+            Do::Consult => self.media.consult(),
+            Do::HandOver => self.media.hand_over(),
+            Do::DropTarget => {
+                self.phone.drop_leg();
+                self.media.drop_target()
             }
             Do::OpenEarly => self.media.early(),
             Do::RingBack => self.media.ring_back(self.sounds.ring_back.clone()),
@@ -339,6 +366,12 @@ impl Actor {
                 let cue = self.sounds.over(span.cue);
                 diary.played(&span, &self.sounds);
                 cue.map(Input::Said)
+            }
+            MediaEvent::TargetConnected => Some(Input::TargetUp),
+            MediaEvent::TargetLost => Some(Input::TargetLost),
+            MediaEvent::HandedOver { frame } => {
+                diary.at(frame);
+                Some(Input::HandedOver)
             }
             MediaEvent::RecordingFailed => Some(Input::RecordingFailed),
         }

@@ -4,6 +4,7 @@ mod extension;
 mod incoming;
 mod orders;
 mod presence;
+mod transfer;
 mod verdict;
 
 use std::time::{Duration, Instant};
@@ -14,15 +15,18 @@ use self::{
     extension::Extension,
     incoming::{Caller, Message},
     presence::{Change, Presence, Sign},
+    transfer::Transfer,
 };
+pub(crate) use self::transfer::RING_LIMIT;
 pub use self::{
     incoming::Welcome,
     orders::{Cue, Do, Input, Rest, Told},
     presence::Away,
+    transfer::Target,
 };
 use crate::{
     events::PartySilence,
-    facts::{EndedBy, Fault, Parting},
+    facts::{EndedBy, Fault, Parting, TransferFault},
 };
 
 /// The browser's sound must be up within this time after the click, or nothing is dialled.
@@ -74,6 +78,9 @@ pub struct Machine {
     rest: Rest,
     presence: Presence,
     extension: Extension,
+    transfer: Option<Transfer>,
+    /// A desk phone has the agent's place.
+    phone: bool,
     /// When the phase must be over.
     limit: Option<Instant>,
     ending: Option<(EndedBy, &'static str, Option<Fault>)>,
@@ -102,6 +109,8 @@ impl Machine {
             rest: Rest::Talk,
             presence: Presence::default(),
             extension: Extension::None,
+            transfer: None,
+            phone: false,
             limit: Some(now + BROWSER_LIMIT),
             ending: None,
             parting: None,
@@ -122,7 +131,8 @@ impl Machine {
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Dialling | Phase::Answered => {
-                self.presence.away().map(|away| away.until).into_iter().chain(self.extension.due()).min()
+                let away = self.presence.away().map(|away| away.until);
+                [away, self.extension.due(), self.transfer_deadline()].into_iter().flatten().min()
             }
             Phase::Waiting => self.waiting_deadline(),
             _ => self.limit,
@@ -187,6 +197,16 @@ impl Machine {
             Input::Mute(on) => self.mute(on),
             Input::Hold(on) => self.hold(on),
             Input::Press(keys) => self.press(keys),
+            Input::Transfer(mode, target) => self.transfer(now, mode, target),
+            Input::TransferTaken(sdp) => self.transfer_taken(now, sdp),
+            Input::TransferRefused(why) => self.transfer_failed(why),
+            Input::CompleteTransfer => self.complete_transfer(),
+            Input::TargetUp => self.target_up(),
+            Input::TargetLost => self.target_lost(),
+            Input::HandedOver => self.handed_over(now),
+            Input::Phone(event) => self.phone(now, event),
+            Input::PhoneListens(listens) => self.phone_listens(listens),
+            Input::PhoneGone => self.phone_gone(now),
             Input::Deadline => self.deadline_passed(now),
         }
     }
@@ -211,7 +231,7 @@ impl Machine {
             self.tell(Told::BrowserConnected);
             self.out.push(Do::Dial);
             self.tell(Told::Dialling);
-        } else if self.is_under_way() {
+        } else if self.is_under_way() && !self.has_no_browser() {
             self.tell(Told::BrowserConnected);
             self.saw(now, Sign::LegUp);
         }
@@ -219,7 +239,7 @@ impl Machine {
 
     /// Before anything is dialled only the limit counts.
     fn saw(&mut self, now: Instant, sign: Sign) {
-        if self.is_under_way() {
+        if self.is_under_way() && !self.has_no_browser() {
             let change = self.presence.saw(now, sign);
             self.changed(change);
         }
@@ -239,7 +259,8 @@ impl Machine {
         if self.phase != Phase::Answered {
             return;
         }
-        let wanted = if self.held || self.presence.away().is_some() { Rest::Hold } else { Rest::Talk };
+        let waits = self.held || self.presence.away().is_some() || self.is_passing_on();
+        let wanted = if waits { Rest::Hold } else { Rest::Talk };
         if wanted != self.rest {
             self.rest = wanted;
             self.out.push(Do::Rest(wanted));
@@ -258,6 +279,7 @@ impl Machine {
 
     fn offer(&mut self, sdp: String) {
         match self.phase {
+            _ if self.has_no_browser() => self.tell(Told::OfferRefused("the call was passed on")),
             Phase::Preparing | Phase::Joining | Phase::Answered => self.out.push(Do::TakeOffer(sdp)),
             _ if self.is_under_way() => self.out.push(Do::TakeOffer(sdp)),
             _ => self.tell(Told::OfferRefused("the call is ending")),
@@ -348,7 +370,7 @@ impl Machine {
 
     /// A wish of the time before the talk counts from its first word on.
     fn mute(&mut self, on: bool) {
-        if self.is_under_way() {
+        if self.is_under_way() && !self.has_no_browser() {
             self.muted = on;
             if self.extension.due().is_none() {
                 self.out.push(Do::Mute(on));
@@ -358,7 +380,8 @@ impl Machine {
     }
 
     fn hold(&mut self, on: bool) {
-        if self.phase == Phase::Answered && self.held != on {
+        let can = self.phase == Phase::Answered && self.transfer.is_none() && !self.phone;
+        if can && self.held != on {
             self.held = on;
             self.tell(Told::Held(on));
             self.settle();
@@ -369,7 +392,7 @@ impl Machine {
         let known = |key: char| matches!(key, '0'..='9' | '*' | '#' | 'A'..='D');
         if keys.is_empty() || keys.len() > KEYS || !keys.chars().all(known) {
             self.tell(Told::KeysRefused("keys are 0 to 9, *, # and A to D, at most 32 at once"));
-        } else if self.phase != Phase::Answered || !self.noticed || self.rest == Rest::Hold {
+        } else if self.phase != Phase::Answered || !self.noticed || self.rest == Rest::Hold || self.has_no_browser() {
             self.tell(Told::KeysRefused("keys can be pressed while both sides talk"));
         } else {
             self.out.push(Do::Press(keys));
@@ -382,6 +405,7 @@ impl Machine {
         self.parting = Some(why);
         self.phase = Phase::Parting(why);
         self.limit = Some(now + PARTING_LIMIT);
+        self.let_target_go(TransferFault::Cancelled);
         self.out.push(Do::Hush);
         self.out.push(Do::Announce(Cue::Parting(why)));
         self.tell(Told::Parting(why));
@@ -411,6 +435,7 @@ impl Machine {
     fn hang_up(&mut self, now: Instant) {
         self.phase = Phase::HangingUp;
         self.limit = Some(now + HANG_UP_LIMIT);
+        self.let_everybody_go();
         self.out.push(Do::HangUp);
     }
 
@@ -428,6 +453,9 @@ impl Machine {
                     self.notice();
                 }
             }
+            return;
+        }
+        if self.phase == Phase::Answered && (self.transfer_overdue(now) || self.consulted_stays()) {
             return;
         }
         let lost = "the agent's sound was lost and did not come back";
@@ -456,6 +484,7 @@ impl Machine {
         if self.phase != Phase::Over {
             self.phase = Phase::Over;
             self.limit = None;
+            self.let_everybody_go();
             self.out.push(Do::Finish);
         }
     }

@@ -2,10 +2,10 @@
 
 use songda_sip::LegEvent;
 
-use super::presence::Away;
+use super::{presence::Away, transfer::Target};
 use crate::{
     events::PartySilence,
-    facts::{Fault, Parting},
+    facts::{Fault, Parting, TransferFault, TransferMode},
 };
 
 /// What is said to the party.
@@ -69,6 +69,20 @@ pub enum Do {
     Answer,
     /// CANCEL the call that is being placed: its party calls us, and that call takes its place.
     GiveWay,
+    /// Let the agent hear that the target rings, instead of the party.
+    RingAgent,
+    /// Ring the desk phone.
+    RingPhone,
+    /// Give this offer of the target's browser to the sound.
+    TakeTarget(String),
+    /// Give this session description of the desk phone to the sound.
+    PhoneAnswer(String),
+    /// Let agent and target hear each other, and nobody else.
+    Consult,
+    /// The target takes the place of the agent, who is let go.
+    HandOver,
+    /// Let the target go, and a desk phone that has the call.
+    DropTarget,
     /// CANCEL, BYE or a refusal: whatever leg there is.
     HangUp,
     /// Say this to whoever placed the call.
@@ -120,6 +134,14 @@ pub enum Told {
     CalledBack,
     /// A caller leaves a message from here on.
     MessageBegan,
+    /// The call is being passed on.
+    TransferRinging(TransferMode),
+    /// Agent and target talk.
+    TransferConsulting,
+    /// The call was not passed on.
+    TransferFailed(TransferFault),
+    /// The target has the party.
+    Transferred(Target),
 }
 
 /// What happened.
@@ -177,6 +199,26 @@ pub enum Input {
     Hold(bool),
     /// The agent presses keys.
     Press(String),
+    /// The agent passes the call on.
+    Transfer(TransferMode, Target),
+    /// The colleague takes it, with this offer of his browser.
+    TransferTaken(String),
+    /// The target does not take it, cannot be used or is gone; or the agent wants the party back.
+    TransferRefused(TransferFault),
+    /// The agent has spoken to the target, who gets the party now.
+    CompleteTransfer,
+    /// The sound of the target's browser is up.
+    TargetUp,
+    /// The sound of the target's browser is gone.
+    TargetLost,
+    /// The target has taken the agent's place in the sound.
+    HandedOver,
+    /// The desk phone says something.
+    Phone(LegEvent),
+    /// The sound took the desk phone's description, by which it listens or not.
+    PhoneListens(bool),
+    /// Signalling to the desk phone is gone.
+    PhoneGone,
     /// The deadline passed.
     Deadline,
 }

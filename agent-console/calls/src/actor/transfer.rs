@@ -1,0 +1,97 @@
+//! The other side of a call that is passed on: the colleague's browser, or the desk phone with
+//! its leg beside the carrier's. Dropped, the leg is hung up.
+
+use songda_sip::{Leg, LegEvent, PhoneCall};
+
+use super::Actor;
+use crate::{
+    events::CallEvent,
+    facts::TransferFault,
+    machine::{Input, RING_LIMIT},
+    switchboard::DeskPhone,
+};
+
+/// The desk phone of one call.
+#[derive(Default)]
+pub(crate) struct Phone {
+    /// To be rung.
+    wanted: Option<DeskPhone>,
+    leg: Option<Box<Leg>>,
+}
+
+impl Phone {
+    pub(super) fn want(&mut self, phone: DeskPhone) {
+        self.wanted = Some(phone);
+    }
+
+    /// Hangs up, whatever it is.
+    pub(super) fn drop_leg(&mut self) {
+        self.leg = None;
+    }
+
+    /// What it says next; nothing when signalling is gone. May be dropped at any time.
+    pub(super) async fn next(&mut self) -> Option<LegEvent> {
+        match &mut self.leg {
+            Some(leg) => leg.next().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What that is to the machine.
+    pub(super) fn said(&mut self, event: Option<LegEvent>) -> Input {
+        if matches!(event, None | Some(LegEvent::Ended(_))) {
+            self.leg = None;
+        }
+        event.map_or(Input::PhoneGone, Input::Phone)
+    }
+}
+
+impl Actor {
+    /// Rings the desk phone; what came of it, when that is bad.
+    pub(super) async fn ring_phone(&mut self) -> Option<Input> {
+        let unreachable = Some(Input::TransferRefused(TransferFault::Unreachable));
+        let Some(DeskPhone { user, targets, caller_name }) = self.phone.wanted.take() else { return unreachable };
+        let offer = match self.media.phone_offer().await {
+            Ok(offer) => offer,
+            Err(error) => {
+                tracing::error!(call = %self.call, %error, "no sound for a desk phone");
+                return unreachable;
+            }
+        };
+        let call = PhoneCall { user, targets, caller_name, offer, ring_limit: RING_LIMIT };
+        match self.ground.endpoint.call_phone(call).await {
+            Ok(leg) => {
+                tracing::info!(call = %self.call, sip_call_id = %leg.call_id(), "a desk phone is rung");
+                self.phone.leg = Some(Box::new(leg));
+                None
+            }
+            Err(error) => {
+                tracing::warn!(call = %self.call, %error, "a desk phone cannot be rung");
+                unreachable
+            }
+        }
+    }
+
+    pub(super) async fn phone_answer(&mut self, sdp: String) -> Option<Input> {
+        Some(match self.media.phone_answer(sdp).await {
+            Ok(listens) => Input::PhoneListens(listens),
+            Err(error) => {
+                tracing::warn!(call = %self.call, %error, "a desk phone's description cannot be used");
+                Input::TransferRefused(TransferFault::Unreachable)
+            }
+        })
+    }
+
+    pub(super) async fn take_target(&self, sdp: String) -> Option<Input> {
+        match self.media.target_browser(sdp).await {
+            Ok(sdp) => {
+                self.tell(CallEvent::TransferAnswer { sdp }).await;
+                None
+            }
+            Err(error) => {
+                tracing::warn!(call = %self.call, %error, "a colleague's browser cannot be used");
+                Some(Input::TransferRefused(TransferFault::Unreachable))
+            }
+        }
+    }
+}
