@@ -47,6 +47,11 @@ impl Egress {
         Self { ssrc, next_seq: seq, last_ts: timestamp, sent_at: None, anchor: None, generating: false }
     }
 
+    /// Its source.
+    pub(crate) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
     /// Header for a packet passed on from another stream. Losses and reordering of the
     /// source stay visible.
     pub fn relay(&mut self, now: Instant, ssrc: u32, seq: u16, timestamp: u32) -> Head {

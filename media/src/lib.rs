@@ -1,5 +1,5 @@
-//! Sound of a call: RTP to the carrier, WebRTC to the browser, the bridge between them and
-//! the timeline of the recording.
+//! Sound of a call: RTP to the carrier, WebRTC to the browser or RTP to a desk phone, the
+//! bridge between them and the timeline of the recording.
 //!
 //! Everything but [`engine`](Engine) is sans-IO: packets and the time go in, packets and
 //! blocks come out. The engine is one plain thread that sweeps its sockets every
@@ -13,10 +13,10 @@ mod egress;
 mod engine;
 mod prompt;
 mod reception;
+mod rtp;
 mod sdp;
 mod stage;
 mod timeline;
-mod trunk;
 mod watch;
 mod web;
 

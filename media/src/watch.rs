@@ -32,6 +32,8 @@ pub(crate) enum Change {
 pub(crate) struct Watch {
     agent_at: Option<Instant>,
     agent_gone: bool,
+    /// The agent's place has a desk phone, whose packets may stop: a muted one sends none.
+    phone: bool,
     /// From here on the party must be heard.
     answered_at: Option<Instant>,
     party_at: Option<Instant>,
@@ -45,7 +47,16 @@ impl Watch {
         self.agent_at.get_or_insert(now);
     }
 
+    /// Somebody else has the agent's place: a browser whose leg is up, or a desk phone.
+    pub(crate) fn agent_replaced(&mut self, now: Instant, phone: bool) {
+        (self.phone, self.agent_gone) = (phone, false);
+        self.agent_at = (!phone).then_some(now);
+    }
+
     pub(crate) fn agent_packet(&mut self, now: Instant) -> Option<Change> {
+        if self.phone {
+            return None;
+        }
         self.agent_at = Some(now);
         std::mem::take(&mut self.agent_gone).then_some(Change::AgentBack)
     }
@@ -159,6 +170,20 @@ mod tests {
         assert_eq!(watch.tick(t0 + 3_000 * MS, true), None);
         assert_eq!(watch.agent_packet(t0 + 4_000 * MS), Some(Change::AgentBack));
         assert_eq!(watch.agent_packet(t0 + 4_020 * MS), None);
+    }
+
+    #[test]
+    fn r4_1a_whoever_takes_the_agents_place_is_missed_anew_and_a_desk_phone_never() {
+        let t0 = Instant::now();
+        let mut watch = Watch::default();
+        watch.agent_connected(t0);
+        assert_eq!(watch.tick(t0 + 2_000 * MS, true), Some(Change::AgentGone));
+        watch.agent_replaced(t0 + 3_000 * MS, false);
+        assert_eq!(watch.tick(t0 + 4_999 * MS, true), None);
+        assert_eq!(watch.tick(t0 + 5_000 * MS, true), Some(Change::AgentGone), "the new browser's own silence");
+        watch.agent_replaced(t0 + 6_000 * MS, true);
+        assert_eq!(watch.agent_packet(t0 + 6_020 * MS), None);
+        assert_eq!(watch.tick(t0 + 60_000 * MS, true), None, "a muted phone sends nothing");
     }
 
     #[test]

@@ -323,8 +323,22 @@ impl Switchboard {
         let dial = Some((dial, offer));
         let caller = None;
         let phone = Phone::default();
-        let actor =
-            Actor { ground, call, dial, caller, phone, sounds, recorder, recording, media, news, inbox, events, live, clock };
+        let actor = Actor {
+            ground,
+            call,
+            dial,
+            caller,
+            phone,
+            sounds,
+            recorder,
+            recording,
+            media,
+            news,
+            inbox,
+            events,
+            live,
+            clock,
+        };
         tokio::spawn(actor.run(Begin::Dial { answer }));
         Ok((CallHandle { orders }, receiver))
     }

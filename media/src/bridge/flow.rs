@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rtp_rs::{RtpPacketBuilder, Seq};
 
-use super::{Bridge, LARGEST, MIX_LIMIT, MediaEvent, Mode, TICK, View, Wires};
+use super::{Aside, Bridge, LARGEST, MIX_LIMIT, MediaEvent, Mode, TICK, View, Wires};
 use crate::{
     Law, PACKET, RATE,
     digits::Turn,
@@ -24,11 +24,15 @@ const STALL: u64 = RATE as u64 / 5;
 const NEWS: usize = 64;
 
 impl Bridge {
-    /// A packet of the browser.
+    /// A packet of the agent.
     pub fn from_agent(&mut self, now: Instant, packet: &View<'_>, wires: &mut impl Wires) {
         self.from_agent.packet(now, packet.ssrc, packet.seq, packet.timestamp);
         if let Some(change) = self.watch.agent_packet(now) {
             self.changed(now, change);
+        }
+        if self.aside != Aside::None {
+            self.speak_aside(now, packet, wires);
+            return;
         }
         let heard = self.mode == Mode::Open && self.stage.is_talk() && !self.sends_keys();
         if !heard || packet.payload.is_empty() || packet.payload.len() > LARGEST {
@@ -82,7 +86,9 @@ impl Bridge {
         }
         if !self.party_heard {
             self.party_heard = true;
-            self.ring_back = None;
+            if self.aside == Aside::None {
+                self.ring_back = None;
+            }
             self.news.push_back(MediaEvent::PartyHeard);
         }
         let frame = self.start(now, unix_ms);
@@ -98,9 +104,19 @@ impl Bridge {
             }
             return;
         }
+        if self.aside != Aside::None {
+            return;
+        }
         let mut head = self.to_agent.relay(now, packet.ssrc, packet.seq, packet.timestamp);
         head.marker |= packet.marker;
-        wires.to_agent(head, packet.payload_type, packet.payload);
+        if self.agent_phone && law != self.agent_law {
+            let mut octets = [0u8; LARGEST];
+            let octets = &mut octets[..packet.payload.len()];
+            convert(law, self.agent_law, packet.payload, octets);
+            wires.to_agent(head, self.agent_law.payload_type(), octets);
+        } else {
+            wires.to_agent(head, packet.payload_type, packet.payload);
+        }
     }
 
     fn changed(&mut self, now: Instant, change: Change) {
@@ -220,7 +236,7 @@ impl Bridge {
             self.silence(now, wires);
             return;
         }
-        if !announcing {
+        if !announcing || self.aside != Aside::None {
             return;
         }
         let mut mixed = [0u8; PACKET];
@@ -232,7 +248,7 @@ impl Bridge {
     }
 }
 
-fn convert(from: Law, to: Law, octets: &[u8], out: &mut [u8]) {
+pub(super) fn convert(from: Law, to: Law, octets: &[u8], out: &mut [u8]) {
     if from == to {
         out.copy_from_slice(octets);
     } else {
@@ -244,15 +260,20 @@ fn convert(from: Law, to: Law, octets: &[u8], out: &mut [u8]) {
 
 fn send(head: Head, payload_type: u8, payload: &[u8], wires: &mut impl Wires) {
     let mut packet = [0u8; LARGEST + 12];
-    let built = RtpPacketBuilder::new()
+    if let Some(len) = packed(head, payload_type, payload, &mut packet) {
+        wires.to_party(&packet[..len]);
+    }
+}
+
+/// An RTP packet; none when it does not fit.
+pub(crate) fn packed(head: Head, payload_type: u8, payload: &[u8], packet: &mut [u8]) -> Option<usize> {
+    RtpPacketBuilder::new()
         .payload_type(payload_type)
         .marked(head.marker)
         .sequence(Seq::from(head.seq))
         .timestamp(head.timestamp)
         .ssrc(head.ssrc)
         .payload(payload)
-        .build_into(&mut packet);
-    if let Ok(len) = built {
-        wires.to_party(&packet[..len]);
-    }
+        .build_into(packet)
+        .ok()
 }

@@ -1,9 +1,11 @@
 //! The bridge of one call: agent's packets to the party, the party's to the agent, what is
-//! played between them, and all of it onto the timeline.
+//! played between them, and all of it onto the timeline. Beside it stands, for a while, whom
+//! the agent passes the call on to.
 //!
 //! Nothing here reads a clock or a socket. G.711 goes through as it is; it is decoded only
 //! for the recording, and mixed only while an announcement plays.
 
+mod aside;
 mod flow;
 
 use std::{
@@ -12,6 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::aside::{Aside, Target};
+pub(crate) use self::flow::packed;
 use crate::{
     Law, PACKET, Prompt, Quality, RATE, digits,
     egress::{Egress, Head},
@@ -70,6 +74,15 @@ pub enum MediaEvent {
         /// When.
         frame: u64,
     },
+    /// The browser of whom the call is passed on to is up.
+    TargetConnected,
+    /// The browser of whom the call is passed on to is gone.
+    TargetLost,
+    /// The target has the agent's place: what is told of the agent from here on is about him.
+    HandedOver {
+        /// From when on.
+        frame: u64,
+    },
     /// A block of the recording could not be kept.
     RecordingFailed,
 }
@@ -114,8 +127,10 @@ pub struct View<'a> {
 pub trait Wires {
     /// A whole RTP packet to the carrier.
     fn to_party(&mut self, packet: &[u8]);
-    /// A packet to the browser, which the WebRTC stack protects.
+    /// A packet to the agent's browser, which the WebRTC stack protects, or desk phone.
     fn to_agent(&mut self, head: Head, payload_type: u8, payload: &[u8]);
+    /// The same to whom the call is passed on to.
+    fn to_target(&mut self, head: Head, payload_type: u8, payload: &[u8]);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +153,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// Samples of the party kept for mixing: 100 ms.
 const MIX_LIMIT: usize = 5 * PACKET;
 /// Largest audio payload that is taken: 120 ms.
-const LARGEST: usize = 960;
+pub(crate) const LARGEST: usize = 960;
 
 /// The bridge of one call.
 pub struct Bridge {
@@ -146,11 +161,15 @@ pub struct Bridge {
     muted: bool,
     party_law: Law,
     agent_law: Law,
+    /// The agent's place has a desk phone, which speaks one law only.
+    agent_phone: bool,
     party_events: Option<u8>,
     /// The carrier takes our sound at this time (RFC 3264, section 8.4).
     party_listens: bool,
     stage: Stage,
     ring_back: Option<RingBack>,
+    target: Option<Target>,
+    aside: Aside,
     keys_out: digits::Sender,
     keys_in: digits::Reader,
     watch: Watch,
@@ -179,10 +198,13 @@ impl Bridge {
             muted: false,
             party_law: Law::Pcma,
             agent_law: Law::Pcma,
+            agent_phone: false,
             party_events: None,
             party_listens: true,
             stage: Stage::new(),
             ring_back: None,
+            target: None,
+            aside: Aside::None,
             keys_out: digits::Sender::default(),
             keys_in: digits::Reader::default(),
             watch: Watch::default(),
@@ -203,7 +225,7 @@ impl Bridge {
         }
     }
 
-    /// What was negotiated with the browser.
+    /// What was negotiated with the browser or the desk phone.
     pub fn agent_speaks(&mut self, law: Law) {
         self.agent_law = law;
     }
@@ -223,6 +245,11 @@ impl Bridge {
     pub fn party_speaks(&mut self, law: Law, events: Option<u8>) {
         self.party_law = law;
         self.party_events = events;
+    }
+
+    /// The law that was negotiated with the carrier.
+    pub(crate) fn party_law(&self) -> Law {
+        self.party_law
     }
 
     /// Whether the carrier takes our sound; an announcement waits until it does.

@@ -4,74 +4,34 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr, UdpSocket},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Weak, mpsc},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
-use rtp_rs::RtpReader;
-use tokio::sync::mpsc as events;
-
-use super::{Command, EngineConfig, EngineError};
-use crate::{
-    Law,
-    bridge::{Bridge, MediaEvent, Summary, View, Wires},
-    egress::Head,
-    sdp::{self, Remote, SdpError},
-    trunk::{Received, TrunkLeg},
-    web::{Mux, WebLeg, WebNews},
-};
-
-/// One call on the floor.
-struct Slot {
-    bridge: Box<Bridge>,
-    ssrc: u32,
-    web: Option<WebLeg>,
-    trunk: Option<TrunkLeg>,
-    law: Law,
-    events: events::Sender<MediaEvent>,
-    owner: Weak<()>,
-}
-
-/// The two ends of a call, for the bridge.
-struct Ends<'a> {
-    now: Instant,
-    web: Option<&'a mut WebLeg>,
-    trunk: Option<&'a TrunkLeg>,
-}
-
-impl Wires for Ends<'_> {
-    fn to_party(&mut self, packet: &[u8]) {
-        if let Some(trunk) = self.trunk {
-            trunk.send(packet);
-        }
-    }
-
-    fn to_agent(&mut self, head: Head, payload_type: u8, payload: &[u8]) {
-        if let Some(web) = &mut self.web {
-            web.send(self.now, head, payload_type, payload);
-        }
-    }
-}
+use super::{Command, EngineConfig, EngineError, slot::Slot};
+use crate::{bridge::Summary, web::Mux};
 
 pub(super) struct Floor {
-    socket: UdpSocket,
-    web: SocketAddr,
-    trunk_ip: IpAddr,
-    config: EngineConfig,
-    mux: Mux,
-    calls: HashMap<u64, Slot>,
+    pub(super) socket: UdpSocket,
+    pub(super) web: SocketAddr,
+    pub(super) trunk_ip: IpAddr,
+    pub(super) config: EngineConfig,
+    pub(super) mux: Mux,
+    pub(super) calls: HashMap<u64, Slot>,
+    /// Browsers' legs so far.
+    pub(super) legs: u64,
 }
 
 /// Time between two sweeps.
 pub(super) const SWEEP: Duration = Duration::from_millis(1);
 /// Packets taken from one socket in one sweep, so that none starves the others.
-const FAIR: usize = 64;
+pub(super) const FAIR: usize = 64;
 
 impl Floor {
     /// The thread's own; `web` and `trunk_ip` are what browsers and carrier are told.
     pub(super) fn new(config: EngineConfig, socket: UdpSocket, web: SocketAddr, trunk_ip: IpAddr) -> Self {
-        Self { socket, web, trunk_ip, config, mux: Mux::default(), calls: HashMap::new() }
+        Self { socket, web, trunk_ip, config, mux: Mux::default(), calls: HashMap::new(), legs: 0 }
     }
 
     /// Sweeps until the last handle and the last call are gone.
@@ -122,13 +82,11 @@ impl Floor {
 
     /// Takes a call from the floor; its events end with it.
     fn end(&mut self, call: u64) -> Option<Summary> {
-        self.mux.remove(call);
+        self.mux.remove_call(call);
         let mut slot = self.calls.remove(&call)?;
         guarded(call, || {
             let now = Instant::now();
-            if let Some(web) = &mut slot.web {
-                web.close(now, &self.socket);
-            }
+            slot.close(now, &self.socket);
             slot.bridge.close(now)
         })
     }
@@ -136,11 +94,11 @@ impl Floor {
     fn browsers(&mut self, buffer: &mut [u8]) {
         for _ in 0..FAIR * self.calls.len().max(1) {
             let Ok((len, from)) = self.socket.recv_from(buffer) else { return };
-            let Some(call) = self.mux.find(from, &buffer[..len]) else { continue };
-            if let Some(web) = self.calls.get_mut(&call).and_then(|slot| slot.web.as_mut())
-                && guarded(call, || web.datagram(Instant::now(), from, &buffer[..len])).is_none()
+            let Some(door) = self.mux.find(from, &buffer[..len]) else { continue };
+            if let Some(web) = self.calls.get_mut(&door.call).and_then(|slot| slot.browser(door.leg))
+                && guarded(door.call, || web.datagram(Instant::now(), from, &buffer[..len])).is_none()
             {
-                self.end(call);
+                self.end(door.call);
             }
         }
     }
@@ -149,8 +107,7 @@ impl Floor {
         let now = Instant::now();
         match command {
             Command::Open { call, bridge, ssrc, events, owner } => {
-                let slot = Slot { bridge, ssrc, web: None, trunk: None, law: Law::Pcma, events, owner };
-                self.calls.insert(call, slot);
+                self.calls.insert(call, Slot::new(bridge, ssrc, events, owner));
             }
             Command::BrowserOffer { call, sdp, reply } => {
                 let _ = reply.send(self.browser_offer(now, call, &sdp));
@@ -201,121 +158,30 @@ impl Floor {
                     slot.bridge.mute(on);
                 }
             }
+            Command::TargetBrowser { call, to, sdp, reply } => {
+                let _ = reply.send(self.target_browser(now, call, to, &sdp));
+            }
+            Command::PhoneOffer { call, to, reply } => {
+                let _ = reply.send(self.phone_offer(now, call, to));
+            }
+            Command::PhoneAnswer { call, sdp, reply } => {
+                let _ = reply.send(self.phone_answer(call, &sdp));
+            }
+            Command::RingAgent { call, tone } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.ring_agent(now, tone);
+                }
+            }
+            Command::Consult { call } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.consult();
+                }
+            }
+            Command::HandOver { call } => self.hand_over(now, call),
+            Command::DropTarget { call } => self.drop_target(now, call),
             Command::Close { call, reply } => {
                 let _ = reply.send(self.end(call).ok_or(EngineError::Gone));
             }
-        }
-    }
-
-    fn browser_offer(&mut self, now: Instant, call: u64, sdp: &str) -> Result<String, EngineError> {
-        let slot = self.calls.get_mut(&call).ok_or(EngineError::Gone)?;
-        let (leg, answer, ufrag, law) = WebLeg::accept(now, sdp, self.web, slot.ssrc)?;
-        self.mux.remove(call);
-        self.mux.add(ufrag, call);
-        if let Some(mut old) = slot.web.replace(leg) {
-            old.close(now, &self.socket);
-        }
-        slot.law = law;
-        slot.bridge.agent_speaks(law);
-        Ok(answer)
-    }
-
-    fn trunk_offer(&mut self, call: u64) -> Result<String, EngineError> {
-        let slot = self.calls.get_mut(&call).ok_or(EngineError::Gone)?;
-        let trunk = TrunkLeg::bind(self.config.trunk_bind, &self.config.trunk_ports).map_err(EngineError::Port)?;
-        let sdp = sdp::offer(call, SocketAddr::new(self.trunk_ip, trunk.port()), slot.law);
-        slot.trunk = Some(trunk);
-        Ok(sdp)
-    }
-
-    fn trunk_offered(&mut self, call: u64, offer: &str) -> Result<String, EngineError> {
-        let slot = self.calls.get_mut(&call).ok_or(EngineError::Gone)?;
-        let trunk = match slot.trunk.take() {
-            Some(trunk) => trunk,
-            None => TrunkLeg::bind(self.config.trunk_bind, &self.config.trunk_ports).map_err(EngineError::Port)?,
-        };
-        let port = trunk.port();
-        slot.trunk = Some(trunk);
-        let (_, answer) = sdp::answer(call, SocketAddr::new(self.trunk_ip, port), offer)?;
-        self.trunk_answer(call, offer)?;
-        Ok(answer)
-    }
-
-    fn trunk_answer(&mut self, call: u64, sdp: &str) -> Result<(), EngineError> {
-        let slot = self.calls.get_mut(&call).ok_or(EngineError::Gone)?;
-        let remote = Remote::parse(sdp)?;
-        if let Some(trunk) = &mut slot.trunk {
-            if !trunk.reaches(remote.address) {
-                return Err(SdpError::NoAddress.into());
-            }
-            trunk.set_remote(remote);
-        }
-        slot.bridge.party_speaks(remote.law, remote.events);
-        slot.bridge.party_listens(remote.listens);
-        Ok(())
-    }
-}
-
-impl Slot {
-    fn sweep(&mut self, socket: &UdpSocket, unix_ms: i64, buffer: &mut [u8]) {
-        let now = Instant::now();
-        let mut stirred = false;
-        if let Some(web) = &mut self.web
-            && web.turn(now)
-        {
-            stirred = true;
-            while let Some(news) = web.news() {
-                match news {
-                    WebNews::Connected => self.bridge.agent_connected(now),
-                    WebNews::Lost => self.bridge.agent_lost(),
-                }
-            }
-            while let Some(packet) = web.packet() {
-                let view = View {
-                    ssrc: packet.header.ssrc,
-                    seq: packet.header.sequence_number,
-                    timestamp: packet.header.timestamp,
-                    payload_type: packet.header.payload_type,
-                    marker: packet.header.marker,
-                    payload: &packet.payload,
-                };
-                let mut ends = Ends { now, web: None, trunk: self.trunk.as_ref() };
-                self.bridge.from_agent(now, &view, &mut ends);
-            }
-        }
-        for _ in 0..FAIR {
-            let Some(trunk) = self.trunk.as_mut() else { break };
-            let len = match trunk.receive(now, buffer) {
-                Received::Packet(len) => len,
-                Received::Foreign => continue,
-                Received::Nothing => break,
-            };
-            let Ok(reader) = RtpReader::new(&buffer[..len]) else { continue };
-            let view = View {
-                ssrc: reader.ssrc(),
-                seq: reader.sequence_number().into(),
-                timestamp: reader.timestamp(),
-                payload_type: reader.payload_type(),
-                marker: reader.mark(),
-                payload: reader.payload(),
-            };
-            let mut ends = Ends { now, web: self.web.as_mut(), trunk: self.trunk.as_ref() };
-            self.bridge.from_party(now, unix_ms, &view, &mut ends);
-            stirred = true;
-        }
-        let mut ends = Ends { now, web: self.web.as_mut(), trunk: self.trunk.as_ref() };
-        self.bridge.tick(now, &mut ends);
-        // What the owner has no room for waits: the end of an announcement is never lost.
-        while self.bridge.has_news() {
-            let Ok(room) = self.events.try_reserve() else { break };
-            if let Some(event) = self.bridge.news() {
-                room.send(event);
-            }
-        }
-        if let Some(web) = &mut self.web
-            && (stirred || web.has_unsent())
-        {
-            web.flush(now, socket);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The handles of the media thread: what others may order, and what they are told.
 
 mod floor;
+mod legs;
+mod slot;
 
 use std::{
     io,
@@ -70,6 +72,9 @@ pub enum EngineError {
     /// The carrier takes no keys, or one of them is none.
     #[error("the carrier of this call takes no such keys")]
     NoKeys,
+    /// There is no desk phone whose description this could be.
+    #[error("no desk phone is in this call")]
+    NoPhone,
     /// More orders wait than the engine takes.
     #[error("the media engine has too much to do to take this request")]
     Overloaded,
@@ -93,6 +98,13 @@ enum Command {
     Hush { call: u64 },
     Digits { call: u64, digits: String, reply: Reply<()> },
     Mute { call: u64, on: bool },
+    TargetBrowser { call: u64, to: Egress, sdp: String, reply: Reply<String> },
+    PhoneOffer { call: u64, to: Egress, reply: Reply<String> },
+    PhoneAnswer { call: u64, sdp: String, reply: Reply<bool> },
+    RingAgent { call: u64, tone: Arc<Prompt> },
+    Consult { call: u64 },
+    HandOver { call: u64 },
+    DropTarget { call: u64 },
     Close { call: u64, reply: Reply<Summary> },
 }
 
@@ -111,6 +123,13 @@ impl Command {
             | Self::Hush { call }
             | Self::Digits { call, .. }
             | Self::Mute { call, .. }
+            | Self::TargetBrowser { call, .. }
+            | Self::PhoneOffer { call, .. }
+            | Self::PhoneAnswer { call, .. }
+            | Self::RingAgent { call, .. }
+            | Self::Consult { call }
+            | Self::HandOver { call }
+            | Self::DropTarget { call }
             | Self::Close { call, .. } => *call,
         }
     }
@@ -157,12 +176,8 @@ impl Engine {
     /// the sound of the call has ended, and be it by a failure of ours.
     pub fn open(&self, tap: Box<dyn Tap>) -> Result<(CallMedia, events::Receiver<MediaEvent>), EngineError> {
         let call = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let mut random = [0u8; 20];
-        getrandom::fill(&mut random).map_err(|_| EngineError::Gone)?;
-        let word = |at: usize| u32::from_be_bytes([random[at], random[at + 1], random[at + 2], random[at + 3]]);
-        let ssrc = word(0);
-        let to_agent = Egress::new(ssrc, word(4) as u16, word(8));
-        let to_party = Egress::new(word(12), (word(4) >> 16) as u16, word(16));
+        let (to_agent, to_party) = (stream()?, stream()?);
+        let ssrc = to_agent.ssrc();
         let (sender, receiver) = events::channel(EVENTS);
         let bridge = Box::new(Bridge::new(tap, to_party, to_agent));
         let media = CallMedia { call, commands: self.commands.clone(), alive: Arc::default() };
@@ -170,6 +185,14 @@ impl Engine {
         media.tell(Command::Open { call, bridge, ssrc, events: sender, owner })?;
         Ok((media, receiver))
     }
+}
+
+/// A stream that starts at random points (RFC 3550, section 5.1).
+fn stream() -> Result<Egress, EngineError> {
+    let mut random = [0u8; 12];
+    getrandom::fill(&mut random).map_err(|_| EngineError::Gone)?;
+    let word = |at: usize| u32::from_be_bytes([random[at], random[at + 1], random[at + 2], random[at + 3]]);
+    Ok(Egress::new(word(0), word(4) as u16, word(8)))
 }
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
@@ -259,6 +282,47 @@ impl CallMedia {
     /// The party hears silence instead of the agent.
     pub fn mute(&self, on: bool) -> Result<(), EngineError> {
         self.tell(Command::Mute { call: self.call, on })
+    }
+
+    /// Takes the offer of the browser of whom the call is passed on to, and gives our answer.
+    /// Nobody hears him yet; [`MediaEvent::TargetConnected`] tells that his sound is up.
+    pub async fn target_browser(&self, sdp: String) -> Result<String, EngineError> {
+        let to = stream()?;
+        self.ask(|reply| Command::TargetBrowser { call: self.call, to, sdp, reply }).await
+    }
+
+    /// Opens a port towards a desk phone that the call is passed on to, and gives our offer.
+    pub async fn phone_offer(&self) -> Result<String, EngineError> {
+        let to = stream()?;
+        self.ask(|reply| Command::PhoneOffer { call: self.call, to, reply }).await
+    }
+
+    /// Takes the desk phone's answer or its new offer. True when it listens to us: one that does
+    /// not has put us on hold.
+    pub async fn phone_answer(&self, sdp: String) -> Result<bool, EngineError> {
+        self.ask(|reply| Command::PhoneAnswer { call: self.call, sdp, reply }).await
+    }
+
+    /// The agent hears this over and over instead of the party, and nobody hears him. The call
+    /// must be answered.
+    pub fn ring_agent(&self, tone: Arc<Prompt>) -> Result<(), EngineError> {
+        self.tell(Command::RingAgent { call: self.call, tone })
+    }
+
+    /// The agent and the target hear each other; neither the party nor the recording does.
+    pub fn consult(&self) -> Result<(), EngineError> {
+        self.tell(Command::Consult { call: self.call })
+    }
+
+    /// The target takes the agent's place, whose leg is closed. Told by
+    /// [`MediaEvent::HandedOver`]; who hears whom is then as it is for an agent.
+    pub fn hand_over(&self) -> Result<(), EngineError> {
+        self.tell(Command::HandOver { call: self.call })
+    }
+
+    /// The target's leg is closed, and the agent hears the party again.
+    pub fn drop_target(&self) -> Result<(), EngineError> {
+        self.tell(Command::DropTarget { call: self.call })
     }
 
     /// Ends the sound, however much the engine has to do. What was heard last has then been

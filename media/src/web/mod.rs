@@ -4,4 +4,4 @@ mod leg;
 mod mux;
 
 pub(crate) use leg::{WebLeg, WebNews};
-pub(crate) use mux::Mux;
+pub(crate) use mux::{Door, Mux};

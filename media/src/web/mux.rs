@@ -1,33 +1,49 @@
-//! Which call a packet on the shared port belongs to.
+//! Which browser's leg a packet on the shared port belongs to.
 //!
 //! A browser is recognised by the user name of its first STUN check (RFC 8445, section
 //! 7.2.2), and from then on by its address.
 
 use std::{collections::HashMap, net::SocketAddr};
 
-/// Addresses and user names of all browser legs, by call.
+/// One browser's leg of one call; a call may have two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// The call.
+    pub(crate) call: u64,
+    /// Which of all legs.
+    pub(crate) leg: u64,
+}
+
+/// Addresses and user names of all browser legs.
 #[derive(Debug, Default)]
 pub(crate) struct Mux {
-    by_ufrag: HashMap<String, u64>,
-    by_address: HashMap<SocketAddr, u64>,
+    by_ufrag: HashMap<String, Door>,
+    by_address: HashMap<SocketAddr, Door>,
 }
 
 impl Mux {
-    pub(crate) fn add(&mut self, ufrag: String, call: u64) {
-        self.by_ufrag.insert(ufrag, call);
+    pub(crate) fn add(&mut self, ufrag: String, door: Door) {
+        self.by_ufrag.insert(ufrag, door);
     }
 
-    pub(crate) fn remove(&mut self, call: u64) {
-        self.by_ufrag.retain(|_, of| *of != call);
-        self.by_address.retain(|_, of| *of != call);
+    /// Every leg of a call is gone.
+    pub(crate) fn remove_call(&mut self, call: u64) {
+        self.by_ufrag.retain(|_, door| door.call != call);
+        self.by_address.retain(|_, door| door.call != call);
     }
 
-    /// The call of a datagram.
-    pub(crate) fn find(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<u64> {
+    /// One leg is gone.
+    pub(crate) fn remove(&mut self, leg: u64) {
+        self.by_ufrag.retain(|_, door| door.leg != leg);
+        self.by_address.retain(|_, door| door.leg != leg);
+    }
+
+    /// The leg of a datagram.
+    pub(crate) fn find(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<Door> {
         // A browser that starts anew from a known address says so with a new user name.
-        if let Some(call) = ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag).copied()) {
-            self.by_address.insert(from, call);
-            return Some(call);
+        if let Some(door) = ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag).copied()) {
+            self.by_address.insert(from, door);
+            return Some(door);
         }
         self.by_address.get(&from).copied()
     }
@@ -71,22 +87,39 @@ mod tests {
     fn a_browser_is_known_by_its_first_check_and_then_by_its_address() {
         let mut mux = Mux::default();
         let (here, there) = ("192.0.2.1:1".parse().unwrap(), "192.0.2.2:1".parse().unwrap());
-        mux.add("one".into(), 1);
-        mux.add("two".into(), 2);
+        let (one, two) = (Door { call: 1, leg: 1 }, Door { call: 2, leg: 2 });
+        mux.add("one".into(), one);
+        mux.add("two".into(), two);
         assert_eq!(mux.find(here, &[0x80, 0, 0]), None);
-        assert_eq!(mux.find(here, &stun("two:theirs")), Some(2));
-        assert_eq!(mux.find(here, &[0x80, 0, 0]), Some(2));
+        assert_eq!(mux.find(here, &stun("two:theirs")), Some(two));
+        assert_eq!(mux.find(here, &[0x80, 0, 0]), Some(two));
         assert_eq!(mux.find(there, &stun("three:theirs")), None);
-        assert_eq!(mux.find(here, &stun("one:theirs")), Some(1), "the newest check wins");
+        assert_eq!(mux.find(here, &stun("one:theirs")), Some(one), "the newest check wins");
+        mux.remove_call(1);
+        assert_eq!(mux.find(here, &[0x80, 0, 0]), None);
+    }
+
+    #[test]
+    fn r4_1a_two_browsers_of_one_call_are_told_apart_and_one_may_go() {
+        let mut mux = Mux::default();
+        let (here, there) = ("192.0.2.1:1".parse().unwrap(), "192.0.2.2:1".parse().unwrap());
+        let (agent, target) = (Door { call: 1, leg: 1 }, Door { call: 1, leg: 2 });
+        mux.add("agent".into(), agent);
+        mux.add("target".into(), target);
+        assert_eq!(mux.find(here, &stun("agent:theirs")), Some(agent));
+        assert_eq!(mux.find(there, &stun("target:theirs")), Some(target));
         mux.remove(1);
         assert_eq!(mux.find(here, &[0x80, 0, 0]), None);
+        assert_eq!(mux.find(there, &[0x80, 0, 0]), Some(target));
+        mux.remove_call(1);
+        assert_eq!(mux.find(there, &stun("target:theirs")), None);
     }
 
     #[test]
     fn cut_and_wild_datagrams_are_nobodys() {
         let whole = stun("two:theirs");
         let mut mux = Mux::default();
-        mux.add("two".into(), 2);
+        mux.add("two".into(), Door { call: 2, leg: 2 });
         let from = "192.0.2.1:1".parse().unwrap();
         for cut in 0..whole.len() - 4 {
             assert_eq!(mux.find(from, &whole[..cut]), None, "cut at {cut}");

@@ -14,11 +14,11 @@ use tokio::{
     task::spawn_blocking,
 };
 
+pub(crate) use self::transfer::Phone;
 use self::{
     diary::Diary,
     line::{Ground, Line},
 };
-pub(crate) use self::transfer::Phone;
 use crate::{
     clock::CallClock,
     events::CallEvent,

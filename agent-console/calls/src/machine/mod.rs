@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use songda_sip::{Ended, LegEvent};
 
+pub(crate) use self::transfer::RING_LIMIT;
 use self::{
     extension::Extension,
     incoming::{Caller, Message},
     presence::{Change, Presence, Sign},
     transfer::Transfer,
 };
-pub(crate) use self::transfer::RING_LIMIT;
 pub use self::{
     incoming::Welcome,
     orders::{Cue, Do, Input, Rest, Told},

@@ -1,4 +1,4 @@
-//! The carrier's leg: one UDP socket per call.
+//! A leg of plain RTP: one UDP socket, towards the carrier or towards a desk phone.
 
 use std::{
     io,
@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::sdp::Remote;
+use crate::{Law, sdp::Remote};
 
-/// The socket to the carrier and what is known of its other end.
+/// The socket and what is known of its other end.
 #[derive(Debug)]
-pub(crate) struct TrunkLeg {
+pub(crate) struct RtpLeg {
     socket: UdpSocket,
     port: u16,
     remote: Option<Remote>,
@@ -23,7 +23,7 @@ pub(crate) struct TrunkLeg {
 /// What a look at the socket brought.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// A packet of the carrier, of this many octets.
+    /// A packet of the other end, of this many octets.
     Packet(usize),
     /// A packet of somebody else; it was dropped.
     Foreign,
@@ -31,10 +31,10 @@ pub(crate) enum Received {
     Nothing,
 }
 
-/// Another port of the carrier may follow one that was silent for this long.
+/// Another port of the other end may follow one that was silent for this long.
 const SILENT: Duration = Duration::from_secs(1);
 
-impl TrunkLeg {
+impl RtpLeg {
     /// Takes an even port (RFC 3550, section 11) of the range, from a random place on; an
     /// empty range leaves it to the system.
     pub(crate) fn bind(ip: IpAddr, ports: &RangeInclusive<u16>) -> io::Result<Self> {
@@ -76,8 +76,8 @@ impl TrunkLeg {
         self.remote = Some(remote);
     }
 
-    /// Looks for one packet. Only the carrier's address is heard: whoever guesses a port
-    /// must not be.
+    /// Looks for one packet. Only the address of the description is heard: whoever guesses a
+    /// port must not be.
     pub(crate) fn receive(&mut self, now: Instant, buffer: &mut [u8]) -> Received {
         let (len, from) = match self.socket.recv_from(buffer) {
             Ok(got) => got,
@@ -90,7 +90,7 @@ impl TrunkLeg {
         }
         self.foreign += 1;
         if self.foreign == 1 {
-            tracing::warn!(port = self.port, "dropped RTP from an address that is not the carrier's");
+            tracing::warn!(port = self.port, "dropped RTP from an address that is not its other end's");
         }
         Received::Foreign
     }
@@ -111,6 +111,11 @@ impl TrunkLeg {
         self.socket.local_addr().is_ok_and(|local| local.is_ipv4() == address.is_ipv4())
     }
 
+    /// Whether it was agreed that packets of this type come.
+    pub(crate) fn expects(&self, payload_type: u8) -> bool {
+        Law::of(payload_type).is_some() || self.remote.is_some_and(|remote| remote.events == Some(payload_type))
+    }
+
     pub(crate) fn send(&self, packet: &[u8]) {
         if let Some(remote) = self.remote.filter(|remote| remote.listens) {
             // A full socket buffer loses this packet as a full network would.
@@ -122,10 +127,9 @@ impl TrunkLeg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Law;
 
-    fn leg(address: SocketAddr) -> TrunkLeg {
-        let mut leg = TrunkLeg::bind("127.0.0.1".parse().unwrap(), &(0..=0)).unwrap();
+    fn leg(address: SocketAddr) -> RtpLeg {
+        let mut leg = RtpLeg::bind("127.0.0.1".parse().unwrap(), &(0..=0)).unwrap();
         leg.set_remote(Remote { address, law: Law::Pcma, events: None, listens: true, talks: true });
         leg
     }
