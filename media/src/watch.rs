@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// Without a packet of the browser for this long the agent is away.
-const AWAY: Duration = Duration::from_secs(2);
+pub(crate) const AWAY: Duration = Duration::from_secs(2);
 /// Without sound of the party for this long somebody must be told (E50).
 const SILENT: Duration = Duration::from_secs(5);
 /// Samples up to this are digital silence in either law.

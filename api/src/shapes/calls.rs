@@ -43,12 +43,12 @@ pub(crate) struct OutcomeBrief {
 /// Something that a listener must know, in the recording's time.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MarkRow {
-    /// `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent` or `recording_failed`.
+    /// `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent`, `transfer`, `transferred` or `recording_failed`.
     pub(crate) kind: String,
     pub(crate) from_ms: i64,
     /// Equal to `from_ms` for a point.
     pub(crate) to_ms: i64,
-    /// Keys, masked where they may be a number, or which silence it was.
+    /// Keys, masked where they may be a number, which silence it was, or how and to what it was passed on.
     pub(crate) text: String,
 }
 

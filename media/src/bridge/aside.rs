@@ -5,13 +5,15 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{Bridge, LARGEST, MediaEvent, Mode, RingBack, View, Wires, flow::convert};
-use crate::{Law, Prompt, egress::Egress};
+use crate::{Law, Prompt, egress::Egress, watch::AWAY};
 
 /// Whom the call is passed on to.
 pub(super) struct Target {
     law: Law,
     to: Egress,
     phone: bool,
+    /// His browser's leg is up: it was heard last then.
+    heard_at: Option<Instant>,
 }
 
 /// What the agent hears, and who hears him, instead of the party.
@@ -29,7 +31,7 @@ impl Bridge {
     /// Somebody stands beside the call: a browser that speaks this law, or a desk phone that
     /// has not said so yet. Nobody hears him.
     pub fn target(&mut self, to: Egress, law: Law, phone: bool) {
-        self.target = Some(Target { law, to, phone });
+        self.target = Some(Target { law, to, phone, heard_at: None });
     }
 
     /// What was negotiated with his desk phone.
@@ -39,14 +41,27 @@ impl Bridge {
         }
     }
 
-    /// His browser's leg is up.
-    pub fn target_connected(&mut self) {
+    /// His browser's leg is up; from here on its packets are missed when they stop.
+    pub fn target_connected(&mut self, now: Instant) {
+        if let Some(target) = &mut self.target {
+            target.heard_at = Some(now);
+        }
         self.news.push_back(MediaEvent::TargetConnected);
     }
 
     /// His browser's leg is gone.
     pub fn target_lost(&mut self) {
         self.news.push_back(MediaEvent::TargetLost);
+    }
+
+    /// A page that is closed says no goodbye that comes at once.
+    pub(super) fn miss_target(&mut self, now: Instant) {
+        if let Some(target) = &mut self.target
+            && target.heard_at.is_some_and(|at| now.saturating_duration_since(at) >= AWAY)
+        {
+            target.heard_at = None;
+            self.target_lost();
+        }
     }
 
     /// The agent hears this over and over instead of the party, and nobody hears him.
@@ -68,7 +83,7 @@ impl Bridge {
 
     /// The target takes the agent's place, and hears and is heard as the agent would be.
     pub fn hand_over(&mut self, now: Instant) {
-        let Some(Target { law, to, phone }) = self.target.take() else { return };
+        let Some(Target { law, to, phone, .. }) = self.target.take() else { return };
         (self.agent_law, self.agent_phone, self.to_agent) = (law, phone, to);
         self.agent_at = None;
         self.keys_out.cut();
@@ -94,6 +109,9 @@ impl Bridge {
 
     /// A packet of the target.
     pub fn from_target(&mut self, now: Instant, packet: &View<'_>, wires: &mut impl Wires) {
+        if let Some(heard_at) = self.target.as_mut().and_then(|target| target.heard_at.as_mut()) {
+            *heard_at = now;
+        }
         let Some(law) = self.spoken_aside(packet) else { return };
         let head = self.to_agent.relay(now, packet.ssrc, packet.seq, packet.timestamp);
         let mut octets = [0u8; LARGEST];

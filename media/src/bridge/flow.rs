@@ -150,6 +150,7 @@ impl Bridge {
         if let Some(change) = self.watch.tick(now, self.party_listens) {
             self.changed(now, change);
         }
+        self.miss_target(now);
         let frame = self.frame(now);
         let (tap, failed) = (&mut self.tap, &mut self.tap_failed);
         let failed_before = *failed;

@@ -180,7 +180,7 @@ impl Slot {
         }
         if let Some(Target { inner, .. }) = target {
             stirred |= inner.turn(now, buffer, |heard| match heard {
-                Heard::News(WebNews::Connected) => bridge.target_connected(),
+                Heard::News(WebNews::Connected) => bridge.target_connected(now),
                 Heard::News(WebNews::Lost) => bridge.target_lost(),
                 Heard::Packet(view) => {
                     let mut ends = Ends { now, agent: agent.as_mut(), target: None, trunk: None };

@@ -5,7 +5,7 @@ use std::{
 };
 
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
-use songda_media::{CallMedia, Engine, MediaEvent, Prompt, Rest};
+use songda_media::{CallMedia, Engine, EngineError, Law, MediaEvent, Prompt, Rest};
 use tokio::sync::mpsc::Receiver;
 
 use crate::{
@@ -149,4 +149,124 @@ async fn an_offer_that_cannot_be_used_costs_the_browser_that_is_there_nothing() 
     assert_eq!(call.told(&mut first).await, MediaEvent::BrowserConnected);
     call.media.browser_offer("v=0\r\n".into()).await.unwrap_err();
     call.both_ways(&mut first, ONE).await;
+}
+
+impl Answered {
+    /// The party hears music, the agent that it rings.
+    fn hold(&self) {
+        let prompt = |sample| Arc::new(Prompt::from_samples(vec![sample; 1_600]));
+        self.media.rest(Rest::Hold { cue: 2, music: prompt(8_000) }).unwrap();
+        self.media.ring_agent(prompt(-2_000)).unwrap();
+    }
+
+    /// What the party was sent meanwhile: nothing but music, once what was said before is gone.
+    fn hears_only_music(&self) -> bool {
+        std::iter::from_fn(|| self.hears()).all(|octet| octet == Law::Pcma.encode(8_000))
+    }
+}
+
+fn last(browser: &Browser) -> Option<u8> {
+    browser.heard.as_ref().and_then(|packet| packet.payload.first().copied())
+}
+
+#[tokio::test]
+async fn r4_1a_a_colleagues_browser_is_spoken_to_aside_and_then_has_the_party() {
+    let mut call = Answered::open().await;
+    let mut agent = call.browser(ONE).await;
+    assert_eq!(call.told(&mut agent).await, MediaEvent::BrowserConnected);
+    call.both_ways(&mut agent, ONE).await;
+    call.hold();
+    let mut target = Browser::open(TWO);
+    target.answer(call.media.target_browser(target.offer.clone()).await.unwrap());
+    let events = &mut call.events;
+    let connected = |_: &mut Browser| {
+        agent.turn();
+        events.try_recv().ok().filter(|news| *news == MediaEvent::TargetConnected)
+    };
+    target.until("the target's sound is up", connected).await;
+    while call.hears().is_some() {}
+    call.media.consult().unwrap();
+    let both = |target: &mut Browser| {
+        agent.turn();
+        call.say();
+        assert!(call.hears_only_music());
+        (last(target) == Some(ONE) && last(&agent) == Some(TWO)).then_some(())
+    };
+    target.until("agent and target hear each other", both).await;
+    call.media.hand_over().unwrap();
+    call.media.rest(Rest::Talk).unwrap();
+    call.both_ways(&mut target, TWO).await;
+    for _ in 0..100 {
+        agent.turn();
+        target.turn();
+        assert_ne!(call.hears(), Some(ONE), "whose place was taken is not heard");
+    }
+    agent.close();
+    call.both_ways(&mut target, TWO).await;
+    let news: Vec<_> = std::iter::from_fn(|| call.events.try_recv().ok()).collect();
+    assert!(news.iter().any(|news| matches!(news, MediaEvent::HandedOver { .. })), "{news:?}");
+    assert!(!news.iter().any(|news| matches!(news, MediaEvent::BrowserLost | MediaEvent::TargetLost)), "{news:?}");
+    // The new one may come back by another offer, as the old one could.
+    let mut again = call.browser(0x85).await;
+    call.both_ways(&mut again, 0x85).await;
+    let summary = call.media.close().await.unwrap();
+    let frames: Vec<i16> = call.recorded.try_iter().flatten().collect();
+    assert_eq!(summary.frames as usize * 2, frames.len(), "one recording");
+    let left: Vec<i16> = frames.iter().step_by(2).copied().collect();
+    let first = |voice: u8| left.iter().position(|sample| *sample == Law::Pcma.decode(voice)).unwrap();
+    assert!(first(ONE) < first(TWO) && first(TWO) < first(0x85));
+}
+
+#[tokio::test]
+async fn r4_1a_a_desk_phone_is_spoken_to_aside_and_then_has_the_party_in_its_own_law() {
+    const SAYS: u8 = 0x99;
+    let mut call = Answered::open().await;
+    let mut agent = call.browser(ONE).await;
+    call.both_ways(&mut agent, ONE).await;
+    assert!(matches!(call.media.phone_answer("v=0\r\n".into()).await, Err(EngineError::Sdp(_))));
+    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+    phone.set_nonblocking(true).unwrap();
+    let sdp = answer(&phone).replace("RTP/AVP 8", "RTP/AVP 0");
+    assert!(matches!(call.media.phone_answer(sdp.clone()).await, Err(EngineError::NoPhone)));
+    call.hold();
+    let ours = port(&call.media.phone_offer().await.unwrap());
+    assert_ne!(ours, call.ours, "a port of its own");
+    assert!(call.media.phone_answer(sdp.clone()).await.unwrap(), "it listens");
+    call.media.consult().unwrap();
+    let mut seq = 0;
+    let mut speak = |payload_type: u8| {
+        seq += 1;
+        let packet = RtpPacketBuilder::new().payload_type(payload_type).ssrc(9).sequence(Seq::from(seq));
+        let packet = packet.timestamp(u32::from(seq) * 160).payload(&[SAYS; 160]).build().unwrap();
+        phone.send_to(&packet, ("127.0.0.1", ours)).unwrap();
+    };
+    let heard = || {
+        let mut buffer = [0u8; 500];
+        let len = phone.recv(&mut buffer).ok()?;
+        let packet = RtpReader::new(&buffer[..len]).unwrap();
+        Some((packet.payload_type(), packet.payload().first().copied()?))
+    };
+    let (ulaw, alaw) = (Law::Pcmu, Law::Pcma);
+    let in_ulaw = |octet: u8| Some((0, ulaw.encode(alaw.decode(octet))));
+    let says = alaw.encode(ulaw.decode(SAYS));
+    while call.hears().is_some() {}
+    let both = |agent: &mut Browser| {
+        speak(0);
+        call.say();
+        assert!(call.hears_only_music());
+        (std::iter::from_fn(heard).last() == in_ulaw(ONE) && last(agent) == Some(says)).then_some(())
+    };
+    agent.until("agent and phone hear each other", both).await;
+    call.media.hand_over().unwrap();
+    call.media.rest(Rest::Talk).unwrap();
+    let taken = |_: &mut Browser| {
+        speak(0);
+        // Comfort noise was not agreed, and is nobody's key.
+        speak(13);
+        call.say();
+        (call.hears() == Some(says) && std::iter::from_fn(heard).last() == in_ulaw(0x91)).then_some(())
+    };
+    agent.until("the phone has the party", taken).await;
+    assert!(!call.media.phone_answer(sdp + "a=sendonly\r\n").await.unwrap(), "it holds");
+    call.media.close().await.unwrap();
 }

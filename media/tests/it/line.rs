@@ -29,6 +29,10 @@ impl Wires for Heard {
     fn to_agent(&mut self, head: Head, payload_type: u8, payload: &[u8]) {
         self.agent.push((payload_type, head.timestamp, payload.to_vec()));
     }
+
+    fn to_target(&mut self, _: Head, _: u8, _: &[u8]) {
+        panic!("these calls are passed on to nobody");
+    }
 }
 
 /// A recording that is kept in memory.

@@ -10,3 +10,4 @@ mod line;
 mod long_call;
 mod prompts;
 mod timeline;
+mod transfer;

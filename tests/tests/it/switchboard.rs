@@ -1,6 +1,8 @@
 //! Call control with a real carrier, a real browser's leg and a real recording, without the
 //! server around it.
 
+mod transfer;
+
 use std::{
     path::Path,
     sync::{

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use songda_calls::{
-    Fault, Parting, PartySilence,
-    inside::{Cue, Do, Input, Machine, Rest, Told},
+    Fault, Parting, PartySilence, TransferFault, TransferMode,
+    inside::{Cue, Do, Input, Machine, Rest, Target, Told},
 };
 use songda_sip::{EndCause, LegEvent, Side};
 
@@ -44,6 +44,26 @@ fn input() -> impl Strategy<Value = Input> {
         3 => any::<bool>().prop_map(Input::Hold),
         2 => Just(Input::Press("1".into())),
         4 => Just(Input::Deadline),
+    ]
+}
+
+fn transfer() -> impl Strategy<Value = Input> {
+    let modes = [TransferMode::Blind, TransferMode::Attended];
+    let targets = [Target::Desk, Target::Phone];
+    let start = (prop::sample::select(modes.to_vec()), prop::sample::select(targets.to_vec()));
+    let Input::Leg(phone_ended) = ended(Side::Peer, EndCause::HungUp, None, None) else { unreachable!() };
+    prop_oneof![
+        6 => start.prop_map(|(mode, target)| Input::Transfer(mode, target)),
+        3 => Just(Input::TransferTaken("offer".into())),
+        3 => Just(Input::TargetUp),
+        1 => Just(Input::TargetLost),
+        1 => Just(Input::TransferRefused(TransferFault::Declined)),
+        3 => Just(Input::CompleteTransfer),
+        4 => Just(Input::HandedOver),
+        2 => Just(Input::Phone(LegEvent::Answered { sdp: "200".into() })),
+        2 => any::<bool>().prop_map(Input::PhoneListens),
+        1 => Just(Input::Phone(phone_ended)),
+        1 => Just(Input::PhoneGone),
     ]
 }
 
@@ -95,6 +115,16 @@ impl Witness {
             }
             Do::Rest(rest) => assert!(answered && !parted && !hung_up && *rest != self.rest()),
             Do::Press(_) => assert!(noticed && !parted && !hung_up && self.rest() == Rest::Talk),
+            Do::RingAgent => assert!(noticed && !parted && !self.has_target() && self.rest() == Rest::Hold),
+            Do::RingPhone | Do::TakeTarget(_) | Do::Consult => {
+                assert!(self.has_target() && self.rest() == Rest::Hold, "the party hears nothing of it");
+            }
+            Do::HandOver => assert!(self.has_target() && !parted && !hung_up),
+            Do::Tell(Told::Transferred(_)) => {
+                let last = self.orders.iter().rev().find(|order| matches!(order, Do::HandOver | Do::RingAgent));
+                assert_eq!(last, Some(&Do::HandOver));
+            }
+            Do::Finish => assert!(!self.has_target(), "the target is left behind"),
             Do::Tell(Told::Talking) => {
                 assert!(noticed && self.count(order) == 0 && self.rest() == Rest::Talk);
             }
@@ -108,6 +138,12 @@ impl Witness {
             }
             _ => {}
         }
+    }
+
+    /// Somebody rings or is consulted, and was neither let go nor given the party.
+    fn has_target(&self) -> bool {
+        let last = |order: &&Do| matches!(order, Do::RingAgent | Do::DropTarget | Do::HandOver);
+        self.orders.iter().rev().find(last) == Some(&Do::RingAgent)
     }
 
     fn rest(&self) -> Rest {
@@ -124,7 +160,7 @@ proptest! {
 
     #[test]
     fn whatever_happens_the_call_ends_and_makes_sense(
-        steps in prop::collection::vec((0_u64..15_000, input()), 0..60)
+        steps in prop::collection::vec((0_u64..15_000, prop_oneof![4 => input(), 1 => transfer()]), 0..60)
     ) {
         let mut now = Instant::now();
         let mut machine = Machine::new(now);

@@ -10,3 +10,4 @@ mod marks;
 mod numbering;
 mod presence;
 mod sounds;
+mod transfer;

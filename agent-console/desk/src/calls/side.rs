@@ -30,7 +30,8 @@ pub fn marks_until(stored: &str, end_ms: i64) -> Value {
     for mark in &mut marks {
         let at = |name: &str| mark[name].as_i64().unwrap_or_default();
         let (from, to) = (at("from_ms"), at("to_ms"));
-        let spans = ["agent_away", "hold", "party_silent"].contains(&mark["kind"].as_str().unwrap_or_default());
+        let spans =
+            ["agent_away", "hold", "party_silent", "transfer"].contains(&mark["kind"].as_str().unwrap_or_default());
         let to = if spans && to == from { end_ms } else { to };
         mark["from_ms"] = json!(from.min(end_ms));
         mark["to_ms"] = json!(to.min(end_ms));

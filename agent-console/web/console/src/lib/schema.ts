@@ -1479,9 +1479,9 @@ export interface components {
         MarkRow: {
             /** Format: int64 */
             from_ms: number;
-            /** @description `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent` or `recording_failed`. */
+            /** @description `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent`, `transfer`, `transferred` or `recording_failed`. */
             kind: string;
-            /** @description Keys, masked where they may be a number, or which silence it was. */
+            /** @description Keys, masked where they may be a number, which silence it was, or how and to what it was passed on. */
             text: string;
             /**
              * Format: int64
