@@ -15,8 +15,9 @@ use crate::house::House;
 pub const DEMO_PASSWORD: &str = "Songda-demo-2026";
 
 /// Logins of the demo court.
-pub const DEMO_LOGINS: [(&str, &str, &str, Role); 7] = [
+pub const DEMO_LOGINS: [(&str, &str, &str, Role); 8] = [
     ("agent", "刘敏", "1026", Role::Agent),
+    ("agent2", "赵磊", "1027", Role::Agent),
     ("supervisor", "陈静", "1001", Role::Supervisor),
     ("J0001", "周明远", "2001", Role::Judge),
     ("C0001", "吴婷", "3001", Role::Clerk),

@@ -93,6 +93,7 @@ async function desk() {
   await page.waitForSelector(testId("empty-queue"));
   await shot(page, "desk-empty");
   await rings(page);
+  await ringsFromColleague(page);
   stage.send("work_order", { envelope: await stage.workOrder("wo-1") });
   stage.send("agent", { state: "reserved", since_at: new Date().toISOString() });
   await page.waitForSelector(testId("dial-0"));
@@ -122,7 +123,7 @@ async function desk() {
   await page.keyboard.press("Alt+e");
   const said = stage.received.map((each) => each.type).filter((type) => type !== "ping");
   const wanted =
-    "hello,hello,opened,dial,tick,hold,keypad,keypad,end_politely,hello,opened,mute,hang_up";
+    "hello,hello,transfer_decline,opened,dial,tick,hold,keypad,keypad,transfer,transfer_complete,transfer_cancel,end_politely,hello,opened,mute,hang_up";
   const samples = said.filter((type) => type !== "samples" && type !== "resume");
   if (samples.join() !== wanted) fault("commands sent:", said.join());
   const technical = { code: "C01", zh: "接通", en: "Answered" };
@@ -187,6 +188,67 @@ async function rings(page: Page) {
   await page.waitForSelector(testId("incoming"), { state: "hidden" });
 }
 
+/** A colleague hands his call to this desk: at once, or after asking. */
+async function ringsFromColleague(page: Page) {
+  const call = {
+    call_id: "handed-1",
+    phone_masked: "138****1234",
+    from_name: "刘坐席",
+    mode: "attended",
+    known: true,
+    until_at: new Date(Date.now() + 20_000).toISOString(),
+    envelope: await stage.workOrder("handed-1"),
+  };
+  stage.send("transfer_offer", { ...call, phase: "ringing" });
+  await page.waitForSelector(`${testId("handed")} ${testId("incoming-case")}`);
+  await shot(page, "desk-handed", { fits: true });
+  stage.send("agent", { state: "calling", since_at: new Date().toISOString() });
+  stage.send("transfer_offer", { ...call, phase: "consulting" });
+  await page.waitForSelector(`${testId("handed")}[data-phase="consulting"]`);
+  await page.click(testId("lang"));
+  await shot(page, "desk-handed-consulting-en");
+  await page.click(testId("lang"));
+  const declined = stage.commanded("transfer_decline");
+  await page.click(testId("handed-decline"));
+  await declined;
+  stage.send("transfer_gone", { call_id: "handed-1", reason: "declined" });
+  stage.send("agent", { state: "ready", since_at: new Date().toISOString() });
+  await page.waitForSelector(testId("handed"), { state: "hidden" });
+}
+
+/** The agent hands his call to a colleague, by keyboard, and asks first. */
+async function handsOver(page: Page, now: object) {
+  await page.keyboard.press("Alt+z");
+  await page.waitForSelector(testId("target-A0003"));
+  await shot(page, "desk-transfer");
+  await page.fill(testId("transfer-search"), "话");
+  await page.waitForSelector(testId("target-A0003"), { state: "hidden" });
+  await page.fill(testId("transfer-search"), "");
+  await page.waitForSelector(testId("target-A0003"));
+  await page.locator(testId("transfer-search")).focus();
+  await page.keyboard.press("ArrowDown");
+  const asked = stage.commanded("transfer");
+  await page.keyboard.press("Enter");
+  const { mode, to } = await asked;
+  if (mode !== "attended" || JSON.stringify(to) !== '{"kind":"seat","id":"u-zhao"}') {
+    fault("handed to", mode, JSON.stringify(to));
+  }
+  const until_at = new Date(Date.now() + 17_000).toISOString();
+  const transfer = { mode: "attended", kind: "seat", to_name: "赵敏", until_at };
+  stage.call("talking", { ...now, transfer: { ...transfer, phase: "ringing" } });
+  await page.waitForSelector(`${testId("transfer-bar")}[data-phase="ringing"]`);
+  await shot(page, "desk-transfer-ringing", { fits: true });
+  stage.call("talking", { ...now, transfer: { ...transfer, phase: "consulting" } });
+  await page.waitForSelector(testId("transfer-complete"));
+  await shot(page, "desk-transfer-consulting", { fits: true });
+  await page.click(testId("transfer-complete"));
+  await page.click(testId("transfer-cancel"));
+  stage.call("talking", now);
+  stage.send("notice", { code: "transfer.lost" });
+  await page.waitForSelector(".ant-notification-notice");
+  await shot(page, "desk-transfer-failed", { fits: true });
+}
+
 /** What a supervisor sees of one call, before he settles it. */
 async function settles() {
   const page = await fresh();
@@ -242,6 +304,7 @@ async function duringCall(page: Page, answered_at: string) {
   await shot(page, "desk-keypad");
   await page.keyboard.press("Escape");
   await page.waitForSelector(testId("keypad-sent"), { state: "hidden" });
+  await handsOver(page, now);
   stage.call("talking", { ...now, party: "silent" });
   await page.waitForSelector(testId("notice-party.silent"));
   await shot(page, "desk-silent");

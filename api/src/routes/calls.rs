@@ -6,7 +6,7 @@ use axum::{
 };
 use serde_json::json;
 use songda_desk::{
-    calls::{self as rows, CallRow as Call},
+    calls::{self as rows, CallRow as Call, transfers},
     checklist::{self, Tick},
     escalations::Reason,
     transcripts,
@@ -26,7 +26,7 @@ use crate::{
     problem::Problem,
     shapes::{
         Attempt, AttemptField, CallRow, Delivered, MarkRow, NetworkRow, OutcomeBrief, ProblemBody, RecordingBrief,
-        ReportRow, TickRow, TranscriptBrief, Words,
+        ReportRow, TickRow, TranscriptBrief, TransferRow, Words,
     },
     who::SignedIn,
 };
@@ -42,6 +42,20 @@ pub(super) async fn calls_of(house: &House, task: &str) -> Result<Vec<CallRow>, 
         found.push(call_row(house, call, &attempts).await?);
     }
     Ok(found)
+}
+
+fn transfer_row(row: transfers::TransferRow) -> TransferRow {
+    TransferRow {
+        at: rfc3339(row.asked_ms),
+        settled_at: row.settled_ms.map(rfc3339),
+        from: row.from_name,
+        to: row.to_name,
+        kind: row.to_kind,
+        mode: row.mode,
+        state: row.state,
+        reason: row.reason,
+        offset_ms: row.offset_ms,
+    }
 }
 
 async fn call_row(house: &House, call: Call, attempts: &[rows::AttemptRow]) -> Result<CallRow, Problem> {
@@ -74,6 +88,7 @@ async fn call_row(house: &House, call: Call, attempts: &[rows::AttemptRow]) -> R
             let (zh, en) = reason.text();
             Words { code: reason.word().to_owned(), zh: zh.to_owned(), en: en.to_owned() }
         }),
+        transfers: transfers::of_call(&house.db, &call.id).await?.into_iter().map(transfer_row).collect(),
         marks: mark_rows(&call.marks),
         ticks: tick_rows(&call.script, ticks),
         network: network.map(|network| NetworkRow {

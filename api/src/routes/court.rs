@@ -333,7 +333,16 @@ fn escalation_row(escalation: Escalation) -> EscalationRow {
 fn event_row(event: &Event) -> TaskEvent {
     let (text_zh, text_en) =
         songda_desk::calls::history_text(event).unwrap_or_else(|| (event.kind.clone(), event.kind.clone()));
-    let of_call = ["dialled", "call_ended", "owed", "ended_politely", "escalated", "transcript", "transcript_edited"];
+    let of_call = [
+        "dialled",
+        "transferred",
+        "call_ended",
+        "owed",
+        "ended_politely",
+        "escalated",
+        "transcript",
+        "transcript_edited",
+    ];
     let is_call = of_call.contains(&event.kind.as_str());
     let object = (!event.object_id.is_empty()).then(|| event.object_id.clone());
     TaskEvent {

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use axum::{
+    Json,
     extract::{
         State,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
@@ -16,7 +17,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use songda_desk::{calls::Sample, seats::Command};
+use songda_desk::{
+    calls::{Sample, transfers::TargetKind},
+    seats::{Command, TransferMode, takes_calls},
+};
 use songda_people::{
     Actor, Permission,
     courts::{self, Court},
@@ -28,12 +32,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::require;
+use super::{note, require};
 use crate::{
     desk::Desk,
     house::House,
     problem::Problem,
-    shapes::ProblemBody,
+    shapes::{ProblemBody, TransferPhone, TransferSeat, TransferTargets},
     who::{SignedIn, session_cookie},
 };
 
@@ -75,6 +79,43 @@ pub(super) async fn line(
     }))
 }
 
+/// To whom the agent may hand a call: colleagues at the desk, and desk phones.
+#[utoipa::path(get, path = "/api/v1/desk/transfer-targets", tag = "desk",
+    responses((status = 200, body = TransferTargets), (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
+pub(super) async fn transfer_targets(
+    State(house): State<House>,
+    State(desk): State<Option<Desk>>,
+    SignedIn(actor): SignedIn,
+) -> Result<Json<TransferTargets>, Problem> {
+    require(&house, &actor, Permission::DeskWork).await?;
+    let desk = desk.ok_or_else(Problem::read_only)?;
+    let seats = desk.seats.colleagues(&actor.court_id, &actor.user_id).await;
+    let phones = desk.seats.desk_phones(&actor.court_id).await?;
+    let shown = json!({ "seats": seats.len(), "phones": phones.len() });
+    note(&house, &actor, "call.transfer_targets", ("user", &actor.user_id), "ok", shown).await?;
+    Ok(Json(TransferTargets {
+        seats: seats
+            .into_iter()
+            .map(|seat| TransferSeat {
+                id: seat.user_id,
+                name: seat.name,
+                staff_no: seat.staff_no,
+                state: seat.state.word(),
+                free: takes_calls(seat.state),
+            })
+            .collect(),
+        phones: phones
+            .into_iter()
+            .map(|phone| TransferPhone {
+                id: phone.id,
+                name: phone.name,
+                extension: phone.extension,
+                free: phone.registered,
+            })
+            .collect(),
+    }))
+}
+
 /// A frame of the browser.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -112,6 +153,26 @@ enum Frame {
     Decline {
         call_id: String,
     },
+    /// Hands the call to a colleague or to a desk phone.
+    Transfer {
+        call_id: String,
+        mode: Mode,
+        to: TransferTarget,
+    },
+    TransferComplete {
+        call_id: String,
+    },
+    TransferCancel {
+        call_id: String,
+    },
+    /// Takes a colleague's call.
+    TransferAccept {
+        call_id: String,
+        sdp: String,
+    },
+    TransferDecline {
+        call_id: String,
+    },
     HangUp,
     EndPolitely {
         reason: String,
@@ -141,6 +202,46 @@ enum Frame {
         items: Vec<Measure>,
     },
     Ping,
+}
+
+/// To whom a call goes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransferTarget {
+    kind: Kind,
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Seat,
+    Phone,
+}
+
+impl From<Kind> for TargetKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Seat => Self::Seat,
+            Kind::Phone => Self::Phone,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    Blind,
+    Attended,
+}
+
+impl From<Mode> for TransferMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Blind => Self::Blind,
+            Mode::Attended => Self::Attended,
+        }
+    }
 }
 
 /// What a browser measured of its line.
@@ -188,6 +289,9 @@ impl Frame {
                 | F::Resume { .. }
                 | F::Tick { .. }
                 | F::Samples { .. }
+                | F::TransferComplete { .. }
+                | F::TransferCancel { .. }
+                | F::TransferDecline { .. }
         )
     }
 
@@ -202,6 +306,13 @@ impl Frame {
             Self::Resume { call_id, sdp } => Command::Resume { call: call_id, sdp },
             Self::Accept { call_id, sdp } => Command::Accept { call: call_id, sdp },
             Self::Decline { call_id } => Command::Decline { call: call_id },
+            Self::Transfer { call_id, mode, to } => {
+                Command::Transfer { call: call_id, mode: mode.into(), kind: to.kind.into(), to: to.id }
+            }
+            Self::TransferComplete { call_id } => Command::TransferComplete { call: call_id },
+            Self::TransferCancel { call_id } => Command::TransferCancel { call: call_id },
+            Self::TransferAccept { call_id, sdp } => Command::TransferAccept { call: call_id, sdp },
+            Self::TransferDecline { call_id } => Command::TransferDecline { call: call_id },
             Self::HangUp => Command::HangUp,
             Self::EndPolitely { reason } => Command::EndPolitely { reason },
             Self::Mute { on } => Command::Mute { on },
@@ -401,6 +512,9 @@ impl Browser {
 fn has_live_call(frame: &Value) -> Option<bool> {
     match frame["type"].as_str()? {
         "call" => Some(frame["phase"] != "ended"),
+        // Who asks about a colleague's call has a line up as well.
+        "transfer_offer" => (frame["phase"] != "ringing").then_some(true),
+        "transfer_gone" => (frame["reason"] != "accepted").then_some(false),
         "snapshot" => Some(!frame["call"].is_null() && frame["call"]["phase"] != "ended"),
         _ => None,
     }

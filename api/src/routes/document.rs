@@ -22,6 +22,7 @@ use super::{
         orders::push,
         orders::incomplete,
         desk::line,
+        desk::transfer_targets,
         outcomes::outcome,
         outcomes::keep_draft,
         outcomes::draft,

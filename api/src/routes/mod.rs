@@ -73,6 +73,7 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/outcomes", get(court::outcomes)) // outcomes.read
         .route("/api/v1/desk/ws", get(desk::line)) // desk.work
         .route("/api/v1/desk/owed", get(outcomes::owed_calls)) // desk.work
+        .route("/api/v1/desk/transfer-targets", get(desk::transfer_targets)) // desk.work
         .route("/api/v1/calls/{id}/outcome", post(outcomes::outcome)) // outcome.save
         .route("/api/v1/calls/{id}/draft", get(outcomes::draft).put(outcomes::keep_draft)) // outcome.save
         .route("/api/v1/cases", get(court::cases)) // case.read

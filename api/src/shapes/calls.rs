@@ -77,6 +77,26 @@ pub(crate) struct NetworkRow {
     pub(crate) loss_max: Option<f64>,
 }
 
+/// A call that was handed over, or was to be.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TransferRow {
+    pub(crate) at: String,
+    /// When it was done, or came to nothing.
+    pub(crate) settled_at: Option<String>,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// `seat` or `phone`.
+    pub(crate) kind: String,
+    /// `blind` or `attended`.
+    pub(crate) mode: String,
+    /// `ringing`, `consulting`, `done` or `failed`.
+    pub(crate) state: String,
+    /// Why it came to nothing, or empty.
+    pub(crate) reason: String,
+    /// Where in the recording it was done.
+    pub(crate) offset_ms: Option<i64>,
+}
+
 /// A call.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CallRow {
@@ -112,6 +132,8 @@ pub(crate) struct CallRow {
     pub(crate) broken_consent: bool,
     /// The call whose broken consent this one took up.
     pub(crate) resumed_from: Option<String>,
+    /// Handed to a colleague or to a desk phone, or tried, oldest first.
+    pub(crate) transfers: Vec<TransferRow>,
     pub(crate) marks: Vec<MarkRow>,
     pub(crate) ticks: Vec<TickRow>,
     pub(crate) network: Option<NetworkRow>,

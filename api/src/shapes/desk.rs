@@ -27,6 +27,36 @@ pub(crate) struct OwedCalls {
     pub(crate) items: Vec<OwedCall>,
 }
 
+/// A colleague at the desk.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TransferSeat {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// 工号.
+    pub(crate) staff_no: String,
+    /// `ready`, `reserved`, `calling`, `wrap_up`, `paused` or `offline`.
+    pub(crate) state: &'static str,
+    /// A call may be handed to him.
+    pub(crate) free: bool,
+}
+
+/// A desk phone of the court.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TransferPhone {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) extension: String,
+    /// A device is registered.
+    pub(crate) free: bool,
+}
+
+/// To whom an agent may hand a call, the free ones first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TransferTargets {
+    pub(crate) seats: Vec<TransferSeat>,
+    pub(crate) phones: Vec<TransferPhone>,
+}
+
 /// How a court works at the desk.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

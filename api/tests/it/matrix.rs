@@ -16,6 +16,7 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/tasks/none", [false, true, true, true, false, false]),
     ("GET", "/api/v1/desk/ws", [true, false, false, false, false, false]),
     ("GET", "/api/v1/desk/owed", [true, false, false, false, false, false]),
+    ("GET", "/api/v1/desk/transfer-targets", [true, false, false, false, false, false]),
     ("POST", "/api/v1/calls/none/outcome", [true, false, false, false, false, false]),
     ("PUT", "/api/v1/calls/none/draft", [true, false, false, false, false, false]),
     ("GET", "/api/v1/calls/none/draft", [true, false, false, false, false, false]),

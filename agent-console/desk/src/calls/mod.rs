@@ -8,6 +8,7 @@ pub mod legs;
 pub mod recorded;
 mod side;
 mod store;
+pub mod transfers;
 
 pub use attempts::{AttemptField, AttemptRow, attempts};
 pub use side::{Network, Sample, keep_samples, marks_to_store, marks_until, network};
@@ -66,6 +67,16 @@ pub fn history_text(event: &Event) -> Option<(String, String)> {
         "incoming_missed" => {
             ("受送达人来电未接通，待回拨".to_owned(), "The party called in vain: call back".to_owned())
         }
+        "transferred" => {
+            let to = text("to");
+            let (zh, en) = match (text("kind"), text("mode")) {
+                ("phone", "attended") => ("商量后转接话机", "After asking, handed to the desk phone"),
+                ("phone", _) => ("直接转接话机", "Handed to the desk phone"),
+                (_, "attended") => ("商量后转接坐席", "After asking, handed to the agent"),
+                _ => ("直接转接坐席", "Handed to the agent"),
+            };
+            (format!("{zh}：{to}"), format!("{en} {to}"))
+        }
         "call_ended" => {
             let (zh, en) = if event.detail["given_up_early"] == true {
                 ("（提前挂断）", " (given up early)")
@@ -86,6 +97,7 @@ pub fn history_text(event: &Event) -> Option<(String, String)> {
             let (zh, en) = match text("why") {
                 "asked" => ("坐席留待补录", "the agent leaves it for later"),
                 "agent_gone" => ("坐席未回", "the agent did not come back"),
+                "transferred" => ("通话已转接话机", "the call was handed to a desk phone"),
                 _ => ("整理时间已到", "the time after the call is up"),
             };
             (format!("通话结果待补录：{zh}"), format!("Outcome owed: {en}"))

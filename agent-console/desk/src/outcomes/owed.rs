@@ -90,6 +90,8 @@ pub enum Why {
     TimeIsUp,
     /// The agent did not come back.
     AgentGone,
+    /// The call ended at a desk phone, where nothing can be filled in.
+    Transferred,
 }
 
 impl Why {
@@ -98,6 +100,7 @@ impl Why {
             Self::Asked => "asked",
             Self::TimeIsUp => "time_is_up",
             Self::AgentGone => "agent_gone",
+            Self::Transferred => "transferred",
         }
     }
 }

@@ -44,6 +44,7 @@ pub async fn run(ground: &Ground) -> Result<Recovered, DeskError> {
         done.calls += 1;
     }
     done.recordings += enter_all(ground).await?;
+    calls::transfers::fail_all(&ground.db, &ground.clock).await?;
     work_orders::expire_all(&ground.db, &ground.clock).await?;
     Ok(done)
 }

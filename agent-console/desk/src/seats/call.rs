@@ -7,7 +7,7 @@ use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Farewell, Fault, Parting
 use songda_service::{cases::PhoneRow, outcomes::LineFacts};
 use songda_store::{clock::rfc3339, masked::mask_digits};
 
-use super::technical_words;
+use super::{technical_words, transfer::Transfer};
 use crate::{
     calls::CallRow,
     checklist::Tick,
@@ -60,6 +60,8 @@ pub(crate) struct LiveCall {
     pub(super) direction: &'static str,
     /// Its row, when it came in and belongs to no task.
     pub(super) stray: Option<Inbound>,
+    /// It is being handed to somebody.
+    pub(super) transfer: Option<Transfer>,
 }
 
 /// The time after a call.
@@ -123,6 +125,7 @@ impl LiveCall {
             handle: None,
             direction: "out",
             stray: None,
+            transfer: None,
         }
     }
 
@@ -159,6 +162,7 @@ impl LiveCall {
             handle: None,
             direction: "in",
             stray: Some(call.clone()),
+            transfer: None,
         }
     }
 
@@ -168,6 +172,15 @@ impl LiveCall {
         phone.clone_into(&mut self.phone_id);
         script.clone_into(&mut self.script);
         self.stray = None;
+    }
+
+    /// Somebody else speaks to the party from here on: what the agent before him had switched
+    /// is over.
+    pub(super) fn now_with_another(&mut self) {
+        (self.muted, self.held, self.sound, self.away_until_ms) = (false, false, true, None);
+        if let Some(stray) = &mut self.stray {
+            stray.talk_from_ms = self.talk_from_ms;
+        }
     }
 
     /// A call that ended and waits for its outcome, as it was written down.
@@ -210,6 +223,7 @@ impl LiveCall {
             handle: None,
             direction: if row.direction == "in" { "in" } else { "out" },
             stray: None,
+            transfer: None,
         }
     }
 
@@ -255,6 +269,7 @@ impl LiveCall {
             "end_reason": self.end_reason,
             "outcome_saved": self.saved,
             "draft": self.draft,
+            "transfer": self.transfer.as_ref().map(Transfer::frame),
         })
     }
 }

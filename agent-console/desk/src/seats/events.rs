@@ -8,6 +8,7 @@ use songda_store::alarms;
 use super::{
     call::{WrapUpTime, end_frame, ended_by, fault_words, line_facts, lost_end},
     seat::{AgentState, Seat, Unwritten},
+    transfer::HUNG_UP,
 };
 use crate::{
     DeskError,
@@ -42,6 +43,7 @@ impl Seat {
     }
 
     async fn call_event(&mut self, event: CallEvent) -> Result<(), DeskError> {
+        let Some(event) = self.transfer_event(event).await? else { return Ok(()) };
         let Some(call) = &mut self.call else { return Ok(()) };
         let db = &self.ground.db;
         match event {
@@ -129,8 +131,9 @@ impl Seat {
             CallEvent::Ended(end) => {
                 self.events = None;
                 self.unwritten = Some(Unwritten::new(call.id.clone(), end));
+                let told = self.transfer_over(HUNG_UP).await;
                 self.write_end().await;
-                return Ok(());
+                return told;
             }
             event => {
                 self.heard_or_not(&event);
@@ -262,8 +265,13 @@ impl Seat {
         self.bid_farewell(id, end.farewell.clone());
         let facts = line_facts(end);
         let owed = self.call.as_ref().is_some_and(|call| call.id == id && !call.is_live());
-        if owed && self.browser.is_none() && end.facts.abandoned {
-            let left = self.leave(id, Why::AgentGone).await;
+        let why = match (self.follows, end.facts.abandoned) {
+            (true, _) => Some(Why::Transferred),
+            (false, true) if self.browser.is_none() => Some(Why::AgentGone),
+            _ => None,
+        };
+        if let Some(why) = why.filter(|_| owed) {
+            let left = self.leave(id, why).await;
             self.done(left);
         }
         if end.recording_incomplete {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use songda_calls::{CallEnd, IncomingCall};
+use songda_calls::{CallEnd, IncomingCall, TransferFault};
 use songda_service::{cases, tasks};
 use songda_store::clock::rfc3339;
 use tokio::{sync::oneshot, time::timeout};
@@ -19,7 +19,7 @@ use crate::{
     DeskError, calls, checklist,
     inbound::{self, Handover, Offer, TakenBy, Word, caller::Match, hours},
     outcomes::owed::Why,
-    work_orders::{self, Binding, WorkOrder},
+    work_orders::WorkOrder,
 };
 
 /// The reception gives a call away within this time.
@@ -35,7 +35,7 @@ impl Seat {
             Some(call) => call.is_live() || !own,
             None => !matches!(self.state, AgentState::Ready | AgentState::Reserved),
         };
-        if busy || self.browser.is_none() || self.incoming.is_some() {
+        if busy || self.browser.is_none() || self.rings() {
             let _ = offer.word.try_send(Word::Decline { agent: self.actor.user_id.clone() });
             return Ok(());
         }
@@ -51,22 +51,11 @@ impl Seat {
 
     /// The `incoming` of the contract; null when nothing rings.
     pub(super) async fn incoming_frame(&self) -> Result<Value, DeskError> {
-        let (Some(offer), Some(browser)) = (&self.incoming, &self.browser) else { return Ok(Value::Null) };
-        let mut envelope = Value::Null;
-        if let Some(found) = &offer.found {
-            let order = self.shown(offer, found);
-            let plain = work_orders::content(&self.ground.db, &self.actor, &self.court.name, &order).await?;
-            let binding = Binding {
-                agent: &self.actor.user_id,
-                exp: order.expires_ms / 1000,
-                iat: self.ground.clock.now_ms() / 1000,
-                sid: &self.actor.session_tag(),
-                v: 1,
-                wo: &order.id,
-            };
-            let sealed = work_orders::seal(&browser.kid, &browser.public_key, &binding, plain.to_string().as_bytes())?;
-            envelope = json!(sealed);
-        }
+        let Some(offer) = &self.incoming else { return Ok(Value::Null) };
+        let envelope = match &offer.found {
+            Some(found) => self.sealed_while_it_rings(&offer.call, &found.task).await?,
+            None => Value::Null,
+        };
         Ok(json!({
             "call_id": offer.call,
             "phone_masked": offer.masked,
@@ -77,14 +66,15 @@ impl Seat {
     }
 
     /// What is sealed for a call that rings: no work order yet, and bound to the call.
-    fn shown(&self, offer: &Offer, found: &Match) -> WorkOrder {
-        WorkOrder {
-            id: offer.call.clone(),
-            task_id: found.task.clone(),
+    pub(super) async fn sealed_while_it_rings(&self, call: &str, task: &str) -> Result<Value, DeskError> {
+        let shown = WorkOrder {
+            id: call.to_owned(),
+            task_id: task.to_owned(),
             session: self.actor.session.clone(),
             state: "offered".into(),
             expires_ms: self.ground.clock.now_ms() + 120_000,
-        }
+        };
+        self.sealed(&shown).await
     }
 
     /// It does not ring here any more.
@@ -108,7 +98,7 @@ impl Seat {
     }
 
     /// A ready agent was offered nothing while it rang.
-    async fn look_again(&mut self) -> Result<(), DeskError> {
+    pub(super) async fn look_again(&mut self) -> Result<(), DeskError> {
         if self.state == AgentState::Ready { self.next_task().await } else { Ok(()) }
     }
 
@@ -117,6 +107,7 @@ impl Seat {
         if let Some(offer) = self.incoming.take() {
             let _ = offer.word.try_send(Word::Decline { agent: self.actor.user_id.clone() });
         }
+        self.let_handed_go(TransferFault::Unreachable);
     }
 
     /// One key: the agent takes the call, with this offer of his browser.

@@ -7,13 +7,17 @@
 mod call;
 mod dial;
 mod events;
+mod follow;
 mod frames;
+mod handed;
 mod incoming;
 mod presence;
 mod seat;
 mod show;
 mod talk;
+mod targets;
 mod ticks;
+mod transfer;
 mod unready;
 mod ways;
 mod work;
@@ -28,7 +32,8 @@ use std::{
 };
 
 use serde_json::Value;
-use songda_calls::IncomingCall;
+pub use songda_calls::TransferMode;
+use songda_calls::{IncomingCall, TransferFault};
 use songda_people::{Actor, courts::Court};
 use songda_service::{
     outcomes::{self, Saved},
@@ -39,11 +44,17 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use call::{ended_by, line_facts, lost_end};
+pub use handed::{HandedCall, TransferOffer};
 pub use seat::AgentState;
+use targets::House;
+pub use targets::{Colleague, DeskPhone, takes_calls};
 
 use crate::{
     DeskError, Ground,
-    calls::Sample,
+    calls::{
+        Sample,
+        transfers::{Taker, TargetKind},
+    },
     inbound::{Changes, Offer},
     outcomes::{draft::Form, owed},
     recovery, work_orders,
@@ -206,6 +217,80 @@ pub enum Command {
         /// Call.
         call: String,
     },
+    /// The agent hands his call to a colleague or to a desk phone.
+    Transfer {
+        /// Call.
+        call: String,
+        /// At once, or after asking.
+        mode: TransferMode,
+        /// What rings.
+        kind: TargetKind,
+        /// User or desk phone.
+        to: String,
+    },
+    /// The colleague who was asked gets the party.
+    TransferComplete {
+        /// Call.
+        call: String,
+    },
+    /// The agent goes back to the party.
+    TransferCancel {
+        /// Call.
+        call: String,
+    },
+    /// The agent takes a colleague's call.
+    TransferAccept {
+        /// Call.
+        call: String,
+        /// The browser's offer.
+        sdp: String,
+    },
+    /// He does not, or lets it go.
+    TransferDecline {
+        /// Call.
+        call: String,
+    },
+    /// A colleague's call rings here.
+    TransferOffered(Box<TransferOffer>),
+    /// It does not any more, or is talked over no longer.
+    TransferWithdrawn {
+        /// Call.
+        call: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Our answer to the browser of whoever takes a colleague's call.
+    TransferAnswer {
+        /// Call.
+        call: String,
+        /// Session description.
+        sdp: String,
+    },
+    /// Both agents hear each other.
+    TransferConsulting {
+        /// Call.
+        call: String,
+    },
+    /// A colleague takes the call that is handed over.
+    TransferTaken {
+        /// Call.
+        call: String,
+        /// Who.
+        taker: Box<Taker>,
+        /// His browser's offer.
+        sdp: String,
+    },
+    /// A colleague does not take it.
+    TransferRefused {
+        /// Call.
+        call: String,
+        /// Who.
+        agent: String,
+        /// Why.
+        why: TransferFault,
+    },
+    /// A colleague's call is this seat's from now on.
+    HandedOver(Box<HandedCall>),
     /// The party of this task calls.
     CalledBack {
         /// Task.
@@ -300,7 +385,8 @@ impl Seats {
             due_ms: None,
             away_until_ms: None,
         });
-        let seat = seat::Seat::new(self.ground.clone(), actor.clone(), court.clone(), show, self.changes.clone());
+        let (ground, changes, house) = (self.ground.clone(), self.changes.clone(), House::of(self));
+        let seat = seat::Seat::new(ground, actor.clone(), court.clone(), show, changes, house);
         let cancel = self.cancel.clone();
         self.tasks.spawn(seat.run(inbox, cancel));
         chairs.insert(actor.user_id.clone(), Chair { commands: commands.clone(), view });

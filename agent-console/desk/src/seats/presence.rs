@@ -66,6 +66,7 @@ impl Seat {
             old.line.send(self.ground.clock.now_ms(), "bye", json!({ "reason": "replaced" }));
         }
         self.meet_sound(&browser);
+        self.handed_meets_page();
         self.actor = browser.actor.clone();
         self.browser = Some(browser);
         self.alone_since_ms = None;
@@ -124,15 +125,21 @@ impl Seat {
         let Some(browser) = self.browser.take() else { return };
         self.lost_tab = (!left).then_some(browser.tab);
         self.alone_since_ms = Some(self.ground.clock.now_ms());
+        let joined = self.state == AgentState::Calling && self.call.is_none();
         self.stop_ringing();
+        self.lose_sound();
+        if joined || matches!(self.state, AgentState::Ready | AgentState::Paused | AgentState::Reserved) {
+            self.go(AgentState::Offline);
+        }
+    }
+
+    /// The party of a live call waits until the agent's sound is there again.
+    pub(super) fn lose_sound(&mut self) {
         if let Some(call) = self.call.as_mut().filter(|call| call.is_live()) {
             call.sound = false;
             if let Some(handle) = &call.handle {
                 handle.away();
             }
-        }
-        if matches!(self.state, AgentState::Ready | AgentState::Paused | AgentState::Reserved) {
-            self.go(AgentState::Offline);
         }
     }
 

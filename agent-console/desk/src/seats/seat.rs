@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Command, SeatView, call::LiveCall, presence::Browser};
+use super::{Command, SeatView, call::LiveCall, handed::Handed, presence::Browser, targets::House};
 use crate::{DeskError, Ground, inbound::Offer, work_orders::WorkOrder};
 
 /// What an agent is doing.
@@ -47,7 +47,7 @@ impl AgentState {
 }
 
 /// The end of a call that could not be written down is tried again after this time.
-const WRITE_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// The end of a call that is not in the books yet.
 pub(super) struct Unwritten {
@@ -72,8 +72,13 @@ pub(super) struct Seat {
     pub(super) show: watch::Sender<SeatView>,
     /// Counts what changes at any seat.
     pub(super) changes: Arc<watch::Sender<u64>>,
+    pub(super) house: House,
     /// A call that rings here.
     pub(super) incoming: Option<Offer>,
+    /// A colleague's call that rings or is talked over here.
+    pub(super) handed: Option<Handed>,
+    /// It is no agent's place: it follows a call that a desk phone has.
+    pub(super) follows: bool,
     pub(super) state: AgentState,
     pub(super) since_ms: i64,
     pub(super) browser: Option<Browser>,
@@ -99,6 +104,7 @@ impl Seat {
         court: Court,
         show: watch::Sender<SeatView>,
         changes: Arc<watch::Sender<u64>>,
+        house: House,
     ) -> Self {
         let since_ms = ground.clock.now_ms();
         Self {
@@ -107,7 +113,10 @@ impl Seat {
             court,
             show,
             changes,
+            house,
             incoming: None,
+            handed: None,
+            follows: false,
             state: AgentState::Offline,
             since_ms,
             browser: None,
@@ -125,6 +134,7 @@ impl Seat {
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, cancel: CancellationToken) {
         loop {
             let write_again = self.unwritten.as_ref().map(|unwritten| unwritten.again_at);
+            let transfer_due = self.transfer_due();
             let (wrap_up_left, held) = (self.wrap_up_left(), self.order_held_for());
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -134,6 +144,7 @@ impl Seat {
                 },
                 event = next_event(&mut self.events) => self.event(event).await,
                 () = until(write_again) => self.write_end().await,
+                () = until(transfer_due) => self.transfer_is_due().await,
                 () = after(wrap_up_left) => {
                     let done = self.time_is_up().await;
                     self.done(done);
@@ -142,6 +153,14 @@ impl Seat {
                     let done = self.give_up_order().await;
                     self.done(done);
                 }
+            }
+        }
+        // What a colleague handed over at this moment is this seat's to end.
+        inbox.close();
+        while let Some(command) = inbox.recv().await {
+            if let Command::HandedOver(handed) = command {
+                let done = self.handed_over(*handed).await;
+                self.done(done);
             }
         }
         // The house closes: the line is given up, and its end is still written down.
@@ -184,6 +203,15 @@ impl Seat {
             Command::Withdrawn { call, reason } => self.withdrawn(&call, reason).await,
             Command::Accept { call, sdp } => self.accept(&call, sdp).await,
             Command::Decline { call } => self.decline(&call).await,
+            Command::Transfer { call, mode, kind, to } => self.transfer(&call, mode, kind, &to).await,
+            Command::TransferComplete { call } => self.complete_transfer(&call).await,
+            Command::TransferCancel { call } => self.cancel_transfer(&call).await,
+            Command::TransferAccept { call, sdp } => self.transfer_accept(&call, sdp).await,
+            Command::TransferDecline { call } => self.transfer_decline(&call).await,
+            Command::TransferOffered(offer) => self.transfer_offered(*offer).await,
+            Command::TransferWithdrawn { call, reason } => self.transfer_withdrawn(&call, reason).await,
+            Command::TransferConsulting { call } => self.transfer_consulting(&call).await,
+            Command::HandedOver(handed) => self.handed_over(*handed).await,
             Command::QueueChanged if self.state == AgentState::Ready => self.ready().await,
             command => {
                 self.at_once(command);
@@ -201,6 +229,9 @@ impl Seat {
             Command::SignedOut { session } => self.signed_out(&session),
             Command::Expired { work_order } => self.expired(&work_order),
             Command::CalledBack { task, incoming, reply } => self.called_back(&task, incoming, reply),
+            Command::TransferAnswer { call, sdp } => self.transfer_answered(&call, &sdp),
+            Command::TransferTaken { call, taker, sdp } => self.transfer_taken(&call, *taker, sdp),
+            Command::TransferRefused { call, agent, why } => self.transfer_refused(&call, &agent, why),
             Command::HangUp => self.hang_up(),
             Command::Mute { on } => self.with_call(|handle| handle.mute(on)),
             Command::Hold { on } => self.with_call(|handle| handle.hold(on)),
@@ -243,7 +274,7 @@ impl Seat {
     }
 }
 
-async fn until(time: Option<Instant>) {
+pub(super) async fn until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
@@ -258,7 +289,7 @@ async fn after(time: Option<Duration>) {
 }
 
 /// The next event of a live call; never ready without one.
-async fn next_event(events: &mut Option<mpsc::Receiver<CallEvent>>) -> Option<CallEvent> {
+pub(super) async fn next_event(events: &mut Option<mpsc::Receiver<CallEvent>>) -> Option<CallEvent> {
     match events {
         Some(receiver) => receiver.recv().await,
         None => std::future::pending().await,

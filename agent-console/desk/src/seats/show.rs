@@ -13,12 +13,20 @@ use crate::{
     DeskError, checklist,
     outcomes::owed,
     settings,
-    work_orders::{self, Binding},
+    work_orders::{self, Binding, WorkOrder},
 };
 
 impl Seat {
     pub(super) async fn envelope(&self) -> Result<Value, DeskError> {
-        let (Some(order), Some(browser)) = (&self.order, &self.browser) else { return Ok(Value::Null) };
+        match &self.order {
+            Some(order) => self.sealed(order).await,
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// A work order for the browser that is here; null where none is.
+    pub(super) async fn sealed(&self, order: &WorkOrder) -> Result<Value, DeskError> {
+        let Some(browser) = &self.browser else { return Ok(Value::Null) };
         let plain = work_orders::content(&self.ground.db, &self.actor, &self.court.name, order).await?;
         let binding = Binding {
             agent: &self.actor.user_id,
@@ -43,6 +51,7 @@ impl Seat {
             "work_order": envelope,
             "call": self.call.as_ref().map(LiveCall::frame),
             "incoming": self.incoming_frame().await?,
+            "transfer_offer": self.handed_frame().await?,
             "today": { "answered": answered, "closed": closed },
             "queue": { "ready": queue.ready, "later": queue.later, "next_at": queue.next_ms.map(rfc3339) },
             "owed": self.owed().await?,

@@ -48,7 +48,7 @@ impl Seat {
     /// Looks for the next task, where nothing else is at hand.
     pub(super) async fn next_task(&mut self) -> Result<(), DeskError> {
         // Who is asked to take a call is given no other work.
-        let busy = self.order.is_some() || self.call.is_some() || self.incoming.is_some();
+        let busy = self.order.is_some() || self.call.is_some() || self.rings();
         if self.browser.is_none() || busy {
             return Ok(());
         }
@@ -76,7 +76,7 @@ impl Seat {
     }
 
     pub(super) async fn pause(&mut self) -> Result<(), DeskError> {
-        if self.call.is_some() {
+        if self.call.is_some() || self.state == AgentState::Calling {
             return Ok(());
         }
         self.give_back("paused").await?;

@@ -104,7 +104,12 @@ impl Seat {
     async fn go_on(&mut self, reason: &str) -> Result<(), DeskError> {
         let Some(call) = self.call.take() else { return Ok(()) };
         self.order = None;
-        self.tell("work_order_closed", json!({ "work_order": call.work_order, "reason": reason }));
+        self.free_again(&call.work_order, reason).await
+    }
+
+    /// Nothing is at hand any more: the agent takes what comes next.
+    pub(super) async fn free_again(&mut self, work_order: &str, reason: &str) -> Result<(), DeskError> {
+        self.tell("work_order_closed", json!({ "work_order": work_order, "reason": reason }));
         self.tell_today().await?;
         self.tell_owed().await?;
         if self.browser.is_some() {

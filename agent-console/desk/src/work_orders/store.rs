@@ -104,6 +104,38 @@ async fn make(
     Ok(WorkOrder { id, task_id: task, session: agent.session.clone(), state: "offered".into(), expires_ms: until })
 }
 
+/// A work order of a call goes over to the colleague who has the party now: his is a new one,
+/// sealed to his session, and the person is locked for him.
+pub async fn hand_over(
+    tx: &mut Tx,
+    clock: &Clock,
+    before: &WorkOrder,
+    by: &By<'_>,
+    agent: &Actor,
+    kid: &str,
+) -> Result<WorkOrder, DeskError> {
+    close(tx, clock, &before.id, &before.task_id, by, false).await?;
+    let until = clock.now_ms() + LIFETIME_MS;
+    sqlx::query("UPDATE person_locks SET agent_id = $2, until_ms = $3 WHERE task_id = $1")
+        .bind(&before.task_id)
+        .bind(&agent.user_id)
+        .bind(until)
+        .execute(&mut *tx.conn())
+        .await?;
+    make(tx, clock, agent, kid, before.task_id.clone(), until).await
+}
+
+/// A work order stays open for its call while its agent is free for another one: the house
+/// holds it, under the id of the call.
+pub async fn hold_for_call(tx: &mut Tx, order: &str, call: &str) -> Result<(), DeskError> {
+    sqlx::query("UPDATE work_orders SET active_agent = $2 WHERE id = $1 AND active_agent IS NOT NULL")
+        .bind(order)
+        .bind(call)
+        .execute(&mut *tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Binds a work order to the browser that asks for it again, after a reload or a new
 /// login, with a new expiry. That browser must open it before it may dial. Answers false
 /// when the order is not this agent's any more.

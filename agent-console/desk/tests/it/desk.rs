@@ -149,6 +149,12 @@ impl Desk {
         let call = self.begun(agent, order).await;
         let now = self.ground.clock.now_ms();
         calls::answered(&self.ground.db, &call.id, now, Some(now)).await.unwrap();
+        self.ends(&call, how).await
+    }
+
+    /// This call, which was answered, is over after half a minute.
+    pub(crate) async fn ends(&self, call: &CallRow, how: &Ended) -> CallRow {
+        let now = self.ground.clock.now_ms();
         let mut tx = self.ground.db.begin().await.unwrap();
         for (at, step) in how.ticks.iter().enumerate() {
             let tick = Tick { step: (*step).into(), at_ms: now, offset_ms: Some(at as i64 * 1_000) };
@@ -175,7 +181,7 @@ impl Desk {
             wrap_until_ms: how.wrap_until_ms,
             leg: Leg::Down,
         };
-        assert!(calls::end(&mut tx, &self.ground.clock, &call, &ending).await.unwrap());
+        assert!(calls::end(&mut tx, &self.ground.clock, call, &ending).await.unwrap());
         tx.commit().await.unwrap();
         self.call(&call.id).await
     }

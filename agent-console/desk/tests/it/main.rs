@@ -20,5 +20,6 @@ mod owed;
 mod phones;
 mod seats;
 mod settings;
+mod transfers;
 mod work_orders;
 mod wrap_up;

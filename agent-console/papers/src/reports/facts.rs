@@ -40,9 +40,20 @@ pub(super) struct Call {
     pub(super) source: String,
     pub(super) agent: String,
     pub(super) staff_no: String,
+    /// Handed over while it lasted, oldest first.
+    pub(super) handed: Vec<Handed>,
     pub(super) attempt: Option<Attempt>,
     pub(super) recording: Option<Recording>,
     pub(super) transcript: Option<TranscriptText>,
+}
+
+/// The party of a call went over to somebody else of the house.
+pub(super) struct Handed {
+    pub(super) at_ms: i64,
+    pub(super) from: String,
+    pub(super) from_no: String,
+    pub(super) to_phone: bool,
+    pub(super) to: String,
 }
 
 /// The outcome that made the call an attempt.
@@ -110,7 +121,28 @@ async fn calls(db: &Db, task: &str) -> Result<Vec<Call>> {
     .bind(task)
     .fetch_all(db.read())
     .await?;
-    Ok(rows.iter().map(call).collect())
+    let mut calls: Vec<Call> = rows.iter().map(call).collect();
+    let rows = sqlx::query(
+        "SELECT x.call_id, x.settled_ms, u.name, u.staff_no, x.to_kind, x.to_name
+         FROM call_transfers x JOIN users u ON u.id = x.from_agent JOIN calls c ON c.id = x.call_id
+         WHERE c.task_id = $1 AND x.state = 'done' ORDER BY x.settled_ms, x.id",
+    )
+    .bind(task)
+    .fetch_all(db.read())
+    .await?;
+    for row in &rows {
+        let of: String = row.get(0);
+        if let Some(call) = calls.iter_mut().find(|call| call.id == of) {
+            call.handed.push(Handed {
+                at_ms: row.get(1),
+                from: row.get(2),
+                from_no: row.get(3),
+                to_phone: row.get::<String, _>(4) == "phone",
+                to: row.get(5),
+            });
+        }
+    }
+    Ok(calls)
 }
 
 fn call(row: &AnyRow) -> Call {
@@ -129,6 +161,7 @@ fn call(row: &AnyRow) -> Call {
         source: row.get(10),
         agent: row.get(11),
         staff_no: row.get(12),
+        handed: Vec::new(),
         attempt: row.get::<Option<String>, _>(13).map(|id| Attempt {
             id,
             contact: row.get(14),

@@ -264,7 +264,7 @@ fn call_line(no: usize, call: &Call, words: &Words<'_>) -> CallLine {
         status: words.technical(&call.technical),
         who,
         business,
-        agent: call.agent.clone(),
+        agent: spoke(call),
     }
 }
 
@@ -388,16 +388,30 @@ fn transcript_note(transcripts: &[Transcript], state: &str) -> String {
     parts.join("；")
 }
 
-/// `刘敏（工号 1026）`, each agent once, in the order of their calls.
+/// `刘敏（工号 1026）`, each agent once, in the order in which they spoke.
 fn agents(facts: &Facts) -> String {
     let mut names: Vec<String> = Vec::new();
     for call in &facts.calls {
-        let name = format!("{}（工号 {}）", call.agent, call.staff_no);
-        if !names.contains(&name) {
-            names.push(name);
+        let before = call.handed.iter().map(|it| (&it.from, &it.from_no));
+        for (name, staff_no) in before.chain([(&call.agent, &call.staff_no)]) {
+            let name = format!("{name}（工号 {staff_no}）");
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
     }
     names.join("、")
+}
+
+/// Who spoke to the party: `刘敏，09:20:05 转接 王强`, or a desk phone in the place of the agent.
+fn spoke(call: &Call) -> String {
+    let Some(first) = call.handed.first() else { return call.agent.clone() };
+    call.handed.iter().fold(first.from.clone(), |said, it| {
+        let at = stamp(it.at_ms);
+        let at = at.split(' ').next_back().unwrap_or(&at);
+        let phone = if it.to_phone { "话机 " } else { "" };
+        format!("{said}，{at} 转接{phone}{}", it.to)
+    })
 }
 
 /// `48 秒`, `3 分 08 秒`, `2 小时 05 分`, `2 天 18 小时`; never more than it was.

@@ -27,6 +27,8 @@ pub enum Kind {
     Incoming,
     /// The party called and was not spoken to.
     IncomingMissed,
+    /// The agent handed the call to a colleague or to a desk phone.
+    Transferred,
     /// A call ended.
     CallEnded,
     /// The agent's outcome was saved; the call is an attempt.
@@ -59,6 +61,7 @@ impl Kind {
             Self::Dialled => "dialled",
             Self::Incoming => "incoming",
             Self::IncomingMissed => "incoming_missed",
+            Self::Transferred => "transferred",
             Self::CallEnded => "call_ended",
             Self::Attempt => "attempt",
             Self::Owed => "owed",

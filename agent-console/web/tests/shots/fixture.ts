@@ -391,6 +391,32 @@ function call(
     end_reason: heard ? null : { code: "threat", zh: "威胁", en: "Threat" },
     broken_consent: false,
     resumed_from: heard ? "call-2" : null,
+    transfers: heard
+      ? [
+          {
+            at,
+            settled_at: at,
+            from: "陈静",
+            to: "刘敏",
+            kind: "seat",
+            mode: "attended",
+            state: "done",
+            reason: "",
+            offset_ms: 42_000,
+          },
+          {
+            at,
+            settled_at: at,
+            from: "刘敏",
+            to: "值班室话机",
+            kind: "phone",
+            mode: "blind",
+            state: "failed",
+            reason: "no_answer",
+            offset_ms: null,
+          },
+        ]
+      : [],
     marks: heard ? marks() : [],
     ticks: heard ? ticks() : [],
     network: heard
@@ -685,3 +711,16 @@ export const owed = [
 
 /** How the court works at the desk. */
 export const settings = { wrap_up: { policy: "time_boxed", seconds: 60 } };
+
+export const transferTargets = {
+  seats: [
+    { id: "u-chen", name: "陈静", staff_no: "A0002", state: "ready", free: true },
+    { id: "u-zhao", name: "赵敏", staff_no: "A0003", state: "reserved", free: true },
+    { id: "u-sun", name: "孙磊", staff_no: "A0005", state: "calling", free: false },
+    { id: "u-wu", name: "吴桐", staff_no: "A0006", state: "paused", free: false },
+  ],
+  phones: [
+    { id: "p-801", name: "值班室话机", extension: "801", free: true },
+    { id: "p-802", name: "立案庭话机", extension: "802", free: false },
+  ],
+};

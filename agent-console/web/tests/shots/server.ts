@@ -249,6 +249,7 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     [/recording$/, () => fixture.verdict(callId)],
     [/peaks$/, () => fixture.peaks()],
     [/transcript$/, () => fixture.transcript],
+    [/^GET \/desk\/transfer-targets$/, () => fixture.transferTargets],
     [/^GET \/overview$/, () => fixture.overview],
     [/^GET \/orders$/, () => fixture.orders],
     [/^GET \/users$/, () => fixture.users],

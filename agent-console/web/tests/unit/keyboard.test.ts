@@ -26,6 +26,7 @@ test("alt with a letter acts also in a field, once per press", () => {
   expect(meaning(press({ code: "KeyE", altKey: true, repeat: true }), false)).toBeNull();
   expect(meaning(press({ code: "KeyE", altKey: true, ctrlKey: true }), false)).toBeNull();
   expect(meaning(press({ code: "KeyE", key: "e" }), false)).toBeNull();
+  expect(meaning(press({ code: "KeyZ", altKey: true }), false)).toEqual({ do: "transfer" });
 });
 
 test("an input method keeps every key, also one with alt", () => {

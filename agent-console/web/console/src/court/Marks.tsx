@@ -4,7 +4,7 @@
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { useTwo, useWords } from "../i18n/index.ts";
-import { clock } from "../lib/time.ts";
+import { clock, dateTimeSeconds, shortTime } from "../lib/time.ts";
 import type { CallRow } from "../lib/types.ts";
 
 type Mark = CallRow["marks"][number];
@@ -18,7 +18,8 @@ export function Marks({ call, onSeek }: MarksProps) {
   const { t } = useTranslation();
   const two = useTwo();
   const words = useWords();
-  if (call.marks.length === 0 && call.ticks.length === 0) return null;
+  const lines = call.marks.length + call.ticks.length + call.transfers.length;
+  if (lines === 0) return null;
   const place = (mark: Mark) =>
     mark.to_ms > mark.from_ms ? `${clock(mark.from_ms)}–${clock(mark.to_ms)}` : clock(mark.from_ms);
   return (
@@ -44,6 +45,16 @@ export function Marks({ call, onSeek }: MarksProps) {
                 </Button>
               );
             })}
+          </dd>
+        </>
+      )}
+      {call.transfers.length > 0 && (
+        <>
+          <dt>{t("transfer.title")}</dt>
+          <dd data-testid="transfers">
+            {call.transfers.map((each) => (
+              <Transferred key={each.at} transfer={each} onSeek={onSeek} />
+            ))}
           </dd>
         </>
       )}
@@ -75,3 +86,29 @@ export function Marks({ call, onSeek }: MarksProps) {
 
 /** Marks that last, on the picture of the sound. */
 export const lasting = (marks: Mark[]) => marks.filter((mark) => mark.to_ms > mark.from_ms);
+
+/** Who handed the call to whom, when, and what came of it. */
+function Transferred({
+  transfer,
+  onSeek,
+}: {
+  transfer: CallRow["transfers"][number];
+  onSeek: MarksProps["onSeek"];
+}) {
+  const { t } = useTranslation();
+  const { state, mode, kind, from, to, reason, at, offset_ms: place } = transfer;
+  const failed = state === "failed";
+  const words = t(failed ? "transfer.row.failed" : "transfer.row.done", { from, to });
+  const how = failed ? t(`transfer.why.${reason}`) : t(`mark.${mode}`);
+  return (
+    <Button
+      size="small"
+      disabled={place === null || !onSeek}
+      title={dateTimeSeconds(transfer.settled_at ?? at)}
+      onClick={() => place !== null && onSeek?.(place)}
+    >
+      {words} {t("transfer.row.how", { how, kind: t(`transfer.kind.${kind}`) })}
+      <span className="muted">{place === null ? shortTime(at) : clock(place)}</span>
+    </Button>
+  );
+}

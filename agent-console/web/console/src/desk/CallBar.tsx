@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { clock } from "../lib/time.ts";
 import { useNow } from "../ui/useNow.ts";
 import { isLive, wasAnswered } from "./state.ts";
+import { TransferBar } from "./TransferBar.tsx";
 import type { Desk } from "./useDesk.ts";
 import type { TwoPresses } from "./useTwoPresses.ts";
 
@@ -13,9 +14,10 @@ interface CallBarProps {
   hangUp: TwoPresses;
   onKeypad: () => void;
   onEndPolitely: () => void;
+  onTransfer: () => void;
 }
 
-export function CallBar({ desk, hangUp, onKeypad, onEndPolitely }: CallBarProps) {
+export function CallBar({ desk, hangUp, onKeypad, onEndPolitely, onTransfer }: CallBarProps) {
   const { t, i18n } = useTranslation();
   const { call, offset } = desk.state;
   const live = isLive(call);
@@ -38,10 +40,12 @@ export function CallBar({ desk, hangUp, onKeypad, onEndPolitely }: CallBarProps)
   if (unheard) words = t("desk.notice_plays");
   if (live && call?.parting) words = t(`parting.${call.parting}`);
   else if (live && call?.away_until_at) words = t("desk.away");
+  else if (live && call?.transfer) words = t(`transfer.phase.${call.transfer.phase}`);
   else if (live && call?.held) words = t("desk.held");
-  const apart = unheard || (live && (call?.held || call?.away_until_at || call?.parting));
+  const apart =
+    unheard || (live && (call?.held || call?.away_until_at || call?.parting || call?.transfer));
   const shown = `phase grow ${apart ? "unheard" : "clip"}`;
-  const talking = live && call?.phase === "talking" && !call.parting;
+  const talking = live && call?.phase === "talking" && !call.parting && !call.transfer;
   return (
     <div className="call">
       <span className="clock">{time || "--:--"}</span>
@@ -105,8 +109,18 @@ export function CallBar({ desk, hangUp, onKeypad, onEndPolitely }: CallBarProps)
           >
             {t("desk.polite")} <kbd>Alt G</kbd>
           </Button>
+          <Button
+            size="small"
+            data-testid="transfer"
+            disabled={!talking}
+            title={`${t("transfer.hint")} (Alt Z)`}
+            onClick={onTransfer}
+          >
+            {t("transfer.title")} <kbd>Alt Z</kbd>
+          </Button>
         </div>
       )}
+      {live && call?.transfer && <TransferBar desk={desk} transfer={call.transfer} now={now} />}
     </div>
   );
 }

@@ -17,6 +17,7 @@ import { CallBar } from "./CallBar.tsx";
 import { DeviceCheck, devicesPassed } from "./DeviceCheck.tsx";
 import { DeviceSettings } from "./DeviceSettings.tsx";
 import { EndPolitely } from "./EndPolitely.tsx";
+import { Handed } from "./Handed.tsx";
 import { Idle } from "./Idle.tsx";
 import { Incoming } from "./Incoming.tsx";
 import { Keypad } from "./Keypad.tsx";
@@ -33,6 +34,7 @@ import { Shortcuts } from "./Shortcuts.tsx";
 import { StateChips } from "./StateChips.tsx";
 import { isLive } from "./state.ts";
 import { TakeOver } from "./TakeOver.tsx";
+import { TransferPanel } from "./TransferPanel.tsx";
 import { type Desk, useDesk } from "./useDesk.ts";
 import { type DeviceNews, useDevices } from "./useDevices.ts";
 import { useFocus } from "./useFocus.ts";
@@ -41,7 +43,7 @@ import { isOutdated } from "./version.ts";
 import { nextPhone, Who } from "./Who.tsx";
 import { WrapUpBar } from "./WrapUpBar.tsx";
 
-type Dialog = "keys" | "keypad" | "end" | "devices" | null;
+type Dialog = "keys" | "keypad" | "end" | "transfer" | "devices" | null;
 
 export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => void }) {
   const { t } = useTranslation();
@@ -65,6 +67,8 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
 
   const { state, order, dialling } = desk;
   const { call } = state;
+  // A colleague's call was taken here, and is not ours yet.
+  const joined = state.handed !== null && state.handed.phase !== "ringing";
   const live = isLive(call);
   // Who comes to a live call talks first.
   const checked = passed || live;
@@ -82,7 +86,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   useNoticeToast(state.notice);
 
   useEffect(() => {
-    if (!live) setDialog((open) => (open === "keypad" || open === "end" ? null : open));
+    if (!live) setDialog((open) => (open === "keys" || open === "devices" ? open : null));
   }, [live]);
 
   // 待补录 that is filled in is no longer in the list.
@@ -139,6 +143,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
       {/* biome-ignore lint/a11y/useMediaCaption: a live telephone line has no captions */}
       <audio ref={audio} autoPlay />
       {here && checked && <Incoming desk={desk} />}
+      {here && checked && <Handed desk={desk} />}
       {!here && (desk.owner !== "asking" || desk.line === "occupied") && (
         <div className="desk-single">
           {desk.owner === "taken" ? <Notices desk={desk} /> : <TakeOver desk={desk} />}
@@ -163,13 +168,20 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
                   hangUp={hangUp}
                   onKeypad={() => setDialog("keypad")}
                   onEndPolitely={() => setDialog("end")}
+                  onTransfer={() => setDialog("transfer")}
                 />
                 <p className="muted">
                   <span className="mono">{call?.phone_masked}</span> {t("incoming.stray")}
                 </p>
               </section>
             )}
-            {!desk.refusal && !live && <Idle desk={desk} saved={saved} />}
+            {!desk.refusal && !live && !joined && <Idle desk={desk} saved={saved} />}
+            {/* Read along while the colleague explains. */}
+            {joined && desk.handed && (
+              <div className="reading">
+                <Who order={desk.handed} call={null} mayDial={false} onDial={dial} />
+              </div>
+            )}
             <Owed calls={state.owed} open={owedId} onOpen={(call) => setOwedId(call.call_id)} />
           </div>
           {owed && table.data && (
@@ -204,6 +216,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
               hangUp={hangUp}
               onKeypad={() => setDialog("keypad")}
               onEndPolitely={() => setDialog("end")}
+              onTransfer={() => setDialog("transfer")}
             />
             <Notices desk={desk} />
             {saved && <Saved saved={saved} />}
@@ -239,6 +252,14 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
           desk.endPolitely(reason);
         }}
       />
+      <TransferPanel
+        open={dialog === "transfer"}
+        onClose={close}
+        onChoose={(mode, to) => {
+          close();
+          desk.transfer(mode, to);
+        }}
+      />
       <DeviceSettings open={dialog === "devices"} onChosen={desk.changeDevices} onClose={close} />
       <Relogin
         me={me}
@@ -266,7 +287,7 @@ interface Hands {
 function press(key: DeskKey, hands: Hands) {
   const { desk, call, hangUp, outcomeKeys, setDialog, order } = hands;
   const live = isLive(call);
-  const talking = live && call?.phase === "talking" && !call.parting;
+  const talking = live && call?.phase === "talking" && !call.parting && !call.transfer;
   switch (key.do) {
     case "mute":
       if (live && call) desk.mute(!call.muted);
@@ -282,6 +303,9 @@ function press(key: DeskKey, hands: Hands) {
       break;
     case "end_politely":
       if (talking) setDialog("end");
+      break;
+    case "transfer":
+      if (talking) setDialog("transfer");
       break;
     case "tick": {
       const ticks = new Map((call?.ticks ?? []).map((tick) => [tick.step, tick]));

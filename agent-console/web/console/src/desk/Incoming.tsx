@@ -3,8 +3,19 @@
 import { Button } from "antd";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
+import type { WorkOrder } from "../lib/types.ts";
 import { ring } from "./bell.ts";
 import type { Desk } from "./useDesk.ts";
+
+/** Whose call it is, as far as that is known here. */
+export function CaseFacts({ order }: { order: WorkOrder | null }) {
+  if (!order) return null;
+  return (
+    <div data-testid="incoming-case">
+      {order.recipient.position} {order.recipient.name} · {order.case.number} · {order.case.cause}
+    </div>
+  );
+}
 
 export function Incoming({ desk }: { desk: Desk }) {
   const { t } = useTranslation();
@@ -22,12 +33,7 @@ export function Incoming({ desk }: { desk: Desk }) {
       <div className="grow">
         <b>{t(incoming.known ? "incoming.known" : "incoming.unknown")}</b>{" "}
         <span className="mono">{incoming.phone_masked}</span>
-        {caller && (
-          <div data-testid="incoming-case">
-            {caller.recipient.position} {caller.recipient.name} · {caller.case.number} ·{" "}
-            {caller.case.cause}
-          </div>
-        )}
+        <CaseFacts order={caller} />
         <div className="muted small">
           {t(incoming.known ? "incoming.check" : "incoming.no_case")}
         </div>

@@ -11,6 +11,7 @@ const KEYS: [string, string][] = [
   ["Alt H", "keys.hold"],
   ["Alt K", "keys.keypad"],
   ["Alt G", "keys.polite"],
+  ["Alt Z", "keys.transfer"],
   ["Alt T", "keys.tick"],
   ["Alt F", "keys.form"],
   ["1 – 9", "keys.digits"],

@@ -11,6 +11,7 @@ export type DeskKey =
   | { do: "hold" }
   | { do: "keypad" }
   | { do: "end_politely" }
+  | { do: "transfer" }
   | { do: "tick" }
   | { do: "form" }
   | { do: "digit"; digit: number }
@@ -39,6 +40,7 @@ const LETTERS: Record<string, DeskKey> = {
   KeyG: { do: "end_politely" },
   KeyT: { do: "tick" },
   KeyF: { do: "form" },
+  KeyZ: { do: "transfer" },
 };
 
 /** What a key press means here; nothing for most. */

@@ -8,6 +8,7 @@ import type {
   CallState,
   DeskSettings,
   Envelope,
+  HandedCall,
   IncomingCall,
   OwedCall,
 } from "../lib/types.ts";
@@ -22,6 +23,8 @@ export interface DeskState {
   call: CallState | null;
   /** A call that rings here. */
   incoming: IncomingCall | null;
+  /** A colleague's call that rings or is talked over here. */
+  handed: HandedCall | null;
   today: { answered: number; closed: number };
   queue: { ready: number; later: number; next_at: string | null };
   error: DeskError | null;
@@ -56,6 +59,7 @@ export const nothing: DeskState = {
   envelope: null,
   call: null,
   incoming: null,
+  handed: null,
   today: { answered: 0, closed: 0 },
   queue: { ready: 0, later: 0, next_at: null },
   error: null,
@@ -115,6 +119,7 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
         envelope: (frame.work_order as Envelope | null) ?? null,
         call: (frame.call as CallState | null) ?? null,
         incoming: (frame.incoming as IncomingCall | null) ?? null,
+        handed: (frame.transfer_offer as HandedCall | null) ?? null,
         today: (frame.today as DeskState["today"]) ?? nothing.today,
         queue: { ...nothing.queue, ...(frame.queue as object) },
         owed: (frame.owed as OwedCall[] | undefined) ?? [],
@@ -152,6 +157,10 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
       return { ...state, incoming: frame as unknown as IncomingCall };
     case "incoming_gone":
       return state.incoming?.call_id === frame.call_id ? { ...state, incoming: null } : state;
+    case "transfer_offer":
+      return { ...state, handed: frame as unknown as HandedCall };
+    case "transfer_gone":
+      return state.handed?.call_id === frame.call_id ? { ...state, handed: null } : state;
     case "work_order":
       // A renewed envelope of the same order comes in during its call; the call stays.
       return { ...state, envelope: frame.envelope as Envelope, closed: null };

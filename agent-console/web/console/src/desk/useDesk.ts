@@ -4,7 +4,7 @@
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from "react";
 import type { KeptKey } from "../lib/keys.ts";
 import { newKey, sessionKey } from "../lib/session.ts";
-import type { Me, WorkOrder } from "../lib/types.ts";
+import type { Envelope, HandOver, Me, WorkOrder } from "../lib/types.ts";
 import { EnvelopeRefused, openEnvelope, type Refusal } from "./envelope.ts";
 import { Line, type LineState } from "./line.ts";
 import { type Network, NoMicrophone } from "./media.ts";
@@ -36,9 +36,16 @@ export interface Desk {
   dial: (phoneId: string, language?: string) => void;
   /** The work order of a known caller whose call rings here. */
   caller: WorkOrder | null;
-  /** Takes the call that rings. */
+  /** The work order of a colleague's call that rings here. */
+  handed: WorkOrder | null;
+  /** Takes the call that rings: a caller's, or a colleague's. */
   accept: () => void;
   decline: () => void;
+  /** Leaves a colleague's call to him, or lets him go on alone. */
+  declineTransfer: () => void;
+  transfer: (mode: HandOver["mode"], to: { kind: HandOver["kind"]; id: string }) => void;
+  completeTransfer: () => void;
+  cancelTransfer: () => void;
   hangUp: () => void;
   mute: (on: boolean) => void;
   hold: (on: boolean) => void;
@@ -197,6 +204,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
           }
           break;
         case "incoming_gone":
+        case "transfer_gone":
           // Somebody else was faster, or the caller is gone: the sound made ready is let go.
           if (accepting.current && frame.reason !== "accepted") silence();
           accepting.current = false;
@@ -242,17 +250,20 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   }, [ownership]);
 
   const opened = useOpenedOrder(me, key, state, line);
-  const caller = useCaller(me, key, state);
+  const caller = useRinging(me, key, state, state.incoming?.envelope ?? null);
+  const handed = useRinging(me, key, state, state.handed?.envelope ?? null);
 
   const accept = useCallback(() => {
-    const ringing = latest.current.incoming;
-    if (!phone.current || !ringing || accepting.current || isLive(latest.current.call)) return;
+    const { incoming, handed, call } = latest.current;
+    const ringing = incoming ?? (handed?.phase === "ringing" ? handed : null);
+    if (!phone.current || !ringing || accepting.current || isLive(call)) return;
+    const type = incoming ? "accept" : "transfer_accept";
     accepting.current = true;
     dispatch({ kind: "error_read" });
     phone.current.mute(false);
     phone.current.offer().then(
       (sdp) => {
-        if (line.current?.send({ type: "accept", call_id: ringing.call_id, sdp })) return;
+        if (line.current?.send({ type, call_id: ringing.call_id, sdp })) return;
         accepting.current = false;
         silence();
       },
@@ -265,6 +276,10 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const decline = useCallback(() => {
     const ringing = latest.current.incoming;
     if (ringing) line.current?.send({ type: "decline", call_id: ringing.call_id });
+  }, []);
+  const declineTransfer = useCallback(() => {
+    const ringing = latest.current.handed;
+    if (ringing) line.current?.send({ type: "transfer_decline", call_id: ringing.call_id });
   }, []);
 
   const dial = useCallback(
@@ -297,7 +312,16 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     [fail],
   );
 
-  useWarningBeforeLeaving(live);
+  /** About the call at hand. */
+  const ofCall = useCallback(
+    (type: string, more: Record<string, unknown> = {}) => {
+      const { call } = latest.current;
+      if (call && isLive(call)) command(type, { call_id: call.call_id, ...more });
+    },
+    [command],
+  );
+
+  useWarningBeforeLeaving(live || state.handed?.phase === "consulting");
 
   return {
     state,
@@ -312,8 +336,17 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     pause: useCallback(() => command("pause"), [command]),
     dial,
     caller,
+    handed,
     accept,
     decline,
+    declineTransfer,
+    transfer: useCallback(
+      (mode: HandOver["mode"], to: { kind: HandOver["kind"]; id: string }) =>
+        ofCall("transfer", { mode, to }),
+      [ofCall],
+    ),
+    completeTransfer: useCallback(() => ofCall("transfer_complete"), [ofCall]),
+    cancelTransfer: useCallback(() => ofCall("transfer_cancel"), [ofCall]),
     hangUp: useCallback(() => command("hang_up"), [command]),
     mute: useCallback(
       (on: boolean) => {
@@ -410,10 +443,14 @@ function useOpenedOrder(
   return result;
 }
 
-/** Opens the work order of a caller whose call rings here; nothing of it is kept. */
-function useCaller(me: Me, key: KeptKey | null, state: DeskState): WorkOrder | null {
+/** Opens the work order of a call that rings here; nothing of it is kept. */
+function useRinging(
+  me: Me,
+  key: KeptKey | null,
+  state: DeskState,
+  envelope: Envelope | null,
+): WorkOrder | null {
   const [caller, setCaller] = useState<WorkOrder | null>(null);
-  const envelope = state.incoming?.envelope ?? null;
   const clock = useRef(state.offset);
   clock.current = state.offset;
   useEffect(() => {

@@ -260,6 +260,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/desk/transfer-targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** To whom the agent may hand a call: colleagues at the desk, and desk phones. */
+        get: operations["transfer_targets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/desk/ws": {
         parameters: {
             query?: never;
@@ -1077,6 +1094,8 @@ export interface components {
             technical?: components["schemas"]["Words"] | null;
             ticks: components["schemas"]["TickRow"][];
             transcript?: components["schemas"]["TranscriptBrief"] | null;
+            /** @description Handed to a colleague or to a desk phone, or tried, oldest first. */
+            transfers: components["schemas"]["TransferRow"][];
         };
         /** @description How the called number is written, and which places may be called. */
         CalledFormat: {
@@ -2031,6 +2050,51 @@ export interface components {
             to_ms: number;
             weak: boolean;
         };
+        /** @description A desk phone of the court. */
+        TransferPhone: {
+            extension: string;
+            /** @description A device is registered. */
+            free: boolean;
+            id: string;
+            name: string;
+        };
+        /** @description A call that was handed over, or was to be. */
+        TransferRow: {
+            at: string;
+            from: string;
+            /** @description `seat` or `phone`. */
+            kind: string;
+            /** @description `blind` or `attended`. */
+            mode: string;
+            /**
+             * Format: int64
+             * @description Where in the recording it was done.
+             */
+            offset_ms?: number | null;
+            /** @description Why it came to nothing, or empty. */
+            reason: string;
+            /** @description When it was done, or came to nothing. */
+            settled_at?: string | null;
+            /** @description `ringing`, `consulting`, `done` or `failed`. */
+            state: string;
+            to: string;
+        };
+        /** @description A colleague at the desk. */
+        TransferSeat: {
+            /** @description A call may be handed to him. */
+            free: boolean;
+            id: string;
+            name: string;
+            /** @description 工号. */
+            staff_no: string;
+            /** @description `ready`, `reserved`, `calling`, `wrap_up`, `paused` or `offline`. */
+            state: string;
+        };
+        /** @description To whom an agent may hand a call, the free ones first. */
+        TransferTargets: {
+            phones: components["schemas"]["TransferPhone"][];
+            seats: components["schemas"]["TransferSeat"][];
+        };
         /** @description A trunk that is to be changed. */
         TrunkChange: {
             form: components["schemas"]["TrunkForm"];
@@ -2753,6 +2817,41 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    transfer_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferTargets"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -104,6 +104,9 @@ export type UserRow = With<"UserRow", { role: Role }>;
 export type AuditRow = Schema<"AuditRow">;
 export type Health = Schema<"Health">;
 
+/** To whom a call may be handed. */
+export type TransferTargets = Schema<"TransferTargets">;
+
 export type AgentState = "offline" | "ready" | "reserved" | "calling" | "wrap_up" | "paused";
 
 export type CallPhase =
@@ -130,6 +133,29 @@ export interface IncomingCall {
   call_id: string;
   phone_masked: string;
   /** The number is in an open task, whose work order is in the envelope. */
+  known: boolean;
+  until_at: string;
+  envelope: Envelope | null;
+}
+
+/** A call that is being handed to a colleague or to a desk phone. */
+export interface HandOver {
+  mode: "blind" | "attended";
+  kind: "seat" | "phone";
+  to_name: string;
+  /** `done`: the party is over there, and the server is writing it down. */
+  phase: "ringing" | "consulting" | "done";
+  until_at: string;
+}
+
+/** A colleague's call that rings or is talked over at this desk. */
+export interface HandedCall {
+  call_id: string;
+  phone_masked: string;
+  from_name: string;
+  mode: "blind" | "attended";
+  phase: "ringing" | "joining" | "consulting";
+  /** It is a call of a task, whose work order is in the envelope. */
   known: boolean;
   until_at: string;
   envelope: Envelope | null;
@@ -176,6 +202,7 @@ export interface CallState {
   end_reason: string;
   /** What the server keeps of the form; a polite end fills some of it in. */
   draft: Draft | null;
+  transfer?: HandOver | null;
 }
 
 /** What is filled in and not saved yet, as it comes back: numbers by their masks. */

@@ -1,0 +1,48 @@
+// A transfer under way, below the call: who is asked, for how long yet, and the way back.
+
+import { Button } from "antd";
+import { useTranslation } from "react-i18next";
+import type { HandOver } from "../lib/types.ts";
+import type { Desk } from "./useDesk.ts";
+
+interface TransferBarProps {
+  desk: Desk;
+  transfer: HandOver;
+  /** By the server's clock. */
+  now: number;
+}
+
+export function TransferBar({ desk, transfer, now }: TransferBarProps) {
+  const { t } = useTranslation();
+  const { phase, to_name: name } = transfer;
+  const left = Math.max(0, Math.ceil((Date.parse(transfer.until_at) - now) / 1000));
+  return (
+    <div className="transfer" data-testid="transfer-bar" data-phase={phase}>
+      <div className="grow">
+        <b>{t(`transfer.${phase}`, { name })}</b>
+        {phase === "ringing" && (
+          <span className="muted" role="timer" aria-live="off">
+            {" "}
+            {t("transfer.left", { n: left })}
+          </span>
+        )}
+        <div className="muted small">{t(`transfer.${phase}_why.${transfer.mode}`)}</div>
+      </div>
+      {phase === "consulting" && (
+        <Button
+          type="primary"
+          data-testid="transfer-complete"
+          autoFocus
+          onClick={desk.completeTransfer}
+        >
+          {t("transfer.complete")}
+        </Button>
+      )}
+      {phase !== "done" && (
+        <Button data-testid="transfer-cancel" onClick={desk.cancelTransfer}>
+          {t("transfer.cancel")}
+        </Button>
+      )}
+    </div>
+  );
+}
