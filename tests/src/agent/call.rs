@@ -95,6 +95,27 @@ impl Agent {
         self.send(json!({ "type": "keypad", "digits": digits })).await;
     }
 
+    /// To whom the call may be handed.
+    pub async fn transfer_targets(&mut self) -> Value {
+        let url = format!("{}/api/v1/desk/transfer-targets", self.url);
+        self.read(url).await
+    }
+
+    /// Hands the call over: `blind` or `attended`, to a `seat` or a `phone`.
+    pub async fn transfer(&mut self, mode: &str, kind: &str, id: &str) {
+        let to = json!({ "kind": kind, "id": id });
+        self.send(json!({ "type": "transfer", "call_id": self.call["call_id"], "mode": mode, "to": to })).await;
+    }
+
+    /// Takes a colleague's call that rings, with new sound, until that was answered.
+    pub async fn take_over_call(&mut self, rings: &Value) {
+        let peer = Peer::start();
+        let frame = json!({ "type": "transfer_accept", "call_id": rings["call_id"], "sdp": peer.offer });
+        self.peer = Some(peer);
+        self.send(frame).await;
+        self.news("answer").await;
+    }
+
     /// Ends the call by the words that are played for it.
     pub async fn end_politely(&mut self, reason: &str) {
         self.send(json!({ "type": "end_politely", "reason": reason })).await;

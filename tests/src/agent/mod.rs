@@ -260,6 +260,14 @@ impl Agent {
 
     /// Opens an envelope and acknowledges it.
     pub async fn open(&mut self, envelope: &Value) -> Value {
+        let order = self.unseal(envelope);
+        self.send(json!({ "type": "opened", "work_order": order["work_order"] })).await;
+        self.work_order = order.clone();
+        order
+    }
+
+    /// What is in an envelope: one of a call that rings is not acknowledged.
+    pub fn unseal(&mut self, envelope: &Value) -> Value {
         let field = |name: &str| URL_SAFE_NO_PAD.decode(envelope[name].as_str().unwrap()).unwrap();
         let aad = envelope["aad"].as_str().unwrap();
         assert_eq!(envelope["suite"], "0010-0001-0002");
@@ -277,8 +285,6 @@ impl Agent {
         let bound: Value = serde_json::from_str(aad).unwrap();
         assert_eq!(bound["wo"], order["work_order"], "bound to the work order");
         self.seen.push(order.to_string());
-        self.send(json!({ "type": "opened", "work_order": order["work_order"] })).await;
-        self.work_order = order.clone();
         order
     }
 }

@@ -51,7 +51,7 @@ impl Agent {
         self.read(url).await
     }
 
-    async fn read(&mut self, url: String) -> Value {
+    pub(super) async fn read(&mut self, url: String) -> Value {
         let answer = http().get(url).header("cookie", &self.cookie).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let text = answer.text().await.unwrap();

@@ -151,7 +151,7 @@ async fn r2_1a_r4_1a_an_agent_at_chromium_walks_the_road_and_the_court_reads_wha
 }
 
 /// Signing in wrong and asking who is there are answered 401, which Chromium notes itself.
-fn expected(error: &str) -> bool {
+pub(crate) fn expected(error: &str) -> bool {
     error.contains("401 (Unauthorized)") && (error.contains("/api/v1/me") || error.contains("/api/v1/session"))
 }
 

@@ -12,7 +12,7 @@ use songda_tests::{
 use crate::{server::Machine, world::World};
 
 /// The world, with a server whose signalling port parties know, open at any hour.
-async fn open() -> (World, std::net::SocketAddr) {
+pub(crate) async fn open() -> (World, std::net::SocketAddr) {
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let listen = format!("sip_listen = \"{port}\"");
     let configure = move |text: String| text.replace("sip_listen = \"127.0.0.1:0\"", &listen);
@@ -43,12 +43,12 @@ async fn post(world: &World, cookie: &str, path: &str, body: Value) -> u16 {
     http().post(url).header("cookie", cookie).json(&body).send().await.unwrap().status().as_u16()
 }
 
-fn from(number: &str, at: std::net::SocketAddr) -> CallIn {
+pub(crate) fn from(number: &str, at: std::net::SocketAddr) -> CallIn {
     CallIn { from: number.into(), at: Some(at), ..CallIn::default() }
 }
 
 /// Takes the call that rings.
-async fn accept(agent: &mut Agent, rings: &Value) {
+pub(crate) async fn accept(agent: &mut Agent, rings: &Value) {
     let peer = Peer::start();
     let frame = json!({ "type": "accept", "call_id": rings["call_id"], "sdp": peer.offer });
     agent.peer = Some(peer);

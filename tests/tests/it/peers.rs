@@ -93,6 +93,21 @@ impl FarEnd {
 
     /// baresip as the telephone with this number: answers, plays 1,000 Hz, keeps what it hears.
     pub(crate) fn baresip(number: &str) -> Self {
+        Self::baresip_as(1_000.0, |port| {
+            format!("<sip:{number}@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1\n")
+        })
+    }
+
+    /// baresip as a desk phone of the house, with this voice; it answers by itself.
+    pub(crate) fn desk_phone(house: SocketAddr, user: &str, password: &str, hertz: f64) -> Self {
+        let account = format!(
+            "<sip:{user}@{house}>;auth_user={user};auth_pass={password};regint=600;answermode=auto;\
+             audio_codecs=PCMA/8000/1\n"
+        );
+        Self::baresip_as(hertz, |_| account)
+    }
+
+    fn baresip_as(hertz: f64, account: impl FnOnce(u16) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let modules =
@@ -103,11 +118,10 @@ impl FarEnd {
              rtp_ports 31000-31999\nmodule_path /usr/lib/baresip/modules\n{modules}module_app account.so\n\
              module_app menu.so\nsnd_path {}\n",
             folder.path().display(),
-            tone = tone_file(folder.path(), 1_000.0, 8_000).display(),
+            tone = tone_file(folder.path(), hertz, 8_000).display(),
         );
         std::fs::write(folder.path().join("config"), config).unwrap();
-        let account = format!("<sip:{number}@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1\n");
-        std::fs::write(folder.path().join("accounts"), account).unwrap();
+        std::fs::write(folder.path().join("accounts"), account(port)).unwrap();
         std::fs::write(folder.path().join("contacts"), "").unwrap();
         let mut baresip = Command::new("baresip");
         baresip.arg("-f").arg(folder.path()).arg("-v");
@@ -117,6 +131,12 @@ impl FarEnd {
     /// What it said of itself.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Hangs up and is gone.
+    pub(crate) fn leave(&mut self) {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap();
     }
 
     /// Waits for its own end; true when it is content.

@@ -15,7 +15,7 @@ use crate::{server::Machine, world::World};
 const REALM: &str = "phones.court.test";
 
 /// The world, with a server at which desk phones register.
-async fn open() -> (World, SocketAddr) {
+pub(crate) async fn open() -> (World, SocketAddr) {
     let at = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // This baresip knows MD5 only.
     let lines = format!("sip_listen = \"{at}\"\nphone_realm = \"{REALM}\"\nphone_digest = \"md5\"");
