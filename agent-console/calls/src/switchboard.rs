@@ -164,15 +164,16 @@ impl CallHandle {
         self.tell(Order::Join(offer));
     }
 
-    /// Nobody is there to take the call: the caller may leave a message at once.
-    pub fn nobody_there(&self) {
-        self.tell(Order::NobodyThere);
-    }
-
-    /// The party of this call calls us while he is being called (E46): his call takes the
-    /// place of ours. False when this call takes no orders any more; the caller is refused then.
-    pub fn called_back(&self, incoming: Box<IncomingCall>) -> bool {
-        self.orders.try_send(Order::CalledBack(incoming)).is_ok()
+    /// The party of this call calls us while he is being called (E46): his call takes the place
+    /// of ours. It comes back where this call does not take it: it was answered meanwhile, by
+    /// whomever, or it is over.
+    pub fn called_back(&self, incoming: Box<IncomingCall>, back: oneshot::Sender<Option<Box<IncomingCall>>>) {
+        let order = Order::CalledBack(incoming, back);
+        if let Err(error) = self.orders.try_send(order)
+            && let Order::CalledBack(incoming, back) = error.into_inner()
+        {
+            let _ = back.send(Some(incoming));
+        }
     }
 
     /// Hangs up, or gives up while it rings.

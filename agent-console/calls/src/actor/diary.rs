@@ -75,7 +75,13 @@ impl Diary {
     }
 
     pub(super) fn digit(&mut self, digit: char, frame: u64) -> CallEvent {
-        let offset_ms = ms(frame);
+        self.at(frame);
+        self.digit_now(digit)
+    }
+
+    /// A key of the party that signalling told.
+    pub(super) fn digit_now(&mut self, digit: char) -> CallEvent {
+        let offset_ms = self.offset_ms();
         self.marks.point(MarkKind::DigitIn, offset_ms, &digit.to_string());
         CallEvent::Digit { digit, offset_ms }
     }

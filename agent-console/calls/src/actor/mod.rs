@@ -8,7 +8,7 @@ mod ways;
 use std::{sync::Arc, time::Instant};
 
 use songda_media::{CallMedia, EngineError, MediaEvent, Summary};
-use songda_sip::{IncomingCall, Rejection};
+use songda_sip::{IncomingCall, LegEvent, Rejection};
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
@@ -42,8 +42,8 @@ pub(crate) enum Order {
     Away,
     Here,
     Join(String),
-    NobodyThere,
-    CalledBack(Box<IncomingCall>),
+    /// The party calls us; the call goes back where it is not taken.
+    CalledBack(Box<IncomingCall>, oneshot::Sender<Option<Box<IncomingCall>>>),
     Transfer(TransferMode, TransferTo),
     TransferTaken(String),
     TransferRefused(TransferFault),
@@ -129,11 +129,18 @@ impl Actor {
                 if order.is_none() {
                     open.orders = false;
                 }
-                self.ordered(order?)
+                self.ordered(machine, order?)
             }
             event = self.phone.next() => Some(self.phone.said(event)),
             step = line.step() => {
-                line.take(step, &Ground { board: &self.ground, events: &self.events }).await
+                match line.take(step, &Ground { board: &self.ground, events: &self.events }).await {
+                    // A carrier that tells keys by INFO; those in the sound come with their frame.
+                    Some(Input::Leg(LegEvent::Digit { digit, .. })) => {
+                        self.tell(diary.digit_now(digit)).await;
+                        None
+                    }
+                    input => input,
+                }
             }
             began = &mut self.recording, if open.recording => {
                 open.recording = false;
@@ -189,7 +196,7 @@ impl Actor {
     }
 
     /// What an order of the agent or the desk is to the machine.
-    fn ordered(&mut self, order: Order) -> Option<Input> {
+    fn ordered(&mut self, machine: &Machine, order: Order) -> Option<Input> {
         Some(match order {
             Order::HangUp => Input::HangUp,
             Order::Close => Input::Abandoned,
@@ -201,7 +208,6 @@ impl Actor {
             Order::Away => Input::PageGone,
             Order::Here => Input::PageHere,
             Order::Join(sdp) => Input::Join(sdp),
-            Order::NobodyThere => Input::NobodyThere,
             Order::Transfer(mode, TransferTo::Desk) => Input::Transfer(mode, Target::Desk),
             Order::Transfer(mode, TransferTo::Phone(phone)) => {
                 self.phone.want(phone);
@@ -210,9 +216,13 @@ impl Actor {
             Order::TransferTaken(sdp) => Input::TransferTaken(sdp),
             Order::TransferRefused(why) => Input::TransferRefused(why),
             Order::CompleteTransfer => Input::CompleteTransfer,
-            // One at a time: another one is refused when it is dropped.
-            Order::CalledBack(_) if self.caller.is_some() || self.dial.is_none() => return None,
-            Order::CalledBack(incoming) => {
+            // One at a time, and only while nobody has answered.
+            Order::CalledBack(incoming, back) => {
+                if self.caller.is_some() || self.dial.is_none() || !machine.gives_way() {
+                    let _ = back.send(Some(incoming));
+                    return None;
+                }
+                let _ = back.send(None);
                 self.caller = Some(incoming);
                 Input::CalledBack
             }
@@ -229,7 +239,8 @@ impl Actor {
         };
         match ours {
             Ok(sdp) => {
-                tracing::info!(call = %self.call, sip_call_id = %leg.call_id(), "a call that came in is answered");
+                // Its Call-ID was chosen by the other end, and may hold a number: it stands in no log.
+                tracing::info!(call = %self.call, "a call that came in is answered");
                 leg.handle().answer(sdp).await;
                 line.take_up(leg);
                 None

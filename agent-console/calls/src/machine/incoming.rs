@@ -87,6 +87,12 @@ impl Machine {
         self.out.push(Do::Answer);
     }
 
+    /// Whether a call of the party would take the place of this one: it was not answered yet,
+    /// and is not on its way to its end.
+    pub fn gives_way(&self) -> bool {
+        matches!(self.phase, Phase::Preparing | Phase::Dialling)
+    }
+
     /// The party calls us while we call him. Nothing that rings at his end may be up beside it.
     pub(super) fn called_back(&mut self, now: Instant) {
         let welcome = Welcome { open: true, wait: Duration::ZERO, message: None };

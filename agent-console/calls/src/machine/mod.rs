@@ -176,7 +176,6 @@ impl Machine {
             }
             Input::CalledBack => self.called_back(now),
             Input::Join(sdp) => self.join(now, sdp),
-            Input::NobodyThere => self.nobody(now, Cue::Nobody),
             Input::PartyHeard => self.heard = true,
             Input::PartySilent(kind) => {
                 self.silent = Some(kind);

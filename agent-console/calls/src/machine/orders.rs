@@ -175,8 +175,6 @@ pub enum Input {
     CalledBack,
     /// An agent takes the call of a caller who waits, with this offer of his browser.
     Join(String),
-    /// Nobody is there to take it.
-    NobodyThere,
     /// The first packet of the carrier came.
     PartyHeard,
     /// The party is silent.

@@ -17,6 +17,6 @@ pub use list::{Item, Linked, Listed, dismiss, find, items, link, transcript};
 pub(crate) use reception::{Changes, write};
 pub use reception::{Handover, Offer, Word, receive};
 pub use store::{
-    End, Inbound, New, TakenBy, answered, begin, end, keep_leg, marked, message_begins, recording_began, said,
-    take_for_task, take_stray, unfinished, without_recording_row,
+    End, Inbound, New, TakenBy, answered, begin, end, keep_leg, marked, message_begins, party_calls, recording_began,
+    said, take_for_task, take_stray, unfinished, without_recording_row,
 };

@@ -26,6 +26,7 @@ use crate::{
     DeskError, Ground,
     calls::{self, Leg, legs},
     seats::{Command, Free, Seats},
+    work_orders,
 };
 
 /// It rings so long at one agent.
@@ -62,6 +63,8 @@ pub enum Word {
     Take {
         /// Agent.
         agent: String,
+        /// His browser's session description.
+        offer: String,
         /// Where the call goes; nothing comes when it is over.
         reply: oneshot::Sender<Handover>,
     },
@@ -83,6 +86,8 @@ pub struct Handover {
     pub events: mpsc::Receiver<CallEvent>,
     /// First frame of its recording, unix milliseconds, and the same moment.
     pub recording_from: Option<(i64, std::time::Instant)>,
+    /// Our session description for the agent's browser.
+    pub answer: String,
 }
 
 /// Takes the calls that come in until the house closes, and waits for the last of them.
@@ -152,6 +157,8 @@ async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken)
             None => return Ok(()),
         };
     }
+    let hours = hours::of(&ground.db, &court.id).await?;
+    let now_ms = ground.clock.now_ms();
     let (id, recording) = (new_id(), new_id());
     let new = New {
         id: &id,
@@ -165,8 +172,9 @@ async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken)
     let mut tx = ground.db.begin().await?;
     let found = store::begin(&mut tx, &ground.clock, &ground.sealer, &new).await?;
     tx.commit().await?;
-    let hours = hours::of(&ground.db, &court.id).await?;
-    let open = hours.is_open(ground.clock.now_ms());
+    // From here on it stands in the books, and its end will: whatever fails.
+    let call = Inbound::arrived(&new, found.as_ref().map(|found| found.task.as_str()), now_ms);
+    let open = hours.is_open(now_ms);
     let welcome = Welcome {
         open,
         wait: Duration::from_secs(hours.wait_s.unsigned_abs()),
@@ -174,14 +182,13 @@ async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken)
     };
     let answer =
         Answer { call: id.clone(), recording, incoming, court: court.code.clone(), language: "zh".into(), welcome };
-    let call = super::find(&ground.db, &court.id, &id).await?;
     let (handle, events) = match ground.switchboard.answer(answer).await {
         Ok(answered) => answered,
         Err(error) => {
             tracing::error!(call = %id, %error, "a call that came in could not be answered");
             let text = format!("来电无法接听：{error}");
-            alarms::raise(&ground.db, &ground.clock, "inbound.refused", &court.id, &text).await?;
-            return write(ground, &hours, &call, &refused(ground)).await;
+            settle(ground, &hours, &call, &refused(ground)).await;
+            return Ok(alarms::raise(&ground.db, &ground.clock, "inbound.refused", &court.id, &text).await?);
         }
     };
     let (word, words) = mpsc::channel(8);
@@ -197,9 +204,12 @@ async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken)
         message: false,
         recording_from: None,
         ringing: None,
+        taking: None,
         tried: Vec::new(),
+        ask_again_at: None,
     };
-    guest.wait(events, open, cancel).await
+    guest.wait(events, open, cancel).await;
+    Ok(())
 }
 
 /// Who calls while he is being called gets that call, in place of the one that is being placed
@@ -247,7 +257,17 @@ struct Guest {
     message: bool,
     recording_from: Option<(i64, std::time::Instant)>,
     ringing: Option<Ringing>,
+    taking: Option<Taking>,
+    /// Who was asked already.
     tried: Vec<String>,
+    /// When everybody who is free was asked: from then on they are asked again.
+    ask_again_at: Option<Instant>,
+}
+
+/// An agent who said that he takes the call: it is his once his browser was answered.
+struct Taking {
+    agent: String,
+    reply: oneshot::Sender<Handover>,
 }
 
 struct Ringing {
@@ -257,16 +277,11 @@ struct Ringing {
 }
 
 impl Guest {
-    async fn wait(
-        mut self,
-        mut events: mpsc::Receiver<CallEvent>,
-        open: bool,
-        cancel: &CancellationToken,
-    ) -> Result<(), DeskError> {
+    async fn wait(mut self, mut events: mpsc::Receiver<CallEvent>, open: bool, cancel: &CancellationToken) {
         let mut changes = self.seats.changes();
         let mut closing = false;
         loop {
-            if self.waits && open && self.ringing.is_none() {
+            if self.waits && open && self.ringing.is_none() && self.taking.is_none() {
                 self.ring().await;
             }
             tokio::select! {
@@ -274,55 +289,106 @@ impl Guest {
                     closing = true;
                     self.handle.close();
                 }
-                event = events.recv() => {
-                    let Some(event) = event else {
-                        self.stop("hung_up");
-                        return write(self.seats.ground(), &self.hours, &self.call, &refused(self.seats.ground())).await;
-                    };
-                    if self.event(event).await? {
-                        return Ok(());
+                event = events.recv() => match event {
+                    Some(CallEvent::BrowserAnswer { sdp }) => match self.hand_over(sdp, events) {
+                        Ok(()) => return,
+                        Err(back) => events = back,
+                    },
+                    Some(CallEvent::Ended(end)) => return self.ended(&end).await,
+                    Some(event) => {
+                        if let Err(error) = self.event(event).await {
+                            tracing::error!(call = %self.call.id, %error, "news of a call that came in was not written");
+                        }
                     }
-                }
+                    None => {
+                        self.stop("hung_up");
+                        let ground = self.seats.ground();
+                        return settle(ground, &self.hours, &self.call, &refused(ground)).await;
+                    }
+                },
                 Some(word) = self.words.recv() => match word {
                     Word::Decline { agent } => self.declined(&agent),
-                    Word::Take { agent, reply } => {
+                    Word::Take { agent, offer, reply } => {
                         if self.waits && self.ringing.as_ref().is_some_and(|ringing| ringing.agent == agent) {
-                            let handover = Handover {
-                                call: self.call.clone(),
-                                handle: self.handle.clone(),
-                                events,
-                                recording_from: self.recording_from,
-                            };
-                            match reply.send(handover) {
-                                Ok(()) => return Ok(()),
-                                Err(back) => {
-                                    events = back.events;
-                                    self.declined(&agent);
-                                }
-                            }
+                            self.taking = Some(Taking { agent, reply });
+                            self.handle.join(offer);
                         }
                     }
                 },
-                () = until(self.ringing.as_ref().map(|ringing| ringing.until)) => self.stop("missed"),
+                () = until(self.ringing.as_ref().map(|ringing| ringing.until)), if self.taking.is_none() => {
+                    self.stop("missed");
+                }
+                () = until(self.ask_again_at) => {
+                    self.ask_again_at = None;
+                    self.tried.clear();
+                }
                 _ = changes.changed(), if self.waits && self.ringing.is_none() => {}
             }
         }
     }
 
-    /// Lets it ring at the next agent. When everybody who is free was asked, they are asked
-    /// again from the beginning.
-    async fn ring(&mut self) {
-        let free = self.seats.free(&self.call.court_id).await;
-        let own = self.found.as_ref().and_then(|found| found.holder.clone().or_else(|| found.last_agent.clone()));
-        let holder = self.found.as_ref().and_then(|found| found.holder.as_deref());
-        if free.iter().all(|seat| self.tried.contains(&seat.agent)) {
-            self.tried.clear();
+    /// The call takes the agent: it is his from here on. Gives the events back when nobody
+    /// waits for them any more.
+    fn hand_over(
+        &mut self,
+        answer: String,
+        events: mpsc::Receiver<CallEvent>,
+    ) -> Result<(), mpsc::Receiver<CallEvent>> {
+        let Some(Taking { agent, reply }) = self.taking.take() else { return Err(events) };
+        let handover = Handover {
+            call: self.call.clone(),
+            handle: self.handle.clone(),
+            events,
+            recording_from: self.recording_from,
+            answer,
+        };
+        reply.send(handover).map_err(|back| {
+            self.declined(&agent);
+            // Nobody sits there: the caller is not left in silence.
+            self.handle.away();
+            back.events
+        })
+    }
+
+    async fn ended(&mut self, end: &CallEnd) {
+        self.stop("hung_up");
+        self.call.message = self.message;
+        let ground = self.seats.ground();
+        settle(ground, &self.hours, &self.call, end).await;
+        // What ends the leg is kept until the carrier has answered.
+        if !end.farewell.is_down()
+            && end.farewell.clone().heard().await
+            && let Err(error) = legs::down(&ground.db, &self.call.id).await
+        {
+            tracing::error!(call = %self.call.id, %error, "a leg is down, and that could not be written");
         }
+    }
+
+    /// Lets it ring at the next agent. When everybody who is free was asked, they are asked
+    /// again after a while.
+    async fn ring(&mut self) {
+        // The one who had his work order may have given it back meanwhile.
+        if let Some(found) = &mut self.found {
+            match work_orders::holder(&self.seats.ground().db, &found.task).await {
+                Ok(holder) => found.holder = holder,
+                Err(error) => tracing::error!(%error, "the holder of a work order could not be read"),
+            }
+        }
+        let holder = self.found.as_ref().and_then(|found| found.holder.as_ref());
+        let mut free = self.seats.free(&self.call.court_id).await;
+        // Who still owes an outcome takes the caller whom he spoke to, and nobody else.
+        free.retain(|seat| !seat.owes || Some(&seat.agent) == holder);
+        let own = holder.or_else(|| self.found.as_ref().and_then(|found| found.last_agent.as_ref()));
         let fresh = |seat: &&Free| !self.tried.contains(&seat.agent);
-        let first = free.iter().filter(fresh).find(|seat| Some(&seat.agent) == own.as_ref());
+        let first = free.iter().filter(fresh).find(|seat| Some(&seat.agent) == own);
         // Whose work order is in somebody's hands is nobody else's to speak to.
         let others = || free.iter().find(fresh).filter(|_| holder.is_none());
-        let Some(seat) = first.or_else(others) else { return };
+        let Some(seat) = first.or_else(others) else {
+            if !self.tried.is_empty() {
+                self.ask_again_at.get_or_insert_with(|| Instant::now() + AGAIN);
+            }
+            return;
+        };
         let (agent, seat) = (seat.agent.clone(), seat.seat.clone());
         self.tried.push(agent.clone());
         let ground = self.seats.ground();
@@ -344,6 +410,7 @@ impl Guest {
 
     /// It rings nowhere any more.
     fn stop(&mut self, reason: &'static str) {
+        self.taking = None;
         if let Some(ringing) = self.ringing.take() {
             let call = self.call.id.clone();
             // A seat whose inbox is full sees by the time that it is over.
@@ -351,15 +418,13 @@ impl Guest {
         }
     }
 
-    /// True when the call is over.
-    async fn event(&mut self, event: CallEvent) -> Result<bool, DeskError> {
+    async fn event(&mut self, event: CallEvent) -> Result<(), DeskError> {
         let ground = self.seats.ground().clone();
         let (db, id) = (&ground.db, self.call.id.clone());
         match event {
             CallEvent::LegSaved { saved, kept, .. } => {
                 let court = &self.call.court_id;
-                let stored = store::keep_leg(db, &ground.sealer, court, &id, &saved).await?;
-                if stored {
+                if store::keep_leg(db, &ground.sealer, court, &id, &saved).await? {
                     let _ = kept.send(());
                 }
             }
@@ -384,25 +449,26 @@ impl Guest {
                 self.waits = false;
                 self.stop("missed");
             }
+            // The call cannot be taken any more, or not by this browser.
+            CallEvent::OfferRefused { .. } => {
+                if let Some(taking) = self.taking.take() {
+                    self.declined(&taking.agent);
+                }
+            }
             CallEvent::RecordingFailed => {
                 alarms::raise(db, &ground.clock, "recording.failed", &id, "录音写入失败，通话已结束").await?;
             }
-            CallEvent::Ended(end) => {
-                self.stop("hung_up");
-                self.call.message = self.message;
-                while let Err(error) = write(&ground, &self.hours, &self.call, &end).await {
-                    tracing::error!(call = %id, %error, "the end of a call could not be written down yet");
-                    tokio::time::sleep(AGAIN).await;
-                }
-                // What ends the leg is kept until the carrier has answered.
-                if !end.farewell.is_down() && end.farewell.clone().heard().await {
-                    legs::down(db, &id).await?;
-                }
-                return Ok(true);
-            }
             _ => {}
         }
-        Ok(false)
+        Ok(())
+    }
+}
+
+/// Writes the end of a call that is no task's down, however long that takes.
+async fn settle(ground: &Ground, hours: &Hours, call: &Inbound, end: &CallEnd) {
+    while let Err(error) = write(ground, hours, call, end).await {
+        tracing::error!(call = %call.id, %error, "the end of a call could not be written down yet");
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -99,15 +99,49 @@ pub struct New<'a> {
     pub language: &'a str,
 }
 
+impl Inbound {
+    /// The call as it stands in the books when it has just come in.
+    pub(super) fn arrived(new: &New<'_>, task: Option<&str>, now_ms: i64) -> Self {
+        Self {
+            id: new.id.to_owned(),
+            court_id: new.court.to_owned(),
+            called: new.called.to_owned(),
+            masked: new.masked(),
+            has_number: new.number.is_some(),
+            state: "waiting".into(),
+            task_id: task.map(str::to_owned),
+            agent_id: None,
+            created_ms: now_ms,
+            answered_ms: None,
+            talk_from_ms: None,
+            recording_id: new.recording.to_owned(),
+            prompt_spans: "[]".into(),
+            marks: "[]".into(),
+            message: false,
+        }
+    }
+}
+
+impl New<'_> {
+    fn masked(&self) -> String {
+        self.number.map_or_else(|| WITHHELD.to_owned(), Phone::to_string)
+    }
+}
+
+/// Whether this party calls us at this moment, and nobody may call him (E46).
+pub async fn party_calls(tx: &mut Tx, party: &str) -> Result<bool, DeskError> {
+    let sql = "SELECT 1 FROM inbound_calls i JOIN parties p ON p.person_index = i.live_person WHERE p.id = $1 LIMIT 1";
+    Ok(sqlx::query(sql).bind(party).fetch_optional(&mut *tx.conn()).await?.is_some())
+}
+
 /// Writes a call down before it is answered, and answers whose open task its number is in.
 /// As long as it waits nobody is given that person to be called.
 pub async fn begin(tx: &mut Tx, clock: &Clock, sealer: &Sealer, new: &New<'_>) -> Result<Option<Match>, DeskError> {
-    let (mut sealed, mut index, mut masked) = (None, String::new(), WITHHELD.to_owned());
+    let (mut sealed, mut index, masked) = (None, String::new(), new.masked());
     if let Some(number) = new.number {
         let open = number.reveal().as_bytes();
         sealed = Some(sealer.seal(new.court, "phone", "inbound_calls", "number_sealed", new.id, open)?);
         index = caller::index(sealer, new.court, number)?;
-        masked = number.to_string();
     }
     let found = if index.is_empty() { None } else { caller::find(tx, new.court, &index).await? };
     sqlx::query(

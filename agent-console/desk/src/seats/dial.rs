@@ -13,7 +13,7 @@ use super::{
 use crate::{
     DeskError,
     calls::{self, Ending, Leg, NewCall},
-    checklist,
+    checklist, inbound,
     telephony::{self, NoRoute, Routes, choose},
     work_orders,
 };
@@ -41,6 +41,7 @@ impl Seat {
             _ if self.call.as_ref().is_some_and(LiveCall::is_live) => {
                 Some(("dial.already_live", "a call is already being placed"))
             }
+            _ if self.rings() => Some(("dial.incoming", "a call rings here: take it or leave it first")),
             _ if self.call.is_some() => Some(("dial.outcome_pending", "save the outcome of the last call first")),
             None => Some(("work_order.foreign", "no work order is open here")),
             Some(order) if order.id != work_order => Some(("work_order.foreign", "this is not the open work order")),
@@ -96,12 +97,18 @@ impl Seat {
             self.tell_error("work_order.expired", "the work order is not in your hands any more: reload");
             return Ok(());
         }
+        if inbound::party_calls(&mut tx, &task.party_id).await? {
+            self.tell_error("dial.party_calls", "the party is calling the court at this moment: it rings here next");
+            return Ok(());
+        }
         let ground = &self.ground;
         let silent = telephony::watch::down(&ground.switchboard);
         let is_down = |trunk: &str| silent.contains(trunk);
         let ways = match choose(&mut tx, &ground.clock, &ground.sealer, lines, &callee, is_down).await {
             Ok(ways) => ways,
             Err(DeskError::NoRoute(why)) => {
+                // The alarm is written beside it.
+                drop(tx);
                 self.no_route(&why).await;
                 return Ok(());
             }

@@ -27,6 +27,7 @@ impl Seat {
             since_ms: self.ground.clock.now_ms(),
             due_ms: None,
             away_until_ms: None,
+            rings: false,
         });
         let house = self.house.clone();
         let mut seat = Self::new(self.ground.clone(), agent, self.court.clone(), show, self.changes.clone(), house);

@@ -74,6 +74,7 @@ impl Seat {
         self.audit(&mut tx, "call.transfer_offer", "call", &handed.offer.call, "ok", detail).await?;
         tx.commit().await?;
         self.handed = Some(handed);
+        self.view();
         self.tell_handed().await
     }
 
@@ -147,6 +148,7 @@ impl Seat {
         if self.state == AgentState::Calling && self.call.is_none() {
             self.go(AgentState::Ready);
         }
+        self.view();
         self.look_again().await
     }
 

@@ -22,8 +22,8 @@ use crate::{
     work_orders::WorkOrder,
 };
 
-/// The reception gives a call away within this time.
-const RECEPTION: Duration = Duration::from_secs(2);
+/// The reception gives a call away within this time: the agent's browser is answered first.
+const RECEPTION: Duration = Duration::from_secs(5);
 /// Script of a call of nobody known.
 const GENERAL: &str = "general-v1";
 
@@ -44,6 +44,7 @@ impl Seat {
         self.audit(&mut tx, "inbound.offer", "inbound", &offer.call, "ok", detail).await?;
         tx.commit().await?;
         self.incoming = Some(offer);
+        self.view();
         let frame = self.incoming_frame().await?;
         self.tell("incoming", frame);
         Ok(())
@@ -82,6 +83,7 @@ impl Seat {
         if self.incoming.take_if(|offer| offer.call == call).is_none() {
             return Ok(());
         }
+        self.view();
         self.tell("incoming_gone", json!({ "call_id": call, "reason": reason }));
         self.look_again().await
     }
@@ -93,6 +95,7 @@ impl Seat {
         let mut tx = self.ground.db.begin().await?;
         self.audit(&mut tx, "inbound.decline", "inbound", call, "ok", json!({})).await?;
         tx.commit().await?;
+        self.view();
         self.tell("incoming_gone", json!({ "call_id": call, "reason": "declined" }));
         self.look_again().await
     }
@@ -116,23 +119,61 @@ impl Seat {
             self.tell("incoming_gone", json!({ "call_id": call, "reason": "taken" }));
             return Ok(());
         };
+        if self.call.as_ref().is_some_and(LiveCall::is_live) {
+            self.tell_error("call.another_live", "end the call on the line first");
+            return Ok(());
+        }
         let (reply, handed) = oneshot::channel();
-        let word = Word::Take { agent: self.actor.user_id.clone(), reply };
+        let word = Word::Take { agent: self.actor.user_id.clone(), offer: sdp, reply };
         let handover = match offer.word.try_send(word) {
             Ok(()) => timeout(RECEPTION, handed).await.ok().and_then(Result::ok),
             Err(_) => None,
         };
         let Some(handover) = handover else {
             self.incoming = None;
+            self.view();
             self.tell("incoming_gone", json!({ "call_id": call, "reason": "hung_up" }));
             return self.look_again().await;
         };
-        let taken = self.take_call(&offer, handover, sdp).await;
-        self.incoming = None;
-        taken
+        self.take_call(&offer, handover).await
     }
 
-    async fn take_call(&mut self, offer: &Offer, handover: Handover, sdp: String) -> Result<(), DeskError> {
+    /// The caller listens already: whatever cannot be written, the call is this seat's, and its
+    /// end will be written.
+    async fn take_call(&mut self, offer: &Offer, handover: Handover) -> Result<(), DeskError> {
+        let order = match self.enter_call(offer).await {
+            Ok(order) => order,
+            Err(error) => {
+                tracing::error!(call = %offer.call, %error, "a caller's task could not be taken with his call");
+                None
+            }
+        };
+        self.incoming = None;
+        let mut live = LiveCall::incoming(&handover.call, handover.recording_from);
+        match (&order, &offer.found) {
+            (Some((order, script)), Some(found)) => live.belongs(&order.id, &found.phone, script),
+            _ => live.script = GENERAL.into(),
+        }
+        live.handle = Some(handover.handle);
+        self.call = Some(live);
+        self.events = Some(handover.events);
+        let of_a_task = order.is_some();
+        if let Some((order, _)) = order {
+            self.order = Some(order);
+        }
+        self.go(AgentState::Calling);
+        let envelope = if of_a_task { self.envelope().await.map(Some) } else { Ok(None) };
+        if let Ok(Some(envelope)) = &envelope {
+            self.tell("work_order", json!({ "envelope": envelope }));
+        }
+        self.tell("incoming_gone", json!({ "call_id": offer.call, "reason": "accepted" }));
+        self.tell_call();
+        self.tell("answer", json!({ "call_id": offer.call, "sdp": handover.answer }));
+        envelope.map(drop)
+    }
+
+    /// Writes down who takes the call; with the work order of its task, where it has one.
+    async fn enter_call(&mut self, offer: &Offer) -> Result<Option<(WorkOrder, &'static str)>, DeskError> {
         // He calls back about the call whose outcome is still to be saved: that one is owed.
         if let Some(ended) = self.call.as_ref().filter(|call| !call.is_live()).map(|call| call.id.clone()) {
             self.leave(&ended, Why::Asked).await?;
@@ -150,24 +191,7 @@ impl Seat {
             inbound::take_stray(&mut tx, &self.ground.clock, &offer.call, &self.actor).await?;
             tx.commit().await?;
         }
-        let mut live = LiveCall::incoming(&handover.call, handover.recording_from);
-        match (order, &offer.found) {
-            (Some((order, script)), Some(found)) => {
-                live.belongs(&order.id, &found.phone, script);
-                self.order = Some(order);
-                let envelope = self.envelope().await?;
-                self.tell("work_order", json!({ "envelope": envelope }));
-            }
-            _ => live.script = GENERAL.into(),
-        }
-        live.handle = Some(handover.handle.clone());
-        self.call = Some(live);
-        self.events = Some(handover.events);
-        self.go(AgentState::Calling);
-        self.tell("incoming_gone", json!({ "call_id": offer.call, "reason": "accepted" }));
-        self.tell_call();
-        handover.handle.join(sdp);
-        Ok(())
+        Ok(order)
     }
 
     async fn take_for_task(
@@ -203,9 +227,7 @@ impl Seat {
             let _ = reply.send(Some(incoming));
             return;
         };
-        // Refused by a call that ends at this moment, the caller is told that nobody is there.
-        handle.called_back(incoming);
-        let _ = reply.send(None);
+        handle.called_back(incoming, reply);
     }
 
     /// It is the party's own call from here on.

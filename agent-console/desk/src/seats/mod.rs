@@ -309,6 +309,8 @@ pub(crate) struct Free {
     pub(crate) agent: String,
     /// His seat.
     pub(crate) seat: mpsc::Sender<Command>,
+    /// He still owes the outcome of a call.
+    pub(crate) owes: bool,
 }
 
 /// A seat as supervisors see it.
@@ -330,6 +332,8 @@ pub struct SeatView {
     pub due_ms: Option<i64>,
     /// The agent's sound is gone from a live call; until when he must be back.
     pub away_until_ms: Option<i64>,
+    /// A call rings there.
+    pub rings: bool,
 }
 
 /// A seat ends the time after its calls by itself; after this the house does.
@@ -384,6 +388,7 @@ impl Seats {
             since_ms: self.ground.clock.now_ms(),
             due_ms: None,
             away_until_ms: None,
+            rings: false,
         });
         let (ground, changes, house) = (self.ground.clone(), self.changes.clone(), House::of(self));
         let seat = seat::Seat::new(ground, actor.clone(), court.clone(), show, changes, house);
@@ -405,7 +410,7 @@ impl Seats {
 
     /// Seats at which a call may ring, in this order: ready ones, idle for longest first; then
     /// those with a work order that was not dialled yet, the newest first; then those that still
-    /// owe an outcome, which take only a caller of their own.
+    /// owe an outcome, which take only a caller of their own. None at which one rings.
     pub(crate) async fn free(&self, court: &str) -> Vec<Free> {
         let chairs = self.chairs.lock().await;
         let mut found: Vec<(u8, i64, Free)> = chairs
@@ -418,8 +423,9 @@ impl Seats {
                     AgentState::WrapUp => (2, view.since_ms),
                     _ => return None,
                 };
-                let free = Free { agent: view.user_id.clone(), seat: chair.commands.clone() };
-                (view.court_id == court).then_some((place.0, place.1, free))
+                let owes = view.state == AgentState::WrapUp;
+                let free = Free { agent: view.user_id.clone(), seat: chair.commands.clone(), owes };
+                (view.court_id == court && !view.rings).then_some((place.0, place.1, free))
             })
             .collect();
         found.sort_by_key(|(kind, since, _)| (*kind, *since));

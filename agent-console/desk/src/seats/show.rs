@@ -158,6 +158,7 @@ impl Seat {
             view.since_ms = self.since_ms;
             view.due_ms = due_ms;
             view.away_until_ms = away_until_ms;
+            view.rings = self.rings();
         });
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }

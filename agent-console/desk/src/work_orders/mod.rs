@@ -10,7 +10,8 @@ mod store;
 pub use content::content;
 pub use envelope::{Binding, Envelope, INFO, SUITE, seal};
 pub use store::{
-    WorkOrder, active, close, expire_all, hand_over, hold_for_call, offer, opened, renew, still_held, take_for_caller,
+    WorkOrder, active, close, expire_all, hand_over, hold_for_call, holder, offer, opened, renew, still_held,
+    take_for_caller,
 };
 
 /// How long a work order may lie open, in milliseconds.

@@ -41,6 +41,15 @@ pub async fn active(db: &Db, agent: &str) -> Result<Option<WorkOrder>, DeskError
     Ok(row.as_ref().map(read))
 }
 
+/// The agent who has the work order of this task in hand.
+pub async fn holder(db: &Db, task: &str) -> Result<Option<String>, DeskError> {
+    let row = sqlx::query("SELECT active_agent FROM work_orders WHERE active_task = $1")
+        .bind(task)
+        .fetch_optional(db.read())
+        .await?;
+    Ok(row.and_then(|row| row.get(0)))
+}
+
 /// Takes the next task of the queue for an agent: person lock, work order, timeline and
 /// audit in one transaction. None when nothing is ready.
 pub async fn offer(db: &Db, clock: &Clock, agent: &Actor, kid: &str) -> Result<Option<WorkOrder>, DeskError> {

@@ -4,11 +4,14 @@ use std::{net::UdpSocket, sync::Arc, time::Duration};
 
 use songda_calls::{Number, Trunk};
 use songda_desk::{
-    inbound::{self, Item, Listed, hours::Hours},
+    inbound::{self, Item, Listed, New, hours::Hours},
     seats::Command,
     telephony::{self, NewLine},
+    work_orders,
 };
+use songda_service::{cases, tasks};
 use songda_sip::{EndCause, Endpoint, EndpointConfig, Leg, LegEvent, OutboundCall};
+use songda_store::masked::Phone;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -175,5 +178,94 @@ async fn r4_4a_a_foreign_number_is_not_answered_and_a_closed_court_asks_nobody()
             assert_ne!(frame["type"], "incoming");
         }
         cancel.cancel();
+    }
+}
+
+/// Rows of the audit log with this action.
+async fn audited(desk: &Desk, action: &str) -> i64 {
+    let sql = "SELECT COUNT(*) FROM audit WHERE action = $1";
+    let row = sqlx::query(sql).bind(action).fetch_one(desk.ground.db.read()).await.unwrap();
+    sqlx::Row::get(&row, 0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_two_callers_ring_at_one_agent_one_after_the_other_and_he_dials_nobody_meanwhile() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let cancel = opened(&desk, &seat).await;
+        let mut page = seat.open(&desk.liu, "one", false).await;
+        frame(&mut page.frames, "snapshot").await;
+        seat.tell(Command::Ready).await;
+        frame(&mut page.frames, "work_order").await;
+        let (one, two) = (Caller::new(), Caller::new());
+        let mut first = one.calls(&desk, COURT, "13800009876").await;
+        answered(&mut first).await;
+        let rings = frame(&mut page.frames, "incoming").await["call_id"].clone();
+        let mut second = two.calls(&desk, COURT, "13800009877").await;
+        answered(&mut second).await;
+        let dial =
+            Command::Dial { work_order: "any".into(), phone_id: "any".into(), sdp: "v=0\r\n".into(), language: None };
+        seat.tell(dial).await;
+        assert_eq!(frame(&mut page.frames, "error").await["code"], "dial.incoming", "{}", desk.engine());
+        assert_eq!((audited(&desk, "inbound.offer").await, audited(&desk, "inbound.decline").await), (1, 0));
+        seat.tell(Command::Decline { call: rings.as_str().unwrap().into() }).await;
+        frame(&mut page.frames, "incoming_gone").await;
+        let next = frame(&mut page.frames, "incoming").await["call_id"].clone();
+        assert_ne!(next, rings, "whoever was not asked of yet comes first");
+        assert_eq!(audited(&desk, "inbound.offer").await, 2);
+        cancel.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e46_a_party_who_calls_us_is_not_dialled_by_the_agent_who_has_his_work_order() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let mut page = seat.open(&desk.liu, "one", false).await;
+        frame(&mut page.frames, "snapshot").await;
+        seat.tell(Command::Ready).await;
+        frame(&mut page.frames, "work_order").await;
+        let order = work_orders::active(&desk.ground.db, &desk.liu.user_id).await.unwrap().unwrap();
+        let task = tasks::find(&desk.ground.db, &desk.house.court, &order.task_id).await.unwrap();
+        let phone = cases::phones(&desk.ground.db, &task.party_id).await.unwrap().remove(0);
+        seat.tell(Command::Opened { work_order: order.id.clone() }).await;
+        // He is on the line; the reception has not offered him yet.
+        let number = Phone::parse("13800001234").unwrap();
+        let new = New {
+            id: "call",
+            court: &desk.house.court,
+            called: COURT,
+            trunk: "trunk",
+            number: Some(&number),
+            recording: "recording",
+            language: "zh",
+        };
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        inbound::begin(&mut tx, &desk.ground.clock, &desk.ground.sealer, &new).await.unwrap();
+        tx.commit().await.unwrap();
+        let dial = Command::Dial { work_order: order.id, phone_id: phone.id, sdp: "v=0\r\n".into(), language: None };
+        seat.tell(dial).await;
+        assert_eq!(frame(&mut page.frames, "error").await["code"], "dial.party_calls", "{}", desk.engine());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_where_no_number_may_be_shown_nothing_is_dialled_and_an_alarm_stands_at_once() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let mut page = seat.open(&desk.liu, "one", false).await;
+        frame(&mut page.frames, "snapshot").await;
+        seat.tell(Command::Ready).await;
+        frame(&mut page.frames, "work_order").await;
+        let order = work_orders::active(&desk.ground.db, &desk.liu.user_id).await.unwrap().unwrap();
+        let task = tasks::find(&desk.ground.db, &desk.house.court, &order.task_id).await.unwrap();
+        let phone = cases::phones(&desk.ground.db, &task.party_id).await.unwrap().remove(0);
+        seat.tell(Command::Opened { work_order: order.id.clone() }).await;
+        let dial = Command::Dial { work_order: order.id, phone_id: phone.id, sdp: "v=0\r\n".into(), language: None };
+        seat.tell(dial).await;
+        assert_eq!(frame(&mut page.frames, "error").await["code"], "dial.no_caller_number", "{}", desk.engine());
+        let sql = "SELECT COUNT(*) FROM alarms WHERE kind = 'trunk.none'";
+        let row = sqlx::query(sql).fetch_one(desk.ground.db.read()).await.unwrap();
+        assert_eq!(sqlx::Row::get::<i64, _>(&row, 0), 1, "{}", desk.engine());
     }
 }

@@ -256,7 +256,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const accept = useCallback(() => {
     const { incoming, handed, call } = latest.current;
     const ringing = incoming ?? (handed?.phase === "ringing" ? handed : null);
-    if (!phone.current || !ringing || accepting.current || isLive(call)) return;
+    if (!phone.current || !ringing || accepting.current || dialling || isLive(call)) return;
     const type = incoming ? "accept" : "transfer_accept";
     accepting.current = true;
     dispatch({ kind: "error_read" });
@@ -272,7 +272,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
         microphoneFailed(error);
       },
     );
-  }, [silence, microphoneFailed]);
+  }, [dialling, silence, microphoneFailed]);
   const decline = useCallback(() => {
     const ringing = latest.current.incoming;
     if (ringing) line.current?.send({ type: "decline", call_id: ringing.call_id });
@@ -285,7 +285,8 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const dial = useCallback(
     (phoneId: string, language?: string) => {
       const workOrder = opened.order?.work_order;
-      if (!phone.current || dialling || isLive(latest.current.call) || !workOrder) return;
+      const { call, incoming, handed } = latest.current;
+      if (!phone.current || dialling || isLive(call) || incoming || handed || !workOrder) return;
       setDialling(true);
       dispatch({ kind: "error_read" });
       phone.current.mute(false);
