@@ -50,8 +50,11 @@ fn naptr(order: u16, service: &str, replacement: &str) -> Record {
     (NAPTR, data)
 }
 
+/// The names and kinds that were asked for.
+type Asked = Arc<std::sync::Mutex<Vec<(String, u16)>>>;
+
 /// Answers what it knows, and that there is no such name to everything else.
-async fn serve(socket: UdpSocket, zone: HashMap<&'static str, Vec<Record>>) {
+async fn serve(socket: UdpSocket, zone: HashMap<&'static str, Vec<Record>>, asked: Asked) {
     let mut buffer = [0; 1500];
     loop {
         let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
@@ -65,6 +68,7 @@ async fn serve(socket: UdpSocket, zone: HashMap<&'static str, Vec<Record>>) {
         }
         let question = &query[12..at + 5];
         let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
+        asked.lock().unwrap().push((labels.join("."), kind));
         let known = zone.get(labels.join(".").as_str());
         let found: Vec<&Record> = known.into_iter().flatten().filter(|(own, _)| *own == kind).collect();
         let mut answer = query[..2].to_vec();
@@ -84,9 +88,13 @@ async fn serve(socket: UdpSocket, zone: HashMap<&'static str, Vec<Record>>) {
 }
 
 async fn resolving(zone: Vec<(&'static str, Vec<Record>)>) -> Endpoint {
+    watched(zone, Asked::default()).await
+}
+
+async fn watched(zone: Vec<(&'static str, Vec<Record>)>, asked: Asked) -> Endpoint {
     let socket = UdpSocket::bind(loopback()).await.unwrap();
     let name_servers = vec![socket.local_addr().unwrap()];
-    tokio::spawn(serve(socket, zone.into_iter().collect()));
+    tokio::spawn(serve(socket, zone.into_iter().collect(), asked));
     start(EndpointConfig { name_servers, ..plain(&[Protocol::Udp]) })
 }
 
@@ -118,6 +126,45 @@ async fn a_domain_names_its_transport_its_servers_and_their_ports() {
     assert_eq!(found(&endpoint, "carrier.test;transport=udp").await, [at(Protocol::Udp, "192.0.2.1:5090")]);
     // Who names a port asks for no servers (4.2).
     assert_eq!(found(&endpoint, "main.carrier.test:5099").await, [at(Protocol::Udp, "192.0.2.1:5099")]);
+}
+
+#[tokio::test]
+async fn a_transport_that_is_given_asks_for_no_naptr_and_a_port_that_is_given_for_no_srv() {
+    let asked = Asked::default();
+    let main = a(Ipv4Addr::new(192, 0, 2, 1));
+    let zone = vec![
+        ("carrier.test", vec![naptr(10, "SIP+D2U", "_sip._udp.carrier.test"), main.clone()]),
+        ("_sip._tcp.carrier.test", vec![srv(10, 5080, "carrier.test")]),
+        ("_sips._tcp.carrier.test", vec![srv(10, 5081, "carrier.test")]),
+    ];
+    let endpoint = watched(zone, asked.clone()).await;
+    let kinds = || {
+        let mut kinds: Vec<u16> = asked.lock().unwrap().drain(..).map(|(_, kind)| kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    };
+    // RFC 3263, 4.1: the transport is known; 4.2: the servers are not.
+    for (proxy, at) in [
+        ("carrier.test;transport=tcp", (Protocol::Tcp, "192.0.2.1:5080")),
+        ("carrier.test;transport=tls", (Protocol::Tls, "192.0.2.1:5081")),
+    ] {
+        assert_eq!(found(&endpoint, proxy).await, [(at.0, at.1.to_owned())]);
+        let kinds = kinds();
+        assert!(kinds.contains(&SRV) && !kinds.contains(&NAPTR), "{proxy}: {kinds:?}");
+    }
+    // 4.2: who names a port wants that port.
+    for (proxy, protocol) in [
+        ("carrier.test:5099;transport=udp", Protocol::Udp),
+        ("carrier.test:5099;transport=tcp", Protocol::Tcp),
+        ("carrier.test:5099;transport=tls", Protocol::Tls),
+    ] {
+        assert_eq!(found(&endpoint, proxy).await, [(protocol, "192.0.2.1:5099".to_owned())]);
+        assert!(kinds().iter().all(|kind| ![SRV, NAPTR].contains(kind)), "{proxy}");
+    }
+    // An address asks nobody at all.
+    assert_eq!(found(&endpoint, "192.0.2.9;transport=tls").await, [(Protocol::Tls, "192.0.2.9:5061".to_owned())]);
+    assert!(kinds().is_empty());
 }
 
 #[tokio::test]

@@ -13,16 +13,12 @@ impl TrunkRow {
     pub fn sip(&self, sealer: &Sealer) -> Result<Trunk, DeskError> {
         let profile = &self.profile;
         let first = profile.hosts.first().map(String::as_str).unwrap_or_default();
-        let proxy = match profile.transport {
-            Transport::Udp if has_port(first) => first.to_owned(),
-            // Without a port the name is asked for SRV of this transport first.
-            Transport::Udp => format!("{first};transport=udp"),
-            Transport::Tcp => format!("{first};transport=tcp"),
-            Transport::Tls => format!("{first};transport=tls"),
-        };
+        // The transport is the operator's word, so that no NAPTR is asked; without a port the
+        // name is asked for SRV of this transport first (RFC 3263, 4.1 and 4.2).
+        let transport = profile.transport.protocol().via().to_ascii_lowercase();
         Ok(Trunk {
             name: self.name.clone(),
-            proxy,
+            proxy: format!("{first};transport={transport}"),
             domain: self.domain.clone(),
             username: self.username.clone(),
             password: self.password(sealer)?.into(),
@@ -43,11 +39,7 @@ impl TrunkRow {
         Ok(TrunkSettings {
             name: self.name.clone(),
             hosts: profile.hosts.clone(),
-            protocol: match profile.transport {
-                Transport::Udp => Protocol::Udp,
-                Transport::Tcp => Protocol::Tcp,
-                Transport::Tls => Protocol::Tls,
-            },
+            protocol: profile.transport.protocol(),
             register: profile.register,
             username: self.username.clone(),
             password: self.password(sealer)?.into(),
@@ -60,6 +52,16 @@ impl TrunkRow {
             session_expires: profile.session_expires(),
             ..TrunkSettings::new(&self.id, first, &self.domain)
         })
+    }
+}
+
+impl Transport {
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::Udp => Protocol::Udp,
+            Self::Tcp => Protocol::Tcp,
+            Self::Tls => Protocol::Tls,
+        }
     }
 }
 
@@ -95,8 +97,4 @@ impl Profile {
     fn session_expires(&self) -> Option<Duration> {
         (self.session_expires_s > 0).then(|| Duration::from_secs(self.session_expires_s.into()))
     }
-}
-
-fn has_port(host: &str) -> bool {
-    host.parse::<std::net::SocketAddr>().is_ok() || host.split_once(':').is_some()
 }
