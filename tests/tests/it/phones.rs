@@ -142,6 +142,9 @@ async fn an_operator_enters_lists_and_removes_a_desk_phone_while_the_server_runs
     let (done, said) = world.server.run(&["phone", "add", "8003", "--name", "值班室"]);
     assert!(done && said.starts_with(&format!("user 8003 domain {REALM} password ")), "{said}");
     let password = said.split_whitespace().nth(5).unwrap();
+    // A telephone that is refused comes again only after a while.
+    let log = || async { world.server.log() };
+    until(log, |log| log.contains("\"phones\":1")).await.unwrap();
     let _telephone = Telephone::start(at, "8003", password);
     let admin = world.server.cookie("admin").await;
     registered(&world, &admin, 1).await;
