@@ -20,30 +20,35 @@ pub(super) async fn resolve(endpoint: &Endpoint, trunk: &Trunk, hosts: &[String]
     let mut found = Vec::new();
     for host in hosts {
         let place = Trunk { proxy: host.clone(), ..trunk.clone() };
+        let host = host.split(';').next().unwrap_or_default();
         match endpoint.resolve(&place).await {
             Ok(targets) => {
                 let first = targets.first();
                 found.push(format!("{host} = {} {}", first.remote, first.protocol));
             }
-            Err(_) => return Outcome::Failed(Said::Unresolved(host.clone()), Advice::Host),
+            Err(_) => return Outcome::Failed(Said::Unresolved(host.to_owned()), Advice::Host),
         }
     }
     Outcome::Passed(Said::Resolved(found.join(", ")))
 }
 
 /// Asks whether the carrier is there.
-pub(super) async fn options(endpoint: &Endpoint, trunk: &Trunk) -> Outcome {
+pub(super) async fn options(endpoint: &Endpoint, trunk: &Trunk, protocol: Protocol) -> Outcome {
     match endpoint.probe(trunk).await {
         Ok(()) => Outcome::Passed(Said::Alive),
         Err(ProbeError::Call(CallError::Resolve { proxy, .. })) => {
             Outcome::Failed(Said::Unresolved(proxy), Advice::Host)
         }
-        Err(_) => Outcome::Failed(Said::Silent, Advice::Silence),
+        Err(_) => Outcome::Failed(Said::Silent, Advice::silence(protocol)),
     }
 }
 
 /// Waits until the trunk is registered, as the server would be.
-pub(super) async fn registered(endpoint: &Endpoint, id: &str) -> Outcome {
+pub(super) async fn registered(endpoint: &Endpoint, id: &str, protocol: Protocol) -> Outcome {
+    let refused = |status: Option<u16>| match status {
+        None => Outcome::Failed(Said::Silent, Advice::silence(protocol)),
+        Some(status) => Outcome::Failed(Said::Status(status), Advice::for_register(status)),
+    };
     let mut states = endpoint.trunk_states();
     let answered = async {
         loop {
@@ -65,23 +70,15 @@ pub(super) async fn registered(endpoint: &Endpoint, id: &str) -> Outcome {
     tokio::time::timeout(REGISTER, answered).await.unwrap_or_else(|_| refused(None))
 }
 
-fn refused(status: Option<u16>) -> Outcome {
-    Outcome::Failed(status.map_or(Said::Silent, Said::Status), Advice::for_register(status))
-}
-
 /// Makes the trunk known to signalling: it registers where it should, and the carrier may send.
 pub(super) async fn know(endpoint: &Endpoint, settings: TrunkSettings) {
     let known = TrunkSettings { health: None, paused: false, ..settings };
     endpoint.set_trunks(vec![known]).await;
 }
 
-/// A host as it is looked for: with its transport, unless that is UDP.
+/// A host as it is looked for: over the transport of the trunk, as the server does (RFC 3263, 4.1).
 pub(super) fn place(host: &str, protocol: Protocol) -> String {
-    match protocol {
-        Protocol::Tcp => format!("{host};transport=tcp"),
-        Protocol::Tls => format!("{host};transport=tls"),
-        _ => host.to_owned(),
-    }
+    format!("{host};transport={}", protocol.via().to_ascii_lowercase())
 }
 
 /// The trunk as a call takes it: over the route that the carrier gave with the registration.

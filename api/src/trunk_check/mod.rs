@@ -134,7 +134,7 @@ async fn steps(
     check: &Check,
     report: &mut Report<'_>,
 ) -> anyhow::Result<()> {
-    let registers = settings.register;
+    let (registers, protocol) = (settings.register, settings.protocol);
     let hosts: Vec<_> = settings.hosts.iter().map(|host| carrier::place(host, settings.protocol)).collect();
     let resolved = carrier::resolve(&ground.endpoint, &ground.trunk, &hosts).await;
     let mut fits = report.tell(Step::Resolve, &resolved)?;
@@ -144,10 +144,11 @@ async fn steps(
     }
     if registers {
         let id = &ground.found.trunk.id;
-        let outcome = if fits { carrier::registered(&ground.endpoint, id).await } else { Outcome::Skipped };
+        let outcome = if fits { carrier::registered(&ground.endpoint, id, protocol).await } else { Outcome::Skipped };
         registered = report.tell(Step::Register, &outcome)?;
     }
-    let outcome = if fits { carrier::options(&ground.endpoint, &ground.trunk).await } else { Outcome::Skipped };
+    let outcome =
+        if fits { carrier::options(&ground.endpoint, &ground.trunk, protocol).await } else { Outcome::Skipped };
     let alive = report.tell(Step::Options, &outcome)?;
     // A carrier that leaves OPTIONS unanswered may take calls all the same.
     fits &= if registers { registered } else { alive };

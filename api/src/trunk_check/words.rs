@@ -1,7 +1,7 @@
 //! What a check says, in Chinese and in English. Numbers only as masks.
 
 use songda_calls::numbering::Refusal;
-use songda_sip::Number;
+use songda_sip::{Number, Protocol};
 
 /// The language of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +234,8 @@ pub(super) enum Advice {
     Account,
     /// Nothing came back.
     Silence,
+    /// The same over TLS.
+    SilenceTls,
     /// 5xx.
     Later,
     /// Any other status.
@@ -275,14 +277,19 @@ pub(super) enum Advice {
 }
 
 impl Advice {
-    /// For what the carrier answered to REGISTER; none: nothing.
-    pub(super) fn for_register(status: Option<u16>) -> Self {
+    /// When nothing came back over this transport.
+    pub(super) fn silence(protocol: Protocol) -> Self {
+        if protocol == Protocol::Tls { Self::SilenceTls } else { Self::Silence }
+    }
+
+    /// For what the carrier answered to REGISTER.
+    pub(super) fn for_register(status: u16) -> Self {
         match status {
-            None | Some(408) => Self::Silence,
-            Some(401 | 407) => Self::Password,
-            Some(403 | 404) => Self::Account,
-            Some(500..=599) => Self::Later,
-            Some(_) => Self::AskCarrier,
+            408 => Self::Silence,
+            401 | 407 => Self::Password,
+            403 | 404 => Self::Account,
+            500..=599 => Self::Later,
+            _ => Self::AskCarrier,
         }
     }
 
@@ -329,6 +336,13 @@ impl Advice {
                 "核对主机、端口、传输方式和防火墙，关掉路由器的 SIP ALG；运营商若按地址和端口认人，请用服务的端口开通后再试",
                 "check host, port, transport and firewall, and switch any SIP ALG off; \
                  a carrier that knows us by address and port does not know the port of this check",
+            ),
+            Self::SilenceTls => (
+                "核对主机、端口和防火墙；再核对证书：签发者须在 telephony.carrier_tls.roots 中（或为系统信任），\
+                 证书须写有线路的域名，双向认证时须配好我方证书",
+                "check host, port and firewall; then the carrier's certificate: whoever signed it must stand in \
+                 telephony.carrier_tls.roots (or be trusted by the system), it must name the domain of the trunk, \
+                 and a carrier that asks for ours must find it in telephony.carrier_tls",
             ),
             Self::Later => (
                 "运营商那边有故障：过几分钟再试，仍不行就把时间和状态码报给它",
@@ -420,9 +434,10 @@ mod tests {
         for (status, advice) in cases {
             assert_eq!(Advice::for_invite(status), advice, "{status:?}");
         }
-        assert_eq!(Advice::for_register(Some(401)), Advice::Password);
-        assert_eq!(Advice::for_register(Some(403)), Advice::Account);
-        assert_eq!(Advice::for_register(None), Advice::Silence);
+        assert_eq!(Advice::for_register(401), Advice::Password);
+        assert_eq!(Advice::for_register(403), Advice::Account);
+        assert_eq!(Advice::silence(Protocol::Tcp), Advice::Silence);
+        assert_eq!(Advice::silence(Protocol::Tls), Advice::SilenceTls);
     }
 
     #[test]

@@ -26,5 +26,6 @@ mod speech;
 mod survives;
 mod switchboard;
 mod transfers;
+mod trunk_check;
 mod trunks;
 mod world;
