@@ -45,6 +45,7 @@ pub fn history_text(event: &Event) -> Option<(String, String)> {
     };
     let pair = match event.kind.as_str() {
         "received" => (format!("收到送达委托 {}", text("order_no")), format!("Order {} received", text("order_no"))),
+        "number_usable" => ("已有可拨打的号码".to_owned(), "A number can be dialled now".to_owned()),
         "no_number" => ("没有可拨打的号码".to_owned(), "No number that can be called".to_owned()),
         "offered" => ("工单派发给坐席".to_owned(), "Work order offered to the agent".to_owned()),
         "opened" => ("坐席打开工单".to_owned(), "Agent opened the work order".to_owned()),

@@ -310,8 +310,10 @@ async fn phone_of(
         Some(sealed) => sealer.open_sealed("inbound_calls", "number_sealed", &call.id, sealed)?.to_vec(),
         None => Vec::new(),
     };
-    let dialable =
-        songda_store::masked::Phone::parse(&String::from_utf8_lossy(&open)).is_ok_and(|number| number.dialable());
+    let dialable = match songda_store::masked::Phone::parse(&String::from_utf8_lossy(&open)) {
+        Ok(number) => songda_service::intake::dialable(tx, &call.court_id, &number).await?,
+        Err(_) => false,
+    };
     let number = sealer.seal(&call.court_id, "phone", "phones", "number_sealed", &id, &open)?;
     sqlx::query(
         "INSERT INTO phones (id, party_id, number_sealed, number_index, masked, source, label, rank, state, last_result,

@@ -40,6 +40,9 @@ pub async fn run(ground: Ground, cancel: CancellationToken) {
     let mut states = endpoint.trunk_states();
     let mut told: Option<Vec<TrunkSettings>> = None;
     let mut known = HashMap::new();
+    if let Err(error) = trunks::tell_all_places(&ground.db, &ground.clock, ground.demo).await {
+        tracing::error!(%error, "which places the trunks are opened for could not be told");
+    }
     loop {
         match wanted(&ground).await {
             Ok(wanted) if told.as_ref() != Some(&wanted) => {

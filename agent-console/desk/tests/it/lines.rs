@@ -10,16 +10,20 @@ use songda_desk::{
         changes::{self, Decision, Wanted},
         choose, lines, lines_of,
         numbers::{self, NumberForm, Registration},
-        trunks::{self, Place, Profile, TrunkForm, TrunkState},
+        trunks::{self, Place, Profile, Transport, TrunkForm, TrunkState},
     },
 };
 use songda_people::Actor;
 use songda_service::outcomes::{CauseRule, LineFacts};
+use songda_sip::{Destination, Protocol};
 use songda_store::{new_id, testing::NINE_O_CLOCK};
+
+use sqlx::Row as _;
 
 use crate::{
     clear,
     desk::{Desk, desks},
+    house::party,
 };
 
 const PARTY: &str = "13800001234";
@@ -220,6 +224,69 @@ async fn e39_each_trunk_writes_the_number_its_own_way_and_abroad_is_off_until_it
         assert_eq!(dialled, ["02988001234", "902988001234"], "{}", desk.engine());
         let shown: Vec<&str> = ways.routes.iter().map(|route| route.caller.reveal()).collect();
         assert_eq!(shown, ["02988001000", "02988001001"], "each under the number that its carrier knows");
+    }
+}
+
+#[tokio::test]
+async fn a_trunk_is_looked_for_by_its_transport_and_at_its_port_where_it_names_one() {
+    for desk in desks().await {
+        for (transport, protocol) in
+            [(Transport::Udp, Protocol::Udp), (Transport::Tcp, Protocol::Tcp), (Transport::Tls, Protocol::Tls)]
+        {
+            for (host, name, port) in [
+                ("sbc.carrier.example", "sbc.carrier.example", None),
+                ("sbc.carrier.example:5099", "sbc.carrier.example", Some(5099)),
+                ("192.0.2.7:5080", "192.0.2.7", Some(5080)),
+                ("[2001:db8::7]:5080", "2001:db8::7", Some(5080)),
+            ] {
+                let profile = Profile { hosts: vec![host.into()], transport, ..Profile::default() };
+                let id = desk.trunk(&TrunkForm { profile, ..trunk(&format!("{host} {transport:?}")) }).await;
+                let row = trunks::find(&desk.ground.db, &desk.house.court, &id, false).await.unwrap().unwrap();
+                let sealer = &desk.ground.sealer;
+                let wanted = Destination { host: name.into(), port, protocol: Some(protocol) };
+                assert_eq!(Destination::parse(&row.sip(sealer).unwrap().proxy), Some(wanted), "{host}");
+                let settings = row.settings(sealer).unwrap();
+                assert_eq!((settings.protocol, settings.hosts.as_slice()), (protocol, &[host.to_owned()][..]));
+            }
+        }
+    }
+}
+
+/// State of the number and phase of the task of each order, the oldest first.
+async fn abroad(desk: &Desk) -> Vec<(String, String)> {
+    let sql = "SELECT n.state, t.phase FROM phones n JOIN tasks t ON t.party_id = n.party_id
+               WHERE n.masked LIKE '+%' ORDER BY t.number";
+    let rows = sqlx::query(sql).fetch_all(desk.ground.db.read()).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn e39_a_trunk_that_is_opened_for_a_place_makes_its_numbers_dialable_until_it_is_closed() {
+    for desk in desks().await {
+        let order = async |no: &str, number: &str| {
+            let case = format!("（2026）陕0102民初{no}号");
+            desk.house.order(&format!("AB{no}"), &case, vec![party("p", None, &[number])], "D1").await;
+        };
+        let row = |state: &str, phase: &str| (state.to_owned(), phase.to_owned());
+        let (shut, open) = (row("不可拨", "查找中"), row("有效", "待外呼"));
+        order("81", "+85223456789").await;
+        order("82", "+886223456789").await;
+        assert_eq!(abroad(&desk).await, [shut.clone(), shut.clone()], "{}", desk.engine());
+        let mut opened = trunk("opened");
+        opened.profile.called.abroad = vec![Abroad::HongKong];
+        let id = desk.trunk(&opened).await;
+        assert_eq!(abroad(&desk).await, [open.clone(), shut.clone()], "{}: Taiwan stays shut", desk.engine());
+        order("83", "+85223456780").await;
+        assert_eq!(abroad(&desk).await, [open.clone(), shut.clone(), open.clone()], "and what comes in later");
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        assert!(trunks::pause(&mut tx, &desk.ground.clock, &desk.house.court, &id).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(abroad(&desk).await, [shut.clone(), shut.clone(), shut], "{}: closed again", desk.engine());
+        let sql =
+            "SELECT kind FROM events WHERE task_id IN (SELECT id FROM tasks WHERE number LIKE 'AB81%') ORDER BY seq";
+        let rows = sqlx::query(sql).fetch_all(desk.ground.db.read()).await.unwrap();
+        let kinds: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(kinds, ["received", "no_number", "number_usable", "no_number"]);
     }
 }
 

@@ -5,9 +5,11 @@
 //! order is.
 
 mod given;
+mod opened;
 mod store;
 
 pub(crate) use given::{Given, given_in_a_call};
+pub use opened::{Region, dialable, open_for};
 pub use store::{Existing, accept, existing, keep_incomplete, last_revision, stand_in_line};
 
 use songda_store::masked::{IdNumber, Phone};

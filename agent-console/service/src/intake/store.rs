@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use songda_store::{Clock, Dialect, Sealer, Tx, masked, new_id};
 use sqlx::Row;
 
-use super::{Accepted, AcceptedTask, Intake, Missing, OrderKey, PartyFacts, PhoneFacts, RepresentativeFacts};
+use super::{Accepted, AcceptedTask, Intake, Missing, OrderKey, PartyFacts, PhoneFacts, RepresentativeFacts, opened};
 use crate::{
     ServiceError, tasks,
     timeline::{self, By, Kind},
@@ -429,7 +429,7 @@ pub(super) async fn insert_phone(
         .await?;
     let state = match proven {
         Some(row) => row.get::<String, _>(0),
-        None if phone.dialable => "有效".to_owned(),
+        None if phone.dialable || opened::dialable(tx, court, &phone.number).await? => "有效".to_owned(),
         None => "不可拨".to_owned(),
     };
     let sealed = sealer.seal(court, "phone", "phones", "number_sealed", &id, phone.number.reveal().as_bytes())?;

@@ -29,6 +29,10 @@ pub const ELSEWHERE: &str = "待转渠道";
 pub(crate) const NO_NUMBER: (&str, &str) =
     ("无可用号码，查找联系方式", "No usable number left: look for another contact");
 
+/// What follows when a number can be dialled that could not, in both languages.
+pub(crate) const NUMBER_USABLE: (&str, &str) =
+    ("号码已可拨打，待外呼", "A number can be dialled now: waits for its call");
+
 const DAY_MS: i64 = 86_400_000;
 
 /// A hearing within this time is urgent (red), milliseconds.

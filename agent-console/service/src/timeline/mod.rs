@@ -15,6 +15,8 @@ pub enum Kind {
     Received,
     /// The recipient has no number that can be called.
     NoNumber,
+    /// A line was opened for the place of a number of his.
+    NumberUsable,
     /// A work order was sealed to an agent.
     Offered,
     /// The agent opened the work order.
@@ -55,6 +57,7 @@ impl Kind {
         match self {
             Self::Received => "received",
             Self::NoNumber => "no_number",
+            Self::NumberUsable => "number_usable",
             Self::Offered => "offered",
             Self::Opened => "opened",
             Self::Released => "released",

@@ -6,7 +6,7 @@ mod store;
 use serde::{Deserialize, Serialize};
 use songda_calls::numbering::{CallerFormat, Format};
 
-pub(crate) use self::store::{COLUMNS, WIDTH, read};
+pub(crate) use self::store::{COLUMNS, WIDTH, read, tell_all_places};
 pub use self::store::{Place, TrunkRow, find, list, pause, put};
 use super::Unfit;
 

@@ -1,5 +1,7 @@
 //! SQL of trunks.
 
+use songda_calls::numbering::Abroad;
+use songda_service::intake::{Region, open_for};
 use songda_store::{Clock, Db, Sealer, Tx};
 use sqlx::{Row, any::AnyRow};
 
@@ -154,7 +156,7 @@ pub async fn put(
         .bind(profile)
         .execute(&mut *tx.conn())
         .await?;
-        return Ok(());
+        return tell_places(tx, clock, court, demo).await;
     }
     let changed = sqlx::query(
         "UPDATE trunks SET name = $4, proxy = $5, domain = $6, username = $7, state = $8, profile = $9, changed_ms = $10,
@@ -182,19 +184,57 @@ pub async fn put(
             .execute(&mut *tx.conn())
             .await?;
     }
+    tell_places(tx, clock, court, demo).await
+}
+
+/// Once at the start: what was opened before this was kept anywhere.
+pub(crate) async fn tell_all_places(db: &Db, clock: &Clock, demo: bool) -> Result<(), DeskError> {
+    let courts = sqlx::query("SELECT DISTINCT court_id FROM trunks WHERE demo = $1")
+        .bind(i64::from(demo))
+        .fetch_all(db.read())
+        .await?;
+    for court in courts {
+        let mut tx = db.begin().await?;
+        tell_places(&mut tx, clock, &court.get::<String, _>(0), demo).await?;
+        tx.commit().await?;
+    }
     Ok(())
+}
+
+/// The places abroad that the trunks in use are opened for decide which numbers on file can be
+/// dialled (E39).
+async fn tell_places(tx: &mut Tx, clock: &Clock, court: &str, demo: bool) -> Result<(), DeskError> {
+    let rows = sqlx::query("SELECT profile FROM trunks WHERE court_id = $1 AND demo = $2 AND state = 'active'")
+        .bind(court)
+        .bind(i64::from(demo))
+        .fetch_all(&mut *tx.conn())
+        .await?;
+    let profiles = rows.iter().filter_map(|row| serde_json::from_str::<Profile>(&row.get::<String, _>(0)).ok());
+    let regions: Vec<Region> = profiles.flat_map(|profile| profile.called.abroad).map(region).collect();
+    Ok(open_for(tx, clock, court, &regions).await?)
+}
+
+fn region(abroad: Abroad) -> Region {
+    match abroad {
+        Abroad::HongKong => Region::HongKong,
+        Abroad::Macau => Region::Macau,
+        Abroad::Taiwan => Region::Taiwan,
+        Abroad::Foreign => Region::Foreign,
+    }
 }
 
 /// Takes a trunk out of use at once. False when it was not in use.
 pub async fn pause(tx: &mut Tx, clock: &Clock, court: &str, id: &str) -> Result<bool, DeskError> {
     let paused = sqlx::query(
         "UPDATE trunks SET state = 'paused', version = version + 1, changed_ms = $3
-         WHERE court_id = $1 AND id = $2 AND state = 'active'",
+         WHERE court_id = $1 AND id = $2 AND state = 'active' RETURNING demo",
     )
     .bind(court)
     .bind(id)
     .bind(clock.now_ms())
-    .execute(&mut *tx.conn())
+    .fetch_optional(&mut *tx.conn())
     .await?;
-    Ok(paused.rows_affected() == 1)
+    let Some(paused) = paused else { return Ok(false) };
+    tell_places(tx, clock, court, paused.get::<i64, _>(0) == 1).await?;
+    Ok(true)
 }
