@@ -1,7 +1,8 @@
 //! The last calls as they were on the wire, one line per message, fit to be shown: without
 //! bodies, without names, with numbers hidden.
 //!
-//! Only what is needed is read, straight from the bytes: this runs for every message.
+//! Messages are kept as they are, and made fit when somebody looks: hardly any call is looked
+//! at, and this runs for every message.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::mask::mask;
@@ -19,6 +21,10 @@ use crate::flow::{Flow, Protocol};
 const BEGINNING: usize = 16;
 /// Lines of one call.
 const LINES: usize = 64;
+/// Bytes of one message; of a longer one the rest is not shown.
+const MESSAGE: usize = 4096;
+/// Bytes of all of them.
+const MOST: usize = 16 << 20;
 /// Headers of one line.
 const HEADERS: usize = 16;
 /// Characters of one value.
@@ -75,61 +81,102 @@ impl fmt::Display for LadderLine {
     }
 }
 
-#[derive(Debug)]
+/// A message as it was on the wire.
+struct Kept {
+    after: Duration,
+    direction: Direction,
+    flow: Flow,
+    bytes: Bytes,
+}
+
 struct Call {
     began: Instant,
-    lines: VecDeque<LadderLine>,
+    messages: VecDeque<Kept>,
 }
 
 /// The ladders of the last calls, oldest given up first.
-#[derive(Debug)]
 pub struct Ladder {
-    calls: HashMap<String, Call>,
-    order: VecDeque<String>,
+    calls: HashMap<Vec<u8>, Call>,
+    order: VecDeque<Vec<u8>>,
     most: usize,
+    bytes: usize,
+}
+
+impl fmt::Debug for Ladder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ladder").field("calls", &self.calls.len()).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 impl Ladder {
     /// Room for so many calls.
     pub fn new(most: usize) -> Self {
-        Self { calls: HashMap::new(), order: VecDeque::new(), most }
+        Self { calls: HashMap::new(), order: VecDeque::new(), most, bytes: 0 }
     }
 
     /// Notes a message that came or went. A call begins with its first INVITE; what belongs to
     /// none is not noted.
-    pub fn record(&mut self, now: Instant, direction: Direction, flow: Flow, bytes: &[u8]) {
-        let Some(seen) = Seen::read(bytes) else { return };
-        let Ok(call_id) = std::str::from_utf8(seen.call_id) else { return };
+    pub fn record(&mut self, now: Instant, direction: Direction, flow: Flow, bytes: Bytes) {
+        let Some(call_id) = call_id(&bytes) else { return };
         if !self.calls.contains_key(call_id) {
-            if self.most == 0 || !seen.start.starts_with(b"INVITE ") {
+            if self.most == 0 || !bytes.starts_with(b"INVITE ") {
                 return;
             }
             while self.order.len() >= self.most {
-                let Some(oldest) = self.order.pop_front() else { break };
-                self.calls.remove(&oldest);
+                self.forget_oldest();
             }
-            self.order.push_back(call_id.to_owned());
-            self.calls.insert(call_id.to_owned(), Call { began: now, lines: VecDeque::new() });
+            self.order.push_back(call_id.to_vec());
+            self.calls.insert(call_id.to_vec(), Call { began: now, messages: VecDeque::new() });
         }
-        if let Some(call) = self.calls.get_mut(call_id) {
-            if call.lines.len() >= LINES {
-                call.lines.remove(BEGINNING);
-            }
-            let after = now.saturating_duration_since(call.began);
-            call.lines.push_back(seen.line(after, direction, flow));
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        if call.messages.len() >= LINES
+            && let Some(gone) = call.messages.remove(BEGINNING)
+        {
+            self.bytes -= gone.bytes.len();
         }
+        let after = now.saturating_duration_since(call.began);
+        let bytes = if bytes.len() > MESSAGE { Bytes::copy_from_slice(&bytes[..MESSAGE]) } else { bytes };
+        self.bytes += bytes.len();
+        call.messages.push_back(Kept { after, direction, flow, bytes });
+        while self.bytes > MOST && self.order.len() > 1 {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let gone = self.order.pop_front().and_then(|oldest| self.calls.remove(&oldest));
+        self.bytes -= gone.iter().flat_map(|call| &call.messages).map(|kept| kept.bytes.len()).sum::<usize>();
     }
 
     /// The call with this Call-ID.
     pub fn lines(&self, call_id: &str) -> Vec<LadderLine> {
-        self.calls.get(call_id).map(|call| call.lines.iter().cloned().collect()).unwrap_or_default()
+        let messages = self.calls.get(call_id.as_bytes()).into_iter().flat_map(|call| &call.messages);
+        messages.filter_map(|kept| Some(Seen::read(&kept.bytes)?.line(kept))).collect()
     }
+}
+
+/// The Call-ID of a message.
+fn call_id(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes;
+    next_line(&mut rest)?;
+    while let Some(line) = next_line(&mut rest).filter(|line| !line.is_empty()) {
+        if matches!(line[0], b'C' | b'c' | b'i' | b'I')
+            && let Some(colon) = line.iter().position(|b| *b == b':')
+            && is_call_id(line[..colon].trim_ascii())
+        {
+            return Some(line[colon + 1..].trim_ascii()).filter(|call_id| !call_id.is_empty());
+        }
+    }
+    None
+}
+
+fn is_call_id(name: &[u8]) -> bool {
+    eq(name, "Call-ID") || eq(name, "i")
 }
 
 /// What of a message is of interest, as it stands in it.
 struct Seen<'a> {
     start: &'a [u8],
-    call_id: &'a [u8],
     cseq: &'a [u8],
     reason: Option<&'a [u8]>,
     others: Vec<(&'static str, &'a [u8])>,
@@ -139,8 +186,7 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = bytes;
-        let mut seen =
-            Seen { start: next_line(&mut rest)?, call_id: b"", cseq: b"", reason: None, others: Vec::new(), body: b"" };
+        let mut seen = Seen { start: next_line(&mut rest)?, cseq: b"", reason: None, others: Vec::new(), body: b"" };
         let explain = seen.wants_headers();
         while let Some(line) = next_line(&mut rest) {
             if line.is_empty() {
@@ -150,9 +196,7 @@ impl<'a> Seen<'a> {
             let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
             let name = line[..colon].trim_ascii();
             let value = || line[colon + 1..].trim_ascii();
-            if eq(name, "Call-ID") || eq(name, "i") {
-                seen.call_id = value();
-            } else if eq(name, "CSeq") {
+            if eq(name, "CSeq") {
                 seen.cseq = value();
             } else if eq(name, "Reason") {
                 seen.reason = seen.reason.or_else(|| Some(value()));
@@ -163,7 +207,7 @@ impl<'a> Seen<'a> {
                 seen.others.push((name, value()));
             }
         }
-        (!seen.call_id.is_empty()).then_some(seen)
+        Some(seen)
     }
 
     /// What begins something, what refuses it, and what must be acknowledged.
@@ -175,12 +219,12 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn line(&self, after: Duration, direction: Direction, flow: Flow) -> LadderLine {
+    fn line(&self, kept: &Kept) -> LadderLine {
         LadderLine {
-            after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
-            direction,
-            protocol: flow.protocol,
-            remote: flow.remote,
+            after_ms: u64::try_from(kept.after.as_millis()).unwrap_or(u64::MAX),
+            direction: kept.direction,
+            protocol: kept.flow.protocol,
+            remote: kept.flow.remote,
             what: shown(without_version(self.start)),
             cseq: shown(self.cseq),
             reason: self.reason.map(shown),

@@ -13,19 +13,19 @@ use crate::{
 
 impl Driver {
     /// One message that was read; how far the work is behind with it.
-    pub(super) fn arrived(&mut self, now: Instant, flow: Flow, bytes: &[u8], load: Load) {
-        match bytes {
+    pub(super) fn arrived(&mut self, now: Instant, flow: Flow, bytes: Vec<u8>, load: Load) {
+        match bytes.as_slice() {
             Frame::PING => return self.send(now, flow, bytes::Bytes::from_static(Frame::PONG)),
             Frame::PONG => return,
             _ => {}
         }
-        self.measure.received.message(flow.protocol, bytes);
-        let Some((mut message, defects)) = wire::parse(bytes) else {
+        self.measure.received.message(flow.protocol, &bytes);
+        let Some((mut message, defects)) = wire::parse(&bytes) else {
             return unreadable(flow.protocol);
         };
         match self.edge.admit(now, &message, flow, load) {
             Admit::Inside | Admit::Pass(_) | Admit::Prove => {
-                self.ladder.record(now, Direction::In, flow, bytes);
+                self.ladder.record(now, Direction::In, flow, bytes.into());
                 self.core.message(now, message, &defects, flow);
             }
             Admit::Answer(mut answer) => {

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     command::Command,
     command::Said,
-    driver::{Driver, LADDERS, random},
+    driver::{Driver, LADDERS, many_random, random},
     leg::EVENTS,
     measure::Measure,
     trunks::Trunks,
@@ -116,7 +116,7 @@ impl Endpoint {
             callers: callers.clone(),
             commands: commands.downgrade(),
             transport,
-            core: CallCore::new(addresses.clone(), user_agent, Box::new(random)),
+            core: CallCore::new(addresses.clone(), user_agent, Box::new(many_random())),
             legs: HashMap::new(),
             asked: HashMap::new(),
             edge: Edge::new(EdgeSettings { phones: phones.is_some(), ..edge }, random()),

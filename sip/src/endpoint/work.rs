@@ -158,7 +158,7 @@ impl Driver {
     pub(super) fn send(&mut self, now: Instant, to: Flow, bytes: Bytes) {
         if bytes.len() > Frame::PING.len() {
             self.measure.sent.message(to.protocol, &bytes);
-            self.ladder.record(now, Direction::Out, to, &bytes);
+            self.ladder.record(now, Direction::Out, to, bytes.clone());
         }
         if let Err(Undelivered(bytes)) = self.transport.send(to, bytes) {
             self.undelivered(now, &bytes);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use songda_sip::{Direction, Flow, Ladder, LadderLine, mask};
 
@@ -23,15 +24,15 @@ fn invite(call_id: &str) -> String {
 fn one(message: &str) -> LadderLine {
     let mut ladder = Ladder::new(4);
     let now = Instant::now();
-    ladder.record(now, Direction::In, flow(), invite("c").as_bytes());
-    ladder.record(now + Duration::from_millis(1234), Direction::Out, flow(), message.as_bytes());
+    ladder.record(now, Direction::In, flow(), invite("c").into());
+    ladder.record(now + Duration::from_millis(1234), Direction::Out, flow(), message.to_owned().into());
     ladder.lines("c").pop().unwrap()
 }
 
 #[test]
 fn a_line_tells_what_happened_with_numbers_hidden_and_without_names_and_bodies() {
     let mut ladder = Ladder::new(4);
-    ladder.record(Instant::now(), Direction::Out, flow(), invite("c").as_bytes());
+    ladder.record(Instant::now(), Direction::Out, flow(), invite("c").into());
     let line = ladder.lines("c").pop().unwrap();
     assert_eq!(
         line.to_string(),
@@ -76,13 +77,13 @@ fn numbers_are_hidden_however_they_are_written() {
 fn the_last_calls_are_kept_and_of_a_long_one_its_beginning_and_its_end() {
     let (mut ladder, now) = (Ladder::new(3), Instant::now());
     for call in ["a", "b", "c", "d"] {
-        ladder.record(now, Direction::In, flow(), invite(call).as_bytes());
+        ladder.record(now, Direction::In, flow(), invite(call).into());
     }
     assert!(ladder.lines("a").is_empty());
     assert_eq!(ladder.lines("b").len(), 1);
     for n in 2..200 {
         let info = format!("INFO sip:x SIP/2.0\r\nCall-ID: d\r\nCSeq: {n} INFO\r\n\r\n");
-        ladder.record(now, Direction::In, flow(), info.as_bytes());
+        ladder.record(now, Direction::In, flow(), info.into());
     }
     let lines = ladder.lines("d");
     assert_eq!(lines.len(), 64);
@@ -95,7 +96,7 @@ fn only_calls_have_a_ladder() {
     let mut ladder = Ladder::new(3);
     let options = "OPTIONS sip:x SIP/2.0\r\nCall-ID: o\r\nCSeq: 1 OPTIONS\r\n\r\n";
     for bytes in [options.as_bytes(), b"", b"\r\n\r\n", b"\0\xff\xfe", b"INVITE sip:x SIP/2.0"] {
-        ladder.record(Instant::now(), Direction::In, flow(), bytes);
+        ladder.record(Instant::now(), Direction::In, flow(), Bytes::copy_from_slice(bytes));
     }
     assert!(ladder.lines("o").is_empty() && ladder.lines("").is_empty());
 }
@@ -151,12 +152,12 @@ proptest! {
     #[test]
     fn no_bytes_make_the_ladder_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 0_usize..400) {
         let mut ladder = Ladder::new(2);
-        ladder.record(Instant::now(), Direction::In, flow(), invite("c").as_bytes());
-        ladder.record(Instant::now(), Direction::In, flow(), &bytes);
+        ladder.record(Instant::now(), Direction::In, flow(), invite("c").into());
+        ladder.record(Instant::now(), Direction::In, flow(), bytes.clone().into());
         let mut mixed = invite("c").into_bytes();
         mixed.truncate(cut);
         mixed.extend_from_slice(&bytes);
-        ladder.record(Instant::now(), Direction::In, flow(), &mixed);
+        ladder.record(Instant::now(), Direction::In, flow(), mixed.into());
         let _ = mask(&String::from_utf8_lossy(&bytes));
         prop_assert!(!ladder.lines("c").is_empty());
     }
