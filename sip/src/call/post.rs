@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{LegEvent, Out, carriers::Carriers, large::Large};
 use crate::{
     flow::Flow,
-    msg::{Headers, Request, Response},
+    msg::{Request, Response},
     transport::Addresses,
     tx::{Key, Layer},
     wire::print_request,
@@ -108,21 +108,14 @@ impl Post {
     }
 
     pub(super) fn finish_as(&self, mut request: Request, to: &Flow, branch: &str) -> Request {
-        let mut headers = Headers::default();
-        headers.push("Via", self.addresses.via(to, branch));
-        let mut contact = false;
-        for (name, value) in request.headers.iter() {
-            if name.eq_ignore_ascii_case("Via") || name.eq_ignore_ascii_case("User-Agent") {
-                continue;
-            }
-            contact |= name.eq_ignore_ascii_case("Contact");
-            headers.push(name, value);
-        }
-        if !contact {
+        let headers = &mut request.headers;
+        headers.remove("Via");
+        headers.remove("User-Agent");
+        headers.push_front("Via", self.addresses.via(to, branch));
+        if headers.get("Contact").is_none() {
             headers.push("Contact", self.contact(to));
         }
         headers.push("User-Agent", &self.user_agent);
-        request.headers = headers;
         request
     }
 

@@ -18,6 +18,10 @@ pub(super) const RESOLVE: Duration = Duration::from_secs(3);
 /// those last that failed a moment ago.
 pub(super) async fn find(resolver: &Resolver, trunk: &Trunk) -> Result<Targets, CallError> {
     let first = Destination::parse(&trunk.proxy);
+    // An address, and no other: there is nothing to ask.
+    if let Some(flow) = first.as_ref().and_then(Destination::literal).filter(|_| trunk.hosts.is_empty()) {
+        return Ok(flow.into());
+    }
     let protocol = first.as_ref().and_then(|first| first.protocol);
     let others = trunk.hosts.iter().filter_map(|host| Destination::parse(host));
     let others = others.map(|other| Destination { protocol: other.protocol.or(protocol), ..other });

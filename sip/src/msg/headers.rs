@@ -74,6 +74,12 @@ impl Headers {
         self.entries.push(entry);
     }
 
+    /// Adds a header before all others (Via, Route).
+    pub fn push_front(&mut self, name: &str, value: impl AsRef<str>) {
+        let entry = self.write(name, value.as_ref());
+        self.entries.insert(0, entry);
+    }
+
     /// Replaces the first header of this name, or adds it.
     pub fn set(&mut self, name: &str, value: impl AsRef<str>) {
         let entry = self.write(name, value.as_ref());
