@@ -11,8 +11,9 @@ use crate::Law;
 const OUR_EVENTS: u8 = 101;
 /// Longest session description that is read.
 const LONGEST: usize = 16 * 1024;
-/// Streams of an offer that are answered, at most.
-const STREAMS: usize = 8;
+/// Streams of an offer that are answered, at most, and formats of each that are looked at.
+const STREAMS: usize = 16;
+const FORMATS: usize = 64;
 
 /// Why a session description cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,26 +67,22 @@ pub fn offer(id: u64, address: SocketAddr, first: Law) -> String {
     text
 }
 
-/// Our answer to an offer of the carrier: its first law that we speak, its payload type for
-/// keys, and the direction that follows from its own. Every other stream is refused
-/// (RFC 3264, section 6).
+/// Our answer to an offer of the carrier: its first stream of sound that we can take, with its
+/// first law that we speak, its payload type for keys, and the direction that follows from its
+/// own. Every other stream is refused (RFC 3264, section 6).
 pub fn answer(id: u64, address: SocketAddr, offer: &str) -> Result<(Remote, String), SdpError> {
-    let remote = Remote::parse(offer)?;
+    let streams = Stream::all(offer)?;
+    let (taken, remote) = take(&streams, Some(address.ip()))?;
     let (family, ip, port) = (if address.is_ipv4() { "IP4" } else { "IP6" }, address.ip(), address.port());
     let mut text = format!("v=0\r\no=- {id} 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n");
-    let (mut taken, mut streams) = (false, 0);
-    for media in offer.lines().filter_map(|line| line.trim_end().strip_prefix("m=")).take(STREAMS) {
-        streams += 1;
-        let mut words = media.split_ascii_whitespace();
-        let (kind, _, profile) = (words.next().unwrap_or("audio"), words.next(), words.next().unwrap_or("RTP/AVP"));
-        if taken || kind != "audio" {
-            let _ = write!(text, "m={kind} 0 {profile} {}\r\n", words.next().unwrap_or("0"));
+    for (at, Stream { kind, profile, formats, .. }) in streams.iter().enumerate() {
+        if at != taken {
+            let _ = write!(text, "m={kind} 0 {profile} {}\r\n", formats.first().copied().unwrap_or("0"));
             continue;
         }
-        taken = true;
         let law = remote.law.payload_type();
         let name = if remote.law == Law::Pcma { "PCMA" } else { "PCMU" };
-        let _ = write!(text, "m=audio {port} {profile} {law}");
+        let _ = write!(text, "m={kind} {port} {profile} {law}");
         if let Some(events) = remote.events {
             let _ = write!(text, " {events}");
         }
@@ -95,11 +92,110 @@ pub fn answer(id: u64, address: SocketAddr, offer: &str) -> Result<(Remote, Stri
         }
         let _ = write!(text, "a=ptime:20\r\na={}\r\n", remote.answered());
     }
-    // One stream of the answer for each of the offer, or it is none.
-    if streams == 0 || offer.lines().filter(|line| line.starts_with("m=")).count() > STREAMS {
-        return Err(SdpError::NoAudio);
-    }
     Ok((remote, text))
+}
+
+/// One `m=` line and what belongs to it.
+struct Stream<'a> {
+    kind: &'a str,
+    /// 0: it was refused, or the line cannot be read.
+    port: u16,
+    profile: &'a str,
+    formats: Vec<&'a str>,
+    ip: Option<IpAddr>,
+    direction: &'a str,
+    maps: Vec<(u8, &'a str)>,
+}
+
+impl<'a> Stream<'a> {
+    fn all(sdp: &'a str) -> Result<Vec<Self>, SdpError> {
+        if sdp.len() > LONGEST {
+            return Err(SdpError::TooLong);
+        }
+        let mut streams: Vec<Self> = Vec::new();
+        let (mut session_ip, mut session_direction) = (None, "sendrecv");
+        for line in sdp.lines() {
+            let Some((kind, value)) = line.trim_end().split_once('=') else { continue };
+            if kind == "m" {
+                // One stream of the answer for each of the offer, or it is none.
+                if streams.len() >= STREAMS {
+                    return Err(SdpError::NoAudio);
+                }
+                streams.push(Self::new(value, session_ip, session_direction));
+                continue;
+            }
+            let directs = matches!(value, "sendrecv" | "sendonly" | "recvonly" | "inactive");
+            match (kind, streams.last_mut()) {
+                ("c", Some(stream)) => stream.ip = connection(value),
+                ("c", None) => session_ip = connection(value),
+                ("a", Some(stream)) if directs => stream.direction = value,
+                ("a", None) if directs => session_direction = value,
+                ("a", Some(stream)) => stream.maps.extend(rtpmap(value)),
+                _ => {}
+            }
+        }
+        Ok(streams)
+    }
+
+    fn new(line: &'a str, ip: Option<IpAddr>, direction: &'a str) -> Self {
+        let mut words = line.split_ascii_whitespace();
+        let kind = words.next().unwrap_or("audio");
+        let port = words.next().and_then(|port| port.split('/').next()?.parse().ok()).unwrap_or(0);
+        let profile = words.next().unwrap_or("RTP/AVP");
+        Self { kind, port, profile, formats: words.take(FORMATS).collect(), ip, direction, maps: Vec::new() }
+    }
+
+    fn payloads(&self) -> impl Iterator<Item = u8> {
+        self.formats.iter().filter_map(|format| format.parse().ok())
+    }
+
+    /// What a payload type stands for, where that is said.
+    fn name(&self, payload: u8) -> Option<&'a str> {
+        self.maps.iter().find(|(mapped, _)| *mapped == payload).map(|(_, name)| *name)
+    }
+
+    /// What can be sent there from `local`.
+    fn remote(&self, local: Option<IpAddr>) -> Result<Remote, SdpError> {
+        if !["RTP/AVP", "RTP/AVPF"].iter().any(|profile| self.profile.eq_ignore_ascii_case(profile)) {
+            return Err(SdpError::NoAudio);
+        }
+        let ip = self.ip.ok_or(SdpError::NoAddress)?;
+        // Who holds by zeros may name them in any family.
+        if local.is_some_and(|local| local.is_ipv4() != ip.is_ipv4()) && !ip.is_unspecified() {
+            return Err(SdpError::NoAddress);
+        }
+        let law = self.payloads().find_map(|payload| {
+            let law = Law::of(payload)?;
+            let number = match law {
+                Law::Pcma => 0,
+                Law::Pcmu => 1,
+            };
+            self.name(payload).is_none_or(|name| wanted(name) == Some(number)).then_some(law)
+        });
+        Ok(Remote {
+            address: SocketAddr::new(ip, self.port),
+            law: law.ok_or(SdpError::NoCommonCodec)?,
+            events: self.payloads().find(|payload| self.name(*payload).is_some_and(|name| wanted(name) == Some(2))),
+            listens: !ip.is_unspecified() && matches!(self.direction, "sendrecv" | "recvonly"),
+            talks: matches!(self.direction, "sendrecv" | "sendonly"),
+        })
+    }
+}
+
+/// The first stream of sound that can be taken, and its place; else why the first that is live
+/// cannot be. The signalling chooses in the same way (`tests/offers/table.txt`).
+fn take(streams: &[Stream<'_>], local: Option<IpAddr>) -> Result<(usize, Remote), SdpError> {
+    let mut why = None;
+    for (at, stream) in streams.iter().enumerate() {
+        if stream.port == 0 || !stream.kind.eq_ignore_ascii_case("audio") {
+            continue;
+        }
+        match stream.remote(local) {
+            Ok(remote) => return Ok((at, remote)),
+            Err(error) => why = why.or(Some(error)),
+        }
+    }
+    Err(why.unwrap_or(SdpError::NoAudio))
 }
 
 impl Remote {
@@ -115,63 +211,8 @@ impl Remote {
 
     /// Reads the carrier's answer.
     pub fn parse(sdp: &str) -> Result<Self, SdpError> {
-        if sdp.len() > LONGEST {
-            return Err(SdpError::TooLong);
-        }
-        let mut session_ip: Option<IpAddr> = None;
-        let mut media: Option<(u16, Vec<u8>)> = None;
-        let (mut media_ip, mut direction, mut in_audio) = (None, "sendrecv", false);
-        let mut events = None;
-        for line in sdp.lines() {
-            let line = line.trim_end();
-            let Some((kind, value)) = line.split_once('=') else { continue };
-            match kind {
-                "m" => {
-                    in_audio = value.starts_with("audio ") && media.is_none();
-                    if in_audio {
-                        media = Some(audio_line(value).ok_or(SdpError::NoAudio)?);
-                    }
-                }
-                "c" if in_audio => media_ip = connection(value),
-                "c" if media.is_none() => session_ip = connection(value),
-                "a" if in_audio || media.is_none() => match value {
-                    "sendrecv" | "sendonly" | "recvonly" | "inactive" => direction = value,
-                    _ => {
-                        if let Some((payload, name)) = rtpmap(value)
-                            && name.eq_ignore_ascii_case("telephone-event/8000")
-                        {
-                            events = Some(payload);
-                        }
-                    }
-                },
-                _ => {}
-            }
-        }
-        let (port, payloads) = media.ok_or(SdpError::NoAudio)?;
-        if port == 0 {
-            return Err(SdpError::NoAudio);
-        }
-        let ip = media_ip.or(session_ip).ok_or(SdpError::NoAddress)?;
-        let law = payloads.iter().find_map(|payload| Law::of(*payload)).ok_or(SdpError::NoCommonCodec)?;
-        Ok(Self {
-            address: SocketAddr::new(ip, port),
-            law,
-            events: events.filter(|payload| payloads.contains(payload)),
-            listens: !ip.is_unspecified() && matches!(direction, "sendrecv" | "recvonly"),
-            talks: matches!(direction, "sendrecv" | "sendonly"),
-        })
+        take(&Stream::all(sdp)?, None).map(|(_, remote)| remote)
     }
-}
-
-fn audio_line(value: &str) -> Option<(u16, Vec<u8>)> {
-    let mut words = value.split_ascii_whitespace();
-    words.next()?;
-    let port = words.next()?.split('/').next()?.parse().ok()?;
-    let profile = words.next()?;
-    if !profile.starts_with("RTP/AVP") {
-        return None;
-    }
-    Some((port, words.filter_map(|word| word.parse().ok()).take(64).collect()))
 }
 
 fn connection(value: &str) -> Option<IpAddr> {
@@ -180,7 +221,7 @@ fn connection(value: &str) -> Option<IpAddr> {
 }
 
 fn rtpmap(value: &str) -> Option<(u8, &str)> {
-    let (payload, name) = value.strip_prefix("rtpmap:")?.split_once(' ')?;
+    let (payload, name) = value.strip_prefix("rtpmap:")?.split_once([' ', '\t'])?;
     Some((payload.parse().ok()?, name.trim()))
 }
 
@@ -290,6 +331,34 @@ mod tests {
         assert_eq!(super::answer(7, address, "v=0\r\n"), Err(SdpError::NoAudio));
         let many = format!("{offer}{}", "m=video 1 RTP/AVP 31\r\n".repeat(STREAMS));
         assert_eq!(super::answer(7, address, &many), Err(SdpError::NoAudio), "bounded");
+    }
+
+    #[test]
+    fn the_sound_takes_the_stream_that_the_signalling_takes() {
+        let address = "192.0.2.7:20000".parse().unwrap();
+        let table = include_str!("../../tests/offers/table.txt");
+        let mut seen = 0;
+        for case in table.split("\n== ").skip(1) {
+            let (name, rest) = case.split_once('\n').unwrap();
+            let (wanted, media) = rest.split_once('\n').unwrap();
+            let head = "v=0\r\no=x 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n";
+            let offer = format!("{head}{}\r\n", media.trim_end().replace('\n', "\r\n"));
+            let got = answer(7, address, &offer).map_or_else(
+                |_| "refused".to_owned(),
+                |(remote, answer)| {
+                    let streams: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
+                    assert_eq!(streams.len(), media.lines().filter(|line| line.starts_with("m=")).count(), "{name}");
+                    let live: Vec<usize> =
+                        (0..streams.len()).filter(|at| streams[*at].split(' ').nth(1) != Some("0")).collect();
+                    assert_eq!(live.len(), 1, "{name}: {answer}");
+                    let keys = remote.events.map_or_else(|| "-".to_owned(), |events| events.to_string());
+                    format!("takes {} law {} keys {keys}", live[0], remote.law.payload_type())
+                },
+            );
+            assert_eq!(got, wanted, "{name}");
+            seen += 1;
+        }
+        assert!(seen > 15);
     }
 
     #[test]
