@@ -6,6 +6,11 @@
 -- in: the party called. out: we did.
 ALTER TABLE calls ADD COLUMN direction TEXT NOT NULL DEFAULT 'out';
 
+-- Blind index of a number without its extension: who has an extension calls back under the
+-- number of his switchboard. NULL on numbers of earlier versions until the next start.
+ALTER TABLE phones ADD COLUMN main_index TEXT;
+CREATE INDEX phones_by_main ON phones (main_index);
+
 CREATE TABLE inbound_calls (
     id          TEXT PRIMARY KEY,
     court_id    TEXT NOT NULL REFERENCES courts (id),
@@ -36,6 +41,7 @@ CREATE TABLE inbound_calls (
     quality     TEXT NOT NULL,                 -- JSON
     language    TEXT NOT NULL,
     leg_sealed  BYTEA,                         -- what ends its leg after a kill
+    sip_call_id TEXT NOT NULL DEFAULT '',      -- on the wire
     settled_ms  BIGINT,
     settled_by  TEXT REFERENCES users (id),
     settled_reason TEXT NOT NULL               -- why it was dismissed, in the supervisor's words

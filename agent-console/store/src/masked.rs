@@ -81,6 +81,12 @@ impl Phone {
         &self.0
     }
 
+    /// The number without its extension.
+    #[must_use]
+    pub fn main(&self) -> Self {
+        Self(self.0.split(',').next().unwrap_or_default().to_owned())
+    }
+
     /// Whether a court dials it unless it opened its lines further: mobiles, landlines (an
     /// extension is pressed after the answer), 400 and 800, customer lines 95 and 96. What is
     /// outside the mainland stays off by default (E39).

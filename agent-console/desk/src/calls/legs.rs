@@ -236,7 +236,9 @@ pub struct TriedWay {
     pub no: i64,
     /// Trunk.
     pub trunk_id: String,
-    /// The court's own number that was shown.
+    /// It came in.
+    pub incoming: bool,
+    /// The court's own number that was shown, or that was called.
     pub caller: String,
     /// Call-ID on the wire, or empty where nothing went out.
     pub sip_call_id: String,
@@ -252,11 +254,17 @@ pub struct TriedWay {
     pub cause: String,
 }
 
-/// The ways of a call of this court, in the order in which they were tried.
+/// The ways of a call of this court, in the order in which they were tried. One that came in
+/// has the way by which it came.
 pub async fn ways(db: &Db, court: &str, call: &str) -> Result<Vec<TriedWay>, DeskError> {
     let rows = sqlx::query(
-        "SELECT no, trunk_id, caller, sip_call_id, started_ms, ended_ms, status, q850, cause FROM call_tries
-         WHERE call_id = $1 AND court_id = $2 ORDER BY no",
+        "SELECT no, trunk_id, caller, sip_call_id, started_ms, ended_ms, status, q850, cause, CAST(0 AS BIGINT)
+         FROM call_tries WHERE call_id = $1 AND court_id = $2
+         UNION ALL
+         SELECT CAST(0 AS BIGINT), i.trunk_id, i.called, i.sip_call_id, i.created_ms, COALESCE(i.ended_ms, c.ended_ms),
+                CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), '', CAST(1 AS BIGINT)
+         FROM inbound_calls i LEFT JOIN calls c ON c.id = i.id WHERE i.id = $1 AND i.court_id = $2
+         ORDER BY 1",
     )
     .bind(call)
     .bind(court)
@@ -274,6 +282,7 @@ pub async fn ways(db: &Db, court: &str, call: &str) -> Result<Vec<TriedWay>, Des
             status: row.get(6),
             q850: row.get(7),
             cause: row.get(8),
+            incoming: row.get::<i64, _>(9) == 1,
         })
         .collect())
 }

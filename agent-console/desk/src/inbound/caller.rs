@@ -10,14 +10,25 @@ use sqlx::{Row, any::AnyRow};
 use crate::DeskError;
 
 /// The number of a caller, as carriers write it, in normal form. A mobile number of another
-/// area comes with a 0 before it, the country code with and without its `+`.
+/// area comes with a 0 before it, the country code with and without its `+`; behind it an area
+/// code stands without its 0.
 pub fn caller_number(text: &str) -> Option<Phone> {
-    let mobile = |digits: &str| {
-        digits.len() == 11 && digits.starts_with('1') && digits.bytes().all(|digit| digit.is_ascii_digit())
-    };
+    let digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
+    let mobile = |rest: &str| rest.len() == 11 && rest.starts_with('1') && digits(rest);
     let bare = [text.strip_prefix("86"), text.strip_prefix('0'), text.strip_prefix("086")];
-    let national = bare.into_iter().flatten().find(|rest| mobile(rest)).unwrap_or(text);
-    Phone::parse(national).ok()
+    if let Some(rest) = bare.into_iter().flatten().find(|rest| mobile(rest)) {
+        return Phone::parse(rest).ok();
+    }
+    let behind = ["+86", "0086", "86"].into_iter().find_map(|code| text.strip_prefix(code));
+    let national = match behind.filter(|rest| digits(rest)) {
+        Some(toll) if toll.len() == 10 && (toll.starts_with("400") || toll.starts_with("800")) => toll.to_owned(),
+        Some(whole) if matches!(whole.len(), 11 | 12) && whole.starts_with('0') => whole.to_owned(),
+        Some(area) if matches!(area.len(), 10 | 11) && !area.starts_with(['0', '1']) => format!("0{area}"),
+        // 010 is the only area code that begins with 1.
+        Some(area) if area.len() == 10 && area.starts_with("10") => format!("0{area}"),
+        _ => text.to_owned(),
+    };
+    Phone::parse(&national).ok()
 }
 
 /// The open task to which a caller belongs.
@@ -54,7 +65,8 @@ pub fn index(sealer: &Sealer, court: &str, number: &Phone) -> Result<String, Des
 }
 
 /// The open task of this court that a caller with this number calls about: the one that an
-/// agent has in hand, else the one that was worked on last. A number that is known to have
+/// agent has in hand, else the one that was worked on last. Who has an extension on file calls
+/// under the number of his switchboard; whose own number it is comes before him. A number that is known to have
 /// gone over to somebody else finds nothing, and neither does a person who is on the line
 /// here already.
 pub async fn find(tx: &mut Tx, court: &str, index: &str) -> Result<Option<Match>, DeskError> {
@@ -63,12 +75,12 @@ pub async fn find(tx: &mut Tx, court: &str, index: &str) -> Result<Option<Match>
                 (SELECT w.active_agent FROM work_orders w WHERE w.active_task = t.id),
                 (SELECT c.agent_id FROM calls c WHERE c.task_id = t.id ORDER BY c.created_ms DESC, c.id DESC LIMIT 1)
          FROM phones n JOIN parties p ON p.id = n.party_id JOIN tasks t ON t.party_id = p.id
-         WHERE n.number_index = $1 AND n.state <> '易主' AND t.court_id = $2
+         WHERE (n.number_index = $1 OR n.main_index = $1) AND n.state <> '易主' AND t.court_id = $2
            AND t.phase IN ('待外呼', '外呼中', '查找中', '待转渠道')
            AND NOT EXISTS (SELECT 1 FROM inbound_calls i WHERE i.live_person = p.person_index)
            AND NOT EXISTS (SELECT 1 FROM calls c JOIN tasks o ON o.id = c.live_task JOIN parties q ON q.id = o.party_id
                            WHERE q.person_index = p.person_index AND c.answered_ms IS NOT NULL)
-         ORDER BY CASE WHEN t.phase = '外呼中' THEN 0 ELSE 1 END,
+         ORDER BY CASE WHEN n.number_index = $1 THEN 0 ELSE 1 END, CASE WHEN t.phase = '外呼中' THEN 0 ELSE 1 END,
                   (SELECT CAST(COALESCE(MAX(c.created_ms), 0) AS BIGINT) FROM calls c WHERE c.task_id = t.id) DESC,
                   t.created_ms DESC, t.id DESC
          LIMIT 1",
@@ -81,8 +93,9 @@ pub async fn find(tx: &mut Tx, court: &str, index: &str) -> Result<Option<Match>
 }
 
 /// The court that owns a number which was called, written as the carrier writes it, the
-/// number, and the trunk that carries it. A carrier that names the account of its trunk means
-/// that trunk's number. Demo trunks serve demo mode only (X5).
+/// number, and the trunk that carries it. A number is the court's as long as it is in the
+/// register, in use or not. A carrier that names the account of its trunk means that trunk's
+/// first number. Demo trunks serve demo mode only (X5).
 pub async fn called(
     db: &Db,
     called: &str,
@@ -91,18 +104,18 @@ pub async fn called(
 ) -> Result<Option<(String, String, String)>, DeskError> {
     let number = caller_number(called);
     let rows = sqlx::query(
-        "SELECT n.court_id, n.number, t.id FROM court_numbers n JOIN trunks t ON t.id = n.trunk_id
-         WHERE n.active = 1 AND t.demo = $1 ORDER BY n.created_ms",
+        "SELECT n.court_id, n.number, t.id, t.username FROM court_numbers n JOIN trunks t ON t.id = n.trunk_id
+         WHERE t.demo = $1 ORDER BY n.active DESC, n.created_ms, n.id",
     )
     .bind(i64::from(demo))
     .fetch_all(db.read())
     .await?;
-    let ours: Vec<(String, String, String)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-    let same = |own: &str| number.is_some() && caller_number(own) == number;
-    let by_number = ours.iter().find(|(_, own, _)| same(own));
-    let found = by_number.or_else(|| ours.iter().find(|(_, _, id)| Some(id.as_str()) == trunk)).cloned();
+    let text = |row: &AnyRow, at: usize| row.get::<String, _>(at);
+    let same = |row: &&AnyRow| number.is_some() && caller_number(&text(row, 1)) == number;
+    let account = |row: &&AnyRow| Some(text(row, 2).as_str()) == trunk && text(row, 3) == called && !called.is_empty();
+    let found = rows.iter().find(same).or_else(|| rows.iter().find(account));
     // The way it came is the way by which its leg is ended.
-    Ok(found.map(|(court, own, id)| (court, own, trunk.map_or(id, str::to_owned))))
+    Ok(found.map(|row| (text(row, 0), text(row, 1), trunk.map_or_else(|| text(row, 2), str::to_owned))))
 }
 
 #[cfg(test)]
@@ -114,8 +127,18 @@ mod tests {
         for text in ["13800001234", "+8613800001234", "8613800001234", "013800001234", "008613800001234"] {
             assert_eq!(caller_number(text).unwrap().reveal(), "13800001234", "{text}");
         }
-        for text in ["02988001234", "+862988001234"] {
+        for text in ["02988001234", "+862988001234", "862988001234", "8602988001234", "00862988001234"] {
             assert_eq!(caller_number(text).unwrap().reveal(), "02988001234", "{text}");
+        }
+        for (text, number) in [
+            ("861088001234", "01088001234"),
+            ("8691788001234", "091788001234"),
+            ("869173261234", "09173261234"),
+            ("864008001234", "4008001234"),
+            ("86298800", "86298800"),
+            ("+85223456789", "+85223456789"),
+        ] {
+            assert_eq!(caller_number(text).unwrap().reveal(), number, "{text}");
         }
         for text in ["anonymous", "", "sip"] {
             assert!(caller_number(text).is_none(), "{text}");

@@ -11,7 +11,10 @@ use songda_service::{
 use songda_store::{Clock, Db, Sealer, Tx, new_id};
 use sqlx::{Row, any::AnyRow};
 
-use super::store::{self, Inbound, note};
+use super::{
+    hours,
+    store::{self, Inbound, note},
+};
 use crate::{DeskError, Ground, checklist};
 
 /// A call in the list.
@@ -199,13 +202,14 @@ pub enum Linked {
 
 /// Links a call to a task: call, recording and transcript are the task's from here on. The
 /// caller's number comes to the numbers of its recipient. When an agent spoke to the caller,
-/// he owes the outcome; a message is no attempt.
+/// he owes the outcome; a message is no attempt, and its caller is called back.
 pub async fn link(ground: &Ground, actor: &Actor, id: &str, task: &str) -> Result<Linked, DeskError> {
     let task = tasks::find(&ground.db, &actor.court_id, task).await?;
     let call = find(&ground.db, &actor.court_id, id).await?;
     let order = songda_service::cases::order(&ground.db, &task.order_id).await?;
     let script = checklist::script_for(&order.order_kind).id;
     let clock = &ground.clock;
+    let hours = hours::of(&ground.db, &actor.court_id).await?;
     let mut tx = ground.db.begin().await?;
     if !settle(&mut tx, clock, actor, id, "linked", "").await? {
         return Ok(Linked::SettledBefore);
@@ -254,12 +258,28 @@ pub async fn link(ground: &Ground, actor: &Actor, id: &str, task: &str) -> Resul
         .bind(&phone)
         .execute(&mut *tx.conn())
         .await?;
+    // Who was known had his call back when his call ended.
+    let wants_call = !owed && call.has_number && call.task_id.as_ref() != Some(&task.id);
+    if wants_call && !spoken_since(&mut tx, &task.id, call.created_ms).await? {
+        tasks::call_back(&mut tx, &task.id, hours.next_opening(clock.now_ms())).await?;
+    }
     let by = By { actor: &actor.user_id, name: &actor.name };
     let detail = json!({ "masked": call.masked, "linked": true });
     timeline::append(&mut tx, clock, &task.id, &by, Kind::Incoming, id, &detail).await?;
     note(&mut tx, clock, actor, "inbound.link", id, linked_detail(&call, &task)).await?;
     tx.commit().await?;
     Ok(Linked::Done)
+}
+
+/// Whether the recipient of this task was spoken to after this moment.
+async fn spoken_since(tx: &mut Tx, task: &str, at_ms: i64) -> Result<bool, DeskError> {
+    let row =
+        sqlx::query("SELECT COUNT(*) FROM calls WHERE task_id = $1 AND created_ms > $2 AND talk_from_ms IS NOT NULL")
+            .bind(task)
+            .bind(at_ms)
+            .fetch_one(&mut *tx.conn())
+            .await?;
+    Ok(row.get::<i64, _>(0) > 0)
 }
 
 fn linked_detail(call: &Inbound, task: &TaskRow) -> serde_json::Value {
@@ -297,11 +317,14 @@ async fn phone_of(
         .fetch_one(&mut *tx.conn())
         .await?;
     let (sealed, index, masked): (Option<Vec<u8>>, String, String) = (row.get(0), row.get(1), row.get(2));
-    let known = sqlx::query("SELECT id FROM phones WHERE party_id = $1 AND number_index = $2")
-        .bind(party)
-        .bind(&index)
-        .fetch_optional(&mut *tx.conn())
-        .await?;
+    let known = sqlx::query(
+        "SELECT id FROM phones WHERE party_id = $1 AND (number_index = $2 OR (main_index = $2 AND $2 <> ''))
+         ORDER BY CASE WHEN number_index = $2 THEN 0 ELSE 1 END, rank, id LIMIT 1",
+    )
+    .bind(party)
+    .bind(&index)
+    .fetch_optional(&mut *tx.conn())
+    .await?;
     if let Some(known) = known {
         return Ok(known.get(0));
     }
@@ -317,8 +340,8 @@ async fn phone_of(
     let number = sealer.seal(&call.court_id, "phone", "phones", "number_sealed", &id, &open)?;
     sqlx::query(
         "INSERT INTO phones (id, party_id, number_sealed, number_index, masked, source, label, rank, state, last_result,
-                             created_ms)
-         SELECT $1, $2, $3, $4, $5, '来电', '', COALESCE(MAX(rank), 0) + 1, $6, '', $7 FROM phones WHERE party_id = $2",
+                             created_ms, main_index)
+         SELECT $1, $2, $3, $4, $5, '来电', '', COALESCE(MAX(rank), 0) + 1, $6, '', $7, $4 FROM phones WHERE party_id = $2",
     )
     .bind(&id)
     .bind(party)

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use songda_calls::SavedLeg;
 use songda_people::Actor;
 use songda_recordings::vault::Manifest;
-use songda_service::timeline::{self, By, Kind};
+use songda_service::{
+    tasks,
+    timeline::{self, By, Kind},
+};
 use songda_store::{Clock, Db, Sealer, Tx, audit, masked::Phone};
 use sqlx::{Row, any::AnyRow};
 
@@ -184,6 +187,11 @@ pub async fn keep_leg(db: &Db, sealer: &Sealer, court: &str, id: &str, leg: &Sav
     ] {
         kept += sqlx::query(sql).bind(id).bind(sealed.clone()).execute(&mut *tx.conn()).await?.rows_affected();
     }
+    sqlx::query("UPDATE inbound_calls SET sip_call_id = $2 WHERE id = $1")
+        .bind(id)
+        .bind(leg.call_id())
+        .execute(&mut *tx.conn())
+        .await?;
     tx.commit().await?;
     Ok(kept == 1)
 }
@@ -393,14 +401,7 @@ pub async fn end(tx: &mut Tx, clock: &Clock, hours: &Hours, call: &Inbound, end:
         }
     }
     if let Some(task) = call.task_id.as_ref().filter(|_| call_back) {
-        sqlx::query(
-            "UPDATE tasks SET front = 1, next_call_ms = $2, next_step = '来电未接通，优先回拨', version = version + 1
-             WHERE id = $1 AND phase = '待外呼'",
-        )
-        .bind(task)
-        .bind(hours.next_opening(clock.now_ms()))
-        .execute(&mut *tx.conn())
-        .await?;
+        tasks::call_back(tx, task, hours.next_opening(clock.now_ms())).await?;
         let detail = json!({ "message": end.message });
         timeline::append(tx, clock, task, &timeline::SYSTEM, Kind::IncomingMissed, &call.id, &detail).await?;
     }

@@ -6,7 +6,10 @@
 
 use serde_json::{Value, json};
 use songda_recordings::vault::{Manifest, RecordingId, VaultError};
-use songda_service::outcomes::{HOUSE, LineFacts};
+use songda_service::{
+    intake,
+    outcomes::{HOUSE, LineFacts},
+};
 use songda_store::{StoreError, Tx, alarms, audit};
 
 pub use self::legs::{end_left, end_legs};
@@ -33,6 +36,10 @@ pub struct Recovered {
 
 /// Closes what a kill left open. Runs before anything is served.
 pub async fn run(ground: &Ground) -> Result<Recovered, DeskError> {
+    let indexed = intake::index_main_numbers(&ground.db, &ground.sealer).await?;
+    if indexed > 0 {
+        tracing::info!(numbers = indexed, "numbers of an earlier version can be found without their extension now");
+    }
     let mut done = Recovered { calls: 0, recordings: shelve(ground).await? };
     for call in calls::unfinished(&ground.db).await? {
         let manifest = shelved(ground, &call).await?;

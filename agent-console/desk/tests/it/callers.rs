@@ -99,13 +99,16 @@ async fn refused(leg: &mut Leg) -> Option<u16> {
 
 /// The list, once something stands in it.
 async fn listed(desk: &Desk) -> Item {
-    loop {
-        let found = inbound::items(&desk.ground.db, &desk.house.court, Listed::Open, None, 9).await.unwrap();
-        if let Some(item) = found.into_iter().next() {
-            return item;
+    let there = async {
+        loop {
+            let found = inbound::items(&desk.ground.db, &desk.house.court, Listed::Open, None, 9).await.unwrap();
+            if let Some(item) = found.into_iter().next() {
+                return item;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(60), there).await.expect("a call stands in the list within a minute")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

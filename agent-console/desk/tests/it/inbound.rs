@@ -2,23 +2,30 @@
 //! R4.2d, E46).
 
 use serde_json::json;
+use songda_calls::Number;
 use songda_desk::{
+    Ground,
     calls::{
-        Leg,
+        Leg, legs,
         recorded::{self, Owner},
     },
     inbound::{self, End, Inbound, Linked, Listed, New, TakenBy, caller::Match, hours::Hours},
-    recovery,
+    recovery, work_orders,
 };
 use songda_people::Actor;
 use songda_recordings::vault::{Manifest, RecordingId};
-use songda_service::{cases, tasks};
+use songda_service::{
+    cases,
+    tasks::{self, TaskRow},
+};
+use songda_sip::OutboundCall;
 use songda_store::{masked::Phone, new_id};
 use sqlx::Row;
 
 use crate::{
     clear,
     desk::{Desk, Ended, desks, form},
+    house::party,
 };
 
 const KNOWN: &str = "13800001234";
@@ -238,6 +245,133 @@ async fn r4_4a_who_called_in_vain_is_called_back_before_all_others_when_the_cour
         assert!(desk.take(&desk.liu).await.is_none(), "not at night");
         desk.ground.clock.advance(11 * 3_600_000);
         assert_eq!(desk.take(&desk.liu).await.unwrap().task_id, found.unwrap().task);
+    }
+}
+
+/// The only task of a court.
+async fn task_of(desk: &Desk) -> TaskRow {
+    tasks::list(&desk.ground.db, &desk.house.court, None, None, None, None, 9).await.unwrap().remove(0)
+}
+
+/// Whether a task comes before all others.
+async fn is_first(desk: &Desk, task: &str) -> bool {
+    let row = sqlx::query("SELECT front FROM tasks WHERE id = $1").bind(task).fetch_one(desk.ground.db.read()).await;
+    row.unwrap().get::<i64, _>(0) == 1
+}
+
+async fn set_phase(desk: &Desk, phase: &str) {
+    let mut tx = desk.ground.db.begin().await.unwrap();
+    sqlx::query("UPDATE tasks SET phase = $1, front = 0").bind(phase).execute(&mut *tx.conn()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn r4_4a_who_left_a_message_from_an_unknown_number_is_called_back_once_it_is_linked() {
+    for desk in desks().await {
+        let task = task_of(&desk).await;
+        for (phase, number) in [
+            (tasks::WAITING, "13800009871"),
+            (tasks::SEARCHING, "13800009872"),
+            (tasks::ELSEWHERE, "13800009873"),
+            (tasks::SERVED, "13800009874"),
+        ] {
+            let (call, found) = comes(&desk, Some(number)).await;
+            assert!(found.is_none());
+            ends(&desk, &call, true).await;
+            set_phase(&desk, phase).await;
+            assert_eq!(inbound::link(&desk.ground, &desk.wang, &call.id, &task.id).await.unwrap(), Linked::Done);
+            let after = desk.task(&task.id).await;
+            let wanted = phase != tasks::SERVED;
+            assert_eq!(after.phase, if wanted { tasks::WAITING } else { phase }, "{}: {phase}", desk.engine());
+            assert_eq!(is_first(&desk, &task.id).await, wanted, "{}: {phase}", desk.engine());
+            assert!(!wanted || after.next_step == "来电未接通，优先回拨");
+        }
+    }
+}
+
+#[tokio::test]
+async fn r4_4a_who_was_spoken_to_since_his_message_is_not_called_back_for_it() {
+    for desk in desks().await {
+        let (call, _) = comes(&desk, Some(STRANGER)).await;
+        ends(&desk, &call, true).await;
+        let order = desk.take(&desk.liu).await.unwrap();
+        let spoken = desk.ended(&desk.liu, &order, &Ended::default()).await;
+        desk.save(&desk.liu, &spoken.id, form("W1", "B09", &[])).await.ok();
+        set_phase(&desk, tasks::WAITING).await;
+        assert_eq!(inbound::link(&desk.ground, &desk.wang, &call.id, &order.task_id).await.unwrap(), Linked::Done);
+        assert!(!is_first(&desk, &order.task_id).await, "{}", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn r4_4a_who_calls_in_vain_while_an_agent_has_his_task_comes_first_when_it_is_given_back() {
+    for desk in desks().await {
+        let order = desk.take(&desk.liu).await.unwrap();
+        let (call, found) = comes(&desk, Some(KNOWN)).await;
+        assert_eq!(found.unwrap().task, order.task_id);
+        ends(&desk, &call, false).await;
+        assert_eq!(desk.task(&order.task_id).await.phase, tasks::CALLING, "{}: he keeps it", desk.engine());
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let by = songda_service::timeline::SYSTEM;
+        work_orders::close(&mut tx, &desk.ground.clock, &order.id, &order.task_id, &by, true).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(desk.task(&order.task_id).await.phase, tasks::WAITING);
+        assert!(is_first(&desk, &order.task_id).await, "{}", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn e39_r4_4a_who_has_an_extension_on_file_is_found_by_the_number_of_his_switchboard() {
+    for desk in desks().await {
+        let parties = vec![party("q", Some("110101199003074477"), &["0917-3261234转801"])];
+        desk.house.order("SD2", "（2026）陕0102民初2号", parties, "D1").await;
+        let (call, found) = comes(&desk, Some("09173261234")).await;
+        let found = found.unwrap_or_else(|| panic!("{}: he is not found", desk.engine()));
+        let task = desk.task(&found.task).await;
+        ends(&desk, &call, true).await;
+        assert_eq!(inbound::link(&desk.ground, &desk.wang, &call.id, &task.id).await.unwrap(), Linked::Done);
+        let phones = cases::phones(&desk.ground.db, &task.party_id).await.unwrap();
+        assert_eq!(phones.len(), 1, "{}: his switchboard is no second number", desk.engine());
+
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        sqlx::query("UPDATE phones SET main_index = NULL").execute(&mut *tx.conn()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(comes(&desk, Some("09173261234")).await.1.is_none(), "as an earlier version left it");
+        recovery::run(&desk.ground).await.unwrap();
+        assert_eq!(comes(&desk, Some("09173261234")).await.1.unwrap().task, task.id, "{}", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_came_in_has_its_way_and_its_name_on_the_wire() {
+    for desk in desks().await {
+        let (call, _) = comes(&desk, Some(STRANGER)).await;
+        let outbound = OutboundCall {
+            trunk: std::sync::Arc::default(),
+            callee: Number::new(STRANGER),
+            caller: Number::new("02988009000"),
+            offer: "v=0\r\n".into(),
+            ring_limit: std::time::Duration::from_mins(1),
+        };
+        let prepared = desk
+            .ground
+            .switchboard
+            .endpoint()
+            .prepare(outbound, "127.0.0.1:5060".parse::<std::net::SocketAddr>().unwrap());
+        let (Ground { db, sealer, .. }, court) = (&desk.ground, &desk.house.court);
+        assert!(inbound::keep_leg(db, sealer, court, &call.id, prepared.saved()).await.unwrap());
+        let ways = legs::ways(db, court, &call.id).await.unwrap();
+        assert_eq!(ways.len(), 1, "{}", desk.engine());
+        assert!(ways[0].incoming && ways[0].ended_ms.is_none() && ways[0].caller == "02988009000");
+        assert_eq!(ways[0].sip_call_id, prepared.saved().call_id());
+        assert!(legs::ways(db, "other", &call.id).await.unwrap().is_empty());
+        ends(&desk, &call, false).await;
+        let ways = legs::ways(db, court, &call.id).await.unwrap();
+        assert!(
+            ways[0].ended_ms.is_some() && !ways[0].sip_call_id.is_empty(),
+            "{}: it stays to be looked at",
+            desk.engine()
+        );
     }
 }
 

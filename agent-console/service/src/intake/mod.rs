@@ -5,10 +5,12 @@
 //! order is.
 
 mod given;
+mod main_numbers;
 mod opened;
 mod store;
 
 pub(crate) use given::{Given, given_in_a_call};
+pub use main_numbers::index_main_numbers;
 pub use opened::{Region, dialable, open_for};
 pub use store::{Existing, accept, existing, keep_incomplete, last_revision, stand_in_line};
 

@@ -421,7 +421,7 @@ pub(super) async fn insert_phone(
     phone: &PhoneFacts,
 ) -> Result<bool, ServiceError> {
     let id = new_id();
-    let index = sealer.phone_index(court, &phone.number)?;
+    let (index, main) = (sealer.phone_index(court, &phone.number)?, sealer.phone_index(court, &phone.number.main())?);
     // A number proven dead is dead for everybody (2.5).
     let proven = sqlx::query("SELECT state FROM phones WHERE number_index = $1 AND state IN ('空号', '易主') LIMIT 1")
         .bind(&index)
@@ -435,8 +435,8 @@ pub(super) async fn insert_phone(
     let sealed = sealer.seal(court, "phone", "phones", "number_sealed", &id, phone.number.reveal().as_bytes())?;
     sqlx::query(
         "INSERT INTO phones (id, party_id, number_sealed, number_index, masked, source, label, rank, state,
-                             last_result, created_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10)
+                             last_result, created_ms, main_index)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $11)
          ON CONFLICT (party_id, number_index) DO NOTHING",
     )
     .bind(&id)
@@ -449,6 +449,7 @@ pub(super) async fn insert_phone(
     .bind(rank)
     .bind(&state)
     .bind(now)
+    .bind(main)
     .execute(&mut *tx.conn())
     .await?;
     Ok(state == "有效")

@@ -4,11 +4,13 @@
 use songda_store::{Clock, Tx};
 use sqlx::Row;
 
-use super::{CALLING, SEARCHING, WAITING, store::unlock};
+use super::{CALLING, ELSEWHERE, SEARCHING, WAITING, has_usable_number, phase, store::unlock};
 use crate::{ServiceError, outcomes::Limits, times};
 
 /// What people read of a task that was sent back.
 const OWED: &str = "通话结果待补录，优先再拨";
+/// What people read of a task whose recipient called in vain.
+const CALL_BACK: &str = "来电未接通，优先回拨";
 /// What people read of a task that may not be called any more.
 const EXHAUSTED: &str = "拨打次数已满，查找其他联系方式";
 
@@ -79,6 +81,30 @@ pub async fn send_back(tx: &mut Tx, clock: &Clock, limits: &Limits, back: &SentB
     .execute(&mut *tx.conn())
     .await?;
     unlock(tx, back.task).await
+}
+
+/// The recipient of an open task called us and reached nobody: he comes before all others, not
+/// before `at_ms`. An agent who has the task keeps it; it comes first when he gives it back. One
+/// that waits for no call waits for one now, when there is a number that can be called.
+pub async fn call_back(tx: &mut Tx, task: &str, at_ms: i64) -> Result<(), ServiceError> {
+    let is = phase(tx, task).await?;
+    let to = match is.as_str() {
+        WAITING | CALLING => is.as_str(),
+        SEARCHING | ELSEWHERE if has_usable_number(tx, task).await? => WAITING,
+        _ => return Ok(()),
+    };
+    sqlx::query(
+        "UPDATE tasks SET phase = $2, front = 1, next_call_ms = $3, next_step = $4, version = version + 1
+         WHERE id = $1 AND phase = $5",
+    )
+    .bind(task)
+    .bind(to)
+    .bind(at_ms)
+    .bind(CALL_BACK)
+    .bind(&is)
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// The call whose broken consent the next call of this task takes up.

@@ -6,7 +6,7 @@
 mod back;
 mod store;
 
-pub use back::{SentBack, broken_call, may_call_again, send_back};
+pub use back::{SentBack, broken_call, call_back, may_call_again, send_back};
 pub use store::{
     Move, Queue, TaskRow, after_attempt, after_late_attempt, close_with_report, find, has_untried_number,
     has_usable_number, list, next, phase, queue, release, reserve, reserve_for_caller,
