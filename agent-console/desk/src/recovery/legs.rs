@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use songda_calls::{SavedLeg, Trunk};
 use songda_store::{alarms, audit};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -38,18 +39,25 @@ pub async fn end_legs(ground: &Ground, tasks: &TaskTracker, cancel: &Cancellatio
     Ok(found)
 }
 
-async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
-    let trunk = trunks::find(&ground.db, &leg.court, &leg.trunk, ground.demo).await?;
+/// The trunk over which a leg went, and what ends it; none when either cannot be read any more.
+/// A caller's leg may have come over the trunk of another court than the one he called.
+async fn way_of(ground: &Ground, leg: &OpenLeg) -> Result<Option<(Trunk, SavedLeg)>, DeskError> {
+    let trunk = trunks::by_id(&ground.db, &leg.trunk, ground.demo).await?;
     let trunk = trunk.filter(|trunk| !ground.demo || trunk.leads_nowhere_else());
-    let opened = leg.open(&ground.sealer).unwrap_or_else(|error| {
-        tracing::error!(call = %leg.call, %error, "what ends a leg of the last run cannot be read");
-        None
+    let read =
+        || Ok::<_, DeskError>((trunk.map(|trunk| trunk.sip(&ground.sealer)).transpose()?, leg.open(&ground.sealer)?));
+    let (trunk, saved) = read().unwrap_or_else(|error| {
+        tracing::error!(call = %leg.call, %error, "what ends a leg cannot be read");
+        (None, None)
     });
-    let (Some(trunk), Some(saved)) = (trunk, opened) else {
+    Ok(trunk.zip(saved))
+}
+
+async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
+    let Some((trunk, saved)) = way_of(ground, leg).await? else {
         stayed(ground, leg).await?;
         return note(ground, leg, "unknown").await;
     };
-    let trunk = trunk.sip(&ground.sealer)?;
     for attempt in 1..=TRIES {
         match ground.switchboard.endpoint().finish(&saved, &trunk).await {
             Ok(how) => {
@@ -71,12 +79,11 @@ async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
 /// is asked once, for most of them never were. Nothing rang on them that we know of.
 pub async fn end_left(ground: &Ground) -> Result<(), DeskError> {
     for leg in legs::left(&ground.db).await? {
-        let trunk = trunks::find(&ground.db, &leg.court, &leg.trunk, ground.demo).await?;
-        let (Some(trunk), Some(saved)) = (trunk, leg.open(&ground.sealer)?) else {
+        let Some((trunk, saved)) = way_of(ground, &leg).await? else {
             note(ground, &leg, "unknown").await?;
             continue;
         };
-        let ended = ground.switchboard.endpoint().finish(&saved, &trunk.sip(&ground.sealer)?).await;
+        let ended = ground.switchboard.endpoint().finish(&saved, &trunk).await;
         if let Err(error) = &ended {
             tracing::warn!(call = %leg.call, %error, "a trunk that fell silent did not say what became of a call");
         }

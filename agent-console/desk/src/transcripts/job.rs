@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use songda_asr::{PromptSpan, Request, Transcript, Worker};
 use songda_recordings::vault::{Manifest, RecordingId, Vault};
-use songda_store::{Clock, Db, Sealer, StoreError, alarms, jobs};
+use songda_store::{Clock, Db, Sealer, StoreError, Tx, alarms, jobs};
 use sqlx::Row;
 
 use super::{inbound, store};
@@ -40,47 +40,58 @@ impl Transcriber {
     /// a new version of the report follows.
     pub async fn run(&self, payload: &Value) -> Result<(), DeskError> {
         let call_id = payload.get("call").and_then(Value::as_str).unwrap_or_default();
+        // Who links it while the job runs moves row and recording from one way to the other.
+        let done = self.run_call(call_id).await? || self.run_inbound(call_id).await? || self.run_call(call_id).await?;
+        if !done {
+            tracing::info!(call = call_id, "a transcript was asked for, and there is no recording");
+        }
+        Ok(())
+    }
+
+    /// One job of a task's call. Answers false when there is none, or no recording of it.
+    async fn run_call(&self, call_id: &str) -> Result<bool, DeskError> {
         let row = sqlx::query("SELECT court_id FROM calls WHERE id = $1")
             .bind(call_id)
             .fetch_optional(self.db.read())
             .await?;
-        let Some(row) = row else { return self.run_inbound(call_id).await };
-        let Some(call) = calls::find(&self.db, &row.get::<String, _>(0), call_id).await? else { return Ok(()) };
-        let Some((_, manifest)) = recorded::find(&self.db, Owner::Call(call_id)).await? else { return Ok(()) };
+        let Some(row) = row else { return Ok(false) };
+        let Some(call) = calls::find(&self.db, &row.get::<String, _>(0), call_id).await? else { return Ok(false) };
+        let Some((_, manifest)) = recorded::find(&self.db, Owner::Call(call_id)).await? else { return Ok(false) };
         let transcript = self.written(&manifest, &call.prompt_spans, call.answered_ms).await?;
         let mut tx = self.db.begin().await?;
         store::save(&mut tx, &self.clock, &self.sealer, &call, &transcript).await?;
-        let attempt = sqlx::query("SELECT id FROM attempts WHERE call_id = $1")
-            .bind(call_id)
-            .fetch_optional(&mut *tx.conn())
-            .await?;
-        if let Some(attempt) = attempt {
-            let attempt: String = attempt.get(0);
-            jobs::enqueue(
-                &mut tx,
-                &self.clock,
-                "report",
-                Some(&format!("report:{}:{attempt}:transcript", call.task_id)),
-                &json!({ "task": call.task_id, "attempt": attempt }),
-                self.clock.now_ms(),
-            )
-            .await?;
-        }
+        self.report_again(&mut tx, call_id).await?;
         tx.commit().await?;
         alarms::clear(&self.db, &self.clock, "transcript.failed", call_id).await?;
-        Ok(())
+        Ok(true)
     }
 
-    /// One job of a call that is no task's.
-    async fn run_inbound(&self, id: &str) -> Result<(), DeskError> {
-        let Some(court) = inbound::court_of(&self.db, id).await? else { return Ok(()) };
+    /// One job of a call that is no task's. Answers false when there is none, or no recording
+    /// of it.
+    async fn run_inbound(&self, id: &str) -> Result<bool, DeskError> {
+        let Some(court) = inbound::court_of(&self.db, id).await? else { return Ok(false) };
         let call = crate::inbound::find(&self.db, &court, id).await?;
-        let Some((_, manifest)) = recorded::find(&self.db, Owner::Caller(id)).await? else { return Ok(()) };
+        let Some((_, manifest)) = recorded::find(&self.db, Owner::Caller(id)).await? else { return Ok(false) };
         let transcript = self.written(&manifest, &call.prompt_spans, call.answered_ms).await?;
         let mut tx = self.db.begin().await?;
         inbound::save(&mut tx, &self.clock, &self.sealer, &court, id, &transcript).await?;
+        self.report_again(&mut tx, id).await?;
         tx.commit().await?;
         alarms::clear(&self.db, &self.clock, "transcript.failed", id).await?;
+        Ok(true)
+    }
+
+    /// The report of a call that has its outcome already is made once more, with the transcript.
+    async fn report_again(&self, tx: &mut Tx, call: &str) -> Result<(), DeskError> {
+        let row = sqlx::query("SELECT id, task_id FROM attempts WHERE call_id = $1")
+            .bind(call)
+            .fetch_optional(&mut *tx.conn())
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        let (attempt, task): (String, String) = (row.get(0), row.get(1));
+        let key = format!("report:{task}:{attempt}:transcript");
+        let payload = json!({ "task": task, "attempt": attempt });
+        jobs::enqueue(tx, &self.clock, "report", Some(&key), &payload, self.clock.now_ms()).await?;
         Ok(())
     }
 

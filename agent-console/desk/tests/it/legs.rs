@@ -6,12 +6,18 @@ use serde_json::json;
 use songda_calls::{Mark, MarkKind, Number};
 use songda_desk::{
     Ground,
-    calls::{self, Ending, Leg, Sample, legs, legs::Way},
-    checklist, recovery,
+    calls::{
+        self, Ending, Leg, Sample,
+        legs::{self, Way, WayEnd},
+    },
+    checklist,
+    inbound::{self, New},
+    recovery,
     telephony::{self, Line, NewLine},
 };
+use songda_people::courts;
 use songda_service::outcomes::LineFacts;
-use songda_sip::OutboundCall;
+use songda_sip::{OutboundCall, PreparedLeg};
 use tokio::net::UdpSocket;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -60,6 +66,18 @@ async fn line(desk: &Desk, carrier: std::net::SocketAddr) -> Line {
 }
 
 async fn kept(desk: &Desk, call: &str, line: &Line, carrier: std::net::SocketAddr) -> bool {
+    kept_as(desk, call, 0, line, carrier).await
+}
+
+/// Keeps what ends one way of a call.
+async fn kept_as(desk: &Desk, call: &str, no: usize, line: &Line, carrier: std::net::SocketAddr) -> bool {
+    let prepared = prepared(desk, line, carrier);
+    let Ground { db, clock, sealer, .. } = &desk.ground;
+    let way = Way { court: &desk.house.court, call, no, trunk: &line.trunk.id, caller: &line.number };
+    legs::keep(db, clock, sealer, &way, prepared.saved()).await.unwrap()
+}
+
+fn prepared(desk: &Desk, line: &Line, carrier: std::net::SocketAddr) -> PreparedLeg {
     let outbound = OutboundCall {
         trunk: Arc::new(line.trunk.sip(&desk.ground.sealer).unwrap()),
         callee: Number::new(NUMBER),
@@ -67,10 +85,7 @@ async fn kept(desk: &Desk, call: &str, line: &Line, carrier: std::net::SocketAdd
         offer: "v=0\r\n".into(),
         ring_limit: Duration::from_mins(1),
     };
-    let prepared = desk.ground.switchboard.endpoint().prepare(outbound, carrier);
-    let Ground { db, clock, sealer, .. } = &desk.ground;
-    let way = Way { court: &desk.house.court, call, no: 0, trunk: &line.trunk.id, caller: &line.number };
-    legs::keep(db, clock, sealer, &way, prepared.saved()).await.unwrap()
+    desk.ground.switchboard.endpoint().prepare(outbound, carrier)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,6 +130,95 @@ async fn r4_2a_a_leg_whose_trunk_is_gone_is_told_and_not_kept() {
         tasks.wait().await;
         assert!(desk.log().await.contains(&("call.leg_end".into(), "unknown".into())), "{}", desk.engine());
         assert!(legs::open_legs(&desk.ground.db).await.unwrap().is_empty());
+    }
+}
+
+/// Three ways of one call, of which the first two were left without a word.
+async fn two_left(desk: &Desk, line: &Line, carrier: std::net::SocketAddr) -> String {
+    let order = desk.take(&desk.liu).await.unwrap();
+    let call = desk.begun(&desk.liu, &order).await;
+    for no in 0..3 {
+        assert!(kept_as(desk, &call.id, no, line, carrier).await);
+        if no < 2 {
+            let silent = WayEnd { status: None, q850: None, cause: "silent", down: false };
+            legs::failed(&desk.ground.db, &desk.ground.clock, &call.id, no, &silent).await.unwrap();
+        }
+    }
+    assert_eq!(legs::left(&desk.ground.db).await.unwrap().len(), 2);
+    call.id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_a_way_that_cannot_be_read_any_more_keeps_no_other_from_being_ended() {
+    for desk in desks().await {
+        let (carrier, mut requests) = forgetful_carrier().await;
+        let line = line(&desk, carrier).await;
+        two_left(&desk, &line, carrier).await;
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        sqlx::query("UPDATE call_tries SET leg_sealed = $1 WHERE no = 0")
+            .bind(vec![0_u8; 8])
+            .execute(&mut *tx.conn())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        recovery::end_left(&desk.ground).await.unwrap();
+        assert!(requests.try_recv().unwrap().starts_with("CANCEL "), "{}: the other one is ended", desk.engine());
+        assert!(legs::left(&desk.ground.db).await.unwrap().is_empty());
+        let log = desk.log().await;
+        for result in ["unknown", "ok"] {
+            assert!(log.contains(&("call.leg_end".into(), result.into())), "{}: {result}", desk.engine());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x5_demo_mode_sends_nothing_to_a_carrier_elsewhere_for_a_way_that_was_left() {
+    for desk in desks().await {
+        let (carrier, mut requests) = forgetful_carrier().await;
+        let line = line(&desk, carrier).await;
+        two_left(&desk, &line, carrier).await;
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        sqlx::query("UPDATE trunks SET profile = '{}', proxy = '192.0.2.1:5060'")
+            .execute(&mut *tx.conn())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        recovery::end_left(&desk.ground).await.unwrap();
+        assert!(requests.try_recv().is_err(), "{}", desk.engine());
+        assert!(desk.log().await.contains(&("call.leg_end".into(), "unknown".into())));
+        assert!(legs::left(&desk.ground.db).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_a_callers_leg_is_ended_over_the_trunk_by_which_it_came_whichever_court_it_is_of() {
+    for desk in desks().await {
+        let (carrier, mut requests) = forgetful_carrier().await;
+        let line = line(&desk, carrier).await;
+        let Ground { db, clock, sealer, .. } = &desk.ground;
+        let mut tx = db.begin().await.unwrap();
+        let other = courts::create(&mut tx, clock, "陕0103", "碑林区人民法院", true).await.unwrap().id;
+        sealer.ensure_court(&mut tx, clock, &other).await.unwrap();
+        let new = New {
+            id: "caller",
+            court: &other,
+            called: "02988009001",
+            trunk: &line.trunk.id,
+            number: None,
+            recording: "recording",
+            language: "zh",
+        };
+        inbound::begin(&mut tx, clock, sealer, &new).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(
+            inbound::keep_leg(db, sealer, &other, "caller", prepared(&desk, &line, carrier).saved()).await.unwrap()
+        );
+        let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+        assert_eq!(recovery::end_legs(&desk.ground, &tasks, &cancel).await.unwrap(), 1);
+        tasks.close();
+        tasks.wait().await;
+        assert!(requests.try_recv().is_ok(), "{}: its carrier is told", desk.engine());
+        assert!(legs::open_legs(db).await.unwrap().is_empty());
     }
 }
 

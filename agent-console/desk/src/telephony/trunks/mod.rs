@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use songda_calls::numbering::{CallerFormat, Format};
 
 pub(crate) use self::store::{COLUMNS, WIDTH, read, tell_all_places};
-pub use self::store::{Place, TrunkRow, find, list, pause, put};
+pub use self::store::{Place, TrunkRow, by_id, find, list, pause, put};
 use super::Unfit;
 
 /// Hosts of a trunk, at most.
 const HOSTS: usize = 8;
+/// Addresses and networks from which it calls, at most.
+const NETWORKS: usize = 16;
 
 /// How messages go to the carrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -135,6 +137,8 @@ pub struct Profile {
     pub calling: CallerFormat,
     /// Session timer, seconds (RFC 4028); 0 for none.
     pub session_expires_s: u32,
+    /// Addresses and networks from which its calls come, beside those of its hosts.
+    pub accept: Vec<String>,
 }
 
 impl Default for Profile {
@@ -152,6 +156,7 @@ impl Default for Profile {
             called: Format::default(),
             calling: CallerFormat::default(),
             session_expires_s: 0,
+            accept: Vec::new(),
         }
     }
 }
@@ -210,6 +215,13 @@ impl TrunkForm {
         if let Some(at) = profile.hosts.iter().position(|host| !is_host(host)) {
             return unfit(&format!("profile.hosts[{at}]"), "must be host, host:port or [address]:port");
         }
+        if profile.accept.len() > NETWORKS {
+            return unfit("profile.accept", "must name at most 16 addresses or networks");
+        }
+        if let Some(at) = profile.accept.iter().position(|place| !is_network(place)) {
+            let must = "must be an address such as 192.0.2.7 or a network such as 192.0.2.0/24";
+            return unfit(&format!("profile.accept[{at}]"), must);
+        }
         if !(1..=100).contains(&profile.weight) {
             return unfit("profile.weight", "must lie between 1 and 100");
         }
@@ -243,6 +255,14 @@ impl TrunkForm {
 
 fn is_token(text: &str) -> bool {
     text.len() <= 200 && text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | ';' | ','))
+}
+
+/// An address or a network that can be one carrier's: who takes in everybody has written
+/// something else than he meant.
+fn is_network(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return text.parse::<std::net::IpAddr>().is_ok() };
+    let (Ok(address), Ok(bits)) = (address.parse::<std::net::IpAddr>(), bits.parse::<u8>()) else { return false };
+    if address.is_ipv4() { (8..=32).contains(&bits) } else { (32..=128).contains(&bits) }
 }
 
 fn is_host(text: &str) -> bool {

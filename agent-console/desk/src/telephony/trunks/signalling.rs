@@ -50,6 +50,7 @@ impl TrunkRow {
             headers: profile.policy(),
             codecs: profile.codec_names(),
             session_expires: profile.session_expires(),
+            accept: profile.accept.clone(),
             ..TrunkSettings::new(&self.id, first, &self.domain)
         })
     }

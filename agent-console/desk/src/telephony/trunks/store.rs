@@ -101,6 +101,14 @@ pub async fn find(db: &Db, court: &str, id: &str, demo: bool) -> Result<Option<T
     Ok(row.as_ref().map(read))
 }
 
+/// A trunk by its id, whichever court it is of: what stands on the wire is ended over the trunk
+/// by which it came.
+pub async fn by_id(db: &Db, id: &str, demo: bool) -> Result<Option<TrunkRow>, DeskError> {
+    let sql = format!("SELECT {COLUMNS} FROM trunks t WHERE t.id = $1 AND t.demo = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(i64::from(demo)).fetch_optional(db.read()).await?;
+    Ok(row.as_ref().map(read))
+}
+
 /// Which trunk is entered or changed.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
