@@ -71,6 +71,7 @@ use super::{
         telephony::switch_phone,
         telephony::remove_phone,
         telephony::changes,
+        telephony::change_proof,
         telephony::decide,
         telephony::ladder,
         admin::alarms,

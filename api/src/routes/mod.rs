@@ -105,6 +105,7 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/telephony/phones/{id}/password", post(telephony::renew_phone)) // telephony.manage
         .route("/api/v1/telephony/phones/{id}/state", put(telephony::switch_phone)) // telephony.manage
         .route("/api/v1/telephony/changes", get(telephony::changes)) // telephony.manage
+        .route("/api/v1/telephony/changes/{id}/proof", get(telephony::change_proof)) // telephony.manage
         .route("/api/v1/telephony/changes/{id}/decision", post(telephony::decide)) // telephony.manage
         .route("/api/v1/telephony/calls/{id}/ladder", get(telephony::ladder)) // telephony.manage
         .route("/api/v1/settings/inbound", get(inbound::inbound_settings).put(inbound::change_inbound_settings)) // settings.manage

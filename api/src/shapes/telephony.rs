@@ -143,6 +143,10 @@ pub(crate) struct TrunkProfile {
     pub(crate) calling: CallingFormat,
     /// Session timer, seconds; 0 is none.
     pub(crate) session_expires_s: u32,
+    /// Addresses and networks (`192.0.2.7`, `192.0.2.0/24`) from which its calls come beside
+    /// those of `hosts`; at most 16.
+    #[serde(default)]
+    pub(crate) accept: Vec<String>,
 }
 
 /// A trunk as it is entered.
@@ -361,6 +365,8 @@ pub(crate) struct ChangeView {
     /// What it would set, without secrets.
     #[schema(value_type = Object)]
     pub(crate) to: Value,
+    /// A file proves the number that it is about.
+    pub(crate) proof: bool,
     pub(crate) state: ChangeState,
     pub(crate) asked_by_name: String,
     pub(crate) asked_at: String,
@@ -437,7 +443,9 @@ pub(crate) struct LadderStep {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LadderWay {
     pub(crate) trunk_id: String,
-    /// The court's number that was shown.
+    /// It came in; otherwise it went out.
+    pub(crate) incoming: bool,
+    /// The court's number that was shown, or that was called.
     pub(crate) caller: String,
     pub(crate) started_at: String,
     pub(crate) ended_at: Option<String>,

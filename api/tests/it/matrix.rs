@@ -63,6 +63,7 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("DELETE", "/api/v1/telephony/phones/none", [false, false, false, false, true, false]),
     ("GET", "/api/v1/telephony/calls/none/ladder", [false, false, false, false, true, false]),
     ("GET", "/api/v1/telephony/changes", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/telephony/changes/none/proof", [false, false, false, false, true, false]),
     ("POST", "/api/v1/telephony/changes/none/decision", [false, false, false, false, true, false]),
     ("GET", "/api/v1/users", [false, false, false, false, true, false]),
     ("GET", "/api/v1/audit", [false, false, false, false, false, true]),

@@ -16,7 +16,7 @@ pub(crate) fn trunk(name: &str) -> Value {
                                      "zero_before_distant_mobiles": false, "own_area_without_code": false,
                                      "abroad": [] },
                          "calling": { "style": "national", "without_area": false },
-                         "session_expires_s": 0 } })
+                         "session_expires_s": 0, "accept": [] } })
 }
 
 fn number(text: &str, trunks: &Value) -> Value {
@@ -80,7 +80,11 @@ async fn r12_1_a_trunk_and_its_number_take_two_administrators_and_hold_without_a
     form["proof"] = proof["id"].clone();
     let (status, change) = ask(&house, &two, "POST", "numbers", Some(form)).await;
     assert_eq!(status, 202, "{change}");
-    let decision = format!("changes/{}/decision", change["id"].as_str().unwrap());
+    let change = change["id"].as_str().unwrap();
+    let seen = house.ask("GET", &format!("/api/v1/telephony/changes/{change}/proof"), &one).send().await.unwrap();
+    assert_eq!(seen.headers()["content-type"], "application/pdf", "before he approves it");
+    assert_eq!(seen.bytes().await.unwrap(), &b"%PDF-1.7\n%%EOF\n"[..]);
+    let decision = format!("changes/{change}/decision");
     assert_eq!(ask(&house, &one, "POST", &decision, approve).await.0, 200);
     let (_, found) = ask(&house, &one, "GET", "trunks", None).await;
     let second = found["items"].as_array().unwrap().iter().find(|item| item["name"] == "second").unwrap().clone();
@@ -115,6 +119,7 @@ async fn what_does_not_fit_a_trunk_or_a_cause_table_is_named_by_its_field() {
         (with("/profile/hosts", json!(["sbc.carrier.example"])), "profile.hosts"),
         (with("/profile/hosts/0", json!("a b")), "profile.hosts[0]"),
         (with("/profile/weight", json!(0)), "profile.weight"),
+        (with("/profile/accept", json!(["192.0.2.0/24", "sbc"])), "profile.accept[1]"),
         (with("/profile/codecs", json!(["pcma", "pcma"])), "profile.codecs"),
         (with("/profile/codecs", json!(["opus"])), "profile.codecs[0]"),
         (with("/profile/session_expires_s", json!(60)), "profile.session_expires_s"),

@@ -5,6 +5,7 @@ use songda_calls::numbering::{Abroad, Callee, Refusal};
 use songda_desk::{
     DeskError,
     calls::legs::{self, Way, WayEnd},
+    inbound::caller,
     telephony::{
         NoRoute, Routes, causes,
         changes::{self, Decision, Wanted},
@@ -152,13 +153,108 @@ async fn r12_1_the_proof_is_a_whole_pdf_png_or_jpeg_and_lies_sealed() {
         desk.proved("02988001000", &[&a]).await;
         let row = numbers::list(&desk.ground.db, court).await.unwrap().remove(0);
         assert_eq!(row.proof_type.as_deref(), Some("application/pdf"));
-        assert_eq!(numbers::read_proof(&desk.ground.db, objects, &row).await.unwrap().unwrap(), PDF);
+        let proof = row.proof.as_deref().unwrap();
+        let file = numbers::read_proof(&desk.ground.db, objects, court, proof).await.unwrap().unwrap();
+        assert_eq!((file.media_type.as_str(), file.content.as_slice()), ("application/pdf", PDF));
+        assert!(numbers::read_proof(&desk.ground.db, objects, "other", proof).await.unwrap().is_none());
         let stolen = NumberForm { proof: Some(new_id()), ..number("02988001001", &[&a]) };
         assert_eq!(field(desk.number(&new_id(), 0, &stolen).await), "proof", "no file of this court");
         let twice = NumberForm { proof: row.proof.clone(), ..number("02988001000", &[&a]) };
         assert_eq!(field(desk.number(&new_id(), 0, &twice).await), "number");
-        let owner = numbers::owner(&desk.ground.db, "02988001000").await.unwrap().unwrap();
-        assert_eq!(owner, (court.clone(), row.id), "who is called by it");
+    }
+}
+
+#[tokio::test]
+async fn r12_1_what_is_on_file_proves_its_number_of_its_carrier_and_no_other() {
+    for desk in desks().await {
+        let a = desk.trunk(&trunk("a")).await;
+        let (id, proof) = (new_id(), desk.proof().await);
+        let first = NumberForm { proof: Some(proof.clone()), ..number("02988001000", &[&a]) };
+        desk.number(&id, 0, &first).await.unwrap();
+        for (text, carrier) in [("02988001001", "中国电信"), ("02988001000", "中国联通")] {
+            for proof in [None, Some(proof.clone())] {
+                for active in [true, false] {
+                    let other =
+                        NumberForm { carrier: carrier.into(), proof: proof.clone(), active, ..number(text, &[&a]) };
+                    assert_eq!(
+                        field(desk.number(&id, 1, &other).await),
+                        "proof",
+                        "{}: {text} {carrier}",
+                        desk.engine()
+                    );
+                }
+            }
+        }
+        let labelled = NumberForm { label: "送达专线".into(), ..number("02988001000", &[&a]) };
+        desk.number(&id, 1, &labelled).await.unwrap();
+        let other = NumberForm { proof: Some(desk.proof().await), ..number("02988001001", &[&a]) };
+        desk.number(&id, 2, &other).await.unwrap();
+        let row = numbers::find(&desk.ground.db, &desk.house.court, &id).await.unwrap().unwrap();
+        assert_eq!((row.number.as_str(), row.proof), ("02988001001", other.proof));
+    }
+}
+
+#[tokio::test]
+async fn r12_1_who_decides_about_a_number_sees_what_proves_it() {
+    for desk in desks().await {
+        let (liu, wang) = (admin(&desk, &desk.liu), admin(&desk, &desk.wang));
+        let Desk { ground, .. } = &desk;
+        let on = changes::Desk { db: &ground.db, clock: &ground.clock, sealer: &ground.sealer, demo: false };
+        let (a, proof) = (desk.trunk(&trunk("a")).await, desk.proof().await);
+        let form = NumberForm { proof: Some(proof.clone()), ..number("02988001000", &[&a]) };
+        let asked = changes::ask(on, &liu, None, 0, &Wanted::Number { form }).await.unwrap();
+        let seen = changes::one(&ground.db, &desk.house.court, &asked.id).await.unwrap().unwrap();
+        assert_eq!(seen.proof.as_deref(), Some(proof.as_str()), "{}: before it is in the register", desk.engine());
+        assert!(changes::one(&ground.db, "other", &asked.id).await.unwrap().is_none());
+        changes::decide(on, &wang, &asked.id, &Decision::Approve).await.unwrap();
+
+        let form = NumberForm { label: "送达专线".into(), ..number("02988001000", &[&a]) };
+        let label = changes::ask(on, &liu, Some(&asked.object_id), 1, &Wanted::Number { form }).await.unwrap();
+        assert_eq!(label.proof.as_deref(), Some(proof.as_str()), "{}: the one on file", desk.engine());
+        let trunk = changes::ask(on, &liu, None, 0, &Wanted::Trunk { form: trunk("b") }).await.unwrap();
+        assert_eq!(trunk.proof, None);
+    }
+}
+
+#[tokio::test]
+async fn r4_4a_a_number_out_of_use_is_still_the_courts_and_an_account_stands_for_the_number_of_its_trunk() {
+    for desk in desks().await {
+        let (db, court) = (&desk.ground.db, desk.house.court.as_str());
+        let (a, b) = (desk.trunk(&trunk("a")).await, desk.trunk(&trunk("b")).await);
+        desk.proved("02988001000", &[&a]).await;
+        let row = numbers::list(db, court).await.unwrap().remove(0);
+        let mut tx = db.begin().await.unwrap();
+        assert!(numbers::pause(&mut tx, &desk.ground.clock, court, &row.id).await.unwrap());
+        tx.commit().await.unwrap();
+        let called = async |text: &str, over: Option<&str>| caller::called(db, text, over, false).await.unwrap();
+        let over = |trunk: &str| Some((court.to_owned(), "02988001000".to_owned(), trunk.to_owned()));
+        for text in ["02988001000", "+862988001000", "862988001000", "court"] {
+            assert_eq!(called(text, Some(&a)).await, over(&a), "{}: {text}", desk.engine());
+        }
+        assert_eq!(called("02988001000", None).await, over(&a));
+        assert_eq!(called("02988001000", Some(&b)).await, over(&b), "the way by which it came");
+        for (text, over) in [("02988007777", Some(&a)), ("court", None), ("court", Some(&b)), ("", Some(&a))] {
+            assert_eq!(called(text, over.map(String::as_str)).await, None, "{}: {text}", desk.engine());
+        }
+        assert_eq!(caller::called(db, "02988001000", None, true).await.unwrap(), None, "demo mode knows demo trunks");
+    }
+}
+
+#[tokio::test]
+async fn a_trunk_is_called_from_by_the_networks_that_were_written_down_for_it() {
+    for desk in desks().await {
+        let mut form = trunk("a");
+        for wrong in ["sbc.carrier.example", "192.0.2.0/33", "0.0.0.0/0", "2001:db8::/8", "192.0.2.7:5060", ""] {
+            form.profile.accept = vec!["192.0.2.7".into(), wrong.into()];
+            assert_eq!(form.check().unwrap_err().field, "profile.accept[1]", "{wrong}");
+        }
+        form.profile.accept = vec!["192.0.2.7".into(); 17];
+        assert_eq!(form.check().unwrap_err().field, "profile.accept");
+        form.profile.accept = vec!["198.51.100.7".into(), "203.0.113.0/24".into(), "2001:db8:5::/48".into()];
+        let id = desk.trunk(&form).await;
+        let row = trunks::find(&desk.ground.db, &desk.house.court, &id, false).await.unwrap().unwrap();
+        let told = row.settings(&desk.ground.sealer).unwrap();
+        assert_eq!(told.accept, form.profile.accept, "{}: signalling is told", desk.engine());
     }
 }
 
@@ -339,7 +435,9 @@ async fn a_change_by_one_administrator_waits_for_another_and_its_password_is_now
         assert_eq!(states.len(), 3);
         let log = desk.log().await;
         assert_eq!(log.iter().filter(|(action, _)| action == "telephony.ask").count(), 3);
-        assert_eq!(log.iter().filter(|(action, _)| action == "telephony.decide").count(), 3);
+        let decided =
+            |result: &str| log.iter().filter(|entry| **entry == ("telephony.decide".into(), result.into())).count();
+        assert_eq!((decided("ok"), decided("denied")), (3, 1), "{}: his own approval was refused", desk.engine());
     }
 }
 

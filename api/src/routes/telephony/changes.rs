@@ -3,12 +3,13 @@
 use axum::{
     Json,
     extract::{Path, State},
+    response::Response,
 };
 use serde_json::json;
 use songda_desk::telephony::changes::{self as waiting, Decision};
 use songda_people::Permission;
 
-use super::{desk, names, view};
+use super::{desk, names, numbers::file, view};
 use crate::{
     house::House,
     input::JsonBody,
@@ -28,6 +29,25 @@ pub(crate) async fn changes(State(house): State<House>, SignedIn(actor): SignedI
     let items = rows.into_iter().map(|row| view(&names, &actor, row)).collect::<Result<_, _>>()?;
     note(&house, &actor, "telephony.changes", ("court", &actor.court_id), "ok", json!({})).await?;
     Ok(Json(Changes { items }))
+}
+
+/// The proof of the number that a change is about, for whoever decides about it: the one that
+/// it brings, else the one on file.
+#[utoipa::path(get, path = "/api/v1/telephony/changes/{id}/proof", tag = "telephony",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "the file", content_type = "application/octet-stream"),
+              (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
+pub(crate) async fn change_proof(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    require(&house, &actor, Permission::TelephonyManage).await?;
+    let change = waiting::one(&house.db, &actor.court_id, &id).await?.ok_or_else(|| Problem::not_found("change"))?;
+    let file = file(&house, &actor.court_id, change.proof.as_deref()).await?;
+    let detail = json!({ "change": id });
+    note(&house, &actor, "number.proof_read", ("number", &change.object_id), "ok", detail).await?;
+    Ok(file)
 }
 
 /// Approves or refuses. Whoever asked cannot approve; his refusal withdraws it.

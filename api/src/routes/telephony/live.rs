@@ -46,7 +46,8 @@ pub(super) fn signalling(clock: &Clock, state: &TrunkState) -> TrunkSignalling {
     }
 }
 
-/// One call as it was on the wire, each trunk that was tried by itself; numbers are masked.
+/// One call as it was on the wire, whether it went out or came in; each trunk that was tried by
+/// itself, numbers masked.
 /// Only the latest calls of this run of the server are kept.
 #[utoipa::path(get, path = "/api/v1/telephony/calls/{id}/ladder", tag = "telephony",
     params(("id" = String, Path)),
@@ -71,6 +72,7 @@ pub(crate) async fn ladder(
         let steps: Vec<LadderStep> = shown(lines)?;
         ways.push(LadderWay {
             trunk_id: way.trunk_id,
+            incoming: way.incoming,
             caller: way.caller,
             started_at: rfc3339(way.started_ms),
             ended_at: way.ended_ms.map(rfc3339),

@@ -10,7 +10,7 @@ mod trunks;
 
 pub(super) use self::{
     causes::{causes, change_causes},
-    changes::{changes, decide},
+    changes::{change_proof, changes, decide},
     live::ladder,
     numbers::{add_number, change_number, numbers, pause_number, proof, upload_proof},
     phones::{add_phone, change_phone, phones, remove_phone, renew_phone, switch_phone},
@@ -21,7 +21,7 @@ pub(super) use self::{
 pub(super) mod described {
     pub(crate) use super::{
         causes::{__path_causes, __path_change_causes},
-        changes::{__path_changes, __path_decide},
+        changes::{__path_change_proof, __path_changes, __path_decide},
         live::__path_ladder,
         numbers::{
             __path_add_number, __path_change_number, __path_numbers, __path_pause_number, __path_proof,
@@ -95,6 +95,7 @@ fn view(names: &HashMap<String, String>, actor: &Actor, row: ChangeRow) -> Resul
         kind,
         state,
         is_new: row.base_version == 0 && row.kind != "causes",
+        proof: row.proof.is_some(),
         to: row.shown,
         asked_by_name: name(&row.asked_by),
         asked_at: rfc3339(row.asked_ms),

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::json;
 use songda_desk::telephony::{
-    changes::Wanted,
+    changes::{self, Wanted},
     numbers::{self as register, NumberRow},
 };
 use songda_people::Permission;
@@ -96,8 +96,9 @@ pub(crate) async fn pause_number(
     found(&house, &actor.court_id, &id).await?;
     let mut tx = house.db.begin().await?;
     let changed = register::pause(&mut tx, &house.clock, &actor.court_id, &id).await?;
+    let detail = json!({ "changed": changed });
+    changes::note(&mut tx, &house.clock, &actor, "number.pause", ("number", &id), detail).await?;
     tx.commit().await?;
-    note(&house, &actor, "number.pause", ("number", &id), "ok", json!({ "changed": changed })).await?;
     Ok(Json(Paused { changed }))
 }
 
@@ -114,10 +115,10 @@ pub(crate) async fn upload_proof(
     require(&house, &actor, Permission::TelephonyManage).await?;
     let mut tx = house.db.begin().await?;
     let id = register::keep_proof(&mut tx, &house.objects, &actor.court_id, &content).await?;
-    tx.commit().await?;
     let media_type = register::media_type(&content).unwrap_or_default().to_owned();
     let detail = json!({ "media_type": media_type, "bytes": content.len() });
-    note(&house, &actor, "number.proof_upload", ("object", &id), "ok", detail).await?;
+    changes::note(&mut tx, &house.clock, &actor, "number.proof_upload", ("object", &id), detail).await?;
+    tx.commit().await?;
     Ok((StatusCode::CREATED, Json(ProofUploaded { id, media_type })))
 }
 
@@ -133,11 +134,20 @@ pub(crate) async fn proof(
 ) -> Result<Response, Problem> {
     require(&house, &actor, Permission::TelephonyManage).await?;
     let row = found(&house, &actor.court_id, &id).await?;
-    let content = register::read_proof(&house.db, &house.objects, &row).await?;
-    let content = content.ok_or_else(|| Problem::not_found("proof"))?;
+    let file = file(&house, &actor.court_id, row.proof.as_deref()).await?;
     note(&house, &actor, "number.proof_read", ("number", &id), "ok", json!({})).await?;
-    let kind = row.proof_type.unwrap_or_else(|| "application/octet-stream".into());
-    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, "attachment".into())], content).into_response())
+    Ok(file)
+}
+
+/// A proof as a file to be kept.
+pub(super) async fn file(house: &House, court: &str, proof: Option<&str>) -> Result<Response, Problem> {
+    let proof = match proof {
+        Some(proof) => register::read_proof(&house.db, &house.objects, court, proof).await?,
+        None => None,
+    };
+    let proof = proof.ok_or_else(|| Problem::not_found("proof"))?;
+    let headers = [(header::CONTENT_TYPE, proof.media_type), (header::CONTENT_DISPOSITION, "attachment".into())];
+    Ok((headers, proof.content).into_response())
 }
 
 async fn found(house: &House, court: &str, id: &str) -> Result<NumberRow, Problem> {

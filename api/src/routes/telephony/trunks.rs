@@ -8,7 +8,7 @@ use axum::{
 use serde_json::json;
 use songda_desk::telephony::{
     ceilings,
-    changes::Wanted,
+    changes::{self, Wanted},
     lines_of,
     trunks::{self as lines, TrunkRow},
 };
@@ -112,8 +112,9 @@ pub(crate) async fn pause_trunk(
     let row = found(&house, &actor.court_id, &id).await?;
     let mut tx = house.db.begin().await?;
     let changed = lines::pause(&mut tx, &house.clock, &actor.court_id, &id).await?;
+    let detail = json!({ "name": row.name, "changed": changed });
+    changes::note(&mut tx, &house.clock, &actor, "trunk.pause", ("trunk", &id), detail).await?;
     tx.commit().await?;
-    note(&house, &actor, "trunk.pause", ("trunk", &id), "ok", json!({ "name": row.name, "changed": changed })).await?;
     Ok(Json(Paused { changed }))
 }
 

@@ -9,7 +9,7 @@ mod store;
 use serde::{Deserialize, Serialize};
 use songda_service::outcomes::CauseRule;
 
-pub use self::store::{ChangeRow, Desk, ask, decide, list};
+pub use self::store::{ChangeRow, Desk, ask, decide, list, note, one};
 use super::{numbers::NumberForm, trunks::TrunkForm};
 
 /// What is asked for.

@@ -43,18 +43,25 @@ pub struct ChangeRow {
     pub decided_ms: Option<i64>,
     /// Why it was refused.
     pub reason: String,
+    /// The file that proves the number which it is about.
+    pub proof: Option<String>,
 }
 
+/// What is on file for a number counts for a change that waits: it names no other then.
 const COLUMNS: &str = "SELECT id, kind, object_id, base_version, shown, state, asked_by, asked_ms, decided_by,
-    decided_ms, reason FROM telephony_changes";
+    decided_ms, reason, (SELECT n.proof_object FROM court_numbers n WHERE n.id = telephony_changes.object_id
+                         AND telephony_changes.kind = 'number' AND telephony_changes.state = 'waiting')
+    FROM telephony_changes";
 
 fn read(row: &AnyRow) -> ChangeRow {
+    let shown: Value = serde_json::from_str(&row.get::<String, _>(4)).unwrap_or_default();
     ChangeRow {
+        proof: shown["proof"].as_str().map(str::to_owned).or_else(|| row.get(11)),
+        shown,
         id: row.get(0),
         kind: row.get(1),
         object_id: row.get(2),
         base_version: row.get(3),
-        shown: serde_json::from_str(&row.get::<String, _>(4)).unwrap_or_default(),
         state: row.get(5),
         asked_by: row.get(6),
         asked_ms: row.get(7),
@@ -71,6 +78,13 @@ pub async fn list(db: &Db, court: &str) -> Result<Vec<ChangeRow>, DeskError> {
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(court).fetch_all(db.read()).await?;
     Ok(rows.iter().map(read).collect())
+}
+
+/// One change of a court.
+pub async fn one(db: &Db, court: &str, id: &str) -> Result<Option<ChangeRow>, DeskError> {
+    let sql = format!("{COLUMNS} WHERE id = $1 AND court_id = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(court).fetch_optional(db.read()).await?;
+    Ok(row.as_ref().map(read))
 }
 
 /// What stands on what: the ground of a change.
@@ -141,6 +155,10 @@ pub async fn decide(desk: Desk<'_>, actor: &Actor, id: &str, decision: &Decision
     let own = change.asked_by == actor.user_id;
     let (state, reason) = match decision {
         Decision::Approve if own => {
+            let detail = json!({ "change": id, "why": "change.own" });
+            let entry = actor.did("telephony.decide", (&change.kind, &change.object_id), detail);
+            audit::append(&mut tx, desk.clock, audit::Entry { result: "denied", ..entry }).await?;
+            tx.commit().await?;
             return Err(Unfit::state("change.own", "another administrator must approve what you asked for").into());
         }
         Decision::Approve => ("applied", ""),
@@ -213,7 +231,7 @@ async fn apply(
 }
 
 /// Writes down who did what to which trunk or number.
-pub(crate) async fn note(
+pub async fn note(
     tx: &mut Tx,
     clock: &Clock,
     actor: &Actor,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     proof::{PROOF_LIMIT, keep_proof, media_type},
-    store::{NumberRow, find, list, owner, pause, put, read_proof},
+    store::{NumberRow, Proof, find, list, pause, put, read_proof},
 };
 use super::Unfit;
 

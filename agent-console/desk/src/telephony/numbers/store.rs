@@ -88,22 +88,24 @@ pub async fn find(db: &Db, court: &str, id: &str) -> Result<Option<NumberRow>, D
     Ok(list(db, court).await?.into_iter().find(|row| row.id == id))
 }
 
-/// The court whose number this is, with the number's id: who is called by it. Whether it may
-/// be shown plays no part: it is the court's as long as it is in the register.
-pub async fn owner(db: &Db, number: &str) -> Result<Option<(String, String)>, DeskError> {
-    let row = sqlx::query("SELECT court_id, id FROM court_numbers WHERE number = $1 ORDER BY active DESC LIMIT 1")
-        .bind(number)
-        .fetch_optional(db.read())
-        .await?;
-    Ok(row.map(|row| (row.get(0), row.get(1))))
+/// A proof, for whoever must look at it.
+#[derive(Debug)]
+pub struct Proof {
+    /// Media type.
+    pub media_type: String,
+    /// The file.
+    pub content: Vec<u8>,
 }
 
-/// The proof of a number, for whoever must look at it.
-pub async fn read_proof(db: &Db, objects: &Objects, number: &NumberRow) -> Result<Option<Vec<u8>>, DeskError> {
-    match &number.proof {
-        Some(proof) => Ok(Some(objects.get(db, proof).await?)),
-        None => Ok(None),
-    }
+/// The proof of this id, when it is one of this court.
+pub async fn read_proof(db: &Db, objects: &Objects, court: &str, id: &str) -> Result<Option<Proof>, DeskError> {
+    let row = sqlx::query("SELECT media_type FROM objects WHERE id = $1 AND court_id = $2 AND kind = 'number_proof'")
+        .bind(id)
+        .bind(court)
+        .fetch_optional(db.read())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Proof { media_type: row.get(0), content: objects.get(db, id).await? }))
 }
 
 /// Enters a number, or changes the version that was looked at. An active one must have its
@@ -151,15 +153,21 @@ pub async fn put(
     Ok(())
 }
 
-/// The proof that the number will have: a new one must be a file of this court.
+/// The proof that the number will have: a new one must be a file of this court. What is on
+/// file proves this number of this carrier, and nothing else (R12.1).
 async fn proof_of(tx: &mut Tx, court: &str, id: &str, form: &NumberForm) -> Result<Option<String>, DeskError> {
-    let Some(proof) = &form.proof else {
-        let row = sqlx::query("SELECT proof_object FROM court_numbers WHERE id = $1")
-            .bind(id)
-            .fetch_optional(&mut *tx.conn())
-            .await?;
-        return Ok(row.and_then(|row| row.get(0)));
-    };
+    let row = sqlx::query("SELECT number, carrier, proof_object FROM court_numbers WHERE id = $1")
+        .bind(id)
+        .fetch_optional(&mut *tx.conn())
+        .await?;
+    let kept: Option<String> = row.as_ref().and_then(|row| row.get(2));
+    let other = row
+        .as_ref()
+        .is_some_and(|row| row.get::<String, _>(0) != form.number || row.get::<String, _>(1) != form.carrier);
+    if other && kept.is_some() && (form.proof.is_none() || form.proof == kept) {
+        return Err(Unfit::field("proof", "must be a new file: number or carrier is another one").into());
+    }
+    let Some(proof) = &form.proof else { return Ok(kept) };
     let found = sqlx::query("SELECT id FROM objects WHERE id = $1 AND court_id = $2 AND kind = 'number_proof'")
         .bind(proof)
         .bind(court)
