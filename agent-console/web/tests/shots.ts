@@ -471,6 +471,23 @@ async function drawers() {
     ["number", () => row("number-row").getByRole("button", { name: "修改" }).click()],
     ["new-trunk", () => page.click(testId("add-trunk"))],
   ] as const;
+  await page.waitForSelector(testId("trunk-row"));
+  await shot(page, "lines-changes");
+  for (const [name, call] of [
+    ["ladder", "call-1"],
+    ["ladder-gone", "call-2"],
+    ["ladder-unknown", "nothing"],
+  ] as const) {
+    await page.fill(testId("ladder-call"), call);
+    await page.click(testId("ladder-look"));
+    await page
+      .locator(call === "nothing" ? ".ladder > .none" : testId("ladder-way"))
+      .first()
+      .waitFor();
+    await page.locator(".ladder").scrollIntoViewIfNeeded();
+    await page.locator(".ladder").evaluate((section) => section.scrollIntoView({ block: "end" }));
+    await shot(page, `lines-${name}`);
+  }
   for (const [name, open] of beside) {
     await page.waitForSelector(testId("trunk-row"));
     await open();

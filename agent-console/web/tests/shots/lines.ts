@@ -20,6 +20,7 @@ const profile = {
   },
   calling: { style: "national", without_area: false },
   session_expires_s: 1800,
+  accept: ["203.0.113.0/24"],
 };
 
 const second = {
@@ -146,6 +147,7 @@ const change = (id: string, rest: object) => ({
   object_id: "trunk-1",
   is_new: false,
   to: {},
+  proof: false,
   state: "waiting",
   asked_by_name: "李建军",
   asked_at: new Date(Date.now() - 900_000).toISOString(),
@@ -164,6 +166,17 @@ export const changes = {
         state: "active",
         password_changed: true,
         profile: { ...profile, max_calls: 90, hosts: ["sip.xa.chinatelecom.example"] },
+      },
+    }),
+    change("change-3", {
+      kind: "number",
+      object_id: "number-1",
+      proof: true,
+      asked_by_name: "赵强",
+      to: {
+        number: "02988001234",
+        carrier: "中国联通西安分公司",
+        proof: "object-1",
       },
     }),
     change("change-2", {
@@ -198,3 +211,63 @@ export const causes = {
     },
   ],
 };
+
+const step = (after_ms: number, direction: string, what: string, cseq: string, rest = {}) => ({
+  after_ms,
+  direction,
+  what,
+  cseq,
+  protocol: "udp",
+  remote: "192.0.2.40:5060",
+  reason: null,
+  sdp: null,
+  headers: [],
+  ...rest,
+});
+
+const began = new Date(Date.now() - 600_000).toISOString();
+
+/** A call that a first trunk refused and a second one carried. */
+export const ladder = {
+  ways: [
+    {
+      trunk_id: "trunk-2",
+      incoming: false,
+      caller: "02988001234",
+      started_at: began,
+      ended_at: began,
+      status: 503,
+      q850: 38,
+      cause: "503 Service Unavailable",
+      steps: [
+        step(0, "out", "INVITE sip:138****1234@192.0.2.40", "1 INVITE", {
+          sdp: "192.0.2.9:20000 PCMA PCMU telephone-event",
+          headers: [["User-Agent", "Songda"]],
+        }),
+        step(31, "in", "100 Trying", "1 INVITE"),
+        step(84, "in", "503 Service Unavailable", "1 INVITE", {
+          reason: "Q.850;cause=38",
+          headers: [["Retry-After", "60"]],
+        }),
+        step(85, "out", "ACK sip:138****1234@192.0.2.40", "1 ACK"),
+      ],
+    },
+    {
+      trunk_id: "trunk-1",
+      incoming: true,
+      caller: "02988001234",
+      started_at: began,
+      ended_at: null,
+      status: null,
+      q850: null,
+      cause: "",
+      steps: [
+        step(0, "in", "INVITE sip:029****1234@192.0.2.9", "7 INVITE"),
+        step(4, "out", "180 Ringing", "7 INVITE"),
+        step(2104, "out", "200 OK", "7 INVITE", { sdp: "192.0.2.9:20002 PCMA telephone-event" }),
+      ],
+    },
+  ],
+};
+
+export const ladderGone = { ways: [{ ...ladder.ways[1], steps: [] }] };

@@ -260,6 +260,8 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     [/^GET \/telephony\/changes$/, () => lines.changes],
     [/^GET \/telephony\/phones$/, () => lines.phones],
     [/^GET \/telephony\/trunks\/.+\/causes$/, () => lines.causes],
+    [/^GET \/telephony\/calls\/call-1\/ladder$/, () => lines.ladder],
+    [/^GET \/telephony\/calls\/call-2\/ladder$/, () => lines.ladderGone],
   ];
   const found = routes.find(([pattern]) => pattern.test(route));
   if (found) return json(200, found[1]());

@@ -9,6 +9,8 @@ import zh from "../../console/src/i18n/zh-CN.json";
 
 const house = join(process.cwd(), "../..");
 const rooms = ["api/src", ...["desk", "people", "service", "papers", "link"].map(room)];
+/** Where figures are counted beside them. */
+const floors = ["sip/src", "media/src", "recordings/src", "asr/src", room("calls"), room("store")];
 
 function room(name: string): string {
   return `agent-console/${name}/src`;
@@ -38,8 +40,17 @@ const CODE = "([a-z_]+(?:\\.[a-z_]+)?)";
 
 /** What is written into the log. */
 const actions = codes(
-  /\b(?:action: |\.did\(\s*|of_the_house\([^"]*?,\s*|note\((?:&house, &actor, )?|audit\(\s*&mut tx,\s*)"([a-z_]+\.[a-z_]+)"/g,
+  /\b(?:action: |\.did\(\s*|of_the_house\([^"]*?,\s*|audit\(\s*&mut tx,\s*)"([a-z_]+\.[a-z_]+)"/g,
+  /(?:\b|_)note\([^";]*?"([a-z_]+\.[a-z_]+)"/g,
 );
+
+/** What rings. */
+const alarms = codes(
+  /alarms::raise\([^;]*?"([a-z_]+\.[a-z_]+)"/g,
+  /\.alarm\(\s*"([a-z_]+\.[a-z_]+)"/g,
+);
+
+const operations = readFileSync(join(house, "docs/operations.md"), "utf8");
 
 test("each error code of the server has words", () => {
   const list = codes(
@@ -56,12 +67,25 @@ test("each error code of the server has words", () => {
 });
 
 test("each alarm, each check and each action of the log has words", () => {
-  expect(without("alarm", codes(/alarms::raise\([^;]*?"([a-z_]+\.[a-z_]+)"/g))).toEqual([]);
+  expect(alarms).toContain("trunk.none");
+  expect(without("alarm", alarms)).toEqual([]);
   expect(without("health", codes(/\bcheck\("([a-z_]+)"/g, /Check \{ name: "([a-z_]+)"/g))).toEqual(
     [],
   );
-  expect(actions).toContain("session.login");
+  expect(actions).toEqual(
+    expect.arrayContaining(["session.login", "court.add", "trunk.test_call"]),
+  );
   expect(without("action", actions)).toEqual([]);
+});
+
+test("each alarm and each figure stands in the handbook of operations", () => {
+  const unknown = (words: string[]) => words.filter((word) => !operations.includes(`\`${word}`));
+  expect(unknown(alarms)).toEqual([]);
+  const everything = [source, ...floors.flatMap((each) => rust(join(house, each)))].join("\n");
+  const figures = [...everything.matchAll(/(?:counter|gauge|histogram)!\(\s*"([a-z_]+)"/g)];
+  const names = new Set(figures.map((hit) => hit[1] ?? ""));
+  expect(names.size).toBeGreaterThan(15);
+  expect(unknown([...names])).toEqual([]);
 });
 
 test("every phase that a task can be in can be asked for, and has words", () => {

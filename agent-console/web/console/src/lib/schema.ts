@@ -595,7 +595,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One call as it was on the wire, each trunk that was tried by itself; numbers are masked.
+         * One call as it was on the wire, whether it went out or came in; each trunk that was tried by
+         *     itself, numbers masked.
          *     Only the latest calls of this run of the server are kept.
          */
         get: operations["ladder"];
@@ -635,6 +636,26 @@ export interface paths {
         put?: never;
         /** Approves or refuses. Whoever asked cannot approve; his refusal withdraws it. */
         post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/telephony/changes/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The proof of the number that a change is about, for whoever decides about it: the one that
+         *     it brings, else the one on file.
+         */
+        get: operations["change_proof"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1236,6 +1257,8 @@ export interface components {
             object_id: string;
             /** @description It is the asking person's own: another one must approve it. */
             own: boolean;
+            /** @description A file proves the number that it is about. */
+            proof: boolean;
             /** @description Why it was refused, or empty. */
             reason: string;
             state: components["schemas"]["ChangeState"];
@@ -1463,11 +1486,13 @@ export interface components {
         };
         /** @description One way that a call was tried. */
         LadderWay: {
-            /** @description The court's number that was shown. */
+            /** @description The court's number that was shown, or that was called. */
             caller: string;
             /** @description What ended it, for people. */
             cause: string;
             ended_at?: string | null;
+            /** @description It came in; otherwise it went out. */
+            incoming: boolean;
             /**
              * Format: int64
              * @description Q.850 cause.
@@ -2131,6 +2156,11 @@ export interface components {
         };
         /** @description How a trunk is used. */
         TrunkProfile: {
+            /**
+             * @description Addresses and networks (`192.0.2.7`, `192.0.2.0/24`) from which its calls come beside
+             *     those of `hosts`; at most 16.
+             */
+            accept?: string[];
             called: components["schemas"]["CalledFormat"];
             calling: components["schemas"]["CallingFormat"];
             /**
@@ -3760,6 +3790,44 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -325,5 +325,7 @@ export type PhoneNew = Schema<"PhoneNew">;
 export type PhoneSecret = Schema<"PhoneSecret">;
 export type PhoneWay = Schema<"PhoneWay">;
 export type TelephonyChange = Schema<"ChangeView">;
+export type CallLadder = Schema<"CallLadder">;
+export type LadderWay = Schema<"LadderWay">;
 export type CauseRule = Schema<"CauseRuleShape">;
 export type CauseTables = Schema<"CauseTables">;

@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Button, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { id, post } from "../../lib/http.ts";
+import { fileUrl, id, post } from "../../lib/http.ts";
 import { dateTime } from "../../lib/time.ts";
 import type { NumberRow, TelephonyChange, TrunkRow } from "../../lib/types.ts";
 import { Failed } from "../../ui/problem.tsx";
@@ -94,6 +94,17 @@ function Change({
           ))}
         </tbody>
       </table>
+      {change.kind === "number" && (
+        <p className="proof">
+          {change.proof ? (
+            <a data-testid="change-proof" href={fileUrl(`${CHANGES}/${id(change.id)}/proof`)}>
+              {t("lines.proof_open")}
+            </a>
+          ) : (
+            <span className="tag amber">{t("lines.proof_missing")}</span>
+          )}
+        </p>
+      )}
       {decide.error && <Failed error={decide.error} />}
       {change.own ? (
         <div className="row">

@@ -27,6 +27,7 @@ import {
   TRUNKS,
   trunkForm,
 } from "./forms.ts";
+import { Ladder } from "./Ladder.tsx";
 import "./lines.css";
 import { NumberDrawer } from "./NumberDrawer.tsx";
 import { Numbers } from "./Numbers.tsx";
@@ -98,6 +99,7 @@ export default function Lines() {
         onEdit={(row) => setOpen({ what: "number", row })}
       />
       <Phones page={phones.data} />
+      <Ladder trunks={trunks.data} />
       {open?.what === "trunk" && (
         <TrunkDrawer
           row={open.row}

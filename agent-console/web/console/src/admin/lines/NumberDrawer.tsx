@@ -24,6 +24,10 @@ export function NumberDrawer(props: {
   const [form] = Form.useForm<NumberForm>();
   const ask = useAsk({ path: NUMBERS, row, form, onDone: onClose });
   const label = (field: string) => t(`lines.field.${field}`);
+  const [number, carrier] = [Form.useWatch("number", form), Form.useWatch("carrier", form)];
+  // What is on file proves this number of this carrier alone.
+  const isOther = row !== null && (number !== row.number || carrier !== row.carrier);
+  const proofHint = !row?.proof ? "proof" : isOther ? "proof_other" : "proof_kept";
   return (
     <Drawer
       open
@@ -51,11 +55,7 @@ export function NumberDrawer(props: {
             options={trunks.map((trunk) => ({ value: trunk.id, label: trunk.name }))}
           />
         </Form.Item>
-        <Form.Item
-          name="proof"
-          label={label("proof")}
-          extra={row?.proof ? t("lines.hint.proof_kept") : t("lines.hint.proof")}
-        >
+        <Form.Item name="proof" label={label("proof")} extra={t(`lines.hint.${proofHint}`)}>
           <Proof />
         </Form.Item>
         <div className="pair">

@@ -53,6 +53,13 @@ export function TrunkDrawer(props: {
         >
           <Select mode="tags" open={false} tokenSeparators={[",", " "]} suffixIcon={null} />
         </Form.Item>
+        <Form.Item
+          name={["profile", "accept"]}
+          label={label("accept")}
+          extra={t("lines.hint.accept")}
+        >
+          <Select mode="tags" open={false} tokenSeparators={[",", " ", "\n"]} suffixIcon={null} />
+        </Form.Item>
         <Form.Item name={["profile", "transport"]} label={label("transport")}>
           <Radio.Group
             options={["udp", "tcp", "tls"].map((value) => ({ value, label: value.toUpperCase() }))}

@@ -6,6 +6,7 @@ export const TRUNKS = "/telephony/trunks";
 export const NUMBERS = "/telephony/numbers";
 export const CHANGES = "/telephony/changes";
 export const PHONES = "/telephony/phones";
+export const CALLS = "/telephony/calls";
 
 /** Everything that a change of a line makes stale. */
 export const TELEPHONY = ["telephony"];
@@ -42,6 +43,7 @@ export function newTrunk(): TrunkForm {
       },
       calling: { style: "national", without_area: false },
       session_expires_s: 1800,
+      accept: [],
     },
   };
 }

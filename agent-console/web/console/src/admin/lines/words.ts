@@ -32,6 +32,7 @@ export function useLineWords(): LineWords {
         .split(", ")
         .map((part) => {
           if (part === "true" || part === "false") return t(`lines.value.${part}`);
+          if (field === "proof") return t("lines.field.proof_changed");
           if (field === "trunks") return names.get(part) ?? part;
           if (field === "profile.register") return t(`lines.register.${part}`);
           return words(`lines.${GROUPS[short(field)] ?? "value"}.${part}`, part);
