@@ -343,12 +343,11 @@ impl Seat {
         };
         let clock = &self.ground.clock;
         let mut tx = self.ground.db.begin().await?;
-        let order = match &transfer.taker {
-            Some(taker) => transfers::to_colleague(&mut tx, clock, &done, taker).await?,
-            None => {
-                transfers::to_phone(&mut tx, clock, &done).await?;
-                order.cloned()
-            }
+        let order = if let Some(taker) = &transfer.taker {
+            transfers::to_colleague(&mut tx, clock, &done, taker).await?
+        } else {
+            transfers::to_phone(&mut tx, clock, &done).await?;
+            order.cloned()
         };
         let detail = json!({ "transfer": transfer.id, "mode": done.mode, "kind": transfer.kind.word(),
                              "to": transfer.to, "offset_ms": done.offset_ms });
