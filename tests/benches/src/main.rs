@@ -4,6 +4,7 @@ mod bridge;
 mod cpu;
 mod generator;
 mod line;
+mod record;
 mod signalling;
 mod soak;
 mod status;
@@ -52,6 +53,11 @@ async fn main() -> anyhow::Result<()> {
 /// On standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+/// On standard error; a bench goes on without the call.
+fn complain(what: &str, error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "{what}: {error:#}");
 }
 
 /// A port that is free now.

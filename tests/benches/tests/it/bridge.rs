@@ -19,9 +19,14 @@ struct Bridge {
 
 impl Bridge {
     fn start(to: SocketAddr) -> Self {
+        Self::start_with(to, &[])
+    }
+
+    fn start_with(to: SocketAddr, more: &[&str]) -> Self {
         let address = free();
         let child = Command::new(env!("CARGO_BIN_EXE_songda-bench"))
             .args(["bridge", "--listen", &address.to_string(), "--to", &to.to_string()])
+            .args(more)
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
@@ -244,4 +249,98 @@ fn a_bridge_that_is_asked_to_end_takes_no_call_and_ends_with_the_last_one() {
             break;
         }
     }
+}
+
+/// Where the sound of this message shall go.
+fn sound_of(message: &str) -> SocketAddr {
+    let port = message.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next()).unwrap();
+    format!("127.0.0.1:{port}").parse().unwrap()
+}
+
+/// Two seconds of one value, in A-law packets of 20 ms; how many came from the other side.
+fn talk(rtp: &UdpSocket, to: SocketAddr, value: u8) -> usize {
+    let (begun, mut heard) = (Instant::now(), 0);
+    for number in 0_u16..100 {
+        let mut packet = vec![0x80, 8];
+        packet.extend(number.to_be_bytes());
+        packet.extend((u32::from(number) * 160).to_be_bytes());
+        packet.extend([0, 0, 0, value]);
+        packet.extend([value; 160]);
+        rtp.send_to(&packet, to).unwrap();
+        let next = begun + Duration::from_millis(20) * u32::from(number + 1);
+        let mut buffer = [0; 2048];
+        while let Some(left) = next.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            rtp.set_read_timeout(Some(left)).unwrap();
+            heard += usize::from(rtp.recv_from(&mut buffer).is_ok());
+        }
+    }
+    heard
+}
+
+/// The loudest sample of a channel, from the WAV.
+fn loudest(wav: &[u8], channel: usize) -> u16 {
+    let frames = wav[44..].chunks_exact(4);
+    frames.map(|frame| i16::from_le_bytes([frame[2 * channel], frame[2 * channel + 1]]).unsigned_abs()).max().unwrap()
+}
+
+#[test]
+fn a_call_that_is_recorded_is_a_stereo_wav_with_each_side_in_its_channel() {
+    let _alone = crate::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (caller, called) = (End::new(), End::new());
+    let mut bridge = Bridge::start_with(called.address(), &["--record", folder.path().to_str().unwrap()]);
+    let (from, through) = (caller.address(), bridge.address);
+    let rtp = || UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (callers, calleds) = (rtp(), rtp());
+    let port = |rtp: &UdpSocket| rtp.local_addr().unwrap().port();
+    let mut seen = String::new();
+    let request = |method: &str, number: u32, to: &str, body: &str| {
+        format!(
+            "{method} sip:12368@{through} SIP/2.0\nVia: SIP/2.0/UDP {from};branch=z9hG4bKrec{method}\nMax-Forwards: 70\n\
+             From: <sip:01012345@caller.test>;tag=1\nTo: {to}\nCall-ID: recorded\nCSeq: {number} {method}\n\
+             Contact: <sip:a@{from}>\n{body}"
+        )
+    };
+    caller.send(through, &request("INVITE", 1, "<sip:12368@house.test>", &sdp(port(&callers))));
+    let invite = called.until("INVITE ", &mut seen);
+    let names = ["From", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\n", header(&invite, name)));
+    called.send(
+        through,
+        &format!(
+            "SIP/2.0 200 OK\n{}{}To: {};tag=b\nContact: <sip:b@{}>\n{}",
+            vias(&invite),
+            names.concat(),
+            header(&invite, "To"),
+            called.address(),
+            sdp(port(&calleds))
+        ),
+    );
+    let accepted = caller.until("SIP/2.0 200", &mut seen);
+    let dialog = header(&accepted, "To").to_owned();
+    let bare = "Content-Length: 0\n\n";
+    caller.send(through, &request("ACK", 1, &dialog, bare));
+    called.until("ACK ", &mut seen);
+    let (to_caller, to_called) = (sound_of(&accepted), sound_of(&invite));
+    // 0xAA is loud in A-law, 0x8A a quarter of it.
+    let heard = std::thread::scope(|scope| {
+        let other = scope.spawn(|| talk(&calleds, to_called, 0x8a));
+        (talk(&callers, to_caller, 0xaa), other.join().unwrap())
+    });
+    assert!(heard.0 > 50 && heard.1 > 50, "each side hears the other: {heard:?}");
+    caller.send(through, &request("BYE", 2, &dialog, bare));
+    caller.until("SIP/2.0 200", &mut seen);
+    // It ends when the recording is kept.
+    bridge.terminate();
+    let bye = called.until("BYE ", &mut seen);
+    let names = ["From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\n", header(&bye, name)));
+    called.send(through, &format!("SIP/2.0 200 OK\n{}{}{bare}", vias(&bye), names.concat()));
+    assert!(bridge.child.wait().unwrap().success());
+    let wav = std::fs::read(folder.path().join("call000001.wav")).unwrap();
+    assert_eq!((&wav[..4], wav[22], u32::from_le_bytes(wav[24..28].try_into().unwrap())), (&b"RIFF"[..], 2, 8000));
+    let (left, right) = (loudest(&wav, 0), loudest(&wav, 1));
+    // He heard the called side, and said what he said.
+    assert_eq!((left, right), (8064, 32_256));
+    let seconds = (wav.len() - 44) / 4 / 8000;
+    assert!((1..=3).contains(&seconds), "{seconds} s");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else stays");
 }
