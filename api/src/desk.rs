@@ -32,7 +32,7 @@ pub struct Desk {
     pub(crate) switchboard: Switchboard,
     pub(crate) fonts: Arc<Vec<String>>,
     /// Told when a desk phone changed.
-    pub(crate) phones: Arc<Notify>,
+    pub(crate) phones: phones::Changed,
     /// By what a desk phone registers.
     pub(crate) phone_ways: Arc<[ListenAt]>,
     tasks: TaskTracker,
@@ -121,9 +121,9 @@ impl Desk {
         tasks.spawn(disk.run(cancel.clone()));
         tasks.spawn(put_away(ground.clone(), room_again, cancel.clone()));
         tasks.spawn(watch::run(ground.clone(), cancel.clone()));
-        let changed = Arc::new(Notify::new());
+        let (changed, changes) = phones::changes();
         if let Some(realm) = house.phone_realm.clone() {
-            tasks.spawn(phones::watch(ground.clone(), realm, changed.clone(), cancel.clone()));
+            tasks.spawn(phones::watch(ground.clone(), realm, changes, cancel.clone()));
         }
         let callers = switchboard.endpoint().incoming();
         let seats = Seats::new(ground, cancel.clone());

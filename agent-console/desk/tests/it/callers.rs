@@ -108,7 +108,7 @@ async fn listed(desk: &Desk) -> Item {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), there).await.expect("a call stands in the list within a minute")
+    tokio::time::timeout(Duration::from_mins(1), there).await.expect("a call stands in the list within a minute")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -66,7 +66,7 @@ pub(crate) async fn add_phone(
     tx.commit().await?;
     let detail = json!({ "extension": form.extension, "name": form.name, "owner": form.owner });
     note(&house, &actor, "phone.add", ("phone", &id), "ok", detail).await?;
-    tell(desk.as_ref());
+    tell(desk.as_ref()).await;
     let phone = view(&house, &HashMap::new(), found(&house, &actor, &id).await?);
     Ok((StatusCode::CREATED, Json(PhoneSecret { phone, password })))
 }
@@ -115,7 +115,7 @@ pub(crate) async fn renew_phone(
     let password = books::renew(&mut tx, &house.clock, &house.sealer, &row, &realm).await?;
     tx.commit().await?;
     note(&house, &actor, "phone.password", ("phone", &id), "ok", json!({ "extension": row.extension })).await?;
-    tell(desk.as_ref());
+    tell(desk.as_ref()).await;
     let phone = view(&house, &HashMap::new(), found(&house, &actor, &id).await?);
     Ok(Json(PhoneSecret { phone, password }))
 }
@@ -140,7 +140,7 @@ pub(crate) async fn switch_phone(
     let action = if active { "phone.on" } else { "phone.off" };
     let detail = json!({ "extension": row.extension, "changed": changed });
     note(&house, &actor, action, ("phone", &id), "ok", detail).await?;
-    tell(desk.as_ref());
+    tell(desk.as_ref()).await;
     Ok(Json(Paused { changed }))
 }
 
@@ -161,7 +161,7 @@ pub(crate) async fn remove_phone(
     tx.commit().await?;
     let detail = json!({ "extension": row.extension, "name": row.name });
     note(&house, &actor, "phone.remove", ("phone", &id), "ok", detail).await?;
-    tell(desk.as_ref());
+    tell(desk.as_ref()).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -180,9 +180,10 @@ fn realm(house: &House) -> Result<Arc<str>, Problem> {
     })
 }
 
-fn tell(desk: Option<&Desk>) {
+/// The answer goes out when the registrar knows: whoever reads the password can use it.
+async fn tell(desk: Option<&Desk>) {
     if let Some(desk) = desk {
-        desk.phones.notify_one();
+        desk.phones.tell().await;
     }
 }
 

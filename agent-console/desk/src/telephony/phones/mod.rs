@@ -13,7 +13,7 @@ use songda_store::StoreError;
 
 pub use self::{
     store::{PhoneRow, accounts, active, add, change, find, list, remove, renew, set_active},
-    watch::watch,
+    watch::{Changed, Changes, changes, watch},
 };
 use super::Unfit;
 use crate::DeskError;
