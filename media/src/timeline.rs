@@ -146,6 +146,12 @@ impl Timeline {
         }
     }
 
+    /// Another sender speaks in a channel from here on: its timestamps have nothing to do with
+    /// those of the one before, also under the same id.
+    pub fn another_source(&mut self, channel: usize) {
+        self.channels[channel].source = None;
+    }
+
     /// Hands out every block that lies behind the edge.
     pub fn flush(&mut self, now: u64, mut out: impl FnMut(&[i16])) {
         while now >= self.flushed + BLOCK as u64 + EDGE {

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{Bridge, LARGEST, MediaEvent, Mode, RingBack, View, Wires, flow::convert};
-use crate::{Law, Prompt, egress::Egress, watch::AWAY};
+use crate::{Law, Prompt, egress::Egress, timeline::LEFT, watch::AWAY};
 
 /// Whom the call is passed on to.
 pub(super) struct Target {
@@ -86,6 +86,7 @@ impl Bridge {
         let Some(Target { law, to, phone, .. }) = self.target.take() else { return };
         (self.agent_law, self.agent_phone, self.to_agent) = (law, phone, to);
         self.agent_at = None;
+        self.timeline.another_source(LEFT);
         self.keys_out.cut();
         self.mix.clear();
         self.watch.agent_replaced(now, phone);

@@ -21,7 +21,7 @@ use crate::{
     egress::{Egress, Head},
     reception::Reception,
     stage::{Rest, Span, Stage},
-    timeline::{Gap, Timeline},
+    timeline::{Gap, LEFT, Timeline},
     watch::{Silence, Watch},
 };
 
@@ -233,6 +233,7 @@ impl Bridge {
     /// A browser's leg is up; from here on its packets are missed when they stop.
     pub fn agent_connected(&mut self, now: Instant) {
         self.watch.agent_connected(now);
+        self.timeline.another_source(LEFT);
         self.news.push_back(MediaEvent::BrowserConnected);
     }
 
