@@ -17,6 +17,8 @@ pub enum Rest {
         /// The music.
         music: Arc<Prompt>,
     },
+    /// Nothing: after the last announcement of a call that ends. The agent hears the party.
+    Silence,
 }
 
 /// Something that was played, as far as the party was sent it.
@@ -62,6 +64,7 @@ pub(crate) struct Stage {
     waiting: VecDeque<(u32, Arc<Prompt>)>,
     announcing: Option<Playing>,
     music: Option<Playing>,
+    silent: bool,
     spans: Vec<Span>,
     sources: u64,
 }
@@ -73,7 +76,14 @@ const SPANS: usize = 1_000;
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        Self { waiting: VecDeque::new(), announcing: None, music: None, spans: Vec::new(), sources: OURS }
+        Self {
+            waiting: VecDeque::new(),
+            announcing: None,
+            music: None,
+            silent: false,
+            spans: Vec::new(),
+            sources: OURS,
+        }
     }
 
     /// Plays it once, after what was asked for before.
@@ -120,6 +130,7 @@ impl Stage {
         if let Some(music) = self.music.take() {
             self.keep(&music);
         }
+        self.silent = matches!(rest, Rest::Silence);
         if let Rest::Hold { cue, music } = rest {
             self.music = Some(Playing::new(cue, music, true));
         }
@@ -130,7 +141,7 @@ impl Stage {
     }
 
     pub(crate) fn is_talk(&self) -> bool {
-        self.announcing.is_none() && self.music.is_none()
+        self.announcing.is_none() && self.music.is_none() && !self.silent
     }
 
     /// What plays now.

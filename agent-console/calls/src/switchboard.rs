@@ -302,46 +302,23 @@ impl Switchboard {
         let clock = CallClock::new(Instant::now(), (self.ground.now_ms)());
         let live = self.enter(&dial.call)?;
         let sounds = self.load_sounds(&dial).await?;
-        let Opened { recorder, recording, media, news } = self.open(&dial.recording, clock).await?;
-        let answer = match media.browser_offer(dial.browser_offer.clone()).await {
+        let opened = self.open(&dial.recording, clock).await?;
+        let answer = match opened.media.browser_offer(dial.browser_offer.clone()).await {
             Ok(answer) => answer,
             Err(error) => {
-                discard(recorder, media).await;
+                discard(opened.recorder, opened.media).await;
                 return Err(DialError::BrowserOffer(error));
             }
         };
-        let offer = match media.trunk_offer().await {
+        let offer = match opened.media.trunk_offer().await {
             Ok(offer) => offer,
             Err(error) => {
-                discard(recorder, media).await;
+                discard(opened.recorder, opened.media).await;
                 return Err(DialError::Media(error));
             }
         };
-        let (orders, inbox) = mpsc::channel(16);
-        let (events, receiver) = mpsc::channel(64);
-        let ground = self.ground.clone();
-        let call = dial.call.clone();
-        let dial = Some((dial, offer));
-        let caller = None;
-        let phone = Phone::default();
-        let actor = Actor {
-            ground,
-            call,
-            dial,
-            caller,
-            phone,
-            sounds,
-            recorder,
-            recording,
-            media,
-            news,
-            inbox,
-            events,
-            live,
-            clock,
-        };
-        tokio::spawn(actor.run(Begin::Dial { answer }));
-        Ok((CallHandle { orders }, receiver))
+        let call = Opening { call: dial.call.clone(), sounds, opened, live, clock };
+        Ok(self.start(call, Some((dial, offer)), None, Begin::Dial { answer }))
     }
 
     /// Answers a call that comes in: its sounds first, then the recording, then the carrier. A
@@ -353,15 +330,28 @@ impl Switchboard {
         let live = self.enter(&call)?;
         let library = self.library.clone();
         let sounds = spawn_blocking(move || library.caller_sounds(&court, &language)).await.map_err(system)??;
-        let Opened { recorder, recording, media, news } = self.open(&recording, clock).await?;
+        let opened = self.open(&recording, clock).await?;
+        let call = Opening { call, sounds, opened, live, clock };
+        Ok(self.start(call, None, Some(incoming), Begin::Answer(welcome)))
+    }
+
+    /// The task that owns the call from here on.
+    fn start(
+        &self,
+        opening: Opening,
+        dial: Option<(Dial, String)>,
+        caller: Option<Box<IncomingCall>>,
+        begin: Begin,
+    ) -> (CallHandle, mpsc::Receiver<CallEvent>) {
+        let Opening { call, sounds, opened, live, clock } = opening;
+        let Opened { recorder, recording, media, news } = opened;
         let (orders, inbox) = mpsc::channel(16);
         let (events, receiver) = mpsc::channel(64);
-        let ground = self.ground.clone();
         let actor = Actor {
-            ground,
+            ground: self.ground.clone(),
             call,
-            dial: None,
-            caller: Some(incoming),
+            dial,
+            caller,
             phone: Phone::default(),
             sounds,
             recorder,
@@ -373,8 +363,8 @@ impl Switchboard {
             live,
             clock,
         };
-        tokio::spawn(actor.run(Begin::Answer(welcome)));
-        Ok((CallHandle { orders }, receiver))
+        tokio::spawn(actor.run(begin));
+        (CallHandle { orders }, receiver)
     }
 
     fn enter(&self, call: &str) -> Result<Live, DialError> {
@@ -405,6 +395,15 @@ impl Switchboard {
             }
         }
     }
+}
+
+/// A call that is about to begin.
+struct Opening {
+    call: String,
+    sounds: Sounds,
+    opened: Opened,
+    live: Live,
+    clock: CallClock,
 }
 
 /// What was opened for a call.

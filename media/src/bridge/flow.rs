@@ -200,7 +200,10 @@ impl Bridge {
         let frame = self.frame(now);
         let announcing = self.stage.is_announcing();
         let source = self.stage.source();
-        let Some(playing) = self.stage.playing() else { return };
+        let Some(playing) = self.stage.playing() else {
+            self.silence(now, wires);
+            return;
+        };
         if playing.looped && playing.at >= playing.prompt.len() {
             playing.at = 0;
         }

@@ -288,7 +288,7 @@ impl Bridge {
     /// What the party hears when no announcement plays.
     pub fn rest(&mut self, now: Instant, unix_ms: i64, rest: Rest) {
         self.open(now, unix_ms);
-        if matches!(rest, Rest::Hold { .. }) {
+        if !matches!(rest, Rest::Talk) {
             self.keys_out.cut();
         }
         self.stage.rest(rest);

@@ -16,6 +16,7 @@ enum Order {
     Announce(usize),
     Hold(usize),
     Talk,
+    Silence,
     Hush,
     Mute(bool),
     Listens(bool),
@@ -34,6 +35,7 @@ fn order() -> impl Strategy<Value = Order> {
         2 => (1usize..20).prop_map(Order::Announce),
         2 => (1usize..20).prop_map(Order::Hold),
         2 => Just(Order::Talk),
+        1 => Just(Order::Silence),
         1 => Just(Order::Hush),
         1 => any::<bool>().prop_map(Order::Mute),
         1 => any::<bool>().prop_map(Order::Listens),
@@ -58,7 +60,8 @@ fn prompt(cue: u32, packets: usize) -> Arc<Prompt> {
 struct Model {
     announced: u32,
     held: u32,
-    on_hold: bool,
+    /// On hold, or to hear nothing more.
+    alone: bool,
     muted: bool,
     /// The cue from which on announcements are owed an end.
     hushed: u32,
@@ -80,11 +83,15 @@ impl Model {
                 let cue = MUSIC + self.held;
                 line.bridge.rest(now, 0, Rest::Hold { cue, music: prompt(cue, packets) });
                 self.held += 1;
-                self.on_hold = true;
+                self.alone = true;
             }
             Order::Talk => {
                 line.bridge.rest(now, 0, Rest::Talk);
-                self.on_hold = false;
+                self.alone = false;
+            }
+            Order::Silence => {
+                line.bridge.rest(now, 0, Rest::Silence);
+                self.alone = true;
             }
             Order::Hush => {
                 line.bridge.hush();
@@ -112,7 +119,7 @@ impl Model {
                 line.steps(packets, agent.then_some(AGENT), party.then_some(PARTY));
                 let heard = &line.heard.party[heard_before..];
                 let of_agent = heard.iter().filter(|(kind, _, octets)| *kind == 8 && octets[0] == AGENT).count();
-                assert!(!(self.muted || self.on_hold) || of_agent == 0, "the agent is heard where he must not be");
+                assert!(!(self.muted || self.alone) || of_agent == 0, "the agent is heard where he must not be");
             }
         }
     }

@@ -235,6 +235,25 @@ fn e51_the_party_hears_the_hold_prompt_and_music_until_the_agent_is_back() {
 }
 
 #[test]
+fn after_the_last_announcement_the_party_hears_neither_music_nor_the_agent() {
+    let mut line = talking();
+    line.bridge.rest(line.now(), 0, Rest::Hold { cue: MUSIC, music: prompt(9_000, 7) });
+    line.steps(10, Some(AGENT), Some(PARTY));
+    line.bridge.rest(line.now(), 0, Rest::Silence);
+    line.bridge.announce(line.now(), 0, HOLD, prompt(4_000, 3));
+    line.heard = Heard::default();
+    line.steps(20, Some(AGENT), Some(PARTY));
+    let (say, silence) = (Law::Pcma.encode(4_000), Law::Pcma.silence());
+    assert_eq!(runs(&line.heard), [(say, 3), (silence, 17)]);
+    let (left, right, summary) = line.close();
+    let cues: Vec<u32> = summary.played.iter().map(|span| span.cue).collect();
+    assert_eq!(cues, [NOTICE, MUSIC, HOLD]);
+    let last = summary.played[2].to_frame as usize;
+    assert!(left[last + 160..].iter().all(|sample| sample.abs() < 100), "what nobody heard is not recorded");
+    assert!(right[last + 320..last + 1_600].iter().all(|sample| *sample != 0), "the party is");
+}
+
+#[test]
 fn an_announcement_that_is_cut_short_counts_as_far_as_it_was_heard() {
     let mut line = talking();
     line.bridge.announce(line.now(), 0, HOLD, prompt(4_000, 100));

@@ -298,6 +298,7 @@ impl Actor {
             Do::Announce(cue) => self.announce(cue),
             Do::Hush => self.media.hush(),
             Do::Rest(Rest::Talk) => self.media.rest(songda_media::Rest::Talk),
+            Do::Rest(Rest::Silence) => self.media.rest(songda_media::Rest::Silence),
             Do::Rest(Rest::Hold) => {
                 self.media.rest(songda_media::Rest::Hold { cue: MUSIC_CUE, music: self.sounds.music.prompt.clone() })
             }

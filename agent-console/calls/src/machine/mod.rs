@@ -405,6 +405,9 @@ impl Machine {
         self.phase = Phase::Parting(why);
         self.limit = Some(now + PARTING_LIMIT);
         self.let_target_go(TransferFault::Cancelled);
+        // Until the carrier has the BYE, neither music nor the agent follows the last word.
+        self.rest = Rest::Silence;
+        self.out.push(Do::Rest(Rest::Silence));
         self.out.push(Do::Hush);
         self.out.push(Do::Announce(Cue::Parting(why)));
         self.tell(Told::Parting(why));

@@ -38,6 +38,8 @@ pub enum Rest {
     Talk,
     /// Music.
     Hold,
+    /// Nothing more: the call ends.
+    Silence,
 }
 
 /// What the actor is to do.

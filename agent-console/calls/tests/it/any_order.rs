@@ -109,7 +109,9 @@ impl Witness {
                 match cue {
                     Cue::Notice => assert_eq!(self.count(order), 0, "the notice twice"),
                     Cue::Hold => assert!(noticed && !parted && self.rest() == Rest::Hold),
-                    Cue::Parting(_) => assert!(!parted, "two reasons to part"),
+                    Cue::Parting(_) => {
+                        assert!(!parted && self.rest() == Rest::Silence, "one reason to part, then silence")
+                    }
                     _ => panic!("{cue:?} is for callers"),
                 }
             }

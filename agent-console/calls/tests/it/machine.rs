@@ -105,6 +105,7 @@ fn e52_r4_2a_a_recording_that_fails_is_told_to_the_party_and_ends_the_call() {
         call.at(20, Input::RecordingFailed),
         [
             Do::Tell(Told::RecordingFailed),
+            Do::Rest(Rest::Silence),
             Do::Hush,
             Do::Announce(Cue::Parting(Parting::RecordingFailed)),
             Do::Tell(Told::Parting(Parting::RecordingFailed))
@@ -131,7 +132,13 @@ fn e49_a_polite_end_is_spoken_and_then_the_call_ends() {
     let mut call = Call::talking();
     assert_eq!(
         call.at(20, Input::EndPolitely),
-        [Do::Hush, Do::Announce(Cue::Parting(Parting::Farewell)), Do::Tell(Told::Parting(Parting::Farewell))]
+        [
+            Do::Rest(Rest::Silence),
+            Do::Hush,
+            Do::Announce(Cue::Parting(Parting::Farewell)),
+            Do::Tell(Told::Parting(Parting::Farewell))
+        ],
+        "nobody is heard after the last word"
     );
     assert_eq!(call.at(21, Input::EndPolitely), [], "a second click changes nothing");
     assert_eq!(call.at(26, Input::Said(Cue::Parting(Parting::Farewell))), [Do::HangUp]);

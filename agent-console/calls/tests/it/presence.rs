@@ -37,7 +37,13 @@ fn e51_an_agent_who_stays_away_for_thirty_seconds_is_apologised_for() {
     assert_eq!(call.at(49, Input::Deadline), []);
     assert_eq!(
         call.at(50, Input::Deadline),
-        [Do::Hush, Do::Announce(Cue::Parting(Parting::Apology)), Do::Tell(Told::Parting(Parting::Apology))]
+        [
+            Do::Rest(Rest::Silence),
+            Do::Hush,
+            Do::Announce(Cue::Parting(Parting::Apology)),
+            Do::Tell(Told::Parting(Parting::Apology))
+        ],
+        "no music follows the apology"
     );
     assert_eq!(call.at(55, Input::Said(Cue::Parting(Parting::Apology))), [Do::HangUp]);
     call.at(56, ended(Side::Us, EndCause::HungUp, None, None));
