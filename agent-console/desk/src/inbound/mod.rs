@@ -8,6 +8,7 @@
 //! with a reason.
 
 pub mod caller;
+mod guest;
 pub mod hours;
 mod list;
 mod reception;

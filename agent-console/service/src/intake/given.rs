@@ -6,7 +6,7 @@ use songda_store::{
     new_id,
 };
 
-use super::{PhoneFacts, store};
+use super::{PhoneFacts, parties};
 use crate::ServiceError;
 
 /// Something new to reach the party by.
@@ -37,7 +37,7 @@ pub(crate) async fn given_in_a_call(
             let Ok(number) = Phone::parse(text) else { return Ok(false) };
             let dialable = number.dialable();
             let phone = PhoneFacts { number, source: SOURCE.into(), label: UNVERIFIED.into(), dialable };
-            store::insert_phone(tx, now, sealer, court, party, FIRST, &phone).await
+            parties::insert_phone(tx, now, sealer, court, party, FIRST, &phone).await
         }
         Given::Address(text) => {
             let id = new_id();

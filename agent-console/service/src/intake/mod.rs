@@ -7,6 +7,7 @@
 mod given;
 mod main_numbers;
 mod opened;
+mod parties;
 mod store;
 
 pub(crate) use given::{Given, given_in_a_call};
