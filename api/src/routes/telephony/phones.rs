@@ -9,7 +9,10 @@ use axum::{
 };
 use serde_json::json;
 use songda_calls::sip::Device;
-use songda_desk::telephony::phones::{self as books, PhoneForm, PhoneRow};
+use songda_desk::telephony::{
+    changes,
+    phones::{self as books, PhoneForm, PhoneRow},
+};
 use songda_people::{Actor, Permission};
 use songda_store::clock::rfc3339;
 
@@ -63,9 +66,9 @@ pub(crate) async fn add_phone(
     let form = PhoneForm { extension: form.extension, name: form.name, owner: form.owner_id };
     let mut tx = house.db.begin().await?;
     let (id, password) = books::add(&mut tx, &house.clock, &house.sealer, &actor.court_id, &realm, &form).await?;
-    tx.commit().await?;
     let detail = json!({ "extension": form.extension, "name": form.name, "owner": form.owner });
-    note(&house, &actor, "phone.add", ("phone", &id), "ok", detail).await?;
+    changes::note(&mut tx, &house.clock, &actor, "phone.add", ("phone", &id), detail).await?;
+    tx.commit().await?;
     tell(desk.as_ref()).await;
     let phone = view(&house, &HashMap::new(), found(&house, &actor, &id).await?);
     Ok((StatusCode::CREATED, Json(PhoneSecret { phone, password })))
@@ -88,10 +91,10 @@ pub(crate) async fn change_phone(
     let mut tx = house.db.begin().await?;
     let owner = change.owner_id.as_deref();
     books::change(&mut tx, &house.clock, &actor.court_id, &id, &change.name, owner).await?;
-    tx.commit().await?;
     let detail = json!({ "extension": old.extension, "name": change.name, "owner": owner,
                          "was": { "name": old.name, "owner": old.owner_id } });
-    note(&house, &actor, "phone.change", ("phone", &id), "ok", detail).await?;
+    changes::note(&mut tx, &house.clock, &actor, "phone.change", ("phone", &id), detail).await?;
+    tx.commit().await?;
     let devices = devices(desk.as_ref()).await;
     Ok(Json(view(&house, &devices, found(&house, &actor, &id).await?)))
 }
@@ -113,8 +116,16 @@ pub(crate) async fn renew_phone(
     let row = found(&house, &actor, &id).await?;
     let mut tx = house.db.begin().await?;
     let password = books::renew(&mut tx, &house.clock, &house.sealer, &row, &realm).await?;
+    changes::note(
+        &mut tx,
+        &house.clock,
+        &actor,
+        "phone.password",
+        ("phone", &id),
+        json!({ "extension": row.extension }),
+    )
+    .await?;
     tx.commit().await?;
-    note(&house, &actor, "phone.password", ("phone", &id), "ok", json!({ "extension": row.extension })).await?;
     tell(desk.as_ref()).await;
     let phone = view(&house, &HashMap::new(), found(&house, &actor, &id).await?);
     Ok(Json(PhoneSecret { phone, password }))
@@ -136,10 +147,10 @@ pub(crate) async fn switch_phone(
     let row = found(&house, &actor, &id).await?;
     let mut tx = house.db.begin().await?;
     let changed = books::set_active(&mut tx, &house.clock, &actor.court_id, &id, active).await?;
-    tx.commit().await?;
     let action = if active { "phone.on" } else { "phone.off" };
     let detail = json!({ "extension": row.extension, "changed": changed });
-    note(&house, &actor, action, ("phone", &id), "ok", detail).await?;
+    changes::note(&mut tx, &house.clock, &actor, action, ("phone", &id), detail).await?;
+    tx.commit().await?;
     tell(desk.as_ref()).await;
     Ok(Json(Paused { changed }))
 }
@@ -158,9 +169,9 @@ pub(crate) async fn remove_phone(
     let row = found(&house, &actor, &id).await?;
     let mut tx = house.db.begin().await?;
     books::remove(&mut tx, &actor.court_id, &id).await?;
-    tx.commit().await?;
     let detail = json!({ "extension": row.extension, "name": row.name });
-    note(&house, &actor, "phone.remove", ("phone", &id), "ok", detail).await?;
+    changes::note(&mut tx, &house.clock, &actor, "phone.remove", ("phone", &id), detail).await?;
+    tx.commit().await?;
     tell(desk.as_ref()).await;
     Ok(StatusCode::NO_CONTENT)
 }
