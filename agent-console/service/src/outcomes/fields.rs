@@ -20,7 +20,7 @@ use crate::times;
 pub enum FieldKind {
     /// A mobile number.
     Mobile,
-    /// Any number that can be dialled.
+    /// Any number that can be dialled, or could be if a line were opened for its place (E39).
     Phone,
     /// An e-mail address.
     Email,
@@ -163,7 +163,13 @@ impl Field {
             }
             FieldKind::Phone => {
                 let phone = Phone::parse(text).map_err(|_| "is no telephone number")?;
-                if phone.dialable() { Ok(phone.reveal().to_owned()) } else { Err("is no number that can be dialled") }
+                // What the party gave is kept, also where no line reaches it yet (E39).
+                let abroad = phone.reveal().starts_with('+');
+                if phone.dialable() || abroad {
+                    Ok(phone.reveal().to_owned())
+                } else {
+                    Err("is no number that can be dialled")
+                }
             }
             FieldKind::Email => email(text).ok_or("is no e-mail address"),
             FieldKind::Address => match text.chars().count() {

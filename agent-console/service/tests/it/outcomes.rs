@@ -2,6 +2,7 @@
 
 use songda_service::{
     ServiceError, cases,
+    intake::{Region, open_for},
     outcomes::{CallFacts, CallToRecord, Choice, Filled, Saved, Saving, catalogue, check, record},
     tasks,
     timeline::{self, By},
@@ -350,6 +351,28 @@ async fn a_new_number_is_entered_as_unverified_and_called_at_once() {
             assert!(clear::places(&house.on, secret).await.is_empty(), "{}: {secret}", house.on.engine);
         }
         assert_eq!(tasks::queue(&house.on.db, &house.on.clock, &house.court).await.unwrap().ready, 1);
+    }
+}
+
+#[tokio::test]
+async fn e39_a_number_abroad_that_a_party_gives_is_kept_and_called_where_a_line_is_opened_for_its_place() {
+    for house in houses().await {
+        for (order, places) in [&[][..], &[Region::HongKong]].into_iter().enumerate() {
+            let mut tx = house.on.db.begin().await.unwrap();
+            open_for(&mut tx, &house.on.clock, &house.court, places).await.unwrap();
+            tx.commit().await.unwrap();
+            let number = format!("SD{order}");
+            let own = format!("1380000000{order}");
+            let parties = vec![party("p", None, &[&own])];
+            let task =
+                house.order(&number, &format!("（2026）陕0102民初{order}号"), parties, "D1").await.tasks[0].id.clone();
+            let saved = agreed(&house, &task, "B10", &[("phone", "+85255501234")], false).await;
+            let row = tasks::find(&house.on.db, &house.court, &task).await.unwrap();
+            let phones = cases::phones(&house.on.db, &row.party_id).await.unwrap();
+            let expected = if places.is_empty() { ("待核实", "不可拨") } else { (tasks::WAITING, "有效") };
+            assert_eq!((saved.phase.as_str(), phones[0].state.as_str()), expected, "{}", house.on.engine);
+            assert_eq!(phones[0].masked, "+852****1234");
+        }
     }
 }
 
