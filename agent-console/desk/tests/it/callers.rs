@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     desk::{Desk, desks, frame},
-    seats::Seated,
+    seats::{Page, Seated},
 };
 
 const COURT: &str = "02988009000";
@@ -97,6 +97,24 @@ async fn refused(leg: &mut Leg) -> Option<u16> {
     }
 }
 
+/// The agent's page, with a work order on it.
+async fn at_work(desk: &Desk, seat: &Seated) -> Page {
+    let mut page = seat.open(&desk.liu, "one", false).await;
+    frame(&mut page.frames, "snapshot").await;
+    seat.tell(Command::Ready).await;
+    frame(&mut page.frames, "work_order").await;
+    page
+}
+
+/// The agent opens his work order; the click on its first number.
+async fn opens(desk: &Desk, seat: &Seated) -> Command {
+    let order = work_orders::active(&desk.ground.db, &desk.liu.user_id).await.unwrap().unwrap();
+    let task = tasks::find(&desk.ground.db, &desk.house.court, &order.task_id).await.unwrap();
+    let phone = cases::phones(&desk.ground.db, &task.party_id).await.unwrap().remove(0);
+    seat.tell(Command::Opened { work_order: order.id.clone() }).await;
+    Command::Dial { work_order: order.id, phone_id: phone.id, sdp: "v=0\r\n".into(), language: None }
+}
+
 /// The list, once something stands in it.
 async fn listed(desk: &Desk) -> Item {
     let there = async {
@@ -116,10 +134,7 @@ async fn r4_4a_a_known_caller_rings_at_the_agent_with_his_work_order_sealed_and_
     for desk in desks().await {
         let seat = Seated::new(&desk, &desk.liu).await;
         let cancel = opened(&desk, &seat).await;
-        let mut page = seat.open(&desk.liu, "one", false).await;
-        frame(&mut page.frames, "snapshot").await;
-        seat.tell(Command::Ready).await;
-        frame(&mut page.frames, "work_order").await;
+        let mut page = at_work(&desk, &seat).await;
         let party = Caller::new();
         let mut leg = party.calls(&desk, COURT, "13800001234").await;
         answered(&mut leg).await;
@@ -139,10 +154,7 @@ async fn r4_4a_an_unknown_caller_shows_no_case_and_who_declines_is_not_asked_by_
     for desk in desks().await {
         let seat = Seated::new(&desk, &desk.liu).await;
         let cancel = opened(&desk, &seat).await;
-        let mut page = seat.open(&desk.liu, "one", false).await;
-        frame(&mut page.frames, "snapshot").await;
-        seat.tell(Command::Ready).await;
-        frame(&mut page.frames, "work_order").await;
+        let mut page = at_work(&desk, &seat).await;
         let party = Caller::new();
         let mut leg = party.calls(&desk, COURT, "13800009876").await;
         answered(&mut leg).await;
@@ -196,10 +208,7 @@ async fn r4_4a_two_callers_ring_at_one_agent_one_after_the_other_and_he_dials_no
     for desk in desks().await {
         let seat = Seated::new(&desk, &desk.liu).await;
         let cancel = opened(&desk, &seat).await;
-        let mut page = seat.open(&desk.liu, "one", false).await;
-        frame(&mut page.frames, "snapshot").await;
-        seat.tell(Command::Ready).await;
-        frame(&mut page.frames, "work_order").await;
+        let mut page = at_work(&desk, &seat).await;
         let (one, two) = (Caller::new(), Caller::new());
         let mut first = one.calls(&desk, COURT, "13800009876").await;
         answered(&mut first).await;
@@ -224,14 +233,8 @@ async fn r4_4a_two_callers_ring_at_one_agent_one_after_the_other_and_he_dials_no
 async fn e46_a_party_who_calls_us_is_not_dialled_by_the_agent_who_has_his_work_order() {
     for desk in desks().await {
         let seat = Seated::new(&desk, &desk.liu).await;
-        let mut page = seat.open(&desk.liu, "one", false).await;
-        frame(&mut page.frames, "snapshot").await;
-        seat.tell(Command::Ready).await;
-        frame(&mut page.frames, "work_order").await;
-        let order = work_orders::active(&desk.ground.db, &desk.liu.user_id).await.unwrap().unwrap();
-        let task = tasks::find(&desk.ground.db, &desk.house.court, &order.task_id).await.unwrap();
-        let phone = cases::phones(&desk.ground.db, &task.party_id).await.unwrap().remove(0);
-        seat.tell(Command::Opened { work_order: order.id.clone() }).await;
+        let mut page = at_work(&desk, &seat).await;
+        let dial = opens(&desk, &seat).await;
         // He is on the line; the reception has not offered him yet.
         let number = Phone::parse("13800001234").unwrap();
         let new = New {
@@ -246,7 +249,6 @@ async fn e46_a_party_who_calls_us_is_not_dialled_by_the_agent_who_has_his_work_o
         let mut tx = desk.ground.db.begin().await.unwrap();
         inbound::begin(&mut tx, &desk.ground.clock, &desk.ground.sealer, &new).await.unwrap();
         tx.commit().await.unwrap();
-        let dial = Command::Dial { work_order: order.id, phone_id: phone.id, sdp: "v=0\r\n".into(), language: None };
         seat.tell(dial).await;
         assert_eq!(frame(&mut page.frames, "error").await["code"], "dial.party_calls", "{}", desk.engine());
     }
@@ -256,15 +258,8 @@ async fn e46_a_party_who_calls_us_is_not_dialled_by_the_agent_who_has_his_work_o
 async fn r4_1a_where_no_number_may_be_shown_nothing_is_dialled_and_an_alarm_stands_at_once() {
     for desk in desks().await {
         let seat = Seated::new(&desk, &desk.liu).await;
-        let mut page = seat.open(&desk.liu, "one", false).await;
-        frame(&mut page.frames, "snapshot").await;
-        seat.tell(Command::Ready).await;
-        frame(&mut page.frames, "work_order").await;
-        let order = work_orders::active(&desk.ground.db, &desk.liu.user_id).await.unwrap().unwrap();
-        let task = tasks::find(&desk.ground.db, &desk.house.court, &order.task_id).await.unwrap();
-        let phone = cases::phones(&desk.ground.db, &task.party_id).await.unwrap().remove(0);
-        seat.tell(Command::Opened { work_order: order.id.clone() }).await;
-        let dial = Command::Dial { work_order: order.id, phone_id: phone.id, sdp: "v=0\r\n".into(), language: None };
+        let mut page = at_work(&desk, &seat).await;
+        let dial = opens(&desk, &seat).await;
         seat.tell(dial).await;
         assert_eq!(frame(&mut page.frames, "error").await["code"], "dial.no_caller_number", "{}", desk.engine());
         let sql = "SELECT COUNT(*) FROM alarms WHERE kind = 'trunk.none'";

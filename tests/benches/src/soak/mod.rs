@@ -130,15 +130,18 @@ impl Watched {
         Ok(sample)
     }
 
-    /// The most after a third of the time, over some seconds, and the least at its end. In a
-    /// short run later: the tables are not full before. None when they never were.
+    /// The middle of some seconds after a third of the time, and at its end. In a short run
+    /// later: the tables are not full before. None when they never were.
     fn memory(&self, seconds: usize) -> Option<(u64, u64)> {
         let full = (seconds / 3).max(FULL);
         let end = self.samples.len().min(seconds);
         let late = end.checked_sub(TAKEN).filter(|late| *late >= full + TAKEN)?;
-        let resident = |range: &[Sample]| range.iter().map(|sample| sample.resident).collect::<Vec<_>>();
-        let early = resident(&self.samples[full..full + TAKEN]).into_iter().max()?;
-        Some((early, resident(&self.samples[late..end]).into_iter().min()?))
+        let resident = |range: &[Sample]| {
+            let mut all: Vec<u64> = range.iter().map(|sample| sample.resident).collect();
+            all.sort_unstable();
+            all.get(all.len() / 2).copied()
+        };
+        Some((resident(&self.samples[full..full + TAKEN])?, resident(&self.samples[late..end])?))
     }
 
     /// What is left in the tables when they should be empty.

@@ -193,6 +193,55 @@ fn nothing_of_one_legs_headers_reaches_the_other() {
     assert!(!at_caller.contains(&to.to_string()), "{at_caller}");
 }
 
+/// The caller's request in a dialog of this name; `more` ends it.
+fn request(from: SocketAddr, to: SocketAddr, call: &str, method: &str, number: u32, peer: &str, more: &str) -> String {
+    format!(
+        "{method} sip:12368@{to} SIP/2.0\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{call}{method}\nMax-Forwards: 70\n\
+         From: <sip:01012345@caller.test>;tag=1\nTo: {peer}\nCall-ID: {call}\nCSeq: {number} {method}\n\
+         Contact: <sip:a@{from}>\n{more}"
+    )
+}
+
+/// The called side's answer to a request; `more` ends it.
+fn accept(request: &str, to: &str, more: &str) -> String {
+    let names = ["From", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\n", header(request, name)));
+    format!("SIP/2.0 200 OK\n{}{}To: {to}\n{more}", vias(request), names.concat())
+}
+
+const BARE: &str = "Content-Length: 0\n\n";
+const SOMEBODY: &str = "<sip:12368@house.test>";
+
+/// A call through the bridge that both sides agreed on.
+struct Call {
+    /// The bridge's name in the caller's dialog.
+    peer: String,
+    /// What the called side was asked, and what the caller was answered.
+    invite: String,
+    accepted: String,
+}
+
+impl Call {
+    fn place(
+        caller: &End,
+        called: &End,
+        through: SocketAddr,
+        name: &str,
+        ports: (u16, u16),
+        seen: &mut String,
+    ) -> Self {
+        let from = caller.address();
+        caller.send(through, &request(from, through, name, "INVITE", 1, SOMEBODY, &sdp(ports.0)));
+        let invite = called.until("INVITE ", seen);
+        let contact = format!("Contact: <sip:b@{}>\n{}", called.address(), sdp(ports.1));
+        called.send(through, &accept(&invite, &format!("{};tag=b", header(&invite, "To")), &contact));
+        let accepted = caller.until("SIP/2.0 200", seen);
+        let peer = header(&accepted, "To").to_owned();
+        caller.send(through, &request(from, through, name, "ACK", 1, &peer, BARE));
+        called.until("ACK ", seen);
+        Self { peer, invite, accepted }
+    }
+}
+
 #[test]
 fn a_bridge_that_is_asked_to_end_takes_no_call_and_ends_with_the_last_one() {
     let _alone = crate::alone();
@@ -200,33 +249,7 @@ fn a_bridge_that_is_asked_to_end_takes_no_call_and_ends_with_the_last_one() {
     let mut bridge = Bridge::start(called.address());
     let (from, through) = (caller.address(), bridge.address);
     let mut seen = String::new();
-    let request = |method: &str, call: &str, number: u32, to: &str| {
-        format!(
-            "{method} sip:12368@{through} SIP/2.0\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{call}{method}\nMax-Forwards: 70\n\
-             From: <sip:01012345@caller.test>;tag=1\nTo: {to}\nCall-ID: {call}\nCSeq: {number} {method}\n\
-             Contact: <sip:a@{from}>\n{}",
-            sdp(4000)
-        )
-    };
-    let somebody = "<sip:12368@house.test>";
-    caller.send(through, &request("INVITE", "first", 1, somebody));
-    let invite = called.until("INVITE ", &mut seen);
-    let names = ["From", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\n", header(&invite, name)));
-    called.send(
-        through,
-        &format!(
-            "SIP/2.0 200 OK\n{}{}To: {};tag=b\nContact: <sip:b@{}>\n{}",
-            vias(&invite),
-            names.concat(),
-            header(&invite, "To"),
-            called.address(),
-            sdp(5000)
-        ),
-    );
-    let accepted = caller.until("SIP/2.0 200", &mut seen);
-    let dialog = header(&accepted, "To").to_owned();
-    caller.send(through, &request("ACK", "first", 1, &dialog));
-    called.until("ACK ", &mut seen);
+    let first = Call::place(&caller, &called, through, "first", (4000, 5000), &mut seen);
 
     bridge.terminate();
     // It may take a moment until it knows; a call that is taken before is none that tells.
@@ -234,7 +257,7 @@ fn a_bridge_that_is_asked_to_end_takes_no_call_and_ends_with_the_last_one() {
     let refused = loop {
         attempt += 1;
         let call = format!("late{attempt}");
-        caller.send(through, &request("INVITE", &call, 1, somebody));
+        caller.send(through, &request(from, through, &call, "INVITE", 1, SOMEBODY, &sdp(4000)));
         let answer = caller.until("SIP/2.0 ", &mut seen);
         if answer.starts_with("SIP/2.0 503") {
             break answer;
@@ -243,7 +266,7 @@ fn a_bridge_that_is_asked_to_end_takes_no_call_and_ends_with_the_last_one() {
     };
     assert!(refused.contains("Retry-After: "), "{refused}");
     // The call that lives goes on, and ends as it should; then the bridge does.
-    caller.send(through, &request("BYE", "first", 2, &dialog));
+    caller.send(through, &request(from, through, "first", "BYE", 2, &first.peer, BARE));
     loop {
         if header(&caller.until("SIP/2.0 200", &mut seen), "CSeq") == "2 BYE" {
             break;
@@ -294,46 +317,21 @@ fn a_call_that_is_recorded_is_a_stereo_wav_with_each_side_in_its_channel() {
     let (callers, calleds) = (rtp(), rtp());
     let port = |rtp: &UdpSocket| rtp.local_addr().unwrap().port();
     let mut seen = String::new();
-    let request = |method: &str, number: u32, to: &str, body: &str| {
-        format!(
-            "{method} sip:12368@{through} SIP/2.0\nVia: SIP/2.0/UDP {from};branch=z9hG4bKrec{method}\nMax-Forwards: 70\n\
-             From: <sip:01012345@caller.test>;tag=1\nTo: {to}\nCall-ID: recorded\nCSeq: {number} {method}\n\
-             Contact: <sip:a@{from}>\n{body}"
-        )
-    };
-    caller.send(through, &request("INVITE", 1, "<sip:12368@house.test>", &sdp(port(&callers))));
-    let invite = called.until("INVITE ", &mut seen);
-    let names = ["From", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\n", header(&invite, name)));
-    called.send(
-        through,
-        &format!(
-            "SIP/2.0 200 OK\n{}{}To: {};tag=b\nContact: <sip:b@{}>\n{}",
-            vias(&invite),
-            names.concat(),
-            header(&invite, "To"),
-            called.address(),
-            sdp(port(&calleds))
-        ),
-    );
-    let accepted = caller.until("SIP/2.0 200", &mut seen);
-    let dialog = header(&accepted, "To").to_owned();
-    let bare = "Content-Length: 0\n\n";
-    caller.send(through, &request("ACK", 1, &dialog, bare));
-    called.until("ACK ", &mut seen);
-    let (to_caller, to_called) = (sound_of(&accepted), sound_of(&invite));
+    let ports = (port(&callers), port(&calleds));
+    let call = Call::place(&caller, &called, through, "recorded", ports, &mut seen);
+    let (to_caller, to_called) = (sound_of(&call.accepted), sound_of(&call.invite));
     // 0xAA is loud in A-law, 0x8A a quarter of it.
     let heard = std::thread::scope(|scope| {
         let other = scope.spawn(|| talk(&calleds, to_called, 0x8a));
         (talk(&callers, to_caller, 0xaa), other.join().unwrap())
     });
     assert!(heard.0 > 50 && heard.1 > 50, "each side hears the other: {heard:?}");
-    caller.send(through, &request("BYE", 2, &dialog, bare));
+    caller.send(through, &request(from, through, "recorded", "BYE", 2, &call.peer, BARE));
     caller.until("SIP/2.0 200", &mut seen);
     // It ends when the recording is kept.
     bridge.terminate();
     let bye = called.until("BYE ", &mut seen);
-    let names = ["From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\n", header(&bye, name)));
-    called.send(through, &format!("SIP/2.0 200 OK\n{}{}{bare}", vias(&bye), names.concat()));
+    called.send(through, &accept(&bye, header(&bye, "To"), BARE));
     assert!(bridge.child.wait().unwrap().success());
     let wav = std::fs::read(folder.path().join("call000001.wav")).unwrap();
     assert_eq!((&wav[..4], wav[22], u32::from_le_bytes(wav[24..28].try_into().unwrap())), (&b"RIFF"[..], 2, 8000));
