@@ -1,6 +1,6 @@
 // To whom a call may be handed, and what the desk knows of one that is.
 import { expect, test } from "vitest";
-import { type Frame, nothing, reduce } from "../../console/src/desk/state.ts";
+import { type Frame, nothing, reduce, takes } from "../../console/src/desk/state.ts";
 import { found, step } from "../../console/src/desk/targets.ts";
 
 const targets = {
@@ -51,6 +51,17 @@ test("a colleague's call is shown until it is gone, and only its own end ends it
   expect(state.handed?.phase).toBe("consulting");
   state = frame(state, { type: "transfer_gone", seq: 4, call_id: "c1", reason: "accepted" });
   expect(state.handed).toBeNull();
+});
+
+test("a line that was lost while a call was being taken leaves the page free for the next one", () => {
+  const snapshot = (offer: unknown): Frame => ({ type: "snapshot", seq: 1, transfer_offer: offer });
+  expect(takes({ type: "call", seq: 2 }, true)).toBe(true);
+  expect(takes(snapshot(null), true)).toBe(false);
+  expect(takes(snapshot({ call_id: "c1", phase: "ringing" }), true)).toBe(false);
+  expect(takes(snapshot({ call_id: "c1", phase: "consulting" }), false)).toBe(true);
+  expect(takes({ type: "incoming_gone", seq: 2, call_id: "c1", reason: "accepted" }, true)).toBe(
+    false,
+  );
 });
 
 test("a snapshot tells a transfer on both sides", () => {

@@ -103,6 +103,23 @@ export function reduce(state: DeskState, action: DeskAction): DeskState {
   }
 }
 
+/** Whether the call that this page takes still comes to it. What a new line does not tell of in its
+ * snapshot was forgotten with the old one. */
+export function takes(frame: Frame, before: boolean): boolean {
+  switch (frame.type) {
+    case "snapshot": {
+      const handed = frame.transfer_offer as HandedCall | null | undefined;
+      return handed?.phase === "joining" || handed?.phase === "consulting";
+    }
+    case "incoming_gone":
+    case "transfer_gone":
+    case "bye":
+      return false;
+    default:
+      return before;
+  }
+}
+
 function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
   if (frame.type === "pong") return before;
   const snapshot = frame.type === "snapshot";

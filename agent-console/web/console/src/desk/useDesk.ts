@@ -12,7 +12,7 @@ import { Owner, type Ownership } from "./owner.ts";
 import { mustRejoin } from "./rejoin.ts";
 import { SampleBox } from "./samples.ts";
 import { Softphone } from "./softphone.ts";
-import { type DeskState, type Frame, isLive, nothing, reduce } from "./state.ts";
+import { type DeskState, type Frame, isLive, nothing, reduce, takes } from "./state.ts";
 
 /** A server that knows no key of ours must not be asked for ever. */
 const MOST_RENEWALS = 3;
@@ -173,6 +173,8 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const onFrame = useCallback(
     (frame: Frame) => {
       dispatch({ kind: "frame", frame, now: Date.now() });
+      const took = accepting.current;
+      accepting.current = takes(frame, took);
       switch (frame.type) {
         case "answer":
           phone.current?.answer(String(frame.sdp ?? "")).catch(() => fail("dial.browser_media"));
@@ -184,7 +186,7 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
         case "snapshot": {
           const call = (frame.call ?? null) as DeskState["call"];
           if (!isLive(call)) {
-            silence();
+            if (!accepting.current) silence();
             break;
           }
           // What was offered over the line before is not answered on this one.
@@ -206,15 +208,13 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
         case "incoming_gone":
         case "transfer_gone":
           // Somebody else was faster, or the caller is gone: the sound made ready is let go.
-          if (accepting.current && frame.reason !== "accepted") silence();
-          accepting.current = false;
+          if (took && frame.reason !== "accepted") silence();
           break;
         case "work_order_closed":
           // It made room for a call that this window takes.
-          if (!accepting.current) silence();
+          if (!took) silence();
           break;
         case "bye":
-          accepting.current = false;
           silence();
           break;
       }
