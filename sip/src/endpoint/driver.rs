@@ -27,8 +27,8 @@ use crate::{
 /// So much of each kind is seen to before what came of it is sent, and the network looked at.
 const BATCH: usize = 16;
 
-/// So often that is done before the end is looked for.
-const TURNS: usize = 64;
+/// So often that is done before everybody else has his turn.
+const TURNS: usize = 4;
 
 /// So many messages that were read may wait.
 pub(super) const WAITING: usize = 8192;
@@ -113,6 +113,11 @@ impl Driver {
                 drop(arrived);
                 let _ = tokio::time::timeout(LAST_WORDS, self.transport.close()).await;
                 return;
+            }
+            // What an answer waits for is done by the task of its call: with too much to do, that
+            // does not wait here until the last of the others was refused.
+            if !self.waiting.is_empty() {
+                tokio::task::yield_now().await;
             }
         }
     }

@@ -300,6 +300,39 @@ fn the_time_that_messages_wait_is_measured_from_when_they_were_read() {
 }
 
 #[test]
+fn what_belongs_to_a_call_goes_before_what_begins_one_and_never_for_ever() {
+    let (mut inbox, start) = (Inbox::new(200, 100_000), Instant::now());
+    let later = start + Duration::from_millis(90);
+    let text = |method: &str, to: &str| format!("{method} sip:a@b SIP/2.0\r\nCSeq: 1 {method}\r\n{to}\r\n\r\n");
+    inbox.push(start, flow(CARRIER), text("INVITE", "To: <sip:new@b>"));
+    inbox.push(start, flow(CARRIER), text("REGISTER", "t: <sip:phone@b>"));
+    inbox.push(later, flow(CARRIER), text("INVITE", "t : <sip:again@b> ;tag=1"));
+    inbox.push(later, flow(CARRIER), "SIP/2.0 200 OK\r\nTo: <sip:a@b>;tag=2\r\n\r\n".to_owned());
+    let next = |inbox: &mut Inbox<String>| inbox.pop(later).map(|(_, message, load)| (message, load.oldest)).unwrap();
+    let (first, waits) = next(&mut inbox);
+    assert!(first.contains("again") && waits == Duration::from_millis(90), "who begins waits since then: {waits:?}");
+    assert!(next(&mut inbox).0.starts_with("SIP/2.0 200"));
+    assert!(next(&mut inbox).0.contains("new"));
+    // Somebody who sends within his call without an end keeps nobody out.
+    for _ in 0..100 {
+        inbox.push(later, flow(CARRIER), text("INFO", "To: <sip:a@b>;tag=3"));
+    }
+    let before = (0..).take_while(|_| next(&mut inbox).0.starts_with("INFO")).count();
+    assert_eq!(before, 16);
+}
+
+#[test]
+fn a_flood_of_new_calls_leaves_room_for_those_that_live() {
+    let (mut inbox, now) = (Inbox::new(10, 100_000), Instant::now());
+    for number in 0..20 {
+        inbox.push(now, flow(CARRIER), format!("INVITE sip:{number}@b SIP/2.0\r\nTo: <sip:a@b>\r\n\r\n"));
+    }
+    assert_eq!((inbox.load(now).queued, inbox.lost(), inbox.is_full()), (5, 15, false));
+    inbox.push(now, flow(CARRIER), "BYE sip:a@b SIP/2.0\r\nTo: <sip:a@b>;tag=1\r\n\r\n".to_owned());
+    assert!(inbox.pop(now).unwrap().1.starts_with("BYE"));
+}
+
+#[test]
 fn messages_that_wait_are_bounded_by_their_bytes_too() {
     let (mut inbox, now) = (Inbox::new(100, 1_000), Instant::now());
     for _ in 0..3 {
