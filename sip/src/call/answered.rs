@@ -94,9 +94,9 @@ impl Call {
     pub(super) fn acknowledge_again(&mut self, post: &mut Post, response: &Response) -> bool {
         let held = matches!(&self.way, Way::Out(outgoing) if outgoing.ack_by.is_some());
         let Some(to) = response.headers.get("To").and_then(NameAddr::parse) else { return false };
-        let number = response.headers.cseq().map_or(0, |(number, _)| number);
-        let counts = self.dialog.as_ref().is_some_and(|dialog| Some(dialog.remote_tag.as_str()) == to.tag());
-        let Some(dialog) = self.dialog_of(to.tag().unwrap_or_default()) else { return false };
+        let (tag, number) = (to.tag().unwrap_or_default(), response.headers.cseq().map_or(0, |(number, _)| number));
+        let counts = self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag == tag);
+        let Some(dialog) = self.dialog_of(tag) else { return false };
         let acks = [dialog.ack.as_ref(), dialog.later_ack.as_ref()];
         let Some(ack) = acks.into_iter().flatten().find(|ack| ack.cseq == number) else {
             // To an INVITE before the last of ours in a dialog that is up: nobody waits for it.

@@ -144,7 +144,8 @@ impl Dialog {
         let mut route_set: Vec<String> = response.headers.list("Record-Route").map(str::to_owned).collect();
         route_set.reverse();
         Some(Self {
-            remote_tag: NameAddr::parse(to)?.tag()?.to_owned(),
+            // A peer of RFC 2543 has none (RFC 3261, 12.1.2).
+            remote_tag: NameAddr::parse(to)?.tag().unwrap_or_default().to_owned(),
             remote_target: contact(&response.headers).unwrap_or_else(|| invite.uri.clone()),
             route_set,
             local: invite.headers.get("From")?.to_owned(),

@@ -49,6 +49,21 @@ fn an_answer_that_crosses_our_cancel_is_acknowledged_and_hung_up() {
 }
 
 #[test]
+fn an_answer_without_a_tag_is_a_call_like_any_other() {
+    let mut bench = Bench::new();
+    bench.answer(180, "", &[], "");
+    bench.answer(200, "", &[], SDP);
+    bench.answer(200, "", &[], SDP);
+    assert!(bench.events.iter().any(|event| matches!(event, LegEvent::Answered { .. })), "{:?}", bench.events);
+    assert_eq!(bench.count(&Method::ACK), 2);
+    bench.hang_up();
+    let bye = bench.sent.last().unwrap().clone();
+    assert_eq!(bye.method, Method::BYE);
+    bench.answer_to(&bye, 200);
+    bench.settle();
+}
+
+#[test]
 fn a_cancel_waits_for_the_first_provisional_response() {
     let mut bench = Bench::new();
     bench.hang_up();
