@@ -37,9 +37,11 @@ pub(super) const FRAMES_PER_MS: u64 = 8;
 /// Calls of a task, oldest first.
 pub(super) async fn calls_of(house: &House, task: &str) -> Result<Vec<CallRow>, Problem> {
     let attempts = rows::attempts(&house.db, &house.sealer, task).await?;
+    let mut handed = transfers::of_task(&house.db, task).await?;
     let mut found = Vec::new();
     for call in rows::of_task(&house.db, task).await? {
-        found.push(call_row(house, call, &attempts).await?);
+        let transfers = handed.remove(&call.id).unwrap_or_default();
+        found.push(call_row(house, call, &attempts, transfers).await?);
     }
     Ok(found)
 }
@@ -58,7 +60,12 @@ fn transfer_row(row: transfers::TransferRow) -> TransferRow {
     }
 }
 
-async fn call_row(house: &House, call: Call, attempts: &[rows::AttemptRow]) -> Result<CallRow, Problem> {
+async fn call_row(
+    house: &House,
+    call: Call,
+    attempts: &[rows::AttemptRow],
+    transfers: Vec<transfers::TransferRow>,
+) -> Result<CallRow, Problem> {
     let recording = rows::recorded::find(&house.db, rows::recorded::Owner::Call(&call.id)).await?;
     let transcript = transcripts::state(&house.db, &call.id).await?;
     let outcome = attempts.iter().find(|attempt| attempt.call_id == call.id);
@@ -88,7 +95,7 @@ async fn call_row(house: &House, call: Call, attempts: &[rows::AttemptRow]) -> R
             let (zh, en) = reason.text();
             Words { code: reason.word().to_owned(), zh: zh.to_owned(), en: en.to_owned() }
         }),
-        transfers: transfers::of_call(&house.db, &call.id).await?.into_iter().map(transfer_row).collect(),
+        transfers: transfers.into_iter().map(transfer_row).collect(),
         marks: mark_rows(&call.marks),
         ticks: tick_rows(&call.script, ticks),
         network: network.map(|network| NetworkRow {
@@ -159,8 +166,9 @@ pub(super) async fn call(
     require(&house, &actor, Permission::TaskRead).await?;
     let call = own_call(&house, &actor, &id).await?;
     let attempts = rows::attempts(&house.db, &house.sealer, &call.task_id).await?;
+    let transfers = transfers::of_call(&house.db, &id).await?;
     note(&house, &actor, "call.open", ("call", &id), "ok", json!({})).await?;
-    Ok(Json(call_row(&house, call, &attempts).await?))
+    Ok(Json(call_row(&house, call, &attempts, transfers).await?))
 }
 
 /// Attempts of a task in their order.

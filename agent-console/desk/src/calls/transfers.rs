@@ -1,5 +1,7 @@
 //! Who handed a call to whom, and when: evidence, and the books that move with it.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use songda_people::Actor;
 use songda_service::timeline::{self, By, Kind};
@@ -242,6 +244,19 @@ async fn tell(tx: &mut Tx, clock: &Clock, done: &Done<'_>, task: &str, kind: Tar
     let detail = json!({ "mode": done.mode, "kind": kind.word(), "to": done.to_name, "offset_ms": done.offset_ms });
     timeline::append(tx, clock, task, &by, Kind::Transferred, done.call, &detail).await?;
     Ok(())
+}
+
+/// The transfers of each call of a task, oldest first.
+pub async fn of_task(db: &Db, task: &str) -> Result<HashMap<String, Vec<TransferRow>>, DeskError> {
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE x.call_id IN (SELECT id FROM calls WHERE task_id = $1) ORDER BY x.asked_ms, x.id"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(task).fetch_all(db.read()).await?;
+    let mut found: HashMap<String, Vec<TransferRow>> = HashMap::new();
+    for row in rows.iter().map(read) {
+        found.entry(row.call_id.clone()).or_default().push(row);
+    }
+    Ok(found)
 }
 
 /// The transfers of one call, oldest first.

@@ -134,7 +134,10 @@ async fn r4_1a_a_transfer_that_a_kill_cut_off_came_to_nothing() {
         recovery::run(&desk.ground).await.unwrap();
         let told = transfers::of_call(&desk.ground.db, &call).await.unwrap().remove(0);
         assert_eq!((told.state.as_str(), told.reason.as_str()), ("failed", "restart"), "{}", desk.engine());
-        assert_eq!(desk.call(&call).await.agent_id, desk.liu.user_id);
+        let row = desk.call(&call).await;
+        assert_eq!(row.agent_id, desk.liu.user_id);
+        let of_task = transfers::of_task(&desk.ground.db, &row.task_id).await.unwrap();
+        assert_eq!(of_task.into_iter().collect::<Vec<_>>(), [(call, vec![told])], "{}", desk.engine());
     }
 }
 
