@@ -22,7 +22,7 @@ pub use facts::{
     CallEnd, EndedBy, Facts, Farewell, Fault, Mark, MarkKind, Parting, PromptSpan, TransferFault, TransferMode,
 };
 pub use machine::Welcome;
-pub use songda_sip::{IncomingCall, Number, Rejection, SavedLeg, Secret, Source, Target, Trunk};
+pub use songda_sip::{FinishError, IncomingCall, Number, Rejection, SavedLeg, Secret, Source, Target, Trunk};
 
 /// What signalling takes, for whoever keeps the trunks.
 pub mod sip {

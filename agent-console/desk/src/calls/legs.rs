@@ -18,6 +18,8 @@ pub struct OpenLeg {
     pub trunk: String,
     /// The try; none for the leg of a call that came in, or that version 0.1 kept with its call.
     of: Option<String>,
+    /// When it began, or was left; unix milliseconds.
+    pub since_ms: i64,
     sealed: Vec<u8>,
 }
 
@@ -188,14 +190,17 @@ pub async fn open_legs(db: &Db) -> Result<Vec<OpenLeg>, DeskError> {
     Ok(rows.iter().map(open_leg).collect())
 }
 
-/// Legs of ways that failed without a word, while their calls went another way.
-pub async fn left(db: &Db) -> Result<Vec<OpenLeg>, DeskError> {
+/// Legs of ways that were left before this moment without a word, while their calls went
+/// another way: over the next trunk, or by the party's own call.
+pub async fn left(db: &Db, before_ms: i64) -> Result<Vec<OpenLeg>, DeskError> {
     let rows = sqlx::query(
-        "SELECT call_id, court_id, trunk_id, id, leg_sealed FROM call_tries
-         WHERE leg_sealed IS NOT NULL AND ended_ms IS NOT NULL
-           AND no < (SELECT MAX(later.no) FROM call_tries later WHERE later.call_id = call_tries.call_id)
+        "SELECT call_id, court_id, trunk_id, id, leg_sealed, ended_ms FROM call_tries
+         WHERE leg_sealed IS NOT NULL AND ended_ms < $1
+           AND (no < (SELECT MAX(later.no) FROM call_tries later WHERE later.call_id = call_tries.call_id)
+                OR EXISTS (SELECT 1 FROM calls c WHERE c.id = call_tries.call_id AND c.direction = 'in'))
          ORDER BY started_ms LIMIT 100",
     )
+    .bind(before_ms)
     .fetch_all(db.read())
     .await?;
     Ok(rows.iter().map(open_leg).collect())
@@ -208,6 +213,7 @@ fn open_leg(row: &AnyRow) -> OpenLeg {
         trunk: row.get(2),
         of: Some(row.get::<String, _>(3)).filter(|of| !of.is_empty()),
         sealed: row.get(4),
+        since_ms: row.get(5),
     }
 }
 

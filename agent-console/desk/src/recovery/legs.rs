@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use songda_calls::{SavedLeg, Trunk};
+use songda_calls::{FinishError, SavedLeg, Trunk};
 use songda_store::{alarms, audit};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -17,6 +17,14 @@ use crate::{
 const TRIES: u32 = 10;
 /// and after this pause.
 const PAUSE: Duration = Duration::from_secs(15);
+/// Signalling of this run keeps a call that it has ended for so long, and ends it no other way.
+const OURS_MS: i64 = 40_000;
+/// A leg that was left is asked for during this time.
+const ASKED_MS: i64 = 600_000;
+/// What people are told of a leg of the run before,
+const OF_LAST_RUN: &str = "上次运行遗留的通话未能在运营商侧结束，请向运营商核实";
+/// and of one that was left in this one.
+const LEFT: &str = "线路无应答时留下的呼叫未能在运营商侧结束，请向运营商核实";
 
 /// Begins to end every leg that may still be up; answers how many there are. Nothing waits
 /// for the carriers' answers.
@@ -55,7 +63,7 @@ async fn way_of(ground: &Ground, leg: &OpenLeg) -> Result<Option<(Trunk, SavedLe
 
 async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
     let Some((trunk, saved)) = way_of(ground, leg).await? else {
-        stayed(ground, leg).await?;
+        stayed(ground, leg, OF_LAST_RUN).await?;
         return note(ground, leg, "unknown").await;
     };
     for attempt in 1..=TRIES {
@@ -71,30 +79,39 @@ async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    stayed(ground, leg).await?;
+    stayed(ground, leg, OF_LAST_RUN).await?;
     note(ground, leg, "failed").await
 }
 
-/// Ends the legs that trunks left when they fell silent while a call was tried over them: each
-/// is asked once, for most of them never were. Nothing rang on them that we know of.
+/// Ends the legs that trunks left when they fell silent while a call was tried over them. Most
+/// of them never were, and nothing rang on them that we know of. What does not answer is asked
+/// again at the next tick, for a while.
 pub async fn end_left(ground: &Ground) -> Result<(), DeskError> {
-    for leg in legs::left(&ground.db).await? {
+    for leg in legs::left(&ground.db, ground.clock.now_ms() - OURS_MS).await? {
         let Some((trunk, saved)) = way_of(ground, &leg).await? else {
+            stayed(ground, &leg, LEFT).await?;
             note(ground, &leg, "unknown").await?;
             continue;
         };
-        let ended = ground.switchboard.endpoint().finish(&saved, &trunk).await;
-        if let Err(error) = &ended {
-            tracing::warn!(call = %leg.call, %error, "a trunk that fell silent did not say what became of a call");
+        let error = match ground.switchboard.endpoint().finish(&saved, &trunk).await {
+            Ok(_) => {
+                note(ground, &leg, "ok").await?;
+                continue;
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(call = %leg.call, %error, "a trunk that fell silent did not say what became of a call");
+        let ended = error == FinishError::Closed;
+        if !ended && leg.since_ms + ASKED_MS <= ground.clock.now_ms() {
+            stayed(ground, &leg, LEFT).await?;
+            note(ground, &leg, "failed").await?;
         }
-        note(ground, &leg, if ended.is_ok() { "ok" } else { "failed" }).await?;
     }
     Ok(())
 }
 
 /// People must ask the carrier.
-async fn stayed(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
-    let text = "上次运行遗留的通话未能在运营商侧结束，请向运营商核实";
+async fn stayed(ground: &Ground, leg: &OpenLeg, text: &str) -> Result<(), DeskError> {
     Ok(alarms::raise(&ground.db, &ground.clock, "leg.stayed", &leg.call, text).await?)
 }
 

@@ -144,7 +144,7 @@ async fn two_left(desk: &Desk, line: &Line, carrier: std::net::SocketAddr) -> St
             legs::failed(&desk.ground.db, &desk.ground.clock, &call.id, no, &silent).await.unwrap();
         }
     }
-    assert_eq!(legs::left(&desk.ground.db).await.unwrap().len(), 2);
+    assert_eq!(legs::left(&desk.ground.db, i64::MAX).await.unwrap().len(), 2);
     call.id
 }
 
@@ -161,13 +161,51 @@ async fn r4_2a_a_way_that_cannot_be_read_any_more_keeps_no_other_from_being_ende
             .await
             .unwrap();
         tx.commit().await.unwrap();
+        desk.ground.clock.advance(60_000);
         recovery::end_left(&desk.ground).await.unwrap();
         assert!(requests.try_recv().unwrap().starts_with("CANCEL "), "{}: the other one is ended", desk.engine());
-        assert!(legs::left(&desk.ground.db).await.unwrap().is_empty());
+        assert!(legs::left(&desk.ground.db, i64::MAX).await.unwrap().is_empty());
         let log = desk.log().await;
         for result in ["unknown", "ok"] {
             assert!(log.contains(&("call.leg_end".into(), result.into())), "{}: {result}", desk.engine());
         }
+    }
+}
+
+/// Alarms about legs that stayed.
+async fn stayed(desk: &Desk) -> usize {
+    let open = songda_store::alarms::open(&desk.ground.db).await.unwrap();
+    open.iter().filter(|alarm| alarm.kind == "leg.stayed").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_a_way_that_signalling_still_has_is_ended_later_and_told_when_it_never_is() {
+    for desk in desks().await {
+        // It takes every request and answers none.
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let carrier = silent.local_addr().unwrap();
+        let line = line(&desk, carrier).await;
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.begun(&desk.liu, &order).await.id;
+        let Ground { db, clock, sealer, .. } = &desk.ground;
+        let prepared = prepared(&desk, &line, carrier);
+        let way = Way { court: &desk.house.court, call: &call, no: 0, trunk: &line.trunk.id, caller: &line.number };
+        assert!(legs::keep(db, clock, sealer, &way, prepared.saved()).await.unwrap());
+        let _leg = desk.ground.switchboard.endpoint().place(prepared).await.unwrap();
+        let end = WayEnd { status: None, q850: None, cause: "silent", down: false };
+        legs::failed(db, clock, &call, 0, &end).await.unwrap();
+        assert!(kept_as(&desk, &call, 1, &line, carrier).await);
+        for wait in [0, 60_000] {
+            clock.advance(wait);
+            recovery::end_left(&desk.ground).await.unwrap();
+            assert_eq!(legs::left(db, i64::MAX).await.unwrap().len(), 1, "{}: it waits", desk.engine());
+            assert!(desk.log().await.iter().all(|(action, _)| action != "call.leg_end") && stayed(&desk).await == 0);
+        }
+        clock.advance(600_000);
+        recovery::end_left(&desk.ground).await.unwrap();
+        assert!(legs::left(db, i64::MAX).await.unwrap().is_empty());
+        assert!(desk.log().await.contains(&("call.leg_end".into(), "failed".into())), "{}", desk.engine());
+        assert_eq!(stayed(&desk).await, 1, "{}: people ask the carrier", desk.engine());
     }
 }
 
@@ -183,10 +221,12 @@ async fn x5_demo_mode_sends_nothing_to_a_carrier_elsewhere_for_a_way_that_was_le
             .await
             .unwrap();
         tx.commit().await.unwrap();
+        desk.ground.clock.advance(60_000);
         recovery::end_left(&desk.ground).await.unwrap();
         assert!(requests.try_recv().is_err(), "{}", desk.engine());
         assert!(desk.log().await.contains(&("call.leg_end".into(), "unknown".into())));
-        assert!(legs::left(&desk.ground.db).await.unwrap().is_empty());
+        assert_eq!(stayed(&desk).await, 1, "{}: people are told", desk.engine());
+        assert!(legs::left(&desk.ground.db, i64::MAX).await.unwrap().is_empty());
     }
 }
 
