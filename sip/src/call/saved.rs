@@ -103,9 +103,15 @@ impl SavedLeg {
         serde_json::from_slice::<Self>(bytes).ok().filter(|saved| saved.version == VERSION)
     }
 
-    /// Call-ID, which may stand in logs.
+    /// Call-ID. Ours may stand in logs; that of a leg that came in was chosen by the other end,
+    /// and may hold a number.
     pub fn call_id(&self) -> &str {
         &self.ids.call_id
+    }
+
+    /// The other end placed the call.
+    pub fn is_incoming(&self) -> bool {
+        self.incoming
     }
 
     /// The party answered: a BYE ends it, before that a CANCEL.
@@ -117,7 +123,7 @@ impl SavedLeg {
 impl fmt::Debug for SavedLeg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SavedLeg")
-            .field("call_id", &self.ids.call_id)
+            .field("call_id", &(!self.incoming).then_some(&self.ids.call_id))
             .field("answered", &self.is_answered())
             .finish_non_exhaustive()
     }

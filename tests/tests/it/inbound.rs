@@ -9,7 +9,7 @@ use songda_tests::{
     peer::Peer,
 };
 
-use crate::{server::Machine, world::World};
+use crate::{leaks, server::Machine, world::World};
 
 /// The world, with a server whose signalling port parties know, open at any hour.
 pub(crate) async fn open() -> (World, std::net::SocketAddr) {
@@ -62,7 +62,9 @@ async fn r4_4a_who_calls_back_reaches_the_agent_with_his_work_order_and_it_becom
     world.push(NUMBER).await;
     let mut agent = Agent::sign_in(&world.server.url).await;
     agent.take().await;
-    world.sim.call_in(from(NUMBER, at)).await.unwrap();
+    // A gateway that builds the Call-ID from the number of the caller.
+    let call_in = CallIn { call_id: Some(format!("{NUMBER}-1@gateway")), ..from(NUMBER, at) };
+    world.sim.call_in(call_in).await.unwrap();
     let rings = agent.frame("incoming").await;
     assert_eq!((rings["known"].as_bool(), rings["phone_masked"].as_str()), (Some(true), Some("138****8001")));
     accept(&mut agent, &rings).await;
@@ -71,10 +73,21 @@ async fn r4_4a_who_calls_back_reaches_the_agent_with_his_work_order_and_it_becom
     agent.stay(Duration::from_secs(3)).await;
     agent.hang_up().await;
     agent.phase("ended").await;
-    assert!(agent.seen.iter().all(|frame| !frame.contains(NUMBER)), "the number never reaches the agent");
     let judge = world.server.cookie("J0001").await;
     let task = world.only_task(&judge).await;
     let seen = world.task_until(&judge, &task, |task| !task["calls"][0]["recording"].is_null()).await;
+    let id = seen["calls"][0]["id"].as_str().unwrap();
+    let admin = world.server.cookie("admin").await;
+    let (status, ladder) = world.server.get(&format!("/api/v1/telephony/calls/{id}/ladder"), &admin).await;
+    assert!(status == 200 && ladder.contains("INVITE"), "it is found by its name on the wire: {ladder}");
+    let auditor = world.server.cookie("auditor").await;
+    let (_, audit) = world.server.get("/api/v1/audit", &auditor).await;
+    let books = world.server.sqlite("SELECT * FROM inbound_calls") + &world.server.sqlite("SELECT * FROM calls");
+    let metrics = world.server.metrics().await;
+    for text in agent.seen.iter().chain([&ladder, &audit, &books, &metrics, &world.server.log(), &seen.to_string()]) {
+        let found = leaks::find(text, &[NUMBER.to_owned()]);
+        assert_eq!(found, None, "{}", text.chars().take(300).collect::<String>());
+    }
     assert_eq!(
         (seen["calls"][0]["is_attempt"].as_bool(), seen["calls"][0]["outcome_state"].as_str()),
         (Some(true), Some("due"))

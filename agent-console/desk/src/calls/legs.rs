@@ -236,7 +236,7 @@ pub async fn forget(tx: &mut Tx, leg: &OpenLeg) -> Result<(), DeskError> {
 }
 
 /// A way that was tried, for people.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TriedWay {
     /// Which, from 0.
     pub no: i64,
@@ -246,7 +246,8 @@ pub struct TriedWay {
     pub incoming: bool,
     /// The court's own number that was shown, or that was called.
     pub caller: String,
-    /// Call-ID on the wire, or empty where nothing went out.
+    /// Call-ID on the wire, or empty where nothing went out. That of one that came in may hold
+    /// the caller's number: it stands in no log and reaches nobody.
     pub sip_call_id: String,
     /// When, unix milliseconds.
     pub started_ms: i64,
@@ -260,17 +261,31 @@ pub struct TriedWay {
     pub cause: String,
 }
 
+/// The name of a way on the wire. That of one that came in is sealed; what cannot be opened is
+/// as good as none.
+fn named(sealer: &Sealer, call: &str, row: &AnyRow) -> String {
+    let Some(sealed) = row.get::<Option<Vec<u8>>, _>(10) else { return row.get(3) };
+    match sealer.open_sealed("inbound_calls", "sip_call_sealed", call, &sealed) {
+        Ok(open) => String::from_utf8_lossy(&open).into_owned(),
+        Err(error) => {
+            tracing::error!(%call, %error, "the Call-ID of a call that came in cannot be opened");
+            String::new()
+        }
+    }
+}
+
 /// The ways of a call of this court, in the order in which they were tried. One that came in
-/// has the way by which it came.
-pub async fn ways(db: &Db, court: &str, call: &str) -> Result<Vec<TriedWay>, DeskError> {
+/// has the way by which it came, behind ours where it crossed one (E46).
+pub async fn ways(db: &Db, sealer: &Sealer, court: &str, call: &str) -> Result<Vec<TriedWay>, DeskError> {
     let rows = sqlx::query(
-        "SELECT no, trunk_id, caller, sip_call_id, started_ms, ended_ms, status, q850, cause, CAST(0 AS BIGINT)
+        "SELECT no, trunk_id, caller, sip_call_id, started_ms, ended_ms, status, q850, cause, CAST(0 AS BIGINT),
+                CAST(NULL AS BYTEA)
          FROM call_tries WHERE call_id = $1 AND court_id = $2
          UNION ALL
          SELECT CAST(0 AS BIGINT), i.trunk_id, i.called, i.sip_call_id, i.created_ms, COALESCE(i.ended_ms, c.ended_ms),
-                CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), '', CAST(1 AS BIGINT)
+                CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), '', CAST(1 AS BIGINT), i.sip_call_sealed
          FROM inbound_calls i LEFT JOIN calls c ON c.id = i.id WHERE i.id = $1 AND i.court_id = $2
-         ORDER BY 1",
+         ORDER BY 10, 1",
     )
     .bind(call)
     .bind(court)
@@ -282,7 +297,7 @@ pub async fn ways(db: &Db, court: &str, call: &str) -> Result<Vec<TriedWay>, Des
             no: row.get(0),
             trunk_id: row.get(1),
             caller: row.get(2),
-            sip_call_id: row.get(3),
+            sip_call_id: named(sealer, call, row),
             started_ms: row.get(4),
             ended_ms: row.get(5),
             status: row.get(6),

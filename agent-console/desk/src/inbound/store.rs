@@ -187,9 +187,11 @@ pub async fn keep_leg(db: &Db, sealer: &Sealer, court: &str, id: &str, leg: &Sav
     ] {
         kept += sqlx::query(sql).bind(id).bind(sealed.clone()).execute(&mut *tx.conn()).await?.rows_affected();
     }
-    sqlx::query("UPDATE inbound_calls SET sip_call_id = $2 WHERE id = $1")
+    // The other end chose it, and it may hold his number.
+    let name = sealer.seal(court, "phone", "inbound_calls", "sip_call_sealed", id, leg.call_id().as_bytes())?;
+    sqlx::query("UPDATE inbound_calls SET sip_call_sealed = $2 WHERE id = $1")
         .bind(id)
-        .bind(leg.call_id())
+        .bind(name)
         .execute(&mut *tx.conn())
         .await?;
     tx.commit().await?;

@@ -69,7 +69,7 @@ async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
     for attempt in 1..=TRIES {
         match ground.switchboard.endpoint().finish(&saved, &trunk).await {
             Ok(how) => {
-                let sip_call_id = saved.call_id();
+                let sip_call_id = (!saved.is_incoming()).then(|| saved.call_id());
                 tracing::info!(call = %leg.call, sip_call_id, attempt, ?how, "a leg of the last run is down");
                 return note(ground, leg, "ok").await;
             }

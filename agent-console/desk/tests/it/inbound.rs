@@ -360,13 +360,15 @@ async fn a_call_that_came_in_has_its_way_and_its_name_on_the_wire() {
             .prepare(outbound, "127.0.0.1:5060".parse::<std::net::SocketAddr>().unwrap());
         let (Ground { db, sealer, .. }, court) = (&desk.ground, &desk.house.court);
         assert!(inbound::keep_leg(db, sealer, court, &call.id, prepared.saved()).await.unwrap());
-        let ways = legs::ways(db, court, &call.id).await.unwrap();
+        let ways = legs::ways(db, sealer, court, &call.id).await.unwrap();
         assert_eq!(ways.len(), 1, "{}", desk.engine());
         assert!(ways[0].incoming && ways[0].ended_ms.is_none() && ways[0].caller == "02988009000");
         assert_eq!(ways[0].sip_call_id, prepared.saved().call_id());
-        assert!(legs::ways(db, "other", &call.id).await.unwrap().is_empty());
+        let clear = sqlx::query("SELECT sip_call_id FROM inbound_calls").fetch_one(db.read()).await.unwrap();
+        assert_eq!(clear.get::<String, _>(0), "", "{}: it may hold his number", desk.engine());
+        assert!(legs::ways(db, sealer, "other", &call.id).await.unwrap().is_empty());
         ends(&desk, &call, false).await;
-        let ways = legs::ways(db, court, &call.id).await.unwrap();
+        let ways = legs::ways(db, sealer, court, &call.id).await.unwrap();
         assert!(
             ways[0].ended_ms.is_some() && !ways[0].sip_call_id.is_empty(),
             "{}: it stays to be looked at",

@@ -59,7 +59,7 @@ pub(crate) async fn ladder(
     Path(id): Path<String>,
 ) -> Result<Json<CallLadder>, Problem> {
     require(&house, &actor, Permission::TelephonyManage).await?;
-    let tried = legs::ways(&house.db, &actor.court_id, &id).await?;
+    let tried = legs::ways(&house.db, &house.sealer, &actor.court_id, &id).await?;
     if tried.is_empty() {
         return Err(Problem::not_found("call"));
     }

@@ -25,6 +25,8 @@ pub(crate) struct Inward {
     pub(crate) display: Option<String>,
     /// The court's number, as the carrier sends it.
     pub(crate) called: String,
+    /// Call-ID; a random one without it.
+    pub(crate) call_id: Option<String>,
     /// Request-URI and where it goes.
     pub(crate) uri: String,
     pub(crate) to: SocketAddr,
@@ -70,7 +72,11 @@ impl Carrier {
         if self.calls.len() >= MAX_CALLS {
             return Err("too many calls");
         }
-        let (id, local_tag) = ((self.tokens)(), (self.tokens)());
+        let id = inward.call_id.clone().unwrap_or_else(|| (self.tokens)());
+        if self.calls.contains_key(&id) {
+            return Err("a call with this call_id goes on");
+        }
+        let local_tag = (self.tokens)();
         let (branch, session) = (format!("z9hG4bK{}", (self.tokens)()), self.session());
         let local = self.rules.local;
         let invite = invitation(&inward, &id, &local_tag, &branch, local);

@@ -33,6 +33,9 @@ pub struct CallIn {
     /// The court's number as it stands on the wire; the first of the callers without it.
     #[serde(default)]
     pub called: Option<String>,
+    /// Call-ID, which some gateways build from the calling number; a random one without it.
+    #[serde(default)]
+    pub call_id: Option<String>,
     /// Where the court listens; without it where it is registered, else the static peer.
     #[serde(default)]
     pub at: Option<SocketAddr>,
@@ -132,6 +135,9 @@ impl Carrier {
         if !call.display.as_deref().is_none_or(plain) {
             return Err("display is a short text without quotes");
         }
+        if !call.call_id.as_deref().is_none_or(|id| plain(id) && !id.is_empty() && !id.contains(' ')) {
+            return Err("call_id is a short text without blanks and quotes");
+        }
         let (uri, to) = match (call.at, self.bindings.latest(now), self.rules.court) {
             (Some(at), ..) | (None, None, Some(at)) => (format!("sip:{called}@{at}"), at),
             (None, Some(registered), _) => registered,
@@ -152,6 +158,7 @@ impl Carrier {
             from: (!call.withheld).then(|| call.from.clone()),
             display: call.display,
             called,
+            call_id: call.call_id,
             uri,
             to,
             voice: call.from,
