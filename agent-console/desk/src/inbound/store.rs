@@ -315,10 +315,11 @@ pub async fn take_for_task(
     Ok(Some(order))
 }
 
-/// An agent takes a call of nobody known. Answers false when it is over, or somebody has it.
+/// An agent takes a call of no task. The person whose task could not be had with it is on the
+/// line all the same, and is nobody else's to call meanwhile. Answers false when it is over, or somebody has it.
 pub async fn take_stray(tx: &mut Tx, clock: &Clock, id: &str, agent: &Actor) -> Result<bool, DeskError> {
     let taken = sqlx::query(
-        "UPDATE inbound_calls SET state = 'talking', live_person = NULL, agent_id = $2
+        "UPDATE inbound_calls SET state = 'talking', agent_id = $2
          WHERE id = $1 AND state = 'waiting'",
     )
     .bind(id)

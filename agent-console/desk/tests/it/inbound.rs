@@ -391,6 +391,18 @@ async fn r4_2a_a_kill_while_a_caller_waits_leaves_him_in_the_list_and_frees_his_
 }
 
 #[tokio::test]
+async fn r4_4a_a_known_caller_who_is_spoken_to_without_his_task_is_nobody_elses_to_call_meanwhile() {
+    for desk in desks().await {
+        let (call, found) = comes(&desk, Some(KNOWN)).await;
+        assert!(found.is_some());
+        talks(&desk, &call, &desk.liu).await;
+        assert!(desk.take(&desk.wang).await.is_none(), "{}", desk.engine());
+        ends(&desk, &call, false).await;
+        assert!(desk.take(&desk.wang).await.is_some(), "{}: he is off the line", desk.engine());
+    }
+}
+
+#[tokio::test]
 async fn r4_4a_hours_are_the_courts_to_set() {
     for desk in desks().await {
         let (db, court) = (&desk.ground.db, &desk.house.court);
