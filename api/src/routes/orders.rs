@@ -48,7 +48,7 @@ pub(super) async fn push(
         Pushed::Received(answer) => {
             // Who is ready and waits gets it at once.
             if let Some(desk) = desk {
-                desk.seats.queue_changed().await;
+                desk.seats.queue_changed();
             }
             (StatusCode::CREATED, answer)
         }

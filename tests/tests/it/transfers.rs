@@ -72,6 +72,8 @@ async fn r4_1a_after_asking_a_colleague_has_the_party_the_work_order_and_the_out
     let shown = second.unseal(&rings["envelope"]);
     assert_eq!(shown["task_id"], order["task_id"]);
     second.take_over_call(&rings).await;
+    // A key that is pressed twice takes the call once.
+    second.send(json!({ "type": "transfer_accept", "call_id": rings["call_id"], "sdp": "v=0" })).await;
     first.call_until(|call| call["transfer"]["phase"] == "consulting").await;
     while second.frame("transfer_offer").await["phase"] != "consulting" {}
     second.peer.as_ref().unwrap().say(&tone(SECOND_HZ, 60.0));

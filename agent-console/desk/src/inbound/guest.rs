@@ -25,7 +25,7 @@ use super::{
 use crate::{
     DeskError,
     calls::{self, legs},
-    seats::{Command, Free, Seats},
+    seats::{Bell, Command, Free, Seats, bell},
     work_orders,
 };
 
@@ -63,7 +63,7 @@ struct Taking {
 
 struct Ringing {
     agent: String,
-    seat: mpsc::Sender<Command>,
+    bell: Bell,
     until: Instant,
 }
 
@@ -203,15 +203,17 @@ impl Guest {
         let (agent, seat) = (seat.agent.clone(), seat.seat.clone());
         self.tried.push(agent.clone());
         let ground = self.seats.ground();
+        let (bell, ring) = bell();
         let offer = Offer {
             call: self.call.id.clone(),
             masked: self.call.masked.clone(),
             found: self.found.clone(),
             until_ms: ground.clock.now_ms() + RING.as_millis() as i64,
             word: self.word.clone(),
+            ring,
         };
         if timeout(SEAT, seat.send(Command::Incoming(Box::new(offer)))).await.is_ok_and(|sent| sent.is_ok()) {
-            self.ringing = Some(Ringing { agent, seat, until: Instant::now() + RING });
+            self.ringing = Some(Ringing { agent, bell, until: Instant::now() + RING });
         }
     }
 
@@ -223,9 +225,7 @@ impl Guest {
     fn stop(&mut self, reason: &'static str) {
         self.taking = None;
         if let Some(ringing) = self.ringing.take() {
-            let call = self.call.id.clone();
-            // A seat whose inbox is full sees by the time that it is over.
-            let _ = ringing.seat.try_send(Command::Withdrawn { call, reason });
+            ringing.bell.stop(reason);
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     DeskError, Ground,
     calls::{self, Leg},
-    seats::{Command, Seats},
+    seats::{Command, Ring, Seats},
 };
 
 /// What a desk phone shows that wants to call: a call without its task, its recording and its
@@ -44,6 +44,8 @@ pub struct Offer {
     pub until_ms: i64,
     /// Where the seat's word goes.
     pub word: mpsc::Sender<Word>,
+    /// How long it rings.
+    pub ring: Ring,
 }
 
 /// What a seat says of a call that rings there.

@@ -148,17 +148,8 @@ pub enum Command {
         /// Call.
         call: String,
     },
-    /// The queue changed; a ready seat looks again.
-    QueueChanged,
     /// A call that came in rings here.
     Incoming(Box<Offer>),
-    /// It does not any more.
-    Withdrawn {
-        /// Call.
-        call: String,
-        /// `missed` or `hung_up`.
-        reason: &'static str,
-    },
     /// The agent takes the call that rings.
     Accept {
         /// Call.
@@ -206,13 +197,6 @@ pub enum Command {
     },
     /// A colleague's call rings here.
     TransferOffered(Box<TransferOffer>),
-    /// It does not any more, or is talked over no longer.
-    TransferWithdrawn {
-        /// Call.
-        call: String,
-        /// Why.
-        reason: &'static str,
-    },
     /// Our answer to the browser of whoever takes a colleague's call.
     TransferAnswer {
         /// Call.

@@ -17,7 +17,7 @@ use super::{
 impl Seat {
     /// Follows a call beside this seat; its outcome will be owed by this agent.
     pub(super) fn follow(&self, handed: Box<HandedCall>, agent: Actor) {
-        let HandedCall { call, events, order } = *handed;
+        let HandedCall { call, events, order, .. } = *handed;
         let (show, _) = watch::channel(SeatView {
             user_id: agent.user_id.clone(),
             name: agent.name.clone(),

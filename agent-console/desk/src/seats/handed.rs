@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Command,
+    bell::{Bell, Ring},
     call::LiveCall,
     seat::{AgentState, Seat},
 };
@@ -24,6 +25,8 @@ pub struct TransferOffer {
     pub(super) until_ms: i64,
     /// The seat that has the call.
     pub(super) from: mpsc::Sender<Command>,
+    /// How long it rings, is taken over or talked over here.
+    pub(super) ring: Ring,
 }
 
 /// A call in the hands of the seat that took it over.
@@ -32,6 +35,8 @@ pub struct HandedCall {
     pub(super) call: LiveCall,
     pub(super) events: mpsc::Receiver<CallEvent>,
     pub(super) order: Option<WorkOrder>,
+    /// What rang at the seat that has it now: it is not over before the call is there.
+    pub(super) bell: Option<Bell>,
 }
 
 /// A colleague's call at this seat, as long as it is not its own.
@@ -44,6 +49,10 @@ pub(super) struct Handed {
 impl Handed {
     fn of(&self, call: &str) -> bool {
         self.offer.call == call
+    }
+
+    pub(super) fn ring(&mut self) -> &mut Ring {
+        &mut self.offer.ring
     }
 
     fn rings(&self) -> bool {
@@ -110,8 +119,12 @@ impl Seat {
 
     /// One key: the agent takes it, with this offer of his browser.
     pub(super) async fn transfer_accept(&mut self, call: &str, sdp: String) -> Result<(), DeskError> {
-        let here = self.handed.as_ref().is_some_and(|handed| handed.of(call) && handed.rings());
-        if !here || self.call.is_some() {
+        let here = self.handed.as_ref().filter(|handed| handed.of(call));
+        // The key was pressed twice: he takes it already.
+        if here.is_some_and(|handed| !handed.rings()) {
+            return Ok(());
+        }
+        if here.is_none() || self.call.is_some() {
             return self.transfer_withdrawn(call, "gone").await;
         }
         self.give_back("incoming").await?;
@@ -152,6 +165,12 @@ impl Seat {
         self.look_again().await
     }
 
+    /// Whoever leads says so, or is gone.
+    pub(super) async fn handed_is_over(&mut self, reason: &str) -> Result<(), DeskError> {
+        let Some(call) = self.handed.as_ref().map(|handed| handed.offer.call.clone()) else { return Ok(()) };
+        self.transfer_withdrawn(&call, reason).await
+    }
+
     /// Our answer to the browser that takes the call.
     pub(super) fn transfer_answered(&mut self, call: &str, sdp: &str) {
         if self.handed.as_ref().is_some_and(|handed| handed.of(call)) {
@@ -182,8 +201,9 @@ impl Seat {
 
     /// The party is this agent's, with work order, ticks and draft.
     pub(super) async fn handed_over(&mut self, handed: HandedCall) -> Result<(), DeskError> {
-        let HandedCall { call, events, order } = handed;
+        let HandedCall { call, events, order, bell } = handed;
         self.handed = None;
+        drop(bell);
         let id = call.id.clone();
         self.call = Some(call);
         self.events = Some(events);

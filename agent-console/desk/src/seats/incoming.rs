@@ -79,12 +79,10 @@ impl Seat {
     }
 
     /// It does not ring here any more.
-    pub(super) async fn withdrawn(&mut self, call: &str, reason: &str) -> Result<(), DeskError> {
-        if self.incoming.take_if(|offer| offer.call == call).is_none() {
-            return Ok(());
-        }
+    pub(super) async fn withdrawn(&mut self, reason: &str) -> Result<(), DeskError> {
+        let Some(offer) = self.incoming.take() else { return Ok(()) };
         self.view();
-        self.tell("incoming_gone", json!({ "call_id": call, "reason": reason }));
+        self.tell("incoming_gone", json!({ "call_id": offer.call, "reason": reason }));
         self.look_again().await
     }
 

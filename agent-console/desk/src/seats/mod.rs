@@ -4,6 +4,7 @@
 //! about an agent's work is shared or locked. It outlives a reload: the browser attaches
 //! again and gets a snapshot. Without a browser it is off line and is offered nothing.
 
+mod bell;
 mod call;
 mod command;
 mod dial;
@@ -43,6 +44,7 @@ use songda_store::alarms;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use bell::{Bell, Ring, bell};
 pub(crate) use call::{ended_by, line_facts, lost_end};
 pub use command::Command;
 pub use handed::{HandedCall, TransferOffer};
@@ -107,6 +109,8 @@ pub struct Seats {
     lines: Arc<AtomicU64>,
     /// Counts what changes at any seat.
     changes: Arc<watch::Sender<u64>>,
+    /// Counts what changes in the queue.
+    queue: Arc<watch::Sender<u64>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
     /// Held while legs of silent trunks are being ended.
@@ -121,6 +125,7 @@ impl Seats {
             chairs: Arc::default(),
             lines: Arc::default(),
             changes: Arc::new(watch::Sender::new(0)),
+            queue: Arc::new(watch::Sender::new(0)),
             tasks: TaskTracker::new(),
             cancel,
             ending: Arc::default(),
@@ -208,7 +213,7 @@ impl Seats {
             let text = "通话结果待补录超过三十分钟，请坐席补录";
             alarms::raise(&self.ground.db, &self.ground.clock, "desk.owed", &call, text).await?;
         }
-        self.queue_changed().await;
+        self.queue_changed();
         Ok(expired.len())
     }
 
@@ -247,12 +252,10 @@ impl Seats {
         chairs.values().map(|chair| chair.view.borrow().clone()).filter(|view| view.court_id == court).collect()
     }
 
-    /// Tells every seat that the queue changed. A seat whose inbox is full is busy and
-    /// looks at the queue by itself when it is ready again.
-    pub async fn queue_changed(&self) {
-        for chair in self.chairs.lock().await.values() {
-            let _ = chair.commands.try_send(Command::QueueChanged);
-        }
+    /// Tells every seat that the queue changed, without a place in its inbox: however often,
+    /// it looks once.
+    pub fn queue_changed(&self) {
+        self.queue.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// What the seats stand on.
@@ -267,7 +270,7 @@ impl Seats {
         if let Some(seat) = seat {
             let _ = seat.send(Command::OutcomeSaved { call: call.to_owned() }).await;
         }
-        self.queue_changed().await;
+        self.queue_changed();
         Ok(saved)
     }
 

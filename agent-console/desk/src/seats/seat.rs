@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Command, SeatView, call::LiveCall, handed::Handed, presence::Browser, targets::House};
+use super::{Command, SeatView, bell::over, call::LiveCall, handed::Handed, presence::Browser, targets::House};
 use crate::{DeskError, Ground, inbound::Offer, work_orders::WorkOrder};
 
 /// What an agent is doing.
@@ -143,6 +143,20 @@ impl Seat {
                     None => break,
                 },
                 event = next_event(&mut self.events) => self.event(event).await,
+                reason = over(self.incoming.as_mut().map(|offer| &mut offer.ring)) => {
+                    let done = self.withdrawn(reason.unwrap_or("hung_up")).await;
+                    self.done(done);
+                }
+                reason = over(self.handed.as_mut().map(Handed::ring)) => {
+                    let done = self.handed_is_over(reason.unwrap_or("gone")).await;
+                    self.done(done);
+                }
+                Ok(()) = self.house.queue.changed() => {
+                    if self.state == AgentState::Ready {
+                        let done = self.ready().await;
+                        self.done(done);
+                    }
+                }
                 () = until(write_again) => self.write_end().await,
                 () = until(transfer_due) => self.transfer_is_due().await,
                 () = after(wrap_up_left) => {
@@ -200,7 +214,6 @@ impl Seat {
             Command::OutcomeSaved { call } => self.outcome_saved(&call).await,
             Command::LeftForLater { call } => self.left_for_later(&call).await,
             Command::Incoming(offer) => self.incoming(*offer).await,
-            Command::Withdrawn { call, reason } => self.withdrawn(&call, reason).await,
             Command::Accept { call, sdp } => self.accept(&call, sdp).await,
             Command::Decline { call } => self.decline(&call).await,
             Command::Transfer { call, mode, kind, to } => self.transfer(&call, mode, kind, &to).await,
@@ -209,10 +222,8 @@ impl Seat {
             Command::TransferAccept { call, sdp } => self.transfer_accept(&call, sdp).await,
             Command::TransferDecline { call } => self.transfer_decline(&call).await,
             Command::TransferOffered(offer) => self.transfer_offered(*offer).await,
-            Command::TransferWithdrawn { call, reason } => self.transfer_withdrawn(&call, reason).await,
             Command::TransferConsulting { call } => self.transfer_consulting(&call).await,
             Command::HandedOver(handed) => self.handed_over(*handed).await,
-            Command::QueueChanged if self.state == AgentState::Ready => self.ready().await,
             command => {
                 self.at_once(command);
                 Ok(())

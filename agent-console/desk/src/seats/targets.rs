@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Weak};
 
 use songda_calls::TransferTo;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -18,6 +18,8 @@ pub(super) struct House {
     chairs: Weak<Mutex<HashMap<String, Chair>>>,
     pub(super) tasks: TaskTracker,
     pub(super) cancel: CancellationToken,
+    /// Counts what changes in the queue.
+    pub(super) queue: watch::Receiver<u64>,
 }
 
 impl House {
@@ -26,6 +28,7 @@ impl House {
             chairs: std::sync::Arc::downgrade(&seats.chairs),
             tasks: seats.tasks.clone(),
             cancel: seats.cancel.clone(),
+            queue: seats.queue.subscribe(),
         }
     }
 

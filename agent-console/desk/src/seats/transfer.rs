@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     Command,
+    bell::{Bell, bell},
     handed::{HandedCall, TransferOffer},
     seat::{Seat, WRITE_AGAIN},
     targets::Target,
@@ -67,6 +68,8 @@ pub(super) struct Transfer {
     pub(super) phase: Phase,
     /// The colleague's seat.
     seat: Option<mpsc::Sender<Command>>,
+    /// What rings there.
+    bell: Option<Bell>,
     /// Who took it there.
     taker: Option<Taker>,
     /// Its agent took it back.
@@ -92,7 +95,7 @@ impl Transfer {
         self.kind == TargetKind::Seat && self.to == agent
     }
 
-    /// Tells the colleague's seat. One whose inbox is full sees by the time that it is over.
+    /// Tells the colleague's seat what it can do without: what ends it goes by the bell.
     fn tell(&self, command: Command) {
         if let Some(seat) = &self.seat {
             let _ = seat.try_send(command);
@@ -154,6 +157,7 @@ impl Seat {
                 // How long a phone rings is call control's.
                 due: seat.is_some().then(|| Instant::now() + RING),
                 seat,
+                bell: None,
                 taker: None,
                 cancelled: false,
                 until_ms: self.ground.clock.now_ms() + rings.as_millis() as i64,
@@ -254,10 +258,11 @@ impl Seat {
     async fn offer_to_colleague(&mut self) {
         let Some(here) = self.house.chair(&self.actor.user_id).await else { return };
         let task = self.order.as_ref().map(|order| order.task_id.clone());
-        let Some(call) = &self.call else { return };
-        let Some(transfer) = call.transfer.as_ref().filter(|transfer| transfer.kind == TargetKind::Seat) else {
+        let Some(call) = &mut self.call else { return };
+        let Some(transfer) = call.transfer.as_mut().filter(|transfer| transfer.kind == TargetKind::Seat) else {
             return;
         };
+        let (bell, ring) = bell();
         let offer = TransferOffer {
             call: call.id.clone(),
             from_name: self.actor.name.clone(),
@@ -266,7 +271,9 @@ impl Seat {
             task: task.filter(|_| call.stray.is_none()),
             until_ms: transfer.until_ms,
             from: here,
+            ring,
         };
+        transfer.bell = Some(bell);
         let sent = transfer.seat.as_ref().map(|seat| seat.try_send(Command::TransferOffered(Box::new(offer))));
         if !matches!(sent, Some(Ok(()))) {
             self.with_call(|handle| handle.transfer_refused(TransferFault::Unreachable));
@@ -305,7 +312,9 @@ impl Seat {
         let Some(call) = &mut self.call else { return Ok(()) };
         let Some(transfer) = call.transfer.take() else { return Ok(()) };
         let id = call.id.clone();
-        transfer.tell(Command::TransferWithdrawn { call: id.clone(), reason });
+        if let Some(bell) = transfer.bell {
+            bell.stop(reason);
+        }
         let mut tx = self.ground.db.begin().await?;
         transfers::failed(&mut tx, &self.ground.clock, &transfer.id, reason).await?;
         let detail = json!({ "transfer": transfer.id, "why": reason });
@@ -359,12 +368,12 @@ impl Seat {
     /// The call leaves this seat, and its agent is free.
     async fn let_go(&mut self, order: Option<WorkOrder>) {
         let (Some(mut call), Some(events)) = (self.call.take(), self.events.take()) else { return };
-        let Some(Transfer { seat, taker, .. }) = call.transfer.take() else { return };
+        let Some(Transfer { seat, taker, bell, .. }) = call.transfer.take() else { return };
         let before =
             std::mem::replace(&mut call.work_order, order.as_ref().map(|it| it.id.clone()).unwrap_or_default());
         call.now_with_another();
         self.order = None;
-        let handed = Box::new(HandedCall { call, events, order });
+        let handed = Box::new(HandedCall { call, events, order, bell });
         let left = match (seat, &taker) {
             (Some(seat), Some(_)) => match timeout(SEAT, seat.reserve()).await {
                 Ok(Ok(place)) => {
@@ -376,7 +385,10 @@ impl Seat {
             _ => Some(handed),
         };
         // A phone has no seat; and a colleague's that is gone takes nothing any more.
-        if let Some(handed) = left {
+        if let Some(mut handed) = left {
+            if let Some(bell) = handed.bell.take() {
+                bell.stop("gone");
+            }
             self.follow(handed, taker.map_or_else(|| self.actor.clone(), |taker| taker.agent));
         }
         self.tell_notice("transfer.done", json!({}));

@@ -1,7 +1,11 @@
 //! Who sits at a seat: browsers that come, go, and meet each other (E51).
 
 use serde_json::Value;
-use songda_desk::seats::{Command, Seats};
+use songda_desk::{
+    inbound::Offer,
+    seats::{Bell, Command, Seats, bell},
+    work_orders,
+};
 use songda_people::{Actor, courts};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +29,12 @@ impl Seated {
         let court = courts::by_id(&desk.ground.db, &desk.house.court).await.unwrap().unwrap();
         let commands = seats.seat(agent, &court).await;
         Self { seats, commands }
+    }
+
+    /// The seat of another agent in the same house.
+    pub(crate) async fn beside(&self, desk: &Desk, agent: &Actor) -> Self {
+        let court = courts::by_id(&desk.ground.db, &desk.house.court).await.unwrap().unwrap();
+        Self { seats: self.seats.clone(), commands: self.seats.seat(agent, &court).await }
     }
 
     pub(crate) async fn tell(&self, command: Command) {
@@ -109,7 +119,7 @@ async fn e51_an_agent_without_a_browser_is_off_line_and_is_offered_nothing() {
         frame(&mut page.frames, "snapshot").await;
         seat.tell(Command::Detach { number: page.number, left: false }).await;
         seat.tell(Command::Ready).await;
-        seat.tell(Command::QueueChanged).await;
+        seat.seats.queue_changed();
         let mut again = seat.open(&desk.liu, "one", false).await;
         let snapshot = frame(&mut again.frames, "snapshot").await;
         assert!(snapshot["work_order"].is_null() && snapshot["queue"]["ready"] == 1, "{}: {snapshot}", desk.engine());
@@ -129,12 +139,12 @@ async fn e51_a_page_that_went_to_sleep_keeps_no_party_waiting() {
         assert!(!frame(&mut again.frames, "snapshot").await["work_order"].is_null(), "a reload finds it again");
         seat.tell(Command::Detach { number: again.number, left: false }).await;
         // The seat looks at the clock of the house whenever something reaches it.
-        seat.tell(Command::QueueChanged).await;
+        seat.tell(Command::HangUp).await;
         while seat.commands.capacity() < seat.commands.max_capacity() {
             tokio::task::yield_now().await;
         }
         desk.ground.clock.advance(60_000);
-        seat.tell(Command::QueueChanged).await;
+        seat.tell(Command::HangUp).await;
         while !desk.log().await.contains(&("work_order.give_back".into(), "ok".into())) {
             tokio::task::yield_now().await;
         }
@@ -157,5 +167,65 @@ async fn e51_a_session_that_is_over_is_told_in_the_order_of_the_frames() {
         assert_eq!(told["seq"].as_u64(), Some(before + 1), "{}: another line's end is not ours", desk.engine());
         seat.tell(Command::SignedOut { session: desk.liu.session.clone() }).await;
         assert_eq!(frame(&mut page.frames, "bye").await["reason"], "logged_out");
+    }
+}
+
+/// A call of nobody known rings at this seat as long as the bell is held.
+async fn rings(desk: &Desk, seat: &Seated) -> Bell {
+    let (bell, ring) = bell();
+    let offer = Offer {
+        call: "call".into(),
+        masked: "138****9876".into(),
+        found: None,
+        until_ms: desk.ground.clock.now_ms() + 15_000,
+        word: mpsc::channel(8).0,
+        ring,
+    };
+    seat.tell(Command::Incoming(Box::new(offer))).await;
+    bell
+}
+
+#[tokio::test]
+async fn r4_4a_what_rings_is_over_whatever_waits_in_the_inbox_and_whether_or_not_anybody_says_so() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let mut page = seat.open(&desk.liu, "one", false).await;
+        frame(&mut page.frames, "snapshot").await;
+        seat.tell(Command::Ready).await;
+        frame(&mut page.frames, "work_order").await;
+        let bell = rings(&desk, &seat).await;
+        frame(&mut page.frames, "incoming").await;
+        while seat.commands.try_send(Command::HangUp).is_ok() {}
+        bell.stop("missed");
+        assert_eq!(frame(&mut page.frames, "incoming_gone").await["reason"], "missed", "{}", desk.engine());
+
+        let bell = rings(&desk, &seat).await;
+        frame(&mut page.frames, "incoming").await;
+        drop(bell);
+        assert_eq!(frame(&mut page.frames, "incoming_gone").await["reason"], "hung_up", "{}", desk.engine());
+        seat.tell(Command::Pause).await;
+        assert_eq!(frame(&mut page.frames, "agent").await["state"], "paused");
+    }
+}
+
+#[tokio::test]
+async fn the_queue_may_change_as_often_as_it_likes_and_takes_no_place_in_an_inbox() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        for _ in 0..2 * seat.commands.max_capacity() {
+            seat.seats.queue_changed();
+        }
+        assert_eq!(seat.commands.capacity(), seat.commands.max_capacity(), "{}", desk.engine());
+        // Nothing is to be had at first; what comes then is offered without being asked for.
+        let order = desk.take(&desk.wang).await.unwrap();
+        let mut page = seat.open(&desk.liu, "one", false).await;
+        seat.tell(Command::Ready).await;
+        frame(&mut page.frames, "queue").await;
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let by = songda_service::timeline::SYSTEM;
+        work_orders::close(&mut tx, &desk.ground.clock, &order.id, &order.task_id, &by, true).await.unwrap();
+        tx.commit().await.unwrap();
+        seat.seats.queue_changed();
+        frame(&mut page.frames, "work_order").await;
     }
 }

@@ -12,10 +12,9 @@ use songda_desk::{
         owed::{self, Why},
     },
     recovery,
-    seats::{Command, Seats, TransferMode, takes_calls},
+    seats::{Command, TransferMode, takes_calls},
     work_orders::{self, WorkOrder},
 };
-use songda_people::{Actor, courts};
 use songda_store::new_id;
 use sqlx::Row;
 
@@ -141,16 +140,11 @@ async fn r4_1a_a_transfer_that_a_kill_cut_off_came_to_nothing() {
     }
 }
 
-async fn seat(seats: &Seats, desk: &Desk, agent: &Actor) -> Seated {
-    let court = courts::by_id(&desk.ground.db, &desk.house.court).await.unwrap().unwrap();
-    Seated { seats: seats.clone(), commands: seats.seat(agent, &court).await }
-}
-
 #[tokio::test]
 async fn r4_1a_a_colleague_who_is_not_free_is_shown_so_and_without_a_call_nothing_is_handed_over() {
     for desk in desks().await {
         let liu = Seated::new(&desk, &desk.liu).await;
-        let wang = seat(&liu.seats, &desk, &desk.wang).await;
+        let wang = liu.beside(&desk, &desk.wang).await;
         let mut page = liu.open(&desk.liu, "one", false).await;
         let snapshot = frame(&mut page.frames, "snapshot").await;
         assert!(snapshot["transfer_offer"].is_null());

@@ -76,7 +76,7 @@ async fn who_saves_in_time_is_free_at_once_and_where_the_court_wants_it_only_at_
         assert_eq!((told["outcome_saved"].as_bool(), told["wrap_up"]["until_at"].is_string()), (Some(true), true));
         // The clock of the house moves on; the next frame to the seat lets it look.
         desk.ground.clock.advance(60_000);
-        seat.tell(Command::QueueChanged).await;
+        seat.tell(Command::HangUp).await;
         assert_eq!(frame(&mut page.frames, "work_order_closed").await["reason"], "saved", "{}", desk.engine());
         assert_eq!(frame(&mut page.frames, "agent").await["state"], "ready");
     }
