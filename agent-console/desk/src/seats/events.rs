@@ -192,8 +192,9 @@ impl Seat {
         if self.call.as_ref().is_none_or(|here| here.id != call) {
             return;
         }
+        let trunk = self.way_trunk();
         match self.ended(&call, &end).await {
-            Ok(technical) => self.after_end(&call, &end, technical).await,
+            Ok(technical) => self.after_end(&call, &end, technical, trunk).await,
             Err(error) => {
                 tracing::error!(agent = %self.actor.user_id, %error, "the end of a call could not be written down yet");
                 self.unwritten = Some(Unwritten::new(call, end));
@@ -261,7 +262,7 @@ impl Seat {
 
     /// What follows an end that is in the books; a fault in it undoes nothing and is not
     /// tried again.
-    async fn after_end(&mut self, id: &str, end: &CallEnd, technical: &'static str) {
+    async fn after_end(&mut self, id: &str, end: &CallEnd, technical: &'static str, trunk: Option<String>) {
         self.bid_farewell(id, end.farewell.clone());
         let facts = line_facts(end);
         let owed = self.call.as_ref().is_some_and(|call| call.id == id && !call.is_live());
@@ -282,11 +283,13 @@ impl Seat {
             self.tell_error(code, detail);
         }
         let court = self.actor.court_id.clone();
-        match end.facts.fault {
+        match (end.facts.fault, trunk) {
             // The agent's own machine, or ours: the line is not to blame.
-            Some(Fault::Browser | Fault::Recording | Fault::Desk) => {}
+            (Some(Fault::Browser | Fault::Recording | Fault::Desk), _) => {}
             _ if technical == "C11" => self.alarm("trunk.failed", &court, &format!("线路故障：{facts}")).await,
-            _ => self.line_is_well(&court).await,
+            // A call that came in says nothing of the lines by which we call.
+            (None, Some(trunk)) => self.line_is_well(&court, &trunk).await,
+            _ => {}
         }
     }
 

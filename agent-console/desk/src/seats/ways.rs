@@ -13,9 +13,14 @@ use crate::{
 };
 
 impl Seat {
-    /// The line over which the call goes now.
+    /// The line over which the call goes now; none for one that came in.
     fn way(&self) -> Option<&Line> {
-        self.call.as_ref().and_then(|call| call.ways.get(call.way))
+        self.call.as_ref().filter(|call| call.direction == "out").and_then(|call| call.ways.get(call.way))
+    }
+
+    /// Its trunk.
+    pub(super) fn way_trunk(&self) -> Option<String> {
+        self.way().map(|line| line.trunk.id.clone())
     }
 
     /// Keeps what ends the leg, before it goes out; the call row names its trunk from here on.
@@ -55,11 +60,9 @@ impl Seat {
         Ok(table.judge(facts))
     }
 
-    /// A call went over the line as it should.
-    pub(super) async fn line_is_well(&self, court: &str) {
-        let trunk = self.way().map(|line| line.trunk.id.as_str());
-        let over = trunk.map(|trunk| ("trunk.failed", trunk));
-        for (kind, object) in [("trunk.failed", court), ("trunk.none", court)].into_iter().chain(over) {
+    /// A call went out over this trunk as it should.
+    pub(super) async fn line_is_well(&self, court: &str, trunk: &str) {
+        for (kind, object) in [("trunk.failed", court), ("trunk.none", court), ("trunk.failed", trunk)] {
             if let Err(error) = alarms::clear(&self.ground.db, &self.ground.clock, kind, object).await {
                 tracing::error!(%error, "an alarm could not be cleared");
             }
