@@ -164,6 +164,12 @@ impl CallHandle {
         self.tell(Order::Join(offer));
     }
 
+    /// Nobody waits for our answer to that offer any more: the caller waits on, and the next
+    /// agent may take him.
+    pub fn nobody_took(&self) {
+        self.tell(Order::NobodyTook);
+    }
+
     /// The party of this call calls us while he is being called (E46): his call takes the place
     /// of ours. It comes back where this call does not take it: it was answered meanwhile, by
     /// whomever, or it is over.

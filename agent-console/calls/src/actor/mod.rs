@@ -42,6 +42,7 @@ pub(crate) enum Order {
     Away,
     Here,
     Join(String),
+    NobodyTook,
     /// The party calls us; the call goes back where it is not taken.
     CalledBack(Box<IncomingCall>, oneshot::Sender<Option<Box<IncomingCall>>>),
     Transfer(TransferMode, TransferTo),
@@ -208,6 +209,7 @@ impl Actor {
             Order::Away => Input::PageGone,
             Order::Here => Input::PageHere,
             Order::Join(sdp) => Input::Join(sdp),
+            Order::NobodyTook => Input::NobodyTook,
             Order::Transfer(mode, TransferTo::Desk) => Input::Transfer(mode, Target::Desk),
             Order::Transfer(mode, TransferTo::Phone(phone)) => {
                 self.phone.want(phone);
@@ -326,7 +328,7 @@ impl Actor {
             }
             Err(error) => {
                 self.tell(CallEvent::OfferRefused { reason: error.to_string() }).await;
-                None
+                Some(Input::OfferNotTaken)
             }
         }
     }

@@ -4,7 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{BROWSER_LIMIT, Cue, Do, Machine, Phase, Rest, Told, presence::Sign};
+use super::{
+    BROWSER_LIMIT, Cue, Do, Machine, Phase, Rest, Told,
+    presence::{Presence, Sign},
+};
 use crate::facts::{EndedBy, Fault, Parting};
 
 /// An answer is acknowledged within this time, or the caller is gone (RFC 3261, 13.3.1.4).
@@ -29,14 +32,25 @@ pub struct Welcome {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Caller {
     welcome: Welcome,
-    /// An agent is in the call, or was when it came.
-    agent: bool,
+    taker: Taker,
     /// When he is told again that he waits.
     remind_at: Option<Instant>,
     /// Until when he waits for an agent.
     wait_until: Instant,
     /// Nobody takes the call; he is told as soon as the notice is over.
     nobody: Option<Cue>,
+}
+
+/// How far the agent is who takes the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taker {
+    Nobody,
+    /// The sound has not said yet whether it takes the offer of his browser.
+    Asked,
+    /// His browser was answered, and nothing was heard of it so far.
+    Answered,
+    /// He is in the call, or was when it came.
+    There,
 }
 
 /// How far a message is.
@@ -54,7 +68,7 @@ impl Machine {
         let mut machine = Self::new(now);
         machine.caller = Some(Caller {
             welcome,
-            agent: false,
+            taker: Taker::Nobody,
             remind_at: None,
             wait_until: now + welcome.wait,
             nobody: (!welcome.open).then_some(Cue::Closed),
@@ -73,7 +87,7 @@ impl Machine {
     }
 
     pub(super) fn has_agent(&self) -> bool {
-        self.caller.is_some_and(|caller| caller.agent)
+        self.caller.is_some_and(|caller| caller.taker != Taker::Nobody)
     }
 
     /// Whether somebody may be heard on the carrier's leg.
@@ -96,7 +110,7 @@ impl Machine {
     /// The party calls us while we call him. Nothing that rings at his end may be up beside it.
     pub(super) fn called_back(&mut self, now: Instant) {
         let welcome = Welcome { open: true, wait: Duration::ZERO, message: None };
-        let caller = Caller { welcome, agent: true, remind_at: None, wait_until: now, nobody: None };
+        let caller = Caller { welcome, taker: Taker::There, remind_at: None, wait_until: now, nobody: None };
         match self.phase {
             Phase::Dialling => {
                 self.caller = Some(caller);
@@ -150,15 +164,65 @@ impl Machine {
             return;
         }
         if let Some(caller) = &mut self.caller {
-            caller.agent = true;
+            caller.taker = Taker::Asked;
         }
         self.phase = Phase::Joining;
         self.limit = Some(now + BROWSER_LIMIT);
         self.out.push(Do::TakeOffer(sdp));
     }
 
+    /// An offer of the agent's browser was answered.
+    pub(super) fn taker_answered(&mut self) {
+        if let Some(caller) = self.caller.as_mut().filter(|caller| caller.taker == Taker::Asked) {
+            caller.taker = Taker::Answered;
+        }
+    }
+
+    /// An offer of the agent's browser was refused: with the one by which he takes the call, it
+    /// is not his.
+    pub(super) fn taker_refused(&mut self, now: Instant) {
+        if self.phase == Phase::Joining && self.caller.is_some_and(|caller| caller.taker == Taker::Asked) {
+            self.waits_again(now);
+        }
+    }
+
+    /// The agent who was to take the call does not have it, and neither has anybody else.
+    pub(super) fn nobody_took(&mut self, now: Instant) {
+        let unheard = self.caller.is_some_and(|caller| matches!(caller.taker, Taker::Asked | Taker::Answered));
+        if unheard && matches!(self.phase, Phase::Joining | Phase::Answered) {
+            self.waits_again(now);
+        }
+    }
+
+    /// The caller waits on, as long as he would have: the next agent may take him.
+    fn waits_again(&mut self, now: Instant) {
+        let Some(caller) = &mut self.caller else { return };
+        caller.taker = Taker::Nobody;
+        let (nobody, was_asked) = (caller.nobody, caller.remind_at.is_some());
+        self.phase = Phase::Waiting;
+        self.limit = None;
+        if self.presence.away().is_some() {
+            self.tell(Told::AgentBack);
+        }
+        self.presence = Presence::default();
+        // What the notice would have led to, had it not ended meanwhile.
+        match nobody.filter(|_| self.noticed) {
+            Some(cue) => self.nobody(now, cue),
+            None if self.noticed && !was_asked => self.ask_to_wait(now, Cue::Waiting),
+            None => {}
+        }
+    }
+
+    /// Sound came from the agent's browser: the call is his.
+    pub(super) fn taker_is_there(&mut self) {
+        if let Some(caller) = self.caller.as_mut().filter(|caller| caller.taker != Taker::Nobody) {
+            caller.taker = Taker::There;
+        }
+    }
+
     /// The agent's sound is up: he is heard as soon as the notice is over.
     pub(super) fn joined(&mut self) {
+        self.taker_is_there();
         self.tell(Told::BrowserConnected);
         self.phase = Phase::Answered;
         self.limit = None;

@@ -157,9 +157,11 @@ impl Machine {
             Input::PageHere => self.saw(now, Sign::PageHere),
             Input::Offer(sdp) => self.offer(sdp),
             Input::OfferTaken => {
+                self.taker_answered();
                 let change = self.presence.offered(now);
                 self.changed(change);
             }
+            Input::OfferNotTaken => self.taker_refused(now),
             Input::Leg(event) => self.leg(now, event),
             Input::NotPlaced(fault, reason) => {
                 self.failed = Some(reason);
@@ -176,6 +178,7 @@ impl Machine {
             }
             Input::CalledBack => self.called_back(now),
             Input::Join(sdp) => self.join(now, sdp),
+            Input::NobodyTook => self.nobody_took(now),
             Input::PartyHeard => self.heard = true,
             Input::PartySilent(kind) => {
                 self.silent = Some(kind);
@@ -231,6 +234,7 @@ impl Machine {
             self.out.push(Do::Dial);
             self.tell(Told::Dialling);
         } else if self.is_under_way() && !self.has_no_browser() {
+            self.taker_is_there();
             self.tell(Told::BrowserConnected);
             self.saw(now, Sign::LegUp);
         }

@@ -165,6 +165,8 @@ pub enum Input {
     Offer(String),
     /// The new offer was taken.
     OfferTaken,
+    /// The sound refused it.
+    OfferNotTaken,
     /// The carrier's leg says something.
     Leg(LegEvent),
     /// The call could not be placed at all.
@@ -177,6 +179,8 @@ pub enum Input {
     CalledBack,
     /// An agent takes the call of a caller who waits, with this offer of his browser.
     Join(String),
+    /// Nobody waits for the answer to that offer any more, and nobody else has the call.
+    NobodyTook,
     /// The first packet of the carrier came.
     PartyHeard,
     /// The party is silent.

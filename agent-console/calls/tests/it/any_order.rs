@@ -22,6 +22,7 @@ fn input() -> impl Strategy<Value = Input> {
         2 => Just(Input::PageHere),
         1 => Just(Input::Offer("offer".into())),
         2 => Just(Input::OfferTaken),
+        1 => Just(Input::OfferNotTaken),
         2 => Just(Input::Leg(LegEvent::Ringing)),
         1 => Just(Input::Leg(LegEvent::EarlyMedia { sdp: "183".into() })),
         5 => Just(answer()),

@@ -125,6 +125,66 @@ fn e51_an_agent_whose_sound_never_comes_up_is_given_the_time_of_one_who_was_lost
 }
 
 #[test]
+fn r4_4a_a_caller_whose_taker_is_refused_waits_on_and_is_taken_by_the_next() {
+    let mut guest = Guest::waiting();
+    guest.at(9, Input::Join("bad".into()));
+    assert_eq!(guest.at(9, Input::OfferNotTaken), [], "the music plays on");
+    assert_eq!(guest.at(35, Input::Deadline), [Do::Announce(Cue::StillWaiting)], "he is told so as before");
+    assert_eq!(guest.at(36, Input::Join("good".into())), [Do::TakeOffer("good".into())]);
+    guest.at(36, Input::OfferTaken);
+    let orders = guest.at(37, Input::BrowserConnected);
+    assert!(orders.contains(&Do::Tell(Told::Talking)), "{orders:?}");
+    // A page that offers anew and is refused then leaves the call his.
+    guest.at(40, Input::Offer("bad".into()));
+    assert_eq!(guest.at(40, Input::OfferNotTaken), []);
+    assert_eq!(guest.at(41, Input::Join("other".into())).len(), 1, "refused");
+}
+
+#[test]
+fn r4_4a_a_refused_taker_costs_the_caller_none_of_his_wait() {
+    let mut guest = Guest::waiting();
+    guest.at(59, Input::Join("bad".into()));
+    guest.at(61, Input::OfferNotTaken);
+    let orders = guest.at(61, Input::Deadline);
+    assert!(orders.contains(&Do::Announce(Cue::LeaveMessage)), "{orders:?}");
+}
+
+#[test]
+fn r4_4a_a_taker_who_is_gone_before_his_browser_was_answered_leaves_the_caller_to_the_next() {
+    let mut guest = Guest::waiting();
+    guest.at(9, Input::Join("offer".into()));
+    guest.at(9, Input::OfferTaken);
+    assert_eq!(guest.at(14, Input::NobodyTook), []);
+    guest.at(15, Input::Join("offer".into()));
+    guest.at(15, Input::OfferTaken);
+    // Told late, when he is missed already.
+    guest.at(25, Input::Deadline);
+    assert_eq!(guest.at(26, Input::NobodyTook), [Do::Tell(Told::AgentBack)]);
+    guest.at(27, Input::Join("offer".into()));
+    guest.at(27, Input::OfferTaken);
+    guest.at(28, Input::BrowserConnected);
+    assert_eq!(guest.at(29, Input::NobodyTook), [], "he is there");
+    assert_eq!(guest.at(30, Input::Join("other".into())).len(), 1, "refused");
+}
+
+#[test]
+fn r4_2f_a_notice_that_ends_while_a_taker_is_refused_leads_to_what_it_would_have() {
+    let mut guest = Guest::new(OPEN);
+    guest.at(0, Input::Leg(LegEvent::Acknowledged));
+    guest.at(4, Input::Join("bad".into()));
+    guest.at(5, Input::Said(Cue::Notice));
+    assert_eq!(guest.at(6, Input::OfferNotTaken), [Do::Announce(Cue::Waiting)]);
+
+    let mut guest = Guest::new(Welcome { wait: Duration::from_secs(3), ..OPEN });
+    guest.at(0, Input::Leg(LegEvent::Acknowledged));
+    guest.at(3, Input::Deadline);
+    guest.at(4, Input::Join("bad".into()));
+    guest.at(5, Input::Said(Cue::Notice));
+    let orders = guest.at(6, Input::OfferNotTaken);
+    assert!(orders.contains(&Do::Announce(Cue::Nobody)), "{orders:?}");
+}
+
+#[test]
 fn e46_who_calls_while_he_is_called_takes_the_place_of_that_call() {
     let mut call = Call::dialled();
     call.at(1, Input::Leg(LegEvent::Ringing));
@@ -168,7 +228,9 @@ fn input() -> impl Strategy<Value = Input> {
         2 => Just(Input::BrowserLost),
         1 => Just(Input::AgentGone),
         1 => Just(Input::AgentBack),
-        1 => Just(Input::OfferTaken),
+        2 => Just(Input::OfferTaken),
+        2 => Just(Input::OfferNotTaken),
+        1 => Just(Input::NobodyTook),
         2 => Just(Input::CalledBack),
         1 => Just(Input::Leg(LegEvent::Ringing)),
         2 => Just(answer()),

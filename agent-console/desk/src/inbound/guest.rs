@@ -119,6 +119,8 @@ impl Guest {
                 },
                 Some(word) = self.words.recv() => match word {
                     Word::Decline { agent } => self.declined(&agent),
+                    // He has given it up since.
+                    Word::Take { agent, reply, .. } if reply.is_closed() => self.declined(&agent),
                     Word::Take { agent, offer, reply } => {
                         if self.waits && self.ringing.as_ref().is_some_and(|ringing| ringing.agent == agent) {
                             self.taking = Some(Taking { agent, reply });
@@ -145,7 +147,10 @@ impl Guest {
         answer: String,
         events: mpsc::Receiver<CallEvent>,
     ) -> Result<(), mpsc::Receiver<CallEvent>> {
-        let Some(Taking { agent, reply }) = self.taking.take() else { return Err(events) };
+        let Some(Taking { agent, reply }) = self.taking.take() else {
+            self.handle.nobody_took();
+            return Err(events);
+        };
         let handover = Handover {
             call: self.call.clone(),
             handle: self.handle.clone(),
@@ -155,8 +160,8 @@ impl Guest {
         };
         reply.send(handover).map_err(|back| {
             self.declined(&agent);
-            // Nobody sits there: the caller is not left in silence.
-            self.handle.away();
+            // Nobody sits there any more: the caller waits for the next one.
+            self.handle.nobody_took();
             back.events
         })
     }

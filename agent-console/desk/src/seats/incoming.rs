@@ -121,18 +121,20 @@ impl Seat {
             self.tell_error("call.another_live", "end the call on the line first");
             return Ok(());
         }
-        let (reply, handed) = oneshot::channel();
+        let (reply, mut handed) = oneshot::channel();
         let word = Word::Take { agent: self.actor.user_id.clone(), offer: sdp, reply };
         let handover = match offer.word.try_send(word) {
-            Ok(()) => timeout(RECEPTION, handed).await.ok().and_then(Result::ok),
+            Ok(()) => match timeout(RECEPTION, &mut handed).await {
+                Ok(handover) => handover.ok(),
+                // What came at the last moment is not dropped: the caller would be hung up.
+                Err(_) => {
+                    handed.close();
+                    handed.try_recv().ok()
+                }
+            },
             Err(_) => None,
         };
-        let Some(handover) = handover else {
-            self.incoming = None;
-            self.view();
-            self.tell("incoming_gone", json!({ "call_id": call, "reason": "hung_up" }));
-            return self.look_again().await;
-        };
+        let Some(handover) = handover else { return self.withdrawn("not_taken").await };
         self.take_call(&offer, handover).await
     }
 

@@ -229,6 +229,55 @@ async fn r4_4a_two_callers_ring_at_one_agent_one_after_the_other_and_he_dials_no
     }
 }
 
+/// What a browser offers; nothing of it ever connects.
+const SOUND: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+    m=audio 9 UDP/TLS/RTP/SAVPF 8 0\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n\
+    a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 \
+    00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
+    a=setup:actpass\r\na=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n";
+
+/// Open alarms, by kind and object.
+async fn alarms(desk: &Desk) -> Vec<(String, String)> {
+    let open = songda_store::alarms::open(&desk.ground.db).await.unwrap();
+    open.into_iter().map(|alarm| (alarm.kind, alarm.object_id)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_an_agent_whose_browser_is_refused_leaves_the_caller_to_the_next_and_his_end_clears_no_alarm_of_a_line() {
+    for desk in desks().await {
+        let liu = Seated::new(&desk, &desk.liu).await;
+        let cancel = opened(&desk, &liu).await;
+        let mut page = at_work(&desk, &liu).await;
+        let wang = liu.beside(&desk, &desk.wang).await;
+        let mut his = wang.open(&desk.wang, "two", false).await;
+        wang.tell(Command::Ready).await;
+        frame(&mut his.frames, "queue").await;
+        let (db, clock, court) = (&desk.ground.db, &desk.ground.clock, &desk.house.court);
+        for kind in ["trunk.failed", "trunk.none"] {
+            songda_store::alarms::raise(db, clock, kind, court, "before").await.unwrap();
+        }
+        let party = Caller::new();
+        let mut leg = party.calls(&desk, COURT, "13800009876").await;
+        answered(&mut leg).await;
+        let rings = frame(&mut his.frames, "incoming").await["call_id"].as_str().unwrap().to_owned();
+        wang.tell(Command::Accept { call: rings.clone(), sdp: "v=0\r\n".into() }).await;
+        assert_eq!(frame(&mut his.frames, "incoming_gone").await["reason"], "not_taken", "{}", desk.engine());
+        assert_eq!(frame(&mut page.frames, "incoming").await["call_id"], rings.as_str());
+        liu.tell(Command::Accept { call: rings.clone(), sdp: SOUND.into() }).await;
+        assert_eq!(frame(&mut page.frames, "incoming_gone").await["reason"], "accepted", "{}", desk.engine());
+        assert_eq!(frame(&mut page.frames, "answer").await["call_id"], rings.as_str());
+        leg.handle().hang_up().await;
+        while frame(&mut page.frames, "call").await["phase"] != "ended" {}
+        liu.tell(Command::Pause).await;
+        while frame(&mut page.frames, "agent").await["state"] != "paused" {}
+        let open = alarms(&desk).await;
+        for kind in ["trunk.failed", "trunk.none"] {
+            assert!(open.contains(&(kind.into(), court.clone())), "{}: {open:?}", desk.engine());
+        }
+        cancel.cancel();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e46_a_party_who_calls_us_is_not_dialled_by_the_agent_who_has_his_work_order() {
     for desk in desks().await {
