@@ -31,6 +31,9 @@ const WAITING: usize = 200;
 /// What could not be written down is tried again after this time.
 pub(super) const AGAIN: Duration = Duration::from_secs(5);
 
+/// That a call was lost is told in so many tries.
+const TELL: u32 = 12;
+
 /// A call that rings at a seat.
 #[derive(Debug, Clone)]
 pub struct Offer {
@@ -101,11 +104,26 @@ pub async fn receive(seats: Seats, mut calls: mpsc::Receiver<IncomingCall>, canc
         tasks.spawn(async move {
             if let Err(error) = meet(&seats, call, &cancel).await {
                 tracing::error!(%error, "a call that came in could not be taken");
+                lost(seats.ground(), &error, &cancel).await;
             }
         });
     }
     tasks.close();
     tasks.wait().await;
+}
+
+/// A call that no book knows of was refused: people are told, as soon as that can be written.
+async fn lost(ground: &Ground, error: &DeskError, cancel: &CancellationToken) {
+    let text = format!("来电未能登记，已被拒接：{error}");
+    for _ in 0..TELL {
+        let told = alarms::raise(&ground.db, &ground.clock, "inbound.refused", "house", &text).await;
+        let Err(error) = told else { return };
+        tracing::error!(%error, "that a call was lost could not be told yet");
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(AGAIN) => {}
+        }
+    }
 }
 
 /// Whose number was called: court, number and trunk; none where the call is nobody's.
@@ -149,7 +167,10 @@ async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken)
             None => return Ok(()),
         };
     }
-    let hours = hours::of(&ground.db, &court.id).await?;
+    let hours = hours::of(&ground.db, &court.id).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the hours of a court could not be read: those of every court hold");
+        Hours::default()
+    });
     let now_ms = ground.clock.now_ms();
     let (id, recording) = (new_id(), new_id());
     let new = New {

@@ -278,6 +278,42 @@ async fn r4_4a_an_agent_whose_browser_is_refused_leaves_the_caller_to_the_next_a
     }
 }
 
+/// A table that is not there for a while.
+async fn rename(desk: &Desk, from: &str, to: &str) {
+    let mut tx = desk.ground.db.begin().await.unwrap();
+    let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *tx.conn()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_a_caller_whom_the_books_cannot_take_is_refused_and_people_are_told() {
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let cancel = opened(&desk, &seat).await;
+        let party = Caller::new();
+        rename(&desk, "inbound_settings", "gone").await;
+        let mut leg = party.calls(&desk, COURT, "13800009876").await;
+        answered(&mut leg).await;
+        leg.handle().hang_up().await;
+        rename(&desk, "gone", "inbound_settings").await;
+        listed(&desk).await;
+        assert!(alarms(&desk).await.is_empty(), "{}: the hours of every court hold", desk.engine());
+
+        rename(&desk, "inbound_calls", "gone").await;
+        assert_eq!(refused(&mut party.calls(&desk, COURT, "13800009876").await).await, Some(480));
+        let told = async {
+            while !alarms(&desk).await.iter().any(|(kind, _)| kind == "inbound.refused") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), told).await.unwrap_or_else(|_| panic!("{}", desk.engine()));
+        let open = songda_store::alarms::open(&desk.ground.db).await.unwrap();
+        assert!(open.iter().all(|alarm| !alarm.text.contains("9876")), "{open:?}");
+        cancel.cancel();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e46_a_party_who_calls_us_is_not_dialled_by_the_agent_who_has_his_work_order() {
     for desk in desks().await {
