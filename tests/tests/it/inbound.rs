@@ -115,6 +115,10 @@ async fn e46_who_calls_while_he_is_called_is_joined_to_that_call_and_no_second_i
     let task = world.only_task(&judge).await;
     let calls = world.task(&judge, &task).await["calls"].as_array().unwrap().len();
     assert_eq!(calls, 1, "one call");
+    let books = "SELECT c.direction, COUNT(*), SUM(t.ended_ms > 0), SUM(i.sip_call_sealed IS NOT NULL), \
+                        SUM(i.sip_call_id = t.sip_call_id) \
+                 FROM calls c JOIN call_tries t ON t.call_id = c.id JOIN inbound_calls i ON i.id = c.id";
+    assert_eq!(world.server.sqlite(books), "[('in', 1, 1, 1, 0)]", "our way stands beside his");
     assert_eq!(serde_json::to_value(world.sim.journal()).unwrap()["complaints"], json!([]));
 }
 

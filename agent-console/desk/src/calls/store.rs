@@ -203,12 +203,6 @@ pub async fn begin(tx: &mut Tx, clock: &Clock, by: &By<'_>, call: &NewCall<'_>) 
     Ok(())
 }
 
-/// The party called while it was being called: it is its own call from here on.
-pub async fn came_in(tx: &mut Tx, call: &str) -> Result<(), DeskError> {
-    sqlx::query("UPDATE calls SET direction = 'in' WHERE id = $1").bind(call).execute(&mut *tx.conn()).await?;
-    Ok(())
-}
-
 /// Notes a moment of a live call: `ringing_ms` or `early_ms`, the first time only.
 pub async fn mark(db: &Db, call: &str, moment: &'static str, at_ms: i64) -> Result<(), DeskError> {
     let sql = format!(

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    End, Inbound, New,
+    Came, End, Inbound, New,
     caller::{self, Match},
     guest::Guest,
     hours::{self, Hours},
@@ -162,7 +162,8 @@ async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken)
     let caller = incoming.invite.caller.as_ref().and_then(|caller| caller::caller_number(caller.reveal()));
     let mut incoming = Box::new(incoming);
     if let Some(caller) = &caller {
-        incoming = match called_back(seats, &court, caller, incoming).await? {
+        let came = Came { called: number.clone(), trunk: trunk.clone() };
+        incoming = match called_back(seats, &court, caller, came, incoming).await? {
             Some(incoming) => incoming,
             None => return Ok(()),
         };
@@ -215,6 +216,7 @@ async fn called_back(
     seats: &Seats,
     court: &Court,
     number: &songda_store::masked::Phone,
+    came: Came,
     incoming: Box<IncomingCall>,
 ) -> Result<Option<Box<IncomingCall>>, DeskError> {
     let ground = seats.ground();
@@ -226,7 +228,7 @@ async fn called_back(
     let Some((holder, task)) = holder else { return Ok(Some(incoming)) };
     let Some(seat) = seats.chair(&holder).await else { return Ok(Some(incoming)) };
     let (reply, answer) = oneshot::channel();
-    if let Err(refused) = seat.send(Command::CalledBack { task, incoming, reply }).await {
+    if let Err(refused) = seat.send(Command::CalledBack { task, came, incoming, reply }).await {
         return Ok(match refused.0 {
             Command::CalledBack { incoming, .. } => Some(incoming),
             _ => None,

@@ -175,7 +175,44 @@ pub async fn begin(tx: &mut Tx, clock: &Clock, sealer: &Sealer, new: &New<'_>) -
     Ok(found)
 }
 
-/// Keeps what ends the leg of a call that is on the line. Answers false for one that is over.
+/// How a call came in.
+#[derive(Debug, Clone)]
+pub struct Came {
+    /// The court's number that was called.
+    pub called: String,
+    /// Over which trunk.
+    pub trunk: String,
+}
+
+/// The party called while it was being called: it is its own call from here on, with the trunk
+/// by which it came and a row of its own here. Ours stands among the ways that were tried.
+pub async fn came_in(tx: &mut Tx, clock: &Clock, call: &str, came: Option<&Came>) -> Result<(), DeskError> {
+    sqlx::query(
+        "UPDATE calls SET direction = 'in', trunk_id = COALESCE($2, trunk_id), caller = COALESCE($3, caller)
+         WHERE id = $1",
+    )
+    .bind(call)
+    .bind(came.map(|came| came.trunk.clone()))
+    .bind(came.map(|came| came.called.clone()))
+    .execute(&mut *tx.conn())
+    .await?;
+    sqlx::query(
+        "INSERT INTO inbound_calls (id, court_id, called, trunk_id, number_index, masked, state, task_id, phone_id,
+                                    agent_id, list_state, message, call_back, created_ms, talk_ms, ended_by,
+                                    end_facts, recording_id, prompt_spans, marks, quality, language, settled_reason)
+         SELECT c.id, c.court_id, c.caller, COALESCE(c.trunk_id, ''), '', p.masked, 'ended', c.task_id, c.phone_id,
+                c.agent_id, '', 0, 0, $2, 0, '', '{}', c.recording_id, '[]', '[]', '{}', c.language, ''
+         FROM calls c JOIN phones p ON p.id = c.phone_id WHERE c.id = $1 ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(call)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Keeps what ends the leg of a call that is on the line, and by which name it is found on the
+/// wire. Answers false for one that is over.
 pub async fn keep_leg(db: &Db, sealer: &Sealer, court: &str, id: &str, leg: &SavedLeg) -> Result<bool, DeskError> {
     // Sealed for the row of `calls` into which it may move.
     let sealed = sealer.seal(court, "phone", "calls", "leg_sealed", id, &leg.to_bytes())?;

@@ -11,7 +11,7 @@ use super::{technical_words, transfer::Transfer};
 use crate::{
     calls::CallRow,
     checklist::Tick,
-    inbound::Inbound,
+    inbound::{Came, Inbound},
     settings::{Settings, WrapUp},
     telephony::Line,
 };
@@ -58,6 +58,8 @@ pub(crate) struct LiveCall {
     pub(super) handle: Option<CallHandle>,
     /// `out` or `in`.
     pub(super) direction: &'static str,
+    /// By which way its party called while it was being called.
+    pub(super) came: Option<Came>,
     /// Its row, when it came in and belongs to no task.
     pub(super) stray: Option<Inbound>,
     /// It is being handed to somebody.
@@ -124,6 +126,7 @@ impl LiveCall {
             draft: Value::Null,
             handle: None,
             direction: "out",
+            came: None,
             stray: None,
             transfer: None,
         }
@@ -161,6 +164,7 @@ impl LiveCall {
             draft: Value::Null,
             handle: None,
             direction: "in",
+            came: None,
             stray: Some(call.clone()),
             transfer: None,
         }
@@ -222,6 +226,7 @@ impl LiveCall {
             draft: Value::Null,
             handle: None,
             direction: if row.direction == "in" { "in" } else { "out" },
+            came: None,
             stray: None,
             transfer: None,
         }

@@ -11,7 +11,7 @@ use crate::{
         Sample,
         transfers::{Taker, TargetKind},
     },
-    inbound::Offer,
+    inbound::{Came, Offer},
 };
 
 /// A command of the browser, or of the house, to a seat.
@@ -233,6 +233,8 @@ pub enum Command {
     CalledBack {
         /// Task.
         task: String,
+        /// By which way.
+        came: Came,
         /// Its call.
         incoming: Box<IncomingCall>,
         /// Takes the call back when nobody is being called here.

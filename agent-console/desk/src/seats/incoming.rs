@@ -16,8 +16,10 @@ use super::{
     seat::{AgentState, Seat},
 };
 use crate::{
-    DeskError, calls, checklist,
-    inbound::{self, Handover, Offer, TakenBy, Word, caller::Match, hours},
+    DeskError,
+    calls::legs::{self, WayEnd},
+    checklist,
+    inbound::{self, Came, Handover, Offer, TakenBy, Word, caller::Match, hours},
     outcomes::owed::Why,
     work_orders::WorkOrder,
 };
@@ -215,31 +217,36 @@ impl Seat {
     /// The party of the work order calls while it is being called: that call takes the place of
     /// ours. Gives it back when nobody is being called here.
     pub(super) fn called_back(
-        &self,
+        &mut self,
         task: &str,
+        came: Came,
         incoming: Box<IncomingCall>,
         reply: oneshot::Sender<Option<Box<IncomingCall>>>,
     ) {
         let here = self.order.as_ref().is_some_and(|order| order.task_id == task);
-        let placing = self.call.as_ref().filter(|call| call.is_live() && call.answered_ms.is_none());
-        let handle = placing.and_then(|call| call.handle.clone()).filter(|_| here);
-        let Some(handle) = handle else {
+        let placing = self.call.as_mut().filter(|call| here && call.is_live() && call.answered_ms.is_none());
+        let Some((call, handle)) = placing.and_then(|call| call.handle.clone().map(|handle| (call, handle))) else {
             let _ = reply.send(Some(incoming));
             return;
         };
+        // Call control takes the first and no other.
+        call.came.get_or_insert(came);
         handle.called_back(incoming, reply);
     }
 
     /// It is the party's own call from here on.
     pub(super) async fn was_called_back(&mut self, id: &str) -> Result<(), DeskError> {
+        let Some(call) = &mut self.call else { return Ok(()) };
+        // Whatever cannot be written: the leg that is kept next is his.
+        call.direction = "in";
+        call.phase = "answering";
+        let (way, came) = (call.way, call.came.clone());
         let mut tx = self.ground.db.begin().await?;
-        calls::came_in(&mut tx, id).await?;
+        inbound::came_in(&mut tx, &self.ground.clock, id, came.as_ref()).await?;
         self.audit(&mut tx, "inbound.join", "call", id, "ok", json!({})).await?;
         tx.commit().await?;
-        if let Some(call) = &mut self.call {
-            call.direction = "in";
-            call.phase = "answering";
-        }
+        let gave_way = WayEnd { status: None, q850: None, cause: "the party called us", down: false };
+        legs::failed(&self.ground.db, &self.ground.clock, id, way, &gave_way).await?;
         self.tell_notice("call.called_back", json!({}));
         Ok(())
     }

@@ -239,7 +239,7 @@ impl Seat {
             Command::SessionExpired { number } => self.session_expired(number),
             Command::SignedOut { session } => self.signed_out(&session),
             Command::Expired { work_order } => self.expired(&work_order),
-            Command::CalledBack { task, incoming, reply } => self.called_back(&task, incoming, reply),
+            Command::CalledBack { task, came, incoming, reply } => self.called_back(&task, came, incoming, reply),
             Command::TransferAnswer { call, sdp } => self.transfer_answered(&call, &sdp),
             Command::TransferTaken { call, taker, sdp } => self.transfer_taken(&call, *taker, sdp),
             Command::TransferRefused { call, agent, why } => self.transfer_refused(&call, &agent, why),

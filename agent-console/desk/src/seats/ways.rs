@@ -26,12 +26,12 @@ impl Seat {
     /// Keeps what ends the leg, before it goes out; the call row names its trunk from here on.
     pub(super) async fn keep_leg(&mut self, saved: &SavedLeg, way: usize) -> Result<bool, DeskError> {
         let Some(call) = &mut self.call else { return Ok(false) };
-        call.way = way;
         let court = &self.actor.court_id;
-        if call.ways.is_empty() {
-            // It came in: there is one leg, and no way was chosen for it.
+        if call.direction == "in" {
+            // There is one leg, and no way was chosen for it.
             return inbound::keep_leg(&self.ground.db, &self.ground.sealer, court, &call.id, saved).await;
         }
+        call.way = way;
         let Some(line) = call.ways.get(way) else { return Ok(false) };
         let tried = Way { court, call: &call.id, no: way, trunk: &line.trunk.id, caller: &line.number };
         legs::keep(&self.ground.db, &self.ground.clock, &self.ground.sealer, &tried, saved).await

@@ -4,6 +4,8 @@ use std::{net::UdpSocket, sync::Arc, time::Duration};
 
 use songda_calls::{Number, Trunk};
 use songda_desk::{
+    Ground,
+    calls::legs,
     inbound::{self, Item, Listed, New, hours::Hours},
     seats::Command,
     telephony::{self, NewLine},
@@ -310,6 +312,63 @@ async fn r4_4a_a_caller_whom_the_books_cannot_take_is_refused_and_people_are_tol
         tokio::time::timeout(Duration::from_secs(20), told).await.unwrap_or_else(|_| panic!("{}", desk.engine()));
         let open = songda_store::alarms::open(&desk.ground.db).await.unwrap();
         assert!(open.iter().all(|alarm| !alarm.text.contains("9876")), "{open:?}");
+        cancel.cancel();
+    }
+}
+
+/// Another number of the court, over another trunk.
+async fn second_line(desk: &Desk, number: &str) -> String {
+    let line = NewLine {
+        court: &desk.house.court,
+        name: "second",
+        proxy: "127.0.0.1:5062",
+        domain: "other",
+        username: "other",
+        password: "secret",
+        number,
+        licence: "on file",
+    };
+    let mut tx = desk.ground.db.begin().await.unwrap();
+    telephony::add_line(&mut tx, &desk.ground.clock, &desk.ground.sealer, &line).await.unwrap();
+    tx.commit().await.unwrap();
+    let row = sqlx::query("SELECT id FROM trunks WHERE name = 'second'").fetch_one(desk.ground.db.read()).await;
+    sqlx::Row::get(&row.unwrap(), 0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e46_a_call_that_takes_the_place_of_ours_stands_beside_it_with_the_trunk_by_which_it_came() {
+    const OTHER: &str = "02988009001";
+    for desk in desks().await {
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let cancel = opened(&desk, &seat).await;
+        let other = second_line(&desk, OTHER).await;
+        let mut page = at_work(&desk, &seat).await;
+        let Command::Dial { work_order, phone_id, language, .. } = opens(&desk, &seat).await else { unreachable!() };
+        seat.tell(Command::Dial { work_order, phone_id, sdp: SOUND.into(), language }).await;
+        let call = frame(&mut page.frames, "call").await["call_id"].as_str().unwrap().to_owned();
+        frame(&mut page.frames, "answer").await;
+        let party = Caller::new();
+        let leg = party.calls(&desk, OTHER, "13800001234").await;
+        assert_eq!(frame(&mut page.frames, "notice").await["code"], "call.called_back", "{}", desk.engine());
+        let Ground { db, sealer, .. } = &desk.ground;
+        let court = &desk.house.court;
+        let endpoint = desk.ground.switchboard.endpoint();
+        let outbound = OutboundCall {
+            trunk: Arc::default(),
+            callee: Number::new("13800001234"),
+            caller: Number::new(OTHER),
+            offer: "v=0\r\n".into(),
+            ring_limit: Duration::from_mins(1),
+        };
+        let prepared = endpoint.prepare(outbound, "127.0.0.1:5062".parse::<std::net::SocketAddr>().unwrap());
+        assert!(inbound::keep_leg(db, sealer, court, &call, prepared.saved()).await.unwrap());
+        let ways = legs::ways(db, sealer, court, &call).await.unwrap();
+        let told: Vec<_> = ways.iter().map(|way| (way.incoming, way.caller.as_str(), way.ended_ms.is_some())).collect();
+        assert_eq!(told, [(false, COURT, true), (true, OTHER, false)], "{}", desk.engine());
+        assert_eq!((&ways[1].trunk_id, ways[1].sip_call_id.as_str()), (&other, prepared.saved().call_id()));
+        let open = legs::open_legs(db).await.unwrap();
+        assert!(open.iter().any(|leg| leg.trunk == other), "{}: it is ended over his trunk: {open:?}", desk.engine());
+        drop(leg);
         cancel.cancel();
     }
 }
