@@ -54,7 +54,7 @@ impl Call {
             return;
         }
         dialog.ack = Some(Ack { cseq, bytes: crate::wire::print_request(&ack).into() });
-        dialog.refresh = refresh::answered(now, response);
+        dialog.refresh = refresh::answered(now, response, outgoing.order.trunk.refreshed_alone());
         outgoing.ack_by = Some(now + KEEP);
         outgoing.early.clear();
         let sdp = dialog.remote_sdp.clone();

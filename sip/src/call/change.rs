@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    EndCause, LegEvent, Side,
+    EndCause, LegEvent, Side, Trunk,
     answered::acknowledgement,
     dialog::{Ack, Dialog, Offer},
     leg::{Call, State, Way},
@@ -251,9 +251,10 @@ impl Call {
     fn changed(&mut self, post: &mut Post, now: Instant, response: &Response) {
         let Some(change) = self.change.take() else { return };
         let answer = sdp_of(&response.headers, &response.body);
+        let alone = self.trunk().and_then(Trunk::refreshed_alone);
         let Some(dialog) = self.changing() else { return };
         dialog.refresh_target(&response.headers);
-        dialog.refresh = refresh::answered(now, response);
+        dialog.refresh = refresh::answered(now, response, alone);
         let mut event = None;
         if let Some(offer) = change.offer {
             dialog.offer = Offer::None;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Trunk;
 use crate::msg::{Headers, Refresher, Request, Response, SessionExpires};
 
 /// No session is refreshed more often than this (RFC 4028, 4).
@@ -57,10 +58,24 @@ pub(super) fn ask(headers: &mut Headers, wished: SessionExpires, min_se: Option<
     }
 }
 
-/// The timer that a 2xx to a request of ours begins (7.2); none when there is to be none.
-pub(super) fn answered(now: Instant, response: &Response) -> Option<Refresh> {
-    let agreed = SessionExpires::of(&response.headers)?;
-    Some(Refresh::new(now, agreed.delta, agreed.refresher != Some(Refresher::Uas)))
+/// The timer that a 2xx to a request of ours begins (7.2); none when there is to be none. Where
+/// the other end says nothing of it, we refresh in these seconds `alone` (4: one side that knows
+/// of timers is enough).
+pub(super) fn answered(now: Instant, response: &Response, alone: Option<u32>) -> Option<Refresh> {
+    match SessionExpires::of(&response.headers) {
+        Some(agreed) => Some(Refresh::new(now, agreed.delta, agreed.refresher != Some(Refresher::Uas))),
+        None => alone.map(|seconds| Refresh::new(now, seconds, true)),
+    }
+}
+
+impl Trunk {
+    /// The seconds in which a telephone of the house is asked whether it is still there, also
+    /// one that knows no timers: nobody sees that it fell silent, for it may say nothing while
+    /// its user listens.
+    pub(super) fn refreshed_alone(&self) -> Option<u32> {
+        let wished = self.session_expires.filter(|_| self.uri.is_some())?;
+        u32::try_from(wished.as_secs()).ok()
+    }
 }
 
 /// What a request of the other end asks for.

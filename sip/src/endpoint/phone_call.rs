@@ -31,6 +31,8 @@ pub struct PhoneCall {
     pub ring_limit: Duration,
 }
 
+/// So long a phone that fell silent may go unseen.
+const SESSION: Duration = Duration::from_secs(90);
 /// From of what the house itself calls with (RFC 3323, 4.1).
 const NOBODY: &str = "anonymous";
 
@@ -53,6 +55,7 @@ impl Endpoint {
                     identity: Identity::Absent,
                     ..HeaderPolicy::default()
                 },
+                session_expires: Some(SESSION),
                 display: Some(call.caller_name.clone()),
                 uri: Some(target.uri.clone()),
                 route: target.route.clone(),

@@ -57,6 +57,38 @@ fn who_takes_no_update_is_refreshed_by_re_invite_with_the_same_description() {
 }
 
 #[test]
+fn a_desk_phone_that_knows_no_timers_is_asked_all_the_same_and_one_that_is_gone_is_hung_up() {
+    let mut bench = Bench::dialled(Trunk {
+        uri: Some("sip:801@192.0.2.80:5060".into()),
+        session_expires: Some(Duration::from_secs(90)),
+        ..Bench::trunk()
+    });
+    bench.answer(200, "a", &[], SDP);
+    bench.secs(45);
+    let invite = bench.invite();
+    assert_eq!(asks(&invite), "90;refresher=uac");
+    bench.reply(&invite, 200, "a", &[], SDP);
+    bench.secs(44);
+    assert_eq!(bench.count(&Method::BYE), 0, "it is there");
+    bench.secs(1);
+    assert_eq!(asks(&bench.invite()), "90;refresher=uac", "asked again, and now it says nothing");
+    bench.secs(35);
+    assert_eq!((bench.end().by, bench.end().cause), (Side::Timer, EndCause::Timeout));
+    bench.settle();
+}
+
+#[test]
+fn a_carrier_that_says_nothing_of_timers_has_none() {
+    let mut bench = wishing(90);
+    bench.answer(200, "a", &[], SDP);
+    let sent = bench.sent.len();
+    bench.secs(600);
+    assert_eq!(bench.sent.len(), sent);
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
 fn a_session_that_the_other_end_does_not_refresh_is_hung_up_a_little_early() {
     // min(32 s, a third) before the end (section 10).
     for (interval, hung_up) in [("90", 60), ("300", 268)] {
