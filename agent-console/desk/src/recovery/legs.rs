@@ -93,12 +93,9 @@ pub async fn end_left(ground: &Ground) -> Result<(), DeskError> {
             note(ground, &leg, "unknown").await?;
             continue;
         };
-        let error = match ground.switchboard.endpoint().finish(&saved, &trunk).await {
-            Ok(_) => {
-                note(ground, &leg, "ok").await?;
-                continue;
-            }
-            Err(error) => error,
+        let Err(error) = ground.switchboard.endpoint().finish(&saved, &trunk).await else {
+            note(ground, &leg, "ok").await?;
+            continue;
         };
         tracing::warn!(call = %leg.call, %error, "a trunk that fell silent did not say what became of a call");
         let ended = error == FinishError::Closed;

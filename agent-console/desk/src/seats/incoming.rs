@@ -125,16 +125,14 @@ impl Seat {
         }
         let (reply, mut handed) = oneshot::channel();
         let word = Word::Take { agent: self.actor.user_id.clone(), offer: sdp, reply };
-        let handover = match offer.word.try_send(word) {
-            Ok(()) => match timeout(RECEPTION, &mut handed).await {
-                Ok(handover) => handover.ok(),
-                // What came at the last moment is not dropped: the caller would be hung up.
-                Err(_) => {
-                    handed.close();
-                    handed.try_recv().ok()
-                }
-            },
-            Err(_) => None,
+        let handover = if offer.word.try_send(word).is_err() {
+            None
+        } else if let Ok(handover) = timeout(RECEPTION, &mut handed).await {
+            handover.ok()
+        } else {
+            // What came at the last moment is not dropped: the caller would be hung up.
+            handed.close();
+            handed.try_recv().ok()
         };
         let Some(handover) = handover else { return self.withdrawn("not_taken").await };
         self.take_call(&offer, handover).await
