@@ -111,7 +111,7 @@ impl Witness {
                     Cue::Notice => assert_eq!(self.count(order), 0, "the notice twice"),
                     Cue::Hold => assert!(noticed && !parted && self.rest() == Rest::Hold),
                     Cue::Parting(_) => {
-                        assert!(!parted && self.rest() == Rest::Silence, "one reason to part, then silence")
+                        assert!(!parted && self.rest() == Rest::Silence, "one reason to part, then silence");
                     }
                     _ => panic!("{cue:?} is for callers"),
                 }
