@@ -13,8 +13,8 @@ use super::{
     post::Post,
 };
 use crate::{
-    flow::Flow,
-    msg::{Headers, Response, retry_after},
+    flow::{Flow, Protocol},
+    msg::{Headers, Response, is_of_the_callee, q850, retry_after},
     number::Number,
     transport::Destination,
     uri::NameAddr,
@@ -57,10 +57,13 @@ impl Call {
         true
     }
 
-    /// 503: this host has no room, another may (RFC 3263, 4.3).
-    pub(super) fn no_room(&mut self, post: &mut Post, now: Instant, response: &Response) {
-        let rest = retry_after(&response.headers).map(|seconds| Duration::from_secs(seconds.into()));
-        if !self.next_host(post, now, rest) {
+    /// 5xx: this host cannot, another may (RFC 3263, 4.3, says so of 503; domain 2.4, C11, of
+    /// all of them), unless the callee's exchange speaks. For how long, only a 503 says (21.5.4).
+    pub(super) fn host_failed(&mut self, post: &mut Post, now: Instant, response: &Response) {
+        let headers = &response.headers;
+        let rest = retry_after(headers).filter(|_| response.status == 503);
+        let rest = rest.map(|seconds| Duration::from_secs(seconds.into()));
+        if q850(headers).is_some_and(is_of_the_callee) || !self.next_host(post, now, rest) {
             self.refused(post, now, response);
         }
     }

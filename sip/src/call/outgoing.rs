@@ -217,7 +217,7 @@ impl Call {
             401 | 407 if self.state == State::Inviting => self.challenged(post, now, response),
             422 if self.state == State::Inviting => self.too_short(post, now, response),
             300..=399 if self.state == State::Inviting => self.moved(post, now, response),
-            503 => self.no_room(post, now, response),
+            500..=599 => self.host_failed(post, now, response),
             _ => self.refused(post, now, response),
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod text;
 mod via;
 
 pub use self::{
+pub(crate) use self::reason::is_of_the_callee;
     contact::{Contact, Contacts},
     headers::Headers,
     identity::{Privacy, asserted, privacy},

@@ -57,3 +57,13 @@ pub fn q850(headers: &Headers) -> Option<u8> {
     let told = reasons(headers).find(|reason| reason.protocol.eq_ignore_ascii_case("Q.850"))?;
     u8::try_from(told.cause?).ok().filter(|cause| (1..=127).contains(cause))
 }
+
+/// Causes of Q.850 that only the callee's exchange can know: unallocated, normal clearing,
+/// busy, no response, no answer, absent, rejected, changed, out of order, incomplete.
+const OF_THE_CALLEE: [u8; 11] = [1, 16, 17, 18, 19, 20, 21, 22, 26, 27, 28];
+
+/// Whether the callee's exchange speaks, whatever status that became on the way (RFC 3398,
+/// 8.2.6.1).
+pub(crate) fn is_of_the_callee(cause: u8) -> bool {
+    OF_THE_CALLEE.contains(&cause)
+}

@@ -1,22 +1,36 @@
 //! When a call that failed may be tried over the next trunk.
 
-use crate::call::{EndCause, Ended};
+use crate::{
+    call::{EndCause, Ended},
+    msg::is_of_the_callee,
+};
 
-/// Causes of Q.850 that only the callee's exchange can know: unallocated, normal clearing,
-/// busy, no response, no answer, absent, rejected, changed, out of order, incomplete.
-const OF_THE_CALLEE: [u8; 11] = [1, 16, 17, 18, 19, 20, 21, 22, 26, 27, 28];
+/// Causes of Q.850 of a network that carried the call nowhere: no circuit, out of order,
+/// temporary failure, congestion, no channel, no resource.
+const OF_THE_NETWORK: [u8; 6] = [34, 38, 41, 42, 44, 47];
 
 /// Whether nobody was reached, so that another trunk may try: silence, a carrier that cannot be
-/// reached or does not take our password, or a 5xx, all before any 18x. Never after a 18x: it
-/// rang somewhere, and a second call would ring again. A 4xx or 6xx is the callee's word, and so
-/// is a cause of the callee's exchange behind a 5xx (RFC 3326; RFC 3398, 8.2.6.1).
+/// reached, or a refusal that is the line's and not the callee's, all before any 18x. Never after
+/// a 18x: it rang somewhere, and a second call would ring again.
+///
+/// Of the line are 5xx, 408 (the carrier heard nothing in time), 488 and 606 (it wants another
+/// sound), and 403 without a cause (our account or calling number); every other 4xx or 6xx is the
+/// callee's word (domain 2.4, C11). A cause of Q.850 knows better than the status (RFC 3326;
+/// RFC 3398, 8.2.6.1).
 pub fn may_fail_over(ended: &Ended) -> bool {
-    if ended.provisional || ended.q850.is_some_and(|cause| OF_THE_CALLEE.contains(&cause)) {
+    if ended.provisional || ended.q850.is_some_and(is_of_the_callee) {
         return false;
     }
     match ended.cause {
         EndCause::Timeout | EndCause::Transport | EndCause::AuthenticationFailed => true,
-        EndCause::Refused => ended.status.is_some_and(|status| (500..600).contains(&status)),
+        EndCause::Refused => {
+            let of_the_line = match ended.status {
+                Some(403) => ended.q850.is_none(),
+                Some(408 | 488 | 500..=599 | 606) => true,
+                _ => false,
+            };
+            of_the_line || ended.q850.is_some_and(|cause| OF_THE_NETWORK.contains(&cause))
+        }
         EndCause::HungUp | EndCause::Cancelled | EndCause::RingLimit => false,
     }
 }

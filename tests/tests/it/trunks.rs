@@ -130,6 +130,26 @@ async fn c11_a_trunk_that_fails_before_it_rings_is_no_attempt_and_the_next_one_c
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c11_a_408_before_it_rings_is_followed_by_the_next_trunk() {
+    let carriers = Carriers::start().await;
+    let second = carriers.connect_second().await;
+    carriers.first_fails(&json!(408)).await;
+    carriers.world.push("13800008006").await;
+    let mut agent = Agent::sign_in(&carriers.world.server.url).await;
+    agent.take().await;
+    agent.dial().await;
+    agent.phase("talking").await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    let server = &carriers.world.server;
+    assert_eq!(
+        server.sqlite("SELECT trunk_id, technical_code, is_attempt FROM calls"),
+        format!("[('{second}', 'C01', 1)]")
+    );
+    assert_eq!(server.sqlite("SELECT no, status FROM call_tries ORDER BY no"), "[(0, 408), (1, None)]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c11_a_silent_trunk_is_left_for_the_next_one_and_both_are_never_up_at_once() {
     let carriers = Carriers::start().await;
     carriers.connect_second().await;

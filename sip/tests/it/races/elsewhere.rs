@@ -112,10 +112,26 @@ fn no_other_host_is_asked_once_it_rang() {
 
 #[test]
 fn a_word_of_the_callee_is_no_failure_of_the_host() {
-    for status in [404, 480, 486, 500, 603] {
+    let busy = [("Reason", "Q.850;cause=17")];
+    for (status, extra) in [(404, &[][..]), (408, &[]), (480, &[]), (486, &[]), (603, &[]), (500, &busy), (503, &busy)]
+    {
         let mut bench = dialled(2);
-        bench.answer(status, "a", &[], "");
+        bench.answer(status, "a", extra, "");
         assert_eq!((bench.end().status, bench.asked()), (Some(status), vec![host(0)]));
+        bench.settle();
+    }
+}
+
+#[test]
+fn c11_a_host_that_answers_any_5xx_is_left_for_the_next_one_of_the_same_trunk() {
+    for status in [500, 502, 504, 580] {
+        let mut bench = dialled(2);
+        // Only a 503 says how long it lasts.
+        bench.answer(status, "a", &[("Retry-After", "600"), ("Reason", "Q.850;cause=34")], "");
+        assert_eq!(bench.asked(), [host(0), host(1)], "{status}");
+        assert_eq!(bench.last, [(host(0), Duration::from_mins(1))]);
+        bench.answer(status, "b", &[], "");
+        assert_eq!((bench.end().status, bench.asked().len()), (Some(status), 2));
         bench.settle();
     }
 }
