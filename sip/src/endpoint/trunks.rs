@@ -135,9 +135,9 @@ impl Driver {
         self.board(now);
     }
 
-    /// A sign of life to each carrier that knows us by datagrams.
+    /// A sign of life to each carrier that knows us by datagrams. One that is still thinking about
+    /// our REGISTER gets the next.
     fn ping(&mut self, now: Instant) {
-        let registered = |state: &TrunkState| matches!(state.registration, Registration::Until(_));
         let states = self.trunks.board.states();
         self.trunks.registered.retain(|id, _| states.iter().any(|state| state.id == *id && registered(state)));
         let flows: Vec<Flow> = self.trunks.registered.values().copied().collect();
