@@ -36,6 +36,11 @@ impl Protocol {
         }
     }
 
+    /// The port where nobody names one (RFC 3261, 19.1.2).
+    pub(crate) fn port(self) -> u16 {
+        if self == Self::Tls { 5061 } else { 5060 }
+    }
+
     /// Nothing is lost underway: the transactions repeat nothing (RFC 3261, 17.1.1.2).
     pub fn is_reliable(self) -> bool {
         self != Self::Udp

@@ -247,7 +247,7 @@ impl Dialog {
             _ if uri.scheme == "sips" => Protocol::Tls,
             _ => Protocol::Udp,
         };
-        let port = uri.port.unwrap_or(if protocol == Protocol::Tls { 5061 } else { 5060 });
+        let port = uri.port.unwrap_or(protocol.port());
         Some(Flow::to(protocol, SocketAddr::new(ip, port)))
     }
 }

@@ -27,8 +27,8 @@ pub(super) async fn find(resolver: &Resolver, trunk: &Trunk) -> Result<Targets, 
     let others = others.map(|other| Destination { protocol: other.protocol.or(protocol), ..other });
     let lookups = first.into_iter().chain(others).map(|destination| async move {
         let mut random = random;
-        let flows = resolver.find(&destination, &mut random).await;
-        (destination.host, flows)
+        let found = resolver.find(&destination, &mut random).await;
+        (destination.host, found.flows)
     });
     within(resolver, trunk, lookups).await
 }

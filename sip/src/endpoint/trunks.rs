@@ -2,12 +2,14 @@
 //! send for them is known at the door.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::sync::{oneshot, watch};
 
 use super::{
@@ -21,13 +23,16 @@ use crate::{
     edge::Network,
     flow::{Flow, Protocol},
     msg::{Method, Request},
-    transport::{Addresses, Destination, Resolver},
+    transport::{self, Addresses, Destination, Resolver},
     trunk::{Board, Do, NoTrunk, Registration, Ticket, TrunkSettings, TrunkState},
     wire::Frame,
 };
 
 /// So often the names of trunks are looked up again, for who may call.
 const LOOK_AGAIN: Duration = Duration::from_mins(5);
+
+/// And after so long, where a question had no answer.
+const LOOK_SOON: Duration = Duration::from_secs(3);
 
 /// What a request outside of any call was sent for.
 pub(super) enum Asked {
@@ -45,6 +50,8 @@ pub(super) struct Trunks {
     /// The trunks of calls that came in, by the id of the call.
     carried: HashMap<String, String>,
     look: Option<Instant>,
+    /// Where each trunk may send from, by the names that are written down for it.
+    known: HashMap<String, HashMap<String, HashSet<SocketAddr>>>,
     /// Where each trunk was registered over datagrams: kept open through whatever translates
     /// addresses on the way (RFC 5626, 4.4.1 and 8).
     registered: HashMap<String, Flow>,
@@ -60,10 +67,10 @@ pub(super) struct Found {
     flows: Vec<Flow>,
 }
 
-/// The addresses of everything that a trunk may send from.
+/// What was found under the names of everything that a trunk may send from.
 pub(super) struct Known {
     trunk: String,
-    hosts: Vec<Flow>,
+    names: Vec<(String, transport::Found)>,
 }
 
 impl Trunks {
@@ -82,6 +89,7 @@ impl Trunks {
             resolver,
             carried: HashMap::new(),
             look: None,
+            known: HashMap::new(),
             registered: HashMap::new(),
             ping: None,
             keep_alive,
@@ -105,8 +113,15 @@ fn destination(host: &str, protocol: Protocol) -> Option<Destination> {
     Some(Destination { protocol: wanted.protocol.or(Some(protocol)), ..wanted })
 }
 
-async fn find(resolver: &Resolver, destination: Option<Destination>) -> Vec<Flow> {
-    let Some(destination) = destination else { return Vec::new() };
+/// The names under which a trunk may send: its hosts, and those that are accepted beside them.
+fn names(settings: &TrunkSettings) -> impl Iterator<Item = &String> {
+    let accepted = settings.accept.iter().filter(|host| host.parse::<Network>().is_err());
+    settings.hosts.iter().chain(accepted)
+}
+
+async fn find(resolver: &Resolver, destination: Option<Destination>) -> transport::Found {
+    // Where nothing can be read there is nothing to ask.
+    let Some(destination) = destination else { return transport::Found { flows: Vec::new(), whole: true } };
     let mut random = random;
     tokio::time::timeout(RESOLVE, resolver.find(&destination, &mut random)).await.unwrap_or_default()
 }
@@ -117,6 +132,7 @@ impl Driver {
         for gone in self.trunks.board.states() {
             if settings.iter().all(|trunk| trunk.id != gone.id) {
                 let _ = self.edge.access().set_trunk(&gone.id, &[], &[]);
+                self.trunks.known.remove(&gone.id);
             }
         }
         self.trunks.board.set(now, settings);
@@ -139,9 +155,13 @@ impl Driver {
     /// our REGISTER gets the next.
     fn ping(&mut self, now: Instant) {
         let states = self.trunks.board.states();
-        self.trunks.registered.retain(|id, _| states.iter().any(|state| state.id == *id && registered(state)));
-        let flows: Vec<Flow> = self.trunks.registered.values().copied().collect();
-        self.trunks.ping = (!flows.is_empty()).then_some(now + self.trunks.keep_alive);
+        let of = |id: &str| states.iter().find(|state| state.id == id).map(|state| state.registration);
+        let over = |id: &str| matches!(of(id), None | Some(Registration::Static | Registration::Refused { .. }));
+        self.trunks.registered.retain(|id, _| !over(id));
+        self.trunks.ping = (!self.trunks.registered.is_empty()).then_some(now + self.trunks.keep_alive);
+        let there = |id: &str| matches!(of(id), Some(Registration::Until(_)));
+        let registered = self.trunks.registered.iter().filter(|(id, _)| there(id));
+        let flows: Vec<Flow> = registered.map(|(_, flow)| *flow).collect();
         for flow in flows {
             self.send(now, flow, Bytes::from_static(Frame::PING));
         }
@@ -154,28 +174,45 @@ impl Driver {
         for id in ids {
             let Some(settings) = self.trunks.board.settings(&id) else { continue };
             let protocol = settings.protocol;
-            let accepted = settings.accept.iter().filter(|host| host.parse::<Network>().is_err());
-            let names: Vec<_> = settings.hosts.iter().chain(accepted).map(|host| destination(host, protocol)).collect();
+            let names: Vec<String> = names(settings).cloned().collect();
             let resolver = self.trunks.resolver.clone();
             let commands = self.commands.clone();
             tokio::spawn(async move {
-                let mut hosts = Vec::new();
-                for name in names {
-                    hosts.extend(find(&resolver, name).await);
-                }
+                let resolver = &resolver;
+                let names = names.into_iter().map(|name| async move {
+                    let found = find(resolver, destination(&name, protocol)).await;
+                    (name, found)
+                });
+                let names = join_all(names).await;
                 if let Some(commands) = commands.upgrade() {
-                    let _ = commands.send(Command::Known(Known { trunk: id, hosts })).await;
+                    let _ = commands.send(Command::Known(Known { trunk: id, names })).await;
                 }
             });
         }
     }
 
-    pub(super) fn known(&mut self, known: &Known) {
-        let Some(settings) = self.trunks.board.settings(&known.trunk) else { return };
+    /// What was found replaces what was known under the same name. Where a question had no answer
+    /// it is added to that, and asked again soon: a name server that is silent for a while must
+    /// not lock a carrier out.
+    pub(super) fn known(&mut self, now: Instant, found: Known) {
+        let Some(settings) = self.trunks.board.settings(&found.trunk) else { return };
+        let known = self.trunks.known.entry(found.trunk.clone()).or_default();
+        for (name, found) in found.names {
+            let addresses = known.entry(name).or_default();
+            if found.whole {
+                addresses.clear();
+            } else {
+                self.trunks.look = self.trunks.look.map(|at| at.min(now + LOOK_SOON));
+            }
+            addresses.extend(found.flows.iter().map(|flow| flow.remote));
+        }
+        // The settings may have changed meanwhile.
+        known.retain(|name, _| names(settings).any(|wanted| wanted == name));
         let networks: Vec<Network> = settings.accept.iter().filter_map(|place| place.parse().ok()).collect();
-        let hosts: Vec<_> = known.hosts.iter().map(|flow| flow.remote).collect();
-        if let Err(error) = self.edge.access().set_trunk(&known.trunk, &hosts, &networks) {
-            tracing::error!(%error, trunk = %known.trunk, "a trunk cannot call us");
+        let hosts: Vec<SocketAddr> = known.values().flatten().copied().collect();
+        let known = &found.trunk;
+        if let Err(error) = self.edge.access().set_trunk(known, &hosts, &networks) {
+            tracing::error!(%error, trunk = %known, "a trunk cannot call us");
         }
     }
 
@@ -193,7 +230,7 @@ impl Driver {
                     }
                     let (resolver, commands) = (self.trunks.resolver.clone(), self.commands.clone());
                     tokio::spawn(async move {
-                        let flows = find(&resolver, wanted).await;
+                        let flows = find(&resolver, wanted).await.flows;
                         if let Some(commands) = commands.upgrade() {
                             let _ = commands.send(Command::Found(Found { trunk, ticket, request, flows })).await;
                         }

@@ -67,7 +67,7 @@ impl Driver {
                 }
             }
             Command::Trunks(settings) => self.set_trunks(now, settings),
-            Command::Known(known) => self.known(&known),
+            Command::Known(known) => self.known(now, known),
             Command::Choose { among, done } => {
                 let chosen = self.choose(now, &among);
                 // Nobody waits for the seat any more.

@@ -7,6 +7,9 @@ use std::{
     time::Duration,
 };
 
+/// So long the opening of a connection of ours takes at most, as a rule.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+
 /// Bounds of connections. Datagrams have none of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -35,7 +38,7 @@ impl Default for Limits {
             per_source: 256,
             idle: Duration::from_mins(65),
             patience: Duration::from_secs(10),
-            connect: Duration::from_secs(5),
+            connect: CONNECT,
             queue: 256,
             keep_alive: Duration::from_secs(25),
         }

@@ -33,13 +33,16 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::resolver::Resolver;
 pub use self::{
     addresses::Addresses,
     limits::Limits,
     listen::{Listen, ListenError},
     resolver::Destination,
     tls::{ClientTls, OwnCertificate, ServerTls, TlsError},
+};
+pub(crate) use self::{
+    limits::CONNECT,
+    resolver::{Found, Resolver},
 };
 use self::{
     limits::Gate,

@@ -2,6 +2,7 @@
 
 mod failed;
 mod rank;
+mod search;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -13,21 +14,10 @@ use hickory_resolver::{
     TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolverConfig},
     net::runtime::TokioRuntimeProvider,
-    proto::rr::{RData, RecordType},
 };
 
-use self::{
-    failed::Failed,
-    rank::{Pointer, Service, choose, order, service_name},
-};
+use self::{failed::Failed, search::Search};
 use crate::flow::{Flow, Protocol};
-
-/// So many servers of one domain are tried, and no more.
-const TARGETS: usize = 8;
-/// What is asked for where a domain has no NAPTR, the dearest first.
-const OWN: [Protocol; 3] = [Protocol::Udp, Protocol::Tcp, Protocol::Tls];
-/// So many records of one answer are looked at.
-const RECORDS: usize = 32;
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +55,18 @@ impl Destination {
     pub fn literal(&self) -> Option<Flow> {
         let ip = self.host.parse::<IpAddr>().ok()?;
         let protocol = self.protocol.unwrap_or(Protocol::Udp);
-        let usual = if protocol == Protocol::Tls { 5061 } else { 5060 };
-        Some(Flow::to(protocol, SocketAddr::new(ip, self.port.unwrap_or(usual))))
+        Some(Flow::to(protocol, SocketAddr::new(ip, self.port.unwrap_or(protocol.port()))))
     }
+}
+
+/// What the name servers said of a destination.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The ways to it, the dearest first.
+    pub(crate) flows: Vec<Flow>,
+    /// Each question had its answer. Otherwise there may be ways that are missing here, and none
+    /// at all does not mean that there are none.
+    pub(crate) whole: bool,
 }
 
 /// Asks the name servers.
@@ -99,42 +98,14 @@ impl Resolver {
         Self { dns: dns.ok(), system: false, failed: Failed::default() }
     }
 
-    /// The ways to a destination, the dearest first; empty when nothing is found.
-    pub(crate) async fn find(&self, to: &Destination, random: &mut (dyn FnMut() -> u64 + Send)) -> Vec<Flow> {
-        let usual = |protocol| if protocol == Protocol::Tls { 5061 } else { 5060 };
+    /// Asks for the ways to a destination.
+    pub(crate) async fn find(&self, to: &Destination, random: &mut (dyn FnMut() -> u64 + Send)) -> Found {
         if let Some(flow) = to.literal() {
-            return vec![flow];
+            return Found { flows: vec![flow], whole: true };
         }
-        // A port, and a name that is asked for an address only (4.2).
-        if let Some(port) = to.port {
-            return self.addresses(&to.host, to.protocol.unwrap_or(Protocol::Udp), port).await;
-        }
-        let mut services = match to.protocol {
-            Some(_) => Vec::new(),
-            None => choose(self.pointers(&to.host).await),
-        };
-        if services.is_empty() {
-            let own = to.protocol.map_or(OWN.to_vec(), |protocol| vec![protocol]);
-            services = own.into_iter().map(|protocol| (protocol, service_name(protocol, &to.host))).collect();
-        }
-        let mut found = Vec::new();
-        let mut any = false;
-        for (protocol, name) in services {
-            let records = self.services(&name).await;
-            any |= !records.is_empty();
-            for service in order(records, random) {
-                // A single "." says that there is no such service (RFC 2782).
-                if service.host != "." && found.len() < TARGETS {
-                    found.extend(self.addresses(&service.host, protocol, service.port).await);
-                }
-            }
-        }
-        if !any {
-            let protocol = to.protocol.unwrap_or(Protocol::Udp);
-            found = self.addresses(&to.host, protocol, usual(protocol)).await;
-        }
-        found.truncate(TARGETS);
-        found
+        let search = Search::new(self.dns.as_ref(), self.system);
+        let flows = search.ways(to, random).await;
+        Found { flows, whole: search.was_answered() }
     }
 
     /// This host took no call: for so long it comes last.
@@ -145,70 +116,6 @@ impl Resolver {
     /// Those that failed a moment ago go last.
     pub(crate) fn last(&self, ways: &mut [(Arc<str>, Flow)]) {
         self.failed.last(Instant::now(), ways);
-    }
-
-    async fn records(&self, name: &str, kind: RecordType) -> Vec<RData> {
-        let Some(dns) = &self.dns else { return Vec::new() };
-        // With the dot at its end no search list is tried.
-        let name = format!("{}.", name.trim_end_matches('.'));
-        match dns.lookup(name, kind).await {
-            Ok(lookup) => lookup.answers().iter().take(RECORDS).map(|record| record.data.clone()).collect(),
-            Err(error) => {
-                if !error.is_no_records_found() {
-                    tracing::debug!(%error, ?kind, "asking the name servers");
-                }
-                Vec::new()
-            }
-        }
-    }
-
-    async fn pointers(&self, domain: &str) -> Vec<Pointer> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let records = self.records(domain, RecordType::NAPTR).await.into_iter();
-        records
-            .filter_map(|data| match data {
-                RData::NAPTR(naptr) => Some(Pointer {
-                    order: naptr.order,
-                    preference: naptr.preference,
-                    flags: text(&naptr.flags),
-                    services: text(&naptr.services),
-                    replacement: naptr.replacement.to_ascii(),
-                }),
-                _ => None,
-            })
-            .collect()
-    }
-
-    async fn services(&self, name: &str) -> Vec<Service> {
-        let records = self.records(name, RecordType::SRV).await.into_iter();
-        records
-            .filter_map(|data| match data {
-                RData::SRV(srv) => Some(Service {
-                    priority: srv.priority,
-                    weight: srv.weight,
-                    port: srv.port,
-                    host: srv.target.to_ascii(),
-                }),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// A before AAAA: whoever has both is reached by the older one everywhere.
-    async fn addresses(&self, host: &str, protocol: Protocol, port: u16) -> Vec<Flow> {
-        let mut found: Vec<IpAddr> = Vec::new();
-        let (old, new) = tokio::join!(self.records(host, RecordType::A), self.records(host, RecordType::AAAA));
-        for data in old.into_iter().chain(new) {
-            match data {
-                RData::A(address) => found.push(IpAddr::V4(address.0)),
-                RData::AAAA(address) => found.push(IpAddr::V6(address.0)),
-                _ => {}
-            }
-        }
-        if found.is_empty() && self.system {
-            found.extend(tokio::net::lookup_host((host, port)).await.into_iter().flatten().map(|address| address.ip()));
-        }
-        found.into_iter().map(|ip| Flow::to(protocol, SocketAddr::new(ip, port))).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use super::*;
 
 /// One record as it stands in an answer: its kind and its data.
-type Record = (u16, Vec<u8>);
+pub(crate) type Record = (u16, Vec<u8>);
 
 const A: u16 = 1;
 const SRV: u16 = 33;
@@ -24,7 +24,7 @@ fn name(text: &str) -> Vec<u8> {
     out
 }
 
-fn a(address: Ipv4Addr) -> Record {
+pub(crate) fn a(address: Ipv4Addr) -> Record {
     (A, address.octets().to_vec())
 }
 
@@ -51,10 +51,10 @@ fn naptr(order: u16, service: &str, replacement: &str) -> Record {
 }
 
 /// The names and kinds that were asked for.
-type Asked = Arc<std::sync::Mutex<Vec<(String, u16)>>>;
+pub(crate) type Asked = Arc<std::sync::Mutex<Vec<(String, u16)>>>;
 
-/// Answers what it knows, and that there is no such name to everything else.
-async fn serve(socket: UdpSocket, zone: HashMap<&'static str, Vec<Record>>, asked: Asked) {
+/// Answers what it knows, for the moment only, and that there is no such name to everything else.
+pub(crate) async fn serve(socket: Arc<UdpSocket>, zone: HashMap<&'static str, Vec<Record>>, asked: Asked) {
     let mut buffer = [0; 1500];
     loop {
         let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
@@ -79,7 +79,7 @@ async fn serve(socket: UdpSocket, zone: HashMap<&'static str, Vec<Record>>, aske
         for (kind, data) in found {
             answer.extend([0xc0, 12]);
             answer.extend(kind.to_be_bytes());
-            answer.extend([0, 1, 0, 0, 0, 60]);
+            answer.extend([0, 1, 0, 0, 0, 0]);
             answer.extend((data.len() as u16).to_be_bytes());
             answer.extend(data);
         }
@@ -94,7 +94,7 @@ async fn resolving(zone: Vec<(&'static str, Vec<Record>)>) -> Endpoint {
 async fn watched(zone: Vec<(&'static str, Vec<Record>)>, asked: Asked) -> Endpoint {
     let socket = UdpSocket::bind(loopback()).await.unwrap();
     let name_servers = vec![socket.local_addr().unwrap()];
-    tokio::spawn(serve(socket, zone.into_iter().collect(), asked));
+    tokio::spawn(serve(Arc::new(socket), zone.into_iter().collect(), asked));
     start(EndpointConfig { name_servers, ..plain(&[Protocol::Udp]) })
 }
 

@@ -1,7 +1,8 @@
 //! Transports over real sockets on loopback.
 
 mod certificates;
-mod dns;
+pub(crate) mod dns;
+mod keep_alive;
 mod limits;
 mod phone_calls;
 mod streams;
