@@ -323,7 +323,14 @@ impl CallCore {
             Event::Response(key, response, from) => self.answered(now, &key, &response, from),
             Event::Timeout(key) => self.timeout(now, &key, EndCause::Timeout),
             Event::Unreachable(key) => self.timeout(now, &key, EndCause::Transport),
-            Event::Instead(failed) => self.post.large.refused(now, failed.remote),
+            Event::Instead(key, failed) => {
+                self.post.large.refused(now, failed.remote);
+                let Some(id) = self.post.owners.get(&key).map(|owner| owner.call.clone()) else { return };
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.went_instead(now, &self.post.layer, &key);
+                }
+                self.settle(&id);
+            }
             Event::Request(key, request, from) => self.requested(now, &key, request, from),
             Event::Ack(request) => self.acknowledged(now, &request),
             Event::Cancelled(key, cancel) => {

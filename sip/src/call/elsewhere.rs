@@ -16,7 +16,8 @@ use crate::{
     flow::{Flow, Protocol},
     msg::{Headers, Response, is_of_the_callee, q850, retry_after},
     number::Number,
-    transport::Destination,
+    transport::{CONNECT, Destination},
+    tx::{Key, Layer},
     uri::NameAddr,
 };
 
@@ -38,13 +39,24 @@ impl Outgoing {
         self.ways.get(self.way + 1)
     }
 
-    /// When a host that says nothing is left.
-    pub(super) fn patience(&self, now: Instant) -> Option<Instant> {
-        self.next_way().map(|_| now + PATIENCE)
+    /// When a host that says nothing is left. Where TCP is tried first (18.1.1) it has the time
+    /// that its connection may take besides: until then nobody may have heard of the call.
+    pub(super) fn patience(&self, now: Instant, layer: &Layer) -> Option<Instant> {
+        self.next_way()?;
+        let tries_tcp = self.key.as_ref().is_some_and(|key| layer.has_other_way(key));
+        Some(now + PATIENCE + if tries_tcp { CONNECT } else { Duration::ZERO })
     }
 }
 
 impl Call {
+    /// TCP was refused, and our INVITE has just gone out by a datagram.
+    pub(super) fn went_instead(&mut self, now: Instant, layer: &Layer, key: &Key) {
+        let current = self.outgoing().filter(|outgoing| outgoing.key.as_ref() == Some(key));
+        if let Some(outgoing) = current.filter(|outgoing| outgoing.patience.is_some()) {
+            outgoing.patience = outgoing.patience(now, layer);
+        }
+    }
+
     /// The host failed: the next one is asked. False when there is none, or it is too late.
     pub(super) fn next_host(&mut self, post: &mut Post, now: Instant, rest: Option<Duration>) -> bool {
         let (inviting, rang) = (self.state == State::Inviting, self.rang_from.is_some());

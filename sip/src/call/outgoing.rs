@@ -140,8 +140,8 @@ impl Call {
         if let Some(outgoing) = self.outgoing() {
             outgoing.invite = request;
             outgoing.open = key.is_some();
-            outgoing.patience = outgoing.patience(now);
             outgoing.key = key;
+            outgoing.patience = outgoing.patience(now, &post.layer);
         }
     }
 

@@ -81,6 +81,11 @@ impl Layer {
         Some(key)
     }
 
+    /// Whether the request goes by another way where this one leads nowhere.
+    pub fn has_other_way(&self, key: &Key) -> bool {
+        self.clients.get(key).is_some_and(|client| client.instead.is_some())
+    }
+
     /// An INVITE that an earlier run sent, as if its provisional response had come: what is
     /// answered to it finds its transaction, and nothing is sent.
     pub fn inherit(&mut self, now: Instant, request: Request, to: impl Into<Flow>) -> Option<Key> {
@@ -125,12 +130,19 @@ impl Layer {
     pub fn unreachable(&mut self, now: Instant, key: &Key) {
         let waits = |client: &&mut Client| matches!(client.state, State::Calling | State::Proceeding);
         let Some(client) = self.clients.get_mut(key).filter(waits) else { return };
-        let Some((request, to)) = client.instead.take().map(|instead| *instead) else {
+        let failed = client.to;
+        let instead = client.instead.take().map(|instead| *instead);
+        let known = instead.is_some();
+        // What is not wanted any more reached nobody, and shall not (9.1).
+        let Some((request, to)) = instead.filter(|_| !client.cancel_wanted) else {
             self.forget(key);
+            if known {
+                self.tell(Event::Instead(key.clone(), failed));
+            }
             self.tell(Event::Unreachable(key.clone()));
             return;
         };
-        let failed = std::mem::replace(&mut client.to, to);
+        client.to = to;
         client.bytes = print_request(&request).into();
         client.request = client.invite.then(|| Box::new(request));
         let bytes = client.bytes.clone();
@@ -139,7 +151,7 @@ impl Layer {
             self.timers.arm(&mut client.armed, now + T1, key, Timer::Repeat);
         }
         self.timers.arm(&mut client.armed, now + T64, key, Timer::Timeout);
-        self.tell(Event::Instead(failed));
+        self.tell(Event::Instead(key.clone(), failed));
         self.send_bytes(to, bytes);
     }
 

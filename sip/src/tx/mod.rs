@@ -48,8 +48,9 @@ pub enum Event {
     Timeout(Key),
     /// The request could not be sent: as if 503 had been the answer (17.1.4, 8.1.3.1).
     Unreachable(Key),
-    /// This way leads nowhere: a request took the other one that was given for it.
-    Instead(Flow),
+    /// This way leads nowhere: the request takes the other one that was given for it, unless
+    /// [`Event::Unreachable`] follows.
+    Instead(Key, Flow),
 }
 
 /// What comes out.

@@ -65,7 +65,7 @@ impl Side {
                         Output::Event(Event::Response(_, response, _)) => format!("got {}", response.status),
                         Output::Event(Event::Timeout(_)) => "timeout".into(),
                         Output::Event(Event::Unreachable(_)) => "unreachable".into(),
-                        Output::Event(Event::Instead(_)) => "instead".into(),
+                        Output::Event(Event::Instead(..)) => "instead".into(),
                     },
                 ));
             }

@@ -1,9 +1,9 @@
 //! What is too large for a datagram (RFC 3261, 18.1.1).
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use songda_sip::{
-    EndCause, Protocol, Trunk,
+    EndCause, Flow, Protocol, Targets, Trunk,
     machine::{Method, print_request},
 };
 
@@ -79,6 +79,61 @@ fn where_tcp_is_refused_it_is_a_datagram_after_all_and_that_is_known_for_ten_min
     assert_eq!(bench.protocols().last(), Some(&Protocol::Tcp));
     bench.answer(486, "a", &[], "");
     bench.settle();
+}
+
+#[test]
+fn a_call_that_was_given_up_while_tcp_was_tried_goes_out_by_no_datagram() {
+    let mut bench = Bench::dialled(trunk(1300));
+    bench.secs(1);
+    bench.hang_up();
+    bench.secs(4);
+    bench.refuse();
+    assert_eq!(bench.protocols(), [Protocol::Tcp], "the party would ring for nobody");
+    assert_eq!((bench.end().cause, bench.count(&Method::CANCEL)), (EndCause::Cancelled, 0));
+    assert_eq!(bench.down, [true], "nobody has heard of it");
+    bench.settle();
+    // The next call knows that TCP leads nowhere there.
+    let mut bench = Bench::dialled(trunk(1300));
+    bench.hang_up();
+    bench.refuse();
+    bench.dial(trunk(1300), far());
+    assert_eq!(bench.protocols().last(), Some(&Protocol::Udp));
+    bench.answer(486, "a", &[], "");
+    bench.settle();
+}
+
+#[test]
+fn a_host_that_drops_tcp_has_its_time_by_datagram_before_the_next_one_is_asked() {
+    let host = |number: u16| SocketAddr::from(([127, 0, 0, 1], 5070 + number));
+    let ways = |count| Targets::new((0..count).map(|number| (Arc::from(""), Flow::udp(host(number))))).unwrap();
+    let mut bench = Bench::dialled_at(trunk(1300), ways(2));
+    // So long a connection is tried.
+    bench.secs(5);
+    assert_eq!(bench.protocols(), [Protocol::Tcp]);
+    bench.refuse();
+    bench.wait(Duration::from_millis(3_900));
+    let to_second = |bench: &Bench| bench.ways.iter().filter(|way| way.remote == host(1)).count();
+    assert_eq!((bench.protocols()[1], to_second(&bench)), (Protocol::Udp, 0));
+    bench.wait(Duration::from_millis(200));
+    assert_eq!(to_second(&bench), 1);
+    let second = bench.invite();
+    assert!(second.headers.get("Via").unwrap().starts_with("SIP/2.0/TCP "), "the next one may take TCP");
+    bench.answer(486, "b", &[], "");
+    bench.settle();
+    // Where TCP is refused at once, four seconds count from there; where it is silent, both.
+    for (refused, asks) in [(true, 4), (false, 9)] {
+        let mut bench = Bench::dialled_at(trunk(1300), ways(2));
+        if refused {
+            bench.refuse();
+        }
+        bench.wait(Duration::from_millis(asks * 1_000 - 100));
+        assert_eq!(to_second(&bench), 0);
+        bench.wait(Duration::from_millis(200));
+        assert_eq!(to_second(&bench), 1);
+        bench.hang_up();
+        bench.answer(487, "b", &[], "");
+        bench.settle();
+    }
 }
 
 #[test]
