@@ -139,6 +139,11 @@ impl Targets {
         self.0.iter().find(|way| way.host.eq_ignore_ascii_case(host)).map(|way| way.flow)
     }
 
+    /// Whether any leads to this address, by whatever port.
+    pub(crate) fn lead_to(&self, ip: IpAddr) -> bool {
+        self.0.iter().any(|way| way.flow.ip() == ip)
+    }
+
     /// The first is reached over this flow.
     pub(crate) fn opened(&mut self, flow: Flow) {
         self.0[0].flow = flow;

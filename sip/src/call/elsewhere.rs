@@ -115,7 +115,8 @@ impl Call {
 }
 
 /// Where a 3xx leads: to the same number on a host of the same trunk, or nowhere. Another
-/// number would be another person. A telephone of the house leads nowhere: it has no host.
+/// number would be another person. A telephone of the house leads nowhere: it has no host. A
+/// `sips:` is followed where we speak TLS anyway (26.2.2).
 fn same_number_elsewhere(outgoing: &Outgoing, headers: &Headers) -> Option<Flow> {
     let (call, target) = (&outgoing.order, outgoing.target);
     let trunk = &call.trunk;
@@ -125,7 +126,8 @@ fn same_number_elsewhere(outgoing: &Outgoing, headers: &Headers) -> Option<Flow>
     headers.list("Contact").filter_map(NameAddr::parse).find_map(|contact| {
         let uri = contact.uri;
         let user = uri.user.split(';').next().unwrap_or_default();
-        if Number::new(user) != call.callee || uri.scheme != "sip" {
+        let speaks = uri.scheme == "sip" || (uri.scheme == "sips" && target.protocol == Protocol::Tls);
+        if !speaks || !Number::new(user).is_the_line_of(&call.callee) {
             return None;
         }
         let host = uri.host.trim_matches(['[', ']']);
@@ -134,13 +136,15 @@ fn same_number_elsewhere(outgoing: &Outgoing, headers: &Headers) -> Option<Flow>
             // A host may be written with its port.
             Some(Destination::parse(name)?.host)
         });
-        if address != Some(target.ip()) && !named.any(|name| name.eq_ignore_ascii_case(host)) {
+        // A host is known by its name, and by the addresses under which that was found.
+        let at_known = address.is_some_and(|ip| ip == target.ip() || outgoing.ways.lead_to(ip));
+        if !at_known && !named.any(|name| name.eq_ignore_ascii_case(host)) {
             return None;
         }
         // Under its name it was looked for already; the domain is where we are.
         let found = outgoing.ways.of_host(host);
         let ip = address.or(found.map(|found| found.ip())).unwrap_or_else(|| target.ip());
-        let port = uri.port.or(found.map(|found| found.remote.port())).unwrap_or(5060);
+        let port = uri.port.or(found.map(|found| found.remote.port())).unwrap_or(target.protocol.port());
         let remote = SocketAddr::new(ip, port);
         // A connection leads to one place.
         let connection = if remote == target.remote { target.connection } else { 0 };

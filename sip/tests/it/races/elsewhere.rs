@@ -205,6 +205,12 @@ fn a_3xx_to_the_second_host_is_followed_to_where_that_was_found_written_with_its
         ("host1.test:5071", "<sip:13800000001@host1.test:5081>", 5081),
         ("127.0.0.1:5071", "<sip:13800000001@127.0.0.1:5071>", 5071),
         ("[::1]:5071", "<sip:13800000001@[::1]:5071>", 5071),
+        // The number in another form is the same number.
+        ("host1.test", "<sip:+8613800000001@host1.test>", 5071),
+        ("host1.test", "<sip:8613800000001;phone-context=+86@host1.test;user=phone>", 5071),
+        ("host1.test", "<sip:013800000001@host1.test>", 5071),
+        // By name, and by the address that this name has.
+        ("host1.test", "<sip:13800000001@127.0.0.1:5071>", 5071),
     ] {
         let trunk = Trunk { hosts: vec![written.to_owned()], proxy: "192.0.2.1:5070".into(), ..Bench::trunk() };
         let mut bench = Bench::dialled_at(trunk, hosts(2));
@@ -217,4 +223,36 @@ fn a_3xx_to_the_second_host_is_followed_to_where_that_was_found_written_with_its
         bench.settle();
     }
     assert_eq!(far(), host(0));
+}
+
+#[test]
+fn a_3xx_to_the_address_of_another_host_is_followed_and_sips_where_tls_is_spoken() {
+    let (one, other) = (SocketAddr::from(([192, 0, 2, 1], 5070)), SocketAddr::from(([192, 0, 2, 2], 5070)));
+    let at = |port| SocketAddr::new(other.ip(), port);
+    for (protocol, contact, followed) in [
+        (Protocol::Udp, "<sip:13800000001@192.0.2.2:5070>", Some(at(5070))),
+        // An address without a port has the usual one (RFC 3263, 4.2).
+        (Protocol::Udp, "<sip:13800000001@192.0.2.2>", Some(at(5060))),
+        (Protocol::Tls, "<sip:13800000001@192.0.2.2>", Some(at(5061))),
+        (Protocol::Tls, "<sips:13800000001@192.0.2.2:5070>", Some(at(5070))),
+        (Protocol::Tls, "<sips:13800000001@two.test>", Some(at(5070))),
+        (Protocol::Udp, "<sips:13800000001@192.0.2.2:5070>", None),
+        (Protocol::Udp, "<sip:13800000001@192.0.2.3:5070>", None),
+        (Protocol::Udp, "<sip:13800000002@192.0.2.2:5070>", None),
+        (Protocol::Udp, "<sip:+113800000001@192.0.2.2:5070>", None),
+    ] {
+        let trunk = Trunk { proxy: "one.test".into(), hosts: vec!["two.test".into()], ..Bench::trunk() };
+        let way = |name: &str, remote| (Arc::from(name), Flow::to(protocol, remote));
+        let ways = Targets::new([way("one.test", one), way("two.test", other)]).unwrap();
+        let mut bench = Bench::dialled_at(trunk, ways);
+        bench.answer(302, "a", &[("Contact", contact)], "");
+        let asked: Vec<SocketAddr> = std::iter::once(one).chain(followed).collect();
+        assert_eq!(bench.asked(), asked, "{protocol} {contact}");
+        if followed.is_some() {
+            assert_eq!(bench.ways.last().map(|way| way.protocol), Some(protocol));
+            bench.answer(486, "b", &[], "");
+        }
+        assert_eq!(bench.end().status, Some(if followed.is_some() { 486 } else { 302 }));
+        bench.settle();
+    }
 }
