@@ -2,20 +2,27 @@
 //! an offer a telephone can take.
 
 use crate::{
-    msg::{Headers, Request, Response},
+    msg::{Headers, Request, Response, body, text},
     sdp::{self, Refusal},
 };
 
 pub(super) const SDP: &str = "application/sdp";
 
-/// The SDP of a message.
-pub(super) fn sdp_of(headers: &Headers, body: &[u8]) -> Option<String> {
-    if body.is_empty() {
+/// The SDP of a message: its body, or the part of it that is one.
+pub(super) fn sdp_of(headers: &Headers, content: &[u8]) -> Option<String> {
+    if content.is_empty() {
         return None;
     }
     let kind = headers.get("Content-Type").unwrap_or(SDP);
-    let is_sdp = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP));
-    if is_sdp { String::from_utf8(body.to_vec()).ok() } else { None }
+    let sdp = if body::is_of_several(kind) {
+        body::parts(kind, content).into_iter().find(|part| part.is(SDP))?.content
+    } else if body::kind(kind).eq_ignore_ascii_case(SDP) {
+        content
+    } else {
+        return None;
+    };
+    // Names of sessions and people are in whatever the exchange writes headers in.
+    Some(text::readable(sdp).into_owned())
 }
 
 /// Every telephone: what of an offer nobody could take needs no asking.

@@ -1,5 +1,6 @@
 //! Messages, and readers of the headers that others need.
 
+pub(crate) mod body;
 mod contact;
 mod headers;
 mod identity;
@@ -12,8 +13,8 @@ mod status;
 pub(crate) mod text;
 mod via;
 
-pub use self::{
 pub(crate) use self::reason::is_of_the_callee;
+pub use self::{
     contact::{Contact, Contacts},
     headers::Headers,
     identity::{Privacy, asserted, privacy},

@@ -1,6 +1,24 @@
 //! The small grammar that all headers share (RFC 3261, 25.1): tokens, quoted strings, lists,
 //! parameters, numbers.
 
+use std::borrow::Cow;
+
+/// Text is UTF-8; some exchanges write the names in headers and descriptions in GB18030, and
+/// then in some lines only.
+pub(crate) fn readable(text: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut readable = String::with_capacity(text.len() * 2);
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        match std::str::from_utf8(line) {
+            Ok(text) => readable.push_str(text),
+            Err(_) => readable.push_str(&encoding_rs::GB18030.decode_without_bom_handling(line).0),
+        }
+    }
+    Cow::Owned(readable)
+}
+
 /// `token`.
 pub(crate) fn is_token(b: u8) -> bool {
     TOKEN[usize::from(b)]

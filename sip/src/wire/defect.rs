@@ -1,6 +1,6 @@
 //! What is wrong with a message, and the answer to it (RFC 3261, 8.2).
 
-use crate::msg::{Method, Request, Response};
+use crate::msg::{Method, Request, Response, body};
 
 /// What is wrong with a message that could still be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Serves<'_> {
     fn writes(&self, request: &Request) -> bool {
         let mut accepted = request.headers.all("Accept").peekable();
         accepted.peek().is_none()
-            || request.headers.list("Accept").map(kind).any(|accepted| {
+            || request.headers.list("Accept").map(body::kind).any(|accepted| {
                 let group = accepted.strip_suffix('*');
                 self.bodies.iter().any(|ours| {
                     accepted == "*/*"
@@ -131,15 +131,17 @@ impl Serves<'_> {
             crate::uri::param(value, "handling").is_some_and(|handling| handling.eq_ignore_ascii_case("optional"))
         });
         let encoded = headers.list("Content-Encoding").any(|encoding| !encoding.eq_ignore_ascii_case("identity"));
-        let kind = headers.get("Content-Type").map(kind);
-        let known = kind.is_none_or(|kind| self.bodies.iter().any(|ours| ours.eq_ignore_ascii_case(kind)));
+        let known = headers.get("Content-Type").is_none_or(|value| {
+            if body::is_of_several(value) {
+                let parts = body::parts(value, &request.body);
+                let ours = |part: &body::Part<'_>| self.bodies.iter().any(|ours| part.is(ours));
+                parts.iter().any(ours) && parts.iter().all(|part| ours(part) || !part.must_be_read())
+            } else {
+                self.bodies.iter().any(|ours| ours.eq_ignore_ascii_case(body::kind(value)))
+            }
+        });
         optional || (known && !encoded)
     }
-}
-
-/// A type of bodies without its parameters.
-fn kind(value: &str) -> &str {
-    value.split(';').next().unwrap_or_default().trim()
 }
 
 /// The answer to a request with defects: that to the first of them. None where nothing may be

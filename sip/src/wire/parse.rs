@@ -1,7 +1,5 @@
 //! Bytes to messages.
 
-use std::borrow::Cow;
-
 use memchr::{memchr, memmem};
 
 use super::{
@@ -29,7 +27,7 @@ pub fn parse(bytes: &[u8]) -> Option<(Message, Vec<Defect>)> {
         Some(end) => (&bytes[..end], &bytes[end + 4..]),
         None => (bytes, &[][..]),
     };
-    let head = readable(head);
+    let head = text::readable(head);
     let (first, lines) = head.split_once("\r\n").unwrap_or((&head, ""));
     if first.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
         let (status, reason) = status_line(first)?;
@@ -52,22 +50,6 @@ pub fn parse(bytes: &[u8]) -> Option<(Message, Vec<Defect>)> {
     let request = Request { method: Method::parse(method), uri: uri.to_owned(), headers, body };
     inspect(&request, &mut defects);
     Some((Message::Request(request), defects))
-}
-
-/// Header text is UTF-8; some exchanges write display names in GB18030, and then in some
-/// lines only.
-fn readable(head: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(head) {
-        return Cow::Borrowed(text);
-    }
-    let mut readable = String::with_capacity(head.len() * 2);
-    for line in head.split_inclusive(|b| *b == b'\n') {
-        match std::str::from_utf8(line) {
-            Ok(text) => readable.push_str(text),
-            Err(_) => readable.push_str(&encoding_rs::GB18030.decode_without_bom_handling(line).0),
-        }
-    }
-    Cow::Owned(readable)
 }
 
 /// `SIP/2.0 200 OK`; the phrase may be empty (RFC 4475, 3.1.1.13).

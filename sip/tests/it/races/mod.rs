@@ -1,6 +1,7 @@
 //! Races of the RFCs in virtual time: one call of ours against an other end whose every message
 //! the test writes.
 
+mod bodies;
 mod changed;
 mod credentials;
 mod elsewhere;
