@@ -106,7 +106,7 @@ impl DigestClient {
     /// A 401 or 407 came for `sent`. True when another try with [`DigestClient::authorise`]
     /// makes sense; false when nothing in it can be answered, or the carrier knows our answer
     /// and does not take it: the password is wrong (RFC 3261, 22.2). Whoever calls bounds the
-    /// tries of one request (three: the first, one with credentials, one for an old nonce).
+    /// tries of one request (the first, one with credentials for each realm, one for an old nonce).
     pub fn challenged(&mut self, sent: &Request, response: &Response) -> bool {
         let mut best: Vec<Challenge> = Vec::new();
         for new in Challenge::all(response.status, &response.headers) {

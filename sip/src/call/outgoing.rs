@@ -17,9 +17,9 @@ use crate::{
     tx::Key,
 };
 
-/// To one target: the first, one with credentials, one for a nonce that was too old or a
-/// session timer that was too short.
-pub(super) const MAX_INVITES: u32 = 3;
+/// To one target: the first, one each for a 401 of the carrier, a 407 of its proxy and a session
+/// timer that was too short (422). One of a single realm has room for a nonce that was too old.
+pub(super) const MAX_INVITES: u32 = 4;
 
 /// A carrier forks to a handful of places, not to hundreds.
 pub(super) const FORKS: usize = 16;

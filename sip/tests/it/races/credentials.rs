@@ -109,6 +109,31 @@ fn credentials_that_a_carrier_does_not_take_are_not_brought_again() {
     }
 }
 
+/// RFC 3261, 22.2 and 22.3; RFC 4028, 7.3: a carrier behind its proxy, and a session timer.
+#[test]
+fn a_401_a_407_and_a_422_are_one_legal_row_and_a_fifth_invite_is_not() {
+    let carrier = [("WWW-Authenticate", "Digest realm=\"c\", nonce=\"c1\", qop=\"auth\"")];
+    let mut bench = Bench::new();
+    bench.answer(401, "a", &carrier, "");
+    bench.answer(407, "b", &CHALLENGE, "");
+    bench.answer(422, "c", &[("Min-SE", "3600")], "");
+    let invite = bench.invite();
+    assert_eq!((bench.fresh(&Method::INVITE), invite.headers.get("Min-SE")), (4, Some("3600")));
+    assert!(invite.headers.get("Authorization").is_some() && invite.headers.get("Proxy-Authorization").is_some());
+    bench.answer(200, "d", &[], SDP);
+    assert!(bench.is_up());
+    bench.hang_up();
+    bench.settle();
+    // A carrier that always wants one more.
+    let mut bench = Bench::new();
+    for (nonce, tag) in ["1", "2", "3", "4"].into_iter().zip(["a", "b", "c", "d"]) {
+        let challenge = format!("Digest realm=\"r\", nonce=\"{nonce}\", stale=true");
+        bench.answer(407, tag, &[("Proxy-Authenticate", &challenge)], "");
+    }
+    assert_eq!((bench.end().cause, bench.fresh(&Method::INVITE)), (EndCause::AuthenticationFailed, 4));
+    bench.settle();
+}
+
 #[test]
 fn a_nonce_that_is_over_costs_one_challenge_also_without_qop_and_stale() {
     let challenge = |nonce: u8| format!("Digest realm=\"r\", nonce=\"n{nonce}\"");
