@@ -6,6 +6,8 @@
 //! Bytes and time are passed in, bytes and events come out. `transport` owns the sockets, finds
 //! the addresses of domains and knows which connection leads where; `endpoint` turns the crank.
 
+#![forbid(unsafe_code)]
+
 mod auth;
 mod call;
 mod edge;

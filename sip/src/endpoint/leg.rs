@@ -12,6 +12,35 @@ use crate::{
 /// Room for every event of a call: the driver never waits for a slow reader.
 pub(super) const EVENTS: usize = 256;
 
+/// Of these so many are kept from what the other end may send as often as it likes.
+const FOR_OURS: usize = 64;
+
+/// And so many from all that is not told once in a call.
+const FOR_ONCE: usize = 4;
+
+/// The owner of a call takes no news any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Gone;
+
+/// Tells the owner of a call. A reader that is slow misses keys and changes that come in a flood,
+/// which is counted; never that somebody answered, or that the call is over.
+pub(super) fn tell(owner: &mpsc::Sender<LegEvent>, event: LegEvent) -> Result<(), Gone> {
+    let kept = match event {
+        LegEvent::Digit { .. }
+        | LegEvent::EarlyMedia { .. }
+        | LegEvent::Reoffered { .. }
+        | LegEvent::Referred { .. } => FOR_OURS,
+        LegEvent::Answered { .. } | LegEvent::Ended(_) | LegEvent::Down { .. } => 0,
+        _ => FOR_ONCE,
+    };
+    // Nobody else sends: what is free now stays so.
+    if owner.capacity() <= kept && !owner.is_closed() {
+        metrics::counter!("songda_sip_events_missed_total").increment(1);
+        return Ok(());
+    }
+    owner.try_send(event).map_err(|_| Gone)
+}
+
 /// A call that comes in. Dropped, it is refused with 480.
 #[derive(Debug)]
 pub struct IncomingCall {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::{
     CallError, Endpoint,
     command::{Command, Order},
-    leg::{EVENTS, Leg, LegHandle},
+    leg::{EVENTS, Leg, LegHandle, tell},
 };
 use crate::{
     call::{Follows, Forks, FromForm, HeaderPolicy, Identity, LegEvent, OutboundCall, Trunk},
@@ -132,7 +132,7 @@ async fn run(mut legs: Vec<Leg>, mut orders: mpsc::Receiver<Command>, events: mp
         for follows in follows {
             match follows {
                 Follows::Tell(event) => {
-                    let _ = events.try_send(event);
+                    let _ = tell(&events, event);
                 }
                 Follows::HangUp(leg, reason) => legs[leg].handle.hang_up_with(reason).await,
             }

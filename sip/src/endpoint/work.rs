@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::{
     command::{Command, Order, Said},
     driver::Driver,
-    leg::{EVENTS, IncomingCall, Leg, LegHandle, PreparedLeg},
+    leg::{EVENTS, Gone, IncomingCall, Leg, LegHandle, PreparedLeg, tell},
     trunks::Asked,
 };
 use crate::{
@@ -177,9 +177,9 @@ impl Driver {
                 Out::Send(to, bytes) => self.send(now, to, bytes),
                 Out::Event(id, event) => {
                     let last = matches!(event, LegEvent::Down { .. });
-                    let told = self.legs.get(&id).map(|leg| leg.try_send(event));
+                    let told = self.legs.get(&id).map(|owner| tell(owner, event));
                     // Whoever had it is gone, and with him perhaps the word to hang up.
-                    if !last && matches!(told, Some(Err(mpsc::error::TrySendError::Closed(_)))) {
+                    if !last && told == Some(Err(Gone)) {
                         self.core.hang_up(now, &id);
                     }
                     if last {
