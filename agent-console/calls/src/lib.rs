@@ -7,6 +7,7 @@
 //! a new offer. No SQL, no law: what the facts mean is decided elsewhere.
 
 mod actor;
+mod causes;
 mod clock;
 mod events;
 mod facts;
@@ -17,6 +18,7 @@ mod recorder;
 mod sounds;
 mod switchboard;
 
+pub use causes::refusal;
 pub use events::{CallEvent, PartySilence};
 pub use facts::{
     CallEnd, EndedBy, Facts, Farewell, Fault, Mark, MarkKind, Parting, PromptSpan, TransferFault, TransferMode,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    EndCause, Ended, LegEvent, LegIds, OutboundCall, Side,
+    EndCause, Ended, LegEvent, LegIds, OutboundCall, Reason, Side,
     dialog::Dialog,
     inherited::Inheritance,
     leg::{Call, State, Way},
@@ -178,6 +178,8 @@ impl Call {
         self.inherited_timers(post, now);
         let Way::Out(outgoing) = &self.way else { return };
         if self.state == State::Inviting && outgoing.ring_until() <= now {
+            // Q.850, 2.2.7: no answer from user (user alerted).
+            self.reason = Reason { q850: Some(19), sip: None };
             self.give_up(post, now, EndCause::RingLimit);
         } else if self.state == State::Inviting {
             self.out_of_patience(post, now);

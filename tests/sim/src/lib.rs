@@ -31,7 +31,7 @@ pub use numbers::{DEMO_LANDLINE, DEMO_MOBILE, Number};
 pub use party::{Row, TABLE, table_text};
 pub use rtp::wav::{Channel, WavError};
 pub use sip::control::{CallIn, Manners};
-pub use sip::{Algorithm, Forms, NumberForm, Registering};
+pub use sip::{Algorithm, Change, Forms, NumberForm, Registering};
 
 use journal::Journal;
 use sip::carrier::{Carrier, Rules};
@@ -118,6 +118,14 @@ impl Running {
         let (done, placed) = oneshot::channel();
         self.orders.send(Order::CallIn { call, done }).await.map_err(|_| ControlError::Stopped)?;
         placed.await.map_err(|_| ControlError::Stopped)?.map_err(|why| ControlError::Refused(why.to_owned()))
+    }
+
+    /// The carrier changes a live call by a re-INVITE; its answer stands in the journal.
+    pub async fn change(&self, call_id: &str, what: Change) -> Result<(), ControlError> {
+        let (done, begun) = oneshot::channel();
+        let order = Order::Change { call_id: call_id.to_owned(), what, done };
+        self.orders.send(order).await.map_err(|_| ControlError::Stopped)?;
+        begun.await.map_err(|_| ControlError::Stopped)?.map_err(|why| ControlError::Refused(why.to_owned()))
     }
 
     /// The carrier changes its manners; what is not given stays.

@@ -136,6 +136,7 @@ async fn who_does_not_answer_is_given_up_at_the_ring_limit() {
     let seen = events(&mut leg, true).await;
     assert_eq!((ended(&seen).by, ended(&seen).cause), (Side::Timer, EndCause::RingLimit));
     assert!(ended(&seen).provisional);
+    assert_eq!(line.sim.journal().calls[0].reason.as_deref(), Some("Q.850;cause=19"), "no answer from user");
 }
 
 #[tokio::test]

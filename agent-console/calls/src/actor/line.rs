@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Instant};
 
-use songda_sip::{EndCause, Ended, Leg, LegEvent, NoTrunk, PreparedLeg, SavedLeg, Seat, may_fail_over};
+use songda_sip::{EndCause, Ended, Leg, LegEvent, NoTrunk, PreparedLeg, Reason, SavedLeg, Seat, may_fail_over};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -12,6 +12,7 @@ use tokio::{
 
 use super::ways::{self, Try};
 use crate::{
+    causes,
     events::CallEvent,
     facts::{Farewell, Fault},
     machine::Input,
@@ -132,7 +133,7 @@ impl Line {
                     if let Some(seat) = &self.seat {
                         seat.suspect();
                     }
-                    leg.handle().hang_up().await;
+                    leg.handle().hang_up_with(causes::NOTHING_RINGS).await;
                 }
                 None
             }
@@ -259,8 +260,8 @@ impl Line {
         }
     }
 
-    /// CANCEL or BYE; when nothing went out yet, nothing will. No other way is taken.
-    pub(super) async fn hang_up(&mut self) -> Option<Input> {
+    /// CANCEL or BYE, and why; when nothing went out yet, nothing will. No other way is taken.
+    pub(super) async fn hang_up(&mut self, why: Reason) -> Option<Input> {
         self.ways.clear();
         match &mut self.state {
             // It is over already; its end was kept from the machine until now.
@@ -269,7 +270,7 @@ impl Line {
             }
             State::Up(leg, progress) => {
                 *progress = Progress::Settled;
-                leg.handle().hang_up().await;
+                leg.handle().hang_up_with(why).await;
                 return None;
             }
             State::Idle | State::Preparing(_) | State::Lost => {}

@@ -8,7 +8,7 @@ mod ways;
 use std::{sync::Arc, time::Instant};
 
 use songda_media::{CallMedia, EngineError, MediaEvent, Summary};
-use songda_sip::{IncomingCall, LegEvent, Rejection};
+use songda_sip::{IncomingCall, LegEvent};
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
@@ -20,6 +20,7 @@ use self::{
     line::{Ground, Line},
 };
 use crate::{
+    causes,
     clock::CallClock,
     events::CallEvent,
     facts::{CallEnd, Farewell, Fault, TransferFault, TransferMode},
@@ -248,7 +249,7 @@ impl Actor {
                 None
             }
             Err(error) => {
-                leg.handle().reject(Rejection::status(488)).await;
+                leg.handle().reject(causes::refusal(488)).await;
                 line.take_up(leg);
                 Some(Input::BadAnswer(error.to_string()))
             }
@@ -267,11 +268,11 @@ impl Actor {
                 Ok(())
             }
             Do::Answer => return self.answer(line).await,
-            Do::GiveWay => return line.hang_up().await,
-            Do::HangUp => {
+            Do::GiveWay => return line.hang_up(causes::of_end(None)).await,
+            Do::HangUp(why) => {
                 // Dropped, a caller who was not answered is refused.
                 self.caller = None;
-                return line.hang_up().await;
+                return line.hang_up(why).await;
             }
             Do::TrunkAnswer(sdp) => {
                 return self.media.trunk_answer(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()));
@@ -292,7 +293,7 @@ impl Actor {
             Do::Consult => self.media.consult(),
             Do::HandOver => self.media.hand_over(),
             Do::DropTarget => {
-                self.phone.drop_leg();
+                self.phone.drop_leg().await;
                 self.media.drop_target()
             }
             Do::OpenEarly => self.media.early(),

@@ -5,6 +5,7 @@ use songda_sip::{Leg, LegEvent, PhoneCall};
 
 use super::Actor;
 use crate::{
+    causes,
     events::CallEvent,
     facts::TransferFault,
     machine::{Input, RING_LIMIT},
@@ -25,8 +26,10 @@ impl Phone {
     }
 
     /// Hangs up, whatever it is.
-    pub(super) fn drop_leg(&mut self) {
-        self.leg = None;
+    pub(super) async fn drop_leg(&mut self) {
+        if let Some(leg) = self.leg.take() {
+            leg.handle().hang_up_with(causes::of_end(None)).await;
+        }
     }
 
     /// What it says next; nothing when signalling is gone. May be dropped at any time.

@@ -25,6 +25,7 @@ pub use self::{
     transfer::Target,
 };
 use crate::{
+    causes,
     events::PartySilence,
     facts::{EndedBy, Fault, Parting, TransferFault},
 };
@@ -442,7 +443,7 @@ impl Machine {
         self.phase = Phase::HangingUp;
         self.limit = Some(now + HANG_UP_LIMIT);
         self.let_everybody_go();
-        self.out.push(Do::HangUp);
+        self.out.push(Do::HangUp(causes::of_end(self.ending.and_then(|(_, _, fault)| fault))));
     }
 
     fn deadline_passed(&mut self, now: Instant) {

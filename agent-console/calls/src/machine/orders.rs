@@ -1,6 +1,6 @@
 //! What goes into the machine and what comes out.
 
-use songda_sip::LegEvent;
+use songda_sip::{LegEvent, Reason};
 
 use super::{presence::Away, transfer::Target};
 use crate::{
@@ -85,8 +85,8 @@ pub enum Do {
     HandOver,
     /// Let the target go, and a desk phone that has the call.
     DropTarget,
-    /// CANCEL, BYE or a refusal: whatever leg there is.
-    HangUp,
+    /// CANCEL, BYE or a refusal, whatever leg there is, and why.
+    HangUp(Reason),
     /// Say this to whoever placed the call.
     Tell(Told),
     /// Everything is over: close the sound and the recording.

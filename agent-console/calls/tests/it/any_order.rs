@@ -101,10 +101,13 @@ impl Witness {
         let answered = self.first(&Do::Tell(Told::Answered)).is_some();
         let noticed = self.first(&Do::Tell(Told::NoticeFinished)).is_some();
         let parted = self.orders.iter().any(|order| matches!(order, Do::Tell(Told::Parting(_))));
-        let hung_up = self.first(&Do::HangUp).is_some();
+        let hung_up = self.orders.iter().any(|order| matches!(order, Do::HangUp(_)));
         match order {
             Do::Dial => assert!(!dialled, "dialled twice"),
-            Do::HangUp => assert!(dialled && !hung_up, "nothing to hang up, or twice"),
+            Do::HangUp(why) => {
+                assert!(dialled && !hung_up, "nothing to hang up, or twice");
+                assert!(matches!(why.q850, Some(16 | 31)), "and no word why: {why:?}");
+            }
             Do::Announce(cue) => {
                 assert!(answered && !hung_up, "{cue:?} to nobody");
                 match cue {

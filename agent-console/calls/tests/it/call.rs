@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use songda_calls::inside::{Cue, Do, Input, Machine, Rest, Told};
-use songda_sip::{EndCause, Ended, LegEvent, Side};
+use songda_sip::{EndCause, Ended, LegEvent, Reason, Side};
 
 pub(crate) struct Call {
     pub(crate) machine: Machine,
@@ -66,3 +66,8 @@ pub(crate) fn holds(orders: &[Do]) -> bool {
 pub(crate) fn talks(orders: &[Do]) -> bool {
     orders.ends_with(&[Do::Rest(Rest::Talk), Do::Hush])
 }
+
+/// Hung up because somebody wanted that.
+pub(crate) const CLEARED: Do = Do::HangUp(Reason { q850: Some(16), sip: None });
+/// Hung up because something failed on our side.
+pub(crate) const BROKEN_OFF: Do = Do::HangUp(Reason { q850: Some(31), sip: None });

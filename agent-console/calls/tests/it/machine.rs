@@ -6,7 +6,7 @@ use songda_calls::{
 };
 use songda_sip::{EndCause, LegEvent, Side};
 
-use crate::call::{Call, answer, ended, holds, talks};
+use crate::call::{BROKEN_OFF, CLEARED, Call, answer, ended, holds, talks};
 
 #[test]
 fn nothing_is_dialled_before_the_browser_is_heard_and_then_once() {
@@ -71,7 +71,7 @@ fn r2_1a_early_media_is_opened_once_and_follows_each_new_description() {
 fn giving_up_while_it_rings_is_the_agents_doing() {
     let mut call = Call::dialled();
     call.at(1, Input::Leg(LegEvent::Ringing));
-    assert_eq!(call.at(3, Input::HangUp), [Do::HangUp]);
+    assert_eq!(call.at(3, Input::HangUp), [CLEARED]);
     assert_eq!(call.at(3, Input::HangUp), [], "a second click does nothing");
     call.at(4, ended(Side::Us, EndCause::Cancelled, Some(487), None));
     let facts = call.machine.facts();
@@ -82,7 +82,7 @@ fn giving_up_while_it_rings_is_the_agents_doing() {
 fn giving_up_while_the_carrier_is_looked_for_ends_the_call_at_once() {
     let mut call = Call::dialled();
     assert_eq!(call.at(1, Input::NeverDialled), [], "only after a hang-up");
-    assert_eq!(call.at(2, Input::HangUp), [Do::HangUp]);
+    assert_eq!(call.at(2, Input::HangUp), [CLEARED]);
     assert_eq!(call.at(2, Input::NeverDialled), [Do::Finish]);
     let facts = call.machine.facts();
     assert!(facts.cancelled_by_agent && facts.fault.is_none() && facts.sip_status.is_none(), "{facts:?}");
@@ -112,7 +112,7 @@ fn e52_r4_2a_a_recording_that_fails_is_told_to_the_party_and_ends_the_call() {
         ]
     );
     assert_eq!(call.at(21, Input::RecordingFailed), [Do::Tell(Told::RecordingFailed)], "said once");
-    assert_eq!(call.at(27, Input::Said(Cue::Parting(Parting::RecordingFailed))), [Do::HangUp]);
+    assert_eq!(call.at(27, Input::Said(Cue::Parting(Parting::RecordingFailed))), [BROKEN_OFF]);
     call.at(28, ended(Side::Us, EndCause::HungUp, None, None));
     let facts = call.machine.facts();
     assert!(facts.parting == Some(Parting::RecordingFailed) && facts.by == EndedBy::System, "{facts:?}");
@@ -122,7 +122,7 @@ fn e52_r4_2a_a_recording_that_fails_is_told_to_the_party_and_ends_the_call() {
 fn r4_2a_a_recording_that_fails_while_it_rings_gives_the_call_up() {
     let mut call = Call::dialled();
     call.at(1, Input::Leg(LegEvent::EarlyMedia { sdp: "183".into() }));
-    assert_eq!(call.at(3, Input::RecordingFailed), [Do::Tell(Told::RecordingFailed), Do::HangUp]);
+    assert_eq!(call.at(3, Input::RecordingFailed), [Do::Tell(Told::RecordingFailed), BROKEN_OFF]);
     call.at(4, ended(Side::Us, EndCause::Cancelled, Some(487), None));
     assert_eq!(call.machine.facts().fault, Some(Fault::Recording));
 }
@@ -141,19 +141,41 @@ fn e49_a_polite_end_is_spoken_and_then_the_call_ends() {
         "nobody is heard after the last word"
     );
     assert_eq!(call.at(21, Input::EndPolitely), [], "a second click changes nothing");
-    assert_eq!(call.at(26, Input::Said(Cue::Parting(Parting::Farewell))), [Do::HangUp]);
+    assert_eq!(call.at(26, Input::Said(Cue::Parting(Parting::Farewell))), [CLEARED]);
     call.at(27, ended(Side::Us, EndCause::HungUp, None, None));
     let facts = call.machine.facts();
     assert!(facts.by == EndedBy::Agent && facts.parting == Some(Parting::Farewell) && !facts.abandoned, "{facts:?}");
+}
+
+/// RFC 3326, 2: the other end, and every exchange between, hears why a call ends.
+#[test]
+fn our_bye_says_why() {
+    let ends = [
+        (Input::HangUp, None, CLEARED),
+        (Input::Abandoned, None, BROKEN_OFF),
+        (Input::BadAnswer("no".into()), None, BROKEN_OFF),
+        (Input::EndPolitely, Some(Parting::Farewell), CLEARED),
+        (Input::RecordingFailed, Some(Parting::RecordingFailed), BROKEN_OFF),
+    ];
+    for (end, said, wanted) in ends {
+        let mut call = Call::talking();
+        let mut orders = call.at(20, end.clone());
+        if let Some(said) = said {
+            orders = call.at(24, Input::Said(Cue::Parting(said)));
+        }
+        assert_eq!(orders.last(), Some(&wanted), "{end:?}");
+    }
+    let mut call = Call::dialled();
+    assert_eq!(call.at(3, Input::HangUp), [CLEARED], "and so does a CANCEL");
 }
 
 #[test]
 fn e49_who_does_not_want_to_hear_the_farewell_hangs_up() {
     let mut call = Call::talking();
     call.at(20, Input::EndPolitely);
-    assert_eq!(call.at(21, Input::HangUp), [Do::HangUp]);
+    assert_eq!(call.at(21, Input::HangUp), [CLEARED]);
     let mut call = Call::dialled();
-    assert_eq!(call.at(2, Input::EndPolitely), [Do::HangUp], "nobody to be polite to while it rings");
+    assert_eq!(call.at(2, Input::EndPolitely), [CLEARED], "nobody to be polite to while it rings");
 }
 
 #[test]
@@ -161,7 +183,7 @@ fn a_farewell_that_is_never_over_is_cut_short() {
     let mut call = Call::talking();
     call.at(20, Input::EndPolitely);
     assert_eq!(call.at(49, Input::Deadline), []);
-    assert_eq!(call.at(50, Input::Deadline), [Do::HangUp]);
+    assert_eq!(call.at(50, Input::Deadline), [CLEARED]);
     assert_eq!(call.at(90, Input::Deadline), [Do::Finish]);
 }
 
@@ -319,6 +341,6 @@ fn e39_who_hangs_up_before_the_extension_is_reached_presses_nothing_more() {
     call.machine = std::mem::replace(&mut call.machine, Call::new().machine).with_extension(Some("8012".into()));
     call.at(0, Input::BrowserConnected);
     call.at(5, answer());
-    assert_eq!(call.at(6, Input::HangUp), [Do::HangUp]);
+    assert_eq!(call.at(6, Input::HangUp), [CLEARED]);
     assert!(call.at(7, Input::Deadline).is_empty());
 }

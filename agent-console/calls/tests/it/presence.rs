@@ -6,7 +6,7 @@ use songda_calls::{
 };
 use songda_sip::{EndCause, LegEvent, Side};
 
-use crate::call::{Call, answer, ended, holds, talks};
+use crate::call::{BROKEN_OFF, Call, answer, ended, holds, talks};
 
 fn away(call: &Call, since: u64, until: u64) -> Do {
     Do::Tell(Told::AgentAway(Away { since: call.moment(since), until: call.moment(until) }))
@@ -45,7 +45,7 @@ fn e51_an_agent_who_stays_away_for_thirty_seconds_is_apologised_for() {
         ],
         "no music follows the apology"
     );
-    assert_eq!(call.at(55, Input::Said(Cue::Parting(Parting::Apology))), [Do::HangUp]);
+    assert_eq!(call.at(55, Input::Said(Cue::Parting(Parting::Apology))), [BROKEN_OFF]);
     call.at(56, ended(Side::Us, EndCause::HungUp, None, None));
     let facts = call.machine.facts();
     assert!(facts.abandoned && facts.by == EndedBy::System && facts.parting == Some(Parting::Apology), "{facts:?}");
@@ -116,7 +116,7 @@ fn e51_who_comes_back_during_the_notice_does_not_cut_it_short() {
 fn e51_a_call_that_rings_for_a_lost_agent_is_given_up_and_counts_for_nothing() {
     let mut call = Call::dialled();
     call.at(2, Input::BrowserLost);
-    assert_eq!(call.at(32, Input::Deadline), [Do::HangUp]);
+    assert_eq!(call.at(32, Input::Deadline), [BROKEN_OFF]);
     call.at(33, ended(Side::Us, EndCause::Cancelled, Some(487), None));
     let facts = call.machine.facts();
     assert!(facts.abandoned && !facts.answered && !facts.cancelled_by_agent, "{facts:?}");

@@ -6,7 +6,7 @@ use songda_calls::{
 };
 use songda_sip::{EndCause, Ended, LegEvent, Side};
 
-use crate::call::{Call, ended, holds, talks};
+use crate::call::{BROKEN_OFF, CLEARED, Call, ended, holds, talks};
 
 const BLIND: TransferMode = TransferMode::Blind;
 const ATTENDED: TransferMode = TransferMode::Attended;
@@ -213,7 +213,7 @@ fn r4_1a_a_desk_phone_ends_the_call_when_it_hangs_up_and_nothing_of_a_browser_co
     assert!(matches!(call.at(42, Input::Press("1".into()))[..], [Do::Tell(Told::KeysRefused(_))]));
     assert_eq!(call.at(43, Input::Transfer(BLIND, Target::Desk)), [failed(TransferFault::NotNow)]);
     assert_eq!(call.machine.deadline(), None);
-    assert_eq!(call.at(90, phone_ended(Side::Peer, EndCause::HungUp, None)), [Do::DropTarget, Do::HangUp]);
+    assert_eq!(call.at(90, phone_ended(Side::Peer, EndCause::HungUp, None)), [Do::DropTarget, CLEARED]);
     call.at(91, ended(Side::Us, EndCause::HungUp, None, None));
     let facts = call.machine.facts();
     assert!(facts.by == EndedBy::Agent && !facts.abandoned && facts.fault.is_none(), "{facts:?}");
@@ -225,7 +225,7 @@ fn a_desk_phone_that_is_lost_is_apologised_for() {
         let mut call = transferred(Target::Phone);
         let orders = call.at(90, lost);
         assert!(orders.contains(&Do::Announce(Cue::Parting(Parting::Apology))), "{orders:?}");
-        assert_eq!(call.at(95, Input::Said(Cue::Parting(Parting::Apology))), [Do::DropTarget, Do::HangUp]);
+        assert_eq!(call.at(95, Input::Said(Cue::Parting(Parting::Apology))), [Do::DropTarget, BROKEN_OFF]);
         assert!(call.machine.facts().abandoned);
     }
 }
@@ -241,7 +241,7 @@ fn a_desk_phone_that_holds_lets_the_party_hear_our_music() {
     // A farewell is heard whole, whoever puts down his phone meanwhile.
     call.at(60, Input::EndPolitely);
     assert_eq!(call.at(61, phone_ended(Side::Peer, EndCause::HungUp, None)), []);
-    assert_eq!(call.at(65, Input::Said(Cue::Parting(Parting::Farewell))), [Do::DropTarget, Do::HangUp]);
+    assert_eq!(call.at(65, Input::Said(Cue::Parting(Parting::Farewell))), [Do::DropTarget, CLEARED]);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn r4_1a_a_party_that_hangs_up_ends_everything() {
 fn an_agent_who_hangs_up_ends_everything_too() {
     for mut call in [rings(BLIND, Target::Phone), consulting(Target::Desk)] {
         let orders = call.at(30, Input::HangUp);
-        assert_eq!(orders, [Do::DropTarget, failed(TransferFault::Cancelled), Do::HangUp]);
+        assert_eq!(orders, [Do::DropTarget, failed(TransferFault::Cancelled), CLEARED]);
     }
     let mut call = consulting(Target::Phone);
     let orders = call.at(30, Input::RecordingFailed);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use songda_calls::{Answer, CallEnd, CallEvent, CallHandle, IncomingCall, Rejection, Source, Welcome};
+use songda_calls::{Answer, CallEnd, CallEvent, CallHandle, IncomingCall, Rejection, Source, Welcome, refusal};
 use songda_people::courts::{self, Court};
 use songda_store::{StoreError, alarms, new_id};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -97,7 +97,7 @@ pub async fn receive(seats: Seats, mut calls: mpsc::Receiver<IncomingCall>, canc
             },
         };
         if tasks.len() >= WAITING {
-            call.leg.handle().reject(Rejection::status(486)).await;
+            call.leg.handle().reject(refusal(486)).await;
             continue;
         }
         let (seats, cancel) = (seats.clone(), cancel.clone());
@@ -150,12 +150,12 @@ async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken)
     let ground = seats.ground();
     if let Source::Phone(extension) = &incoming.source {
         tracing::info!(%extension, "a desk phone wanted to call somebody and was refused");
-        incoming.leg.handle().reject(Rejection { words: Some(PHONES_ONLY_ANSWER), ..Rejection::status(403) }).await;
+        incoming.leg.handle().reject(Rejection { words: Some(PHONES_ONLY_ANSWER), ..refusal(403) }).await;
         return Ok(());
     }
     let Some((court, number, trunk)) = called(ground, &incoming).await? else {
         tracing::info!(source = ?incoming.source, "a call for a number that is none of ours was refused");
-        incoming.leg.handle().reject(Rejection::status(404)).await;
+        incoming.leg.handle().reject(refusal(404)).await;
         return Ok(());
     };
     incoming.leg.handle().ring().await;

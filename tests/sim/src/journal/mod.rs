@@ -76,6 +76,12 @@ pub struct CallRecord {
     pub ended_at: Option<u64>,
     /// `caller` (the court, of its own call), `court` (of a call into it), `party` or `carrier`.
     pub ended_by: Option<&'static str>,
+    /// Reason (RFC 3326) of the court's BYE, CANCEL or refusal.
+    pub reason: Option<String>,
+    /// Retry-After of the court's refusal, in seconds.
+    pub retry_after_s: Option<u64>,
+    /// What the carrier changed by a re-INVITE, oldest first.
+    pub changes: Vec<ChangeRecord>,
     /// Clips the party began to speak.
     pub said: Vec<Said>,
     /// True when the party's script or file is over.
@@ -84,6 +90,15 @@ pub struct CallRecord {
     pub rtp: RtpRecord,
     /// WAV file with what the party heard; set when the media is closed.
     pub audio: Option<String>,
+}
+
+/// One re-INVITE of the carrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeRecord {
+    /// `new-port`, `hold`, `resume` or `fax`.
+    pub what: &'static str,
+    /// Final status of the court's answer.
+    pub status: u16,
 }
 
 /// One REGISTER.

@@ -92,14 +92,26 @@ impl Offer {
     }
 }
 
-/// Writes our own offer for media at `local`: both laws and keys.
-pub(crate) fn offer(local: SocketAddr, session: u64) -> Vec<u8> {
+/// Writes our own offer for media at `local`: both laws and keys; `version` rises with each.
+pub(crate) fn offer(local: SocketAddr, session: u64, version: u32, direction: &str) -> Vec<u8> {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let (ip, port) = (local.ip(), local.port());
     format!(
-        "v=0\r\no=- {session} 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
+        "v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
-         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na={direction}\r\n"
+    )
+    .into_bytes()
+}
+
+/// Writes an offer of fax over UDPTL in place of the sound (T.38, annex D).
+pub(crate) fn fax_offer(local: SocketAddr, session: u64, version: u32) -> Vec<u8> {
+    let family = if local.is_ipv4() { "IP4" } else { "IP6" };
+    let (ip, port) = (local.ip(), local.port());
+    format!(
+        "v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
+         m=audio 0 RTP/AVP 8\r\nm=image {port} udptl t38\r\na=T38FaxVersion:0\r\n\
+         a=T38FaxRateManagement:transferredTCF\r\n"
     )
     .into_bytes()
 }

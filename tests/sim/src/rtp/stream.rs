@@ -7,7 +7,7 @@ use std::time::Duration;
 use rtp_rs::{RtpPacketBuilder, RtpReader};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::events::{self, Events, Heard};
 use super::recorder::Recorder;
@@ -19,6 +19,8 @@ use crate::party::player::{FRAME, Frame, Plan, audible};
 const MAX_PACKET: usize = 1_500;
 /// More keys than anybody presses in a call.
 const MAX_DIGITS: usize = 256;
+/// Sound on its way when a call is held may still come for so long.
+const HOLD_GRACE: Duration = Duration::from_millis(500);
 /// How often the counters go to the journal, in frames: half a second.
 const REPORT_EVERY: u32 = 25;
 
@@ -28,6 +30,10 @@ pub(crate) enum Command {
     Play(Plan),
     /// The caller moved.
     Retarget(Offer),
+    /// We moved to this port.
+    Move(UdpSocket),
+    /// The party listens, or holds the call.
+    Listen(bool),
 }
 
 /// What a stream tells the carrier.
@@ -49,6 +55,8 @@ pub(crate) struct Stream {
     outgoing: Outgoing,
     incoming: Incoming,
     heard: bool,
+    /// Since when the party holds the call.
+    held: Option<Instant>,
 }
 
 struct Outgoing {
@@ -90,6 +98,7 @@ impl Stream {
             outgoing,
             incoming,
             heard: false,
+            held: None,
         }
     }
 
@@ -111,6 +120,8 @@ impl Stream {
                         self.record.codec = Some(offer.law.encoding_name());
                         self.offer = offer;
                     }
+                    Some(Command::Move(socket)) => self.socket = socket,
+                    Some(Command::Listen(on)) => self.held = (!on).then(Instant::now),
                     None => break,
                 },
                 arrived = self.socket.recv_from(&mut buffer) => {
@@ -219,6 +230,10 @@ impl Stream {
         }
         self.sequence(source, packet.sequence_number().into());
         let samples: Vec<i16> = packet.payload().iter().map(|&code| self.offer.law.decode(code)).collect();
+        if self.held.is_some_and(|since| since.elapsed() > HOLD_GRACE) {
+            self.held = None;
+            self.journal.complain("rtp", "sound for a party that holds the call");
+        }
         self.record.received += 1;
         self.record.last_received_at = Some(now_ms());
         self.record.first_received_at = self.record.first_received_at.or(self.record.last_received_at);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::call::{Call, Origin, Phase, Repeat, Repeating};
 use super::carrier::{Carrier, Note, Output};
 use super::message::{Headers, Request, Response, name_addr, tag};
-use super::reply::route_set;
+use super::reply::{reason, route_set};
 use super::transactions::GIVE_UP;
 use crate::party::{Behaviour, Errand};
 use crate::rtp::sdp::{self, Offer};
@@ -114,6 +114,8 @@ impl Carrier {
             phase: Phase::Opening,
             accepted: None,
             bye: None,
+            changing: None,
+            changed: None,
             invite,
         };
         self.calls.insert(id.clone(), call);
@@ -130,7 +132,7 @@ impl Carrier {
             return;
         };
         call.phase = Phase::Calling;
-        call.invite.body = sdp::offer(media, call.session);
+        call.invite.body = sdp::offer(media, call.session, call.sdp_version, "sendrecv");
         let bytes = call.invite.bytes();
         if let Some(asking) = call.asking() {
             let to = asking.to;
@@ -294,6 +296,8 @@ impl Carrier {
             return;
         }
         self.note(id, Note::Status(response.status));
+        let seconds = response.headers.get("Retry-After").and_then(|value| value.parse().ok());
+        self.note(id, Note::Turned { reason: reason(&response.headers), retry_after_s: seconds });
         if matches!(response.status, 401 | 407) {
             self.complain("the court asks a carrier for credentials");
         }

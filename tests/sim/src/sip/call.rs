@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::asking::Asking;
+use super::changing::{Changed, Changing};
 use super::message::{Headers, Request, name_addr, tag};
 use super::reply::{hop, route_set};
 use super::transactions::{GIVE_UP, T1, T2, TxKey};
@@ -106,6 +107,9 @@ pub(crate) struct Call {
     pub(crate) accepted: Option<(u32, Repeating)>,
     /// Our BYE that waits for its answer, with its branch.
     pub(crate) bye: Option<(String, Repeating)>,
+    /// Our re-INVITE that waits for its answer, and what acknowledged the last one.
+    pub(crate) changing: Option<Changing>,
+    pub(crate) changed: Option<Changed>,
 }
 
 impl Call {
@@ -139,6 +143,8 @@ impl Call {
             phase: Phase::Opening,
             accepted: None,
             bye: None,
+            changing: None,
+            changed: None,
             invite,
         }
     }
@@ -181,6 +187,12 @@ impl Call {
 
     /// A request of ours inside the dialog, and where it goes.
     pub(crate) fn inside(&self, method: &str, cseq: u32, local: SocketAddr, branch: &str) -> (SocketAddr, Vec<u8>) {
+        let (to, request) = self.request(method, cseq, local, branch);
+        (to, request.bytes())
+    }
+
+    /// The same, to be added to.
+    pub(crate) fn request(&self, method: &str, cseq: u32, local: SocketAddr, branch: &str) -> (SocketAddr, Request) {
         let get = |name: &str| self.invite.headers.get(name).unwrap_or_default();
         let (from, to) = match self.origin {
             Origin::Court(_) => (format!("{};tag={}", get("To"), self.local_tag), get("From").to_owned()),
@@ -200,7 +212,7 @@ impl Call {
         let next = self.routes.first().and_then(|r| name_addr(r)).map_or(self.remote_target.as_str(), |(uri, _)| uri);
         let to = hop(next).unwrap_or(self.source);
         let request = Request { method: method.to_owned(), uri: self.remote_target.clone(), headers, body: Vec::new() };
-        (to, request.bytes())
+        (to, request)
     }
 
     /// When this call has work next.
@@ -212,10 +224,11 @@ impl Call {
         };
         let accepted = self.accepted.as_ref().map(|(_, r)| r.deadline());
         let bye = self.bye.as_ref().map(|(_, r)| r.deadline());
+        let changing = self.changing.as_ref().map(Changing::deadline);
         let asking = match &self.origin {
             Origin::Party(asking) if self.is_live() => asking.deadline(),
             _ => None,
         };
-        [phase, accepted, bye, asking].into_iter().flatten().min()
+        [phase, accepted, bye, changing, asking].into_iter().flatten().min()
     }
 }

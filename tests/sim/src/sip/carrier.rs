@@ -31,6 +31,12 @@ pub(crate) enum Output {
     OpenMedia { call_id: String, offer: Offer },
     /// Start the party's script.
     Play { call_id: String, number: String, behaviour: Behaviour, errand: Errand },
+    /// Open a second port for the media of a call and say so with [`Carrier::media_moves`].
+    MoveMedia { call_id: String },
+    /// The media of a call is at its second port from now on.
+    MediaMoved { call_id: String },
+    /// The party listens, or holds the call.
+    Listen { call_id: String, on: bool },
     /// The caller moved its media.
     Retarget { call_id: String, offer: Offer },
     /// Close the media of a call.
@@ -66,6 +72,16 @@ pub(crate) enum Note {
     Refused(&'static str),
     Status(u16),
     Acked,
+    /// The court ended or refused a call: its Reason and Retry-After.
+    Turned {
+        reason: Option<String>,
+        retry_after_s: Option<u64>,
+    },
+    /// A re-INVITE of ours was answered.
+    Changed {
+        what: &'static str,
+        status: u16,
+    },
     Ended(&'static str),
 }
 
@@ -190,6 +206,7 @@ impl Carrier {
         for id in ids {
             self.tick_phase(&id, now);
             self.tick_asking(&id, now);
+            self.tick_changing(&id, now);
             self.tick_repeats(&id, now);
         }
         self.calls.retain(|_, c| !matches!(c.phase, Phase::Over { until } if until <= now));
@@ -356,6 +373,9 @@ impl Carrier {
             if response.status >= 200 {
                 call.bye = None;
             }
+            return;
+        }
+        if self.change_answered(branch, response) {
             return;
         }
         let asked = self.calls.values().find(|c| matches!(&c.origin, Origin::Party(asking) if asking.branch == branch));

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::asking::Inward;
 use super::carrier::Carrier;
+use super::changing::Change;
 use super::driver::Speech;
 use super::faults::Fault;
 use super::forms::NumberForm;
@@ -62,6 +63,8 @@ pub(crate) enum Order {
     Say { number: Number, speech: Speech },
     /// A party calls.
     CallIn { call: CallIn, done: oneshot::Sender<Result<String, &'static str>> },
+    /// The carrier changes a live call.
+    Change { call_id: String, what: Change, done: oneshot::Sender<Result<(), &'static str>> },
     /// The carrier changes its manners.
     Manners { manners: Manners, done: oneshot::Sender<Result<(), String>> },
 }

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::carrier::{Carrier, Note, Output};
 use super::control::Order;
-use crate::journal::{CallRecord, Journal, now_ms};
+use crate::journal::{CallRecord, ChangeRecord, Journal, now_ms};
 use crate::numbers::Number;
 use crate::party::voices::Clip;
 use crate::party::{self, Behaviour, Errand};
@@ -48,7 +48,7 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) async fn run(mut self) {
         let (over, mut finished) = mpsc::channel::<ScriptOver>(QUEUE);
-        let mut state = Media { streams: HashMap::new(), hang_ups: Vec::new(), over, files: 0 };
+        let mut state = Media { streams: HashMap::new(), moving: HashMap::new(), hang_ups: Vec::new(), over, files: 0 };
         let mut buffer = vec![0; 65_535];
         loop {
             let now = Instant::now();
@@ -80,6 +80,12 @@ impl Driver {
             Order::Manners { manners, done } => {
                 // Whoever asked may have gone.
                 let _ = done.send(self.carrier.behave(&manners));
+            }
+            Order::Change { call_id, what, done } => {
+                let begun = self.carrier.change(&call_id, what, Instant::now());
+                let (answer, outputs) = begun.map_or_else(|why| (Err(why), Vec::new()), |out| (Ok(()), out));
+                let _ = done.send(answer);
+                return outputs;
             }
             Order::CallIn { call, done } => {
                 let now = Instant::now();
@@ -124,6 +130,23 @@ impl Driver {
                 Output::Play { call_id, number, behaviour, errand } => {
                     self.play(call_id, &number, behaviour, &errand, state);
                 }
+                Output::MoveMedia { call_id } => match self.bind() {
+                    Ok((socket, local)) => {
+                        state.moving.insert(call_id.clone(), socket);
+                        queue.extend(self.carrier.media_moves(&call_id, local, Instant::now()));
+                    }
+                    Err(error) => tracing::warn!(%error, "no second media port could be opened"),
+                },
+                Output::MediaMoved { call_id } => {
+                    if let (Some(stream), Some(socket)) = (state.streams.get(&call_id), state.moving.remove(&call_id)) {
+                        let _ = stream.try_send(Command::Move(socket));
+                    }
+                }
+                Output::Listen { call_id, on } => {
+                    if let Some(stream) = state.streams.get(&call_id) {
+                        let _ = stream.try_send(Command::Listen(on));
+                    }
+                }
                 Output::Retarget { call_id, offer } => {
                     if let Some(stream) = state.streams.get(&call_id) {
                         // A stream that is gone has nobody left to move.
@@ -132,6 +155,7 @@ impl Driver {
                 }
                 Output::CloseMedia { call_id } => {
                     state.streams.remove(&call_id);
+                    state.moving.remove(&call_id);
                     state.hang_ups.retain(|(_, id)| *id != call_id);
                 }
                 Output::Note { call_id, note } => self.journal.call(&call_id, |record| write_down(record, note)),
@@ -145,15 +169,21 @@ impl Driver {
         }
     }
 
-    fn open(&self, call_id: &str, offer: Offer, state: &mut Media) -> io::Result<SocketAddr> {
+    /// A port for media.
+    fn bind(&self) -> io::Result<(UdpSocket, SocketAddr)> {
         let ip = self.socket.local_addr()?.ip();
         let socket = std::net::UdpSocket::bind((ip, 0))?;
         socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
+        Ok((UdpSocket::from_std(socket)?, local))
+    }
+
+    fn open(&self, call_id: &str, offer: Offer, state: &mut Media) -> io::Result<SocketAddr> {
+        let (socket, local) = self.bind()?;
         let (commands, inbox) = mpsc::channel(QUEUE);
         state.files += 1;
         let file = self.audio_dir.join(format!("call-{:05}.wav", state.files));
-        let stream = Stream::new(call_id.to_owned(), UdpSocket::from_std(socket)?, offer, self.journal.clone(), file);
+        let stream = Stream::new(call_id.to_owned(), socket, offer, self.journal.clone(), file);
         self.tracker.spawn(stream.run(inbox, state.over.clone()));
         state.streams.insert(call_id.to_owned(), commands);
         Ok(local)
@@ -175,6 +205,8 @@ impl Driver {
 
 struct Media {
     streams: HashMap<String, mpsc::Sender<Command>>,
+    /// Second ports of calls whose media moves.
+    moving: HashMap<String, UdpSocket>,
     /// When a speaker hangs up by its own time.
     hang_ups: Vec<(Instant, String)>,
     over: mpsc::Sender<ScriptOver>,
@@ -211,6 +243,11 @@ fn write_down(record: &mut CallRecord, note: Note) {
                 record.answered_at = record.answered_at.or(now);
             }
         }
+        Note::Turned { reason, retry_after_s } => {
+            record.reason = record.reason.take().or(reason);
+            record.retry_after_s = retry_after_s;
+        }
+        Note::Changed { what, status } => record.changes.push(ChangeRecord { what, status }),
         Note::Acked => record.acked_at = record.acked_at.or(now),
         Note::Ended(by) => {
             record.ended_at = record.ended_at.or(now);

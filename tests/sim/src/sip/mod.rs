@@ -6,6 +6,7 @@
 pub(crate) mod asking;
 pub(crate) mod call;
 pub(crate) mod carrier;
+pub(crate) mod changing;
 pub(crate) mod control;
 pub(crate) mod digest;
 pub(crate) mod driver;
@@ -19,6 +20,7 @@ mod requests;
 mod tests;
 mod transactions;
 
+pub use changing::Change;
 pub use digest::Algorithm;
 pub use forms::{Forms, NumberForm};
 pub use registrar::Registering;

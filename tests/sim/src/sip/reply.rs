@@ -85,6 +85,11 @@ pub(crate) fn route_set(headers: &Headers) -> Vec<String> {
     headers.all("Record-Route").flat_map(split_list).collect()
 }
 
+/// Value of Reason (RFC 3326).
+pub(crate) fn reason(headers: &Headers) -> Option<String> {
+    headers.get("Reason").map(|value| value.chars().take(128).collect())
+}
+
 fn phrase(status: u16) -> &'static str {
     match status {
         100 => "Trying",

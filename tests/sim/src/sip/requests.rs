@@ -10,7 +10,7 @@ use super::call::{Call, Phase, Repeating};
 use super::carrier::{Carrier, Note, Output};
 use super::digest::Verdict;
 use super::message::{Request, name_addr, tag, user};
-use super::reply::reply;
+use super::reply::{reason, reply};
 use super::transactions::{Arrival, TxKey};
 use crate::party::{self, Behaviour};
 use crate::rtp::sdp;
@@ -230,6 +230,11 @@ impl Carrier {
             return;
         };
         let cseq = request.cseq().map_or(0, |(n, _)| n);
+        if call.changing.is_some() {
+            // Two changes at once (RFC 3261, section 14.2).
+            self.answer_plainly(key, request, from, 491, now);
+            return;
+        }
         if cseq <= call.remote_cseq || call.accepted.is_some() {
             self.complain("an INVITE inside a dialog out of order");
             self.answer_plainly(key, request, from, 500, now);
@@ -292,6 +297,7 @@ impl Carrier {
         let open = call.is_live() && call.phase != Phase::Answered;
         self.respond(key, &response, now);
         if open && self.transactions.is_open(&invite_key) {
+            self.note(&id, Note::Turned { reason: reason(&request.headers), retry_after_s: None });
             self.finish(&id, 487, None, "caller", now);
         }
     }
@@ -314,6 +320,7 @@ impl Carrier {
         call.accepted = None;
         let by = call.other_end();
         self.answer_plainly(key, request, from, 200, now);
+        self.note(&id, Note::Turned { reason: reason(&request.headers), retry_after_s: None });
         self.over(&id, by, now);
     }
 }
