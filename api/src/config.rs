@@ -112,6 +112,9 @@ pub struct Telephony {
     /// Given up after this many seconds without an answer.
     #[serde(default = "one_minute")]
     pub ring_limit_s: u64,
+    /// So many seconds live calls may go on once the server is told to end.
+    #[serde(default = "one_minute")]
+    pub drain_s: u64,
 }
 
 /// Hashes that desk phones are offered (RFC 8760).
@@ -277,6 +280,9 @@ impl Config {
         }
         if !(10..=180).contains(&config.telephony.ring_limit_s) {
             return unfit("telephony.ring_limit_s", "must lie between 10 and 180 seconds");
+        }
+        if config.telephony.drain_s > 3_600 {
+            return unfit("telephony.drain_s", "must lie between 0 and 3600 seconds");
         }
         if let Some((key, message)) = config.telephony.unfit() {
             return unfit(key, message);

@@ -20,7 +20,7 @@ use songda_papers::{jobs as paper_jobs, reports::Printer};
 use songda_press::{Press, PressConfig};
 use songda_sip::Endpoint;
 use songda_store::{disk, jobs};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{config::Config, house::House, listen::ListenAt};
@@ -40,6 +40,9 @@ pub struct Desk {
 
 /// How long the end waits for the carrier's answers to our last requests.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// Longer than this nothing takes that ends a call: the words (30 seconds), or a CANCEL whose answer
+/// does not come (32).
+const PARTED: Duration = Duration::from_secs(40);
 /// In this time the end of a call that a full disk held up is written down.
 const SETTLED: Duration = Duration::from_secs(3);
 /// How long one work order may outlive its time.
@@ -134,7 +137,32 @@ impl Desk {
         Ok(Self { seats, switchboard, fonts, phones: changed, phone_ways: listeners.into(), tasks })
     }
 
-    /// Waits until every call is written down and all work has stopped.
+    /// Takes no new call and gives no new work. Calls that are under way go on, and so does the
+    /// time after them, up to `limit`; then whoever is on the line is told that his call ends, and
+    /// it ends.
+    pub async fn drain(&self, limit: Duration) {
+        self.switchboard.endpoint().drain().await;
+        self.seats.drain();
+        let finished = async {
+            self.switchboard.quiet().await;
+            self.seats.quiet().await;
+        };
+        if timeout(limit, finished).await.is_ok() {
+            return;
+        }
+        tracing::warn!(calls = self.switchboard.live(), "calls that are still live are told that they end, and end");
+        self.switchboard.part_all();
+        if timeout(PARTED, self.switchboard.quiet()).await.is_err() {
+            tracing::warn!(calls = self.switchboard.live(), "calls did not end when they were told to");
+        }
+    }
+
+    /// Whether it takes no new call any more.
+    pub fn is_closing(&self) -> bool {
+        self.seats.is_closing()
+    }
+
+    /// Ends what is live, and waits until every call is written down and all work has stopped.
     pub async fn close(&self) {
         // Nobody who calls now is taken in, while live calls are ended in order.
         self.switchboard.endpoint().drain().await;

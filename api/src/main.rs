@@ -13,11 +13,12 @@ use songda_api::{
     config::Config,
     house::House,
     operator::{self, AddTrunk, CourtCommand, Entry, MachineCommand, NumberCommand, PhoneCommand, UserCommand},
-    seed, serve,
+    seed,
+    serve::{self, Stop},
     trunk_check::{self, Check},
 };
 use songda_store::audit::{self, Verdict};
-use tokio_util::sync::CancellationToken;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Songda (送达): a court's service-of-process server.
 #[derive(Parser)]
@@ -140,9 +141,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Check) => writeln!(out, "{} is well", arguments.config.display())?,
         Command::Serve => {
             let house = House::open(&config).await?;
-            let cancel = CancellationToken::new();
-            tokio::spawn(stop_on_signal(cancel.clone()));
-            serve::serve(&config, &arguments.config, house, cancel, |address| {
+            let stop = Stop::default();
+            let asked = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+            let [term, interrupt] = asked.map(|asked| asked.context("listening for SIGTERM and Ctrl-C"));
+            tokio::spawn(stop_on_signal(term?, interrupt?, stop.clone()));
+            serve::serve(&config, &arguments.config, house, stop, |address| {
                 tracing::info!(%address, "serving");
                 let _ = writeln!(std::io::stdout(), "listening on {address}");
             })
@@ -196,22 +199,17 @@ async fn enter(config: &Config, entry: &impl Entry) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SIGTERM and Ctrl-C end the server; what runs is finished first.
-async fn stop_on_signal(cancel: CancellationToken) {
-    let term = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
+/// The first SIGTERM or Ctrl-C lets what is live come to its end; the second one ends it at once.
+async fn stop_on_signal(mut term: Signal, mut interrupt: Signal, stop: Stop) {
+    let mut told = async || {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
         }
     };
-    tokio::select! {
-        _ = term => {}
-        result = tokio::signal::ctrl_c() => {
-            if let Err(error) = result.context("waiting for Ctrl-C") {
-                tracing::warn!(%error, "only SIGTERM ends the server");
-                return;
-            }
-        }
-    }
-    cancel.cancel();
+    told().await;
+    tracing::info!("told to end: nothing new is taken, and live calls go on; told again it ends at once");
+    stop.drain.cancel();
+    told().await;
+    stop.at_once.cancel();
 }

@@ -1,6 +1,6 @@
 //! The start and the end of the server.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{future::IntoFuture as _, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, extract::connect_info::Connected, serve::IncomingStream};
@@ -10,6 +10,7 @@ use songda_store::clock::Guard;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
+    time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -22,14 +23,27 @@ use crate::{
     who::Peer,
 };
 
-/// Serves until `cancel`. `ready` is told the bound address.
+/// How a server is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Nothing new is taken, and what is live comes to its end: `telephony.drain_s` at most.
+    pub drain: CancellationToken,
+    /// Nothing is waited for any more.
+    pub at_once: CancellationToken,
+}
+
+/// Who is in the middle of an answer when everything else has ended has so much longer.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Serves until it is told to stop. `ready` is told the bound address.
 pub async fn serve(
     config: &Config,
     config_path: &Path,
     house: House,
-    cancel: CancellationToken,
+    stop: Stop,
     ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
+    let cancel = stop.at_once;
     if let Some(address) = config.server.metrics {
         metrics_exporter_prometheus::PrometheusBuilder::new()
             .with_http_listener(address)
@@ -62,12 +76,35 @@ pub async fn serve(
     let app: Router = routes::router(house.clone(), desk.clone());
     let app = app.into_make_service_with_connect_info::<Peer>();
     let closing = cancel.clone().cancelled_owned();
-    match &config.server.tls {
-        None => axum::serve(listener, app).with_graceful_shutdown(closing).await?,
-        Some(tls) => axum::serve(TlsListener::new(listener, tls)?, app).with_graceful_shutdown(closing).await?,
-    }
+    let mut served = match &config.server.tls {
+        None => tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(closing).into_future()),
+        Some(tls) => {
+            let listener = TlsListener::new(listener, tls)?;
+            tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(closing).into_future())
+        }
+    };
+    let drained = async {
+        stop.drain.cancelled().await;
+        if let Some(desk) = &desk {
+            desk.drain(Duration::from_secs(config.telephony.drain_s)).await;
+        }
+    };
+    // Pages are served until the last call is over.
+    let failed = tokio::select! {
+        () = cancel.cancelled() => None,
+        () = drained => None,
+        ended = &mut served => Some(ended),
+    };
+    cancel.cancel();
     if let Some(desk) = desk {
         desk.close().await;
+    }
+    match failed {
+        Some(ended) => ended??,
+        None => match timeout(LAST_ANSWERS, served).await {
+            Ok(ended) => ended??,
+            Err(_) => tracing::warn!("somebody still read an answer at the end, and did not get all of it"),
+        },
     }
     if let Some(deliveries) = deliveries {
         deliveries.await?;
@@ -139,7 +176,7 @@ impl TlsListener {
                 let Ok((stream, from)) = accepted else { continue };
                 let (acceptor, sender) = (acceptor.clone(), sender.clone());
                 tokio::spawn(async move {
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                    if let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await {
                         let _ = sender.send((stream, from)).await;
                     }
                     drop(place);

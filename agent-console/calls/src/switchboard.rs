@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,7 @@ use songda_media::{CallMedia, Engine, EngineError, MediaEvent};
 use songda_recordings::vault::{RecordingId, Vault, VaultError};
 use songda_sip::{Endpoint, IncomingCall, Number, Target, Trunk};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::spawn_blocking,
 };
 
@@ -52,7 +52,9 @@ impl std::fmt::Debug for SwitchboardConfig {
 pub struct Switchboard {
     ground: Arc<SwitchboardConfig>,
     library: Arc<Library>,
-    live: Arc<Mutex<HashSet<String>>>,
+    live: Arc<watch::Sender<HashSet<String>>>,
+    /// True once no call is waited for any more.
+    parts: Arc<watch::Sender<bool>>,
 }
 
 /// A call to place.
@@ -264,13 +266,13 @@ impl CallHandle {
 
 /// Marks a call as live as long as it exists.
 pub(crate) struct Live {
-    set: Arc<Mutex<HashSet<String>>>,
+    set: Arc<watch::Sender<HashSet<String>>>,
     call: String,
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.set.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.call);
+        self.set.send_if_modified(|live| live.remove(&self.call));
         metrics::gauge!("songda_calls_live").decrement(1.0);
     }
 }
@@ -279,7 +281,7 @@ impl Switchboard {
     /// A switchboard over these parts.
     pub fn new(ground: SwitchboardConfig) -> Self {
         let library = Arc::new(Library::new(ground.prompts.clone()));
-        Self { ground: Arc::new(ground), library, live: Arc::default() }
+        Self { ground: Arc::new(ground), library, live: Arc::default(), parts: Arc::default() }
     }
 
     /// Signalling, for probes of a trunk.
@@ -299,7 +301,19 @@ impl Switchboard {
 
     /// Calls under way.
     pub fn live(&self) -> usize {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.live.borrow().len()
+    }
+
+    /// Waits until no call is under way.
+    pub async fn quiet(&self) {
+        // The sender is ours: the channel does not close.
+        let _ = self.live.subscribe().wait_for(HashSet::is_empty).await;
+    }
+
+    /// Ends every call: whoever was answered is told so first. For a house that closes; what is
+    /// placed later ends at once.
+    pub fn part_all(&self) {
+        self.parts.send_replace(true);
     }
 
     /// Places a call: its sounds first, then the recording, then the browser's sound, then the
@@ -366,6 +380,7 @@ impl Switchboard {
             news,
             inbox,
             events,
+            parts: self.parts.subscribe(),
             live,
             clock,
         };
@@ -374,7 +389,7 @@ impl Switchboard {
     }
 
     fn enter(&self, call: &str) -> Result<Live, DialError> {
-        if !self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(call.to_owned()) {
+        if !self.live.send_if_modified(|live| live.insert(call.to_owned())) {
             return Err(DialError::AlreadyLive);
         }
         metrics::gauge!("songda_calls_live").increment(1.0);

@@ -76,7 +76,13 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
         }
     }
     let well = checks.iter().all(|check| check.status != "failed");
-    Health { status: if well { "ok" } else { "degraded" }, demo: house.demo, checks }
+    let closing = desk.is_some_and(Desk::is_closing);
+    let status = match (closing, well) {
+        (true, _) => "draining",
+        (false, true) => "ok",
+        (false, false) => "degraded",
+    };
+    Health { status, demo: house.demo, checks }
 }
 
 /// Room for recordings. Without it no call goes out.

@@ -130,7 +130,7 @@ pub(crate) struct AuditPage {
 /// Health.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok` or `degraded`.
+    /// `ok`, `degraded`, or `draining` once the server was told to end.
     pub(crate) status: &'static str,
     /// Demo mode: nothing here is real (X5).
     pub(crate) demo: bool,

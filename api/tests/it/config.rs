@@ -38,6 +38,7 @@ fn settings_that_would_harm_are_refused() {
         (open, "x, line 2: server.listen"),
         (GOOD.replace("sha256 = \"0000", "sha256 = \"zz00"), "x, line 9: asr.sha256"),
         (GOOD.replace("prompts =", "ring_limit_s = 1\nprompts ="), "x, line 6: telephony.ring_limit_s"),
+        (GOOD.replace("prompts =", "drain_s = 7200\nprompts ="), "x, line 6: telephony.drain_s"),
         (GOOD.replace("prompts =", "trunk_ports = [30000, 20000]\nprompts ="), "x, line 6: telephony.trunk_ports"),
         (
             GOOD.replace("prompts =", "listen = [\"tls:0.0.0.0:5061\"]\nprompts ="),

@@ -3,21 +3,25 @@
 use std::path::Path;
 
 use reqwest::{Client, Method, RequestBuilder};
-use songda_api::{config::Config, house::House, seed, serve};
+use songda_api::{
+    config::Config,
+    house::House,
+    seed,
+    serve::{self, Stop},
+};
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Running {
     pub(crate) url: String,
     pub(crate) house: House,
     pub(crate) machine_key: String,
-    cancel: CancellationToken,
+    stop: Stop,
     folder: Option<tempfile::TempDir>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.cancel.cancel();
+        self.stop.drain.cancel();
     }
 }
 
@@ -56,20 +60,20 @@ pub(crate) async fn reopened(folder: tempfile::TempDir) -> Running {
 }
 
 async fn serve_house(config: Config, house: House, folder: tempfile::TempDir, machine_key: String) -> Running {
-    let cancel = CancellationToken::new();
+    let stop = Stop::default();
     let (bound, address) = oneshot::channel();
-    let (served, until) = (house.clone(), cancel.clone());
+    let (served, until) = (house.clone(), stop.clone());
     tokio::spawn(async move {
         let path = Path::new("songda.toml");
         serve::serve(&config, path, served, until, |address| bound.send(address).unwrap()).await.unwrap();
     });
-    Running { url: format!("http://{}", address.await.unwrap()), house, machine_key, cancel, folder: Some(folder) }
+    Running { url: format!("http://{}", address.await.unwrap()), house, machine_key, stop, folder: Some(folder) }
 }
 
 impl Running {
     /// Stops the house and gives its data back.
     pub(crate) async fn stop(mut self) -> tempfile::TempDir {
-        self.cancel.cancel();
+        self.stop.drain.cancel();
         while self.house.db.ping().await.is_ok() {
             tokio::task::yield_now().await;
         }

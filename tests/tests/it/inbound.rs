@@ -13,8 +13,13 @@ use crate::{leaks, server::Machine, world::World};
 
 /// The world, with a server whose signalling port parties know, open at any hour.
 pub(crate) async fn open() -> (World, std::net::SocketAddr) {
+    open_with("").await
+}
+
+/// The same, with more lines under `[telephony]`.
+pub(crate) async fn open_with(lines: &'static str) -> (World, std::net::SocketAddr) {
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let listen = format!("sip_listen = \"{port}\"");
+    let listen = format!("{lines}sip_listen = \"{port}\"");
     let configure = move |text: String| text.replace("sip_listen = \"127.0.0.1:0\"", &listen);
     let machine = Machine { configure: Some(Box::new(configure)), ..Machine::default() };
     let world = World::start_on(|_| machine).await;
@@ -24,14 +29,14 @@ pub(crate) async fn open() -> (World, std::net::SocketAddr) {
     (world, port)
 }
 
-async fn set_hours(world: &World, hours: Value) {
+pub(crate) async fn set_hours(world: &World, hours: Value) {
     let cookie = world.server.cookie("supervisor").await;
     let url = format!("{}/api/v1/settings/inbound", world.server.url);
     let answer = http().put(url).header("cookie", cookie).json(&hours).send().await.unwrap();
     assert_eq!(answer.status(), 200);
 }
 
-async fn list(world: &World, cookie: &str) -> Vec<Value> {
+pub(crate) async fn list(world: &World, cookie: &str) -> Vec<Value> {
     let (status, body) = world.server.get("/api/v1/inbound", cookie).await;
     assert_eq!(status, 200, "{body}");
     let body: Value = serde_json::from_str(&body).unwrap();

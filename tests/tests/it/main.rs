@@ -7,6 +7,7 @@ mod browser;
 mod carrier;
 mod consent;
 mod desk;
+mod drain;
 mod faults;
 mod in_call;
 mod inbound;

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use songda_tests::agent::http;
@@ -129,10 +130,23 @@ impl Server {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    /// SIGTERM, as an operator ends it; whether it ended well.
-    pub(crate) fn stop(&mut self) -> bool {
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        told.success() && self.child.wait().unwrap().success()
+    /// SIGTERM, as an operator ends it.
+    pub(crate) fn terminate(&self) {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended, well, and answers how long that took.
+    pub(crate) async fn ended(&mut self) -> Duration {
+        let begun = Instant::now();
+        let mut looks = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            looks.tick().await;
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "{status}: {}", self.log_tail());
+                return begun.elapsed();
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "it does not end: {}", self.log_tail());
+        }
     }
 
     /// The same house behind TLS, with a certificate of its own.

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Instant};
 use songda_media::{CallMedia, EngineError, MediaEvent, Summary};
 use songda_sip::{IncomingCall, LegEvent};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::spawn_blocking,
 };
 
@@ -77,6 +77,8 @@ pub(crate) struct Actor {
     pub(crate) news: mpsc::Receiver<MediaEvent>,
     pub(crate) inbox: mpsc::Receiver<Order>,
     pub(crate) events: mpsc::Sender<CallEvent>,
+    /// True once the house waits no longer for the end of a call.
+    pub(crate) parts: watch::Receiver<bool>,
     pub(crate) live: Live,
     pub(crate) clock: CallClock,
 }
@@ -86,6 +88,7 @@ struct Open {
     news: bool,
     orders: bool,
     desk: bool,
+    house: bool,
     recording: bool,
 }
 
@@ -101,7 +104,7 @@ impl Actor {
         };
         let mut diary = Diary::new(self.clock);
         let mut line = Line::idle();
-        let mut open = Open { news: true, orders: true, desk: true, recording: true };
+        let mut open = Open { news: true, orders: true, desk: true, house: true, recording: true };
         if let Some(sdp) = answer {
             self.tell(CallEvent::BrowserAnswer { sdp }).await;
         }
@@ -126,6 +129,10 @@ impl Actor {
             () = self.events.closed(), if open.desk => {
                 open.desk = false;
                 Some(Input::Abandoned)
+            }
+            () = is_true(&mut self.parts), if open.house => {
+                open.house = false;
+                Some(Input::HouseCloses)
             }
             order = self.inbox.recv(), if open.orders => {
                 if order.is_none() {
@@ -448,6 +455,13 @@ fn quality(summary: &Summary) -> serde_json::Value {
         "late_samples": summary.late_samples,
         "slips": summary.slips,
     })
+}
+
+/// Waits until it says so, and for ever where nobody is left to say it.
+async fn is_true(said: &mut watch::Receiver<bool>) {
+    if said.wait_for(|on| *on).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn until(deadline: Option<Instant>) {

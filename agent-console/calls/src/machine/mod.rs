@@ -197,6 +197,7 @@ impl Machine {
             Input::EndPolitely if matches!(self.phase, Phase::Parting(_)) => {}
             Input::HangUp | Input::EndPolitely => self.end(now, EndedBy::Agent, "hung up by the agent", None),
             Input::Abandoned => self.end(now, EndedBy::System, "the desk is gone", Some(Fault::Desk)),
+            Input::HouseCloses => self.house_closes(now),
             Input::Mute(on) => self.mute(on),
             Input::Hold(on) => self.hold(on),
             Input::Press(keys) => self.press(keys),
@@ -366,6 +367,19 @@ impl Machine {
         match self.phase {
             Phase::Answered | Phase::Waiting | Phase::Joining | Phase::Message(_) => {
                 self.part(now, Parting::RecordingFailed, EndedBy::System, why, fault);
+            }
+            Phase::Parting(_) => {}
+            _ => self.end(now, EndedBy::System, why, fault),
+        }
+    }
+
+    /// Nobody who was answered is cut off without a word.
+    fn house_closes(&mut self, now: Instant) {
+        let (why, fault) = ("the house closes", Some(Fault::Desk));
+        match self.phase {
+            Phase::Message(Message::Speaking) => self.part(now, Parting::MessageKept, EndedBy::System, why, None),
+            Phase::Answered | Phase::Waiting | Phase::Joining | Phase::Message(Message::Asked) => {
+                self.part(now, Parting::Apology, EndedBy::System, why, fault);
             }
             Phase::Parting(_) => {}
             _ => self.end(now, EndedBy::System, why, fault),

@@ -197,6 +197,8 @@ pub enum Input {
     EndPolitely,
     /// Whoever placed the call is gone.
     Abandoned,
+    /// The house closes, and waits no longer for the end of the call.
+    HouseCloses,
     /// The agent mutes himself or not.
     Mute(bool),
     /// The agent holds the call or not.

@@ -41,6 +41,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::HangUp),
         1 => Just(Input::EndPolitely),
         1 => Just(Input::Abandoned),
+        1 => Just(Input::HouseCloses),
         1 => any::<bool>().prop_map(Input::Mute),
         3 => any::<bool>().prop_map(Input::Hold),
         2 => Just(Input::Press("1".into())),

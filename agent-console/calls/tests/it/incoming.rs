@@ -9,7 +9,7 @@ use songda_calls::{
 };
 use songda_sip::{EndCause, LegEvent, Side};
 
-use crate::call::{CLEARED, Call, answer, ended};
+use crate::call::{BROKEN_OFF, CLEARED, Call, answer, ended};
 
 const OPEN: Welcome = Welcome { open: true, wait: Duration::from_mins(1), message: Some(Duration::from_mins(2)) };
 
@@ -218,6 +218,22 @@ fn e46_an_agent_who_hangs_up_while_the_calls_cross_hangs_up_both() {
     assert_eq!(call.at(3, ended(Side::Us, EndCause::Cancelled, Some(487), None)), [Do::Finish]);
 }
 
+#[test]
+fn a_house_that_closes_apologises_to_who_waits_and_keeps_what_was_said_to_it() {
+    let mut guest = Guest::waiting();
+    let orders = guest.at(20, Input::HouseCloses);
+    assert!(orders.contains(&Do::Announce(Cue::Parting(Parting::Apology))), "{orders:?}");
+    assert_eq!(guest.at(24, Input::Said(Cue::Parting(Parting::Apology))), [BROKEN_OFF]);
+    let mut guest = Guest::waiting();
+    guest.at(60, Input::Deadline);
+    guest.at(70, Input::Said(Cue::Beep));
+    let orders = guest.at(80, Input::HouseCloses);
+    assert!(orders.contains(&Do::Announce(Cue::Parting(Parting::MessageKept))), "{orders:?}");
+    assert_eq!(guest.at(84, Input::Said(Cue::Parting(Parting::MessageKept))), [CLEARED]);
+    guest.at(85, ended(Side::Us, EndCause::HungUp, None, None));
+    assert!(guest.machine.facts().fault.is_none(), "a message that was left is no failure");
+}
+
 fn input() -> impl Strategy<Value = Input> {
     let cues = [Cue::Notice, Cue::Waiting, Cue::StillWaiting, Cue::Closed, Cue::Nobody, Cue::LeaveMessage, Cue::Beep];
     let partings = [Parting::Apology, Parting::RecordingFailed, Parting::Closed, Parting::Nobody, Parting::MessageKept];
@@ -243,6 +259,7 @@ fn input() -> impl Strategy<Value = Input> {
         6 => prop::sample::select(cues.to_vec()).prop_map(Input::Said),
         2 => prop::sample::select(partings.to_vec()).prop_map(|why| Input::Said(Cue::Parting(why))),
         1 => Just(Input::RecordingFailed),
+        1 => Just(Input::HouseCloses),
         1 => Just(Input::HangUp),
         1 => Just(Input::EndPolitely),
         1 => any::<bool>().prop_map(Input::Hold),

@@ -147,6 +147,23 @@ fn e49_a_polite_end_is_spoken_and_then_the_call_ends() {
     assert!(facts.by == EndedBy::Agent && facts.parting == Some(Parting::Farewell) && !facts.abandoned, "{facts:?}");
 }
 
+#[test]
+fn a_house_that_closes_tells_who_was_answered_and_gives_up_what_rings() {
+    let mut call = Call::talking();
+    let orders = call.at(20, Input::HouseCloses);
+    assert!(orders.contains(&Do::Announce(Cue::Parting(Parting::Apology))), "{orders:?}");
+    assert_eq!(call.at(21, Input::HouseCloses), [], "once");
+    assert_eq!(call.at(24, Input::Said(Cue::Parting(Parting::Apology))), [BROKEN_OFF]);
+    call.at(25, ended(Side::Us, EndCause::HungUp, None, None));
+    let facts = call.machine.facts();
+    assert!(facts.by == EndedBy::System && facts.parting == Some(Parting::Apology), "{facts:?}");
+    assert!(facts.fault.is_none() && !facts.abandoned, "they talked, and no agent was lost: {facts:?}");
+    let mut call = Call::dialled();
+    assert_eq!(call.at(3, Input::HouseCloses), [BROKEN_OFF], "nobody is there to be told");
+    let mut call = Call::new();
+    assert_eq!(call.at(1, Input::HouseCloses), [Do::Finish], "nothing went out");
+}
+
 /// RFC 3326, 2: the other end, and every exchange between, hears why a call ends.
 #[test]
 fn our_bye_says_why() {
@@ -156,6 +173,7 @@ fn our_bye_says_why() {
         (Input::BadAnswer("no".into()), None, BROKEN_OFF),
         (Input::EndPolitely, Some(Parting::Farewell), CLEARED),
         (Input::RecordingFailed, Some(Parting::RecordingFailed), BROKEN_OFF),
+        (Input::HouseCloses, Some(Parting::Apology), BROKEN_OFF),
     ];
     for (end, said, wanted) in ends {
         let mut call = Call::talking();

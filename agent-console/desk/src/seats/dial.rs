@@ -38,6 +38,7 @@ impl Seat {
     ) -> Result<(), DeskError> {
         let now = self.ground.clock.now_ms();
         let refusal = match &self.order {
+            _ if self.house.closing.is_cancelled() => Some(("dial.closing", "the server is closing: no call goes out")),
             _ if self.call.as_ref().is_some_and(LiveCall::is_live) => {
                 Some(("dial.already_live", "a call is already being placed"))
             }

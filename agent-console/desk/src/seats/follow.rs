@@ -28,6 +28,7 @@ impl Seat {
             due_ms: None,
             away_until_ms: None,
             rings: false,
+            attended: false,
         });
         let house = self.house.clone();
         let mut seat = Self::new(self.ground.clone(), agent, self.court.clone(), show, self.changes.clone(), house);

@@ -31,6 +31,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -91,6 +92,8 @@ pub struct SeatView {
     pub away_until_ms: Option<i64>,
     /// A call rings there.
     pub rings: bool,
+    /// A browser is there.
+    pub attended: bool,
 }
 
 /// A seat ends the time after its calls by itself; after this the house does.
@@ -113,6 +116,8 @@ pub struct Seats {
     queue: Arc<watch::Sender<u64>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
+    /// The house closes: no seat gets new work, and what is at hand is finished.
+    closing: CancellationToken,
     /// Held while legs of silent trunks are being ended.
     ending: Arc<Mutex<()>>,
 }
@@ -128,6 +133,7 @@ impl Seats {
             queue: Arc::new(watch::Sender::new(0)),
             tasks: TaskTracker::new(),
             cancel,
+            closing: CancellationToken::new(),
             ending: Arc::default(),
         }
     }
@@ -149,6 +155,7 @@ impl Seats {
             due_ms: None,
             away_until_ms: None,
             rings: false,
+            attended: false,
         });
         let (ground, changes, house) = (self.ground.clone(), self.changes.clone(), House::of(self));
         let seat = seat::Seat::new(ground, actor.clone(), court.clone(), show, changes, house);
@@ -285,6 +292,47 @@ impl Seats {
     /// How the queue of a court stands.
     pub async fn queue(&self, court: &str) -> Result<tasks::Queue, DeskError> {
         Ok(tasks::queue(&self.ground.db, &self.ground.clock, court).await?)
+    }
+
+    /// No seat gets new work or places a call from now on; agents are told so. Calls that are
+    /// under way go on, and so does the time after them.
+    pub fn drain(&self) {
+        self.closing.cancel();
+    }
+
+    /// Whether the house closes.
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    /// Waits until no agent has a call, and none who is there is within the time after one.
+    pub async fn quiet(&self) {
+        let mut changes = self.changes();
+        while let Some(left) = self.busy_for().await {
+            tokio::select! {
+                // The sender is ours: the channel does not close.
+                _ = changes.changed() => {}
+                () = seat::after(left) => {}
+            }
+        }
+    }
+
+    /// How long some agent is still busy; none when nobody is, and no time where a call has none.
+    async fn busy_for(&self) -> Option<Option<Duration>> {
+        let now_ms = self.ground.clock.now_ms();
+        let chairs = self.chairs.lock().await;
+        let mut busy = None;
+        for chair in chairs.values() {
+            let view = chair.view.borrow();
+            match (view.state, view.due_ms) {
+                (AgentState::Calling, _) => return Some(None),
+                (AgentState::WrapUp, Some(due_ms)) if view.attended && due_ms > now_ms => {
+                    busy = Some(Some(Duration::from_millis((due_ms - now_ms).unsigned_abs())));
+                }
+                _ => {}
+            }
+        }
+        busy
     }
 
     /// Ends every call and waits for the seats.

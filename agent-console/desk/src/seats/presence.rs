@@ -131,6 +131,7 @@ impl Seat {
         if joined || matches!(self.state, AgentState::Ready | AgentState::Paused | AgentState::Reserved) {
             self.go(AgentState::Offline);
         }
+        self.view();
     }
 
     /// The party of a live call waits until the agent's sound is there again.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde_json::json;
 use songda_calls::{CallEnd, CallEvent, CallHandle};
 use songda_people::{Actor, courts::Court};
 use songda_store::{Tx, audit};
@@ -132,12 +133,18 @@ impl Seat {
     }
 
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, cancel: CancellationToken) {
+        let closing = self.house.closing.clone();
+        let mut told = false;
         loop {
             let write_again = self.unwritten.as_ref().map(|unwritten| unwritten.again_at);
             let transfer_due = self.transfer_due();
             let (wrap_up_left, held) = (self.wrap_up_left(), self.order_held_for());
             tokio::select! {
                 () = cancel.cancelled() => break,
+                () = closing.cancelled(), if !told => {
+                    told = true;
+                    self.tell("closing", json!({}));
+                }
                 command = inbox.recv() => match command {
                     Some(command) => self.command(command).await,
                     None => break,
@@ -292,7 +299,7 @@ pub(super) async fn until(time: Option<Instant>) {
     }
 }
 
-async fn after(time: Option<Duration>) {
+pub(super) async fn after(time: Option<Duration>) {
     match time {
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,

@@ -62,6 +62,7 @@ impl Seat {
             },
             "build": &*self.ground.build,
             "clock": self.clock_frame(),
+            "closing": self.house.closing.is_cancelled(),
         });
         self.tell("snapshot", body);
         Ok(())
@@ -159,6 +160,7 @@ impl Seat {
             view.due_ms = due_ms;
             view.away_until_ms = away_until_ms;
             view.rings = self.rings();
+            view.attended = self.browser.is_some();
         });
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }

@@ -20,6 +20,8 @@ pub(super) struct House {
     pub(super) cancel: CancellationToken,
     /// Counts what changes in the queue.
     pub(super) queue: watch::Receiver<u64>,
+    /// Cancelled once the house closes.
+    pub(super) closing: CancellationToken,
 }
 
 impl House {
@@ -29,6 +31,7 @@ impl House {
             tasks: seats.tasks.clone(),
             cancel: seats.cancel.clone(),
             queue: seats.queue.subscribe(),
+            closing: seats.closing.clone(),
         }
     }
 

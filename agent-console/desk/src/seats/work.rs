@@ -52,8 +52,9 @@ impl Seat {
         if self.browser.is_none() || busy {
             return Ok(());
         }
-        // Nobody waits before a telephone that cannot call: the queue waits for the lines.
-        if telephony::watch::all_down(&self.ground, &self.actor.court_id).await? {
+        // Nobody waits before a telephone that cannot call: the queue waits for the lines, and
+        // for the next run where this one closes.
+        if self.house.closing.is_cancelled() || telephony::watch::all_down(&self.ground, &self.actor.court_id).await? {
             if self.state != AgentState::Ready {
                 self.go(AgentState::Ready);
             }

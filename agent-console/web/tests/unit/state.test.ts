@@ -88,3 +88,10 @@ test("what is good to know is told once, and a sound that is gone is no error of
   state = frame(state, { type: "notice", seq: 4, code: "call.agent_back" });
   expect(state.notice).toEqual({ code: "call.agent_back", at: NOW });
 });
+
+test("a server that goes down is told of, and the snapshot of the next one takes it back", () => {
+  const closing = frame(frame(nothing, snapshot), { type: "closing", seq: 2 });
+  expect(closing.closing).toBe(true);
+  expect(frame(closing, { ...snapshot, closing: true }).closing).toBe(true);
+  expect(frame(closing, snapshot).closing).toBe(false);
+});

@@ -250,16 +250,21 @@ async fn a_kill_while_it_rings_leaves_no_attempt_and_nothing_is_dialled_again() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_told_to_stop_hangs_up_first_and_closes_the_recording() {
+async fn a_server_that_is_told_twice_to_stop_hangs_up_at_once_and_closes_the_recording() {
     let mut world = World::start().await;
     world.push("13800008009").await;
     let mut agent = Agent::sign_in(&world.server.url).await;
     let order = agent.take().await;
     agent.dial().await;
     agent.phase("talking").await;
-    assert!(world.server.stop(), "{}", world.server.log_tail());
+    world.server.terminate();
+    agent.frame("closing").await;
+    world.server.terminate();
+    let took = world.server.ended().await;
+    assert!(took < Duration::from_secs(10), "{took:?}: nobody is waited for");
     let journal = serde_json::to_value(world.sim.journal()).unwrap();
     assert_eq!(journal["calls"][0]["ended_by"], "caller", "the carrier's leg is not left up");
+    assert_eq!(journal["calls"][0]["reason"], "Q.850;cause=31", "nobody wanted that");
     world.server.kill_and_restart();
     let judge = world.server.cookie("J0001").await;
     let task = world.task(&judge, order["task_id"].as_str().unwrap()).await;

@@ -34,7 +34,7 @@ export default function Health() {
       <div className="head">
         <h1>{t("area.health")}</h1>
         <span className={`tag ${well ? "green" : "red"}`}>
-          {t(well ? "health.ok" : "health.degraded")}
+          {words("health", query.data.status)}
         </span>
       </div>
       <div className="card list">

@@ -75,7 +75,13 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   // An attempt whose outcome is due must be saved, or left for later, before the next number.
   const due = call !== null && call.end?.is_attempt === true && !call.outcome_saved;
   const mayDial =
-    order !== null && !dialling && !live && !due && desk.line === "open" && state.clock.trusted;
+    order !== null &&
+    !dialling &&
+    !live &&
+    !due &&
+    desk.line === "open" &&
+    state.clock.trusted &&
+    !state.closing;
   const hangUp = useTwoPresses(desk.hangUp, live);
   const expired = useExpiredSession(state.session_expired);
   const close = useCallback(() => setDialog(null), []);

@@ -26,6 +26,18 @@ export function Notices({ desk }: { desk: Desk }) {
       />,
     );
   }
+  if (state.closing && line === "open") {
+    list.push(
+      <Alert
+        key="closing"
+        data-testid="notice-closing"
+        type="info"
+        showIcon
+        title={t("notice.closing")}
+        description={t("notice.closing_why")}
+      />,
+    );
+  }
   if (desk.keyError) list.push(<Failed key="key" error={desk.keyError} />);
   if (state.bye || desk.owner === "taken") {
     list.push(

@@ -36,6 +36,8 @@ export interface DeskState {
   /** Entry script of the console that the server carries. */
   build: string | null;
   clock: { trusted: boolean; offset_ms: number };
+  /** The server was told to end: no new work, and what is at hand is finished. */
+  closing: boolean;
   /** The session is over; the call goes on, and somebody must sign in again. */
   session_expired: boolean;
   /** The last thing to know that is no error. */
@@ -69,6 +71,7 @@ export const nothing: DeskState = {
   settings: { wrap_up: { policy: "time_boxed", seconds: 0 }, languages: ["zh"] },
   build: null,
   clock: { trusted: true, offset_ms: 0 },
+  closing: false,
   session_expired: false,
   notice: null,
   occupied: null,
@@ -143,6 +146,7 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
         settings: { ...nothing.settings, ...(frame.settings as object) },
         build: typeof frame.build === "string" ? frame.build : null,
         clock: { ...nothing.clock, ...(frame.clock as object) },
+        closing: frame.closing === true,
         bye: null,
         session_expired: false,
         occupied: null,
@@ -154,6 +158,8 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
       };
     case "owed":
       return { ...state, owed: (frame.items as OwedCall[] | undefined) ?? [] };
+    case "closing":
+      return { ...state, closing: true };
     case "session_expired":
       return { ...state, session_expired: true };
     case "agent":

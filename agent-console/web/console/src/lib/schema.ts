@@ -1365,7 +1365,7 @@ export interface components {
             checks: components["schemas"]["Check"][];
             /** @description Demo mode: nothing here is real (X5). */
             demo: boolean;
-            /** @description `ok` or `degraded`. */
+            /** @description `ok`, `degraded`, or `draining` once the server was told to end. */
             status: string;
         };
         /**
