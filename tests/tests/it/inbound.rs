@@ -9,7 +9,13 @@ use songda_tests::{
     peer::Peer,
 };
 
-use crate::{leaks, server::Machine, world::World};
+use crate::{
+    leaks,
+    road::channels,
+    server::Machine,
+    sound::{PARTY_HZ, is_tone},
+    world::World,
+};
 
 /// The world, with a server whose signalling port parties know, open at any hour.
 pub(crate) async fn open() -> (World, std::net::SocketAddr) {
@@ -172,6 +178,41 @@ async fn r4_4a_out_of_hours_a_caller_leaves_a_message_that_is_kept_and_to_be_cal
     let listed = until(|| list(&world, &supervisor), |items| !items.is_empty()).await.unwrap();
     assert_eq!((listed[0]["message"].as_bool(), listed[0]["call_back"].as_bool()), (Some(true), Some(true)));
     assert!(listed[0]["recording_ms"].as_i64().unwrap() > 10_000, "{}", listed[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2d_the_wav_of_a_message_is_right_in_every_size_after_a_kill_in_the_middle_of_it() {
+    const NUMBER: &str = "13800008006";
+    let (mut world, at) = open().await;
+    let hours = json!({ "days": [1], "opens": "00:00", "closes": "00:01", "wait_s": 60, "message_s": 120 });
+    set_hours(&world, hours).await;
+    let leg = world.sim.call_in(from(NUMBER, at)).await.unwrap();
+    let speaks = || async { world.server.sqlite("SELECT message FROM inbound_calls") };
+    until(speaks, |rows| rows == "[(1,)]").await.unwrap();
+    let sent = || async { world.sim.journal().calls.iter().find(|call| call.call_id == leg).unwrap().rtp.sent };
+    let enough = sent().await + 100;
+    until(sent, |sent| *sent >= enough).await.unwrap();
+    let killed_ms = unix_ms();
+    world.server.kill_and_restart();
+    let supervisor = world.server.cookie("supervisor").await;
+    let listed = until(|| list(&world, &supervisor), |items| !items.is_empty()).await.unwrap();
+    assert_eq!((listed[0]["message"].as_bool(), listed[0]["call_back"].as_bool()), (Some(true), Some(true)));
+    let path = format!("/api/v1/inbound/{}/audio", listed[0]["id"].as_str().unwrap());
+    let (status, wav) = world.server.file(&path, &supervisor).await;
+    assert_eq!(status, 200);
+    let word = |at: usize| u32::from_le_bytes(wav[at..at + 4].try_into().unwrap());
+    let half = |at: usize| u16::from_le_bytes(wav[at..at + 2].try_into().unwrap());
+    assert_eq!((&wav[..4], word(4) as usize, &wav[8..16]), (&b"RIFF"[..], wav.len() - 8, &b"WAVEfmt "[..]));
+    assert_eq!((half(20), half(22), word(24), half(34)), (1, 2, 8_000, 16), "PCM, both sides, 8 kHz, 16 bits");
+    assert_eq!((word(28), half(32)), (32_000, 4), "octets a second, and of a frame");
+    let data = 20 + word(16) as usize;
+    assert_eq!((&wav[data..data + 4], word(data + 4) as usize), (&b"data"[..], wav.len() - data - 8));
+    let (_, party) = channels(&wav);
+    assert!(is_tone(&party[party.len() - 8_000..], PARTY_HZ), "the message is heard to its end");
+    let calls = world.sim.journal().calls;
+    let first_ms = calls.iter().find(|call| call.call_id == leg).unwrap().rtp.first_sent_at.unwrap() as i64;
+    let lost = killed_ms - (first_ms + party.len() as i64 / 8);
+    assert!(lost <= LOST_MS, "{lost} ms lost");
 }
 
 /// What the server may lose of a recording when it is killed.

@@ -5,6 +5,7 @@
 mod bad_input;
 mod browser;
 mod carrier;
+mod changes;
 mod consent;
 mod desk;
 mod drain;
@@ -22,6 +23,7 @@ mod resume;
 mod road;
 mod server;
 mod sessions;
+mod sight;
 mod sound;
 mod speech;
 mod survives;
