@@ -7,6 +7,7 @@
 //! | the agent, the recording or the house is lost, or what the carrier says cannot be used | 31, normal, unspecified |
 //! | nothing rings on a trunk, and the next one is tried | 31 |
 //! | nobody answers within the ring limit (by `songda_sip`) | 19, no answer from user |
+//! | the run before was killed, and this one ends its leg (by `songda_sip`) | 31 |
 //! | refused: no such number 404, not allowed 403, all busy 486, no usable sound 488 | 1, 21, 17, 65 |
 
 use songda_sip::{Reason, Rejection};

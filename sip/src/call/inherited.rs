@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    CallCore, EndCause, Out, OutboundCall, SavedLeg, Trunk,
+    CallCore, EndCause, Out, OutboundCall, Reason, SavedLeg, Trunk,
     dialog::Dialog,
     leg::{Call, FORGET, State, Way},
     outgoing::MAX_INVITES,
@@ -124,6 +124,8 @@ impl CallCore {
             ring_limit: Duration::ZERO,
         };
         let mut call = Call::place(now, order, saved.target.into(), saved.ids.clone());
+        // Q.850, 2.2.7: normal, unspecified. Nobody wanted this end.
+        call.reason = Reason { q850: Some(31), sip: None };
         if let Some(outgoing) = call.outgoing() {
             outgoing.inheritance = Some(Inheritance::default());
         }
@@ -190,12 +192,16 @@ impl Call {
 
     /// Cancels the next INVITE that may be pending.
     fn cancel_next(&mut self, post: &mut Post, now: Instant) {
+        let reason = self.reason.print();
         let Some(inheritance) = self.inheritance() else { return };
         inheritance.next_cancel = None;
         let mut due = inheritance.invites.iter_mut().filter(|pending| pending.cancel == Cancel::Due);
         let Some(next) = due.next() else { return };
         next.cancel = Cancel::Sent;
-        post.layer.cancel(now, &next.key);
+        match reason {
+            Some(reason) => post.layer.cancel_because(now, &next.key, reason),
+            None => post.layer.cancel(now, &next.key),
+        }
         let more = due.next().is_some();
         inheritance.next_cancel = more.then_some(now + NEXT_CANCEL);
     }

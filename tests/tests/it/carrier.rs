@@ -175,6 +175,8 @@ fn r4_2a_the_strict_carrier_has_nothing_to_complain_of_when_a_later_run_ends_the
         });
         assert_eq!(finished, Ok(how));
     }
+    let told: Vec<_> = line.sim.journal().calls.into_iter().map(|call| call.reason).collect();
+    assert_eq!(told, [Some("Q.850;cause=31".to_owned()), Some("Q.850;cause=31".to_owned())], "nobody wanted that");
     let journal = serde_json::to_value(line.sim.journal()).unwrap();
     assert_eq!(journal["complaints"].as_array().map(Vec::len), Some(0), "{journal}");
 }
