@@ -96,6 +96,15 @@ pub struct SeatView {
     pub attended: bool,
 }
 
+/// Whether agents are at what may not be cut short.
+enum Busy {
+    Nobody,
+    /// Somebody has a call.
+    Calling,
+    /// The time after somebody's call is over by then.
+    After(Duration),
+}
+
 /// A seat ends the time after its calls by itself; after this the house does.
 const UNATTENDED_MS: i64 = 10_000;
 
@@ -308,7 +317,12 @@ impl Seats {
     /// Waits until no agent has a call, and none who is there is within the time after one.
     pub async fn quiet(&self) {
         let mut changes = self.changes();
-        while let Some(left) = self.busy_for().await {
+        loop {
+            let left = match self.busy().await {
+                Busy::Nobody => return,
+                Busy::Calling => None,
+                Busy::After(left) => Some(left),
+            };
             tokio::select! {
                 // The sender is ours: the channel does not close.
                 _ = changes.changed() => {}
@@ -317,17 +331,16 @@ impl Seats {
         }
     }
 
-    /// How long some agent is still busy; none when nobody is, and no time where a call has none.
-    async fn busy_for(&self) -> Option<Option<Duration>> {
+    async fn busy(&self) -> Busy {
         let now_ms = self.ground.clock.now_ms();
         let chairs = self.chairs.lock().await;
-        let mut busy = None;
+        let mut busy = Busy::Nobody;
         for chair in chairs.values() {
             let view = chair.view.borrow();
             match (view.state, view.due_ms) {
-                (AgentState::Calling, _) => return Some(None),
+                (AgentState::Calling, _) => return Busy::Calling,
                 (AgentState::WrapUp, Some(due_ms)) if view.attended && due_ms > now_ms => {
-                    busy = Some(Some(Duration::from_millis((due_ms - now_ms).unsigned_abs())));
+                    busy = Busy::After(Duration::from_millis((due_ms - now_ms).unsigned_abs()));
                 }
                 _ => {}
             }
