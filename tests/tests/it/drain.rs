@@ -8,7 +8,7 @@ use songda_tests::agent::{Agent, until};
 use tokio::{io::AsyncWriteExt as _, net::TcpSocket};
 
 use crate::{
-    inbound::{from, list, open, open_with},
+    inbound::{accept, from, list, open, open_with},
     server::Machine,
     sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone, loudness, stretch},
     survives::{at_the_carrier, recorded, talking},
@@ -105,6 +105,30 @@ async fn sigterm_at_the_limit_a_caller_who_waits_is_told_too_and_is_called_back(
     let supervisor = world.server.cookie("supervisor").await;
     let listed = list(&world, &supervisor).await;
     assert_eq!((listed.len(), listed[0]["call_back"].as_bool()), (1, Some(true)), "{listed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_a_caller_who_waits_already_is_still_taken_by_an_agent() {
+    let (mut world, at) = open().await;
+    let (mut agent, _) = talking(&world, &world.server.url, "13800008028").await;
+    let leg = world.sim.call_in(from("13800008029", at)).await.unwrap();
+    let call = || async { world.sim.journal().calls.into_iter().find(|call| call.call_id == leg) };
+    until(&call, |call| call.as_ref().is_some_and(|call| call.rtp.received > 0)).await.unwrap();
+    world.server.terminate();
+    agent.frame("closing").await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    assert_eq!(agent.save(json!({ "contact": "W1", "business": "B06" })).await.0, 200);
+    let rings = agent.frame("incoming").await;
+    accept(&mut agent, &rings).await;
+    agent.phase("talking").await;
+    agent_hears(&mut agent, PARTY_HZ).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    let took = world.server.ended().await;
+    assert!(took < AT_ONCE, "{took:?} after the last call");
+    let complaints = world.sim.journal().complaints;
+    assert!(complaints.is_empty(), "{complaints:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
