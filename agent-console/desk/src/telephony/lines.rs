@@ -12,6 +12,7 @@ use super::{
     ceilings::{self, Ceiling},
     numbers::today,
     trunks::{self, Place, Profile, TrunkForm, TrunkRow, TrunkState},
+    turns,
 };
 use crate::DeskError;
 
@@ -126,9 +127,9 @@ pub async fn numbers_over(db: &Db, clock: &Clock, trunk: &TrunkRow) -> Result<Ve
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Chooses the ways of a call among these lines: each trunk once, under its first number; the
-/// one that carried least for its weight today goes first. Trunks that are down, full, or not
-/// opened for this number are left out.
+/// Chooses the ways of a call among these lines: each trunk once, under its first number, and first
+/// the one whose turn it is by weight. Trunks that are down, full, or not opened for this number are
+/// left out. The call counts for the first trunk when the transaction is committed.
 pub async fn choose(
     tx: &mut Tx,
     clock: &Clock,
@@ -163,8 +164,7 @@ pub async fn choose(
         return Err(if day { NoRoute::Ceiling } else { NoRoute::Busy }.into());
     }
     each.retain(|line| load(line).reached(&line.trunk.profile).is_none());
-    // Calls of today for each unit of weight, without fractions.
-    each.sort_by_key(|line| load(line).day * 1_000 / i64::from(line.trunk.profile.weight.max(1)));
+    turns::take(tx, &court, &mut each).await?;
     each.truncate(ROUTES);
     let routes = each.iter().map(|line| line.route(sealer, callee)).collect::<Result<_, _>>()?;
     Ok(Routes { routes, lines: each, extension: callee.extension().map(str::to_owned) })

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod numbers;
 pub mod phones;
 pub mod trunks;
+mod turns;
 pub mod watch;
 
 pub use lines::{Line, NewLine, NoRoute, Routes, add_line, choose, lines_of};

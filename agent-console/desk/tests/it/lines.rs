@@ -4,7 +4,6 @@
 use songda_calls::numbering::{Abroad, Callee, Refusal};
 use songda_desk::{
     DeskError,
-    calls::legs::{self, Way, WayEnd},
     inbound::caller,
     telephony::{
         NoRoute, Routes, causes,
@@ -17,7 +16,7 @@ use songda_desk::{
 use songda_people::Actor;
 use songda_service::outcomes::{CauseRule, LineFacts};
 use songda_sip::{Destination, Protocol};
-use songda_store::{new_id, testing::NINE_O_CLOCK};
+use songda_store::{Tx, new_id, testing::NINE_O_CLOCK};
 
 use sqlx::Row as _;
 
@@ -27,10 +26,10 @@ use crate::{
     house::party,
 };
 
-const PARTY: &str = "13800001234";
+pub(crate) const PARTY: &str = "13800001234";
 const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n%%EOF\n";
 
-fn trunk(name: &str) -> TrunkForm {
+pub(crate) fn trunk(name: &str) -> TrunkForm {
     TrunkForm {
         name: name.into(),
         state: TrunkState::Active,
@@ -41,7 +40,7 @@ fn trunk(name: &str) -> TrunkForm {
     }
 }
 
-fn number(text: &str, trunks: &[&str]) -> NumberForm {
+pub(crate) fn number(text: &str, trunks: &[&str]) -> NumberForm {
     NumberForm {
         number: text.into(),
         carrier: "中国电信".into(),
@@ -56,7 +55,7 @@ fn number(text: &str, trunks: &[&str]) -> NumberForm {
 }
 
 impl Desk {
-    async fn trunk(&self, form: &TrunkForm) -> String {
+    pub(crate) async fn trunk(&self, form: &TrunkForm) -> String {
         let id = new_id();
         let mut tx = self.ground.db.begin().await.unwrap();
         let place = Place { court: &self.house.court, id: &id, version: 0, demo: false };
@@ -72,30 +71,33 @@ impl Desk {
         id
     }
 
-    async fn number(&self, id: &str, version: i64, form: &NumberForm) -> Result<(), DeskError> {
+    pub(crate) async fn number(&self, id: &str, version: i64, form: &NumberForm) -> Result<(), DeskError> {
         let mut tx = self.ground.db.begin().await.unwrap();
         numbers::put(&mut tx, &self.ground.clock, &self.house.court, id, version, form).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn proved(&self, text: &str, trunks: &[&str]) {
+    pub(crate) async fn proved(&self, text: &str, trunks: &[&str]) {
         let form = NumberForm { proof: Some(self.proof().await), ..number(text, trunks) };
         self.number(&new_id(), 0, &form).await.unwrap();
     }
 
     /// Names of the trunks, in the order in which they would be tried.
-    async fn ways(&self, callee: &str, down: &str) -> Result<Vec<String>, DeskError> {
+    pub(crate) async fn ways(&self, callee: &str, down: &str) -> Result<Vec<String>, DeskError> {
+        let mut tx = self.ground.db.begin().await?;
+        self.ways_in(&mut tx, callee, down).await
+    }
+
+    pub(crate) async fn ways_in(&self, tx: &mut Tx, callee: &str, down: &str) -> Result<Vec<String>, DeskError> {
         let lines = lines_of(&self.ground.db, &self.ground.clock, &self.house.court, false).await?;
         let callee = Callee::parse(callee).unwrap();
-        let mut tx = self.ground.db.begin().await?;
         let (clock, sealer) = (&self.ground.clock, &self.ground.sealer);
-        let Routes { routes, lines, .. } =
-            choose(&mut tx, clock, sealer, lines, &callee, |trunk| trunk == down).await?;
+        let Routes { routes, lines, .. } = choose(tx, clock, sealer, lines, &callee, |trunk| trunk == down).await?;
         assert_eq!(routes.len(), lines.len());
         Ok(lines.iter().map(|line| line.trunk.name.clone()).collect())
     }
 
-    async fn why_not(&self, callee: &str, down: &str) -> NoRoute {
+    pub(crate) async fn why_not(&self, callee: &str, down: &str) -> NoRoute {
         match self.ways(callee, down).await {
             Err(DeskError::NoRoute(why)) => why,
             other => panic!("{}: {other:?}", self.engine()),
@@ -255,45 +257,6 @@ async fn a_trunk_is_called_from_by_the_networks_that_were_written_down_for_it() 
         let row = trunks::find(&desk.ground.db, &desk.house.court, &id, false).await.unwrap().unwrap();
         let told = row.settings(&desk.ground.sealer).unwrap();
         assert_eq!(told.accept, form.profile.accept, "{}: signalling is told", desk.engine());
-    }
-}
-
-#[tokio::test]
-async fn calls_are_spread_by_weight_and_stop_at_each_limit_of_a_trunk() {
-    for desk in desks().await {
-        let profile = trunk("heavy").profile;
-        let heavy = Profile { weight: 30, calls_per_day: 3, ..profile.clone() };
-        let light = Profile { weight: 10, max_calls: 1, ..profile };
-        let heavy = desk.trunk(&TrunkForm { profile: heavy, ..trunk("heavy") }).await;
-        let light = desk.trunk(&TrunkForm { profile: light, ..trunk("light") }).await;
-        desk.proved("02988001000", &[&heavy, &light]).await;
-        let order = desk.take(&desk.liu).await.unwrap();
-        let call = desk.begun(&desk.liu, &order).await;
-        let mut gone = Vec::new();
-        for no in 1..=4 {
-            desk.ground.clock.advance(2_000);
-            let names = desk.ways(PARTY, "").await.unwrap();
-            let id = if names[0] == "heavy" { &heavy } else { &light };
-            let mut tx = desk.ground.db.begin().await.unwrap();
-            let way = Way { court: &desk.house.court, call: &call.id, no, trunk: id, caller: "02988001000" };
-            legs::begin(&mut tx, &desk.ground.clock, &way).await.unwrap();
-            tx.commit().await.unwrap();
-            gone.push(names[0].clone());
-        }
-        assert_eq!(gone, ["heavy", "light", "heavy", "heavy"], "{}: three to one", desk.engine());
-        assert_eq!(desk.why_not(PARTY, "").await, NoRoute::Busy, "one is full for today, the other for now");
-        let end = WayEnd { status: Some(486), q850: Some(17), cause: "busy", down: true };
-        legs::failed(&desk.ground.db, &desk.ground.clock, &call.id, 2, &end).await.unwrap();
-        assert_eq!(desk.ways(PARTY, "").await.unwrap(), ["light"]);
-        assert_eq!(desk.why_not(PARTY, &light).await, NoRoute::Ceiling);
-        desk.ground.clock.advance(24 * 3_600_000);
-        assert_eq!(desk.ways(PARTY, "").await.unwrap().len(), 2, "a day later");
-        assert_eq!(desk.ways(PARTY, &heavy).await.unwrap(), ["light"], "a trunk that is down is left out");
-        let mut tx = desk.ground.db.begin().await.unwrap();
-        assert!(trunks::pause(&mut tx, &desk.ground.clock, &desk.house.court, &light).await.unwrap());
-        tx.commit().await.unwrap();
-        assert_eq!(desk.ways(PARTY, "").await.unwrap(), ["heavy"], "{}: so is one that is paused", desk.engine());
-        assert_eq!(desk.why_not(PARTY, &heavy).await, NoRoute::Down);
     }
 }
 

@@ -20,6 +20,7 @@ mod owed;
 mod phones;
 mod seats;
 mod settings;
+mod shares;
 mod transfers;
 mod work_orders;
 mod wrap_up;

@@ -122,7 +122,10 @@ pub struct Place<'a> {
     pub demo: bool,
 }
 
-/// Enters a trunk, or changes the version that was looked at.
+/// The turn of a trunk that begins beside the others of its court.
+const BESIDE: &str = "(SELECT COALESCE(MIN(o.turn), 0) FROM trunks o WHERE o.court_id = $2)";
+
+/// Enters a trunk, or changes the version that was looked at. It takes its share from here on.
 pub async fn put(
     tx: &mut Tx,
     clock: &Clock,
@@ -147,41 +150,44 @@ pub async fn put(
     let seal = |password: &str| sealer.seal(court, "trunk", "trunks", "password_sealed", id, password.as_bytes());
     let profile = serde_json::to_string(&form.profile).unwrap_or_default();
     if version == 0 {
-        sqlx::query(
+        let sql = format!(
             "INSERT INTO trunks (id, court_id, name, proxy, domain, username, password_sealed, demo, created_ms, state,
-                                 profile, changed_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $9)",
-        )
+                                 profile, changed_ms, turn)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $9, {BESIDE})"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id)
+            .bind(court)
+            .bind(&form.name)
+            .bind(&form.profile.hosts[0])
+            .bind(&form.domain)
+            .bind(&form.username)
+            .bind(seal(form.password.as_deref().unwrap_or_default())?)
+            .bind(i64::from(demo))
+            .bind(clock.now_ms())
+            .bind(form.state.word())
+            .bind(profile)
+            .execute(&mut *tx.conn())
+            .await?;
+        return tell_places(tx, clock, court, demo).await;
+    }
+    let sql = format!(
+        "UPDATE trunks SET name = $4, proxy = $5, domain = $6, username = $7, state = $8, profile = $9, changed_ms = $10,
+                version = version + 1, turn = {BESIDE} WHERE court_id = $2 AND id = $1 AND version = $3"
+    );
+    let changed = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id)
         .bind(court)
+        .bind(version)
         .bind(&form.name)
         .bind(&form.profile.hosts[0])
         .bind(&form.domain)
         .bind(&form.username)
-        .bind(seal(form.password.as_deref().unwrap_or_default())?)
-        .bind(i64::from(demo))
-        .bind(clock.now_ms())
         .bind(form.state.word())
         .bind(profile)
+        .bind(clock.now_ms())
         .execute(&mut *tx.conn())
         .await?;
-        return tell_places(tx, clock, court, demo).await;
-    }
-    let changed = sqlx::query(
-        "UPDATE trunks SET name = $4, proxy = $5, domain = $6, username = $7, state = $8, profile = $9, changed_ms = $10,
-                version = version + 1 WHERE court_id = $1 AND id = $2 AND version = $3",
-    )
-    .bind(court)
-    .bind(id)
-    .bind(version)
-    .bind(&form.name)
-    .bind(&form.profile.hosts[0])
-    .bind(&form.domain)
-    .bind(&form.username)
-    .bind(form.state.word())
-    .bind(profile)
-    .bind(clock.now_ms())
-    .execute(&mut *tx.conn())
-    .await?;
     if changed.rows_affected() != 1 {
         return Err(Unfit::state("telephony.stale", "it was changed meanwhile: look at it again").into());
     }
