@@ -46,7 +46,7 @@ pub mod machine {
 
 pub use call::{
     EndCause, Ended, FinishError, Finished, FromForm, HeaderPolicy, Identity, IdentityUri, Invite, LegEvent,
-    OutboundCall, Reason, RefOutcome, ReferTo, Rejection, SavedLeg, Side, Trunk,
+    OutboundCall, Reason, RefOutcome, ReferTo, Rejection, SavedLeg, Side, Trunk, account,
 };
 pub use edge::{
     Access, AccessFull, Admit, Counts, Direction, Edge, EdgeSettings, Inbox, Ladder, LadderLine, Load, Mark, Network,

@@ -34,6 +34,7 @@ pub mod sip {
     };
     pub use songda_sip::{
         FromForm, HeaderPolicy, Identity, IdentityUri, Protocol, Registration, Trunk, TrunkSettings, TrunkState, Why,
+        account,
     };
 }
 

@@ -111,11 +111,16 @@ impl Default for Trunk {
 }
 
 impl Trunk {
-    /// User part of the account's address: a private identity of IMS (`user@realm`) is digest
-    /// user as a whole.
+    /// User part of the account's address, see [`account`].
     pub fn account(&self) -> &str {
-        self.username.split('@').next().unwrap_or_default()
+        account(&self.username)
     }
+}
+
+/// User part of the address of an account: a private identity of IMS (`user@realm`) is digest
+/// user as a whole.
+pub fn account(username: &str) -> &str {
+    username.split('@').next().unwrap_or_default()
 }
 
 /// A call to place.

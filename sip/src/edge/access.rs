@@ -126,16 +126,23 @@ impl Access {
         self.known.iter().any(|known| known.network.holds(flow.ip())) || self.phones.contains_key(&place(flow))
     }
 
-    /// Who this is. Of two trunks at one address the one whose port it is, else the first.
+    /// Who this is. Of several trunks at one address the first whose port it is, else the first.
     pub fn source(&self, flow: &Flow) -> Option<Source> {
         if let Some(account) = self.phones.get(&place(flow)) {
             return Some(Source::Phone(account.clone()));
         }
-        let mut there = self.known.iter().filter(|known| known.network.holds(flow.ip()));
-        let first = there.next()?;
-        let port = Some(flow.remote.port());
-        let best = if first.port == port { first } else { there.find(|known| known.port == port).unwrap_or(first) };
-        Some(Source::Trunk(best.trunk.clone()))
+        self.trunks(flow).next().map(|trunk| Source::Trunk(trunk.to_owned()))
+    }
+
+    /// The trunks that may send from there: those whose port it is, then the others at this
+    /// address. Two accounts at one carrier are both here.
+    pub fn trunks(&self, flow: &Flow) -> impl Iterator<Item = &str> {
+        let (ip, port) = (flow.ip(), Some(flow.remote.port()));
+        let there = move |exact: bool| {
+            let at = move |known: &&Known| known.network.holds(ip) && (known.port == port) == exact;
+            self.known.iter().filter(at).map(|known| known.trunk.as_str())
+        };
+        there(true).chain(there(false))
     }
 }
 

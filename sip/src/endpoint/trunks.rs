@@ -19,8 +19,8 @@ use super::{
     targets::RESOLVE,
 };
 use crate::{
-    call::Trunk,
-    edge::Network,
+    call::{Invite, Trunk, account},
+    edge::{Network, Source},
     flow::{Flow, Protocol},
     msg::{Method, Request},
     transport::{self, Addresses, Destination, Resolver},
@@ -269,6 +269,19 @@ impl Driver {
         trunk.proxy = format!("{};transport={transport}", trunk.proxy);
         self.board(now);
         Ok(Seated { id: chosen.trunk, trunk: Arc::new(trunk) })
+    }
+
+    /// Who calls. Of several trunks at one place it is the one whose account is called, as our
+    /// Contact names it (RFC 3261, 10.2.1).
+    pub(super) fn meant(&mut self, invite: &Invite) -> Source {
+        let source = self.source(&invite.flow);
+        if invite.called.is_empty() || !matches!(source, Source::Trunk(_)) {
+            return source;
+        }
+        let board = &self.trunks.board;
+        let called = |id: &&str| board.settings(id).is_some_and(|trunk| account(&trunk.username) == invite.called);
+        let meant = self.edge.access().trunks(&invite.flow).find(called).map(str::to_owned);
+        meant.map_or(source, Source::Trunk)
     }
 
     /// A call came in over a trunk.

@@ -123,7 +123,7 @@ impl Driver {
 
     /// Hands a call that comes in to whoever takes calls. Nobody does: 480; too many wait: 503.
     fn offer(&mut self, now: Instant, id: String, invite: Invite) {
-        let source = self.source(&invite.flow);
+        let source = self.meant(&invite);
         match &source {
             Source::Trunk(trunk) => self.carried(now, &id, trunk),
             Source::Phone(_) => self.core.trust(&id),

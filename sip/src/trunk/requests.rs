@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use super::TrunkSettings;
 use crate::{
+    call::account,
     flow::Protocol,
     msg::{Headers, Method, Request},
     uri::Uri,
@@ -19,8 +20,7 @@ pub(super) struct Ids<'a> {
 /// Where requests to the account shall go.
 /// Where the trunk has no account, `nobody` is asked for.
 pub(super) fn contact(settings: &TrunkSettings, local: SocketAddr, nobody: &str) -> Uri {
-    // A private identity of IMS (`user@realm`) is digest user as a whole.
-    let user = settings.username.split('@').next().filter(|user| !user.is_empty()).unwrap_or(nobody);
+    let user = Some(account(&settings.username)).filter(|user| !user.is_empty()).unwrap_or(nobody);
     let mut uri = Uri::sip(user, &local.ip().to_string(), Some(local.port()));
     if settings.protocol != Protocol::Udp {
         uri.tail = format!(";transport={}", settings.protocol.via().to_ascii_lowercase());

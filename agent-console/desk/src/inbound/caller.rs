@@ -4,6 +4,7 @@
 //! A number is no proof of a person: it decides who takes the call and what he sees, and he
 //! asks who is speaking before he says anything of the case.
 
+use songda_calls::sip::account;
 use songda_store::{Db, Sealer, Tx, masked::Phone};
 use sqlx::{Row, any::AnyRow};
 
@@ -94,8 +95,8 @@ pub async fn find(tx: &mut Tx, court: &str, index: &str) -> Result<Option<Match>
 
 /// The court that owns a number which was called, written as the carrier writes it, the
 /// number, and the trunk that carries it. A number is the court's as long as it is in the
-/// register, in use or not. A carrier that names the account of its trunk means that trunk's
-/// first number. Demo trunks serve demo mode only (X5).
+/// register, in use or not. A carrier that names the account of its trunk, as our Contact there
+/// does, means that trunk's first number. Demo trunks serve demo mode only (X5).
 pub async fn called(
     db: &Db,
     called: &str,
@@ -104,15 +105,17 @@ pub async fn called(
 ) -> Result<Option<(String, String, String)>, DeskError> {
     let number = caller_number(called);
     let rows = sqlx::query(
-        "SELECT n.court_id, n.number, t.id, t.username FROM court_numbers n JOIN trunks t ON t.id = n.trunk_id
-         WHERE t.demo = $1 ORDER BY n.active DESC, n.created_ms, n.id",
+        "SELECT n.court_id, n.number, t.id, t.username FROM court_numbers n
+         JOIN number_trunks l ON l.number_id = n.id JOIN trunks t ON t.id = l.trunk_id WHERE t.demo = $1
+         ORDER BY n.active DESC, CASE WHEN n.trunk_id = t.id THEN 0 ELSE 1 END, n.created_ms, n.id",
     )
     .bind(i64::from(demo))
     .fetch_all(db.read())
     .await?;
     let text = |row: &AnyRow, at: usize| row.get::<String, _>(at);
     let same = |row: &&AnyRow| number.is_some() && caller_number(&text(row, 1)) == number;
-    let account = |row: &&AnyRow| Some(text(row, 2).as_str()) == trunk && text(row, 3) == called && !called.is_empty();
+    let account =
+        |row: &&AnyRow| Some(text(row, 2).as_str()) == trunk && !called.is_empty() && account(&text(row, 3)) == called;
     let found = rows.iter().find(same).or_else(|| rows.iter().find(account));
     // The way it came is the way by which its leg is ended.
     Ok(found.map(|row| (text(row, 0), text(row, 1), trunk.map_or_else(|| text(row, 2), str::to_owned))))

@@ -243,6 +243,24 @@ async fn r4_4a_a_number_out_of_use_is_still_the_courts_and_an_account_stands_for
 }
 
 #[tokio::test]
+async fn r4_4a_an_ims_identity_stands_for_the_number_of_its_trunk() {
+    for desk in desks().await {
+        let (db, court) = (&desk.ground.db, desk.house.court.as_str());
+        let ims = |name: &str, user: &str| TrunkForm { username: user.into(), ..trunk(name) };
+        let a = desk.trunk(&ims("a", "+862988001000@ims.example")).await;
+        let b = desk.trunk(&ims("b", "line-b@ims.example")).await;
+        desk.proved("02988007000", &[&a, &b]).await;
+        let called = async |text: &str, over: &str| caller::called(db, text, Some(over), false).await.unwrap();
+        let over = |trunk: &str| Some((court.to_owned(), "02988007000".to_owned(), trunk.to_owned()));
+        assert_eq!(called("+862988001000", &a).await, over(&a), "{}", desk.engine());
+        assert_eq!(called("line-b", &b).await, over(&b), "{}: the number leaves over it too", desk.engine());
+        for (text, trunk) in [("line-b", &a), ("ims.example", &a), ("line-b@ims.example", &b)] {
+            assert_eq!(called(text, trunk).await, None, "{}: {text}", desk.engine());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_trunk_is_called_from_by_the_networks_that_were_written_down_for_it() {
     for desk in desks().await {
         let mut form = trunk("a");

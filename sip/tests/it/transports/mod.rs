@@ -7,6 +7,7 @@ mod limits;
 mod phone_calls;
 mod streams;
 mod tls;
+mod trunk_calls;
 mod websocket;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
