@@ -10,6 +10,31 @@ pub enum Law {
 }
 
 impl Law {
+    /// Both, as they are preferred where nobody says otherwise.
+    pub const BOTH: [Self; 2] = [Self::Pcma, Self::Pcmu];
+
+    /// Those of these encoding names (RFC 3551, table 4) that are laws, in their order.
+    pub fn named(names: &[String]) -> Vec<Self> {
+        let law = |name: &String| Self::BOTH.into_iter().find(|law| law.name().eq_ignore_ascii_case(name));
+        names.iter().filter_map(law).collect()
+    }
+
+    /// Its encoding name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcma => "PCMA",
+            Self::Pcmu => "PCMU",
+        }
+    }
+
+    /// Both, this one first.
+    pub(crate) fn first(self) -> [Self; 2] {
+        match self {
+            Self::Pcma => Self::BOTH,
+            Self::Pcmu => [Self::Pcmu, Self::Pcma],
+        }
+    }
+
     /// Static payload type of RFC 3551, table 4.
     pub fn payload_type(self) -> u8 {
         match self {

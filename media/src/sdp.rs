@@ -25,8 +25,8 @@ pub enum SdpError {
     /// No address to send to.
     #[error("the session description has no usable address")]
     NoAddress,
-    /// Neither PCMA nor PCMU.
-    #[error("the session description offers neither PCMA nor PCMU")]
+    /// None of the laws of G.711 that may be spoken there.
+    #[error("the session description has no law of G.711 that may be spoken there")]
     NoCommonCodec,
     /// Longer than anything honest.
     #[error("the session description is longer than {LONGEST} bytes")]
@@ -51,28 +51,31 @@ pub struct Remote {
     pub talks: bool,
 }
 
-/// Our offer to the carrier.
-pub fn offer(id: u64, address: SocketAddr, first: Law) -> String {
+/// Our offer: these laws in this order, and no other.
+pub fn offer(id: u64, address: SocketAddr, laws: &[Law]) -> String {
     let (family, ip, port) = (if address.is_ipv4() { "IP4" } else { "IP6" }, address.ip(), address.port());
-    let order = match first {
-        Law::Pcma => "8 0",
-        Law::Pcmu => "0 8",
-    };
     let mut text = format!("v=0\r\no=- {id} 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n");
+    let _ = write!(text, "m=audio {port} RTP/AVP");
+    for law in laws {
+        let _ = write!(text, " {}", law.payload_type());
+    }
+    let _ = write!(text, " {OUR_EVENTS}\r\n");
+    for law in laws {
+        let _ = write!(text, "a=rtpmap:{} {}/8000\r\n", law.payload_type(), law.name());
+    }
     let _ = write!(
         text,
-        "m=audio {port} RTP/AVP {order} {OUR_EVENTS}\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
-         a=rtpmap:{OUR_EVENTS} telephone-event/8000\r\na=fmtp:{OUR_EVENTS} 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+        "a=rtpmap:{OUR_EVENTS} telephone-event/8000\r\na=fmtp:{OUR_EVENTS} 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
     );
     text
 }
 
-/// Our answer to an offer of the carrier: its first stream of sound that we can take, with its
-/// first law that we speak, its payload type for keys, and the direction that follows from its
-/// own. Every other stream is refused (RFC 3264, section 6).
-pub fn answer(id: u64, address: SocketAddr, offer: &str) -> Result<(Remote, String), SdpError> {
+/// Our answer to an offer of the carrier: its first stream of sound that we can take, with the
+/// first of these laws that it offers, its payload type for keys, and the direction that follows
+/// from its own. Every other stream is refused (RFC 3264, section 6).
+pub fn answer(id: u64, address: SocketAddr, offer: &str, laws: &[Law]) -> Result<(Remote, String), SdpError> {
     let streams = Stream::all(offer)?;
-    let (taken, remote) = take(&streams, Some(address.ip()))?;
+    let (taken, remote) = take(&streams, Some(address.ip()), Chooser::Us(laws))?;
     let (family, ip, port) = (if address.is_ipv4() { "IP4" } else { "IP6" }, address.ip(), address.port());
     let mut text = format!("v=0\r\no=- {id} 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n");
     for (at, Stream { kind, profile, formats, .. }) in streams.iter().enumerate() {
@@ -80,8 +83,7 @@ pub fn answer(id: u64, address: SocketAddr, offer: &str) -> Result<(Remote, Stri
             let _ = write!(text, "m={kind} 0 {profile} {}\r\n", formats.first().copied().unwrap_or("0"));
             continue;
         }
-        let law = remote.law.payload_type();
-        let name = if remote.law == Law::Pcma { "PCMA" } else { "PCMU" };
+        let (law, name) = (remote.law.payload_type(), remote.law.name());
         let _ = write!(text, "m={kind} {port} {profile} {law}");
         if let Some(events) = remote.events {
             let _ = write!(text, " {events}");
@@ -90,9 +92,28 @@ pub fn answer(id: u64, address: SocketAddr, offer: &str) -> Result<(Remote, Stri
         if let Some(events) = remote.events {
             let _ = write!(text, "a=rtpmap:{events} telephone-event/8000\r\na=fmtp:{events} 0-15\r\n");
         }
-        let _ = write!(text, "a=ptime:20\r\na={}\r\n", remote.answered());
+        let _ = write!(text, "a=ptime:20\r\na={}\r\n", remote.direction());
     }
     Ok((remote, text))
+}
+
+/// Who chooses the law of a stream among those that may be spoken there.
+#[derive(Clone, Copy)]
+enum Chooser<'a> {
+    /// We, of an offer: the first of ours that is in it.
+    Us(&'a [Law]),
+    /// The other end, by its answer: the first of its own that is among ours (RFC 3264,
+    /// section 7).
+    Them(&'a [Law]),
+}
+
+impl Chooser<'_> {
+    fn choose(self, theirs: &[Law]) -> Option<Law> {
+        match self {
+            Self::Us(ours) => ours.iter().find(|law| theirs.contains(law)).copied(),
+            Self::Them(ours) => theirs.iter().find(|law| ours.contains(law)).copied(),
+        }
+    }
 }
 
 /// One `m=` line and what belongs to it.
@@ -154,8 +175,21 @@ impl<'a> Stream<'a> {
         self.maps.iter().find(|(mapped, _)| *mapped == payload).map(|(_, name)| *name)
     }
 
+    /// The laws under their own payload types, as they are listed.
+    fn laws(&self) -> Vec<Law> {
+        let law = |payload: u8| {
+            let law = Law::of(payload)?;
+            let number = match law {
+                Law::Pcma => 0,
+                Law::Pcmu => 1,
+            };
+            self.name(payload).is_none_or(|name| wanted(name) == Some(number)).then_some(law)
+        };
+        self.payloads().filter_map(law).collect()
+    }
+
     /// What can be sent there from `local`.
-    fn remote(&self, local: Option<IpAddr>) -> Result<Remote, SdpError> {
+    fn remote(&self, local: Option<IpAddr>, chooser: Chooser<'_>) -> Result<Remote, SdpError> {
         if !["RTP/AVP", "RTP/AVPF"].iter().any(|profile| self.profile.eq_ignore_ascii_case(profile)) {
             return Err(SdpError::NoAudio);
         }
@@ -164,17 +198,9 @@ impl<'a> Stream<'a> {
         if local.is_some_and(|local| local.is_ipv4() != ip.is_ipv4()) && !ip.is_unspecified() {
             return Err(SdpError::NoAddress);
         }
-        let law = self.payloads().find_map(|payload| {
-            let law = Law::of(payload)?;
-            let number = match law {
-                Law::Pcma => 0,
-                Law::Pcmu => 1,
-            };
-            self.name(payload).is_none_or(|name| wanted(name) == Some(number)).then_some(law)
-        });
         Ok(Remote {
             address: SocketAddr::new(ip, self.port),
-            law: law.ok_or(SdpError::NoCommonCodec)?,
+            law: chooser.choose(&self.laws()).ok_or(SdpError::NoCommonCodec)?,
             events: self.payloads().find(|payload| self.name(*payload).is_some_and(|name| wanted(name) == Some(2))),
             listens: !ip.is_unspecified() && matches!(self.direction, "sendrecv" | "recvonly"),
             talks: matches!(self.direction, "sendrecv" | "sendonly"),
@@ -184,13 +210,13 @@ impl<'a> Stream<'a> {
 
 /// The first stream of sound that can be taken, and its place; else why the first that is live
 /// cannot be. The signalling chooses in the same way (`tests/offers/table.txt`).
-fn take(streams: &[Stream<'_>], local: Option<IpAddr>) -> Result<(usize, Remote), SdpError> {
+fn take(streams: &[Stream<'_>], local: Option<IpAddr>, chooser: Chooser<'_>) -> Result<(usize, Remote), SdpError> {
     let mut why = None;
     for (at, stream) in streams.iter().enumerate() {
         if stream.port == 0 || !stream.kind.eq_ignore_ascii_case("audio") {
             continue;
         }
-        match stream.remote(local) {
+        match stream.remote(local, chooser) {
             Ok(remote) => return Ok((at, remote)),
             Err(error) => why = why.or(Some(error)),
         }
@@ -200,7 +226,7 @@ fn take(streams: &[Stream<'_>], local: Option<IpAddr>) -> Result<(usize, Remote)
 
 impl Remote {
     /// The direction of our answer.
-    fn answered(&self) -> &'static str {
+    fn direction(&self) -> &'static str {
         match (self.listens, self.talks) {
             (true, true) => "sendrecv",
             (true, false) => "sendonly",
@@ -209,9 +235,14 @@ impl Remote {
         }
     }
 
-    /// Reads the carrier's answer.
-    pub fn parse(sdp: &str) -> Result<Self, SdpError> {
-        take(&Stream::all(sdp)?, None).map(|(_, remote)| remote)
+    /// Reads the other end's answer to an offer of these laws.
+    pub fn answered(sdp: &str, laws: &[Law]) -> Result<Self, SdpError> {
+        take(&Stream::all(sdp)?, None, Chooser::Them(laws)).map(|(_, remote)| remote)
+    }
+
+    /// Reads an offer of the other end that is answered with the first of these laws in it.
+    pub fn offered(sdp: &str, laws: &[Law]) -> Result<Self, SdpError> {
+        take(&Stream::all(sdp)?, None, Chooser::Us(laws)).map(|(_, remote)| remote)
     }
 }
 
@@ -285,7 +316,7 @@ mod tests {
     fn an_answer_gives_address_law_and_events() {
         let sdp = "v=0\r\no=x 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 97\r\n\
                    c=IN IP4 10.0.0.2\r\na=rtpmap:97 telephone-event/8000\r\na=sendrecv\r\n";
-        let remote = Remote::parse(sdp).unwrap();
+        let remote = Remote::answered(sdp, &Law::BOTH).unwrap();
         assert_eq!(remote.address.to_string(), "10.0.0.2:4000");
         assert_eq!((remote.law, remote.events, remote.listens), (Law::Pcmu, Some(97), true));
     }
@@ -293,30 +324,61 @@ mod tests {
     #[test]
     fn answers_that_cannot_be_used_say_why() {
         let head = "v=0\r\nc=IN IP4 10.0.0.1\r\n";
-        let case = |media: &str| Remote::parse(&format!("{head}{media}")).unwrap_err();
+        let case = |media: &str| Remote::answered(&format!("{head}{media}"), &Law::BOTH).unwrap_err();
         assert_eq!(case(""), SdpError::NoAudio);
         assert_eq!(case("m=audio 0 RTP/AVP 8\r\n"), SdpError::NoAudio);
         assert_eq!(case("m=audio 4000 RTP/AVP 18\r\n"), SdpError::NoCommonCodec);
         assert_eq!(case("m=audio banana RTP/AVP 8\r\n"), SdpError::NoAudio);
-        assert_eq!(Remote::parse("m=audio 4000 RTP/AVP 8\r\n").unwrap_err(), SdpError::NoAddress);
-        assert_eq!(Remote::parse(&"a=x\r\n".repeat(9000)).unwrap_err(), SdpError::TooLong);
-        assert!(!Remote::parse(&format!("{head}m=audio 4000 RTP/AVP 8\r\na=inactive\r\n")).unwrap().listens);
+        let read = |sdp: &str| Remote::answered(sdp, &Law::BOTH);
+        assert_eq!(read("m=audio 4000 RTP/AVP 8\r\n").unwrap_err(), SdpError::NoAddress);
+        assert_eq!(read(&"a=x\r\n".repeat(9000)).unwrap_err(), SdpError::TooLong);
+        assert!(!read(&format!("{head}m=audio 4000 RTP/AVP 8\r\na=inactive\r\n")).unwrap().listens);
+    }
+
+    #[test]
+    fn r12_1_of_an_offer_we_choose_of_an_answer_they_and_never_what_the_line_does_not_allow() {
+        let sdp = "c=IN IP4 10.0.0.1\r\nm=audio 4000 RTP/AVP 0 8\r\n";
+        let laws = |laws: &[Law]| {
+            [Remote::answered(sdp, laws), Remote::offered(sdp, laws)].map(|remote| remote.map(|remote| remote.law))
+        };
+        assert_eq!(laws(&Law::BOTH), [Ok(Law::Pcmu), Ok(Law::Pcma)]);
+        assert_eq!(laws(&[Law::Pcma]), [Ok(Law::Pcma), Ok(Law::Pcma)]);
+        let none = Remote::offered(&sdp.replace(" 0 8", " 0"), &[Law::Pcma]);
+        assert_eq!(none, Err(SdpError::NoCommonCodec));
     }
 
     #[test]
     fn our_offer_can_be_read_by_ourselves() {
         let address = "192.0.2.7:20000".parse().unwrap();
-        let remote = Remote::parse(&offer(1, address, Law::Pcmu)).unwrap();
+        let remote = Remote::answered(&offer(1, address, &[Law::Pcmu, Law::Pcma]), &Law::BOTH).unwrap();
         assert_eq!(remote, Remote { address, law: Law::Pcmu, events: Some(OUR_EVENTS), listens: true, talks: true });
     }
 
     #[test]
-    fn an_offer_is_answered_with_its_own_first_law_and_every_other_stream_is_refused() {
+    fn r12_1_an_offer_holds_the_laws_of_its_line_in_their_order_and_no_other() {
+        let address = "192.0.2.7:20000".parse().unwrap();
+        for (laws, stream) in [
+            (
+                &[Law::Pcma, Law::Pcmu][..],
+                "m=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000",
+            ),
+            (&[Law::Pcmu, Law::Pcma], "m=audio 20000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000"),
+            (&[Law::Pcmu], "m=audio 20000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101"),
+        ] {
+            let offer = offer(1, address, laws);
+            assert!(offer.contains(stream), "{offer}");
+        }
+        let names = ["pcmu", "G729", "PCMA"].map(str::to_owned);
+        assert_eq!(Law::named(&names), [Law::Pcmu, Law::Pcma]);
+    }
+
+    #[test]
+    fn an_offer_is_answered_with_the_first_law_of_the_line_and_every_other_stream_is_refused() {
         let address = "192.0.2.7:20000".parse().unwrap();
         let offer = "v=0\r\no=x 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
                      m=audio 4000 RTP/AVP 18 0 8 97\r\na=rtpmap:97 telephone-event/8000\r\na=sendonly\r\n\
                      m=video 4002 RTP/AVP 31\r\nm=image 4004 udptl t38\r\n";
-        let (remote, answer) = answer(7, address, offer).unwrap();
+        let (remote, answer) = answer(7, address, offer, &[Law::Pcmu, Law::Pcma]).unwrap();
         assert_eq!(
             (remote.address.to_string().as_str(), remote.law, remote.listens),
             ("10.0.0.1:4000", Law::Pcmu, false)
@@ -324,13 +386,17 @@ mod tests {
         let streams: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
         assert_eq!(streams, ["m=audio 20000 RTP/AVP 0 97", "m=video 0 RTP/AVP 31", "m=image 0 udptl t38"]);
         assert!(answer.contains("a=recvonly\r\n") && answer.contains("a=rtpmap:97 telephone-event/8000"), "{answer}");
-        let ours = Remote::parse(&answer).unwrap();
+        let ours = Remote::answered(&answer, &Law::BOTH).unwrap();
         assert_eq!((ours.law, ours.events, ours.address), (Law::Pcmu, Some(97), address));
         let held = offer.replace("sendonly", "inactive");
-        assert!(super::answer(7, address, &held).unwrap().1.contains("a=inactive\r\n"));
-        assert_eq!(super::answer(7, address, "v=0\r\n"), Err(SdpError::NoAudio));
+        let answer = |offer: &str, laws: &[Law]| super::answer(7, address, offer, laws);
+        assert!(answer(&held, &Law::BOTH).unwrap().1.contains("a=inactive\r\n"));
+        assert_eq!(answer("v=0\r\n", &Law::BOTH), Err(SdpError::NoAudio));
+        assert!(answer(offer, &Law::BOTH).unwrap().1.contains("m=audio 20000 RTP/AVP 8 97\r\n"));
+        let other = offer.replace(" 18 0 8 ", " 18 0 ");
+        assert_eq!(answer(&other, &[Law::Pcma]), Err(SdpError::NoCommonCodec));
         let many = format!("{offer}{}", "m=video 1 RTP/AVP 31\r\n".repeat(STREAMS));
-        assert_eq!(super::answer(7, address, &many), Err(SdpError::NoAudio), "bounded");
+        assert_eq!(answer(&many, &Law::BOTH), Err(SdpError::NoAudio), "bounded");
     }
 
     #[test]
@@ -343,7 +409,7 @@ mod tests {
             let (wanted, media) = rest.split_once('\n').unwrap();
             let head = "v=0\r\no=x 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n";
             let offer = format!("{head}{}\r\n", media.trim_end().replace('\n', "\r\n"));
-            let got = answer(7, address, &offer).map_or_else(
+            let got = answer(7, address, &offer, &Law::BOTH).map_or_else(
                 |_| "refused".to_owned(),
                 |(remote, answer)| {
                     let streams: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();

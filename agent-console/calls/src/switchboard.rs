@@ -84,7 +84,8 @@ pub struct Route {
     /// The trunk's id at signalling: the call takes a place there, which counts against the
     /// limits of the trunk, and goes to the host and by the route at which it stands now.
     pub id: String,
-    /// Over which trunk; as it stands here while signalling does not know it.
+    /// Over which trunk; as it stands here while signalling does not know it. Its codecs are offered
+    /// in their order, and no other.
     pub trunk: Arc<Trunk>,
     /// The court's own number.
     pub caller: Number,
@@ -330,15 +331,8 @@ impl Switchboard {
                 return Err(DialError::BrowserOffer(error));
             }
         };
-        let offer = match opened.media.trunk_offer().await {
-            Ok(offer) => offer,
-            Err(error) => {
-                discard(opened.recorder, opened.media).await;
-                return Err(DialError::Media(error));
-            }
-        };
         let call = Opening { call: dial.call.clone(), sounds, opened, live, clock };
-        Ok(self.start(call, Some((dial, offer)), None, Begin::Dial { answer }))
+        Ok(self.start(call, Some(dial), None, Begin::Dial { answer }))
     }
 
     /// Answers a call that comes in: its sounds first, then the recording, then the carrier. A
@@ -359,7 +353,7 @@ impl Switchboard {
     fn start(
         &self,
         opening: Opening,
-        dial: Option<(Dial, String)>,
+        dial: Option<Dial>,
         caller: Option<Box<IncomingCall>>,
         begin: Begin,
     ) -> (CallHandle, mpsc::Receiver<CallEvent>) {

@@ -132,7 +132,7 @@ impl TestCall<'_> {
                 self.leg.handle().hang_up().await;
             }
             LegEvent::Reoffered { sdp } => {
-                let _ = self.media.trunk_answer(sdp).await;
+                let _ = self.media.trunk_moved(sdp).await;
             }
             LegEvent::Ended(ended) => seen.ended = Some(ended),
             _ => {}

@@ -23,7 +23,7 @@ use clap::Args;
 use serde_json::json;
 use songda_calls::Library;
 use songda_desk::telephony::trunks::TrunkState;
-use songda_media::{Engine, EngineConfig, RATE};
+use songda_media::{Engine, EngineConfig, Law, RATE};
 use songda_sip::{Endpoint, EndpointConfig, Listen, Number, OutboundCall, Protocol, Trunk, TrunkSettings};
 use songda_store::clock;
 use tokio_util::sync::CancellationToken;
@@ -220,6 +220,7 @@ async fn place(
     let opened = async {
         let engine = Engine::start(engine(ground))?;
         let (media, news) = engine.open(tap)?;
+        media.trunk_speaks(Law::named(&ground.trunk.codecs))?;
         let offer = media.trunk_offer().await?;
         Ok::<_, songda_media::EngineError>((engine, media, news, offer))
     };

@@ -84,7 +84,7 @@ impl Bridge {
     /// The target takes the agent's place, and hears and is heard as the agent would be.
     pub fn hand_over(&mut self, now: Instant) {
         let Some(Target { law, to, phone, .. }) = self.target.take() else { return };
-        (self.agent_law, self.agent_phone, self.to_agent) = (law, phone, to);
+        (self.agent_law, self.to_agent) = (law, to);
         self.agent_at = None;
         self.timeline.another_source(LEFT);
         self.keys_out.cut();

@@ -109,7 +109,7 @@ impl Bridge {
         }
         let mut head = self.to_agent.relay(now, packet.ssrc, packet.seq, packet.timestamp);
         head.marker |= packet.marker;
-        if self.agent_phone && law != self.agent_law {
+        if law != self.agent_law {
             let mut octets = [0u8; LARGEST];
             let octets = &mut octets[..packet.payload.len()];
             convert(law, self.agent_law, packet.payload, octets);

@@ -161,8 +161,6 @@ pub struct Bridge {
     muted: bool,
     party_law: Law,
     agent_law: Law,
-    /// The agent's place has a desk phone, which speaks one law only.
-    agent_phone: bool,
     party_events: Option<u8>,
     /// The carrier takes our sound at this time (RFC 3264, section 8.4).
     party_listens: bool,
@@ -198,7 +196,6 @@ impl Bridge {
             muted: false,
             party_law: Law::Pcma,
             agent_law: Law::Pcma,
-            agent_phone: false,
             party_events: None,
             party_listens: true,
             stage: Stage::new(),

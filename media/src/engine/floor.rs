@@ -112,6 +112,11 @@ impl Floor {
             Command::BrowserOffer { call, sdp, reply } => {
                 let _ = reply.send(self.browser_offer(now, call, &sdp));
             }
+            Command::TrunkSpeaks { call, laws } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.allowed = laws;
+                }
+            }
             Command::TrunkOffer { call, reply } => {
                 let _ = reply.send(self.trunk_offer(call));
             }
@@ -120,6 +125,9 @@ impl Floor {
             }
             Command::TrunkAnswer { call, sdp, reply } => {
                 let _ = reply.send(self.trunk_answer(call, &sdp));
+            }
+            Command::TrunkMoved { call, sdp, reply } => {
+                let _ = reply.send(self.trunk_moved(call, &sdp));
             }
             Command::Early { call } => {
                 if let Some(slot) = self.calls.get_mut(&call) {

@@ -58,7 +58,7 @@ impl Floor {
         let address = SocketAddr::new(self.trunk_ip, trunk.port());
         let slot = self.slot(call)?;
         slot.trunk = Some(trunk);
-        Ok(sdp::offer(call, address, slot.law))
+        Ok(sdp::offer(call, address, &slot.trunk_laws()))
     }
 
     pub(super) fn trunk_offered(&mut self, call: u64, offer: &str) -> Result<String, EngineError> {
@@ -67,15 +67,25 @@ impl Floor {
             None => self.port()?,
         };
         let address = SocketAddr::new(self.trunk_ip, trunk.port());
-        self.slot(call)?.trunk = Some(trunk);
-        let (_, answer) = sdp::answer(call, address, offer)?;
-        self.trunk_answer(call, offer)?;
+        let slot = self.slot(call)?;
+        slot.trunk = Some(trunk);
+        let (_, answer) = sdp::answer(call, address, offer, &slot.trunk_laws())?;
+        self.trunk_moved(call, offer)?;
         Ok(answer)
     }
 
     pub(super) fn trunk_answer(&mut self, call: u64, sdp: &str) -> Result<(), EngineError> {
+        let laws = self.slot(call)?.trunk_laws();
+        self.trunk_at(call, Remote::answered(sdp, &laws)?)
+    }
+
+    pub(super) fn trunk_moved(&mut self, call: u64, sdp: &str) -> Result<(), EngineError> {
+        let laws = self.slot(call)?.trunk_laws();
+        self.trunk_at(call, Remote::offered(sdp, &laws)?)
+    }
+
+    fn trunk_at(&mut self, call: u64, remote: Remote) -> Result<(), EngineError> {
         let slot = self.slot(call)?;
-        let remote = Remote::parse(sdp)?;
         if let Some(trunk) = &mut slot.trunk {
             connect(trunk, remote)?;
         }
@@ -110,13 +120,13 @@ impl Floor {
         slot.bridge.target(to, law, true);
         let old = slot.seat(Inner::Phone(leg), ssrc, law);
         self.gone(now, old);
-        Ok(sdp::offer(call, address, law))
+        Ok(sdp::offer(call, address, &law.first()))
     }
 
     /// Of the phone that is rung, or of the one that has the call. True when it listens.
     pub(super) fn phone_answer(&mut self, call: u64, sdp: &str) -> Result<bool, EngineError> {
         let slot = self.slot(call)?;
-        let remote = Remote::parse(sdp)?;
+        let remote = Remote::answered(sdp, &Law::BOTH)?;
         if let Some(target) = &mut slot.target {
             let Inner::Phone(leg) = &mut target.inner else { return Err(EngineError::NoPhone) };
             connect(leg, remote)?;

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc as events, oneshot};
 
 use self::floor::{Floor, SWEEP};
 use crate::{
-    Prompt, Rest,
+    Law, Prompt, Rest,
     bridge::{Bridge, MediaEvent, Summary, Tap},
     egress::Egress,
     sdp::SdpError,
@@ -88,9 +88,11 @@ type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 enum Command {
     Open { call: u64, bridge: Box<Bridge>, ssrc: u32, events: events::Sender<MediaEvent>, owner: Weak<()> },
     BrowserOffer { call: u64, sdp: String, reply: Reply<String> },
+    TrunkSpeaks { call: u64, laws: Vec<Law> },
     TrunkOffer { call: u64, reply: Reply<String> },
     TrunkOffered { call: u64, sdp: String, reply: Reply<String> },
     TrunkAnswer { call: u64, sdp: String, reply: Reply<()> },
+    TrunkMoved { call: u64, sdp: String, reply: Reply<()> },
     Early { call: u64 },
     RingBack { call: u64, tone: Arc<Prompt> },
     Announce { call: u64, cue: u32, prompt: Arc<Prompt> },
@@ -113,9 +115,11 @@ impl Command {
         match self {
             Self::Open { call, .. }
             | Self::BrowserOffer { call, .. }
+            | Self::TrunkSpeaks { call, .. }
             | Self::TrunkOffer { call, .. }
             | Self::TrunkOffered { call, .. }
             | Self::TrunkAnswer { call, .. }
+            | Self::TrunkMoved { call, .. }
             | Self::Early { call }
             | Self::RingBack { call, .. }
             | Self::Announce { call, .. }
@@ -232,6 +236,13 @@ impl CallMedia {
         self.ask(|reply| Command::BrowserOffer { call: self.call, sdp, reply }).await
     }
 
+    /// What may be spoken with the carrier from its next description on, in order: our offers
+    /// hold it and nothing else, and of its offers we take the first of ours. None, and until
+    /// this is said: both laws, the agent's first.
+    pub fn trunk_speaks(&self, laws: Vec<Law>) -> Result<(), EngineError> {
+        self.tell(Command::TrunkSpeaks { call: self.call, laws })
+    }
+
     /// Opens a port towards the carrier and gives our offer.
     pub async fn trunk_offer(&self) -> Result<String, EngineError> {
         self.ask(|reply| Command::TrunkOffer { call: self.call, reply }).await
@@ -243,9 +254,14 @@ impl CallMedia {
         self.ask(|reply| Command::TrunkOffered { call: self.call, sdp, reply }).await
     }
 
-    /// Takes the carrier's answer, early or final, or its new offer.
+    /// Takes the carrier's answer, early or final.
     pub async fn trunk_answer(&self, sdp: String) -> Result<(), EngineError> {
         self.ask(|reply| Command::TrunkAnswer { call: self.call, sdp, reply }).await
+    }
+
+    /// Takes an offer of the carrier inside the call, which signalling answered.
+    pub async fn trunk_moved(&self, sdp: String) -> Result<(), EngineError> {
+        self.ask(|reply| Command::TrunkMoved { call: self.call, sdp, reply }).await
     }
 
     /// Lets the agent hear what the carrier sends before the answer.

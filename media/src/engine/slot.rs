@@ -105,6 +105,8 @@ pub(super) struct Slot {
     pub(super) trunk: Option<RtpLeg>,
     /// The agent's.
     pub(super) law: Law,
+    /// What may be spoken with the carrier, in order; empty: both, the agent's first.
+    pub(super) allowed: Vec<Law>,
     events: events::Sender<MediaEvent>,
     pub(super) owner: Weak<()>,
 }
@@ -139,7 +141,22 @@ impl Wires for Ends<'_> {
 
 impl Slot {
     pub(super) fn new(bridge: Box<Bridge>, ssrc: u32, events: events::Sender<MediaEvent>, owner: Weak<()>) -> Self {
-        Self { bridge, ssrc, agent: None, target: None, trunk: None, law: Law::Pcma, events, owner }
+        Self {
+            bridge,
+            ssrc,
+            agent: None,
+            target: None,
+            trunk: None,
+            law: Law::Pcma,
+            allowed: Vec::new(),
+            events,
+            owner,
+        }
+    }
+
+    /// What may be spoken with the carrier, in order.
+    pub(super) fn trunk_laws(&self) -> Vec<Law> {
+        if self.allowed.is_empty() { self.law.first().to_vec() } else { self.allowed.clone() }
     }
 
     /// Somebody is the target from here on; who was it before.

@@ -160,6 +160,12 @@ fn a_carrier_of_the_other_law_is_spoken_to_in_its_own() {
     let wanted = Law::Pcmu.encode(Law::Pcma.decode(AGENT));
     assert!(line.heard.party.iter().all(|(kind, _, octets)| *kind == 0 && octets.iter().all(|octet| *octet == wanted)));
     assert!(line.heard.agent.iter().all(|(kind, _, _)| *kind == 8), "what the carrier sends goes through as it is");
+    // A browser that answered with one law hears that one, whatever the trunk speaks.
+    line.bridge.agent_speaks(Law::Pcmu);
+    line.heard.agent.clear();
+    line.steps(10, Some(AGENT), Some(PARTY));
+    let wanted = Law::Pcmu.encode(Law::Pcma.decode(PARTY));
+    assert!(line.heard.agent.iter().all(|(kind, _, octets)| *kind == 0 && octets.iter().all(|octet| *octet == wanted)));
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl CallCore {
             unknown.headers.push("Accept", super::session::SDP);
             return Some(unknown);
         }
-        let refused = sdp_of(&request.headers, &request.body).and_then(|offer| judge(&offer).err())?;
+        let refused = sdp_of(&request.headers, &request.body).and_then(|offer| judge(&offer, &[]).err())?;
         Some(refusal(request, refused, &self.post.host(), &tag))
     }
 

@@ -51,4 +51,5 @@ pub use self::{
 pub(crate) use self::{
     forks::{Follows, Forks},
     saved::LegIds,
+    session::judge,
 };

@@ -66,7 +66,8 @@ pub struct Trunk {
     pub password: Secret,
     /// What its INVITEs look like.
     pub headers: HeaderPolicy,
-    /// Names of the codecs to offer, in order; empty leaves that to the sound.
+    /// Names of the codecs that are spoken over it, in order: our offers hold them and no other, and
+    /// an offer of the carrier without any of them is refused. Empty leaves that to the sound.
     pub codecs: Vec<String>,
     /// How long a session lives without a refresh (RFC 4028), at least 90 seconds; none asks
     /// for none, and follows what the carrier asks.

@@ -57,7 +57,8 @@ impl Call {
     /// What our sound can do by this description of it: an answer says less than that.
     fn able(&self, sdp: &str) -> String {
         let answer = self.dialog.as_ref().is_some_and(|dialog| dialog.offer == Offer::Theirs);
-        if answer { sdp::unnarrowed(sdp) } else { sdp.to_owned() }
+        let codecs = self.trunk().map(|trunk| trunk.codecs.as_slice()).unwrap_or_default();
+        if answer { sdp::unnarrowed(sdp, codecs) } else { sdp.to_owned() }
     }
 
     /// Answers the call with our description: the answer to the caller's offer, or our offer

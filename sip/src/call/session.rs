@@ -28,9 +28,10 @@ pub(super) fn sdp_of(headers: &Headers, content: &[u8]) -> Option<String> {
 /// Every telephone: what of an offer nobody could take needs no asking.
 const ANY: &str = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 8 0\r\n";
 
-/// Whether the offer of a new call can be taken by a telephone at all.
-pub(super) fn judge(offer: &str) -> Result<(), Refusal> {
-    sdp::first_answer_to(offer, ANY).map(|_| ())
+/// Whether the offer of a new call can be taken by a telephone that speaks these codecs; without
+/// names, by any.
+pub(crate) fn judge(offer: &str, codecs: &[String]) -> Result<(), Refusal> {
+    sdp::first_answer_to(offer, &sdp::unnarrowed(ANY, codecs)).map(|_| ())
 }
 
 /// The refusal of an offer (RFC 3261, 14.2 and 20.43).

@@ -48,6 +48,8 @@ pub struct IncomingCall {
     pub invite: Invite,
     /// Who sent it.
     pub source: Source,
+    /// What may be spoken with him, as [`Trunk::codecs`](crate::Trunk::codecs).
+    pub codecs: Vec<String>,
     /// The call itself: ring, progress, answer or reject it by its handle.
     pub leg: Leg,
 }

@@ -284,15 +284,17 @@ impl Driver {
         meant.map_or(source, Source::Trunk)
     }
 
-    /// A call came in over a trunk.
-    pub(super) fn carried(&mut self, now: Instant, call: &str, trunk: &str) {
+    /// A call came in over a trunk. What may be spoken there.
+    pub(super) fn carried(&mut self, now: Instant, call: &str, trunk: &str) -> Vec<String> {
         self.trunks.board.began(now, trunk);
         self.trunks.carried.insert(call.to_owned(), trunk.to_owned());
-        if let Some(settings) = self.trunks.board.settings(trunk) {
-            let trunk = settings.account();
-            self.core.carried(call, Arc::new(trunk));
+        let account = self.trunks.board.settings(trunk).map(TrunkSettings::account);
+        let codecs = account.as_ref().map(|account| account.codecs.clone()).unwrap_or_default();
+        if let Some(account) = account {
+            self.core.carried(call, Arc::new(account));
         }
         self.board(now);
+        codecs
     }
 
     /// A call is over, from wherever it came.

@@ -15,7 +15,7 @@ use super::{
     trunks::Asked,
 };
 use crate::{
-    call::{Invite, LegEvent, Out, Rejection},
+    call::{Invite, LegEvent, Out, Rejection, judge},
     edge::{Direction, Source},
     flow::Flow,
     msg::Response,
@@ -23,6 +23,9 @@ use crate::{
     tx::Key,
     wire::Frame,
 };
+
+/// To a carrier that offers nothing of what its trunk speaks.
+const NO_CODEC: &str = "none of the codecs of this trunk is offered";
 
 impl Driver {
     pub(super) fn command(&mut self, command: Command) {
@@ -124,10 +127,18 @@ impl Driver {
     /// Hands a call that comes in to whoever takes calls. Nobody does: 480; too many wait: 503.
     fn offer(&mut self, now: Instant, id: String, invite: Invite) {
         let source = self.meant(&invite);
-        match &source {
+        let codecs = match &source {
             Source::Trunk(trunk) => self.carried(now, &id, trunk),
-            Source::Phone(_) => self.core.trust(&id),
-            Source::Open => {}
+            Source::Phone(_) => {
+                self.core.trust(&id);
+                Vec::new()
+            }
+            Source::Open => Vec::new(),
+        };
+        // Nobody needs to be asked.
+        if invite.offer.as_ref().is_some_and(|offer| judge(offer, &codecs).is_err()) {
+            let refusal = Rejection { words: Some(NO_CODEC), ..Rejection::status(488) };
+            return self.core.reject(now, &id, &refusal);
         }
         let (events, receiver) = mpsc::channel(EVENTS);
         // A carrier's word takes the place of no call of a telephone (RFC 3891, 3).
@@ -139,7 +150,7 @@ impl Driver {
             Some(((callers, commands), saved)) => {
                 let handle = LegHandle { commands, id: id.clone() };
                 let leg = Leg { events: receiver, handle, saved, keeping: false };
-                match callers.try_send(IncomingCall { invite, source, leg }) {
+                match callers.try_send(IncomingCall { invite, source, codecs, leg }) {
                     Ok(()) => None,
                     Err(mpsc::error::TrySendError::Full(_)) => {
                         Some(Rejection { retry_after: Some(Duration::from_secs(10)), ..Rejection::status(503) })

@@ -7,8 +7,8 @@ use super::{Direction, Media, Refusal, Session};
 /// The answer to an offer inside a call. One live stream of sound is taken, and no other kind
 /// of stream may be live: a call does not become a fax or a video call, it stays what it is.
 ///
-/// `ours` is what our media side offers in this call: its address, port, codecs and direction.
-/// Origin and version are those of `ours`; see [`super::following`].
+/// `ours` is what our media side offers in this call: its address, port, codecs in their order and
+/// direction. What it does not name is not taken. Origin and version are those of `ours`; see [`super::following`].
 ///
 /// # Errors
 /// Why the offer is refused; the session stays as it was (RFC 3261, 14.2).
@@ -134,14 +134,10 @@ fn take(offer: &Session<'_>, mine: &Media<'_>) -> Result<usize, Refusal> {
 
 fn accept(out: &mut String, media: &Media<'_>, mine: &Media<'_>) {
     let events_too = mine.formats.iter().any(|format| is_events(mine, format));
-    let kept: Vec<&str> = media
-        .formats
-        .iter()
-        .copied()
-        .filter(|format| {
-            (is_law(media, format) && mine.formats.contains(format)) || (events_too && is_events(media, format))
-        })
-        .collect();
+    // The laws in our order: the first is the one that both will speak (RFC 3264, 6.1).
+    let laws = mine.formats.iter().copied().filter(|law| formats(media).any(|theirs| theirs == *law));
+    let events = media.formats.iter().copied().filter(|format| events_too && is_events(media, format));
+    let kept: Vec<&str> = laws.chain(events).collect();
     let _ = write!(out, "m={} {} {}", media.kind, mine.port, media.protocol);
     for format in &kept {
         let _ = write!(out, " {format}");

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::Direction;
 
+/// The laws of G.711 with their payload types (RFC 3551, table 4).
+const LAWS: [(&str, &str); 2] = [("8", "PCMA"), ("0", "PCMU")];
+
 /// `next` with the origin that must follow `previous`, the description of ours that the other
 /// end has: the same session, and a version that is one higher where anything else changed, the
 /// same where nothing did.
@@ -15,9 +18,10 @@ pub fn following(previous: &str, next: &str) -> String {
 }
 
 /// What our sound can do in a call whose offer it answered by `answer`: an answer names only what
-/// the offer left of it, and the next offer may ask for more. Both laws, both ways; place, keys and
-/// the other streams are those of the answer.
-pub fn unnarrowed(answer: &str) -> String {
+/// the offer left of it, and the next offer may ask for more. The laws of these names in their
+/// order, without names both; both ways; place, keys and the other streams are those of the answer.
+pub fn unnarrowed(answer: &str, codecs: &[String]) -> String {
+    let able = laws(codecs);
     let mut out = String::with_capacity(answer.len() + 64);
     let mut live = false;
     for line in answer.lines() {
@@ -29,13 +33,12 @@ pub fn unnarrowed(answer: &str) -> String {
                 && port != "0"
             {
                 live = true;
-                let formats: Vec<&str> = words.collect();
-                let missing = ["8", "0"].into_iter().filter(|law| !formats.contains(law));
-                let laws = formats.iter().copied().filter(|format| matches!(*format, "8" | "0")).chain(missing);
-                let others = formats.iter().copied().filter(|format| !matches!(*format, "8" | "0"));
-                let listed: Vec<&str> = laws.chain(others).collect();
+                let others = words.filter(|format| !matches!(*format, "8" | "0"));
+                let listed: Vec<&str> = able.iter().map(|(law, _)| *law).chain(others).collect();
                 let _ = write!(out, "m={kind} {port} {protocol} {}\r\n", listed.join(" "));
-                out.push_str("a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n");
+                for (law, name) in &able {
+                    let _ = write!(out, "a=rtpmap:{law} {name}/8000\r\n");
+                }
                 continue;
             }
         }
@@ -49,6 +52,13 @@ pub fn unnarrowed(answer: &str) -> String {
         out.push_str("\r\n");
     }
     out
+}
+
+/// Those of these names, in their order; without names both.
+fn laws(codecs: &[String]) -> Vec<(&'static str, &'static str)> {
+    let law = |codec: &String| LAWS.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(codec));
+    let named: Vec<_> = codecs.iter().filter_map(law).collect();
+    if named.is_empty() { LAWS.to_vec() } else { named }
 }
 
 struct Origin<'a> {

@@ -46,7 +46,7 @@ pub struct TrunkSettings {
     pub paused: bool,
     /// Headers that say who calls.
     pub headers: HeaderPolicy,
-    /// Names of the codecs to offer, in order; empty leaves that to the sound.
+    /// Names of the codecs that are spoken over it, as [`Trunk::codecs`].
     pub codecs: Vec<String>,
     /// How long a session lives without a refresh (RFC 4028); none asks for none.
     pub session_expires: Option<Duration>,

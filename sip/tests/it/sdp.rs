@@ -20,7 +20,7 @@ fn flow(sdp: &str) -> Direction {
 }
 
 #[test]
-fn an_answer_keeps_g711_and_events_under_the_numbers_of_the_offer() {
+fn an_answer_keeps_g711_in_our_order_and_events_under_the_numbers_of_the_offer() {
     let offer = offer(
         "IP4 198.51.100.9",
         "m=audio 4000 RTP/AVP 18 0 8 97 96\r\na=rtpmap:18 G729/8000\r\na=rtpmap:97 telephone-event/8000\r\n\
@@ -29,8 +29,8 @@ fn an_answer_keeps_g711_and_events_under_the_numbers_of_the_offer() {
     let answer = answer_to(&offer, OURS).unwrap();
     assert_eq!(
         answer,
-        "v=0\r\no=- 7 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0 8 97\r\n\
-         a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-15\r\n\
+        "v=0\r\no=- 7 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8 0 97\r\n\
+         a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-15\r\n\
          a=ptime:20\r\na=sendrecv\r\n"
     );
     assert_eq!(agreed(&offer, &answer), Ok(Direction::SendRecv));
@@ -145,15 +145,33 @@ fn what_our_sound_can_do_is_more_than_an_answer_says() {
         "IP4 198.51.100.9",
         "m=video 4002 RTP/AVP 99\r\nm=audio 4000 RTP/AVP 0 97\r\na=rtpmap:97 telephone-event/8000\r\na=sendonly\r\n",
     );
-    let able = unnarrowed(&first_answer_to(&offered, OURS).unwrap());
-    assert_eq!(streams(&able), ["m=video 0 RTP/AVP 99", "m=audio 20000 RTP/AVP 0 8 97"]);
+    let answer = first_answer_to(&offered, OURS).unwrap();
+    let able = unnarrowed(&answer, &[]);
+    assert_eq!(streams(&able), ["m=video 0 RTP/AVP 99", "m=audio 20000 RTP/AVP 8 0 97"]);
     for (law, direction) in [("8", "a=sendrecv\r\n"), ("0", "")] {
         let next = offer("IP4 198.51.100.9", &format!("m=audio 4000 RTP/AVP {law}\r\n{direction}"));
         let answer = answer_to(&next, &able).unwrap();
         assert_eq!(streams(&answer), [format!("m=audio 20000 RTP/AVP {law}")]);
         assert_eq!(flow(&answer), Direction::SendRecv);
     }
-    assert_eq!(unnarrowed(&able), able);
+    assert_eq!(unnarrowed(&able, &[]), able);
+    // As far as the trunk allows it.
+    for (codecs, formats) in [(&["PCMU", "PCMA"][..], "0 8 97"), (&["PCMU"], "0 97")] {
+        let codecs: Vec<String> = codecs.iter().map(|codec| (*codec).to_owned()).collect();
+        let able = unnarrowed(&answer, &codecs);
+        assert_eq!(streams(&able)[1], format!("m=audio 20000 RTP/AVP {formats}"));
+    }
+}
+
+#[test]
+fn r12_1_of_an_offer_only_what_we_offered_is_taken_and_in_our_order() {
+    let first = OURS.replace("RTP/AVP 8 0 101", "RTP/AVP 0 8 101");
+    let both = offer("IP4 198.51.100.9", "m=audio 4000 RTP/AVP 8 0\r\n");
+    assert_eq!(streams(&answer_to(&both, &first).unwrap()), ["m=audio 20000 RTP/AVP 0 8"]);
+    let only = OURS.replace("RTP/AVP 8 0 101", "RTP/AVP 0 101").replace("a=rtpmap:8 PCMA/8000\r\n", "");
+    assert_eq!(streams(&answer_to(&both, &only).unwrap()), ["m=audio 20000 RTP/AVP 0"]);
+    let other = offer("IP4 198.51.100.9", "m=audio 4000 RTP/AVP 8\r\n");
+    assert_eq!(answer_to(&other, &only), Err(Refusal::Codec));
 }
 
 #[test]

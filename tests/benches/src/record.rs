@@ -132,7 +132,7 @@ impl Recording {
 
     /// The caller moved his media.
     pub(crate) async fn caller_moved(&self, sdp: String) -> anyhow::Result<()> {
-        Ok(self.media.trunk_answer(sdp).await?)
+        Ok(self.media.trunk_moved(sdp).await?)
     }
 
     /// Ends the sound; where any was heard, it is a WAV now.

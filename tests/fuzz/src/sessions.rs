@@ -14,7 +14,7 @@ pub(crate) const OURS: &str = "v=0\r\no=- 7 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP
 pub fn sdp(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     black_box(agreed(OURS, &text).ok());
-    black_box(unnarrowed(&text));
+    black_box(unnarrowed(&text, &[]));
     for answer in [answer_to(&text, OURS), first_answer_to(&text, OURS)] {
         let Ok(answer) = answer else { continue };
         let (Ok(offered), Ok(answered)) = (Session::parse(&text), Session::parse(&answer)) else {
@@ -28,7 +28,7 @@ pub fn sdp(bytes: &[u8]) {
         assert!(theirs.sends() || !ours.receives());
         assert_eq!(agreed(&text, &answer), Ok(ours));
         // What follows may ask for all that our sound can do.
-        let able = unnarrowed(&answer);
+        let able = unnarrowed(&answer, &[]);
         let again = answer_to(OURS, &able);
         assert!(again.is_ok_and(|again| again.contains("RTP/AVP 8 0") && again.contains("a=sendrecv")), "{able}");
         let next = following(OURS, &answer);

@@ -1,6 +1,7 @@
 //! Call control with a real carrier, a real browser's leg and a real recording, without the
 //! server around it.
 
+mod codecs;
 mod transfer;
 
 use std::{

@@ -55,13 +55,18 @@ impl Carriers {
 
     /// The second carrier gets its trunk and its number, while the server runs.
     async fn connect_second(&self) -> String {
+        self.connect_speaking(&["pcma", "pcmu"]).await
+    }
+
+    /// The same, over a trunk with these codecs.
+    async fn connect_speaking(&self, codecs: &[&str]) -> String {
         let trunk = json!({
             "name": "second", "state": "active", "domain": "songda-sim", "username": "songda", "password": "secret",
             "profile": { "hosts": [self.second.sip_addr.to_string()], "transport": "udp", "register": false,
                          "weight": 10, "max_calls": 0, "max_calls_per_second": 0, "calls_per_day": 0,
                          "headers": { "from": "number", "identity": "asserted", "identity_uri": "sip",
                                       "privacy_none": false },
-                         "codecs": ["pcma", "pcmu"],
+                         "codecs": codecs,
                          "called": { "style": "national", "access_prefix": "", "home": { "area": "", "mobiles": [] },
                                      "zero_before_distant_mobiles": false, "own_area_without_code": false,
                                      "abroad": [] },
@@ -147,6 +152,26 @@ async fn c11_a_408_before_it_rings_is_followed_by_the_next_trunk() {
         format!("[('{second}', 'C01', 1)]")
     );
     assert_eq!(server.sqlite("SELECT no, status FROM call_tries ORDER BY no"), "[(0, 408), (1, None)]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_1_each_carrier_is_offered_the_codecs_of_its_trunk_and_no_other() {
+    let carriers = Carriers::start().await;
+    carriers.connect_speaking(&["pcmu"]).await;
+    carriers.first_fails(&json!(503)).await;
+    carriers.world.push("13800008006").await;
+    let mut agent = Agent::sign_in(&carriers.world.server.url).await;
+    agent.take().await;
+    agent.dial().await;
+    agent.phase("talking").await;
+    agent.stay(Duration::from_secs(2)).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    let (first, second) = (carriers.world.sim.journal().calls, carriers.second.journal().calls);
+    assert_eq!((first[0].status, first[0].offered.as_slice()), (Some(503), &[8, 0, 101][..]), "both laws, and keys");
+    assert_eq!(second[0].offered, [0, 101], "the same call, over a trunk of µ-law alone");
+    assert_eq!(second[0].rtp.codec, Some("PCMU"));
+    assert!(second[0].rtp.heard_ms > 1_000, "the notice was heard in it: {:?}", second[0].rtp);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

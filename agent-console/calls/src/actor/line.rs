@@ -4,6 +4,7 @@
 
 use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Instant};
 
+use songda_media::CallMedia;
 use songda_sip::{EndCause, Ended, Leg, LegEvent, NoTrunk, PreparedLeg, Reason, SavedLeg, Seat, may_fail_over};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -32,6 +33,7 @@ pub(super) struct Prepared {
 /// What the line stands on.
 pub(super) struct Ground<'a> {
     pub(super) board: &'a Arc<SwitchboardConfig>,
+    pub(super) media: &'a CallMedia,
     pub(super) events: &'a mpsc::Sender<CallEvent>,
 }
 
@@ -88,18 +90,22 @@ impl Line {
     }
 
     /// Tries these ways, one after the other.
-    pub(super) fn dial(&mut self, ground: &Ground<'_>, ways: VecDeque<Try>) {
+    pub(super) async fn dial(&mut self, ground: &Ground<'_>, ways: VecDeque<Try>) {
         self.ways = ways;
-        if !self.next_way(ground) {
+        if !self.next_way(ground).await {
             self.state = State::Preparing(Box::pin(async { Err((Fault::Desk, "there is no way to try".into())) }));
         }
     }
 
     /// Begins with the next way; false when there is none.
-    fn next_way(&mut self, ground: &Ground<'_>) -> bool {
+    async fn next_way(&mut self, ground: &Ground<'_>) -> bool {
         let Some(next) = self.ways.pop_front() else { return false };
         self.way = next.way;
-        self.state = State::Preparing(Box::pin(prepare(ground.board.clone(), next, ground.events.clone())));
+        // Each trunk is offered its own codecs.
+        self.state = State::Preparing(match next.offer(ground.media).await {
+            Ok(offer) => Box::pin(prepare(ground.board.clone(), next, offer, ground.events.clone())),
+            Err(error) => Box::pin(async move { Err((Fault::Desk, error.to_string())) }),
+        });
         true
     }
 
@@ -181,7 +187,7 @@ impl Line {
                 let failed =
                     CallEvent::TryFailed { way: self.way, status: None, q850: None, cause: reason, down: true };
                 let _ = ground.events.send(failed).await;
-                self.next_way(ground);
+                self.next_way(ground).await;
                 None
             }
             Err((fault, reason)) => Some(Input::NotPlaced(fault, reason)),
@@ -244,7 +250,7 @@ impl Line {
             down: answered || ended.status.is_some() || ended.cause == EndCause::Transport,
         };
         let _ = ground.events.send(failed).await;
-        if self.next_way(ground) {
+        if self.next_way(ground).await {
             return None;
         }
         self.state = State::Idle;
@@ -283,9 +289,11 @@ impl Line {
 async fn prepare(
     ground: Arc<SwitchboardConfig>,
     tried: Try,
+    offer: String,
     events: mpsc::Sender<CallEvent>,
 ) -> Result<Prepared, Refusal> {
-    let Try { way, trunk, mut call } = tried;
+    let (way, trunk) = (tried.way, tried.trunk().to_owned());
+    let mut call = tried.call(offer, ground.ring_limit);
     let seat = match ground.endpoint.choose(vec![trunk]).await {
         Ok(seat) => {
             call.trunk = seat.trunk();

@@ -7,7 +7,7 @@ mod ways;
 
 use std::{sync::Arc, time::Instant};
 
-use songda_media::{CallMedia, EngineError, MediaEvent, Summary};
+use songda_media::{CallMedia, EngineError, Law, MediaEvent, Summary};
 use songda_sip::{IncomingCall, LegEvent};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -63,8 +63,8 @@ pub(crate) enum Begin {
 pub(crate) struct Actor {
     pub(crate) ground: Arc<SwitchboardConfig>,
     pub(crate) call: String,
-    /// What is dialled, with our offer to the carrier.
-    pub(crate) dial: Option<(Dial, String)>,
+    /// What is dialled.
+    pub(crate) dial: Option<Dial>,
     /// A call that came in and is not answered yet.
     pub(crate) caller: Option<Box<IncomingCall>>,
     /// A desk phone that the call is passed on to.
@@ -97,7 +97,7 @@ impl Actor {
         let now = Instant::now();
         let (mut machine, answer) = match begin {
             Begin::Dial { answer } => {
-                let extension = self.dial.as_mut().and_then(|(dial, _)| dial.extension.take());
+                let extension = self.dial.as_mut().and_then(|dial| dial.extension.take());
                 (Machine::new(now).with_extension(extension), Some(answer))
             }
             Begin::Answer(welcome) => (Machine::incoming(now, welcome), None),
@@ -142,7 +142,7 @@ impl Actor {
             }
             event = self.phone.next() => Some(self.phone.said(event)),
             step = line.step() => {
-                match line.take(step, &Ground { board: &self.ground, events: &self.events }).await {
+                match line.take(step, &self.line_stands_on()).await {
                     // A carrier that tells keys by INFO; those in the sound come with their frame.
                     Some(Input::Leg(LegEvent::Digit { digit, .. })) => {
                         self.tell(diary.digit_now(digit)).await;
@@ -242,12 +242,15 @@ impl Actor {
     /// Answers the call that came in: with our answer to its offer, or with an offer of ours.
     async fn answer(&mut self, line: &mut Line) -> Option<Input> {
         let Some(caller) = self.caller.take() else { return Some(Input::BadAnswer("no caller is there".into())) };
-        let IncomingCall { invite, leg, .. } = *caller;
-        let ours = match invite.offer {
-            Some(offer) => self.media.trunk_offered(offer).await,
-            None => self.media.trunk_offer().await,
+        let IncomingCall { invite, leg, codecs, .. } = *caller;
+        let ours = async {
+            self.media.trunk_speaks(Law::named(&codecs))?;
+            match invite.offer {
+                Some(offer) => self.media.trunk_offered(offer).await,
+                None => self.media.trunk_offer().await,
+            }
         };
-        match ours {
+        match ours.await {
             Ok(sdp) => {
                 // Its Call-ID was chosen by the other end, and may hold a number: it stands in no log.
                 tracing::info!(call = %self.call, "a call that came in is answered");
@@ -267,11 +270,10 @@ impl Actor {
     async fn act(&mut self, order: Do, line: &mut Line, diary: &mut Diary) -> Option<Input> {
         let done = match order {
             Do::Dial => {
-                let Some((dial, offer)) = &self.dial else {
+                let Some(dial) = &self.dial else {
                     return Some(Input::NotPlaced(Fault::Desk, "nothing is to be dialled".into()));
                 };
-                let ways = ways::of(dial, offer, self.ground.ring_limit);
-                line.dial(&Ground { board: &self.ground, events: &self.events }, ways);
+                line.dial(&self.line_stands_on(), ways::of(dial)).await;
                 Ok(())
             }
             Do::Answer => return self.answer(line).await,
@@ -283,6 +285,9 @@ impl Actor {
             }
             Do::TrunkAnswer(sdp) => {
                 return self.media.trunk_answer(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()));
+            }
+            Do::TrunkMoved(sdp) => {
+                return self.media.trunk_moved(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()));
             }
             Do::TakeOffer(sdp) => return self.take_offer(sdp).await,
             Do::Press(keys) => {
@@ -319,6 +324,10 @@ impl Actor {
         let error = done.err()?;
         tracing::error!(call = %self.call, %error, "the media engine refused an order");
         Some(Input::BadAnswer(error.to_string()))
+    }
+
+    fn line_stands_on(&self) -> Ground<'_> {
+        Ground { board: &self.ground, media: &self.media, events: &self.events }
     }
 
     fn announce(&self, cue: Cue) -> Result<(), EngineError> {

@@ -3,9 +3,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use songda_media::{CallMedia, EngineError, Law};
 use songda_sip::{EndCause, OutboundCall};
 
-use crate::switchboard::Dial;
+use crate::switchboard::{Dial, Route};
 
 /// The desk has this long to keep what ends the leg after a crash, or nothing goes out.
 pub(super) const KEEP_LIMIT: Duration = Duration::from_secs(3);
@@ -26,25 +27,31 @@ pub(super) fn set_up_limit(ring_limit: Duration) -> Duration {
 pub(super) struct Try {
     /// Which it is, from 0.
     pub(super) way: usize,
+    route: Route,
+}
+
+impl Try {
     /// Its trunk.
-    pub(super) trunk: String,
-    pub(super) call: OutboundCall,
+    pub(super) fn trunk(&self) -> &str {
+        &self.route.id
+    }
+
+    /// Our offer to its carrier: what is spoken on this trunk, in its order, and nothing else.
+    pub(super) async fn offer(&self, media: &CallMedia) -> Result<String, EngineError> {
+        media.trunk_speaks(Law::named(&self.route.trunk.codecs))?;
+        media.trunk_offer().await
+    }
+
+    /// The call that goes this way.
+    pub(super) fn call(self, offer: String, ring_limit: Duration) -> OutboundCall {
+        let Route { trunk, callee, caller, .. } = self.route;
+        OutboundCall { trunk, callee, caller, offer, ring_limit }
+    }
 }
 
 /// The ways of a call, in the order in which they are tried.
-pub(super) fn of(dial: &Dial, offer: &str, ring_limit: Duration) -> VecDeque<Try> {
-    let call = |(way, route): (usize, &crate::switchboard::Route)| Try {
-        way,
-        trunk: route.id.clone(),
-        call: OutboundCall {
-            trunk: route.trunk.clone(),
-            callee: route.callee.clone(),
-            caller: route.caller.clone(),
-            offer: offer.to_owned(),
-            ring_limit,
-        },
-    };
-    dial.routes.iter().enumerate().map(call).collect()
+pub(super) fn of(dial: &Dial) -> VecDeque<Try> {
+    dial.routes.iter().cloned().enumerate().map(|(way, route)| Try { way, route }).collect()
 }
 
 /// For people and the books.

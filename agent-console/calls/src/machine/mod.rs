@@ -329,7 +329,7 @@ impl Machine {
                     self.settle();
                 }
             }
-            LegEvent::Reoffered { sdp } if self.has_party() => self.out.push(Do::TrunkAnswer(sdp)),
+            LegEvent::Reoffered { sdp } if self.has_party() => self.out.push(Do::TrunkMoved(sdp)),
             // The call that was being placed is gone: the one that came in takes its place.
             LegEvent::Ended(_) if self.phase == Phase::Crossing => self.gave_way(now),
             LegEvent::Ended(ended) => {

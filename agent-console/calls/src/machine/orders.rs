@@ -47,8 +47,10 @@ pub enum Rest {
 pub enum Do {
     /// Place the call at the carrier.
     Dial,
-    /// Give this session description of the carrier to the sound.
+    /// Give this answer of the carrier to the sound.
     TrunkAnswer(String),
+    /// Give this offer of the carrier, which signalling answered, to the sound.
+    TrunkMoved(String),
     /// Give this new offer of the browser to the sound.
     TakeOffer(String),
     /// Let the agent hear that it rings.

@@ -18,6 +18,7 @@ mod legs;
 mod lines;
 mod owed;
 mod phones;
+mod profiles;
 mod seats;
 mod settings;
 mod shares;

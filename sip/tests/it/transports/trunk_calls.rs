@@ -46,6 +46,10 @@ fn sdp(formats: &str) -> String {
     SDP.replace("RTP/AVP 8", &format!("RTP/AVP {formats}"))
 }
 
+fn formats(sdp: &str) -> &str {
+    sdp.lines().find_map(|line| line.strip_prefix("m=audio ")?.split_once(" RTP/AVP ")).unwrap().1
+}
+
 #[tokio::test]
 async fn r4_4a_two_accounts_at_one_carrier_are_told_apart_by_whom_they_call() {
     let none: &[&str] = &[];
@@ -65,4 +69,25 @@ async fn r4_4a_two_accounts_at_one_carrier_are_told_apart_by_whom_they_call() {
         let free = states.wait_for(|states| states.iter().all(|state| state.calls == 0));
         tokio::time::timeout(LIMIT, free).await.expect("its place is free again").unwrap();
     }
+}
+
+#[tokio::test]
+async fn r12_1_a_carrier_that_offers_nothing_of_its_trunk_is_refused_before_anybody_is_asked() {
+    let mut line = Line::open(&[("a", "court", &["PCMU"])]).await;
+    let mut leg = line.calls("02988009000", "8").await;
+    let ended = until(&mut leg, |event| matches!(event, LegEvent::Ended(_))).await;
+    assert!(matches!(&ended, LegEvent::Ended(ended) if ended.status == Some(488)), "{ended:?}");
+    let mut leg = line.calls("02988009000", "8 0").await;
+    let mut call = line.comes().await;
+    assert_eq!(call.codecs, ["PCMU"]);
+    call.leg.handle().answer(sdp("0")).await;
+    answered(&mut leg).await;
+    until(&mut call.leg, |event| *event == LegEvent::Acknowledged).await;
+    // Inside the call it may not be changed either.
+    leg.handle().reoffer(sdp("8")).await;
+    let refused = until(&mut leg, |event| matches!(event, LegEvent::ReofferRefused { .. })).await;
+    assert_eq!(refused, LegEvent::ReofferRefused { status: 488 });
+    leg.handle().reoffer(sdp("8 0")).await;
+    let taken = until(&mut leg, |event| matches!(event, LegEvent::ReofferAnswered { .. })).await;
+    assert!(matches!(&taken, LegEvent::ReofferAnswered { sdp } if formats(sdp) == "0"), "{taken:?}");
 }

@@ -46,6 +46,8 @@ pub struct CallRecord {
     pub caller: String,
     /// User parts of P-Asserted-Identity.
     pub asserted: Vec<String>,
+    /// Payload types that the court's offer lists, in order.
+    pub offered: Vec<u8>,
     /// Name of the behaviour of the party dialled.
     pub behaviour: Option<&'static str>,
     /// INVITE requests outside a dialog, repeats not counted.

@@ -11,6 +11,8 @@ pub(crate) struct Offer {
     /// Where it wants its audio.
     pub(crate) target: SocketAddr,
     pub(crate) law: Law,
+    /// Payload types it lists, in order.
+    pub(crate) formats: Vec<u8>,
     /// Payload type of telephone-event/8000.
     pub(crate) events: Option<u8>,
     /// Direction attribute from the caller's point of view.
@@ -77,7 +79,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Offer, Unusable> {
         _ => None,
     });
     let events = names.iter().find(|(_, n)| n.eq_ignore_ascii_case("telephone-event/8000")).map(|(t, _)| *t);
-    Ok(Offer { target: SocketAddr::new(ip, port), law: law.ok_or(Unusable::NoG711)?, events, direction })
+    let law = law.ok_or(Unusable::NoG711)?;
+    Ok(Offer { target: SocketAddr::new(ip, port), law, formats, events, direction })
 }
 
 fn rtpmap(value: &str) -> Option<(u8, String)> {
@@ -88,7 +91,13 @@ fn rtpmap(value: &str) -> Option<(u8, String)> {
 impl Offer {
     /// What stands in for the other side's media until it says where that is.
     pub(crate) fn unknown(ip: IpAddr) -> Self {
-        Self { target: SocketAddr::new(ip, 0), law: Law::A, events: Some(101), direction: "inactive" }
+        Self {
+            target: SocketAddr::new(ip, 0),
+            law: Law::A,
+            formats: Vec::new(),
+            events: Some(101),
+            direction: "inactive",
+        }
     }
 }
 
@@ -147,6 +156,7 @@ mod tests {
     fn an_offer_is_answered_in_its_first_law_with_its_events() {
         let offer = read(OFFER.as_bytes()).unwrap();
         assert_eq!((offer.law, offer.events, offer.target.port()), (Law::Mu, Some(101), 4000));
+        assert_eq!(offer.formats, [0, 8, 101]);
         let text = String::from_utf8(answer(&offer, "127.0.0.1:5000".parse().unwrap(), 1, 1)).unwrap();
         assert!(text.contains("m=audio 5000 RTP/AVP 0 101\r\n") && text.ends_with("a=recvonly\r\n"));
     }

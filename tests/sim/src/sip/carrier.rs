@@ -68,6 +68,8 @@ pub(crate) enum Note {
         stale: bool,
     },
     Credentials(Option<Algorithm>),
+    /// Payload types of the court's offer.
+    Offered(Vec<u8>),
     Party(&'static str),
     Refused(&'static str),
     Status(u16),

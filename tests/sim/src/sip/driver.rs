@@ -233,6 +233,7 @@ fn write_down(record: &mut CallRecord, note: Note) {
             record.digest_ok = Some(algorithm.is_some());
             record.digest_algorithm = algorithm.map(super::digest::Algorithm::token);
         }
+        Note::Offered(formats) => record.offered = formats,
         Note::Party(name) => record.behaviour = Some(name),
         Note::Refused(why) => record.refused = Some(why),
         Note::Status(180) => record.ringing_at = record.ringing_at.or(now),

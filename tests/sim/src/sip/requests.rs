@@ -122,6 +122,10 @@ impl Carrier {
                 asserted: asserted.clone(),
             },
         );
+        let offer = sdp::read(&request.body).ok();
+        if let Some(offer) = &offer {
+            self.note(&id, Note::Offered(offer.formats.clone()));
+        }
         if self.swallowed(number.as_ref()) {
             return;
         }
@@ -161,7 +165,6 @@ impl Carrier {
         let (behaviour, name) = party::behaviour(ending);
         self.note(&id, Note::Party(name));
         let needs_media = !matches!(behaviour, Behaviour::NoAnswer | Behaviour::Reject { .. });
-        let offer = sdp::read(&request.body).ok();
         if offer.is_none() {
             self.refuse(key, request, from, 488, "no usable offer of G.711 over RTP/AVP", now);
             return;
