@@ -120,8 +120,12 @@ async fn e46_who_calls_while_he_is_called_is_joined_to_that_call_and_no_second_i
     world.sim.call_in(from(NUMBER, at)).await.unwrap();
     agent.phase("talking").await;
     assert_eq!(agent.call["direction"], "in");
+    let ours = world.sim.journal().calls.into_iter().find(|call| !call.into_court).unwrap();
+    assert!(ours.ringing_at.is_some() && ours.answered_at.is_none() && ours.acked_at.is_none(), "{ours:?}");
+    assert_eq!((ours.status, ours.ended_by), (Some(487), Some("caller")), "our leg was cancelled unanswered");
     agent.hang_up().await;
     agent.phase("ended").await;
+    assert_eq!(world.sim.journal().calls.len(), 2, "his and ours, and no third");
     let judge = world.server.cookie("J0001").await;
     let task = world.only_task(&judge).await;
     let calls = world.task(&judge, &task).await["calls"].as_array().unwrap().len();

@@ -168,6 +168,90 @@ async fn a_carrier_that_is_silent_is_said_to_be_so() {
     assert!(steps(&lines).contains(&"skipped call".to_owned()), "{lines:#?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e39_trunk_check_dials_no_emergency_number() {
+    let operator = Operator::new().await;
+    operator.trunk(&operator.sim.sip_addr.to_string(), "secret", &[]);
+    for (number, why) in [
+        ("110", "emergency"),
+        ("119", "emergency"),
+        ("120", "emergency"),
+        ("122", "emergency"),
+        ("12110", "emergency"),
+        ("+86110", "emergency"),
+        ("0086 110", "emergency"),
+        ("029110", "emergency"),
+        ("12368", "service"),
+        ("+85223456789", "Hong Kong"),
+        ("someone", "no number"),
+    ] {
+        let (passed, lines) = operator.check(&["--call", number]);
+        assert!(!passed, "{number}: {lines:#?}");
+        let line = failed(&lines, "callee");
+        assert!(line.contains(why) && line.contains("a telephone number of your own"), "{number}: {line}");
+        for step in ["record", "call", "sound", "hang up"] {
+            assert!(steps(&lines).contains(&format!("skipped {step}")), "{number}: {lines:#?}");
+        }
+    }
+    assert!(operator.sim.journal().calls.is_empty(), "nothing of it reached the carrier");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_a_carrier_refuses_is_said_with_what_to_look_at() {
+    let operator = Operator::new().await;
+    operator.trunk(&operator.sim.sip_addr.to_string(), "secret", &[]);
+    for (status, remedy) in [
+        (403, "the carrier does not take our number"),
+        (404, "how the called number is written"),
+        (484, "how the called number is written"),
+        (488, "the codecs of the trunk"),
+        (503, "the carrier has a fault"),
+    ] {
+        let fault = serde_json::json!({ "sip": status, "times": 1 });
+        let url = format!("http://{}/_sim/fault", operator.sim.http_addr);
+        songda_tests::agent::http().post(url).json(&fault).send().await.unwrap();
+        let (passed, lines) = operator.check(&["--call", OWN]);
+        assert!(!passed, "{lines:#?}");
+        let line = failed(&lines, "call");
+        assert!(line.contains(&format!("the carrier answered {status}")) && line.contains(remedy), "{line}");
+        assert!(steps(&lines).ends_with(&["skipped sound".to_owned(), "skipped hang up".to_owned()]), "{lines:#?}");
+    }
+    let calls = operator.sim.journal().calls;
+    assert_eq!(calls.iter().map(|call| call.status).collect::<Vec<_>>(), [403, 404, 484, 488, 503].map(Some));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_in_which_nothing_comes_back_is_said_and_hung_up() {
+    let operator = Operator::new().await;
+    operator.trunk(&operator.sim.sip_addr.to_string(), "secret", &[]);
+    // Who never sends a packet, and who sends silence.
+    for (number, said, remedy) in [
+        ("13800008400", "no sound came back", "telephony.trunk_advertise"),
+        ("13800007000", "nothing but silence", "speak during the call"),
+    ] {
+        let (passed, lines) = operator.check(&["--call", number]);
+        assert!(!passed, "{lines:#?}");
+        let line = failed(&lines, "sound");
+        assert!(line.contains(said) && line.contains(remedy), "{line}");
+        assert!(steps(&lines).contains(&"ok hang up".to_owned()), "{lines:#?}");
+    }
+    assert!(operator.sim.journal().calls.iter().all(|call| call.ended_by == Some("caller")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_1_without_an_active_number_of_its_own_a_trunk_is_not_called_over() {
+    let operator = Operator::new().await;
+    let host = operator.sim.sip_addr.to_string();
+    let arguments = ["trunk", "add", "电信", "--domain", "songda-sim", "--username", "songda", "--host", &host];
+    operator.enters(&arguments, "secret");
+    let (passed, lines) = operator.check(&["--call", OWN]);
+    assert!(!passed);
+    let line = failed(&lines, "caller");
+    assert!(line.contains("no number of the court") && line.contains("with its proof"), "{line}");
+    assert!(steps(&lines).contains(&"skipped call".to_owned()), "{lines:#?}");
+    assert!(operator.sim.journal().calls.is_empty());
+}
+
 /// A carrier that answers OPTIONS over this transport.
 fn carrier(protocol: Protocol, certificate: Option<&Path>) -> (Endpoint, SocketAddr) {
     let tls = certificate.map(|folder| ServerTls {

@@ -7,17 +7,19 @@ use songda_desk::{
     Ground,
     calls::legs,
     inbound::{self, Item, Listed, New, hours::Hours},
+    outcomes::owed::{self, Why},
     seats::Command,
     telephony::{self, NewLine},
     work_orders,
 };
+use songda_people::Actor;
 use songda_service::{cases, tasks};
 use songda_sip::{EndCause, Endpoint, EndpointConfig, Leg, LegEvent, OutboundCall};
 use songda_store::masked::Phone;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    desk::{Desk, desks, frame},
+    desk::{Desk, Ended, desks, frame},
     seats::{Page, Seated},
 };
 
@@ -108,6 +110,15 @@ async fn at_work(desk: &Desk, seat: &Seated) -> Page {
     page
 }
 
+/// The agent's page, when nothing waits for him but callers.
+async fn free(seat: &Seated, agent: &Actor) -> Page {
+    let mut page = seat.open(agent, "one", false).await;
+    frame(&mut page.frames, "snapshot").await;
+    seat.tell(Command::Ready).await;
+    frame(&mut page.frames, "queue").await;
+    page
+}
+
 /// The agent opens his work order; the click on its first number.
 async fn opens(desk: &Desk, seat: &Seated) -> Command {
     let order = work_orders::active(&desk.ground.db, &desk.liu.user_id).await.unwrap().unwrap();
@@ -194,6 +205,39 @@ async fn r4_4a_a_foreign_number_is_not_answered_and_a_closed_court_asks_nobody()
         while let Ok(frame) = page.frames.try_recv() {
             assert_ne!(frame["type"], "incoming");
         }
+        cancel.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_the_last_agent_is_rung_before_the_others() {
+    for desk in desks().await {
+        let order = desk.take(&desk.wang).await.unwrap();
+        let call = desk.ended(&desk.wang, &order, &Ended::default()).await;
+        assert!(owed::leave(&desk.ground, Some(&desk.wang), &call, Why::TimeIsUp).await.unwrap());
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let other = seat.beside(&desk, &desk.wang).await;
+        let cancel = opened(&desk, &seat).await;
+        let mut liu = free(&seat, &desk.liu).await;
+        // Who is free longest is asked first, were it not for who spoke to the caller.
+        desk.ground.clock.advance(60_000);
+        let mut wang = free(&other, &desk.wang).await;
+        let party = Caller::new();
+        let mut leg = party.calls(&desk, COURT, "13800001234").await;
+        answered(&mut leg).await;
+        let rings = frame(&mut wang.frames, "incoming").await;
+        assert_eq!(rings["known"], true, "{}", desk.engine());
+        while let Ok(frame) = liu.frames.try_recv() {
+            assert_ne!(frame["type"], "incoming", "{}: one at a time", desk.engine());
+        }
+        let call = rings["call_id"].as_str().unwrap().to_owned();
+        other.tell(Command::Decline { call: call.clone() }).await;
+        assert_eq!(frame(&mut liu.frames, "incoming").await["call_id"], call.as_str(), "{}", desk.engine());
+        // Whom nobody knows rings where somebody is free longest.
+        let strange = Caller::new();
+        let mut leg = strange.calls(&desk, COURT, "13800009876").await;
+        answered(&mut leg).await;
+        assert_eq!(frame(&mut wang.frames, "incoming").await["known"], false, "{}: liu is rung already", desk.engine());
         cancel.cancel();
     }
 }
