@@ -3,6 +3,7 @@
 import { Button, Modal, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { PhoneSecret, PhoneWay } from "../../lib/types.ts";
+import { isWeb } from "./words.ts";
 
 export function PhonePassword(props: {
   secret: PhoneSecret;
@@ -54,6 +55,7 @@ export function PhonePassword(props: {
           </tr>
         </tbody>
       </table>
+      {ways.some(isWeb) && <p className="muted small">{t("phones.wss")}</p>}
     </Modal>
   );
 }

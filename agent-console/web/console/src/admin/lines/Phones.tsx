@@ -12,6 +12,7 @@ import { Failed } from "../../ui/problem.tsx";
 import { PHONES, TELEPHONY } from "./forms.ts";
 import { PhoneDrawer } from "./PhoneDrawer.tsx";
 import { PhonePassword } from "./PhonePassword.tsx";
+import { isWeb } from "./words.ts";
 
 export function Phones({ page }: { page: PhonesPage }) {
   const { t } = useTranslation();
@@ -151,6 +152,7 @@ function Devices({ row }: { row: PhoneRow }) {
       <div className="muted small mono">
         {device.protocol} {device.address} · {t("phones.since", { at: shortTime(device.since) })}
       </div>
+      {isWeb(device) && <div className="muted small">{t("phones.wss")}</div>}
     </div>
   ));
 }

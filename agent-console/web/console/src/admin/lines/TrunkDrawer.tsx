@@ -172,13 +172,21 @@ export function TrunkDrawer(props: {
           <Switch />
         </Form.Item>
         <div className="pair">
-          <Form.Item name={["profile", "codecs"]} label={label("codecs")}>
+          <Form.Item
+            name={["profile", "codecs"]}
+            label={label("codecs")}
+            extra={t("lines.hint.codecs")}
+          >
             <Select
               mode="multiple"
               options={["pcma", "pcmu"].map((value) => ({ value, label: value.toUpperCase() }))}
             />
           </Form.Item>
-          <Form.Item name={["profile", "session_expires_s"]} label={label("session_expires_s")}>
+          <Form.Item
+            name={["profile", "session_expires_s"]}
+            label={label("session_expires_s")}
+            extra={t("lines.hint.session_expires_s")}
+          >
             <InputNumber min={0} max={86_400} />
           </Form.Item>
         </div>

@@ -13,6 +13,9 @@ const GROUPS: Record<string, string> = {
   registration: "label",
 };
 
+/** Signalling over WebSocket, as browsers have it. */
+export const isWeb = ({ protocol }: { protocol: string }) => protocol.startsWith("WS");
+
 const short = (field: string) => field.replace(/^profile\./, "");
 
 export interface LineWords {
