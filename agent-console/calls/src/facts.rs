@@ -23,6 +23,8 @@ pub enum Fault {
     Credentials,
     /// The carrier cannot be reached, does not answer, or its answer cannot be used.
     Carrier,
+    /// Every line that may take the call has as many as it may have: nothing is broken.
+    LinesBusy,
     /// The agent's browser.
     Browser,
     /// The recording.

@@ -260,12 +260,36 @@ async fn a_call_takes_a_place_on_its_trunk_and_where_none_is_free_nothing_goes_o
     states.wait_for(taken(1)).await.unwrap();
     let mut second = house.dial_as("second", TONE, "zh").await;
     let refused = second.ended().await;
-    assert_eq!(refused.facts.fault, Some(Fault::Carrier));
+    assert_eq!(refused.facts.fault, Some(Fault::LinesBusy), "nothing is broken");
     assert!(refused.facts.cause.ends_with("every line is busy"), "{}", refused.facts.cause);
     assert_eq!(house.sim.journal().calls.len(), 1, "the carrier was not asked");
     first.handle.hang_up();
     first.ended().await;
     states.wait_for(taken(0)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_comes_too_soon_after_another_waits_its_turn_on_the_trunk() {
+    let house = House::open().await;
+    let endpoint = house.switchboard.endpoint();
+    let mut states = endpoint.trunk_states();
+    let settings = TrunkSettings {
+        username: "songda".into(),
+        password: "secret".to_owned().into(),
+        max_calls_per_second: Some(1),
+        register: false,
+        health: None,
+        ..TrunkSettings::new("sim", house.sim.sip_addr.to_string(), "127.0.0.1")
+    };
+    endpoint.set_trunks(vec![settings]).await;
+    states.wait_for(|states| states.iter().any(|state| state.up)).await.unwrap();
+    let (mut first, mut second) = tokio::join!(house.dial(TONE, "zh"), house.dial_as("second", TONE, "zh"));
+    tokio::join!(first.talks(), second.talks());
+    for call in [&mut first, &mut second] {
+        call.handle.hang_up();
+        let end = call.ended().await;
+        assert!(end.facts.answered && end.facts.fault.is_none(), "{:?}", end.facts);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,13 +2,19 @@
 //! then the call is placed and its leg speaks. A way that fails before it rings is followed by
 //! the next one: one leg at a time, and the machine hears of the last one only.
 
-use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use songda_media::CallMedia;
 use songda_sip::{EndCause, Ended, Leg, LegEvent, NoTrunk, PreparedLeg, Reason, SavedLeg, Seat, may_fail_over};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{sleep_until, timeout},
 };
 
 use super::ways::{self, Try};
@@ -22,6 +28,8 @@ use crate::{
 
 /// Why a call cannot be placed, and whose fault that is.
 type Refusal = (Fault, String);
+/// A trunk that takes so many calls in a second is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(2);
 type Preparing = Pin<Box<dyn Future<Output = Result<Prepared, Refusal>> + Send>>;
 
 /// A call that may be placed, with its place on the trunk.
@@ -190,6 +198,11 @@ impl Line {
                 self.next_way(ground).await;
                 None
             }
+            Err((Fault::LinesBusy, reason)) if !self.ways.is_empty() => {
+                tracing::info!(way = self.way, reason, "a trunk has no place for a call: the next one is asked");
+                self.next_way(ground).await;
+                None
+            }
             Err((fault, reason)) => Some(Input::NotPlaced(fault, reason)),
         }
     }
@@ -294,15 +307,10 @@ async fn prepare(
 ) -> Result<Prepared, Refusal> {
     let (way, trunk) = (tried.way, tried.trunk().to_owned());
     let mut call = tried.call(offer, ground.ring_limit);
-    let seat = match ground.endpoint.choose(vec![trunk]).await {
-        Ok(seat) => {
-            call.trunk = seat.trunk();
-            Some(seat)
-        }
-        // A trunk that was entered a moment ago.
-        Err(NoTrunk::Unknown) => None,
-        Err(why) => return Err((Fault::Carrier, why.to_string())),
-    };
+    let seat = seat(&ground, &trunk).await?;
+    if let Some(seat) = &seat {
+        call.trunk = seat.trunk();
+    }
     let target = ground.endpoint.resolve(&call.trunk).await.map_err(|error| (Fault::Carrier, error.to_string()))?;
     let prepared = ground.endpoint.prepare(call, target);
     let (event, kept) = leg_saved(prepared.saved().clone(), way);
@@ -311,6 +319,24 @@ async fn prepare(
         Ok(Ok(())) => Ok(Prepared { leg: Box::new(prepared), seat }),
         Ok(Err(_)) => Err((Fault::Desk, "what ends its leg could not be kept".into())),
         Err(_) => Err((Fault::Desk, "what ends its leg was not kept in time".into())),
+    }
+}
+
+/// A place on the trunk; none on one that was entered a moment ago.
+async fn seat(ground: &SwitchboardConfig, trunk: &str) -> Result<Option<Seat>, Refusal> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        return match ground.endpoint.choose(vec![trunk.to_owned()]).await {
+            Ok(seat) => Ok(Some(seat)),
+            Err(NoTrunk::Unknown) => Ok(None),
+            // Its turn comes within the second.
+            Err(NoTrunk::TooFast { again }) if again <= until => {
+                sleep_until(again.into()).await;
+                continue;
+            }
+            Err(why @ (NoTrunk::Full | NoTrunk::TooFast { .. })) => Err((Fault::LinesBusy, why.to_string())),
+            Err(why) => Err((Fault::Carrier, why.to_string())),
+        };
     }
 }
 

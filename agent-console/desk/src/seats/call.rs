@@ -356,6 +356,7 @@ pub(super) fn fault_words(end: &CallEnd) -> (&'static str, &'static str) {
             "dial.trunk_refused",
             "the carrier refused the trunk's credentials or the court's number; this is no attempt",
         ),
+        (Some(Fault::LinesBusy), _) => ("dial.lines_busy", "every line is busy; this is no attempt"),
         (Some(Fault::Browser), _) => ("dial.browser_media", "the browser's sound did not come up; this is no attempt"),
         (Some(Fault::Recording), _) => {
             ("dial.recording_unavailable", "the recording could not be kept; this is no attempt")

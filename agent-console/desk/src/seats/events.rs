@@ -284,8 +284,8 @@ impl Seat {
         }
         let court = self.actor.court_id.clone();
         match (end.facts.fault, trunk) {
-            // The agent's own machine, or ours: the line is not to blame.
-            (Some(Fault::Browser | Fault::Recording | Fault::Desk), _) => {}
+            // The agent's own machine, or ours, or too many at once: the line is not to blame.
+            (Some(Fault::Browser | Fault::Recording | Fault::Desk | Fault::LinesBusy), _) => {}
             _ if technical == "C11" => self.alarm("trunk.failed", &court, &format!("线路故障：{facts}")).await,
             // A call that came in says nothing of the lines by which we call.
             (None, Some(trunk)) => self.line_is_well(&court, &trunk).await,
