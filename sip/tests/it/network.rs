@@ -48,8 +48,21 @@ struct World {
     fates: Vec<Fate>,
     sent: usize,
     acts: Vec<Act>,
-    asked: usize,
-    finals: usize,
+    /// How each request that was asked ended, by its number.
+    ends: BTreeMap<usize, Ends>,
+}
+
+/// What the one who asked was told.
+#[derive(Debug, Default)]
+struct Ends {
+    accepted: usize,
+    refused: usize,
+    timeouts: usize,
+}
+
+/// Which act a request was.
+fn act_of(key: &Key) -> usize {
+    key.branch().trim_start_matches("z9hG4bK").parse().unwrap()
 }
 
 impl World {
@@ -93,14 +106,20 @@ impl World {
                     }
                 }
                 Output::Event(Event::Request(key, request, _)) => {
-                    let act: usize = key.branch().trim_start_matches("z9hG4bK").parse().unwrap();
-                    let Act { statuses, answer_after_ms, .. } = self.acts[act];
+                    let Act { statuses, answer_after_ms, .. } = self.acts[act_of(&key)];
                     for (status, after) in statuses.into_iter().zip(answer_after_ms) {
                         let at = now + Duration::from_millis(after);
                         self.later(at, Step::Answer(key.clone(), request.clone(), status));
                     }
                 }
-                Output::Event(Event::Response(_, response, _)) if response.status >= 200 => self.finals += 1,
+                Output::Event(Event::Response(key, response, _)) if key.method() != "CANCEL" => {
+                    let ends = self.ends.get_mut(&act_of(&key)).unwrap();
+                    ends.accepted += usize::from((200..300).contains(&response.status));
+                    ends.refused += usize::from(response.status >= 300);
+                }
+                Output::Event(Event::Timeout(key)) if key.method() != "CANCEL" => {
+                    self.ends.get_mut(&act_of(&key)).unwrap().timeouts += 1;
+                }
                 Output::Event(_) => {}
             }
         }
@@ -111,7 +130,7 @@ impl World {
             Step::Ask(act) => {
                 let (request, to) = (self.request(act), self.flow(1));
                 let key = self.sides[0].send(now, request, to).unwrap();
-                self.asked += 1;
+                self.ends.insert(act, Ends::default());
                 if let Some(after) = self.acts[act].cancel_after_ms {
                     self.later(now + Duration::from_millis(after), Step::Cancel(key));
                 }
@@ -194,15 +213,23 @@ proptest! {
             fates,
             sent: 0,
             acts,
-            asked: 0,
-            finals: 0,
+            ends: BTreeMap::new(),
         };
         for act in 0..world.acts.len() {
             let at = begun + Duration::from_millis(world.acts[act].at_ms);
             world.later(at, Step::Ask(act));
         }
         world.run();
-        prop_assert_eq!(world.asked, world.acts.len());
+        prop_assert_eq!(world.ends.len(), world.acts.len());
+        for (act, ends) in &world.ends {
+            let Ends { accepted, refused, timeouts } = *ends;
+            if METHODS[world.acts[*act].method] == Method::INVITE {
+                // Each copy of a 2xx is told (RFC 6026, 8.4), also one that comes after timer B or C.
+                prop_assert!(refused + timeouts <= 1 && accepted + refused + timeouts > 0, "{}: {:?}", act, ends);
+            } else {
+                prop_assert_eq!(accepted + refused + timeouts, 1, "{}: {:?}", act, ends);
+            }
+        }
         prop_assert!(world.sides.iter().all(Layer::is_empty), "left: {:?}", world.sides);
     }
 }

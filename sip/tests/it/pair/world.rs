@@ -10,7 +10,7 @@ use std::{
 
 use songda_sip::{
     Flow, LegEvent, Number, OutboundCall, Protocol, Reason, Rejection, Trunk,
-    machine::{CallCore, Out},
+    machine::{CallCore, Message, Out, parse},
 };
 
 /// `SplitMix64`: the same seed is the same story.
@@ -67,8 +67,8 @@ pub(super) struct Told {
     /// Port of ours that the other end has, and of theirs that we have.
     pub(super) ours: Option<u16>,
     pub(super) theirs: Option<u16>,
-    /// Offered, and not yet answered or refused.
-    asked: Vec<u16>,
+    /// What stands in our newest offer.
+    offered: Option<u16>,
 }
 
 pub(super) struct Side {
@@ -104,6 +104,15 @@ impl Side {
         self.ports
     }
 
+    /// What a request of ours describes is an offer: nothing here calls without one.
+    fn offers(&mut self, sent: &[u8]) {
+        let Some((Message::Request(request), _)) = parse(sent) else { return };
+        let port = str::from_utf8(&request.body).ok().and_then(port);
+        if let Some(told) = request.headers.get("Call-ID").and_then(|id| self.told.get_mut(id)) {
+            told.offered = port.or(told.offered);
+        }
+    }
+
     fn hear(&mut self, id: &str, event: LegEvent) {
         let told = self.told.entry(id.to_owned()).or_default();
         told.after_down += u32::from(told.down > 0);
@@ -116,13 +125,8 @@ impl Side {
             LegEvent::EarlyMedia { sdp } | LegEvent::Reoffered { sdp } => told.theirs = port(&sdp).or(told.theirs),
             LegEvent::ReofferAnswered { sdp } => {
                 told.theirs = port(&sdp);
-                // The last wish counts; the ones it took the place of were never sent.
-                if let Some(port) = told.asked.pop() {
-                    told.ours = Some(port);
-                }
-                told.asked.clear();
+                told.ours = told.offered.or(told.ours);
             }
-            LegEvent::ReofferRefused { .. } => told.asked.clear(),
             LegEvent::Ended(_) => told.ended += 1,
             LegEvent::Down { answered } => {
                 told.down += 1;
@@ -193,8 +197,9 @@ impl World {
             Wish::Reject => me.core.reject(now, &id, &Rejection::status(486)),
             Wish::HangUp => me.core.hang_up_with(now, &id, Reason { q850: Some(16), sip: None }),
             Wish::Reoffer => {
-                let Some(told) = me.told.get_mut(&id).filter(|told| told.ended == 0) else { return };
-                told.asked.push(port);
+                if me.told.get(&id).is_none_or(|told| told.ended > 0) {
+                    return;
+                }
                 me.core.reoffer(now, &id, &sdp(port));
             }
         }
@@ -220,6 +225,7 @@ impl World {
                 match out {
                     Out::Send(to, bytes) => {
                         assert_eq!(to.remote, self.sides[1 - side].address);
+                        self.sides[side].offers(&bytes);
                         self.carry(1 - side, &bytes);
                     }
                     Out::Event(id, event) => {
