@@ -54,9 +54,12 @@ impl Call {
 
     /// Begins the change that is due, when nothing stands in its way.
     pub(super) fn go_on(&mut self, post: &mut Post, now: Instant) {
-        let free = self.change.is_none()
-            && self.unacknowledged.is_none()
-            && !matches!(&self.way, Way::Out(outgoing) if outgoing.ack_by.is_some());
+        let held = match &self.way {
+            Way::Out(outgoing) => outgoing.ack_by.is_some(),
+            // Before its PRACK the caller may not have our answer (RFC 3311, 5.1).
+            Way::In(incoming) => incoming.progress.holds_answer(),
+        };
+        let free = self.change.is_none() && self.unacknowledged.is_none() && !held;
         if !free || self.wanted.is_none() {
             return;
         }
@@ -197,8 +200,9 @@ impl Call {
                 let after = retry_after(&response.headers).unwrap_or(1).clamp(1, 30);
                 self.try_again(post, now, Duration::from_secs(after.into()), response.status);
             }
-            // The other end knows of no such dialog any more (12.2.1.2).
-            408 | 481 => self.hang_up(post, now, Side::Timer, EndCause::Timeout),
+            // The other end knows of no such dialog any more (12.2.1.2). Before the answer the INVITE
+            // is still to be answered, or cancelled: that ends the call, and not this.
+            408 | 481 if self.state == State::Up => self.hang_up(post, now, Side::Timer, EndCause::Timeout),
             status => self.change_refused(post, now, status),
         }
     }

@@ -324,6 +324,53 @@ fn an_update_may_come_before_the_answer_of_either_side() {
     bench.settle();
 }
 
+/// RFC 3311, 5.1: until then the caller may not even know of the dialog.
+#[test]
+fn an_update_before_the_answer_waits_for_the_prack_of_our_description() {
+    let mut bench = Bench::called(&[("Supported", "100rel"), ("Allow", "UPDATE")], SDP);
+    bench.act(|core, now, id| core.progress(now, id, sdp(5000)));
+    let rack = format!("{} 1 INVITE", bench.answers.last().unwrap().headers.get("RSeq").unwrap());
+    bench.act(|core, now, id| core.reoffer(now, id, &sdp(5100)));
+    bench.secs(2);
+    assert_eq!(bench.count(&Method::UPDATE), 0);
+    bench.ask_with("PRACK", 2, "a", &[("RAck", &rack)], "");
+    let update = bench.last(&Method::UPDATE);
+    bench.reply(&update, 200, "a", &[], &sdp(6300));
+    assert_eq!(bench.events.last(), Some(&LegEvent::ReofferAnswered { sdp: sdp(6300) }));
+    bench.act(|core, now, id| core.answer(now, id, sdp(5100)));
+    bench.ask("ACK", 1, "a", "");
+    bench.hang_up();
+    bench.settle();
+}
+
+#[test]
+fn an_update_before_the_answer_that_finds_no_dialog_leaves_the_call_to_its_invite() {
+    let mut bench = Bench::new();
+    bench.answer(183, "a", &[("Require", "100rel"), ("RSeq", "1"), ("Allow", "UPDATE, PRACK")], SDP);
+    bench.act(|core, now, id| core.reoffer(now, id, &sdp(5100)));
+    bench.reply(&bench.last(&Method::UPDATE), 481, "a", &[], "");
+    assert_eq!(bench.events.last(), Some(&LegEvent::ReofferRefused { status: 481 }));
+    bench.hang_up();
+    let cancel = bench.last(&Method::CANCEL);
+    bench.answer_to(&cancel, 200);
+    bench.answer(487, "a", &[], "");
+    assert_eq!((bench.end().cause, bench.count(&Method::BYE)), (EndCause::Cancelled, 0));
+    bench.settle();
+
+    let mut bench = Bench::called(&[("Supported", "100rel"), ("Allow", "UPDATE")], SDP);
+    bench.act(|core, now, id| core.progress(now, id, sdp(5000)));
+    let rack = format!("{} 1 INVITE", bench.answers.last().unwrap().headers.get("RSeq").unwrap());
+    bench.ask_with("PRACK", 2, "a", &[("RAck", &rack)], "");
+    bench.act(|core, now, id| core.reoffer(now, id, &sdp(5100)));
+    bench.reply(&bench.last(&Method::UPDATE), 481, "a", &[], "");
+    assert_eq!((bench.is_up(), bench.count(&Method::BYE)), (true, 0));
+    bench.act(|core, now, id| core.answer(now, id, sdp(5000)));
+    assert_eq!(bench.given("INVITE", 200), 1, "the INVITE has its answer");
+    bench.ask("ACK", 1, "a", "");
+    bench.hang_up();
+    bench.settle();
+}
+
 #[test]
 fn a_second_invite_before_the_first_is_answered_comes_later() {
     let mut bench = Bench::called(&[], SDP);
