@@ -112,6 +112,7 @@ async fn call_row(
         phone_masked: call.phone_masked,
         phone_source: call.phone_source,
         caller: call.caller,
+        direction: call.direction,
         agent: call.agent_name,
         is_attempt: call.is_attempt,
         talk_ms: call.talk_ms,

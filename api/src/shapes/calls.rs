@@ -108,6 +108,8 @@ pub(crate) struct CallRow {
     pub(crate) phone_source: String,
     /// The court's own number, which is public.
     pub(crate) caller: String,
+    /// `in` where the party called it, else `out`.
+    pub(crate) direction: String,
     pub(crate) agent: String,
     pub(crate) technical: Option<Words>,
     pub(crate) is_attempt: bool,

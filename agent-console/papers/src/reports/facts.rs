@@ -33,10 +33,14 @@ pub(super) struct Call {
     pub(super) answered_ms: Option<i64>,
     pub(super) ended_ms: i64,
     pub(super) talk_ms: i64,
-    pub(super) caller: String,
+    /// The party called.
+    pub(super) came_in: bool,
+    /// The court's number.
+    pub(super) own: String,
     pub(super) technical: String,
     pub(super) prompts: Vec<Prompt>,
-    pub(super) callee: String,
+    /// The party's number, masked.
+    pub(super) party: String,
     pub(super) source: String,
     pub(super) agent: String,
     pub(super) staff_no: String,
@@ -112,7 +116,7 @@ async fn calls(db: &Db, task: &str) -> Result<Vec<Call>> {
         "SELECT c.id, c.created_ms, c.ringing_ms, c.answered_ms, c.ended_ms, c.talk_ms, c.caller, c.technical_code,
                 c.prompt_spans, n.masked, n.source, u.name, u.staff_no,
                 a.id, a.contact_code, a.business_code, a.heard_all, a.rule,
-                r.id, r.state, r.started_ms, r.frames, r.bytes, r.sha256, r.sm3, r.gaps
+                r.id, r.state, r.started_ms, r.frames, r.bytes, r.sha256, r.sm3, r.gaps, c.direction
          FROM calls c JOIN phones n ON n.id = c.phone_id JOIN users u ON u.id = c.agent_id
               LEFT JOIN attempts a ON a.call_id = c.id LEFT JOIN recordings r ON r.call_id = c.id
          WHERE c.task_id = $1 AND c.state = 'ended' AND ((c.is_attempt = 0 AND c.direction = 'out') OR a.id IS NOT NULL)
@@ -154,10 +158,11 @@ fn call(row: &AnyRow) -> Call {
         answered_ms: row.get(3),
         ended_ms: row.get::<Option<i64>, _>(4).unwrap_or(created_ms),
         talk_ms: row.get(5),
-        caller: row.get(6),
+        came_in: row.get::<String, _>(26) == "in",
+        own: row.get(6),
         technical: row.get(7),
         prompts: serde_json::from_str(&row.get::<String, _>(8)).unwrap_or_default(),
-        callee: row.get(9),
+        party: row.get(9),
         source: row.get(10),
         agent: row.get(11),
         staff_no: row.get(12),

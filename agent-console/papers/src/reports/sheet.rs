@@ -247,21 +247,23 @@ fn call_line(no: usize, call: &Call, words: &Words<'_>) -> CallLine {
     let at = stamp(call.created_ms);
     let (day, time) = at.split_once(' ').unwrap_or((&at, ""));
     let rang_until = call.answered_ms.unwrap_or(call.ended_ms);
-    let attempt = call.attempt.as_ref();
+    let (attempt, technical) = (call.attempt.as_ref(), words.technical(&call.technical));
     let (who, business) = match attempt {
         None => (String::new(), "不计入送达次数".to_owned()),
         Some(it) => (words.contact(&it.contact), words.business(&it.business)),
     };
+    let (own, party) = (call.own.clone(), call.party.clone());
+    let (caller, callee) = if call.came_in { (party, own) } else { (own, party) };
     CallLine {
         no,
         date: day.to_owned(),
         time: time.to_owned(),
-        caller: call.caller.clone(),
-        callee: call.callee.clone(),
+        caller,
+        callee,
         source: call.source.clone(),
         ring: call.ringing_ms.map(|from| span(rang_until - from)).unwrap_or_default(),
         talk: if call.talk_ms > 0 { span(call.talk_ms) } else { String::new() },
-        status: words.technical(&call.technical),
+        status: if call.came_in { format!("当事人来电，{technical}") } else { technical },
         who,
         business,
         agent: spoke(call),

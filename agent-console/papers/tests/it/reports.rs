@@ -183,6 +183,24 @@ async fn r4_1d_the_tag_and_the_codes_of_each_call_are_visible_in_the_report() {
 }
 
 #[tokio::test]
+async fn r4_4a_a_call_by_which_the_party_called_us_stands_as_one_of_his() {
+    for house in houses().await {
+        let (call, _) = house.served().await;
+        let mut tx = house.on.db.begin().await.unwrap();
+        let sql = "UPDATE calls SET direction = 'in' WHERE id = $1";
+        sqlx::query(sql).bind(&call).execute(&mut *tx.conn()).await.unwrap();
+        tx.commit().await.unwrap();
+        house.work().await;
+        let report = versions(&house).await.remove(0);
+        let text = house.text(&report.id).await;
+        let calls = &text[text.find("一、通话记录").unwrap()..];
+        assert!(calls.contains("当事人来电，接通（C01）"), "{}: {calls}", house.on.engine);
+        let (party, court) = (calls.find("****").unwrap(), calls.find("029-12368").unwrap());
+        assert!(party < court, "he called the court: {calls}");
+    }
+}
+
+#[tokio::test]
 async fn one_message_a_version_leaves_in_order_with_the_file_whose_hashes_it_names() {
     for house in houses().await {
         let (call, saved) = house.served().await;

@@ -58,7 +58,9 @@ export function Calls({ calls, attempts, table, current, onChoose }: CallsProps)
                   outcome?.business && word(table?.businesses, outcome.business),
                   outcome?.heard_all && t("outcome.heard_all"),
                   call.agent,
-                  t("call.from", { number: call.caller }),
+                  t(call.direction === "in" ? "call.came_in" : "call.from", {
+                    number: call.caller,
+                  }),
                   networkWords(call.network),
                 ]
                   .filter(Boolean)

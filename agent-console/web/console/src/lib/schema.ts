@@ -1089,6 +1089,8 @@ export interface components {
             broken_consent: boolean;
             /** @description The court's own number, which is public. */
             caller: string;
+            /** @description `in` where the party called it, else `out`. */
+            direction: string;
             end_reason?: components["schemas"]["Words"] | null;
             ended_at?: string | null;
             ended_by: string;
