@@ -26,10 +26,8 @@ impl Seat {
     /// A new offer of the browser replaces the sound that was lost.
     pub(super) async fn resume(&mut self, call: &str, sdp: String) -> Result<(), DeskError> {
         let live = self.call.as_ref().is_some_and(|live| live.id == call);
-        let Some(handle) = self.handle().filter(|_| live).cloned() else {
-            self.tell_error("call.resume_refused", "this call is not on the line any more");
-            return Ok(());
-        };
+        // It ended, or was handed over, while the page missed its sound: the page is told of that.
+        let Some(handle) = self.handle().filter(|_| live).cloned() else { return Ok(()) };
         handle.resume(sdp);
         let mut tx = self.ground.db.begin().await?;
         self.audit(&mut tx, "call.resume", "call", call, "ok", json!({})).await?;

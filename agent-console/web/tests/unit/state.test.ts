@@ -95,3 +95,14 @@ test("a server that goes down is told of, and the snapshot of the next one takes
   expect(frame(closing, { ...snapshot, closing: true }).closing).toBe(true);
   expect(frame(closing, snapshot).closing).toBe(false);
 });
+
+test("the ended call of a stranger is no call of the next party", () => {
+  const order = (seq: number): Frame => ({ type: "work_order", seq, envelope: { v: 1 } });
+  let state = frame(nothing, { ...call, seq: 1, phase: "talking" });
+  expect(frame(state, order(2)).call?.call_id).toBe("c1");
+  state = frame(state, { ...call, seq: 2, phase: "ended" });
+  expect(frame(state, order(3)).call).toBeNull();
+  // An envelope that is renewed while the outcome is filled in is of the same order.
+  state = frame(frame(nothing, order(1)), { ...call, seq: 2, phase: "ended" });
+  expect(frame(state, order(3)).call?.call_id).toBe("c1");
+});

@@ -168,7 +168,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
             {table.error && <Failed error={table.error} onRetry={() => void table.refetch()} />}
             {/* A caller whom we do not know: no work order, and nothing to fill in. */}
             {live && (
-              <section className="card" data-testid="stray-call">
+              <section className="card middle" data-testid="stray-call">
                 <CallBar
                   desk={desk}
                   hangUp={hangUp}

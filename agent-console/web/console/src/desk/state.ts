@@ -184,9 +184,13 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
       return { ...state, handed: frame as unknown as HandedCall };
     case "transfer_gone":
       return state.handed?.call_id === frame.call_id ? { ...state, handed: null } : state;
-    case "work_order":
-      // A renewed envelope of the same order comes in during its call; the call stays.
-      return { ...state, envelope: frame.envelope as Envelope, closed: null };
+    case "work_order": {
+      // A renewed envelope of the same order comes in during its call; the call stays. One that
+      // ended while there was no order is no call of this party.
+      const stray = state.envelope === null && !isLive(state.call);
+      const call = stray ? null : state.call;
+      return { ...state, envelope: frame.envelope as Envelope, call, closed: null };
+    }
     case "work_order_closed":
       return {
         ...state,
