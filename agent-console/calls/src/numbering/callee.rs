@@ -196,6 +196,11 @@ fn foreign(digits: String) -> Result<(Kind, String), Refusal> {
     if !(7..=15).contains(&digits.len()) || digits.starts_with('0') {
         return Err(Refusal::Unreadable);
     }
+    // North America: ten digits behind the 1, no area of which begins with 0 or 1. Whatever else
+    // begins with a 1 could be taken for a short number where the plus is not sent.
+    if digits.starts_with('1') && (digits.len() != 11 || matches!(digits.as_bytes()[1], b'0' | b'1')) {
+        return Err(Refusal::Unreadable);
+    }
     if PREMIUM_ABROAD.iter().any(|premium| digits.starts_with(premium)) {
         return Err(Refusal::Premium);
     }

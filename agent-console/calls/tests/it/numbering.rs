@@ -62,6 +62,8 @@ fn e39_emergency_service_and_premium_numbers_are_refused_however_they_are_writte
         ("16812345", Refusal::Premium),
         ("02916812345", Refusal::Premium),
         ("+19005550100", Refusal::Premium),
+        ("001100000", Refusal::Unreadable),
+        ("+1 120 555 0100", Refusal::Unreadable),
         ("+8821234567", Refusal::Premium),
         ("+85290012345678", Refusal::Premium),
         ("", Refusal::Unreadable),
