@@ -99,12 +99,12 @@ pub async fn serve(
     if let Some(desk) = desk {
         desk.close().await;
     }
-    match failed {
-        Some(ended) => ended??,
-        None => match timeout(LAST_ANSWERS, served).await {
-            Ok(ended) => ended??,
-            Err(_) => tracing::warn!("somebody still read an answer at the end, and did not get all of it"),
-        },
+    if let Some(ended) = failed {
+        ended??;
+    } else if let Ok(ended) = timeout(LAST_ANSWERS, served).await {
+        ended??;
+    } else {
+        tracing::warn!("somebody still read an answer at the end, and did not get all of it");
     }
     if let Some(deliveries) = deliveries {
         deliveries.await?;

@@ -109,13 +109,13 @@ impl Bridge {
         }
         let mut head = self.to_agent.relay(now, packet.ssrc, packet.seq, packet.timestamp);
         head.marker |= packet.marker;
-        if law != self.agent_law {
+        if law == self.agent_law {
+            wires.to_agent(head, packet.payload_type, packet.payload);
+        } else {
             let mut octets = [0u8; LARGEST];
             let octets = &mut octets[..packet.payload.len()];
             convert(law, self.agent_law, packet.payload, octets);
             wires.to_agent(head, self.agent_law.payload_type(), octets);
-        } else {
-            wires.to_agent(head, packet.payload_type, packet.payload);
         }
     }
 

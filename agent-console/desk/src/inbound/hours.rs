@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use songda_people::Actor;
-use songda_store::{Clock, Db, StoreError, audit};
+use songda_store::{Clock, Db, StoreError, Tx, audit};
 use sqlx::Row;
 use time::{Date, macros::format_description};
 
@@ -152,10 +152,8 @@ pub async fn of(db: &Db, court: &str) -> Result<Hours, DeskError> {
     })
 }
 
-/// Sets it; callers who wait already keep the time they have.
-pub async fn change(db: &Db, clock: &Clock, actor: &Actor, to: &Hours) -> Result<(), DeskError> {
-    let was = of(db, &actor.court_id).await?;
-    let mut tx = db.begin().await?;
+/// Writes it down for a court, in the name of this user.
+pub async fn set(tx: &mut Tx, clock: &Clock, court: &str, by: &str, to: &Hours) -> Result<(), DeskError> {
     sqlx::query(
         "INSERT INTO inbound_settings (court_id, days, opens, closes, wait_s, message_s, changed_ms, changed_by, exceptions)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -163,17 +161,25 @@ pub async fn change(db: &Db, clock: &Clock, actor: &Actor, to: &Hours) -> Result
              exceptions = excluded.exceptions, wait_s = excluded.wait_s, message_s = excluded.message_s, changed_ms = excluded.changed_ms,
              changed_by = excluded.changed_by",
     )
-    .bind(&actor.court_id)
+    .bind(court)
     .bind(to.days_word())
     .bind(clock_text(to.opens))
     .bind(clock_text(to.closes))
     .bind(to.wait_s)
     .bind(to.message_s)
     .bind(clock.now_ms())
-    .bind(&actor.user_id)
+    .bind(by)
     .bind(to.exceptions_word())
     .execute(&mut *tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Changes it; callers who wait already keep the time they have.
+pub async fn change(db: &Db, clock: &Clock, actor: &Actor, to: &Hours) -> Result<(), DeskError> {
+    let was = of(db, &actor.court_id).await?;
+    let mut tx = db.begin().await?;
+    set(&mut tx, clock, &actor.court_id, &actor.user_id, to).await?;
     let words = |hours: &Hours| {
         serde_json::json!({ "days": hours.days_word(), "opens": clock_text(hours.opens),
                             "closes": clock_text(hours.closes), "exceptions": hours.exceptions_word(), "wait_s": hours.wait_s, "message_s": hours.message_s })
