@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Load;
+use super::{Load, glance};
 use crate::flow::{Flow, Protocol};
 
 /// After so many that belong to calls, one that begins something has its turn: nobody keeps
@@ -102,14 +102,5 @@ impl<M: AsRef<[u8]>> Inbox<M> {
 /// An INVITE or a REGISTER without a tag in To, as far as a look tells. What is taken for one by
 /// its looks only waits a little longer.
 fn begins_something(message: &[u8]) -> bool {
-    if !message.starts_with(b"INVITE ") && !message.starts_with(b"REGISTER ") {
-        return false;
-    }
-    let mut lines = message.split(|byte| *byte == b'\n').take_while(|line| line.len() > 1);
-    let to = lines.find(|line| {
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii_end();
-        name.eq_ignore_ascii_case(b"To") || name.eq_ignore_ascii_case(b"t")
-    });
-    let tag = b";tag=";
-    !to.is_some_and(|to| to.windows(tag.len()).any(|part| part.eq_ignore_ascii_case(tag)))
+    (message.starts_with(b"INVITE ") || message.starts_with(b"REGISTER ")) && !glance::to_has(message, b";tag=")
 }

@@ -9,6 +9,7 @@
 //! to requests that someone else sent in his name.
 
 mod access;
+mod glance;
 mod inbox;
 mod ladder;
 mod mask;
@@ -242,6 +243,12 @@ impl Edge {
         Admit::Answer(response)
     }
 
+    /// Whether this is the ACK of an answer that was given at the door: nobody waits for it, and
+    /// it need not be read. No other tag of ours looks like that.
+    pub fn is_over(message: &[u8]) -> bool {
+        message.starts_with(b"ACK ") && glance::to_has(message, TAGGED)
+    }
+
     /// An ACK of an answer that was given here.
     fn is_ours(&self, ack: &Request) -> bool {
         let to = ack.headers.get("To").and_then(|to| to.rsplit_once(";tag=")).map(|(_, tag)| tag);
@@ -260,6 +267,8 @@ impl Edge {
 
 /// So begin our tags of answers without state.
 const TAG: &str = "door-";
+/// The same in a header.
+const TAGGED: &[u8] = b";tag=door-";
 
 fn tag(key: u64) -> String {
     format!("{TAG}{key:016x}")

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::driver::Driver;
 use crate::{
-    edge::{Admit, Direction, Load},
+    edge::{Admit, Direction, Edge, Load},
     flow::Flow,
     msg::Message,
     transport::{unreadable, via},
@@ -20,6 +20,9 @@ impl Driver {
             _ => {}
         }
         self.measure.received.message(flow.protocol, &bytes);
+        if Edge::is_over(&bytes) {
+            return;
+        }
         let Some((mut message, defects)) = wire::parse(&bytes) else {
             return unreadable(flow.protocol);
         };

@@ -281,6 +281,17 @@ fn an_open_door_lets_everybody_in_until_there_is_too_much() {
 }
 
 #[test]
+fn the_ack_of_what_was_turned_away_is_known_at_a_glance_and_no_other() {
+    let text =
+        |method: &str, to: &str| format!("{method} sip:a@b SIP/2.0\r\nCSeq: 1 ACK\r\n{to}\r\n\r\nTo: x;tag=door-1");
+    assert!(Edge::is_over(text("ACK", "To: <sip:a@b>;tag=door-00ff").as_bytes()));
+    assert!(Edge::is_over(text("ACK", "t:<sip:a@b>;TAG=door-00ff").as_bytes()));
+    for other in [text("ACK", "To: <sip:a@b>;tag=7f"), text("BYE", "To: <sip:a@b>;tag=door-1"), text("ACK", "X: y")] {
+        assert!(!Edge::is_over(other.as_bytes()), "{other}");
+    }
+}
+
+#[test]
 fn the_time_that_messages_wait_is_measured_from_when_they_were_read() {
     let (mut inbox, start) = (Inbox::new(3, 1_000), Instant::now());
     let at = |ms| start + Duration::from_millis(ms);
