@@ -11,6 +11,12 @@ fn free() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// Whether somebody has this UDP port. Trying to take it would keep it from him.
+fn is_taken(address: SocketAddr) -> bool {
+    let port = format!(":{:04X} ", address.port());
+    std::fs::read_to_string("/proc/net/udp").unwrap().contains(&port)
+}
+
 /// A bridge that runs until it is dropped.
 struct Bridge {
     child: Child,
@@ -24,15 +30,16 @@ impl Bridge {
 
     fn start_with(to: SocketAddr, more: &[&str]) -> Self {
         let address = free();
-        let child = Command::new(env!("CARGO_BIN_EXE_songda-bench"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_songda-bench"))
             .args(["bridge", "--listen", &address.to_string(), "--to", &to.to_string()])
             .args(more)
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
         let begun = Instant::now();
-        while UdpSocket::bind(address).is_ok() {
+        while !is_taken(address) {
             assert!(begun.elapsed() < Duration::from_secs(20), "the bridge does not listen");
+            assert!(child.try_wait().unwrap().is_none(), "the bridge ended");
             std::thread::yield_now();
         }
         Self { child, address }
