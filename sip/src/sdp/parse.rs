@@ -58,7 +58,7 @@ impl<'a> Session<'a> {
         let mut session = Self { origin: "", times: Vec::new(), media: Vec::new() };
         let (mut address, mut direction) = (None, Direction::SendRecv);
         for line in text.lines() {
-            let Some((kind, value)) = line.trim_end().split_once('=') else { continue };
+            let Some((kind, value)) = line.trim_ascii_end().split_once('=') else { continue };
             let stream = session.media.last_mut();
             match (kind, stream) {
                 ("m", _) => {

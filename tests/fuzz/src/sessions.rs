@@ -17,8 +17,9 @@ pub fn sdp(bytes: &[u8]) {
     black_box(unnarrowed(&text, &[]));
     for answer in [answer_to(&text, OURS), first_answer_to(&text, OURS)] {
         let Ok(answer) = answer else { continue };
-        let (Ok(offered), Ok(answered)) = (Session::parse(&text), Session::parse(&answer)) else {
-            panic!("an answer that nobody reads")
+        let (offered, answered) = match (Session::parse(&text), Session::parse(&answer)) {
+            (Ok(offered), Ok(answered)) => (offered, answered),
+            (_, error) => panic!("an answer that nobody reads: {error:?}: {answer:?}"),
         };
         assert_eq!(offered.media.len(), answered.media.len());
         assert_eq!(answered.media.iter().filter(|media| media.is_live()).count(), 1);
