@@ -172,12 +172,7 @@ impl Edge {
         self.overload.measure(load);
         match message {
             Message::Response(_) => self.inside(now, flow),
-            Message::Request(request) if belongs(request) => {
-                if request.method == Method::ACK && self.is_ours(request) {
-                    return Admit::Drop;
-                }
-                self.inside(now, flow)
-            }
+            Message::Request(request) if belongs(request) => self.inside(now, flow),
             Message::Request(request) => self.outside(now, request, flow),
         }
     }
@@ -249,13 +244,7 @@ impl Edge {
         message.starts_with(b"ACK ") && glance::to_has(message, TAGGED)
     }
 
-    /// An ACK of an answer that was given here.
-    fn is_ours(&self, ack: &Request) -> bool {
-        let to = ack.headers.get("To").and_then(|to| to.rsplit_once(";tag=")).map(|(_, tag)| tag);
-        to.is_some_and(|to| to.starts_with(TAG) && to == tag(self.key(ack)))
-    }
-
-    /// The transaction, also of its ACK (RFC 3261, 17.1.1.3: the same branch).
+    /// The transaction, however often it is sent.
     fn key(&self, request: &Request) -> u64 {
         repeats::key(
             self.seed,

@@ -231,10 +231,8 @@ fn a_refusal_without_state_is_the_same_each_time_and_its_ack_goes_no_further() {
     let again = answer(edge.admit(now, &invite, flow(CARRIER), busy()));
     assert_eq!(first, again);
     let to = first.headers.get("To").unwrap();
-    let tag = to.split(";tag=").nth(1).unwrap();
-    assert_eq!(edge.admit(now, &request("ACK", "c1", tag), flow(CARRIER), busy()), Admit::Drop);
-    // Of another call, or of an answer that somebody else gave, it is not ours to swallow.
-    assert_eq!(edge.admit(now, &request("ACK", "c2", tag), flow(CARRIER), busy()), Admit::Inside);
+    assert!(Edge::is_over(format!("ACK sip:a@b SIP/2.0\r\nTo: {to}\r\n\r\n").as_bytes()), "{to}");
+    // Of an answer that the core gave, it is not ours to swallow.
     assert_eq!(edge.admit(now, &request("ACK", "c1", "core"), flow(CARRIER), busy()), Admit::Inside);
 }
 

@@ -24,7 +24,7 @@ use songda_recordings::{
 };
 use songda_sip::{Endpoint, EndpointConfig, TrunkSettings, TrunkState};
 use songda_tests::peer::Peer;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::road::power;
@@ -239,21 +239,27 @@ async fn e51_a_browser_that_is_replaced_talks_on_and_one_recording_tells_of_the_
     assert_eq!(house.sim.journal().calls.len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_takes_a_place_on_its_trunk_and_where_none_is_free_nothing_goes_out() {
-    let house = House::open().await;
+/// The trunk of the house with a limit, once it is up.
+async fn limited(house: &House, limit: impl FnOnce(&mut TrunkSettings)) -> watch::Receiver<Vec<TrunkState>> {
     let endpoint = house.switchboard.endpoint();
     let mut states = endpoint.trunk_states();
-    let settings = TrunkSettings {
+    let mut settings = TrunkSettings {
         username: "songda".into(),
         password: "secret".to_owned().into(),
-        max_calls: Some(1),
         register: false,
         health: None,
         ..TrunkSettings::new("sim", house.sim.sip_addr.to_string(), "127.0.0.1")
     };
+    limit(&mut settings);
     endpoint.set_trunks(vec![settings]).await;
     states.wait_for(|states| states.iter().any(|state| state.up)).await.unwrap();
+    states
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_takes_a_place_on_its_trunk_and_where_none_is_free_nothing_goes_out() {
+    let house = House::open().await;
+    let mut states = limited(&house, |trunk| trunk.max_calls = Some(1)).await;
     let taken = |places: u32| move |states: &Vec<TrunkState>| states[0].calls == places;
     let mut first = house.dial(TONE, "zh").await;
     first.talks().await;
@@ -271,18 +277,7 @@ async fn a_call_takes_a_place_on_its_trunk_and_where_none_is_free_nothing_goes_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_comes_too_soon_after_another_waits_its_turn_on_the_trunk() {
     let house = House::open().await;
-    let endpoint = house.switchboard.endpoint();
-    let mut states = endpoint.trunk_states();
-    let settings = TrunkSettings {
-        username: "songda".into(),
-        password: "secret".to_owned().into(),
-        max_calls_per_second: Some(1),
-        register: false,
-        health: None,
-        ..TrunkSettings::new("sim", house.sim.sip_addr.to_string(), "127.0.0.1")
-    };
-    endpoint.set_trunks(vec![settings]).await;
-    states.wait_for(|states| states.iter().any(|state| state.up)).await.unwrap();
+    limited(&house, |trunk| trunk.max_calls_per_second = Some(1)).await;
     let (mut first, mut second) = tokio::join!(house.dial(TONE, "zh"), house.dial_as("second", TONE, "zh"));
     tokio::join!(first.talks(), second.talks());
     for call in [&mut first, &mut second] {
