@@ -8,7 +8,7 @@ use songda_link::{
     push::Push,
 };
 use songda_recordings::{
-    keys::{KeyError, KeyFile, KeyProvider},
+    keys::{KeyError, KeyFile, KeyProvider, PublicKey, Signature},
     vault::Vault,
 };
 use songda_store::{Clock, Db, Objects, Sealer, StoreError, http};
@@ -77,6 +77,14 @@ impl KeyProvider for NoKeys {
     }
 
     fn mac(&self, _: &str, _: &[u8]) -> Result<[u8; 32], KeyError> {
+        Err(KeyError::DoesNotOpen)
+    }
+
+    fn sign(&self, _: &[u8]) -> Result<Signature, KeyError> {
+        Err(KeyError::DoesNotOpen)
+    }
+
+    fn public_keys(&self) -> Result<Vec<PublicKey>, KeyError> {
         Err(KeyError::DoesNotOpen)
     }
 }

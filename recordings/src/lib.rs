@@ -2,7 +2,9 @@
 //!
 //! `vault` keeps each recording as an append-only file of sealed one-second blocks and
 //! reads it back as WAV by byte range. `keys` holds the key file, the envelope keys for
-//! sealed columns and the blind indexes.
+//! sealed columns, the blind indexes and the signatures. `evidence` makes and checks the
+//! signed roots of days over the files that were kept.
 
+pub mod evidence;
 pub mod keys;
 pub mod vault;

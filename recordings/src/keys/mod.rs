@@ -1,9 +1,13 @@
 //! Keys: a provider that never gives its own key away, and envelope keys under it.
 
+mod base64;
+mod content;
 mod file;
+mod public;
 mod ring;
 
-pub use file::KeyFile;
+pub use file::{KeyFile, Rotation};
+pub use public::{PublicKey, SIGNING_SUITE, Signature};
 pub use ring::{Keyring, WrappedKey};
 use zeroize::Zeroizing;
 
@@ -45,6 +49,9 @@ pub enum KeyError {
     /// No envelope key with this id or purpose.
     #[error("there is no envelope key for {0}")]
     Unknown(String),
+    /// The text is no public key.
+    #[error("this is no Ed25519 public key in PEM: export it again with the house that signed")]
+    NoPublicKey,
     /// The system gave no random numbers.
     #[error("the system gives no random numbers")]
     Random,
@@ -58,6 +65,10 @@ pub trait KeyProvider: Send + Sync {
     fn unwrap(&self, wrapped: &[u8], aad: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError>;
     /// HMAC-SHA-256 under a key of its own for `label`, for blind indexes.
     fn mac(&self, label: &str, data: &[u8]) -> Result<[u8; 32], KeyError>;
+    /// Signs with the house's signing key of now, which is Ed25519.
+    fn sign(&self, data: &[u8]) -> Result<Signature, KeyError>;
+    /// The public half of the key that signs now, then of those that signed before it.
+    fn public_keys(&self) -> Result<Vec<PublicKey>, KeyError>;
 }
 
 /// Suite of all sealed data of this version: AES-256-GCM.

@@ -85,6 +85,18 @@ pub enum Verdict {
     },
 }
 
+/// What [`Vault::remove`](super::Vault::remove) took away. Where nothing was left to take,
+/// all of it is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// Bytes of the sealed file that lay in the local folder; none when it was not there.
+    pub local_bytes: Option<u64>,
+    /// Bytes of the sealed copy on the S3 server; none when there was no copy, or no server.
+    pub remote_bytes: Option<u64>,
+    /// What the recording was, from its closing block; none when that could not be read.
+    pub manifest: Option<Manifest>,
+}
+
 /// Loudness for a wave form, 0 to 255, one value per step and channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peaks {

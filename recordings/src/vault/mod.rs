@@ -19,8 +19,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-pub use manifest::{Finished, Gap, Manifest, Peaks, Recovered, Stayed, Verdict};
+pub use manifest::{Finished, Gap, Manifest, Peaks, Recovered, Removed, Stayed, Verdict};
 pub use reader::WavReader;
+pub(crate) use reader::hash_sealed;
 use reserve::Reserve;
 pub use reserve::Room;
 use writer::Resumed;
@@ -62,6 +63,9 @@ pub enum VaultError {
         /// Why.
         reason: &'static str,
     },
+    /// It is not closed yet.
+    #[error("the recording {0} is not closed: it cannot be removed")]
+    Live(String),
     /// Less room than the floor.
     #[error("the vault has less than {floor} bytes left: make room before the next call")]
     Full {
@@ -248,6 +252,25 @@ impl Vault {
             Err(error @ (VaultError::Altered { .. } | VaultError::Key(_))) => altered(error.to_string()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Removes a closed recording, when its time is over. What is gone already is no error, so
+    /// that it can be asked for again after a kill. One that is not closed is refused.
+    pub fn remove(&self, id: &RecordingId) -> Result<Removed, VaultError> {
+        if self.live_path(id).exists() {
+            return Err(VaultError::Live(id.to_string()));
+        }
+        let path = self.closed_path(id);
+        let local_bytes = match fs::metadata(&path) {
+            Ok(about) => about.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Removed::default()),
+            Err(error) => return Err(io("measure", &path)(error)),
+        };
+        // One that was altered has its time, too.
+        let manifest = self.manifest(id).ok();
+        fs::remove_file(&path).map_err(io("remove", &path))?;
+        sync_folder(&path)?;
+        Ok(Removed { local_bytes: Some(local_bytes), remote_bytes: None, manifest })
     }
 
     /// Bytes free on the vault's file system.

@@ -6,8 +6,6 @@ use std::{
     path::Path,
 };
 
-use sha2::{Digest, Sha256};
-use sm3::Sm3;
 use zeroize::Zeroizing;
 
 use super::{
@@ -18,7 +16,10 @@ use super::{
     },
     io,
 };
-use crate::keys::{KeyProvider, SUITE, open};
+use crate::{
+    evidence::{Hashes, Hashing},
+    keys::{KeyProvider, SUITE, open},
+};
 
 /// Where a block lies in the file.
 #[derive(Debug, Clone, Copy)]
@@ -277,17 +278,28 @@ impl WavReader {
 
     /// SHA-256 and SM3 of the whole WAV, hex.
     pub(super) fn hashes(&mut self) -> Result<(String, String), VaultError> {
-        let (mut sha256, mut sm3) = (Sha256::new(), Sm3::new());
-        let head = wav_header(self.frames);
-        sha256.update(head);
-        sm3.update(head);
-        for place in 0..self.blocks.len() {
-            let clear = self.block(place)?;
-            sha256.update(clear);
-            sm3.update(clear);
-        }
-        Ok((hex::encode(sha256.finalize()), hex::encode(sm3.finalize())))
+        let hashes = self.hash()?;
+        Ok((hex::encode(hashes.sha256), hex::encode(hashes.sm3)))
     }
+
+    fn hash(&mut self) -> Result<Hashes, VaultError> {
+        let mut hashing = Hashing::default();
+        hashing.update(&wav_header(self.frames));
+        for place in 0..self.blocks.len() {
+            hashing.update(self.block(place)?);
+        }
+        Ok(hashing.finish())
+    }
+}
+
+/// Bytes and hashes of the WAV in a sealed file that was finished, wherever it lies.
+pub(crate) fn hash_sealed(path: &Path, id: &RecordingId, keys: &dyn KeyProvider) -> Result<(u64, Hashes), VaultError> {
+    let mut reader = WavReader::open(path, id, keys)?;
+    if !reader.is_closed() {
+        let block = reader.blocks();
+        return Err(VaultError::Altered { id: id.to_string(), block, reason: "its end is cut off" });
+    }
+    Ok((reader.wav_bytes(), reader.hash()?))
 }
 
 fn copy(from: &[u8], to: &mut [u8]) -> usize {

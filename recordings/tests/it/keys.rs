@@ -2,7 +2,8 @@
 
 use std::{os::unix::fs::PermissionsExt, sync::Arc};
 
-use songda_recordings::keys::{KeyError, KeyFile, Keyring};
+use sha2::Digest;
+use songda_recordings::keys::{KeyError, KeyFile, KeyProvider, Keyring, Rotation};
 
 #[test]
 fn r4_3d_the_key_file_is_its_owners_alone_and_made_once() {
@@ -66,4 +67,65 @@ fn blind_indexes_are_equal_for_equal_values_of_one_court_only() {
     assert_ne!(index("a", "phone", "1"), index("b", "phone", "1"));
     assert_ne!(index("a", "phone", "1"), index("a", "id", "1"));
     assert_ne!(index("a", "phone", "1"), index("a", "phone", "2"));
+}
+
+/// A key file as the first release wrote it.
+fn first_layout(path: &std::path::Path) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut bytes = b"SONGDAK1".to_vec();
+    bytes.extend((0..64).map(|at| at as u8));
+    bytes.extend(sha2::Sha256::digest(&bytes));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+}
+
+#[test]
+fn an_old_key_file_is_left_as_it_is_and_signs_with_the_same_key_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k");
+    first_layout(&path);
+    let before = std::fs::read(&path).unwrap();
+    let keys = KeyFile::open(&path).unwrap();
+    let wrapped = keys.wrap(&[7; 32], b"place").unwrap();
+    let signature = keys.sign(b"words").unwrap();
+    let again = KeyFile::open(&path).unwrap();
+    assert_eq!(again.public_keys().unwrap(), keys.public_keys().unwrap());
+    let public = again.public_keys().unwrap().swap_remove(0);
+    assert_eq!(public.id(), signature.key_id);
+    assert!(public.verifies(b"words", &signature.bytes) && !public.verifies(b"word", &signature.bytes));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    let index = keys.mac("phone", b"1").unwrap();
+    KeyFile::rotate(&path, Rotation::Both).unwrap();
+    let rotated = KeyFile::open(&path).unwrap();
+    assert_eq!(*rotated.unwrap(&wrapped, b"place").unwrap(), [7; 32], "what was sealed before opens");
+    assert_eq!(rotated.mac("phone", b"1").unwrap(), index, "blind indexes stay");
+    assert_eq!(rotated.public_keys().unwrap()[1], public, "the old public key stays");
+    assert_ne!(rotated.public_keys().unwrap()[0], public);
+}
+
+#[test]
+fn a_house_that_runs_takes_up_keys_that_another_process_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k");
+    let house = KeyFile::create(&path).unwrap();
+    let old = house.wrap(&[1; 32], b"x").unwrap();
+    KeyFile::rotate(&path, Rotation::Master).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let other = KeyFile::open(&path).unwrap();
+    let new = other.wrap(&[2; 32], b"x").unwrap();
+    assert_eq!(*house.unwrap(&new, b"x").unwrap(), [2; 32], "the running house");
+    assert_eq!(*house.unwrap(&old, b"x").unwrap(), [1; 32]);
+    std::fs::remove_file(&path).unwrap();
+    assert!(house.wrap(&[3; 32], b"x").is_ok(), "a file that is gone takes nothing away");
+}
+
+#[test]
+fn a_second_rotation_does_not_run_into_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k");
+    KeyFile::create(&path).unwrap();
+    std::fs::write(folder.path().join("k.new"), "another rotation").unwrap();
+    let error = KeyFile::rotate(&path, Rotation::Master).unwrap_err().to_string();
+    assert!(error.contains("k.new"), "{error}");
+    KeyFile::open(&path).unwrap();
 }

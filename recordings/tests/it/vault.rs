@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command, sync::Arc};
 use sha2::Digest;
 use songda_recordings::{
     keys::KeyFile,
-    vault::{BLOCK_FRAMES, Gap, Manifest, RecordingId, Vault, VaultError, Verdict},
+    vault::{BLOCK_FRAMES, Gap, Manifest, RecordingId, Removed, Vault, VaultError, Verdict},
 };
 
 struct House {
@@ -341,4 +341,32 @@ fn e52_closing_what_was_left_open_leaves_alone_what_is_being_written() {
     assert_eq!(closed, [id("01DROPPED")]);
     writer.append(&block(1, BLOCK_FRAMES)).unwrap();
     assert_eq!(writer.finish(Vec::new()).unwrap().frames, 16_000);
+}
+
+#[test]
+fn x6_a_recording_is_removed_when_its_time_is_over_and_a_second_time_does_no_harm() {
+    let house = house();
+    let (manifest, _) = record(&house.vault, "01GONE", 100);
+    let (kept, _) = record(&house.vault, "01GOOD", 100);
+    let bytes = std::fs::metadata(file(&house, "closed/01GON", "01GONE")).unwrap().len();
+    let removed = house.vault.remove(&id("01GONE")).unwrap();
+    assert_eq!(removed, Removed { local_bytes: Some(bytes), remote_bytes: None, manifest: Some(manifest) });
+    assert_eq!(house.vault.remove(&id("01GONE")).unwrap(), Removed::default());
+    assert!(matches!(house.vault.read(&id("01GONE")), Err(VaultError::Missing(_))));
+    assert_eq!(house.vault.verify(&id("01GOOD"), &kept).unwrap(), Verdict::Intact);
+    let writer = house.vault.begin(&id("01LIVE"), 0).unwrap();
+    assert!(matches!(house.vault.remove(&id("01LIVE")), Err(VaultError::Live(_))));
+    drop(writer);
+    assert!(matches!(house.vault.remove(&id("01LIVE")), Err(VaultError::Live(_))), "it waits to be closed");
+}
+
+#[test]
+fn x6_an_altered_recording_can_be_removed_too() {
+    let house = house();
+    record(&house.vault, "01ALT", 100);
+    let path = file(&house, "closed/01ALT", "01ALT");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let removed = house.vault.remove(&id("01ALT")).unwrap();
+    assert_eq!((removed.local_bytes, removed.manifest), (Some(bytes.len() as u64 / 2), None));
 }
