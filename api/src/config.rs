@@ -27,6 +27,9 @@ pub struct Config {
     /// What the time is compared with.
     #[serde(default)]
     pub clock: Clock,
+    /// How evidence is watched.
+    #[serde(default)]
+    pub evidence: Evidence,
     /// The case system that gets reports, when there is one.
     pub case_system: Option<CaseSystem>,
     /// Demo mode: a banner, demo numbers only, and nothing real within reach (X5).
@@ -72,6 +75,9 @@ pub struct Data {
     /// Bytes kept on the disk of the recordings, so that the books find room when it is full.
     #[serde(default = "sixty_four_megabytes")]
     pub reserve: u64,
+    /// People are told when the room lasts for less than so many hours at the present rate.
+    #[serde(default = "two_days")]
+    pub warn_hours: u32,
 }
 
 /// Lines to the carrier and to the browsers.
@@ -188,6 +194,32 @@ pub struct Clock {
     pub ntp: Vec<String>,
 }
 
+/// How evidence is watched (X2).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evidence {
+    /// When the root of the day before is made, `HH:MM` in Shanghai.
+    pub root_at: String,
+    /// So many MiB of evidence are read again each minute, oldest look first; 0 looks at nothing
+    /// unless somebody asks.
+    pub verify_mib_per_minute: u64,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { root_at: "00:30".to_owned(), verify_mib_per_minute: 32 }
+    }
+}
+
+impl Evidence {
+    /// Milliseconds from midnight to the hour of the root, if it is one.
+    pub fn root_after_ms(&self) -> Option<i64> {
+        let (hours, minutes) = self.root_at.split_once(':')?;
+        let two = |text: &str, end: i64| text.parse::<i64>().ok().filter(|n| text.len() == 2 && (0..end).contains(n));
+        Some((two(hours, 24)? * 60 + two(minutes, 60)?) * 60_000)
+    }
+}
+
 /// The case system.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,6 +246,10 @@ fn one_minute() -> u64 {
 
 fn one_hour() -> u64 {
     3_600
+}
+
+fn two_days() -> u32 {
+    48
 }
 
 fn sixty_four_megabytes() -> u64 {
@@ -289,6 +325,15 @@ impl Config {
         }
         if config.data.reserve != 0 && !((1 << 20)..=(1 << 40)).contains(&config.data.reserve) {
             return unfit("data.reserve", "must be 0 or lie between 1 MiB and 1 TiB, in bytes");
+        }
+        if !(1..=8_760).contains(&config.data.warn_hours) {
+            return unfit("data.warn_hours", "must lie between 1 and 8760 hours");
+        }
+        if config.evidence.root_after_ms().is_none() {
+            return unfit("evidence.root_at", "must be a time of day like \"00:30\"");
+        }
+        if config.evidence.verify_mib_per_minute > 65_536 {
+            return unfit("evidence.verify_mib_per_minute", "must lie between 0 and 65536 MiB");
         }
         if config.telephony.trunk_ports.is_some_and(|(low, high)| low < 1024 || high < low) {
             return unfit("telephony.trunk_ports", "must be [first, last], from 1024 on");

@@ -23,7 +23,7 @@ use songda_store::{disk, jobs};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::Config, house::House, listen::ListenAt};
+use crate::{config::Config, house::House, keeper, listen::ListenAt};
 
 /// The desk of a house that is not read-only.
 #[derive(Clone)]
@@ -118,9 +118,16 @@ impl Desk {
         };
         tasks.spawn(print(house.clone(), printer, wake.clone(), cancel.clone()));
         let transcriber = transcriber(config, config_path, house)?;
-        tasks.spawn(transcribe(house.clone(), transcriber, wake, cancel.clone()));
+        tasks.spawn(transcribe(house.clone(), transcriber, wake.clone(), cancel.clone()));
+        keeper::start(config, house, &tasks, &wake, cancel);
         let room_again = Arc::new(Notify::new());
-        let disk = disk::Guard::new(house.db.clone(), house.clock.clone(), house.vault.clone(), room_again.clone());
+        let disk = disk::Guard::new(
+            house.db.clone(),
+            house.clock.clone(),
+            house.vault.clone(),
+            house.outlook.clone(),
+            room_again.clone(),
+        );
         tasks.spawn(disk.run(cancel.clone()));
         tasks.spawn(put_away(ground.clone(), room_again, cancel.clone()));
         tasks.spawn(watch::run(ground.clone(), cancel.clone()));

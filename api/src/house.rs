@@ -1,6 +1,6 @@
 //! The house: what every handler stands on, opened once.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use songda_link::{
@@ -11,13 +11,17 @@ use songda_recordings::{
     keys::{KeyError, KeyFile, KeyProvider, PublicKey, Signature},
     vault::Vault,
 };
-use songda_store::{Clock, Db, Objects, Sealer, StoreError, http};
+use songda_service::{
+    evidence::{Examiner, Roots},
+    retention::Deleter,
+};
+use songda_store::{Clock, Db, Objects, Sealer, StoreError, http, outlook::Outlook};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
 
 /// What every handler stands on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct House {
     /// Database.
     pub db: Db,
@@ -29,6 +33,12 @@ pub struct House {
     pub objects: Objects,
     /// Recordings.
     pub vault: Arc<Vault>,
+    /// Who signs and unwraps.
+    pub keys: Arc<dyn KeyProvider>,
+    /// Where the second copies of the day roots lie.
+    pub roots_folder: PathBuf,
+    /// How long the room on the disk lasts.
+    pub outlook: Arc<Outlook>,
     /// Why nothing sealed can be read or written, when that is so (R4.3d).
     pub read_only: Option<Arc<str>>,
     /// How many time servers are named.
@@ -39,6 +49,12 @@ pub struct House {
     pub demo: bool,
     /// The address is TLS: cookies are `Secure` then.
     pub secure: bool,
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").field("db", &self.db).field("demo", &self.demo).finish_non_exhaustive()
+    }
 }
 
 enum Keys {
@@ -118,13 +134,61 @@ impl House {
             Keys::Unusable(why) => without_keys(&why),
         };
         let objects = Objects::open(&folder.join("objects"), sealer.clone(), clock.clone())?;
-        let vault = Vault::open(&folder.join("recordings"), keys, config.data.free_floor)?;
+        let vault = Vault::open(&folder.join("recordings"), keys.clone(), config.data.free_floor)?;
         let vault = Arc::new(vault.with_reserve(config.data.reserve));
         let secure = config.server.tls.is_some();
         let time_servers = config.clock.ntp.len();
         let phone_realm = config.telephony.phone_realm.as_deref().map(Arc::from);
         let demo = config.demo;
-        Ok(Self { db, clock, sealer, objects, vault, read_only, time_servers, phone_realm, demo, secure })
+        let roots_folder = folder.join("roots");
+        let outlook = Arc::new(Outlook::new(config.data.warn_hours));
+        Ok(Self {
+            db,
+            clock,
+            sealer,
+            objects,
+            vault,
+            keys,
+            roots_folder,
+            outlook,
+            read_only,
+            time_servers,
+            phone_realm,
+            demo,
+            secure,
+        })
+    }
+
+    /// Looks at evidence files.
+    pub(crate) fn examiner(&self) -> Examiner {
+        Examiner {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            sealer: self.sealer.clone(),
+            objects: self.objects.clone(),
+            vault: self.vault.clone(),
+        }
+    }
+
+    /// Makes and reads day roots.
+    pub(crate) fn roots(&self) -> Roots {
+        Roots {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            keys: self.keys.clone(),
+            folder: self.roots_folder.clone(),
+        }
+    }
+
+    /// Carries out approved deletions.
+    pub(crate) fn deleter(&self) -> Deleter {
+        Deleter {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            objects: self.objects.clone(),
+            vault: self.vault.clone(),
+            keys: self.keys.clone(),
+        }
     }
 
     /// Takes pushes in.

@@ -6,8 +6,10 @@
 
 pub mod config;
 pub mod desk;
+pub mod evidence;
 pub mod house;
 mod input;
+mod keeper;
 pub mod listen;
 pub mod operator;
 mod problem;

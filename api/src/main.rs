@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use songda_api::{
     config::Config,
+    evidence::{self, EvidenceCommand},
     house::House,
     operator::{self, AddTrunk, CourtCommand, Entry, MachineCommand, NumberCommand, PhoneCommand, UserCommand},
     seed,
@@ -53,6 +54,9 @@ enum Command {
     /// Looks at the audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Checks evidence, and takes it out with its proofs.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// Courts of this house.
     #[command(subcommand)]
     Court(CourtCommand),
@@ -110,6 +114,15 @@ fn main() -> ExitCode {
             Err(error) => failed(&error),
         };
     }
+    // A bundle is checked where there is no house: nothing else is read.
+    if let Command::Evidence(EvidenceCommand::Verify(asked)) = &arguments.command
+        && let Some(folder) = asked.bundle()
+    {
+        return match evidence::verify_bundle(folder, asked, &mut std::io::stdout()) {
+            Ok(well) => exit(well),
+            Err(error) => failed(&error),
+        };
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -126,6 +139,10 @@ fn transcribe(config: &Path) -> anyhow::Result<()> {
     let model = songda_asr::Model::load(&config.asr.model, &config.asr.sha256)?;
     songda_asr::worker::serve(&model, config.asr.threads, std::io::stdin().lock(), std::io::stdout().lock())?;
     Ok(())
+}
+
+fn exit(well: bool) -> ExitCode {
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
@@ -172,7 +189,19 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let house = House::open(&config).await?;
             let passed = trunk_check::run(&config, &house, &check, &mut out).await?;
             house.db.close().await;
-            return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(exit(passed));
+        }
+        Command::Evidence(EvidenceCommand::Verify(asked)) => {
+            let house = House::open(&config).await?;
+            let well = evidence::verify(&house, &asked, &mut out).await?;
+            house.db.close().await;
+            return Ok(exit(well));
+        }
+        Command::Evidence(EvidenceCommand::Export(asked)) => {
+            let house = House::open(&config).await?;
+            let whole = evidence::export(&house, &asked, &mut out).await?;
+            house.db.close().await;
+            return Ok(exit(whole));
         }
         Command::Court(CourtCommand::List) => {
             let house = House::open(&config).await?;

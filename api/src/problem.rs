@@ -39,6 +39,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {kind} here"))
     }
 
+    /// Its time was over, and two persons decided: the certificate tells.
+    pub(crate) fn deleted(kind: &str) -> Self {
+        let text = format!("the {kind} was deleted when its time was over; the deletion certificate names its hashes");
+        Self::new(StatusCode::GONE, "evidence.deleted", text)
+    }
+
     pub(crate) fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "your role does not allow this")
     }
@@ -91,6 +97,13 @@ impl From<ServiceError> for Problem {
         match error {
             ServiceError::NotFound { kind } => Self::not_found(kind),
             ServiceError::Store(error) => error.into(),
+            ServiceError::Refused { code, field: "", text } => {
+                let own = code.ends_with(".own");
+                Self::new(if own { StatusCode::FORBIDDEN } else { StatusCode::CONFLICT }, code, text)
+            }
+            ServiceError::Refused { code, field, text } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, text).with("field", json!(field))
+            }
             other => Self::new(StatusCode::CONFLICT, "wrong_state", other.to_string()),
         }
     }

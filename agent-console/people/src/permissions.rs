@@ -60,8 +60,26 @@ impl Role {
                 P::HealthRead,
                 P::SettingsManage,
                 P::InboundManage,
+                P::EvidenceRead,
+                P::EvidenceClear,
+                P::RetentionRead,
+                P::RetentionDecide,
+                P::HoldManage,
             ],
-            Self::Judge | Self::Clerk => &[
+            Self::Judge => &[
+                P::MeRead,
+                P::OutcomesRead,
+                P::TaskRead,
+                P::CaseRead,
+                P::RecordingPlay,
+                P::RecordingDownload,
+                P::TranscriptRead,
+                P::TranscriptEdit,
+                P::ReportRead,
+                P::OrdersRead,
+                P::HoldManage,
+            ],
+            Self::Clerk => &[
                 P::MeRead,
                 P::OutcomesRead,
                 P::TaskRead,
@@ -73,7 +91,16 @@ impl Role {
                 P::ReportRead,
                 P::OrdersRead,
             ],
-            Self::Admin => &[P::MeRead, P::UsersRead, P::AlarmsRead, P::HealthRead, P::TelephonyManage],
+            Self::Admin => &[
+                P::MeRead,
+                P::UsersRead,
+                P::AlarmsRead,
+                P::HealthRead,
+                P::TelephonyManage,
+                P::EvidenceRead,
+                P::RetentionRead,
+                P::RetentionAsk,
+            ],
             Self::Auditor => &[P::MeRead, P::AuditRead],
         }
     }
@@ -124,6 +151,18 @@ pub enum Permission {
     TelephonyManage,
     /// Calls that came in and belong to no task.
     InboundManage,
+    /// Day roots and what is 待核查: names of files, cases and tasks, no content.
+    EvidenceRead,
+    /// Say what was found out about something that is 待核查.
+    EvidenceClear,
+    /// Periods, dry runs, deletions and their certificates.
+    RetentionRead,
+    /// Ask for other periods or a deletion; another person decides.
+    RetentionAsk,
+    /// Decide about what the administrator asked for.
+    RetentionDecide,
+    /// Set and lift legal holds on cases that one may see.
+    HoldManage,
 }
 
 impl Permission {
@@ -151,6 +190,12 @@ impl Permission {
             Self::SettingsManage => "settings.manage",
             Self::TelephonyManage => "telephony.manage",
             Self::InboundManage => "inbound.manage",
+            Self::EvidenceRead => "evidence.read",
+            Self::EvidenceClear => "evidence.clear",
+            Self::RetentionRead => "retention.read",
+            Self::RetentionAsk => "retention.ask",
+            Self::RetentionDecide => "retention.decide",
+            Self::HoldManage => "hold.manage",
         }
     }
 }

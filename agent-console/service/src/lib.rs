@@ -7,13 +7,15 @@
 
 pub mod case_number;
 pub mod cases;
+pub mod evidence;
 pub mod intake;
 pub mod outcomes;
+pub mod retention;
 pub mod tasks;
 pub mod timeline;
 mod times;
 
-pub use times::{day, moment};
+pub use times::{date, day, midnight_after, moment};
 
 /// Why something in the law of service could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,16 @@ pub enum ServiceError {
         kind: &'static str,
         /// The state it is in.
         state: String,
+    },
+    /// A rule does not allow what was asked.
+    #[error("{text}")]
+    Refused {
+        /// Stable code.
+        code: &'static str,
+        /// The field that is wrong; empty when it is the state.
+        field: &'static str,
+        /// Why, and what to do.
+        text: String,
     },
 }
 

@@ -29,6 +29,19 @@ pub fn moment(text: &str) -> Option<i64> {
     (2000..=2100).contains(&at.year()).then(|| at.unix_timestamp() * 1_000)
 }
 
+/// The day of a moment, like `2026-11-27`.
+pub fn date(at_ms: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000);
+    let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH).to_offset(offset());
+    format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day())
+}
+
+/// The first moment after a day like `2026-11-27`, unix milliseconds, if it is a day.
+pub fn midnight_after(text: &str) -> Option<i64> {
+    day(text)?;
+    Some(moment(&format!("{text}T00:00"))? + DAY_MS)
+}
+
 /// The hour of the day.
 pub(crate) fn hour(at_ms: i64) -> i64 {
     (at_ms + OFFSET_MS).rem_euclid(DAY_MS) / (60 * MINUTE_MS)
@@ -50,7 +63,7 @@ pub(crate) fn next_day(at_ms: i64, clock: &str) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{day, hour, midnight, moment, next_day};
+    use super::{date, day, hour, midnight, midnight_after, moment, next_day};
 
     /// 2026-11-23 09:00:00 +08:00.
     const NINE: i64 = 1_795_395_600_000;
@@ -63,6 +76,12 @@ mod tests {
         assert_eq!((moment("2026-11-23"), moment("2026-13-01T09:00"), moment("9999-01-01T00:00")), (None, None, None));
         assert_eq!((day("2026-02-28").is_some(), day("2026-02-30"), day("28.2.2026")), (true, None, None));
         assert_eq!((hour(NINE), midnight(NINE)), (9, NINE - 9 * 3_600_000));
+        assert_eq!((date(NINE), date(midnight(NINE)), date(midnight(NINE) - 1)), {
+            let day = |text: &str| text.to_owned();
+            (day("2026-11-23"), day("2026-11-23"), day("2026-11-22"))
+        });
+        assert_eq!(midnight_after("2026-11-22"), Some(midnight(NINE)));
+        assert_eq!(midnight_after("2026-11-31"), None);
         assert_eq!(next_day(NINE, "08:30"), NINE + 24 * 3_600_000 - 1_800_000);
     }
 }

@@ -99,8 +99,24 @@ impl Db {
 }
 
 /// Tables whose rows are only ever added: the database itself refuses to change or remove one.
-const ONLY_ADDED: [&str; 7] =
-    ["audit", "events", "attempts", "attempt_fields", "call_ticks", "escalations", "cause_tables"];
+const ONLY_ADDED: [&str; 13] = [
+    "audit",
+    "events",
+    "attempts",
+    "attempt_fields",
+    "call_ticks",
+    "escalations",
+    "cause_tables",
+    "evidence_files",
+    "evidence_leaves",
+    "evidence_roots",
+    "retention_policies",
+    "deletions",
+    "deletion_certificates",
+];
+
+/// Tables whose hashes stay as they were written first, whatever else of a row changes (X2).
+const HASHED: [&str; 5] = ["recordings", "inbound_recordings", "objects", "documents", "reports"];
 
 /// The two engines write triggers differently; this is the one place where they do.
 async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
@@ -108,6 +124,20 @@ async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
         let refuse = "CREATE OR REPLACE FUNCTION only_added() RETURNS trigger LANGUAGE plpgsql AS \
                       'BEGIN RAISE EXCEPTION ''rows of % are only added'', TG_TABLE_NAME; END'";
         sqlx::query(refuse).execute(write).await?;
+    }
+    for table in HASHED {
+        let name = format!("{table}_keep_hashes");
+        let sql = match dialect {
+            Dialect::Sqlite => format!(
+                "CREATE TRIGGER IF NOT EXISTS {name} BEFORE UPDATE OF sha256, sm3 ON {table} \
+                 BEGIN SELECT RAISE(ABORT, 'hashes of {table} are never changed'); END"
+            ),
+            Dialect::Postgres => format!(
+                "CREATE OR REPLACE TRIGGER {name} BEFORE UPDATE OF sha256, sm3 ON {table} \
+                 FOR EACH ROW EXECUTE FUNCTION only_added()"
+            ),
+        };
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(write).await?;
     }
     for table in ONLY_ADDED {
         for verb in ["UPDATE", "DELETE"] {

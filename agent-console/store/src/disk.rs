@@ -1,4 +1,5 @@
-//! The guard of the disk: keeps room for the books, and tells people when it is full (R4.2a).
+//! The guard of the disk: keeps room for the books, tells people long before it is full, and
+//! when it is (R4.2a, E52).
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Clock, Db, StoreError, alarms};
+use crate::{Clock, Db, StoreError, alarms, outlook::Outlook};
 
 /// How often the room is looked at. A hundred calls take three megabytes in that time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,14 +27,17 @@ pub struct Guard {
     vault: Arc<Vault>,
     /// Whether people were told last that there is room; none before the first time.
     told: Option<bool>,
+    /// Whether people were told last that it fills up.
+    warned: Option<bool>,
+    outlook: Arc<Outlook>,
     room_again: Arc<Notify>,
 }
 
 impl Guard {
     /// A guard of this vault's disk. `room_again` is told each time when there is room after
     /// there was none: what could not be put away then can be now.
-    pub fn new(db: Db, clock: Clock, vault: Arc<Vault>, room_again: Arc<Notify>) -> Self {
-        Self { db, clock, vault, told: None, room_again }
+    pub fn new(db: Db, clock: Clock, vault: Arc<Vault>, outlook: Arc<Outlook>, room_again: Arc<Notify>) -> Self {
+        Self { db, clock, vault, told: None, warned: None, outlook, room_again }
     }
 
     /// Guards until cancelled.
@@ -57,6 +61,7 @@ impl Guard {
             Err(error) => return tracing::error!(%error, "the room on the disk was not measured"),
         };
         metrics::gauge!("songda_disk_free_bytes").set(room.free as f64);
+        self.look_ahead(room).await;
         let enough = room.is_enough();
         if self.told == Some(enough) {
             return;
@@ -70,6 +75,30 @@ impl Guard {
             }
             // With the books themselves full the log and the health page are all there is.
             Err(error) => tracing::error!(%error, free = room.free, "the room on the disk could not be told"),
+        }
+    }
+
+    /// Tells when the room will be gone soon, at the rate of the last hour.
+    async fn look_ahead(&mut self, room: Room) {
+        self.outlook.observe(self.clock.now_ms(), room);
+        let hours = self.outlook.lasts(room).and_then(|lasts| lasts.hours);
+        metrics::gauge!("songda_disk_hours_left").set(hours.unwrap_or(f64::INFINITY));
+        let warns = self.outlook.warns(room, self.warned == Some(true));
+        if self.warned == Some(warns) {
+            return;
+        }
+        let done = if let Some(hours) = hours.filter(|_| warns) {
+            let text = format!(
+                "录音所在磁盘按目前写入速度约 {hours:.0} 小时后写满（剩余 {} MiB）。请及时扩容或按保存期限清理",
+                room.free / MIB
+            );
+            alarms::raise(&self.db, &self.clock, "disk.filling", OBJECT, &text).await
+        } else {
+            alarms::clear(&self.db, &self.clock, "disk.filling", OBJECT).await
+        };
+        match done {
+            Ok(()) => self.warned = Some(warns),
+            Err(error) => tracing::error!(%error, "how long the disk will last could not be told"),
         }
     }
 

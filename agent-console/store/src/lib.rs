@@ -10,11 +10,13 @@ pub mod clock;
 mod db;
 pub mod disk;
 mod error;
+pub mod evidence;
 pub mod http;
 pub mod jobs;
 pub mod masked;
 mod objects;
 pub mod outbox;
+pub mod outlook;
 mod sealer;
 pub mod testing;
 

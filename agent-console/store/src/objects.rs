@@ -10,7 +10,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
-use crate::{Clock, Db, Sealer, StoreError, Tx, new_id};
+use crate::{Clock, Db, Sealer, StoreError, Tx, evidence, new_id};
 
 /// A stored file.
 #[derive(Debug, Clone)]
@@ -75,6 +75,9 @@ impl Objects {
         .bind(self.clock.now_ms())
         .execute(&mut *tx.conn())
         .await?;
+        let (sha256, sm3) = (&object.sha256, &object.sm3);
+        let entry = evidence::Entry { id: &object.id, court, kind, owner: "", sha256, sm3, size: object.size };
+        evidence::book(tx, &self.clock, entry).await?;
         Ok(object)
     }
 
@@ -93,7 +96,31 @@ impl Objects {
         self.load(id, sha256).await
     }
 
-    async fn load(&self, id: &str, sha256: String) -> Result<Vec<u8>, StoreError> {
+    /// Takes a file off the disk, for good; its row and its hashes stay. Answers whether it
+    /// was there.
+    pub async fn remove(&self, id: &str) -> Result<bool, StoreError> {
+        let path = self.path(id);
+        tokio::task::spawn_blocking(move || match std::fs::remove_file(&path) {
+            Ok(()) => {
+                let folder = path.parent().unwrap_or(&path);
+                let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+                synced.map_err(io("sync", folder)).map(|()| true)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(io("remove", &path)(error)),
+        })
+        .await
+        .map_err(|error| StoreError::internal("removing a file", error))?
+    }
+
+    /// Whether the file lies on the disk.
+    pub async fn is_there(&self, id: &str) -> Result<bool, StoreError> {
+        let path = self.path(id);
+        tokio::fs::try_exists(&path).await.map_err(io("look for", &path))
+    }
+
+    /// The content of a file whose seal opens, whatever its hashes.
+    pub async fn unsealed(&self, id: &str) -> Result<Vec<u8>, StoreError> {
         let path = self.path(id);
         let sealed = match tokio::fs::read(&path).await {
             Ok(sealed) => sealed,
@@ -106,10 +133,15 @@ impl Objects {
             .sealer
             .open_sealed("objects", "file", id, &sealed)
             .map_err(|_| StoreError::FileAltered(id.to_owned()))?;
+        Ok(content.to_vec())
+    }
+
+    async fn load(&self, id: &str, sha256: String) -> Result<Vec<u8>, StoreError> {
+        let content = self.unsealed(id).await?;
         if hex::encode(Sha256::digest(&content)) != sha256 {
             return Err(StoreError::FileAltered(id.to_owned()));
         }
-        Ok(content.to_vec())
+        Ok(content)
     }
 
     fn path(&self, id: &str) -> PathBuf {

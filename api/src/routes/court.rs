@@ -21,7 +21,7 @@ use songda_service::{
 };
 use songda_store::{StoreError, alarms, clock::rfc3339};
 
-use super::{admin::alarm_row, calls, note, require};
+use super::{admin::alarm_row, calls, evidence::doubts_of, note, require};
 use crate::{
     desk::Desk,
     house::House,
@@ -197,6 +197,7 @@ pub(super) async fn case(
     let case = own_case(&house, &actor, &id, "case").await?;
     let orders = read::orders_of_case(&house.db, &id).await?.into_iter().map(order_row).collect();
     let tasks = queue::list(&house.db, &actor.court_id, Some(&id), None, None, None, 1_000).await?;
+    let doubts = doubts_of(&house, &actor.court_id, &id).await?;
     note(&house, &actor, "case.open", ("case", &id), "ok", json!({})).await?;
     Ok(Json(CaseDetail {
         id: case.id,
@@ -213,6 +214,7 @@ pub(super) async fn case(
         last_event_at: rfc3339(case.last_event_ms),
         orders,
         tasks: tasks.into_iter().map(task_row).collect(),
+        doubts,
     }))
 }
 
@@ -254,6 +256,7 @@ pub(super) async fn task(
     let clerk = users::list(&house.db, &actor.court_id).await?.into_iter().find(|user| user.login == case.clerk_login);
     let calls = calls::calls_of(&house, &id).await?;
     let attempts = calls::attempts_of(&house, &id).await?;
+    let doubts = doubts_of(&house, &actor.court_id, &task.case_id).await?;
     note(&house, &actor, "task.open", ("task", &id), "ok", json!({})).await?;
     Ok(Json(TaskDetail {
         result_rule: task.result_rule.clone(),
@@ -304,6 +307,7 @@ pub(super) async fn task(
         reports,
         events: events.iter().map(event_row).collect(),
         escalations: escalations::of_task(&house.db, &id).await?.into_iter().map(escalation_row).collect(),
+        doubts,
         id: task.id,
         number: task.number,
         case_id: task.case_id,

@@ -4,8 +4,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use super::{
-    admin, calls, court, desk, health, inbound, orders, outcomes, recordings, reports, session, settings,
-    telephony::described as telephony, transcripts,
+    admin, calls, court, desk, evidence, health, inbound, orders, outcomes, recordings, reports, retention, session,
+    settings, telephony::described as telephony, transcripts,
 };
 
 #[derive(OpenApi)]
@@ -74,6 +74,20 @@ use super::{
         telephony::change_proof,
         telephony::decide,
         telephony::ladder,
+        evidence::roots,
+        evidence::doubts,
+        evidence::clear_doubt,
+        retention::overview,
+        retention::dry_run,
+        retention::ask_for_policy,
+        retention::ask_for_deletion,
+        retention::request,
+        retention::decide,
+        retention::withdraw,
+        retention::certificate,
+        retention::holds,
+        retention::set_hold,
+        retention::lift_hold,
         admin::alarms,
         admin::users,
         admin::audit_log,

@@ -6,6 +6,7 @@ use songda_people::Permission;
 use songda_store::{
     clock::{Level, Reference},
     jobs,
+    outlook::Lasts,
 };
 
 use super::require;
@@ -75,6 +76,7 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
             checks.push(Check { name: "console", status: "off", detail: Some(detail) });
         }
     }
+    checks.push(room(house));
     let well = checks.iter().all(|check| check.status != "failed");
     let closing = desk.is_some_and(Desk::is_closing);
     let status = match (closing, well) {
@@ -83,6 +85,23 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
         (false, false) => "degraded",
     };
     Health { status, demo: house.demo, checks }
+}
+
+/// How long the room lasts, so that people know long before it is gone (E52).
+fn room(house: &House) -> Check {
+    let room = house.vault.room().ok();
+    let lasts = room.and_then(|room| house.outlook.lasts(room));
+    let warns = room.is_some_and(|room| house.outlook.warns(room, false));
+    let detail = match lasts {
+        None => "how fast it fills is known ten minutes after the start".to_owned(),
+        Some(Lasts { hours: None, .. }) => "nothing was written in the last hour".to_owned(),
+        Some(Lasts { bytes_per_hour, hours: Some(hours) }) => format!(
+            "{} MiB an hour: full in about {hours:.0} h; an alarm below {:.0} h",
+            bytes_per_hour >> 20,
+            house.outlook.warn_hours()
+        ),
+    };
+    Check { name: "room", status: if warns { "warn" } else { "ok" }, detail: Some(detail) }
 }
 
 /// Room for recordings. Without it no call goes out.

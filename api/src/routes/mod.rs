@@ -5,12 +5,14 @@ mod calls;
 mod court;
 mod desk;
 mod document;
+mod evidence;
 mod health;
 mod inbound;
 mod orders;
 mod outcomes;
 mod recordings;
 mod reports;
+mod retention;
 mod session;
 mod settings;
 mod telephony;
@@ -78,6 +80,8 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/calls/{id}/draft", get(outcomes::draft).put(outcomes::keep_draft)) // outcome.save
         .route("/api/v1/cases", get(court::cases)) // case.read
         .route("/api/v1/cases/{id}", get(court::case)) // case.read
+        .route("/api/v1/cases/{id}/holds", get(retention::holds).post(retention::set_hold)) // case.read, hold.manage
+        .route("/api/v1/cases/{id}/holds/lift", post(retention::lift_hold)) // hold.manage
         .route("/api/v1/tasks", get(court::tasks)) // task.read
         .route("/api/v1/tasks/{id}", get(court::task)) // task.read
         .route("/api/v1/calls/{id}", get(calls::call)) // task.read
@@ -114,6 +118,17 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/inbound/{id}/dismiss", post(inbound::dismiss_inbound)) // inbound.manage
         .route("/api/v1/inbound/{id}/audio", get(inbound::inbound_audio)) // inbound.manage
         .route("/api/v1/inbound/{id}/transcript", get(inbound::inbound_transcript)) // inbound.manage
+        .route("/api/v1/evidence/roots", get(evidence::roots)) // evidence.read
+        .route("/api/v1/evidence/doubts", get(evidence::doubts)) // evidence.read
+        .route("/api/v1/evidence/doubts/{id}/clear", post(evidence::clear_doubt)) // evidence.clear
+        .route("/api/v1/retention", get(retention::overview)) // retention.read
+        .route("/api/v1/retention/plan", get(retention::dry_run)) // retention.read
+        .route("/api/v1/retention/policy", post(retention::ask_for_policy)) // retention.ask
+        .route("/api/v1/retention/deletions", post(retention::ask_for_deletion)) // retention.ask
+        .route("/api/v1/retention/requests/{id}", get(retention::request)) // retention.read
+        .route("/api/v1/retention/requests/{id}/decision", post(retention::decide)) // retention.decide
+        .route("/api/v1/retention/requests/{id}/withdraw", post(retention::withdraw)) // retention.ask
+        .route("/api/v1/retention/certificates/{id}", get(retention::certificate)) // retention.read
         .route("/api/v1/alarms", get(admin::alarms)) // alarms.read
         .route("/api/v1/users", get(admin::users)) // users.read
         .route("/api/v1/audit", get(admin::audit_log)) // audit.read

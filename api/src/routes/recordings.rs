@@ -14,6 +14,7 @@ use serde_json::json;
 use songda_desk::calls::recorded::{self, Owner};
 use songda_people::{Actor, Permission};
 use songda_recordings::vault::{Manifest, VaultError, Verdict, WavReader};
+use songda_service::evidence::{self, Found, Which};
 use songda_store::{StoreError, alarms};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
@@ -28,6 +29,8 @@ use crate::{
     who::SignedIn,
 };
 
+/// State of a recording whose time was over.
+const DELETED: &str = "deleted";
 /// Values of the wave form per second.
 const PEAKS_PER_SECOND: u32 = 20;
 
@@ -37,6 +40,9 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
     let Some((state, manifest)) = recorded::find(&house.db, owner).await? else {
         return Err(Problem::not_found("recording"));
     };
+    if state == DELETED {
+        return Err(Problem::deleted("recording"));
+    }
     let (vault, expected) = (house.vault.clone(), manifest.clone());
     let verdict = spawn_blocking(move || vault.verify(&expected.id, &expected))
         .await
@@ -55,6 +61,13 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
         Verdict::Altered { reason } => ("altered", format!("录音文件被改动：{reason}")),
     };
     alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), manifest.id.as_str(), &text).await?;
+    if let Some(file) = evidence::files(&house.db, Which::One(manifest.id.as_str())).await?.pop() {
+        let found = match &verdict {
+            Verdict::Altered { reason } => Found::Altered { reason: reason.clone() },
+            _ => Found::Missing,
+        };
+        evidence::mark(&house.db, &house.clock, &file, &found, &actor.user_id).await?;
+    }
     if state != word {
         recorded::set_state(&house.db, owner, word).await?;
         note(house, actor, "recording.check", ("recording", manifest.id.as_str()), word, json!({ "was": state }))
@@ -129,9 +142,12 @@ async fn intact(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Manif
 /// A reader of a recording whose hashes were looked at before; each block is still opened
 /// by its seal, and its length must be that of the hashed file.
 async fn sealed(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Manifest, WavReader), Problem> {
-    let Some((_, manifest)) = recorded::find(&house.db, owner).await? else {
+    let Some((state, manifest)) = recorded::find(&house.db, owner).await? else {
         return Err(Problem::not_found("recording"));
     };
+    if state == DELETED {
+        return Err(Problem::deleted("recording"));
+    }
     let (vault, recording) = (house.vault.clone(), manifest.id.clone());
     match spawn_blocking(move || vault.read(&recording)).await {
         Ok(Ok(reader)) if reader.wav_bytes() == manifest.bytes => Ok((manifest, reader)),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use songda_papers::reports;
 use songda_people::Permission;
+use songda_store::evidence;
 
 use super::{court::own_case, note, require};
 use crate::{house::House, input::Asked, problem::Problem, shapes::ProblemBody, who::SignedIn};
@@ -23,7 +24,8 @@ pub(super) struct How {
 
 /// One version of a report.
 #[utoipa::path(get, path = "/api/v1/reports/{id}/pdf", tag = "court", params(("id" = String, Path), How),
-    responses((status = 200, content_type = "application/pdf"), (status = 404, body = ProblemBody)))]
+    responses((status = 200, content_type = "application/pdf"), (status = 404, body = ProblemBody),
+        (status = 410, body = ProblemBody)))]
 pub(super) async fn pdf(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
@@ -33,6 +35,9 @@ pub(super) async fn pdf(
     require(&house, &actor, Permission::ReportRead).await?;
     let report = reports::find(&house.db, &actor.court_id, &id).await?;
     own_case(&house, &actor, &report.case_id, "report").await?;
+    if evidence::deleted(&house.db, &report.object_id).await?.is_some() {
+        return Err(Problem::deleted("report"));
+    }
     let bytes = reports::pdf(&house.db, &house.objects, &actor.court_id, &id).await?;
     let keep = how.download == Some(1);
     let action = if keep { "report.download" } else { "report.open" };

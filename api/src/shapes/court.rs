@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{AlarmRow, CallRow, ReportRow, Words};
+use super::{AlarmRow, CallRow, DoubtView, ReportRow, Words};
 
 /// What is missing in an order.
 #[derive(Serialize, ToSchema)]
@@ -58,6 +58,8 @@ pub(crate) struct CaseDetail {
     pub(crate) last_event_at: String,
     pub(crate) orders: Vec<OrderRow>,
     pub(crate) tasks: Vec<TaskRow>,
+    /// What of its evidence is 待核查.
+    pub(crate) doubts: Vec<DoubtView>,
 }
 
 /// An order of a case system.
@@ -239,6 +241,8 @@ pub(crate) struct TaskDetail {
     pub(crate) events: Vec<TaskEvent>,
     /// Newest first.
     pub(crate) escalations: Vec<EscalationRow>,
+    /// What of the evidence of its case is 待核查.
+    pub(crate) doubts: Vec<DoubtView>,
 }
 
 /// The outcome table of domain 2.4.

@@ -4,6 +4,7 @@
 mod calls;
 mod court;
 mod desk;
+mod evidence;
 mod house;
 mod inbound;
 mod phones;
@@ -12,6 +13,7 @@ mod telephony;
 pub(crate) use calls::*;
 pub(crate) use court::*;
 pub(crate) use desk::*;
+pub(crate) use evidence::*;
 pub(crate) use house::*;
 pub(crate) use inbound::*;
 pub(crate) use phones::*;

@@ -65,6 +65,20 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/telephony/changes", [false, false, false, false, true, false]),
     ("GET", "/api/v1/telephony/changes/none/proof", [false, false, false, false, true, false]),
     ("POST", "/api/v1/telephony/changes/none/decision", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/cases/none/holds", [false, true, true, true, false, false]),
+    ("POST", "/api/v1/cases/none/holds", [false, true, true, false, false, false]),
+    ("POST", "/api/v1/cases/none/holds/lift", [false, true, true, false, false, false]),
+    ("GET", "/api/v1/evidence/roots", [false, true, false, false, true, false]),
+    ("GET", "/api/v1/evidence/doubts", [false, true, false, false, true, false]),
+    ("POST", "/api/v1/evidence/doubts/none/clear", [false, true, false, false, false, false]),
+    ("GET", "/api/v1/retention", [false, true, false, false, true, false]),
+    ("GET", "/api/v1/retention/plan", [false, true, false, false, true, false]),
+    ("POST", "/api/v1/retention/policy", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/retention/deletions", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/retention/requests/none", [false, true, false, false, true, false]),
+    ("POST", "/api/v1/retention/requests/none/decision", [false, true, false, false, false, false]),
+    ("POST", "/api/v1/retention/requests/none/withdraw", [false, false, false, false, true, false]),
+    ("GET", "/api/v1/retention/certificates/none", [false, true, false, false, true, false]),
     ("GET", "/api/v1/users", [false, false, false, false, true, false]),
     ("GET", "/api/v1/audit", [false, false, false, false, false, true]),
     ("DELETE", "/api/v1/session", [true, true, true, true, true, true]),
@@ -91,6 +105,12 @@ fn body(path: &str) -> serde_json::Value {
         serde_json::json!({ "reason": "推销电话" })
     } else if path.ends_with("/settings") {
         serde_json::json!({ "wrap_up": { "policy": "time_boxed", "seconds": 60 } })
+    } else if path.contains("/holds") || path.ends_with("/clear") {
+        serde_json::json!({ "reason": "再审立案" })
+    } else if path.ends_with("/retention/policy") {
+        serde_json::json!({ "days": {} })
+    } else if path.ends_with("/requests/none/decision") {
+        serde_json::json!({ "approve": true })
     } else if path.contains("/telephony/") {
         telephony::body(path)
     } else if path.contains("/transcript/lines/") {

@@ -6,7 +6,6 @@
 
 mod cases;
 mod config;
-pub mod impair;
 pub mod journal;
 mod ntp;
 mod numbers;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use songda_recordings::vault::{Manifest, RecordingId};
-use songda_store::{Clock, Db, StoreError, Tx};
+use songda_store::{Clock, Db, StoreError, Tx, evidence};
 use sqlx::Row;
 
 use crate::DeskError;
@@ -59,6 +59,16 @@ pub async fn enter(
         .bind(clock.now_ms())
         .execute(&mut *tx.conn())
         .await?;
+    let entry = evidence::Entry {
+        id: manifest.id.as_str(),
+        court,
+        kind: evidence::RECORDING,
+        owner: id,
+        sha256: &manifest.sha256,
+        sm3: &manifest.sm3,
+        size: manifest.bytes as i64,
+    };
+    evidence::book(tx, clock, entry).await?;
     Ok(())
 }
 

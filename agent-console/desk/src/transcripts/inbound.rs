@@ -44,13 +44,14 @@ pub(super) async fn save(
     let body = serde_json::to_vec(transcript).map_err(|error| StoreError::internal("writing a transcript", error))?;
     // Sealed for the row of `transcripts` into which it may move.
     let sealed = sealer.seal(court, "transcript", "transcripts", "body_sealed", id, &body)?;
+    let mut saved = 0;
     for sql in [
         "UPDATE inbound_transcripts SET state = 'ready', model_name = $2, model_sha256 = $3, test_model = $4,
                 body_sealed = $5, ready_ms = $6 WHERE inbound_id = $1 AND state <> 'ready'",
         "UPDATE transcripts SET state = 'ready', model_name = $2, model_sha256 = $3, test_model = $4, body_sealed = $5,
                 ready_ms = $6 WHERE call_id = $1 AND state <> 'ready'",
     ] {
-        sqlx::query(sql)
+        saved += sqlx::query(sql)
             .bind(id)
             .bind(&transcript.model.name)
             .bind(&transcript.model.sha256)
@@ -58,7 +59,11 @@ pub(super) async fn save(
             .bind(sealed.clone())
             .bind(clock.now_ms())
             .execute(&mut *tx.conn())
-            .await?;
+            .await?
+            .rows_affected();
+    }
+    if saved > 0 {
+        super::store::enter(tx, clock, court, id, &body).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use songda_service::{
     ServiceError,
     timeline::{self, By, Kind},
 };
-use songda_store::{Clock, Db, Sealer, Tx, audit, jobs, new_id};
+use songda_store::{Clock, Db, Sealer, Tx, audit, evidence, jobs, new_id};
 use sqlx::Row;
 
 use super::JOB;
@@ -93,8 +93,19 @@ pub(super) async fn save(
     if saved.rows_affected() != 1 {
         return Ok(());
     }
+    enter(tx, clock, &call.court_id, &call.id, body.as_bytes()).await?;
     let detail = json!({ "lines": transcript.lines.len(), "test_model": transcript.model.test_only });
     timeline::append(tx, clock, &call.task_id, &timeline::SYSTEM, Kind::Transcript, &call.id, &detail).await?;
+    Ok(())
+}
+
+/// Enters what the machine wrote in the register of evidence.
+pub(super) async fn enter(tx: &mut Tx, clock: &Clock, court: &str, call: &str, body: &[u8]) -> Result<(), DeskError> {
+    let (sha256, sm3) = evidence::hashes(body);
+    let id = evidence::transcript_id(call);
+    let (kind, size) = (evidence::TRANSCRIPT, body.len() as i64);
+    evidence::book(tx, clock, evidence::Entry { id: &id, court, kind, owner: call, sha256: &sha256, sm3: &sm3, size })
+        .await?;
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 mod store;
 
 pub use store::{
-    case, cases, documents, incomplete_orders, order, orders_of_case, other_parties, party, phone, phones,
+    case, case_by_number, cases, documents, incomplete_orders, order, orders_of_case, other_parties, party, phone,
+    phones,
 };
 
 /// A case in a list.

@@ -4,7 +4,7 @@ use songda_store::Db;
 use sqlx::{Row, any::AnyRow};
 
 use super::{CaseRow, DocumentRow, OrderRow, PartyRow, PhoneRow, Scope};
-use crate::ServiceError;
+use crate::{ServiceError, case_number::CaseNumber};
 
 const CASE: &str = "c.id, c.number, c.cause, c.kind, c.procedure, c.dept, c.judge_name, c.judge_login, c.clerk_login, \
      c.hearing_ms, c.hearing_room, c.evidence_until, \
@@ -81,6 +81,18 @@ pub async fn case(db: &Db, court: &str, scope: Scope<'_>, id: &str) -> Result<Ca
     let row =
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(court).bind(login(scope)).bind(id).fetch_optional(db.read()).await?;
     row.as_ref().map(case_row).ok_or(ServiceError::NotFound { kind: "case" })
+}
+
+/// The id of a court's case with this number, as it was typed or in canonical form.
+pub async fn case_by_number(db: &Db, court: &str, number: &str) -> Result<Option<String>, ServiceError> {
+    let canonical = CaseNumber::parse(number).map_or_else(|_| number.to_owned(), |found| found.canonical);
+    let row = sqlx::query("SELECT id FROM cases WHERE court_id = $1 AND number IN ($2, $3)")
+        .bind(court)
+        .bind(number)
+        .bind(canonical)
+        .fetch_optional(db.read())
+        .await?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 const ORDER: &str =

@@ -4,7 +4,10 @@
 
 mod case_numbers;
 mod clear;
+mod evidence;
 mod house;
 mod outcomes;
 mod queue;
+mod retention;
+mod shelf;
 mod technical;

@@ -1,0 +1,129 @@
+//! The register against the roots, and each root against its signature and the one before.
+
+use songda_recordings::{evidence::DayRoot, keys::PublicKey};
+use sqlx::Row;
+
+use super::{HOUSE, RootRow, Roots, Which, chain_of, doubts, files, internal, roots};
+use crate::ServiceError;
+
+/// What a look at a root found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootCheck {
+    /// Day.
+    pub day: String,
+    /// Files in it.
+    pub files: i64,
+    /// What is wrong; nothing when it is intact.
+    pub fault: Option<String>,
+}
+
+/// Looks at one root of a court: signature, chain, files, copy. Writes down that it was looked
+/// at, and marks it when something does not fit.
+pub async fn check_root(roots: &Roots, court: &str, day: &str, by: &str) -> Result<RootCheck, ServiceError> {
+    let row = roots::root(&roots.db, court, day).await?;
+    let Some(row) = row else {
+        return note(roots, court, day, 0, Some("there is no root of this day".to_owned()), by).await;
+    };
+    let keys = public_keys(roots)?;
+    let fault = fault(roots, court, &row, &keys).await?;
+    note(roots, court, day, row.files, fault, by).await
+}
+
+/// Looks at every root of a court, and whether a day is missing between them.
+pub async fn check_chain(roots: &Roots, court: &str, by: &str) -> Result<Vec<RootCheck>, ServiceError> {
+    let mut found = Vec::new();
+    let mut due: Option<String> = None;
+    for row in chain_of(&roots.db, court).await? {
+        if let Some(day) = due.filter(|day| *day != row.day) {
+            found.push(note(roots, court, &day, 0, Some("there is no root of this day".to_owned()), by).await?);
+        }
+        due = Some(roots::next(&row.day));
+        found.push(check_root(roots, court, &row.day, by).await?);
+    }
+    Ok(found)
+}
+
+/// Looks at the root of all courts that was looked at longest ago; nothing when there is none.
+pub async fn check_oldest(roots: &Roots) -> Result<Option<RootCheck>, ServiceError> {
+    let row = sqlx::query(
+        "SELECT r.court_id, r.day FROM evidence_roots r
+         LEFT JOIN evidence_root_checks c ON c.court_id = r.court_id AND c.day = r.day
+         ORDER BY COALESCE(c.checked_ms, 0), r.day, r.court_id LIMIT 1",
+    )
+    .fetch_optional(roots.db.read())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let (court, day): (String, String) = (row.get(0), row.get(1));
+    Ok(Some(check_root(roots, &court, &day, HOUSE).await?))
+}
+
+fn public_keys(roots: &Roots) -> Result<Vec<PublicKey>, ServiceError> {
+    roots.keys.public_keys().map_err(|error| internal("reading the public keys", error))
+}
+
+async fn fault(roots: &Roots, court: &str, row: &RootRow, keys: &[PublicKey]) -> Result<Option<String>, ServiceError> {
+    let Ok(signed) = row.signed() else { return Ok(Some("it cannot be read".to_owned())) };
+    if signed.court != court || signed.day != row.day || signed.leaves as i64 != row.files {
+        return Ok(Some("its row says something else than what was signed".to_owned()));
+    }
+    if let Err(fault) = signed.verify(keys) {
+        return Ok(Some(fault.to_string()));
+    }
+    if let Some(fault) = link(roots, court, &signed).await? {
+        return Ok(Some(fault));
+    }
+    let found = files(&roots.db, Which::Root(court, &row.day)).await?;
+    let tree = match roots::tree(&found) {
+        Ok(tree) => tree,
+        Err(error) => return Ok(Some(format!("its files make no tree: {error}"))),
+    };
+    if tree.len() != signed.leaves {
+        return Ok(Some(format!("the register has {} files of this day, the root {}", tree.len(), signed.leaves)));
+    }
+    if tree.root() != signed.root {
+        return Ok(Some("the register of its files was changed: they do not lead to it".to_owned()));
+    }
+    match roots.copied(court, &row.day).await {
+        Some(copy) if copy == row.body => Ok(None),
+        Some(_) => Ok(Some("its copy beside the vault says something else".to_owned())),
+        None => Ok(Some("its copy beside the vault is missing".to_owned())),
+    }
+}
+
+/// Whether it follows the root of the very day before.
+async fn link(roots: &Roots, court: &str, signed: &DayRoot) -> Result<Option<String>, ServiceError> {
+    let before = roots::roots(&roots.db, court, Some(&signed.day), 1).await?.pop();
+    let Some(before) = before else {
+        let first = signed.previous.is_none();
+        return Ok((!first).then(|| "the root before it is missing".to_owned()));
+    };
+    if roots::next(&before.day) != signed.day {
+        return Ok(Some(format!("the days between it and {} have no root", before.day)));
+    }
+    let follows = before.signed().is_ok_and(|before| signed.previous == Some(before.hashes()));
+    Ok((!follows).then(|| format!("it does not follow the root of {}", before.day)))
+}
+
+async fn note(
+    roots: &Roots,
+    court: &str,
+    day: &str,
+    files: i64,
+    fault: Option<String>,
+    by: &str,
+) -> Result<RootCheck, ServiceError> {
+    sqlx::query(
+        "INSERT INTO evidence_root_checks (court_id, day, checked_ms, verdict) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (court_id, day) DO UPDATE SET checked_ms = excluded.checked_ms, verdict = excluded.verdict",
+    )
+    .bind(court)
+    .bind(day)
+    .bind(roots.clock.now_ms())
+    .bind(fault.as_deref().unwrap_or("intact"))
+    .execute(roots.db.read())
+    .await?;
+    if let Some(fault) = &fault {
+        doubts::mark_root(&roots.db, &roots.clock, court, day, fault, by).await?;
+    }
+    Ok(RootCheck { day: day.to_owned(), files, fault })
+}

@@ -1,0 +1,31 @@
+//! The chain of evidence (X2): every file by name, in a signed root of its day, looked at again
+//! and again, and marked when it is not what it was.
+//!
+//! A file is entered with both hashes in the transaction that makes it
+//! ([`songda_store::evidence`]). `roots` makes the root of each day of a court, chained to the
+//! day before and signed. `examine` compares files with the register, `chain` the register with
+//! the roots. What does not fit is 待核查 (`doubts`) until a person clears it with a reason; it
+//! is never hashed again to make it fit.
+
+mod chain;
+mod doubts;
+mod examine;
+mod files;
+mod roots;
+mod signed;
+
+pub use chain::{RootCheck, check_chain, check_oldest, check_root};
+pub use doubts::{DoubtRow, Found, clear, doubts, mark, open_doubts_of};
+pub use examine::{Examiner, Progress, looked_at};
+pub use files::{FileRow, Which, file, files, media_type};
+pub use roots::{RootRow, Roots, chain_of, root, roots};
+pub use signed::Signed;
+
+use crate::ServiceError;
+
+/// What this house calls itself in the audit log when nobody asked.
+pub const HOUSE: &str = "system";
+
+fn internal(action: &'static str, error: impl std::fmt::Display) -> ServiceError {
+    songda_store::StoreError::internal(action, error).into()
+}

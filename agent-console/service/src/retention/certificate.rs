@@ -1,0 +1,165 @@
+//! The certificate of a deletion: who, what, when, and the hashes of what is gone, signed.
+
+use serde_json::{Value, json};
+use songda_recordings::evidence::{Leaf, Tree};
+use songda_store::{Db, Objects, StoreError, audit, clock::rfc3339, evidence, new_id};
+use sqlx::{Row, any::AnyRow};
+
+use super::run::{Approved, Deleter};
+use crate::{ServiceError, evidence::Signed};
+
+/// A certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateRow {
+    /// Id.
+    pub id: String,
+    /// The request that it is of.
+    pub request_id: String,
+    /// Its file, which is evidence itself.
+    pub object_id: String,
+    /// Files that went.
+    pub files: i64,
+    /// Bytes of them.
+    pub bytes: i64,
+    /// SHA-256 of the Merkle root of the list, hex.
+    pub root: String,
+    /// When, unix milliseconds.
+    pub created_ms: i64,
+}
+
+const COLUMNS: &str = "SELECT id, request_id, object_id, files, bytes, root, created_ms FROM deletion_certificates";
+
+fn read(row: &AnyRow) -> CertificateRow {
+    CertificateRow {
+        id: row.get(0),
+        request_id: row.get(1),
+        object_id: row.get(2),
+        files: row.get(3),
+        bytes: row.get(4),
+        root: row.get(5),
+        created_ms: row.get(6),
+    }
+}
+
+/// The certificates of a court, newest first.
+pub async fn certificates(db: &Db, court: &str) -> Result<Vec<CertificateRow>, ServiceError> {
+    let sql = format!("{COLUMNS} WHERE court_id = $1 ORDER BY created_ms DESC, id DESC LIMIT 200");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(court).fetch_all(db.read()).await?;
+    Ok(rows.iter().map(read).collect())
+}
+
+/// One certificate: the row and its file, checked against its hash. The file is JSON with
+/// `signed`, a text that is JSON itself, and the signature over the bytes of that text.
+pub async fn certificate(
+    db: &Db,
+    objects: &Objects,
+    court: &str,
+    id: &str,
+) -> Result<(CertificateRow, Value), ServiceError> {
+    let sql = format!("{COLUMNS} WHERE id = $1 AND court_id = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(court).fetch_optional(db.read()).await?;
+    let row = row.as_ref().map(read).ok_or(ServiceError::NotFound { kind: "certificate" })?;
+    let content = objects.get(db, &row.object_id).await?;
+    let body = serde_json::from_slice(&content)
+        .map_err(|error| StoreError::internal("reading a deletion certificate", error))?;
+    Ok((row, body))
+}
+
+/// Ends a request whose files are all gone or kept; with a certificate when one is gone.
+pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), ServiceError> {
+    let mut tx = house.db.begin().await?;
+    let rows = sqlx::query(
+        "SELECT i.file_id, i.kind, i.class, COALESCE(k.number, ''), COALESCE(t.number, ''), f.sha256, f.sm3, i.size,
+                f.booked_ms, COALESCE(l.day, ''), COALESCE(l.leaf_no, -1), i.due_ms, i.state, i.why,
+                COALESCE(i.done_ms, 0)
+         FROM deletion_items i JOIN evidence_files f ON f.id = i.file_id
+         LEFT JOIN cases k ON k.id = i.case_id LEFT JOIN tasks t ON t.id = i.task_id
+         LEFT JOIN evidence_leaves l ON l.file_id = i.file_id
+         WHERE i.request_id = $1 ORDER BY i.file_id",
+    )
+    .bind(&approved.id)
+    .fetch_all(&mut *tx.conn())
+    .await?;
+    let (gone, kept): (Vec<&AnyRow>, Vec<&AnyRow>) = rows.iter().partition(|row| row.get::<String, _>(12) == "deleted");
+    let now = house.clock.now_ms();
+    let mut named = String::new();
+    if !gone.is_empty() {
+        let leaf = |row: &&AnyRow| {
+            Leaf::from_hex(&row.get::<String, _>(0), &row.get::<String, _>(5), &row.get::<String, _>(6))
+        };
+        let tree = gone.iter().map(leaf).collect::<Result<_, _>>().and_then(Tree::new);
+        let tree = tree.map_err(|error| StoreError::internal("building the tree of a deletion", error))?;
+        let root = tree.root();
+        let bytes: i64 = gone.iter().map(|row| row.get::<i64, _>(7)).sum();
+        let court = sqlx::query("SELECT code, name FROM courts WHERE id = $1")
+            .bind(&approved.court)
+            .fetch_one(&mut *tx.conn())
+            .await?;
+        let id = new_id();
+        let body = json!({
+            "certificate": id,
+            "court": { "code": court.get::<String, _>(0), "name": court.get::<String, _>(1) },
+            "request": approved.id,
+            "asked": { "by": approved.asked.0, "at": rfc3339(approved.asked.1) },
+            "approved": { "by": approved.decided.0, "at": rfc3339(approved.decided.1) },
+            "policy_version": approved.policy_version,
+            "finished_at": rfc3339(now),
+            "bytes": bytes,
+            "root": { "sha256": hex::encode(root.sha256), "sm3": hex::encode(root.sm3) },
+            "files": gone.iter().map(|row| listed(row)).collect::<Vec<_>>(),
+            "kept": kept.iter().map(|row| {
+                json!({ "file": row.get::<String, _>(0), "case": row.get::<String, _>(3), "why": row.get::<String, _>(13) })
+            }).collect::<Vec<_>>(),
+        });
+        let signed = body.to_string();
+        let Signed { suite, key_id, signature } = Signed::over(&signed, house.keys.as_ref())?;
+        let file = json!({ "signed": signed, "suite": suite, "key_id": key_id, "signature": signature });
+        let content = file.to_string();
+        let put = (evidence::CERTIFICATE, "application/json");
+        let object = house.objects.put(&mut tx, &approved.court, put.0, put.1, content.as_bytes()).await?;
+        sqlx::query(
+            "INSERT INTO deletion_certificates (id, court_id, request_id, object_id, files, bytes, root, created_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(&id)
+        .bind(&approved.court)
+        .bind(&approved.id)
+        .bind(&object.id)
+        .bind(gone.len() as i64)
+        .bind(bytes)
+        .bind(hex::encode(root.sha256))
+        .bind(now)
+        .execute(&mut *tx.conn())
+        .await?;
+        named = id;
+    }
+    sqlx::query("UPDATE retention_requests SET state = 'done', live = NULL, done_ms = $2 WHERE id = $1")
+        .bind(&approved.id)
+        .bind(now)
+        .execute(&mut *tx.conn())
+        .await?;
+    let detail = json!({ "files": gone.len(), "kept": kept.len(), "certificate": named });
+    let object = ("retention", approved.id.as_str());
+    let entry = audit::Entry::of_the_house(&approved.court, "retention.done", object, detail);
+    audit::append(&mut tx, &house.clock, entry).await?;
+    Ok(tx.commit().await?)
+}
+
+fn listed(row: &AnyRow) -> Value {
+    let leaf_no: i64 = row.get(10);
+    json!({
+        "file": row.get::<String, _>(0),
+        "kind": row.get::<String, _>(1),
+        "class": row.get::<String, _>(2),
+        "case": row.get::<String, _>(3),
+        "task": row.get::<String, _>(4),
+        "sha256": row.get::<String, _>(5),
+        "sm3": row.get::<String, _>(6),
+        "bytes": row.get::<i64, _>(7),
+        "entered_at": rfc3339(row.get(8)),
+        "root_of": row.get::<String, _>(9),
+        "leaf": (leaf_no >= 0).then_some(leaf_no),
+        "due_at": rfc3339(row.get(11)),
+        "deleted_at": rfc3339(row.get(14)),
+    })
+}

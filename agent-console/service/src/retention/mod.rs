@@ -1,0 +1,41 @@
+//! How long evidence is kept, and how it goes (X6, E71).
+//!
+//! Each class of files has a period that counts from the return of its case to the court. What
+//! is due is shown first (`plan`), asked for by one person and approved by another
+//! (`requests`), and then deleted file by file with a certificate (`run`). A legal hold
+//! (`holds`) beats all of that until the moment of the deletion itself: it is looked for in the
+//! transaction that deletes.
+
+mod certificate;
+mod holds;
+mod plan;
+mod policy;
+mod requests;
+mod run;
+mod standing;
+
+pub use certificate::{CertificateRow, certificate, certificates};
+pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold};
+pub use plan::{Kept, Plan, Planned, plan};
+pub use policy::{Class, Policy, policies, policy};
+pub use requests::{ItemRow, RequestRow, ask_for_deletion, ask_for_policy, decide, items, request, requests, withdraw};
+pub use run::Deleter;
+
+use crate::ServiceError;
+
+/// Kind of the job that carries out an approved deletion.
+pub const JOB: &str = "retention.delete";
+
+/// Longest reason, characters.
+const REASON: usize = 500;
+
+/// A reason that a person gave, without blanks around it.
+pub(crate) fn reason(text: &str) -> Result<&str, ServiceError> {
+    let text = text.trim();
+    let refused = |text: &str| ServiceError::Refused { code: "reason.unfit", field: "reason", text: text.into() };
+    match text.chars().count() {
+        0 => Err(refused("say why: the reason is kept with the evidence")),
+        1..=REASON => Ok(text),
+        _ => Err(refused("the reason may have at most 500 characters")),
+    }
+}

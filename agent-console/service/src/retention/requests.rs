@@ -1,0 +1,319 @@
+//! Two persons (domain 4): the administrator asks, the supervisor approves.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use songda_people::Actor;
+use songda_store::{Clock, Db, StoreError, Tx, audit, jobs, new_id};
+use sqlx::{Row, any::AnyRow};
+
+use super::{Class, JOB, Plan, plan, policy, reason};
+use crate::ServiceError;
+
+/// Something that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestRow {
+    /// Id.
+    pub id: String,
+    /// `policy` or `deletion`.
+    pub kind: String,
+    /// The days per class, or the totals of the deletion.
+    pub body: Value,
+    /// Version of the periods by which it was made.
+    pub policy_version: i64,
+    /// `waiting`, `refused`, `withdrawn`, `approved` (being carried out) or `done`.
+    pub state: String,
+    /// Who asked, by id.
+    pub asked_by: String,
+    /// His name.
+    pub asked_name: String,
+    /// When, unix milliseconds.
+    pub asked_ms: i64,
+    /// Who decided, by id.
+    pub decided_by: Option<String>,
+    /// His name.
+    pub decided_name: Option<String>,
+    /// When, unix milliseconds.
+    pub decided_ms: Option<i64>,
+    /// Why it was refused.
+    pub reason: String,
+    /// When it was carried out, unix milliseconds.
+    pub done_ms: Option<i64>,
+    /// Its certificate.
+    pub certificate: Option<String>,
+}
+
+/// A file of a deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRow {
+    /// File.
+    pub file_id: String,
+    /// Class.
+    pub class: String,
+    /// Kind.
+    pub kind: String,
+    /// Case.
+    pub case_id: String,
+    /// 案号.
+    pub case_number: String,
+    /// Number of the task, or empty.
+    pub task_number: String,
+    /// Bytes.
+    pub size: i64,
+    /// Since when it is due, unix milliseconds.
+    pub due_ms: i64,
+    /// `waiting`, `deleting`, `deleted` or `kept`.
+    pub state: String,
+    /// Why it was kept.
+    pub why: String,
+}
+
+const COLUMNS: &str = "SELECT r.id, r.kind, r.body, r.policy_version, r.state, r.asked_by, r.asked_name, r.asked_ms,
+    r.decided_by, r.decided_name, r.decided_ms, r.reason, r.done_ms,
+    (SELECT c.id FROM deletion_certificates c WHERE c.request_id = r.id) FROM retention_requests r";
+
+fn read(row: &AnyRow) -> RequestRow {
+    RequestRow {
+        id: row.get(0),
+        kind: row.get(1),
+        body: serde_json::from_str(&row.get::<String, _>(2)).unwrap_or_default(),
+        policy_version: row.get(3),
+        state: row.get(4),
+        asked_by: row.get(5),
+        asked_name: row.get(6),
+        asked_ms: row.get(7),
+        decided_by: row.get(8),
+        decided_name: row.get(9),
+        decided_ms: row.get(10),
+        reason: row.get(11),
+        done_ms: row.get(12),
+        certificate: row.get(13),
+    }
+}
+
+/// What was asked for in a court, newest first.
+pub async fn requests(db: &Db, court: &str) -> Result<Vec<RequestRow>, ServiceError> {
+    let sql = format!("{COLUMNS} WHERE r.court_id = $1 ORDER BY r.asked_ms DESC, r.id DESC LIMIT 100");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(court).fetch_all(db.read()).await?;
+    Ok(rows.iter().map(read).collect())
+}
+
+/// One of them.
+pub async fn request(db: &Db, court: &str, id: &str) -> Result<RequestRow, ServiceError> {
+    let sql = format!("{COLUMNS} WHERE r.id = $1 AND r.court_id = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(court).fetch_optional(db.read()).await?;
+    row.as_ref().map(read).ok_or(ServiceError::NotFound { kind: "request" })
+}
+
+/// The files of a deletion.
+pub async fn items(db: &Db, id: &str) -> Result<Vec<ItemRow>, ServiceError> {
+    let rows = sqlx::query(
+        "SELECT i.file_id, i.class, i.kind, i.case_id, COALESCE(k.number, ''), COALESCE(t.number, ''), i.size, i.due_ms,
+                i.state, i.why
+         FROM deletion_items i LEFT JOIN cases k ON k.id = i.case_id LEFT JOIN tasks t ON t.id = i.task_id
+         WHERE i.request_id = $1 ORDER BY i.file_id",
+    )
+    .bind(id)
+    .fetch_all(db.read())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ItemRow {
+            file_id: row.get(0),
+            class: row.get(1),
+            kind: row.get(2),
+            case_id: row.get(3),
+            case_number: row.get(4),
+            task_number: row.get(5),
+            size: row.get(6),
+            due_ms: row.get(7),
+            state: row.get(8),
+            why: row.get(9),
+        })
+        .collect())
+}
+
+/// Asks for other periods.
+pub async fn ask_for_policy(
+    db: &Db,
+    clock: &Clock,
+    actor: &Actor,
+    days: &BTreeMap<Class, i64>,
+) -> Result<String, ServiceError> {
+    policy::checked(days)?;
+    let version = super::policy(db, &actor.court_id).await?.version;
+    let mut tx = db.begin().await?;
+    let id = enter(&mut tx, clock, actor, "policy", &json!(days), version).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Asks for the deletion of what is due in the court, or in one case of it; the list is fixed
+/// by that, and both persons see the same.
+pub async fn ask_for_deletion(
+    db: &Db,
+    clock: &Clock,
+    actor: &Actor,
+    case: Option<&str>,
+) -> Result<String, ServiceError> {
+    let plan = plan(db, &actor.court_id, case, clock.now_ms()).await?;
+    if plan.items.is_empty() {
+        let text = "nothing is due: what is under a hold, open, or not returned stays".to_owned();
+        return Err(ServiceError::Refused { code: "retention.nothing", field: "", text });
+    }
+    let mut tx = db.begin().await?;
+    let id = enter(&mut tx, clock, actor, "deletion", &totals(&plan), plan.policy.version).await?;
+    for item in &plan.items {
+        sqlx::query(
+            "INSERT INTO deletion_items (request_id, file_id, class, kind, case_id, task_id, size, due_ms, state)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting')",
+        )
+        .bind(&id)
+        .bind(&item.file.id)
+        .bind(item.class.code())
+        .bind(&item.file.kind)
+        .bind(&item.file.case_id)
+        .bind(&item.file.task_id)
+        .bind(item.file.size)
+        .bind(item.due_ms)
+        .execute(&mut *tx.conn())
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(id)
+}
+
+fn totals(plan: &Plan) -> Value {
+    let classes: BTreeMap<&str, Value> = plan
+        .totals()
+        .into_iter()
+        .map(|(class, total)| (class.code(), json!({ "files": total.files, "bytes": total.bytes })))
+        .collect();
+    json!({ "files": plan.items.len(), "bytes": plan.bytes(), "classes": classes })
+}
+
+async fn enter(
+    tx: &mut Tx,
+    clock: &Clock,
+    actor: &Actor,
+    kind: &'static str,
+    body: &Value,
+    policy_version: i64,
+) -> Result<String, ServiceError> {
+    let id = new_id();
+    let entered = sqlx::query(
+        "INSERT INTO retention_requests (id, court_id, kind, live, body, policy_version, state, asked_by, asked_name,
+                                         asked_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9)",
+    )
+    .bind(&id)
+    .bind(&actor.court_id)
+    .bind(kind)
+    .bind(format!("{}:{kind}", actor.court_id))
+    .bind(body.to_string())
+    .bind(policy_version)
+    .bind(&actor.user_id)
+    .bind(&actor.name)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await;
+    match entered.map_err(StoreError::from) {
+        Ok(_) => {}
+        Err(StoreError::Unique) => {
+            let text = "one that was asked for before waits or is being carried out: see it through first".to_owned();
+            return Err(ServiceError::Refused { code: "retention.live", field: "", text });
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let entry = actor.did("retention.ask", ("retention", &id), json!({ "kind": kind, "body": body }));
+    audit::append(tx, clock, entry).await?;
+    Ok(id)
+}
+
+async fn waiting(tx: &mut Tx, court: &str, id: &str) -> Result<RequestRow, ServiceError> {
+    let sql = format!("{COLUMNS} WHERE r.id = $1 AND r.court_id = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(court).fetch_optional(&mut *tx.conn()).await?;
+    row.as_ref().map(read).ok_or(ServiceError::NotFound { kind: "request" })
+}
+
+async fn settle(
+    tx: &mut Tx,
+    clock: &Clock,
+    actor: &Actor,
+    id: &str,
+    state: &str,
+    why: &str,
+) -> Result<(), ServiceError> {
+    let settled = sqlx::query(
+        "UPDATE retention_requests SET state = $3, decided_by = $4, decided_name = $5, decided_ms = $6, reason = $7,
+                live = CASE WHEN $3 = 'approved' THEN live ELSE NULL END,
+                done_ms = CASE WHEN $3 = 'done' THEN $6 ELSE NULL END
+         WHERE id = $1 AND court_id = $2 AND state = 'waiting'",
+    )
+    .bind(id)
+    .bind(&actor.court_id)
+    .bind(state)
+    .bind(&actor.user_id)
+    .bind(&actor.name)
+    .bind(clock.now_ms())
+    .bind(why)
+    .execute(&mut *tx.conn())
+    .await?;
+    if settled.rows_affected() == 1 {
+        return Ok(());
+    }
+    let text = "somebody decided about it already".to_owned();
+    Err(ServiceError::Refused { code: "retention.decided", field: "", text })
+}
+
+/// Approves, or refuses with a reason. Whoever asked decides nothing about it.
+pub async fn decide(
+    db: &Db,
+    clock: &Clock,
+    actor: &Actor,
+    id: &str,
+    refused_because: Option<&str>,
+) -> Result<(), ServiceError> {
+    let why = refused_because.map(reason).transpose()?.unwrap_or_default();
+    let mut tx = db.begin().await?;
+    let found = waiting(&mut tx, &actor.court_id, id).await?;
+    if found.asked_by == actor.user_id {
+        let entry = actor.did("retention.decide", ("retention", id), json!({ "why": "retention.own" }));
+        audit::append(&mut tx, clock, audit::Entry { result: "denied", ..entry }).await?;
+        tx.commit().await?;
+        let text = "another person must decide about what you asked for".to_owned();
+        return Err(ServiceError::Refused { code: "retention.own", field: "", text });
+    }
+    let state = match (refused_because, found.kind.as_str()) {
+        (Some(_), _) => "refused",
+        (None, "policy") => "done",
+        (None, _) => "approved",
+    };
+    // First of all the row: two persons who decide at once do not both decide.
+    settle(&mut tx, clock, actor, id, state, why).await?;
+    match state {
+        "done" => {
+            let days: BTreeMap<Class, i64> = serde_json::from_value(found.body.clone())
+                .map_err(|error| StoreError::internal("reading periods that were asked for", error))?;
+            policy::checked(&days)?;
+            policy::enter(&mut tx, clock, &actor.court_id, &days, (&found.asked_name, &actor.name)).await?;
+        }
+        "approved" => {
+            jobs::enqueue(&mut tx, clock, JOB, Some(&format!("{JOB}:{id}")), &json!({ "request": id }), clock.now_ms())
+                .await?;
+        }
+        _ => {}
+    }
+    let detail = json!({ "kind": found.kind, "state": state, "asked_by": found.asked_by, "reason": why });
+    audit::append(&mut tx, clock, actor.did("retention.decide", ("retention", id), detail)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Takes back what one asked for, before anybody decided.
+pub async fn withdraw(db: &Db, clock: &Clock, actor: &Actor, id: &str) -> Result<(), ServiceError> {
+    let mut tx = db.begin().await?;
+    waiting(&mut tx, &actor.court_id, id).await?;
+    settle(&mut tx, clock, actor, id, "withdrawn", "").await?;
+    audit::append(&mut tx, clock, actor.did("retention.withdraw", ("retention", id), json!({}))).await?;
+    Ok(tx.commit().await?)
+}

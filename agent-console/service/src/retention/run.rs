@@ -1,0 +1,254 @@
+//! An approved deletion, file by file, so that a kill leaves each of them before or after.
+//!
+//! First the item says that its file is going, and that is committed. Then, in one transaction
+//! that holds the case's row, hold and standing are looked at once more, the file is taken away
+//! and the books are written. A kill between file and books leaves an item that says what became
+//! of the file: the next run writes it down, and no look in between takes it for a loss.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use songda_recordings::{
+    keys::KeyProvider,
+    vault::{RecordingId, Vault, VaultError},
+};
+use songda_store::{Clock, Db, Objects, StoreError, Tx, audit, evidence};
+use sqlx::{Row, any::AnyRow};
+
+use super::{Class, certificate, policy, standing};
+use crate::ServiceError;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Carries out approved deletions.
+#[derive(Clone)]
+pub struct Deleter {
+    /// Database.
+    pub db: Db,
+    /// Clock.
+    pub clock: Clock,
+    /// Files.
+    pub objects: Objects,
+    /// Recordings.
+    pub vault: Arc<Vault>,
+    /// Who signs the certificate.
+    pub keys: Arc<dyn KeyProvider>,
+}
+
+impl std::fmt::Debug for Deleter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Deleter(…)")
+    }
+}
+
+/// An approved request.
+pub(super) struct Approved {
+    pub(super) id: String,
+    pub(super) court: String,
+    pub(super) policy_version: i64,
+    pub(super) asked: (String, i64),
+    pub(super) decided: (String, i64),
+}
+
+struct Item {
+    file: String,
+    kind: String,
+    class: Class,
+    case: String,
+    going: bool,
+}
+
+fn item(row: &AnyRow) -> Result<Item, ServiceError> {
+    let class: String = row.get(2);
+    Ok(Item {
+        file: row.get(0),
+        kind: row.get(1),
+        class: Class::parse(&class).ok_or(ServiceError::NotFound { kind: "class" })?,
+        case: row.get(3),
+        going: row.get::<String, _>(4) == "deleting",
+    })
+}
+
+impl Deleter {
+    /// Carries out one request, from where a kill left it. One that is done, or was never
+    /// approved, is left alone.
+    pub async fn run(&self, request: &str) -> Result<(), ServiceError> {
+        let row = sqlx::query(
+            "SELECT court_id, policy_version, asked_name, asked_ms, COALESCE(decided_name, ''), COALESCE(decided_ms, 0)
+             FROM retention_requests WHERE id = $1 AND kind = 'deletion' AND state = 'approved'",
+        )
+        .bind(request)
+        .fetch_optional(self.db.read())
+        .await?;
+        let Some(row) = row else { return Ok(()) };
+        let approved = Approved {
+            id: request.to_owned(),
+            court: row.get(0),
+            policy_version: row.get(1),
+            asked: (row.get(2), row.get(3)),
+            decided: (row.get(4), row.get(5)),
+        };
+        while let Some(item) = self.next(request).await? {
+            self.carry_out(&approved, item).await?;
+        }
+        certificate::finish(self, &approved).await
+    }
+
+    async fn next(&self, request: &str) -> Result<Option<Item>, ServiceError> {
+        let row = sqlx::query(
+            "SELECT file_id, kind, class, case_id, state FROM deletion_items
+             WHERE request_id = $1 AND state IN ('waiting', 'deleting') ORDER BY state, file_id LIMIT 1",
+        )
+        .bind(request)
+        .fetch_optional(self.db.read())
+        .await?;
+        row.as_ref().map(item).transpose()
+    }
+
+    async fn carry_out(&self, approved: &Approved, item: Item) -> Result<(), ServiceError> {
+        if !item.going {
+            let mut tx = self.db.begin().await?;
+            let stays = self.stays(&mut tx, &approved.court, &item).await?;
+            match stays {
+                None => self.state(&mut tx, approved, &item, "deleting", "").await?,
+                Some(why) => self.keep(&mut tx, approved, &item, why).await?,
+            }
+            tx.commit().await?;
+            if stays.is_some() {
+                return Ok(());
+            }
+        }
+        let mut tx = self.db.begin().await?;
+        // A hold may have come since: it keeps what is still there. What a killed run took away
+        // before it came is gone, and is written down as that.
+        if let Some(why) = self.stays(&mut tx, &approved.court, &item).await?
+            && self.is_there(&mut tx, &item).await?
+        {
+            self.keep(&mut tx, approved, &item, why).await?;
+            return Ok(tx.commit().await?);
+        }
+        self.take_away(&mut tx, &item).await?;
+        sqlx::query("INSERT INTO deletions (file_id, court_id, request_id, deleted_ms) VALUES ($1, $2, $3, $4)")
+            .bind(&item.file)
+            .bind(&approved.court)
+            .bind(&approved.id)
+            .bind(self.clock.now_ms())
+            .execute(&mut *tx.conn())
+            .await?;
+        self.state(&mut tx, approved, &item, "deleted", "").await?;
+        let detail = json!({ "request": approved.id, "kind": item.kind, "class": item.class.code() });
+        let entry = audit::Entry::of_the_house(&approved.court, "evidence.delete", ("evidence", &item.file), detail);
+        audit::append(&mut tx, &self.clock, audit::Entry { case_id: Some(&item.case), ..entry }).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Why a file stays at this moment, with its case held until the transaction ends.
+    async fn stays(&self, tx: &mut Tx, court: &str, item: &Item) -> Result<Option<&'static str>, ServiceError> {
+        let days = policy(&self.db, court).await?.days(item.class);
+        let standing = standing::locked(tx.conn(), court, &item.case).await?;
+        let returned_ms = match standing.returned() {
+            Ok(at_ms) => at_ms,
+            Err(block) => return Ok(Some(block.word())),
+        };
+        if returned_ms + days * DAY_MS > self.clock.now_ms() {
+            return Ok(Some("not_due"));
+        }
+        let doubts = sqlx::query("SELECT COUNT(*) FROM evidence_doubts WHERE open_object = $1")
+            .bind(format!("{court}:{}", item.file))
+            .fetch_one(&mut *tx.conn())
+            .await?;
+        Ok((doubts.get::<i64, _>(0) > 0).then_some("doubt"))
+    }
+
+    async fn keep(&self, tx: &mut Tx, approved: &Approved, item: &Item, why: &str) -> Result<(), ServiceError> {
+        self.state(tx, approved, item, "kept", why).await?;
+        let detail = json!({ "request": approved.id, "why": why });
+        let entry = audit::Entry::of_the_house(&approved.court, "evidence.keep", ("evidence", &item.file), detail);
+        audit::append(tx, &self.clock, audit::Entry { case_id: Some(&item.case), ..entry }).await?;
+        Ok(())
+    }
+
+    async fn state(
+        &self,
+        tx: &mut Tx,
+        approved: &Approved,
+        item: &Item,
+        state: &str,
+        why: &str,
+    ) -> Result<(), ServiceError> {
+        sqlx::query(
+            "UPDATE deletion_items SET state = $3, why = $4, done_ms = $5 WHERE request_id = $1 AND file_id = $2",
+        )
+        .bind(&approved.id)
+        .bind(&item.file)
+        .bind(state)
+        .bind(why)
+        .bind((state != "deleting").then(|| self.clock.now_ms()))
+        .execute(&mut *tx.conn())
+        .await?;
+        Ok(())
+    }
+
+    async fn is_there(&self, tx: &mut Tx, item: &Item) -> Result<bool, ServiceError> {
+        match item.kind.as_str() {
+            evidence::RECORDING => {
+                let (vault, id) = (self.vault.clone(), recording(&item.file)?);
+                let read = tokio::task::spawn_blocking(move || vault.read(&id).map(drop))
+                    .await
+                    .map_err(|error| StoreError::internal("looking for a recording", error))?;
+                Ok(!matches!(read, Err(VaultError::Missing(_))))
+            }
+            evidence::TRANSCRIPT => {
+                let row = sqlx::query(
+                    "SELECT (SELECT COUNT(*) FROM transcripts WHERE call_id = $1 AND body_sealed IS NOT NULL)
+                          + (SELECT COUNT(*) FROM inbound_transcripts WHERE inbound_id = $1 AND body_sealed IS NOT NULL)",
+                )
+                .bind(call(&item.file))
+                .fetch_one(&mut *tx.conn())
+                .await?;
+                Ok(row.get::<i64, _>(0) > 0)
+            }
+            _ => Ok(self.objects.is_there(&item.file).await?),
+        }
+    }
+
+    /// Takes a file away; one that is gone already is no error.
+    async fn take_away(&self, tx: &mut Tx, item: &Item) -> Result<(), ServiceError> {
+        match item.kind.as_str() {
+            evidence::RECORDING => {
+                let (vault, id) = (self.vault.clone(), recording(&item.file)?);
+                tokio::task::spawn_blocking(move || vault.remove(&id))
+                    .await
+                    .map_err(|error| StoreError::internal("removing a recording", error))?
+                    .map_err(|error| StoreError::internal("removing a recording", error))?;
+                for table in ["recordings", "inbound_recordings"] {
+                    let sql = format!("UPDATE {table} SET state = 'deleted' WHERE id = $1");
+                    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&item.file).execute(&mut *tx.conn()).await?;
+                }
+            }
+            evidence::TRANSCRIPT => {
+                // Corrections repeat what was said: they go with it.
+                for sql in [
+                    "UPDATE transcripts SET body_sealed = NULL, state = 'deleted' WHERE call_id = $1",
+                    "UPDATE inbound_transcripts SET body_sealed = NULL, state = 'deleted' WHERE inbound_id = $1",
+                    "DELETE FROM transcript_edits WHERE call_id = $1",
+                ] {
+                    sqlx::query(sql).bind(call(&item.file)).execute(&mut *tx.conn()).await?;
+                }
+            }
+            _ => {
+                self.objects.remove(&item.file).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn recording(file: &str) -> Result<RecordingId, ServiceError> {
+    Ok(RecordingId::new(file).map_err(|error| StoreError::internal("reading a recording's id", error))?)
+}
+
+/// The call of a transcript's id.
+fn call(file: &str) -> &str {
+    file.strip_prefix('T').unwrap_or(file)
+}

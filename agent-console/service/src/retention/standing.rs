@@ -1,0 +1,119 @@
+//! How a case stands: whether anything of it may be deleted, and from when on.
+
+use sqlx::{AnyConnection, Row, any::AnyRow};
+
+use crate::ServiceError;
+
+/// The sink of the court's case system in the outbox: what is done there has come back to the
+/// court.
+const CASE_SYSTEM: &str = "case-system";
+
+/// How a case stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) case_id: String,
+    pub(super) case_number: String,
+    tasks: i64,
+    open: i64,
+    unreturned: i64,
+    under_way: i64,
+    returned_ms: Option<i64>,
+    held: i64,
+}
+
+/// Why nothing of a case is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Block {
+    Hold,
+    Open,
+    NotReturned,
+}
+
+impl Block {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Open => "open_task",
+            Self::NotReturned => "not_returned",
+        }
+    }
+
+    pub(super) fn refused(self, number: &str) -> ServiceError {
+        let (code, text) = match self {
+            Self::Hold => ("retention.hold", format!("{number} is under a legal hold: nothing of it is deleted")),
+            Self::Open => ("retention.open", format!("{number} has an open task: nothing of it is deleted yet")),
+            Self::NotReturned => {
+                ("retention.not_returned", format!("{number} is not returned to the court yet: its evidence stays"))
+            }
+        };
+        ServiceError::Refused { code, field: "", text }
+    }
+}
+
+impl Standing {
+    /// When its evidence came back to the court, or why none of it may go.
+    pub(super) fn returned(&self) -> Result<i64, Block> {
+        if self.held > 0 {
+            return Err(Block::Hold);
+        }
+        if self.tasks == 0 || self.open > 0 {
+            return Err(Block::Open);
+        }
+        match self.returned_ms {
+            Some(at_ms) if self.unreturned == 0 && self.under_way == 0 => Ok(at_ms),
+            _ => Err(Block::NotReturned),
+        }
+    }
+}
+
+fn read(row: &AnyRow) -> Standing {
+    Standing {
+        case_id: row.get(0),
+        case_number: row.get(1),
+        tasks: row.get(2),
+        open: row.get(3),
+        unreturned: row.get(4),
+        under_way: row.get(5),
+        returned_ms: row.get(6),
+        held: row.get(7),
+    }
+}
+
+/// The cases of a court, or one of them.
+pub(super) async fn standings(
+    conn: &mut AnyConnection,
+    court: &str,
+    case: Option<&str>,
+) -> Result<Vec<Standing>, ServiceError> {
+    // An order that waits for correction will bring tasks: it counts as an open one.
+    let rows = sqlx::query(
+        "SELECT k.id, k.number,
+                (SELECT COUNT(*) FROM tasks t WHERE t.case_id = k.id),
+                (SELECT COUNT(*) FROM tasks t WHERE t.case_id = k.id AND t.closed_ms IS NULL)
+                  + (SELECT COUNT(*) FROM orders o WHERE o.case_id = k.id AND o.state = '待补正'),
+                (SELECT COUNT(*) FROM tasks t WHERE t.case_id = k.id AND NOT EXISTS
+                  (SELECT 1 FROM outbox b WHERE b.sink = $3 AND b.order_key = t.id AND b.state = 'done')),
+                (SELECT COUNT(*) FROM outbox b JOIN tasks t ON t.id = b.order_key
+                  WHERE t.case_id = k.id AND b.sink = $3 AND b.state <> 'done'),
+                (SELECT MAX(b.done_ms) FROM outbox b JOIN tasks t ON t.id = b.order_key
+                  WHERE t.case_id = k.id AND b.sink = $3),
+                (SELECT COUNT(*) FROM legal_holds h WHERE h.active_case = k.id)
+         FROM cases k WHERE k.court_id = $1 AND (CAST($2 AS TEXT) IS NULL OR k.id = $2) ORDER BY k.id",
+    )
+    .bind(court)
+    .bind(case)
+    .bind(CASE_SYSTEM)
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(rows.iter().map(read).collect())
+}
+
+/// One case, its row held until the transaction ends: a hold that is being set waits, or is seen.
+pub(super) async fn locked(conn: &mut AnyConnection, court: &str, case: &str) -> Result<Standing, ServiceError> {
+    sqlx::query("UPDATE cases SET cause = cause WHERE id = $1 AND court_id = $2")
+        .bind(case)
+        .bind(court)
+        .execute(&mut *conn)
+        .await?;
+    standings(conn, court, Some(case)).await?.pop().ok_or(ServiceError::NotFound { kind: "case" })
+}

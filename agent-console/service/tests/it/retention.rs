@@ -1,0 +1,347 @@
+//! How long evidence is kept and how it goes (X6), and the hold that beats it (E71).
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use songda_people::Role;
+use songda_recordings::evidence::{Leaf, Tree};
+use songda_recordings::keys::KeyProvider as _;
+use songda_service::{
+    ServiceError,
+    evidence::{Found, HOUSE, check_chain},
+    retention::{
+        Class, ask_for_deletion, ask_for_policy, certificate, certificates, decide, holds_of, items, lift_hold, plan,
+        policy, request, requests, set_hold, withdraw,
+    },
+};
+use songda_store::jobs;
+
+use crate::shelf::{DAY_MS, Served, Shelf, flip, shelves};
+
+const THREE_YEARS: i64 = 1_096 * DAY_MS;
+const TEN_YEARS: i64 = 3_653 * DAY_MS;
+
+fn code(error: &ServiceError) -> &'static str {
+    match error {
+        ServiceError::Refused { code, .. } => code,
+        other => panic!("{other}"),
+    }
+}
+
+impl Shelf {
+    async fn ask(&self, case: Option<&str>) -> Result<String, ServiceError> {
+        let on = &self.house.on;
+        ask_for_deletion(&on.db, &on.clock, &self.actor(Role::Admin), case).await
+    }
+
+    async fn approve(&self, id: &str) {
+        let on = &self.house.on;
+        decide(&on.db, &on.clock, &self.actor(Role::Supervisor), id, None).await.unwrap();
+    }
+
+    async fn hold(&self, case: &str) {
+        let on = &self.house.on;
+        set_hold(&on.db, &on.clock, &self.actor(Role::Judge), case, "再审立案，暂停销毁").await.unwrap();
+    }
+
+    async fn states(&self, id: &str) -> BTreeMap<String, (String, String)> {
+        let all = items(&self.house.on.db, id).await.unwrap();
+        all.into_iter().map(|item| (item.file_id, (item.state, item.why))).collect()
+    }
+
+    /// Not a file without its row, nor a row whose file is gone without a word.
+    async fn books_and_files_agree(&self, served: &Served) {
+        for id in [&served.recording, &served.transcript, &served.report, &served.document] {
+            let found = self.examiner().look(&self.file(id).await).await.unwrap();
+            assert!(!found.is_broken(), "{}: {id}: {found:?}", self.engine());
+            let there = match self.file(id).await {
+                file if file.kind == "recording" => self.sealed_recording(id).exists(),
+                file if file.kind == "transcript" => found == Found::Intact,
+                _ => self.sealed_object(id).exists(),
+            };
+            let known = self.file(id).await.deleted.is_some();
+            assert!(!(known && there), "{}: {id} is in the books as deleted and still there", self.engine());
+        }
+    }
+}
+
+#[tokio::test]
+async fn x6_a_dry_run_says_what_would_go_and_why_and_takes_nothing() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let due = shelf.case(1).await;
+        shelf.returned(&due).await;
+        let open = shelf.case(2).await;
+        let held = shelf.case(3).await;
+        shelf.returned(&held).await;
+        shelf.hold(&held.case).await;
+        let doubted = shelf.case(4).await;
+        shelf.returned(&doubted).await;
+        flip(&shelf.sealed_recording(&doubted.recording));
+        shelf.examiner().round(u64::MAX).await.unwrap();
+        on.clock.advance(THREE_YEARS - 1);
+        let early = plan(&on.db, &shelf.house.court, None, on.clock.now_ms()).await.unwrap();
+        assert!(early.items.is_empty(), "{}: three years are not over", shelf.engine());
+        on.clock.advance(1);
+        let young = shelf.case(5).await;
+        shelf.returned(&young).await;
+        let report = plan(&on.db, &shelf.house.court, None, on.clock.now_ms()).await.unwrap();
+        let ids: Vec<&str> = report.items.iter().map(|item| item.file.id.as_str()).collect();
+        assert_eq!(ids, [due.recording.as_str()], "{}", shelf.engine());
+        let item = &report.items[0];
+        assert_eq!((item.class, item.due_ms - item.returned_ms), (Class::Recording, THREE_YEARS));
+        assert_eq!(report.bytes(), shelf.file(&due.recording).await.size);
+        let kept: BTreeMap<&str, i64> = report.kept.iter().map(|(why, kept)| (*why, kept.files)).collect();
+        // Documents, reports and transcripts wait for their ten years; everything of the young.
+        let wanted = BTreeMap::from([("doubt", 1), ("hold", 4), ("not_due", 3 + 3 + 4), ("open_task", 4)]);
+        assert_eq!(kept, wanted, "{}", shelf.engine());
+        shelf.books_and_files_agree(&due).await;
+        shelf.books_and_files_agree(&open).await;
+        assert!(requests(&on.db, &shelf.house.court).await.unwrap().is_empty(), "it asks for nothing");
+    }
+}
+
+#[tokio::test]
+async fn x6_two_persons_delete_with_a_signed_certificate_and_the_roots_still_verify() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        on.clock.advance(DAY_MS);
+        shelf.roots().make_due(3_600_000).await.unwrap();
+        on.clock.advance(TEN_YEARS);
+        let id = shelf.ask(None).await.unwrap();
+        assert_eq!(code(&shelf.ask(None).await.unwrap_err()), "retention.live", "one at a time");
+        let own = decide(&on.db, &on.clock, &shelf.actor(Role::Admin), &id, None).await.unwrap_err();
+        assert_eq!(code(&own), "retention.own");
+        assert_eq!(shelf.audited("retention.decide").await[0].result, "denied");
+        shelf.deleter().run(&id).await.unwrap();
+        assert!(shelf.sealed_recording(&served.recording).exists(), "nothing goes before it is approved");
+        shelf.approve(&id).await;
+        let jobs = jobs::claim(&on.db, &on.clock, &["retention.delete"], 1_000, 10).await.unwrap();
+        assert_eq!(jobs[0].payload["request"], id.as_str(), "{}", shelf.engine());
+        shelf.deleter().run(&id).await.unwrap();
+        shelf.books_and_files_agree(&served).await;
+        assert!(!shelf.sealed_recording(&served.recording).exists());
+        assert!(!shelf.sealed_object(&served.report).exists() && !shelf.sealed_object(&served.document).exists());
+        let words: Option<Vec<u8>> = sqlx::query_scalar("SELECT body_sealed FROM transcripts WHERE call_id = $1")
+            .bind(&served.transcript[1..])
+            .fetch_one(on.db.read())
+            .await
+            .unwrap();
+        assert!(words.is_none(), "{}", shelf.engine());
+        assert_eq!(request(&on.db, &shelf.house.court, &id).await.unwrap().state, "done");
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
+        let signed = body["signed"].as_str().unwrap();
+        let signature = hex::decode(body["signature"].as_str().unwrap()).unwrap();
+        let key = &shelf.keys.public_keys().unwrap()[0];
+        assert!(key.id() == body["key_id"].as_str().unwrap() && key.verifies(signed.as_bytes(), &signature));
+        assert!(!key.verifies(signed.replace("bytes", "Bytes").as_bytes(), &signature));
+        let told: serde_json::Value = serde_json::from_str(signed).unwrap();
+        assert_eq!(told["asked"]["by"], "name of admin");
+        assert_eq!(told["approved"]["by"], "name of supervisor");
+        let listed = told["files"].as_array().unwrap();
+        assert_eq!(listed.len(), 4);
+        let leaf = |file: &serde_json::Value| {
+            let text = |name: &str| file[name].as_str().unwrap().to_owned();
+            Leaf::from_hex(&text("file"), &text("sha256"), &text("sm3")).unwrap()
+        };
+        let root = Tree::new(listed.iter().map(leaf).collect()).unwrap().root();
+        assert_eq!(told["root"]["sha256"], hex::encode(root.sha256), "the list leads to its root");
+        assert_eq!(listed[0]["root_of"], "2026-11-23");
+        // What is gone still stands in the root of its day, and the certificate becomes evidence.
+        let chain = check_chain(&shelf.roots(), &shelf.house.court, HOUSE).await.unwrap();
+        assert!(chain.iter().all(|check| check.fault.is_none()), "{}: {chain:?}", shelf.engine());
+        assert_eq!(shelf.file(&row.object_id).await.kind, "certificate");
+        let looked = shelf.examiner().round(u64::MAX).await.unwrap();
+        assert_eq!((looked.files, looked.marked), (1, 0), "only the certificate is left to look at");
+        assert_eq!(code(&shelf.ask(None).await.unwrap_err()), "retention.nothing", "a certificate never goes");
+    }
+}
+
+#[tokio::test]
+async fn e71_a_hold_refuses_what_is_asked_for_its_case_with_a_clear_error() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        assert_eq!(code(&shelf.ask(Some(&served.case)).await.unwrap_err()), "retention.open");
+        shelf.returned(&served).await;
+        on.clock.advance(TEN_YEARS);
+        shelf.hold(&served.case).await;
+        let refused = shelf.ask(Some(&served.case)).await.unwrap_err();
+        assert_eq!(code(&refused), "retention.hold");
+        assert!(refused.to_string().contains(&served.number), "{refused}");
+        assert_eq!(code(&shelf.ask(None).await.unwrap_err()), "retention.nothing");
+        let twice = set_hold(&on.db, &on.clock, &shelf.actor(Role::Judge), &served.case, "x").await.unwrap_err();
+        assert_eq!(code(&twice), "hold.there");
+        let none = set_hold(&on.db, &on.clock, &shelf.actor(Role::Judge), &served.case, " ").await.unwrap_err();
+        assert_eq!(code(&none), "reason.unfit");
+        lift_hold(&on.db, &on.clock, &shelf.actor(Role::Supervisor), &served.case, "再审已结").await.unwrap();
+        let holds = holds_of(&on.db, &shelf.house.court, &served.case).await.unwrap();
+        assert_eq!((holds.len(), holds[0].lift_reason.as_str()), (1, "再审已结"));
+        assert_eq!(shelf.audited("hold.set").await.len() + shelf.audited("hold.lift").await.len(), 2);
+        shelf.ask(Some(&served.case)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn e71_a_hold_that_comes_after_the_approval_keeps_every_file_that_is_still_there() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let held = shelf.case(1).await;
+        let other = shelf.case(2).await;
+        for served in [&held, &other] {
+            shelf.returned(served).await;
+        }
+        on.clock.advance(TEN_YEARS);
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        shelf.hold(&held.case).await;
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        for file in [&held.recording, &held.transcript, &held.report, &held.document] {
+            assert_eq!(states[file], ("kept".into(), "hold".into()), "{}", shelf.engine());
+            assert_eq!(shelf.examiner().look(&shelf.file(file).await).await.unwrap(), Found::Intact);
+        }
+        for file in [&other.recording, &other.transcript, &other.report, &other.document] {
+            assert_eq!(states[file].0, "deleted", "{}", shelf.engine());
+        }
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
+        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        assert_eq!((row.files, told["kept"].as_array().unwrap().len()), (4, 4));
+        assert_eq!(shelf.audited("evidence.keep").await.len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn e71_a_hold_between_the_word_and_the_deed_still_keeps_the_file() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        on.clock.advance(TEN_YEARS);
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // Killed when every item said that its file is going; one of the files had gone.
+        sqlx::query("UPDATE deletion_items SET state = 'deleting'").execute(on.db.read()).await.unwrap();
+        std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
+        assert_eq!(
+            shelf.examiner().look(&shelf.file(&served.report).await).await.unwrap(),
+            Found::Deleted { request: id.clone() },
+            "{}: in between it is no loss",
+            shelf.engine()
+        );
+        shelf.hold(&served.case).await;
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        assert_eq!(states[&served.report].0, "deleted", "{}: it went before the hold came", shelf.engine());
+        for file in [&served.recording, &served.transcript, &served.document] {
+            assert_eq!(states[file], ("kept".into(), "hold".into()), "{}", shelf.engine());
+        }
+        shelf.books_and_files_agree(&served).await;
+    }
+}
+
+/// Polls until it is done or this many polls are over. What is dropped then is what a kill
+/// leaves: transactions roll back, files that went are gone.
+async fn killed_after(polls: usize, work: impl Future<Output = Result<(), ServiceError>>) -> bool {
+    let mut work = pin!(work);
+    for _ in 0..polls {
+        match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => {
+                done.unwrap();
+                return true;
+            }
+            Poll::Pending => tokio::time::sleep(std::time::Duration::from_millis(3)).await,
+        }
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x6_a_kill_at_any_moment_of_a_deletion_leaves_each_file_before_or_after_and_it_is_taken_up_again() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        on.clock.advance(TEN_YEARS);
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        let (mut kills, mut polls) = (0, 1);
+        while !killed_after(polls, shelf.deleter().run(&id)).await {
+            kills += 1;
+            // Each run gets a little further than the one before it.
+            polls += 1;
+            shelf.books_and_files_agree(&served).await;
+            assert!(kills < 500, "{}: it comes to no end", shelf.engine());
+        }
+        assert!(kills > 3, "{}: {kills} kills", shelf.engine());
+        let states = shelf.states(&id).await;
+        assert!(states.values().all(|(state, _)| state == "deleted"), "{}: {states:?}", shelf.engine());
+        assert_eq!(certificates(&on.db, &shelf.house.court).await.unwrap().len(), 1);
+        assert_eq!(shelf.audited("evidence.delete").await.len(), 4, "each is told once");
+        shelf.books_and_files_agree(&served).await;
+    }
+}
+
+#[tokio::test]
+async fn x6_periods_are_versions_of_two_persons_and_the_law_has_its_least() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let (admin, supervisor) = (shelf.actor(Role::Admin), shelf.actor(Role::Supervisor));
+        let before = policy(&on.db, &shelf.house.court).await.unwrap();
+        assert_eq!((before.version, before.days(Class::Recording), before.days(Class::Receipt)), (0, 1_096, 3_653));
+        for (class, days) in [(Class::Audit, 1_095), (Class::Access, 364), (Class::Receipt, 365), (Class::Recording, 0)]
+        {
+            let mut wanted = before.days.clone();
+            wanted.insert(class, days);
+            match ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap_err() {
+                ServiceError::Refused { code, field, .. } => {
+                    assert_eq!((code, field), ("retention.period", class.code()));
+                }
+                other => panic!("{other}"),
+            }
+        }
+        let mut wanted = before.days.clone();
+        wanted.insert(Class::Recording, 1_461);
+        let first = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
+        withdraw(&on.db, &on.clock, &admin, &first).await.unwrap();
+        let second = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
+        decide(&on.db, &on.clock, &supervisor, &second, Some("太长")).await.unwrap();
+        assert_eq!(policy(&on.db, &shelf.house.court).await.unwrap().version, 0, "refused is not in force");
+        let third = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
+        decide(&on.db, &on.clock, &supervisor, &third, None).await.unwrap();
+        let now = policy(&on.db, &shelf.house.court).await.unwrap();
+        assert_eq!((now.version, now.days(Class::Recording)), (1, 1_461), "{}", shelf.engine());
+        assert_eq!((now.asked_by.as_str(), now.approved_by.as_str()), ("name of admin", "name of supervisor"));
+        assert!(sqlx::query("UPDATE retention_policies SET periods = '{}'").execute(on.db.read()).await.is_err());
+        let again = decide(&on.db, &on.clock, &supervisor, &third, None).await.unwrap_err();
+        assert_eq!(code(&again), "retention.decided");
+    }
+}
+
+#[tokio::test]
+async fn x6_a_longer_period_that_came_meanwhile_keeps_what_was_approved() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        on.clock.advance(THREE_YEARS);
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        let mut longer = policy(&on.db, &shelf.house.court).await.unwrap().days;
+        longer.insert(Class::Recording, 2_000);
+        let wanted = ask_for_policy(&on.db, &on.clock, &shelf.actor(Role::Admin), &longer).await.unwrap();
+        shelf.approve(&wanted).await;
+        shelf.deleter().run(&id).await.unwrap();
+        assert_eq!(shelf.states(&id).await[&served.recording], ("kept".into(), "not_due".into()), "{}", shelf.engine());
+        assert!(certificates(&on.db, &shelf.house.court).await.unwrap().is_empty(), "nothing went");
+        assert_eq!(request(&on.db, &shelf.house.court, &id).await.unwrap().state, "done");
+    }
+}

@@ -1,0 +1,71 @@
+//! The register of evidence files (X2): one row per file, with both hashes, for ever.
+//!
+//! A row is written in the transaction that makes the file known, and is never changed. What a
+//! later look finds is compared with it; nothing is hashed a second time to make it fit.
+
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+
+use crate::{Clock, Db, StoreError, Tx};
+
+/// Kind of a recording in the register.
+pub const RECORDING: &str = "recording";
+/// Kind of a transcript.
+pub const TRANSCRIPT: &str = "transcript";
+/// Kind of a deletion certificate, which is a stored file.
+pub const CERTIFICATE: &str = "certificate";
+
+/// A file about to be entered.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// Recording, object, or [`transcript_id`].
+    pub id: &'a str,
+    /// Court.
+    pub court: &'a str,
+    /// [`RECORDING`], [`TRANSCRIPT`], or the kind of a stored file.
+    pub kind: &'a str,
+    /// The call of a recording or transcript; empty for stored files.
+    pub owner: &'a str,
+    /// SHA-256 of the clear content, hex.
+    pub sha256: &'a str,
+    /// SM3 of the clear content, hex.
+    pub sm3: &'a str,
+    /// Bytes of the clear content.
+    pub size: i64,
+}
+
+/// The id under which the transcript of a call stands in the register.
+pub fn transcript_id(call: &str) -> String {
+    format!("T{call}")
+}
+
+/// SHA-256 and SM3 of some content, hex.
+pub fn hashes(content: &[u8]) -> (String, String) {
+    (hex::encode(Sha256::digest(content)), hex::encode(sm3::Sm3::digest(content)))
+}
+
+/// Enters a file. One that is there already stays as it was entered first.
+pub async fn book(tx: &mut Tx, clock: &Clock, entry: Entry<'_>) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO evidence_files (id, court_id, kind, owner_id, sha256, sm3, size, booked_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(entry.id)
+    .bind(entry.court)
+    .bind(entry.kind)
+    .bind(entry.owner)
+    .bind(entry.sha256)
+    .bind(entry.sm3)
+    .bind(entry.size)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The deletion under which a file is gone, if it is: the id of its request.
+pub async fn deleted(db: &Db, file: &str) -> Result<Option<String>, StoreError> {
+    let row =
+        sqlx::query("SELECT request_id FROM deletions WHERE file_id = $1").bind(file).fetch_optional(db.read()).await?;
+    Ok(row.map(|row| row.get(0)))
+}

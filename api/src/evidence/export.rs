@@ -1,0 +1,198 @@
+//! A bundle: the evidence of a case with everything that is needed to check it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+use anyhow::Context as _;
+use songda_recordings::{
+    evidence::{DayRoot, Leaf, Listed, Tree},
+    vault::RecordingId,
+};
+use songda_service::{
+    date,
+    evidence::{FileRow, RootRow, Signed, Which, chain_of, files, media_type},
+};
+use songda_store::{StoreError, clock::rfc3339, evidence as register};
+
+use super::{
+    Export, Meter,
+    bundle::{BUNDLE, Bundle, FORMAT, Gone, KEYS, README, ROOTS, SIGNATURE, SUMS},
+    case_meant, courts_meant,
+};
+use crate::{house::House, operator};
+
+/// Writes the bundle and says what is in it; answers whether every file of the case is.
+pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyhow::Result<bool> {
+    let courts = courts_meant(house, asked.court.as_deref()).await?;
+    let (court, case) = case_meant(house, &courts, &asked.case).await?;
+    empty_folder(&asked.to)?;
+    let found = files(&house.db, Which::Case(&case)).await?;
+    let number = found.first().map_or_else(|| asked.case.clone(), |file| file.case_number.clone());
+    let mut trees: BTreeMap<String, Tree> = BTreeMap::new();
+    let (mut listed, mut gone, mut broken, mut unrooted) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut meter = Meter::new();
+    for file in found {
+        let (day, proof) = match &file.leaf {
+            Some((day, _)) => {
+                if !trees.contains_key(day) {
+                    trees.insert(day.clone(), tree(house, &court.id, day).await?);
+                }
+                (day.clone(), trees.get(day).and_then(|tree| tree.proof(&file.id)))
+            }
+            None => (date(file.booked_ms), None),
+        };
+        if let Some(request) = &file.deleted {
+            gone.push(Gone { object: file.id.clone(), request: request.clone(), about: about(&file) });
+            continue;
+        }
+        unrooted += usize::from(file.leaf.is_none());
+        let name = format!("files/{}.{}", file.id, extension(house, &file).await?);
+        let seen = house.examiner().examine(&file, "operator").await?;
+        if seen.is_broken() {
+            broken.push(format!("{}: {}", about(&file), seen.detail()));
+        } else {
+            write_file(house, &file, &asked.to.join(&name)).await?;
+        }
+        meter.add(file.size.max(0) as u64, seen.is_broken());
+        listed.push(Listed {
+            object: file.id.clone(),
+            file: name,
+            court: court.id.clone(),
+            day,
+            bytes: file.size.max(0) as u64,
+            sha256: file.sha256.clone(),
+            sm3: file.sm3.clone(),
+            proof,
+            about: about(&file),
+        });
+    }
+    meter.end();
+    let roots: Vec<DayRoot> =
+        chain_of(&house.db, &court.id).await?.iter().map(RootRow::signed).collect::<Result<_, _>>()?;
+    let bundle = Bundle {
+        format: FORMAT.to_owned(),
+        court: format!("{} {}", court.code, court.name),
+        case: number.clone(),
+        exported_at: rfc3339(house.clock.now_ms()),
+        files: listed,
+        deleted: gone,
+    };
+    write_rest(house, &asked.to, &bundle, &roots)?;
+    note(house, &court.id, &case, &bundle).await?;
+    for text in &broken {
+        writeln!(out, "BROKEN {text}")?;
+    }
+    writeln!(
+        out,
+        "{}: {} files of {number} in {}, {} broken, {} deleted before; check it with: songda evidence verify --bundle {}",
+        bundle.court,
+        bundle.files.len(),
+        asked.to.display(),
+        broken.len(),
+        bundle.deleted.len(),
+        asked.to.display()
+    )?;
+    if unrooted > 0 {
+        writeln!(
+            out,
+            "{unrooted} of them are in no signed root yet, because their day is not over: export again tomorrow"
+        )?;
+    }
+    Ok(broken.is_empty())
+}
+
+/// How a person finds it.
+fn about(file: &FileRow) -> String {
+    let task = if file.task_number.is_empty() { String::new() } else { format!(", task {}", file.task_number) };
+    format!("{}, case {}{task}", file.label(), file.case_number)
+}
+
+fn empty_folder(to: &Path) -> anyhow::Result<()> {
+    if to.exists() {
+        let mut inside = fs::read_dir(to).with_context(|| format!("looking into {}", to.display()))?;
+        anyhow::ensure!(inside.next().is_none(), "{} is not empty: name a folder that is not there", to.display());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(to.join("files"))
+        .with_context(|| format!("making {}", to.display()))
+}
+
+async fn tree(house: &House, court: &str, day: &str) -> anyhow::Result<Tree> {
+    let all = files(&house.db, Which::Root(court, day)).await?;
+    let leaves = all.iter().map(|file| Leaf::from_hex(&file.id, &file.sha256, &file.sm3));
+    Ok(leaves.collect::<Result<_, _>>().and_then(Tree::new)?)
+}
+
+async fn extension(house: &House, file: &FileRow) -> anyhow::Result<&'static str> {
+    if file.is_recording() {
+        return Ok("wav");
+    }
+    if file.kind == register::TRANSCRIPT {
+        return Ok("json");
+    }
+    Ok(match media_type(&house.db, &file.id).await?.as_deref() {
+        Some("application/pdf") => "pdf",
+        Some("application/json") => "json",
+        _ => "bin",
+    })
+}
+
+async fn write_file(house: &House, file: &FileRow, path: &Path) -> anyhow::Result<()> {
+    if !file.is_recording() {
+        return write(path, &house.examiner().content(file).await?);
+    }
+    let (vault, id, path) = (house.vault.clone(), RecordingId::new(&file.id)?, path.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let mut reader = vault.read(&id)?;
+        let mut wav = create(&path)?;
+        let (mut at, mut piece) = (0, vec![0; 1 << 18]);
+        loop {
+            let read = reader.read_at(at, &mut piece)?;
+            if read == 0 {
+                return Ok(wav.sync_all()?);
+            }
+            wav.write_all(&piece[..read])?;
+            at += read as u64;
+        }
+    })
+    .await?
+}
+
+fn create(path: &Path) -> anyhow::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path).with_context(|| format!("writing {}", path.display()))
+}
+
+fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let mut file = create(path)?;
+    file.write_all(content).and_then(|()| file.sync_all()).with_context(|| format!("writing {}", path.display()))
+}
+
+fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> anyhow::Result<()> {
+    let body = serde_json::to_string_pretty(bundle)?;
+    let signed = Signed::over(&body, house.keys.as_ref())?;
+    let keys: String = house.keys.public_keys()?.iter().map(songda_recordings::keys::PublicKey::to_pem).collect();
+    let sums: String = bundle.files.iter().map(|file| format!("{}  {}\n", file.sha256, file.file)).collect();
+    write(&to.join(BUNDLE), body.as_bytes())?;
+    write(&to.join(SIGNATURE), serde_json::to_string_pretty(&signed)?.as_bytes())?;
+    write(&to.join(ROOTS), serde_json::to_string_pretty(roots)?.as_bytes())?;
+    write(&to.join(KEYS), keys.as_bytes())?;
+    write(&to.join(SUMS), sums.as_bytes())?;
+    write(&to.join("README.txt"), README.as_bytes())
+}
+
+/// Who takes evidence out of the house is written down.
+async fn note(house: &House, court: &str, case: &str, bundle: &Bundle) -> Result<(), StoreError> {
+    let mut tx = house.db.begin().await?;
+    let detail = serde_json::json!({ "case": bundle.case, "files": bundle.files.len() });
+    operator::note(&mut tx, &house.clock, court, "evidence.export", ("case", case), "ok", detail).await?;
+    tx.commit().await
+}

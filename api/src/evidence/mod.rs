@@ -1,0 +1,129 @@
+//! `songda evidence`: checks what is kept, and makes bundles that anybody can check.
+
+mod bundle;
+mod export;
+mod verify;
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use songda_people::courts::{self, Court};
+use songda_service::cases;
+
+pub use self::{bundle::verify_bundle, export::export, verify::verify};
+use crate::house::House;
+
+/// Evidence.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// Checks every file against the register, the register against the roots, and each root
+    /// against its signature and the day before. Answers with 0 when all is well, else 1.
+    Verify(Verify),
+    /// Writes the evidence of a case with its proofs into a folder that `verify --bundle` checks
+    /// anywhere.
+    Export(Export),
+}
+
+/// What is to be checked.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Code of the court (法院代字); every court when it is left out.
+    #[arg(long)]
+    court: Option<String>,
+    /// The files in the root of one day only, as 2026-11-27.
+    #[arg(long, conflicts_with_all = ["call", "case", "bundle"])]
+    day: Option<String>,
+    /// The recording and the transcript of one call only.
+    #[arg(long, conflicts_with_all = ["case", "bundle"])]
+    call: Option<String>,
+    /// The files of one case (案号) only.
+    #[arg(long, conflicts_with = "bundle")]
+    case: Option<String>,
+    /// An exported folder instead: no database, configuration or key is needed.
+    #[arg(long, conflicts_with = "court")]
+    bundle: Option<PathBuf>,
+    /// Public keys that came another way than in the bundle, PEM: only they are trusted.
+    #[arg(long, requires = "bundle")]
+    keys: Option<PathBuf>,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    /// The folder, when it is one that is to be checked.
+    pub fn bundle(&self) -> Option<&std::path::Path> {
+        self.bundle.as_deref()
+    }
+}
+
+/// What is to be written, and where.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// 案号.
+    #[arg(long)]
+    case: String,
+    /// A folder that is not there yet, or empty.
+    #[arg(long)]
+    to: PathBuf,
+    /// Code of the court (法院代字), when there are several.
+    #[arg(long)]
+    court: Option<String>,
+}
+
+/// The courts that are meant: one by its code, or all.
+async fn courts_meant(house: &House, code: Option<&str>) -> anyhow::Result<Vec<Court>> {
+    anyhow::ensure!(house.read_only.is_none(), "without its key the house cannot read its evidence: restore the key");
+    let all = courts::list(&house.db).await?;
+    let Some(code) = code else { return Ok(all) };
+    let one: Vec<Court> = all.into_iter().filter(|court| court.code == code).collect();
+    anyhow::ensure!(!one.is_empty(), "no court has the code {code}: `songda court list` names them");
+    Ok(one)
+}
+
+/// Court and id of the case with this number.
+async fn case_meant(house: &House, courts: &[Court], number: &str) -> anyhow::Result<(Court, String)> {
+    let mut found = Vec::new();
+    for court in courts {
+        found.extend(cases::case_by_number(&house.db, &court.id, number).await?.map(|case| (court.clone(), case)));
+    }
+    anyhow::ensure!(found.len() < 2, "several courts have a case {number}: say which one with --court CODE");
+    found.pop().with_context(|| format!("there is no case {number}"))
+}
+
+/// How far it is, on a terminal.
+struct Meter {
+    shown: Option<Instant>,
+    files: usize,
+    bytes: u64,
+    broken: usize,
+}
+
+impl Meter {
+    fn new() -> Self {
+        Self { shown: std::io::stderr().is_terminal().then(Instant::now), files: 0, bytes: 0, broken: 0 }
+    }
+
+    fn add(&mut self, bytes: u64, broken: bool) {
+        self.files += 1;
+        self.bytes += bytes;
+        self.broken += usize::from(broken);
+        if self.shown.is_some_and(|shown| shown.elapsed() > Duration::from_millis(200)) {
+            self.shown = Some(Instant::now());
+            let (files, mib, broken) = (self.files, self.bytes >> 20, self.broken);
+            let _ = write!(std::io::stderr(), "\r{files} files, {mib} MiB, {broken} broken ");
+            let _ = std::io::stderr().flush();
+        }
+    }
+
+    fn end(&self) {
+        if self.shown.is_some() {
+            let _ = write!(std::io::stderr(), "\r{:60}\r", "");
+        }
+    }
+}

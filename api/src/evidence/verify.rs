@@ -1,0 +1,185 @@
+//! The check of what the house keeps.
+
+use std::{collections::BTreeSet, io::Write};
+
+use serde::Serialize;
+use songda_people::courts::Court;
+use songda_service::evidence::{FileRow, Found, RootCheck, Which, check_chain, check_root, files};
+
+use super::{Meter, Verify, case_meant, courts_meant};
+use crate::house::House;
+
+/// Who is written down as having looked.
+const BY: &str = "operator";
+const PAGE: i64 = 500;
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    ok: bool,
+    files: usize,
+    bytes: u64,
+    roots: usize,
+    /// Files whose day is not over: no root holds them yet.
+    not_in_a_root_yet: usize,
+    /// Files that are gone under a deletion certificate.
+    deleted: usize,
+    broken: Vec<Broken>,
+    broken_roots: Vec<BrokenRoot>,
+}
+
+#[derive(Debug, Serialize)]
+struct Broken {
+    court: String,
+    file: String,
+    kind: String,
+    name: String,
+    case: String,
+    task: String,
+    verdict: String,
+    detail: String,
+}
+
+#[derive(Debug, Serialize)]
+struct BrokenRoot {
+    court: String,
+    day: String,
+    detail: String,
+}
+
+/// Checks, prints what was found, and answers whether all is well. What is broken is marked
+/// 待核查 as by the house itself.
+pub async fn verify(house: &House, asked: &Verify, out: &mut impl Write) -> anyhow::Result<bool> {
+    let courts = courts_meant(house, asked.court.as_deref()).await?;
+    let mut check = Check { house, report: Report::default(), meter: Meter::new() };
+    if let Some(day) = &asked.day {
+        for court in &courts {
+            check.root(court, day).await?;
+            check.files(court, files(&house.db, Which::Root(&court.id, day)).await?).await?;
+        }
+    } else if let Some(call) = &asked.call {
+        let found = files(&house.db, Which::Call(call)).await?;
+        anyhow::ensure!(!found.is_empty(), "there is no evidence of a call {call}");
+        for court in &courts {
+            let of_court: Vec<FileRow> = found.iter().filter(|file| file.court_id == court.id).cloned().collect();
+            check.with_roots(court, of_court).await?;
+        }
+    } else if let Some(number) = &asked.case {
+        let (court, case) = case_meant(house, &courts, number).await?;
+        check.with_roots(&court, files(&house.db, Which::Case(&case)).await?).await?;
+    } else {
+        for court in &courts {
+            check.whole(court).await?;
+        }
+    }
+    let Check { mut report, meter, .. } = check;
+    meter.end();
+    report.ok = report.broken.is_empty() && report.broken_roots.is_empty();
+    if asked.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(&report, out)?;
+    }
+    Ok(report.ok)
+}
+
+struct Check<'a> {
+    house: &'a House,
+    report: Report,
+    meter: Meter,
+}
+
+impl Check<'_> {
+    async fn whole(&mut self, court: &Court) -> anyhow::Result<()> {
+        for check in check_chain(&self.house.roots(), &court.id, BY).await? {
+            self.note_root(court, check);
+        }
+        let mut after = (0, String::new());
+        loop {
+            let page = files(&self.house.db, Which::After(&court.id, (after.0, &after.1), PAGE)).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = (last.booked_ms, last.id.clone());
+            self.files(court, page).await?;
+        }
+    }
+
+    /// Files, and the roots that hold them.
+    async fn with_roots(&mut self, court: &Court, found: Vec<FileRow>) -> anyhow::Result<()> {
+        let days: BTreeSet<String> =
+            found.iter().filter_map(|file| file.leaf.as_ref().map(|(day, _)| day.clone())).collect();
+        for day in days {
+            self.root(court, &day).await?;
+        }
+        self.files(court, found).await
+    }
+
+    async fn root(&mut self, court: &Court, day: &str) -> anyhow::Result<()> {
+        let check = check_root(&self.house.roots(), &court.id, day, BY).await?;
+        self.note_root(court, check);
+        Ok(())
+    }
+
+    fn note_root(&mut self, court: &Court, check: RootCheck) {
+        self.report.roots += 1;
+        if let Some(detail) = check.fault {
+            self.report.broken_roots.push(BrokenRoot { court: court.code.clone(), day: check.day, detail });
+        }
+    }
+
+    async fn files(&mut self, court: &Court, found: Vec<FileRow>) -> anyhow::Result<()> {
+        let examiner = self.house.examiner();
+        for file in found {
+            let seen = examiner.examine(&file, BY).await?;
+            self.report.not_in_a_root_yet += usize::from(file.leaf.is_none());
+            if matches!(seen, Found::Deleted { .. }) {
+                self.report.deleted += 1;
+                continue;
+            }
+            let bytes = file.size.max(0) as u64;
+            self.report.files += 1;
+            self.report.bytes += bytes;
+            self.meter.add(bytes, seen.is_broken());
+            if seen.is_broken() {
+                self.report.broken.push(Broken {
+                    court: court.code.clone(),
+                    file: file.id,
+                    kind: file.kind,
+                    name: file.name,
+                    case: file.case_number,
+                    task: file.task_number,
+                    verdict: seen.word().to_owned(),
+                    detail: seen.detail(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
+    for root in &report.broken_roots {
+        writeln!(out, "BROKEN root of {} {}: {}", root.court, root.day, root.detail)?;
+    }
+    for file in &report.broken {
+        let known = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+        let name = if file.name.is_empty() { String::new() } else { format!(" ({})", file.name) };
+        let (case, task) = (known(&file.case), known(&file.task));
+        writeln!(out, "BROKEN {} {}{name}, case {case}, task {task}: {}", file.kind, file.file, file.detail)?;
+    }
+    let Report { files, roots, deleted, not_in_a_root_yet, .. } = report;
+    let mib = report.bytes as f64 / f64::from(1 << 20);
+    let counts = format!("{files} files ({mib:.1} MiB), {roots} day roots");
+    if report.ok {
+        writeln!(out, "OK: {counts}: every file fits its register, every register its root, every root its signature")?;
+    } else {
+        let broken = report.broken.len() + report.broken_roots.len();
+        writeln!(out, "NOT OK: {broken} broken of {counts}; they are marked 待核查")?;
+    }
+    if *not_in_a_root_yet > 0 {
+        writeln!(out, "{not_in_a_root_yet} files are in no root yet: their day is not over")?;
+    }
+    if *deleted > 0 {
+        writeln!(out, "{deleted} files are gone under a deletion certificate; their hashes stay in the roots")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Who keeps the evidence: makes the root of each day, looks at everything again and again, and
+//! carries out deletions that two persons decided.
+
+use std::{sync::Arc, time::Duration};
+
+use songda_service::{evidence, retention};
+use songda_store::{alarms, jobs};
+use tokio::{sync::Notify, time::MissedTickBehavior};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{config::Config, house::House};
+
+/// How often it is looked whether something is due.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// Starts the work, which ends when it is told to.
+pub(crate) fn start(
+    config: &Config,
+    house: &House,
+    tasks: &TaskTracker,
+    wake: &Arc<Notify>,
+    cancel: &CancellationToken,
+) {
+    // The configuration was checked: an hour that cannot be read never comes here.
+    let after_ms = config.evidence.root_after_ms().unwrap_or_default();
+    tasks.spawn(make_roots(house.clone(), after_ms, cancel.clone()));
+    let bytes = config.evidence.verify_mib_per_minute << 20;
+    if bytes > 0 {
+        tasks.spawn(look_again(house.clone(), bytes, cancel.clone()));
+    }
+    tasks.spawn(delete(house.clone(), wake.clone(), cancel.clone()));
+}
+
+async fn each_minute<F: Future<Output = ()>>(cancel: CancellationToken, work: impl Fn() -> F) {
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = looks.tick() => {}
+        }
+        work().await;
+    }
+}
+
+async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
+    let roots = house.roots();
+    match house.examiner().enter_old_transcripts().await {
+        Ok(0) => {}
+        Ok(entered) => tracing::info!(entered, "transcripts of an earlier version stand in the register now"),
+        Err(error) => tracing::error!(%error, "transcripts of an earlier version could not be entered"),
+    }
+    match roots.complete_copies().await {
+        Ok(0) => {}
+        Ok(written) => tracing::warn!(written, "day roots that the last run could not copy were copied"),
+        Err(error) => tracing::error!(%error, "copies of day roots could not be written"),
+    }
+    let make = || async {
+        // A day that is dated wrong cannot be dated again.
+        if !house.clock.trusted() {
+            return;
+        }
+        let told = match roots.make_due(after_ms).await {
+            Ok(0) => return,
+            Ok(made) => {
+                tracing::info!(made, "day roots made");
+                alarms::clear(&house.db, &house.clock, "evidence.root_failed", "house").await
+            }
+            Err(error) => {
+                tracing::error!(%error, "day roots could not be made");
+                let text = format!("证据日根未能生成，将每分钟重试：{error}");
+                alarms::raise(&house.db, &house.clock, "evidence.root_failed", "house", &text).await
+            }
+        };
+        if let Err(error) = told {
+            tracing::error!(%error, "the making of day roots could not be told");
+        }
+    };
+    each_minute(cancel, make).await;
+}
+
+async fn look_again(house: House, bytes: u64, cancel: CancellationToken) {
+    let (examiner, roots) = (house.examiner(), house.roots());
+    let look = || async {
+        match examiner.round(bytes).await {
+            Ok(done) if done.marked > 0 => tracing::error!(?done, "evidence is not what it was"),
+            Ok(done) => tracing::debug!(?done, "evidence was looked at"),
+            Err(error) => tracing::error!(%error, "evidence could not be looked at"),
+        }
+        match evidence::check_oldest(&roots).await {
+            Ok(Some(check)) if check.fault.is_some() => tracing::error!(?check, "a day root is not what it was"),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "a day root could not be looked at"),
+        }
+    };
+    each_minute(cancel, look).await;
+}
+
+async fn delete(house: House, wake: Arc<Notify>, cancel: CancellationToken) {
+    let deleter = house.deleter();
+    let work = |job: jobs::Job| {
+        let (deleter, house) = (deleter.clone(), house.clone());
+        async move {
+            let request = job.payload["request"].as_str().unwrap_or_default().to_owned();
+            let done = deleter.run(&request).await.map_err(|error| error.to_string());
+            let told = match &done {
+                Ok(()) => alarms::clear(&house.db, &house.clock, "retention.failed", &request).await,
+                Err(error) => {
+                    let text = format!("证据销毁未完成，将自动继续：{error}");
+                    alarms::raise(&house.db, &house.clock, "retention.failed", &request, &text).await
+                }
+            };
+            if let Err(error) = told {
+                tracing::error!(%error, "how a deletion goes could not be told");
+            }
+            done
+        }
+    };
+    jobs::work(house.db.clone(), house.clock.clone(), &[retention::JOB], wake, cancel, work).await;
+}

@@ -1,0 +1,142 @@
+//! Day roots and what is 待核查.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use serde_json::json;
+use songda_people::Permission;
+use songda_service::evidence::{self, DoubtRow, FileRow, RootRow, Which};
+use songda_store::clock::rfc3339;
+
+use super::{note, require};
+use crate::{
+    house::House,
+    input::{Asked, JsonBody},
+    problem::Problem,
+    shapes::{DoubtView, DoubtsView, ProblemBody, RootView, RootsPage, Why},
+    who::SignedIn,
+};
+
+const PAGE: i64 = 60;
+
+/// Where a page of roots starts.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BeforeDay {
+    /// A day; roots before it are given.
+    cursor: Option<String>,
+}
+
+fn root_view(root: RootRow) -> Result<RootView, Problem> {
+    let key_id = root.signed()?.key_id;
+    let (checked_at, state, detail) = match root.checked {
+        None => (None, "unchecked", None),
+        Some((at_ms, verdict)) if verdict == "intact" => (Some(rfc3339(at_ms)), "intact", None),
+        Some((at_ms, verdict)) => (Some(rfc3339(at_ms)), "broken", Some(verdict)),
+    };
+    Ok(RootView {
+        day: root.day,
+        files: root.files,
+        root: root.root,
+        key_id,
+        made_at: rfc3339(root.made_ms),
+        checked_at,
+        state,
+        detail,
+    })
+}
+
+/// The signed roots of the court's days, newest first.
+#[utoipa::path(get, path = "/api/v1/evidence/roots", tag = "evidence", params(BeforeDay),
+    responses((status = 200, body = RootsPage), (status = 403, body = ProblemBody)))]
+pub(super) async fn roots(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+    Asked(before): Asked<BeforeDay>,
+) -> Result<Json<RootsPage>, Problem> {
+    require(&house, &actor, Permission::EvidenceRead).await?;
+    let rows = evidence::roots(&house.db, &actor.court_id, before.cursor.as_deref(), PAGE).await?;
+    let next_cursor = (rows.len() as i64 == PAGE).then(|| rows.last().map(|root| root.day.clone())).flatten();
+    let items = rows.into_iter().map(root_view).collect::<Result<_, _>>()?;
+    let (files, oldest_ms) = evidence::looked_at(&house.db, &actor.court_id).await?;
+    note(&house, &actor, "evidence.roots", ("court", &actor.court_id), "ok", json!({})).await?;
+    Ok(Json(RootsPage { items, next_cursor, files, oldest_look_at: oldest_ms.map(rfc3339) }))
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A doubt with the file that it is about.
+fn doubt_view(doubt: DoubtRow, file: Option<&FileRow>) -> DoubtView {
+    let root = doubt.object_id.strip_prefix("root:").map(str::to_owned);
+    DoubtView {
+        kind: file.map_or_else(|| "root".to_owned(), |file| file.kind.clone()),
+        name: file.map(|file| file.name.clone()).or(root).unwrap_or_default(),
+        call_id: file.and_then(|file| some(&file.owner_id)),
+        case_id: file.and_then(|file| some(&file.case_id)),
+        case_number: file.map(|file| file.case_number.clone()).unwrap_or_default(),
+        task_id: file.and_then(|file| some(&file.task_id)),
+        task_number: file.map(|file| file.task_number.clone()).unwrap_or_default(),
+        id: doubt.id,
+        object_id: doubt.object_id,
+        verdict: doubt.verdict,
+        detail: doubt.detail,
+        found_at: rfc3339(doubt.found_ms),
+        cleared_at: doubt.cleared_ms.map(rfc3339),
+        cleared_by: doubt.cleared_by,
+        reason: doubt.reason,
+    }
+}
+
+/// What is 待核查 in the court, and what was, with file, case and task.
+#[utoipa::path(get, path = "/api/v1/evidence/doubts", tag = "evidence",
+    responses((status = 200, body = DoubtsView), (status = 403, body = ProblemBody)))]
+pub(super) async fn doubts(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<DoubtsView>, Problem> {
+    require(&house, &actor, Permission::EvidenceRead).await?;
+    let mut items = Vec::new();
+    for doubt in evidence::doubts(&house.db, &actor.court_id).await? {
+        let file = evidence::files(&house.db, Which::One(&doubt.object_id)).await?.pop();
+        items.push(doubt_view(doubt, file.as_ref()));
+    }
+    note(&house, &actor, "evidence.doubts", ("court", &actor.court_id), "ok", json!({ "shown": items.len() })).await?;
+    Ok(Json(DoubtsView { items }))
+}
+
+/// What is 待核查 of a case, for its pages.
+pub(super) async fn doubts_of(house: &House, court: &str, case: &str) -> Result<Vec<DoubtView>, Problem> {
+    let open: Vec<DoubtRow> = evidence::doubts(&house.db, court).await?;
+    let open: Vec<DoubtRow> = open.into_iter().filter(|doubt| doubt.cleared_ms.is_none()).collect();
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let files = evidence::files(&house.db, Which::Case(case)).await?;
+    let files: BTreeMap<&str, &FileRow> = files.iter().map(|file| (file.id.as_str(), file)).collect();
+    let of_case = open.into_iter().filter_map(|doubt| {
+        let file = files.get(doubt.object_id.as_str()).copied()?;
+        Some(doubt_view(doubt, Some(file)))
+    });
+    Ok(of_case.collect())
+}
+
+/// Says what was found out about something that was 待核查, and takes the mark off. The file and
+/// its hashes stay as they are: one that still differs is marked anew.
+#[utoipa::path(post, path = "/api/v1/evidence/doubts/{id}/clear", tag = "evidence", params(("id" = String, Path)),
+    request_body = Why,
+    responses((status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(super) async fn clear_doubt(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<String>,
+    JsonBody(why): JsonBody<Why>,
+) -> Result<StatusCode, Problem> {
+    require(&house, &actor, Permission::EvidenceClear).await?;
+    evidence::clear(&house.db, &house.clock, &actor, &id, &why.reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,246 @@
+//! Day roots, what waits for examination, how long evidence is kept.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// The root of a day.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RootView {
+    pub(crate) day: String,
+    pub(crate) files: i64,
+    /// SHA-256, hex.
+    pub(crate) root: String,
+    /// Which key signed it.
+    pub(crate) key_id: String,
+    pub(crate) made_at: String,
+    /// When it was last looked at.
+    pub(crate) checked_at: Option<String>,
+    /// `intact`, `broken`, or `unchecked`.
+    pub(crate) state: &'static str,
+    /// What is wrong with it.
+    pub(crate) detail: Option<String>,
+}
+
+/// Day roots, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RootsPage {
+    pub(crate) items: Vec<RootView>,
+    pub(crate) next_cursor: Option<String>,
+    /// Files that are looked at again and again.
+    pub(crate) files: i64,
+    /// The longest that one of them has not been looked at: since when.
+    pub(crate) oldest_look_at: Option<String>,
+}
+
+/// Something that is or was 待核查.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DoubtView {
+    pub(crate) id: String,
+    /// The file, or `root:` and the day.
+    pub(crate) object_id: String,
+    /// `recording`, `transcript`, `report`, `document`, `root` …
+    pub(crate) kind: String,
+    /// What a document is called; version of a report.
+    pub(crate) name: String,
+    /// The call of a recording or transcript.
+    pub(crate) call_id: Option<String>,
+    pub(crate) case_id: Option<String>,
+    pub(crate) case_number: String,
+    pub(crate) task_id: Option<String>,
+    pub(crate) task_number: String,
+    /// `missing`, `altered` or `root`.
+    pub(crate) verdict: String,
+    pub(crate) detail: String,
+    pub(crate) found_at: String,
+    pub(crate) cleared_at: Option<String>,
+    pub(crate) cleared_by: Option<String>,
+    /// Why it was cleared.
+    pub(crate) reason: String,
+}
+
+/// What is 待核查 first, then what was.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DoubtsView {
+    pub(crate) items: Vec<DoubtView>,
+}
+
+/// Why something is done.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Why {
+    /// 1 to 500 characters; kept with the evidence.
+    pub(crate) reason: String,
+}
+
+/// A class and its period.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ClassView {
+    /// `recording`, `transcript`, `receipt`, `document`, `metadata`, `audit` or `access`.
+    pub(crate) code: &'static str,
+    /// Days from the return of the case to the court.
+    pub(crate) days: i64,
+    /// Days below which no court may go.
+    pub(crate) least_days: i64,
+    /// Whether a deletion takes files of it.
+    pub(crate) is_deleted: bool,
+}
+
+/// The periods of a court.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PolicyView {
+    /// 0: the defaults of the house.
+    pub(crate) version: i64,
+    pub(crate) valid_from: Option<String>,
+    pub(crate) asked_by: String,
+    pub(crate) approved_by: String,
+    pub(crate) classes: Vec<ClassView>,
+}
+
+/// A legal hold.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct HoldView {
+    pub(crate) id: String,
+    pub(crate) case_id: String,
+    pub(crate) case_number: String,
+    pub(crate) reason: String,
+    pub(crate) set_by: String,
+    pub(crate) set_at: String,
+    pub(crate) lifted_by: Option<String>,
+    pub(crate) lifted_at: Option<String>,
+    pub(crate) lift_reason: String,
+}
+
+/// Holds of a case, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct HoldsView {
+    pub(crate) items: Vec<HoldView>,
+}
+
+/// Something that one person asks for and another decides about.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RetentionRequest {
+    pub(crate) id: String,
+    /// `policy` or `deletion`.
+    pub(crate) kind: String,
+    /// The days per class, or the totals of the deletion.
+    pub(crate) body: Value,
+    pub(crate) policy_version: i64,
+    /// `waiting`, `refused`, `withdrawn`, `approved` (being carried out) or `done`.
+    pub(crate) state: String,
+    pub(crate) asked_by: String,
+    pub(crate) asked_at: String,
+    /// Whether whoever reads this asked for it: he cannot decide about it.
+    pub(crate) own: bool,
+    pub(crate) decided_by: Option<String>,
+    pub(crate) decided_at: Option<String>,
+    pub(crate) reason: String,
+    pub(crate) done_at: Option<String>,
+    pub(crate) certificate: Option<String>,
+}
+
+/// How long a court keeps what, and what was asked for.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Retention {
+    pub(crate) policy: PolicyView,
+    pub(crate) requests: Vec<RetentionRequest>,
+    pub(crate) holds: Vec<HoldView>,
+}
+
+/// Files and bytes.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Amount {
+    pub(crate) files: i64,
+    pub(crate) bytes: i64,
+}
+
+/// A file that would go, or went.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RetentionItem {
+    pub(crate) file: String,
+    pub(crate) class: String,
+    pub(crate) kind: String,
+    pub(crate) case_number: String,
+    pub(crate) task_number: String,
+    pub(crate) bytes: i64,
+    /// When the case came back to the court; in a dry run only.
+    pub(crate) returned_at: Option<String>,
+    pub(crate) due_at: String,
+    /// `planned`, `waiting`, `deleting`, `deleted` or `kept`.
+    pub(crate) state: String,
+    /// Why it was kept: `hold`, `open_task`, `not_returned`, `doubt` or `not_due`.
+    pub(crate) why: String,
+}
+
+/// What a deletion would do now. Nothing is deleted by looking.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RetentionPlan {
+    pub(crate) at: String,
+    pub(crate) policy_version: i64,
+    pub(crate) items: Vec<RetentionItem>,
+    /// Whether there is more than one deletion takes.
+    pub(crate) more: bool,
+    pub(crate) total: Amount,
+    pub(crate) classes: BTreeMap<&'static str, Amount>,
+    /// What stays, by why it stays.
+    pub(crate) kept: BTreeMap<&'static str, Amount>,
+}
+
+/// A request with its files.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RetentionRequestDetail {
+    pub(crate) request: RetentionRequest,
+    pub(crate) items: Vec<RetentionItem>,
+}
+
+/// Days per class.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WantedPolicy {
+    /// Every class once.
+    pub(crate) days: BTreeMap<String, i64>,
+}
+
+/// What is to be deleted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WantedDeletion {
+    /// One case only; everything that is due when it is left out.
+    pub(crate) case_id: Option<String>,
+}
+
+/// What a second person says.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetentionDecision {
+    pub(crate) approve: bool,
+    /// Why not; needed for a refusal.
+    #[serde(default)]
+    pub(crate) reason: String,
+}
+
+/// The id of what arose.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Arisen {
+    pub(crate) id: String,
+}
+
+/// A deletion certificate.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CertificateView {
+    pub(crate) id: String,
+    pub(crate) request_id: String,
+    /// The file in which it is kept, which is evidence itself.
+    pub(crate) object_id: String,
+    /// What was signed, read.
+    pub(crate) content: Value,
+    /// The very text that was signed.
+    pub(crate) signed: String,
+    pub(crate) suite: String,
+    pub(crate) key_id: String,
+    pub(crate) signature: String,
+    /// Whether the house's keys say that it was signed so.
+    pub(crate) is_genuine: bool,
+}
