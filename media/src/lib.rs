@@ -27,7 +27,7 @@ pub use prompt::{Prompt, PromptError};
 pub use reception::Quality;
 pub use sdp::SdpError;
 pub use stage::{Rest, Span};
-pub use timeline::Gap;
+pub use timeline::{Gap, GapKind};
 pub use watch::Silence;
 
 /// Samples per second of everything in here.

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use songda_media::{Gap, Tap};
+use songda_media::{Gap, GapKind, Tap};
 use songda_recordings::vault::{self, Manifest, VaultError, Writer};
 use tokio::sync::oneshot;
 
@@ -108,12 +108,20 @@ impl Recorder {
         if writer.frames() == 0 {
             return writer.abandon().map(|()| Kept { manifest: None, incomplete });
         }
-        let gaps = gaps
-            .iter()
-            .map(|gap| vault::Gap { channel: gap.channel, from_frame: gap.from_frame, to_frame: gap.to_frame })
-            .collect();
+        let gaps = gaps.iter().map(listed).collect();
         writer.finish(gaps).map(|manifest| Kept { manifest: Some(manifest), incomplete })
     }
+}
+
+/// A hole as the vault lists it.
+fn listed(gap: &Gap) -> vault::Gap {
+    let kind = match gap.kind {
+        GapKind::Lost => vault::GapKind::Lost,
+        GapKind::Unsent => vault::GapKind::Unsent,
+        GapKind::Unknown => vault::GapKind::Unknown,
+        GapKind::Unlisted => vault::GapKind::Unlisted,
+    };
+    vault::Gap { channel: gap.channel, from_frame: gap.from_frame, to_frame: gap.to_frame, kind }
 }
 
 fn seal(mut writer: Writer, inbox: &mpsc::Receiver<Piece>, failed: &AtomicBool) -> (Writer, Option<VaultError>) {

@@ -31,15 +31,18 @@ impl Bridge {
             self.changed(now, change);
         }
         if self.aside != Aside::None {
+            self.timeline.no_sound(LEFT, packet.stamp());
             self.speak_aside(now, packet, wires);
             return;
         }
         let heard = self.mode == Mode::Open && self.stage.is_talk() && !self.sends_keys();
         if !heard || packet.payload.is_empty() || packet.payload.len() > LARGEST {
+            self.timeline.no_sound(LEFT, packet.stamp());
             return;
         }
         self.agent_at = Some(now);
         let Some(law) = Law::of(packet.payload_type) else {
+            self.timeline.no_sound(LEFT, packet.stamp());
             // What is no G.711 was negotiated as telephone-event.
             if let Some(events) = self.party_events.filter(|_| !self.muted) {
                 let mut head = self.to_party.relay(now, packet.ssrc, packet.seq, packet.timestamp);
@@ -56,11 +59,11 @@ impl Bridge {
         if self.muted || !self.party_listens {
             octets.fill(self.party_law.silence());
             let silence = std::iter::repeat_n(0i16, octets.len());
-            self.timeline.place(LEFT, frame, packet.ssrc.into(), packet.timestamp, silence);
+            self.timeline.hear(LEFT, frame, packet.stamp(), silence);
         } else {
             convert(law, self.party_law, packet.payload, octets);
             let samples = packet.payload.iter().map(|octet| law.decode(*octet));
-            self.timeline.place(LEFT, frame, packet.ssrc.into(), packet.timestamp, samples);
+            self.timeline.hear(LEFT, frame, packet.stamp(), samples);
         }
         send(head, self.party_law.payload_type(), octets, wires);
     }
@@ -74,13 +77,18 @@ impl Bridge {
             {
                 self.news.push_back(MediaEvent::Digit { digit, frame: self.frame(now) });
             }
+            self.timeline.no_sound(RIGHT, packet.stamp());
             // Whoever holds a key down sends no sound, and is not gone.
             if let Some(change) = self.watch.party_packet(now, std::iter::empty()) {
                 self.changed(now, change);
             }
             return;
         }
-        let Some(law) = Law::of(packet.payload_type) else { return };
+        let Some(law) = Law::of(packet.payload_type) else {
+            // Comfort noise (RFC 3389) and whatever else: nothing is missing where it was sent.
+            self.timeline.no_sound(RIGHT, packet.stamp());
+            return;
+        };
         if self.mode == Mode::Waiting || packet.payload.is_empty() || packet.payload.len() > LARGEST {
             return;
         }
@@ -91,12 +99,12 @@ impl Bridge {
             }
             self.news.push_back(MediaEvent::PartyHeard);
         }
-        let frame = self.start(now, unix_ms);
+        let frame = self.start(now, unix_ms, packet.payload.len());
         let samples = packet.payload.iter().map(|octet| law.decode(*octet));
         if let Some(change) = self.watch.party_packet(now, samples.clone()) {
             self.changed(now, change);
         }
-        self.timeline.place(RIGHT, frame, packet.ssrc.into(), packet.timestamp, samples.clone());
+        self.timeline.hear(RIGHT, frame, packet.stamp(), samples.clone());
         if self.stage.is_announcing() {
             self.mix.extend(samples);
             while self.mix.len() > MIX_LIMIT {

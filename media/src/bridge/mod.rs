@@ -100,7 +100,7 @@ pub struct Summary {
     pub party: Quality,
     /// Samples that came too late for the recording.
     pub late_samples: u64,
-    /// How often a channel was moved by one packet to follow a drifting clock.
+    /// How often a channel was moved, mostly by 10 ms, to follow a drifting clock.
     pub slips: u64,
     /// Everything that was played, as far as the party was sent it, in order.
     pub played: Vec<Span>,
@@ -121,6 +121,13 @@ pub struct View<'a> {
     pub marker: bool,
     /// Payload.
     pub payload: &'a [u8],
+}
+
+impl View<'_> {
+    /// What the timeline goes by: source, number and timestamp.
+    pub(crate) fn stamp(&self) -> (u32, u16, u32) {
+        (self.ssrc, self.seq, self.timestamp)
+    }
 }
 
 /// Where packets go.
@@ -299,7 +306,7 @@ impl Bridge {
 
     fn open(&mut self, now: Instant, unix_ms: i64) {
         if self.mode != Mode::Open {
-            self.start(now, unix_ms);
+            self.start(now, unix_ms, PACKET);
             self.mode = Mode::Open;
             // Ring-back and announcements are no sign of who answered: he is heard from here on.
             self.party_heard = false;
@@ -336,11 +343,12 @@ impl Bridge {
         self.keys_out.is_underway() || (self.keys_out.is_busy() && self.stage.is_talk() && self.party_listens)
     }
 
-    fn start(&mut self, now: Instant, unix_ms: i64) -> u64 {
+    fn start(&mut self, now: Instant, unix_ms: i64, samples: usize) -> u64 {
         if self.started.is_none() {
-            // The packet that starts the recording holds the 20 ms before it.
-            self.started = Some(now.checked_sub(TICK).unwrap_or(now));
-            self.tap.started(unix_ms - TICK.as_millis() as i64);
+            // The packet that starts the recording holds the time before it.
+            let before = Duration::from_micros(samples as u64 * 1_000_000 / u64::from(RATE));
+            self.started = Some(now.checked_sub(before).unwrap_or(now));
+            self.tap.started(unix_ms - before.as_millis() as i64);
         }
         self.frame(now)
     }
@@ -363,7 +371,7 @@ impl Bridge {
         Summary {
             frames,
             played: self.stage.finish(frames),
-            gaps: self.timeline.gaps().copied().collect(),
+            gaps: self.timeline.gaps(),
             agent: self.from_agent.quality(),
             party: self.from_party.quality(),
             late_samples: self.timeline.late(),

@@ -5,9 +5,14 @@ mod any_order;
 mod bridge;
 mod browser;
 mod engine;
+#[path = "../../../tests/sim/src/impair.rs"]
+mod impair;
+mod impaired;
 mod legs;
 mod line;
 mod long_call;
+mod marker_tones;
 mod prompts;
 mod timeline;
 mod transfer;
+mod wraps;

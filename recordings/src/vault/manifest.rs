@@ -13,6 +13,24 @@ pub struct Gap {
     pub from_frame: u64,
     /// Frame after the last.
     pub to_frame: u64,
+    /// Why; what was closed before this was told has none.
+    #[serde(default)]
+    pub kind: GapKind,
+}
+
+/// Why there is no sound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapKind {
+    /// It was sent and did not come in time.
+    Lost,
+    /// Nothing was sent: the far end suppressed its silence, pressed a key, or stood still.
+    Unsent,
+    /// It cannot be told.
+    #[default]
+    Unknown,
+    /// The list is full: holes lie in here that are not listed one by one.
+    Unlisted,
 }
 
 /// Facts of a closed recording.

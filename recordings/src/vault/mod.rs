@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-pub use manifest::{Finished, Gap, Manifest, Peaks, Recovered, Removed, Stayed, Verdict};
+pub use manifest::{Finished, Gap, GapKind, Manifest, Peaks, Recovered, Removed, Stayed, Verdict};
 pub use reader::WavReader;
 pub(crate) use reader::hash_sealed;
 use reserve::Reserve;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command, sync::Arc};
 use sha2::Digest;
 use songda_recordings::{
     keys::KeyFile,
-    vault::{BLOCK_FRAMES, Gap, Manifest, RecordingId, Removed, Vault, VaultError, Verdict},
+    vault::{BLOCK_FRAMES, Gap, GapKind, Manifest, RecordingId, Removed, Vault, VaultError, Verdict},
 };
 
 struct House {
@@ -38,7 +38,7 @@ fn record(vault: &Vault, name: &str, last: usize) -> (Manifest, Vec<i16>) {
         writer.append(&pcm).unwrap();
         all.extend(pcm);
     }
-    (writer.finish(vec![Gap { channel: 1, from_frame: 5, to_frame: 9 }]).unwrap(), all)
+    (writer.finish(vec![Gap { channel: 1, from_frame: 5, to_frame: 9, kind: GapKind::Lost }]).unwrap(), all)
 }
 
 fn wav(vault: &Vault, name: &str) -> Vec<u8> {
@@ -272,7 +272,7 @@ fn a_recording_that_could_not_be_shelved_keeps_its_seconds_and_its_holes() {
     let mut writer = house.vault.begin(&id("01FULL"), 7).unwrap();
     writer.append(&block(0, BLOCK_FRAMES)).unwrap();
     let in_the_way = block_shelf(&house, "01FUL");
-    let gaps = vec![Gap { channel: 1, from_frame: 5, to_frame: 9 }];
+    let gaps = vec![Gap { channel: 1, from_frame: 5, to_frame: 9, kind: GapKind::Lost }];
     assert!(writer.finish(gaps.clone()).is_err());
     assert_eq!(house.vault.read(&id("01FULL")).unwrap().frames(), 8_000, "it is read where it stayed");
     assert!(matches!(house.vault.manifest(&id("01FULL")), Err(VaultError::Io { .. } | VaultError::Missing(_))));

@@ -144,6 +144,7 @@ impl Recording {
             channel: gap.channel,
             from_frame: gap.from_frame,
             to_frame: gap.to_frame,
+            kind: vault::GapKind::Unknown,
         });
         let gaps = gaps.collect();
         tokio::task::spawn_blocking(move || {

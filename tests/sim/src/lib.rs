@@ -6,6 +6,7 @@
 
 mod cases;
 mod config;
+pub mod impair;
 pub mod journal;
 mod ntp;
 mod numbers;

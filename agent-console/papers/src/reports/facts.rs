@@ -183,7 +183,8 @@ fn call(row: &AnyRow) -> Call {
             sha256: row.get(23),
             sm3: row.get(24),
             gaps: serde_json::from_str::<Vec<serde_json::Value>>(&row.get::<String, _>(25))
-                .map_or(0, |gaps| gaps.len()),
+                // Where the far end sent nothing, nothing is missing.
+                .map_or(0, |gaps| gaps.iter().filter(|gap| gap["kind"] != "unsent").count()),
         }),
         transcript: None,
     }
