@@ -1,5 +1,5 @@
-//! From the media thread to the vault: one thread per call seals block by block, so that a
-//! slow disk never delays a packet.
+//! From the media thread to the vault: one thread per call seals and writes block by block, so that
+//! a slow disk never delays a packet. It does not wait for the disk: the vault syncs on its own.
 
 use std::{
     sync::{
@@ -19,8 +19,9 @@ use crate::clock::CallClock;
 
 /// The packet that begins a recording holds the 20 ms before it.
 const FIRST: Duration = Duration::from_millis(20);
-/// Seconds that may wait for the disk before the recording counts as failed.
-const WAITING: usize = 10;
+/// Seconds that may wait for the recorder's thread before the recording counts as failed. It waits
+/// itself once as many were written and are not on the disk.
+const WAITING: usize = 30;
 
 enum Piece {
     Started(i64),
@@ -131,7 +132,7 @@ fn seal(mut writer: Writer, inbox: &mpsc::Receiver<Piece>, failed: &AtomicBool) 
             Piece::Started(unix_ms) => writer.start_at(unix_ms),
             // A block after a lost one would stand at the wrong time.
             Piece::Block(_) if first.is_some() => continue,
-            Piece::Block(frames) => writer.append(&frames),
+            Piece::Block(frames) => writer.put(&frames),
         };
         if let Err(error) = done {
             failed.store(true, Ordering::Relaxed);
@@ -139,4 +140,117 @@ fn seal(mut writer: Writer, inbox: &mpsc::Receiver<Piece>, failed: &AtomicBool) 
         }
     }
     (writer, first)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io, sync::Condvar, sync::Mutex};
+
+    use songda_recordings::{
+        keys::KeyFile,
+        vault::{BLOCK_FRAMES, BlockFile, RecordingId, Vault, Verdict},
+    };
+
+    use super::*;
+
+    /// A disk that stands still until it is let go.
+    #[derive(Default)]
+    struct Gate {
+        open: Mutex<bool>,
+        opened: Condvar,
+    }
+
+    impl Gate {
+        fn pass(&self) {
+            let mut open = self.open.lock().unwrap();
+            while !*open {
+                open = self.opened.wait(open).unwrap();
+            }
+        }
+
+        fn open(&self) {
+            *self.open.lock().unwrap() = true;
+            self.opened.notify_all();
+        }
+    }
+
+    struct Stuck {
+        file: File,
+        gate: Arc<Gate>,
+        /// Writing stands still, too, and not only the syncs.
+        writes: bool,
+    }
+
+    impl BlockFile for Stuck {
+        fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            if self.writes {
+                self.gate.pass();
+            }
+            self.file.write(bytes, offset)
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            self.gate.pass();
+            self.file.sync()
+        }
+
+        fn cut(&self, length: u64) -> io::Result<()> {
+            self.file.cut(length)
+        }
+    }
+
+    fn second(number: usize) -> Vec<i16> {
+        vec![number as i16 + 1; BLOCK_FRAMES * 2]
+    }
+
+    /// A recorder on a disk that stands still.
+    fn stuck(folder: &std::path::Path, writes: bool) -> (Arc<Vault>, Arc<Gate>, Recorder, Box<dyn Tap>) {
+        let keys = Arc::new(KeyFile::create(&folder.join("key")).unwrap());
+        let gate = Arc::new(Gate::default());
+        let own = gate.clone();
+        let vault = Vault::open(&folder.join("vault"), keys, 0).unwrap();
+        let vault = vault.with_files(move |file| Arc::new(Stuck { file, gate: own.clone(), writes }));
+        let writer = vault.begin(&RecordingId::new("01STUCK").unwrap(), 0).unwrap();
+        let clock = CallClock::new(Instant::now(), 0);
+        let (recorder, tap, _) = Recorder::start(writer, clock).unwrap();
+        (Arc::new(vault), gate, recorder, tap)
+    }
+
+    #[test]
+    fn e44_a_disk_that_stands_still_for_ten_seconds_stops_no_call_and_loses_nothing() {
+        for writes in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let (vault, gate, recorder, mut tap) = stuck(folder.path(), writes);
+            tap.started(0);
+            let began = Instant::now();
+            for number in 0..12 {
+                assert!(tap.block(&second(number)), "second {number}: the call goes on");
+            }
+            assert!(began.elapsed() < Duration::from_secs(1), "the media thread waited for the disk");
+            gate.open();
+            drop(tap);
+            let kept = recorder.finish(&[]).unwrap();
+            let manifest = kept.manifest.unwrap();
+            assert!(!kept.incomplete);
+            assert_eq!(manifest.frames, 12 * BLOCK_FRAMES as u64);
+            assert_eq!(vault.verify(&manifest.id, &manifest).unwrap(), Verdict::Intact);
+            let (left, _) = vault.read(&manifest.id).unwrap().channels().unwrap();
+            assert_eq!((left[0], left[11 * BLOCK_FRAMES]), (1, 12));
+        }
+    }
+
+    #[test]
+    fn e44_a_disk_that_stands_still_for_longer_than_what_may_wait_is_told_and_what_was_before_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, gate, recorder, mut tap) = stuck(folder.path(), true);
+        let taken = (0..200).take_while(|number| tap.block(&second(*number))).count();
+        assert!((WAITING..=WAITING + 2).contains(&taken), "{taken}");
+        gate.open();
+        drop(tap);
+        let kept = recorder.finish(&[]).unwrap();
+        assert!(kept.incomplete);
+        let manifest = kept.manifest.unwrap();
+        assert_eq!(manifest.frames, taken as u64 * BLOCK_FRAMES as u64);
+        assert_eq!(vault.verify(&manifest.id, &manifest).unwrap(), Verdict::Intact);
+    }
 }

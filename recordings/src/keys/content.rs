@@ -5,8 +5,8 @@
 //! (1 byte) and 32 bytes, SHA-256 of all before it. A file of the first layout is read for
 //! ever; it becomes one of the second when its keys are rotated.
 
+use ::ring::signature::{Ed25519KeyPair, KeyPair};
 use hmac::{Hmac, KeyInit, Mac};
-use ring::signature::{Ed25519KeyPair, KeyPair};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 

@@ -6,6 +6,7 @@ mod file;
 mod public;
 mod ring;
 
+use ::ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 pub use file::{KeyFile, Rotation};
 pub use public::{PublicKey, SIGNING_SUITE, Signature};
 pub use ring::{Keyring, WrappedKey};
@@ -78,30 +79,30 @@ const TAG: usize = 16;
 
 /// Seals with AES-256-GCM under a random nonce, which goes in front.
 pub(crate) fn seal(key: &[u8; 32], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
-    use aes_gcm::{
-        Aes256Gcm, KeyInit,
-        aead::{Aead, Payload},
-    };
     let mut nonce = [0u8; NONCE];
     getrandom::fill(&mut nonce).map_err(|_| KeyError::Random)?;
-    let cipher = Aes256Gcm::new(key.into());
-    let sealed = cipher.encrypt((&nonce).into(), Payload { msg: plain, aad }).map_err(|_| KeyError::DoesNotOpen)?;
-    let mut out = Vec::with_capacity(NONCE + sealed.len());
+    let mut out = Vec::with_capacity(NONCE + plain.len() + TAG);
     out.extend_from_slice(&nonce);
-    out.extend_from_slice(&sealed);
+    out.extend_from_slice(plain);
+    let nonce = Nonce::assume_unique_for_key(nonce);
+    let tag = cipher(key)?.seal_in_place_separate_tag(nonce, Aad::from(aad), &mut out[NONCE..]);
+    out.extend_from_slice(tag.map_err(|_| KeyError::DoesNotOpen)?.as_ref());
     Ok(out)
 }
 
 /// Opens what [`seal`] made.
 pub(crate) fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
-    use aes_gcm::{
-        Aes256Gcm, KeyInit,
-        aead::{Aead, Payload},
-    };
     let (nonce, body) = sealed.split_first_chunk::<NONCE>().ok_or(KeyError::DoesNotOpen)?;
     if body.len() < TAG {
         return Err(KeyError::DoesNotOpen);
     }
-    let cipher = Aes256Gcm::new(key.into());
-    cipher.decrypt(nonce.into(), Payload { msg: body, aad }).map_err(|_| KeyError::DoesNotOpen)
+    let mut plain = body.to_vec();
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let length = cipher(key)?.open_in_place(nonce, Aad::from(aad), &mut plain).map(|plain| plain.len());
+    plain.truncate(length.map_err(|_| KeyError::DoesNotOpen)?);
+    Ok(plain)
+}
+
+fn cipher(key: &[u8; 32]) -> Result<LessSafeKey, KeyError> {
+    UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| KeyError::DoesNotOpen)
 }

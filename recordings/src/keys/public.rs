@@ -1,6 +1,6 @@
 //! Public keys: what anybody needs to check a signature, and nothing more.
 
-use ring::signature::{ED25519, UnparsedPublicKey};
+use ::ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

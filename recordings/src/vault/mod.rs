@@ -6,10 +6,16 @@
 //! block ends a finished file, so that a cut shows. What is read is WAV, PCM16, 8 kHz,
 //! two channels, and the hashes are those of the WAV.
 
+mod files;
 mod format;
+mod layout;
 mod manifest;
 mod reader;
 mod reserve;
+pub mod s3;
+mod shelf;
+mod source;
+mod syncs;
 mod writer;
 
 use std::{
@@ -17,13 +23,17 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
+pub use files::BlockFile;
 pub use manifest::{Finished, Gap, GapKind, Manifest, Peaks, Recovered, Removed, Stayed, Verdict};
 pub use reader::WavReader;
 pub(crate) use reader::hash_sealed;
 use reserve::Reserve;
 pub use reserve::Room;
+use shelf::{Shelf, shelf_of};
+use syncs::Syncs;
 use writer::Resumed;
 pub use writer::Writer;
 
@@ -75,13 +85,16 @@ pub enum VaultError {
     /// The text is no recording id.
     #[error("not a recording id")]
     BadId,
+    /// The S3 server, or the copy on it.
+    #[error(transparent)]
+    S3(#[from] s3::S3Error),
     /// A key operation failed.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
 /// Id of a recording: letters and digits only, because it names a file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RecordingId(String);
 
@@ -127,6 +140,9 @@ pub struct Vault {
     floor: u64,
     reserve: Arc<Reserve>,
     writing: Writing,
+    syncs: Arc<Syncs>,
+    files: files::Wrap,
+    shelf: Arc<Shelf>,
 }
 
 /// Recordings that this process is writing.
@@ -146,7 +162,33 @@ impl Vault {
             fs::create_dir_all(&folder).map_err(io("make", &folder))?;
         }
         let reserve = Arc::new(Reserve::new(root.join("reserve"), 0));
-        Ok(Self { root: root.to_owned(), keys, floor, reserve, writing: Arc::default() })
+        Ok(Self {
+            root: root.to_owned(),
+            keys,
+            floor,
+            reserve,
+            writing: Arc::default(),
+            syncs: Arc::default(),
+            files: files::plain(),
+            shelf: Arc::new(Shelf::new(root.join("closed"))),
+        })
+    }
+
+    /// The same, writing to what `wrap` makes of each file: a test's slow disk for one.
+    #[must_use]
+    pub fn with_files(self, wrap: impl Fn(fs::File) -> Arc<dyn BlockFile> + Send + Sync + 'static) -> Self {
+        Self { files: Arc::new(wrap), ..self }
+    }
+
+    /// Has each sync of a recording told, with the time that it took.
+    pub fn observe_syncs(&self, observer: impl Fn(Duration) + Send + Sync + 'static) {
+        self.syncs.observe(Box::new(observer));
+    }
+
+    /// The slowest sync since this was asked last, those under way counted in. Over a second
+    /// the disk does not keep up with the calls.
+    pub fn slowest_sync(&self) -> Duration {
+        self.syncs.slowest()
     }
 
     /// The same with so many bytes kept for the books, once [`Vault::tend`] is called.
@@ -182,26 +224,21 @@ impl Vault {
 
     /// Reads a recording, closed or live. A live one reads up to its last whole block.
     pub fn read(&self, id: &RecordingId) -> Result<WavReader, VaultError> {
-        let closed = self.closed_path(id);
-        if !closed.exists() {
-            return WavReader::open(&self.live_path(id), id, self.keys.as_ref());
+        // A live one first: nobody is asked over the network for it.
+        match WavReader::unfinished(&self.live_path(id), id, self.keys.as_ref()) {
+            Err(VaultError::Missing(_)) => self.read_closed(id),
+            done => done,
         }
-        let reader = WavReader::open(&closed, id, self.keys.as_ref())?;
-        if !reader.is_closed() {
-            return Err(VaultError::Altered {
-                id: id.to_string(),
-                block: reader.blocks(),
-                reason: "its end is cut off",
-            });
-        }
-        Ok(reader)
+    }
+
+    fn read_closed(&self, id: &RecordingId) -> Result<WavReader, VaultError> {
+        WavReader::finished(self.shelf.open(id)?, id, self.keys.as_ref())
     }
 
     /// The manifest of a closed recording, from its closing block. For a recording whose
     /// process died between the shelf and the books.
     pub fn manifest(&self, id: &RecordingId) -> Result<Manifest, VaultError> {
-        let closed = self.closed_path(id);
-        let reader = WavReader::open(&closed, id, self.keys.as_ref())?;
+        let reader = self.read_closed(id)?;
         reader.manifest().ok_or_else(|| VaultError::Altered {
             id: id.to_string(),
             block: reader.blocks(),
@@ -260,17 +297,10 @@ impl Vault {
         if self.live_path(id).exists() {
             return Err(VaultError::Live(id.to_string()));
         }
-        let path = self.closed_path(id);
-        let local_bytes = match fs::metadata(&path) {
-            Ok(about) => about.len(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Removed::default()),
-            Err(error) => return Err(io("measure", &path)(error)),
-        };
         // One that was altered has its time, too.
         let manifest = self.manifest(id).ok();
-        fs::remove_file(&path).map_err(io("remove", &path))?;
-        sync_folder(&path)?;
-        Ok(Removed { local_bytes: Some(local_bytes), remote_bytes: None, manifest })
+        let (local_bytes, remote_bytes) = self.shelf.remove(id)?;
+        Ok(Removed { local_bytes, remote_bytes, manifest })
     }
 
     /// Bytes free on the vault's file system.
@@ -285,13 +315,6 @@ impl Vault {
 
     fn live_path(&self, id: &RecordingId) -> PathBuf {
         self.root.join("live").join(format!("{id}.sdv"))
-    }
-
-    /// Closed recordings lie in folders by the first characters of their id, which for an
-    /// ULID is its time.
-    fn closed_path(&self, id: &RecordingId) -> PathBuf {
-        let shelf: String = id.as_str().chars().take(5).collect();
-        self.root.join("closed").join(shelf).join(format!("{id}.sdv"))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Writing a recording.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{Seek, SeekFrom, Write},
+    fs::{self, OpenOptions},
+    io::Write,
     os::unix::fs::OpenOptionsExt,
     sync::{Arc, PoisonError},
 };
@@ -11,10 +11,14 @@ use zeroize::Zeroizing;
 
 use super::{
     BLOCK_FRAMES, CHANNELS, Gap, Manifest, RecordingId, Vault, VaultError, WavReader, Writing,
-    format::{BLOCK_BYTES, Closing, FRAME, Kind, MAGIC, WAV_HEAD, block_aad, key_aad},
+    format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, Kind, MAGIC, OVERHEAD, WAV_HEAD, block_aad, key_aad},
     io,
+    layout::{SLOT, UNSYNCED},
+    reader::HEADER_CUT,
     reserve::{Reserve, no_room},
+    shelf::Shelf,
     sync_folder,
+    syncs::{Syncs, Tail},
 };
 use crate::keys::{KeyError, SUITE, seal};
 
@@ -23,9 +27,14 @@ use crate::keys::{KeyError, SUITE, seal};
 pub struct Writer {
     id: RecordingId,
     key: Zeroizing<[u8; 32]>,
-    file: File,
+    tail: Arc<Tail>,
+    syncs: Arc<Syncs>,
+    /// Bytes of the header.
+    head: u64,
+    /// Where the next block begins.
+    end: u64,
     live: std::path::PathBuf,
-    closed: std::path::PathBuf,
+    shelf: Arc<Shelf>,
     keys: Arc<dyn crate::keys::KeyProvider>,
     started_ms: i64,
     place: u64,
@@ -96,9 +105,12 @@ impl Writer {
         Ok(Self {
             id: id.clone(),
             key,
-            file,
+            tail: vault.syncs.tail((vault.files)(file), head.len() as u64),
+            syncs: vault.syncs.clone(),
+            head: head.len() as u64,
+            end: head.len() as u64,
             live,
-            closed: vault.closed_path(id),
+            shelf: vault.shelf.clone(),
             keys: vault.keys.clone(),
             started_ms,
             place: 0,
@@ -115,26 +127,30 @@ impl Writer {
     pub(super) fn resume(vault: &Vault, id: &RecordingId) -> Result<Resumed, VaultError> {
         let Some(written) = Written::enter(vault, id) else { return Ok(Resumed::Busy) };
         let live = vault.live_path(id);
-        let reader = match WavReader::open(&live, id, vault.keys.as_ref()) {
+        let reader = match WavReader::unfinished(&live, id, vault.keys.as_ref()) {
             Ok(reader) => reader,
             // Killed while the header was being written: no audio can be in it.
-            Err(VaultError::Altered { block: 0, reason: "the header is cut", .. }) => return Ok(Resumed::Empty),
+            Err(VaultError::Altered { block: 0, reason: HEADER_CUT, .. }) => return Ok(Resumed::Empty),
             Err(error) => return Err(error),
         };
         if reader.frames() == 0 {
             return Ok(Resumed::Empty);
         }
         let manifest = reader.manifest();
-        let mut file = OpenOptions::new().write(true).open(&live).map_err(io("open", &live))?;
+        let file = OpenOptions::new().write(true).open(&live).map_err(io("open", &live))?;
         if manifest.is_none() {
             file.set_len(reader.end()).map_err(io("cut", &live))?;
         }
-        file.seek(SeekFrom::End(0)).map_err(io("seek", &live))?;
+        // A kill may have come before the last sync.
+        file.sync_data().map_err(io("sync", &live))?;
         Ok(Resumed::Open(Box::new(Self {
             id: id.clone(),
             key: reader.key(),
-            file,
-            closed: vault.closed_path(id),
+            tail: vault.syncs.tail((vault.files)(file), reader.end()),
+            syncs: vault.syncs.clone(),
+            head: reader.head(),
+            end: reader.end(),
+            shelf: vault.shelf.clone(),
             live,
             keys: vault.keys.clone(),
             started_ms: reader.started_ms(),
@@ -153,12 +169,9 @@ impl Writer {
         if self.place > 0 {
             return Err(VaultError::Altered { id: self.id.to_string(), block: 0, reason: "it holds audio already" });
         }
-        let stamp = std::mem::size_of::<i64>() as i64;
-        self.file
-            .seek(SeekFrom::End(-stamp))
-            .and_then(|_| self.file.write_all(&unix_ms.to_be_bytes()))
-            .and_then(|()| self.file.sync_data())
-            .map_err(io("write", &self.live))?;
+        let stamp = unix_ms.to_be_bytes();
+        self.tail.file().write(&stamp, self.head - stamp.len() as u64).map_err(io("write", &self.live))?;
+        self.syncs.rewritten(&self.tail);
         self.started_ms = unix_ms;
         Ok(())
     }
@@ -171,6 +184,15 @@ impl Writer {
     /// Seals one block of interleaved samples and waits until it is on the disk. Every
     /// block but the last must be a whole second.
     pub fn append(&mut self, pcm: &[i16]) -> Result<(), VaultError> {
+        self.put(pcm)?;
+        self.wait()
+    }
+
+    /// Seals one block of interleaved samples and writes it. A kill of the process leaves it
+    /// where it is; it is on the disk about half a second later, without anybody waiting for
+    /// that. While the disk does not keep up, up to 30 seconds may be on their way to it; then
+    /// this waits.
+    pub fn put(&mut self, pcm: &[i16]) -> Result<(), VaultError> {
         let channels = usize::from(CHANNELS);
         let whole = pcm.len() == BLOCK_FRAMES * channels;
         if self.short || pcm.is_empty() || pcm.len() > BLOCK_FRAMES * channels || !pcm.len().is_multiple_of(channels) {
@@ -184,6 +206,10 @@ impl Writer {
             // What is left is for the books.
             return Err(VaultError::Full { floor: self.reserve.missing() });
         }
+        self.tail.wait_below((UNSYNCED - 1) * SLOT);
+        if let Some(error) = self.tail.fault() {
+            return Err(self.lose(error));
+        }
         let mut clear = Zeroizing::new(Vec::with_capacity(BLOCK_BYTES));
         for sample in pcm {
             clear.extend_from_slice(&sample.to_le_bytes());
@@ -191,41 +217,69 @@ impl Writer {
         self.write(Kind::Audio, &clear)?;
         self.short = !whole;
         self.frames += (clear.len() / FRAME) as u64;
+        self.syncs.written(&self.tail, self.end);
         Ok(())
+    }
+
+    /// Waits until everything is on the disk.
+    fn wait(&mut self) -> Result<(), VaultError> {
+        self.syncs.now(&self.tail, self.end).map_err(|error| self.lose(error))
+    }
+
+    /// A sync failed: goes back to what is known to be on the disk.
+    fn lose(&mut self, error: std::io::Error) -> VaultError {
+        if no_room(&error) {
+            self.give_up();
+        }
+        self.cut(self.tail.durable());
+        let blocks = self.end - self.head;
+        let short = (blocks % SLOT).saturating_sub((BLOCK_HEAD + OVERHEAD) as u64) / FRAME as u64;
+        self.place = blocks.div_ceil(SLOT);
+        self.frames = blocks / SLOT * BLOCK_FRAMES as u64 + short;
+        self.short = short > 0;
+        io("sync", &self.live)(error)
+    }
+
+    fn give_up(&self) {
+        if let Err(error) = self.reserve.give_up() {
+            tracing::error!(%error, "what was kept for the books could not be given up");
+        }
     }
 
     fn write(&mut self, kind: Kind, clear: &[u8]) -> Result<(), VaultError> {
         let sealed = seal(&self.key, block_aad(&self.id, self.place, kind).as_bytes(), clear)?;
-        let mut block = Vec::with_capacity(sealed.len() + 5);
+        let mut block = Vec::with_capacity(sealed.len() + BLOCK_HEAD);
         block.extend_from_slice(&(sealed.len() as u32).to_be_bytes());
         block.push(kind.byte());
         block.extend_from_slice(&sealed);
-        let end = self.file.stream_position().map_err(io("seek", &self.live))?;
-        let mut done = self.file.write_all(&block).and_then(|()| self.file.sync_data());
+        let mut done = self.tail.file().write(&block, self.end);
         if let Err(error) = &done {
             // A torn block would hide later ones: cut it off before saying so.
-            self.cut(end);
-            if no_room(error) {
-                if let Err(error) = self.reserve.give_up() {
-                    tracing::error!(%error, "what was kept for the books could not be given up");
-                }
+            let full = no_room(error);
+            self.cut(self.end);
+            if full {
+                self.give_up();
                 // The end belongs to the books.
                 if kind == Kind::Closing {
-                    done = self.file.write_all(&block).and_then(|()| self.file.sync_data());
+                    done = self.tail.file().write(&block, self.end);
                     if done.is_err() {
-                        self.cut(end);
+                        self.cut(self.end);
                     }
                 }
             }
         }
         done.map_err(io("write", &self.live))?;
+        self.end += block.len() as u64;
         self.place += 1;
         Ok(())
     }
 
     fn cut(&mut self, end: u64) {
-        let _ = self.file.set_len(end);
-        let _ = self.file.seek(SeekFrom::Start(end));
+        if let Err(error) = self.tail.file().cut(end) {
+            tracing::error!(recording = %self.id, %error, "the torn end of a recording could not be cut off");
+        }
+        self.tail.was_cut(end);
+        self.end = end;
     }
 
     /// Closes the recording with the holes that are known, hashes it as WAV, and puts it
@@ -248,12 +302,21 @@ impl Writer {
         Ok(manifest)
     }
 
-    /// Writes the closing block.
+    /// Writes the closing block, when every block before it is on the disk.
     fn seal_end(&mut self, gaps: Vec<Gap>, recovered: bool) -> Result<Manifest, VaultError> {
-        let (sha256, sm3) = WavReader::open(&self.live, &self.id, self.keys.as_ref())?.hashes()?;
+        if let Err(error) = self.wait() {
+            // What was lost is told; what is there is closed.
+            tracing::error!(recording = %self.id, %error, "the last seconds of a recording were lost");
+        }
+        let mut reader = WavReader::unfinished(&self.live, &self.id, self.keys.as_ref())?;
+        if reader.frames() != self.frames {
+            let (id, block) = (self.id.to_string(), reader.blocks());
+            return Err(VaultError::Altered { id, block, reason: "what was written is not there" });
+        }
+        let (sha256, sm3) = reader.hashes()?;
         let closing = Closing { frames: self.frames, sha256, sm3, recovered, gaps };
         let clear = serde_json::to_vec(&closing).unwrap_or_default();
-        self.write(Kind::Closing, &clear)?;
+        self.write_closing(&clear)?;
         Ok(Manifest {
             id: self.id.clone(),
             frames: closing.frames,
@@ -266,16 +329,30 @@ impl Writer {
         })
     }
 
+    /// Where no room is left for it, what was kept for the books is given up for it.
+    fn write_closing(&mut self, clear: &[u8]) -> Result<(), VaultError> {
+        self.write(Kind::Closing, clear)?;
+        match self.wait() {
+            Err(VaultError::Io { error, .. }) if no_room(&error) => {
+                self.write(Kind::Closing, clear)?;
+                self.wait()
+            }
+            done => done,
+        }
+    }
+
     fn shelve(&self) -> Result<(), VaultError> {
-        let shelf = self.closed.parent().unwrap_or(&self.closed);
-        fs::create_dir_all(shelf).map_err(io("make", shelf))?;
-        sync_folder(shelf)?;
-        fs::rename(&self.live, &self.closed).map_err(io("shelve", &self.live))?;
+        let closed = self.shelf.path(&self.id);
+        let folder = closed.parent().unwrap_or(&closed);
+        fs::create_dir_all(folder).map_err(io("make", folder))?;
+        sync_folder(folder)?;
+        fs::rename(&self.live, &closed).map_err(io("shelve", &self.live))?;
         // It is on its shelf. Should the power fail before the folders are on the disk, it
         // is found in `live` with its closing block and shelved again.
-        if let Err(error) = sync_folder(&self.closed).and_then(|()| sync_folder(&self.live)) {
+        if let Err(error) = sync_folder(&closed).and_then(|()| sync_folder(&self.live)) {
             tracing::warn!(recording = %self.id, %error, "a shelved recording's folder is not on the disk yet");
         }
+        self.shelf.took(&self.id);
         Ok(())
     }
 

@@ -4,4 +4,6 @@
 
 mod evidence;
 mod keys;
+mod syncs;
+mod tails;
 mod vault;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command, sync::Arc};
 
 use sha2::Digest;
 use songda_recordings::{
-    keys::KeyFile,
+    keys::{KeyFile, KeyProvider},
     vault::{BLOCK_FRAMES, Gap, GapKind, Manifest, RecordingId, Removed, Vault, VaultError, Verdict},
 };
 
@@ -369,4 +369,23 @@ fn x6_an_altered_recording_can_be_removed_too() {
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let removed = house.vault.remove(&id("01ALT")).unwrap();
     assert_eq!((removed.local_bytes, removed.manifest), (Some(bytes.len() as u64 / 2), None));
+}
+
+#[test]
+fn a_block_is_aes_256_gcm_as_another_implementation_reads_it() {
+    use aes_gcm::{
+        Aes256Gcm, KeyInit,
+        aead::{Aead, Payload},
+    };
+    let house = house();
+    let pcm = block(3, BLOCK_FRAMES);
+    house.vault.begin(&id("01OTHER"), 0).unwrap().append(&pcm).unwrap();
+    let bytes = std::fs::read(file(&house, "live", "01OTHER")).unwrap();
+    let head = header_length(&bytes);
+    let key = house.keys.unwrap(&bytes[11..head - 8], b"songda/recording|01OTHER").unwrap();
+    let sealed = &bytes[head + 5..];
+    let (nonce, body) = sealed.split_first_chunk::<12>().unwrap();
+    let payload = Payload { msg: body, aad: b"songda/recording|01OTHER|0|1" };
+    let clear = Aes256Gcm::new((&*key).into()).decrypt(nonce.into(), payload).unwrap();
+    assert_eq!(clear, pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect::<Vec<_>>());
 }

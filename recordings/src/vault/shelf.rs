@@ -1,0 +1,219 @@
+//! The closed recordings: a folder, and an S3 server behind it where one is named.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::{
+    RecordingId, Vault, VaultError, io,
+    s3::{Copied, Far, Note, Remote, is_noted, remove_notes},
+    source::{OnDisk, Source},
+    sync_folder,
+};
+
+/// Where the closed recordings are.
+pub(super) struct Shelf {
+    folder: PathBuf,
+    remote: OnceLock<Arc<Remote>>,
+    /// Those without a checked copy, once the folder was looked through.
+    waiting: Mutex<BTreeSet<RecordingId>>,
+    /// One throws out at a time.
+    evicting: Mutex<()>,
+    looked: AtomicBool,
+}
+
+/// Closed recordings lie in folders by the first characters of their id, which for an ULID is
+/// its time.
+pub(super) fn shelf_of(id: &RecordingId) -> &str {
+    let text = id.as_str();
+    &text[..text.len().min(5)]
+}
+
+/// A sealed file in the local folder.
+struct Lying {
+    id: RecordingId,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Shelf {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            remote: OnceLock::new(),
+            waiting: Mutex::default(),
+            evicting: Mutex::default(),
+            looked: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn path(&self, id: &RecordingId) -> PathBuf {
+        self.folder.join(shelf_of(id)).join(format!("{id}.sdv"))
+    }
+
+    /// A recording was put on the shelf.
+    pub(super) fn took(&self, id: &RecordingId) {
+        if self.remote.get().is_some() {
+            self.waiting().insert(id.clone());
+        }
+    }
+
+    /// Opens the sealed file, wherever it is.
+    pub(super) fn open(&self, id: &RecordingId) -> Result<Box<dyn Source>, VaultError> {
+        match (OnDisk::open(&self.path(id), id), self.remote.get()) {
+            (Ok(file), _) => Ok(Box::new(file)),
+            (Err(VaultError::Missing(_)), Some(remote)) => match Far::open(remote, id)? {
+                Some(copy) => Ok(Box::new(copy)),
+                None => Err(VaultError::Missing(id.to_string())),
+            },
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Removes file, copy and notes. The copy first: with the file there, all of it is found
+    /// and asked for again.
+    pub(super) fn remove(&self, id: &RecordingId) -> Result<(Option<u64>, Option<u64>), VaultError> {
+        let _alone = self.evicting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting().remove(id);
+        let mut remote_bytes = None;
+        if let Some(remote) = self.remote.get() {
+            remote_bytes = remote.head(id)?.map(|about| about.size);
+            if remote_bytes.is_some() {
+                remote.delete(id)?;
+            }
+        }
+        let path = self.path(id);
+        let local_bytes = match fs::metadata(&path) {
+            Ok(about) => Some(about.len()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(io("measure", &path)(error)),
+        };
+        if local_bytes.is_some() {
+            fs::remove_file(&path).map_err(io("remove", &path))?;
+        }
+        remove_notes(&path)?;
+        if local_bytes.is_some() {
+            sync_folder(&path)?;
+        }
+        Ok((local_bytes, remote_bytes))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeSet<RecordingId>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every sealed file that lies here, shelf by shelf, the oldest first.
+    fn each(&self, mut take: impl FnMut(Lying) -> Result<bool, VaultError>) -> Result<(), VaultError> {
+        for shelf in sorted(&self.folder)? {
+            if !shelf.is_dir() {
+                continue;
+            }
+            for path in sorted(&shelf)? {
+                let name = path.extension().filter(|kind| *kind == "sdv").and_then(|_| path.file_stem());
+                let Some(Ok(id)) = name.and_then(|name| name.to_str()).map(RecordingId::new) else { continue };
+                let Ok(about) = fs::metadata(&path) else { continue };
+                if !take(Lying { id, path, bytes: about.len() })? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn look_through(&self) -> Result<(), VaultError> {
+        if self.looked.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        self.each(|lying| {
+            if !is_noted(&lying.path) {
+                found.push(lying.id);
+            }
+            Ok(true)
+        })?;
+        self.waiting().extend(found);
+        self.looked.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+fn sorted(folder: &Path) -> Result<Vec<PathBuf>, VaultError> {
+    let entries = fs::read_dir(folder).map_err(io("list", folder))?;
+    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    if let Ok(paths) = &mut paths {
+        paths.sort();
+    }
+    paths.map_err(io("list", folder))
+}
+
+/// Copies on the S3 server. Each of these waits for server and disk.
+impl Vault {
+    /// The same, with copies of closed recordings on this server. Once for a vault.
+    #[must_use]
+    pub fn with_s3(self, remote: Arc<Remote>) -> Self {
+        let _ = self.shelf.remote.set(remote);
+        self
+    }
+
+    /// Where the copies go, when there is such a place.
+    pub fn s3(&self) -> Option<&Remote> {
+        self.shelf.remote.get().map(|remote| &**remote)
+    }
+
+    /// The closed recordings without a checked copy, the oldest first; none where there is no
+    /// server. The first time, the folder is looked through.
+    pub fn uncopied(&self) -> Result<Vec<RecordingId>, VaultError> {
+        if self.s3().is_none() {
+            return Ok(Vec::new());
+        }
+        self.shelf.look_through()?;
+        Ok(self.shelf.waiting().iter().cloned().collect())
+    }
+
+    /// Copies a closed recording to the server and reads the copy back. It goes on where the
+    /// last try ended, and does no harm when it is done already.
+    pub fn copy(&self, id: &RecordingId) -> Result<Copied, VaultError> {
+        let remote = self.shelf.remote.get().ok_or_else(|| VaultError::Missing(id.to_string()))?;
+        let done = remote.copy(id, &self.shelf.path(id));
+        // One that was removed meanwhile need not wait.
+        if matches!(done, Ok(_) | Err(VaultError::Missing(_))) {
+            self.shelf.waiting().remove(id);
+        }
+        done
+    }
+
+    /// Throws the oldest recordings out of the local folder while more lie there than are to
+    /// stay; only those whose checked copy is still on the server. Answers the bytes that were
+    /// freed.
+    pub fn evict(&self) -> Result<u64, VaultError> {
+        let Some(remote) = self.shelf.remote.get() else { return Ok(0) };
+        let Some(keep) = remote.keep_local() else { return Ok(0) };
+        let _alone = self.shelf.evicting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut total = 0;
+        self.shelf.each(|lying| {
+            total += lying.bytes;
+            Ok(true)
+        })?;
+        let mut freed = 0;
+        self.shelf.each(|lying| {
+            if total - freed <= keep {
+                return Ok(false);
+            }
+            let Some(note) = Note::read(&lying.path) else { return Ok(true) };
+            if note.bytes != lying.bytes || !remote.still_holds(&lying.id, &note)? {
+                tracing::error!(recording = %lying.id, "the copy that was checked is not on the server any more");
+                return Ok(true);
+            }
+            fs::remove_file(&lying.path).map_err(io("remove", &lying.path))?;
+            freed += lying.bytes;
+            Ok(true)
+        })?;
+        Ok(freed)
+    }
+}
