@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     BLOCK_FRAMES, Manifest, Peaks, RecordingId, VaultError,
-    format::{BLOCK_BYTES, Closing, FRAME, Kind, MAGIC, WAV_HEAD, block_aad, key_aad, wav_header},
+    format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, Kind, MAGIC, WAV_HEAD, block_aad, key_aad, wav_header},
     layout::{Block, Layout},
     source::{OnDisk, Source, Unread},
 };
@@ -39,15 +39,20 @@ impl Sealed {
         VaultError::Altered { id: self.id.to_string(), block, reason }
     }
 
+    /// Opens a block; its head must be the one of its place, too.
     pub(super) fn unseal(&mut self, block: Block, place: u64, kind: Kind) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let broken = "its seal is broken";
-        let mut sealed = vec![0u8; block.sealed];
-        match self.read(block.offset, &mut sealed) {
+        let mut bytes = vec![0u8; BLOCK_HEAD + block.sealed];
+        match self.read(block.offset - BLOCK_HEAD as u64, &mut bytes) {
             Ok(()) => {}
             Err(Unread::Cut) => return Err(self.altered(place, broken)),
             Err(Unread::Failed(error)) => return Err(error),
         }
-        let clear = open(&self.key, block_aad(&self.id, place, kind).as_bytes(), &sealed);
+        let (head, sealed) = bytes.split_at(BLOCK_HEAD);
+        if head[..4] != (block.sealed as u32).to_be_bytes() || head[4] != kind.byte() {
+            return Err(self.altered(place, broken));
+        }
+        let clear = open(&self.key, block_aad(&self.id, place, kind).as_bytes(), sealed);
         clear.map(Zeroizing::new).map_err(|_| self.altered(place, broken))
     }
 

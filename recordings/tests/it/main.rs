@@ -4,6 +4,8 @@
 
 mod evidence;
 mod keys;
+mod s3;
+mod servers;
 mod syncs;
 mod tails;
 mod vault;

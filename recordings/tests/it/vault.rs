@@ -8,17 +8,66 @@ use songda_recordings::{
     vault::{BLOCK_FRAMES, Gap, GapKind, Manifest, RecordingId, Removed, Vault, VaultError, Verdict},
 };
 
+use crate::servers::{Kind, Server};
+
 struct House {
     folder: tempfile::TempDir,
     keys: Arc<KeyFile>,
     vault: Vault,
+    /// Where closed recordings are, when it is not the folder.
+    server: Option<Server>,
 }
 
 fn house() -> House {
     let folder = tempfile::tempdir().unwrap();
     let keys = Arc::new(KeyFile::create(&folder.path().join("key")).unwrap());
     let vault = Vault::open(&folder.path().join("vault"), keys.clone(), 0).unwrap();
-    House { folder, keys, vault }
+    House { folder, keys, vault, server: None }
+}
+
+/// The same suite on a local folder and on S3 servers, where a closed recording is nowhere else.
+fn each_house(test: impl Fn(&House)) {
+    test(&house());
+    for kind in [Kind::S3sFs, Kind::Moto] {
+        let server = Server::start(kind);
+        let House { folder, keys, vault, .. } = house();
+        let vault = vault.with_s3(server.remote());
+        test(&House { folder, keys, vault, server: Some(server) });
+    }
+}
+
+impl House {
+    /// Lets closed recordings go to where this house has them.
+    fn settle(&self) {
+        for id in self.vault.uncopied().unwrap() {
+            self.vault.copy(&id).unwrap();
+        }
+        self.vault.evict().unwrap();
+    }
+
+    /// The sealed file of a closed recording.
+    fn sealed(&self, name: &str) -> Vec<u8> {
+        match &self.server {
+            Some(server) => server.get(name).unwrap(),
+            None => std::fs::read(file(self, &format!("closed/{}", &name[..5]), name)).unwrap(),
+        }
+    }
+
+    /// Puts other bytes in its place.
+    fn replace(&self, name: &str, bytes: &[u8]) {
+        match &self.server {
+            Some(server) => server.put(name, bytes),
+            None => std::fs::write(file(self, &format!("closed/{}", &name[..5]), name), bytes).unwrap(),
+        }
+    }
+
+    /// Takes it away behind the vault's back.
+    fn lose(&self, name: &str) {
+        match &self.server {
+            Some(server) => server.delete(name),
+            None => std::fs::remove_file(file(self, &format!("closed/{}", &name[..5]), name)).unwrap(),
+        }
+    }
 }
 
 fn id(text: &str) -> RecordingId {
@@ -30,15 +79,17 @@ fn block(second: usize, frames: usize) -> Vec<i16> {
     (0..frames).flat_map(|frame| [(second * 1000 + frame % 997) as i16, -((frame % 991) as i16)]).collect()
 }
 
-fn record(vault: &Vault, name: &str, last: usize) -> (Manifest, Vec<i16>) {
-    let mut writer = vault.begin(&id(name), 1_000).unwrap();
+fn record(house: &House, name: &str, last: usize) -> (Manifest, Vec<i16>) {
+    let mut writer = house.vault.begin(&id(name), 1_000).unwrap();
     let mut all = Vec::new();
     for (second, frames) in [BLOCK_FRAMES, BLOCK_FRAMES, last].into_iter().enumerate() {
         let pcm = block(second, frames);
         writer.append(&pcm).unwrap();
         all.extend(pcm);
     }
-    (writer.finish(vec![Gap { channel: 1, from_frame: 5, to_frame: 9, kind: GapKind::Lost }]).unwrap(), all)
+    let manifest = writer.finish(vec![Gap { channel: 1, from_frame: 5, to_frame: 9, kind: GapKind::Lost }]).unwrap();
+    house.settle();
+    (manifest, all)
 }
 
 fn wav(vault: &Vault, name: &str) -> Vec<u8> {
@@ -54,42 +105,46 @@ fn file(house: &House, shelf: &str, name: &str) -> PathBuf {
 
 #[test]
 fn a_recording_is_read_as_wav_with_the_hashes_of_the_wav() {
-    let house = house();
-    let (manifest, samples) = record(&house.vault, "01ABC", 4_000);
-    let bytes = wav(&house.vault, "01ABC");
-    assert_eq!((manifest.frames, manifest.bytes), (20_000, bytes.len() as u64));
-    assert_eq!(manifest.sha256, hex::encode(sha2::Sha256::digest(&bytes)));
-    assert_eq!(manifest.sm3, hex::encode(sm3::Sm3::digest(&bytes)));
-    let mut read = hound::WavReader::new(&bytes[..]).unwrap();
-    assert_eq!((read.spec().channels, read.spec().sample_rate, read.spec().bits_per_sample), (2, 8_000, 16));
-    assert_eq!(read.samples::<i16>().map(Result::unwrap).collect::<Vec<_>>(), samples);
-    assert_eq!(house.vault.verify(&id("01ABC"), &manifest).unwrap(), Verdict::Intact);
+    each_house(|house| {
+        let (manifest, samples) = record(house, "01ABC", 4_000);
+        let bytes = wav(&house.vault, "01ABC");
+        assert_eq!((manifest.frames, manifest.bytes), (20_000, bytes.len() as u64));
+        assert_eq!(manifest.sha256, hex::encode(sha2::Sha256::digest(&bytes)));
+        assert_eq!(manifest.sm3, hex::encode(sm3::Sm3::digest(&bytes)));
+        let mut read = hound::WavReader::new(&bytes[..]).unwrap();
+        assert_eq!((read.spec().channels, read.spec().sample_rate, read.spec().bits_per_sample), (2, 8_000, 16));
+        assert_eq!(read.samples::<i16>().map(Result::unwrap).collect::<Vec<_>>(), samples);
+        assert_eq!(house.vault.verify(&id("01ABC"), &manifest).unwrap(), Verdict::Intact);
+    });
 }
 
 #[test]
 fn python_opens_what_we_write() {
-    let house = house();
-    record(&house.vault, "01PY", 123);
-    let path = house.folder.path().join("x.wav");
-    std::fs::write(&path, wav(&house.vault, "01PY")).unwrap();
-    let script = "import sys,wave; w=wave.open(sys.argv[1]); print(w.getnchannels(), w.getframerate(), w.getnframes())";
-    let output = Command::new("python3").args(["-c", script]).arg(&path).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "2 8000 16123");
+    each_house(|house| {
+        record(house, "01PY", 123);
+        let path = house.folder.path().join("x.wav");
+        std::fs::write(&path, wav(&house.vault, "01PY")).unwrap();
+        let script =
+            "import sys,wave; w=wave.open(sys.argv[1]); print(w.getnchannels(), w.getframerate(), w.getnframes())";
+        let output = Command::new("python3").args(["-c", script]).arg(&path).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "2 8000 16123");
+    });
 }
 
 #[test]
 fn any_range_is_a_slice_of_the_whole() {
-    let house = house();
-    record(&house.vault, "01RANGE", 77);
-    let whole = wav(&house.vault, "01RANGE");
-    let mut reader = house.vault.read(&id("01RANGE")).unwrap();
-    for (offset, length) in
-        [(0, 1), (40, 8), (43, 2), (44, 4), (32_040, 10), (64_043, 3), (64_000, 400), (whole.len() - 3, 9)]
-    {
-        let mut bytes = vec![0; length];
-        let read = reader.read_at(offset as u64, &mut bytes).unwrap();
-        assert_eq!(bytes[..read], whole[offset..whole.len().min(offset + length)], "at {offset}");
-    }
+    each_house(|house| {
+        record(house, "01RANGE", 77);
+        let whole = wav(&house.vault, "01RANGE");
+        let mut reader = house.vault.read(&id("01RANGE")).unwrap();
+        for (offset, length) in
+            [(0, 1), (40, 8), (43, 2), (44, 4), (32_040, 10), (64_043, 3), (64_000, 400), (whole.len() - 3, 9)]
+        {
+            let mut bytes = vec![0; length];
+            let read = reader.read_at(offset as u64, &mut bytes).unwrap();
+            assert_eq!(bytes[..read], whole[offset..whole.len().min(offset + length)], "at {offset}");
+        }
+    });
 }
 
 #[test]
@@ -155,43 +210,46 @@ fn r4_2a_a_kill_leaves_a_recording_that_is_closed_at_its_last_block() {
 
 #[test]
 fn a_flipped_byte_anywhere_is_found_and_never_read_as_sound() {
-    let house = house();
-    let (manifest, _) = record(&house.vault, "01FLIP", 800);
-    let path = file(&house, "closed/01FLI", "01FLIP");
-    let whole = std::fs::read(&path).unwrap();
-    for at in (0..whole.len()).step_by(701).chain([whole.len() - 1]) {
-        let mut flipped = whole.clone();
-        flipped[at] ^= 0x10;
-        std::fs::write(&path, &flipped).unwrap();
-        assert!(matches!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Altered { .. }), "byte {at}");
-    }
-    for length in [whole.len() - 1, whole.len() / 2] {
-        std::fs::write(&path, &whole[..length]).unwrap();
-        assert!(
-            matches!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Altered { .. }),
-            "cut at {length}"
-        );
-        assert!(house.vault.read(&id("01FLIP")).is_err(), "a closed file that was cut is not read at all");
-    }
-    std::fs::remove_file(&path).unwrap();
-    assert_eq!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Missing);
+    each_house(|house| {
+        let (manifest, _) = record(house, "01FLIP", 800);
+        let whole = house.sealed("01FLIP");
+        for at in (0..whole.len()).step_by(701).chain([whole.len() - 1]) {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            house.replace("01FLIP", &flipped);
+            assert!(
+                matches!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Altered { .. }),
+                "byte {at}"
+            );
+        }
+        for length in [whole.len() - 1, whole.len() / 2] {
+            house.replace("01FLIP", &whole[..length]);
+            assert!(
+                matches!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Altered { .. }),
+                "cut at {length}"
+            );
+            assert!(house.vault.read(&id("01FLIP")).is_err(), "a closed file that was cut is not read at all");
+        }
+        house.lose("01FLIP");
+        assert_eq!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Missing);
+    });
 }
 
 #[test]
 fn blocks_cannot_change_places_or_recordings() {
-    let house = house();
-    let (manifest, _) = record(&house.vault, "01SWAP", BLOCK_FRAMES);
-    let path = file(&house, "closed/01SWA", "01SWAP");
-    let mut bytes = std::fs::read(&path).unwrap();
-    let (start, size) = (header_length(&bytes), 5 + 28 + BLOCK_FRAMES * 4);
-    let first = bytes[start..start + size].to_vec();
-    bytes.copy_within(start + size..start + 2 * size, start);
-    bytes[start + size..start + 2 * size].copy_from_slice(&first);
-    std::fs::write(&path, &bytes).unwrap();
-    assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest).unwrap(), Verdict::Altered { .. }));
-    record(&house.vault, "01SWBP", BLOCK_FRAMES);
-    std::fs::copy(file(&house, "closed/01SWB", "01SWBP"), &path).unwrap();
-    assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest).unwrap(), Verdict::Altered { .. }));
+    each_house(|house| {
+        let (manifest, _) = record(house, "01SWAP", BLOCK_FRAMES);
+        let mut bytes = house.sealed("01SWAP");
+        let (start, size) = (header_length(&bytes), 5 + 28 + BLOCK_FRAMES * 4);
+        let first = bytes[start..start + size].to_vec();
+        bytes.copy_within(start + size..start + 2 * size, start);
+        bytes[start + size..start + 2 * size].copy_from_slice(&first);
+        house.replace("01SWAP", &bytes);
+        assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest).unwrap(), Verdict::Altered { .. }));
+        record(house, "01SWBP", BLOCK_FRAMES);
+        house.replace("01SWAP", &house.sealed("01SWBP"));
+        assert!(matches!(house.vault.verify(&id("01SWAP"), &manifest).unwrap(), Verdict::Altered { .. }));
+    });
 }
 
 #[test]
@@ -213,14 +271,17 @@ fn what_does_not_fit_is_refused() {
 
 #[test]
 fn the_wave_form_shows_both_channels() {
-    let house = house();
-    let mut writer = house.vault.begin(&id("01PEAK"), 0).unwrap();
-    let pcm: Vec<i16> = (0..BLOCK_FRAMES).flat_map(|frame| [if frame < 4_000 { 20_000 } else { 0 }, -32_768]).collect();
-    writer.append(&pcm).unwrap();
-    writer.finish(vec![]).unwrap();
-    let peaks = house.vault.read(&id("01PEAK")).unwrap().peaks(20).unwrap();
-    assert_eq!((peaks.left.len(), peaks.right.len()), (20, 20));
-    assert_eq!((peaks.left[0], peaks.left[19], peaks.right[10]), (156, 0, 255));
+    each_house(|house| {
+        let mut writer = house.vault.begin(&id("01PEAK"), 0).unwrap();
+        let pcm: Vec<i16> =
+            (0..BLOCK_FRAMES).flat_map(|frame| [if frame < 4_000 { 20_000 } else { 0 }, -32_768]).collect();
+        writer.append(&pcm).unwrap();
+        writer.finish(vec![]).unwrap();
+        house.settle();
+        let peaks = house.vault.read(&id("01PEAK")).unwrap().peaks(20).unwrap();
+        assert_eq!((peaks.left.len(), peaks.right.len()), (20, 20));
+        assert_eq!((peaks.left[0], peaks.left[19], peaks.right[10]), (156, 0, 255));
+    });
 }
 
 #[test]
@@ -285,16 +346,16 @@ fn a_recording_that_could_not_be_shelved_keeps_its_seconds_and_its_holes() {
 
 #[test]
 fn the_manifest_of_a_shelved_recording_is_read_from_its_closing_block() {
-    let house = house();
-    let (manifest, _) = record(&house.vault, "01BOOK", 4_000);
-    assert_eq!(house.vault.manifest(&id("01BOOK")).unwrap(), manifest);
-    house.vault.begin(&id("01LIVE"), 0).unwrap();
-    assert!(matches!(house.vault.manifest(&id("01LIVE")), Err(VaultError::Missing(_))), "not closed yet");
-    assert!(matches!(house.vault.manifest(&id("01NONE")), Err(VaultError::Missing(_))));
-    let path = file(&house, "closed/01BOO", "01BOOK");
-    let whole = std::fs::read(&path).unwrap();
-    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-    assert!(matches!(house.vault.manifest(&id("01BOOK")), Err(VaultError::Altered { .. })));
+    each_house(|house| {
+        let (manifest, _) = record(house, "01BOOK", 4_000);
+        assert_eq!(house.vault.manifest(&id("01BOOK")).unwrap(), manifest);
+        house.vault.begin(&id("01LIVE"), 0).unwrap();
+        assert!(matches!(house.vault.manifest(&id("01LIVE")), Err(VaultError::Missing(_))), "not closed yet");
+        assert!(matches!(house.vault.manifest(&id("01NONE")), Err(VaultError::Missing(_))));
+        let whole = house.sealed("01BOOK");
+        house.replace("01BOOK", &whole[..whole.len() - 1]);
+        assert!(matches!(house.vault.manifest(&id("01BOOK")), Err(VaultError::Altered { .. })));
+    });
 }
 
 #[test]
@@ -345,30 +406,33 @@ fn e52_closing_what_was_left_open_leaves_alone_what_is_being_written() {
 
 #[test]
 fn x6_a_recording_is_removed_when_its_time_is_over_and_a_second_time_does_no_harm() {
-    let house = house();
-    let (manifest, _) = record(&house.vault, "01GONE", 100);
-    let (kept, _) = record(&house.vault, "01GOOD", 100);
-    let bytes = std::fs::metadata(file(&house, "closed/01GON", "01GONE")).unwrap().len();
-    let removed = house.vault.remove(&id("01GONE")).unwrap();
-    assert_eq!(removed, Removed { local_bytes: Some(bytes), remote_bytes: None, manifest: Some(manifest) });
-    assert_eq!(house.vault.remove(&id("01GONE")).unwrap(), Removed::default());
-    assert!(matches!(house.vault.read(&id("01GONE")), Err(VaultError::Missing(_))));
-    assert_eq!(house.vault.verify(&id("01GOOD"), &kept).unwrap(), Verdict::Intact);
-    let writer = house.vault.begin(&id("01LIVE"), 0).unwrap();
-    assert!(matches!(house.vault.remove(&id("01LIVE")), Err(VaultError::Live(_))));
-    drop(writer);
-    assert!(matches!(house.vault.remove(&id("01LIVE")), Err(VaultError::Live(_))), "it waits to be closed");
+    each_house(|house| {
+        let (manifest, _) = record(house, "01GONE", 100);
+        let (kept, _) = record(house, "01GOOD", 100);
+        let bytes = Some(house.sealed("01GONE").len() as u64);
+        let removed = house.vault.remove(&id("01GONE")).unwrap();
+        let (local_bytes, remote_bytes) = if house.server.is_some() { (None, bytes) } else { (bytes, None) };
+        assert_eq!(removed, Removed { local_bytes, remote_bytes, manifest: Some(manifest) });
+        assert_eq!(house.vault.remove(&id("01GONE")).unwrap(), Removed::default());
+        assert!(matches!(house.vault.read(&id("01GONE")), Err(VaultError::Missing(_))));
+        assert_eq!(house.vault.verify(&id("01GOOD"), &kept).unwrap(), Verdict::Intact);
+        let writer = house.vault.begin(&id("01LIVE"), 0).unwrap();
+        assert!(matches!(house.vault.remove(&id("01LIVE")), Err(VaultError::Live(_))));
+        drop(writer);
+        assert!(matches!(house.vault.remove(&id("01LIVE")), Err(VaultError::Live(_))), "it waits to be closed");
+    });
 }
 
 #[test]
 fn x6_an_altered_recording_can_be_removed_too() {
-    let house = house();
-    record(&house.vault, "01ALT", 100);
-    let path = file(&house, "closed/01ALT", "01ALT");
-    let bytes = std::fs::read(&path).unwrap();
-    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let removed = house.vault.remove(&id("01ALT")).unwrap();
-    assert_eq!((removed.local_bytes, removed.manifest), (Some(bytes.len() as u64 / 2), None));
+    each_house(|house| {
+        record(house, "01ALT", 100);
+        let bytes = house.sealed("01ALT");
+        house.replace("01ALT", &bytes[..bytes.len() / 2]);
+        let removed = house.vault.remove(&id("01ALT")).unwrap();
+        let gone = removed.local_bytes.or(removed.remote_bytes);
+        assert_eq!((gone, removed.manifest), (Some(bytes.len() as u64 / 2), None));
+    });
 }
 
 #[test]
