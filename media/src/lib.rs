@@ -20,7 +20,7 @@ mod timeline;
 mod watch;
 mod web;
 
-pub use bridge::{MediaEvent, Summary, Tap};
+pub use bridge::{MediaEvent, Summary, Supervision, Tap};
 pub use codec::Law;
 pub use engine::{CallMedia, Engine, EngineConfig, EngineError, UnixMs};
 pub use prompt::{Prompt, PromptError};

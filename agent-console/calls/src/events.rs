@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use songda_media::Silence;
+use songda_media::{Silence, Supervision};
 use songda_sip::SavedLeg;
 use tokio::sync::oneshot;
 
@@ -176,6 +176,17 @@ pub enum CallEvent {
     },
     /// The agent and the target talk, and nobody else hears them.
     TransferConsulting,
+    /// Agent, target and party all talk.
+    ThreeWay,
+    /// A supervisor listens, whispers or barges in from here on.
+    Supervised {
+        /// Which of them.
+        what: Supervision,
+        /// His name.
+        by: String,
+    },
+    /// No supervisor is in the call any more.
+    Unsupervised,
     /// The agent has the party again; it is held on only when he had held it before.
     TransferFailed {
         /// Why.

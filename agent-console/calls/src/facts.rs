@@ -71,6 +71,8 @@ pub enum TransferMode {
     Blind,
     /// The agent speaks to the target first; the party hears music meanwhile.
     Attended,
+    /// The target comes in as a third as soon as he answers.
+    ThreeWay,
 }
 
 impl TransferMode {
@@ -79,6 +81,7 @@ impl TransferMode {
         match self {
             Self::Blind => "blind",
             Self::Attended => "attended",
+            Self::ThreeWay => "three_way",
         }
     }
 }
@@ -112,6 +115,37 @@ impl TransferFault {
             Self::Unreachable => "unreachable",
             Self::Lost => "lost",
             Self::Cancelled => "cancelled",
+            Self::NotNow => "not_now",
+        }
+    }
+}
+
+/// Why a supervisor is not in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SupervisionEnd {
+    /// He left.
+    Left,
+    /// His page is gone, or its sound never came up.
+    Lost,
+    /// His browser's sound cannot be used.
+    Unusable,
+    /// The call is over.
+    CallOver,
+    /// Somebody else supervises this call.
+    Busy,
+    /// The call is not answered yet, or is ending.
+    NotNow,
+}
+
+impl SupervisionEnd {
+    /// As it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+            Self::Unusable => "unusable",
+            Self::CallOver => "call_over",
+            Self::Busy => "busy",
             Self::NotNow => "not_now",
         }
     }
@@ -177,6 +211,14 @@ pub enum MarkKind {
     Transfer,
     /// From here on somebody else of the house talks.
     Transferred,
+    /// A third of the house was in the call, heard by the party.
+    ThreeWay,
+    /// A supervisor listened; nobody heard him (R4.4b).
+    Listened,
+    /// A supervisor was heard by the agent alone.
+    Whispered,
+    /// A supervisor was in the call, heard by all.
+    Barged,
 }
 
 /// Something that a listener of the recording must know, for its side record.
@@ -189,7 +231,8 @@ pub struct Mark {
     /// To, milliseconds of the recording; equal to `from_ms` for a point.
     pub to_ms: u64,
     /// Keys that were pressed (a long run of ours masked), which silence it was, how a call is
-    /// passed on (`blind`, `attended`), or to what (`desk`, `phone`).
+    /// passed on (`blind`, `attended`, `three_way`), or to what (`desk`, `phone`); the name of
+    /// the supervisor.
     pub text: String,
 }
 

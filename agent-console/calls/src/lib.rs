@@ -21,9 +21,11 @@ mod switchboard;
 pub use causes::refusal;
 pub use events::{CallEvent, PartySilence};
 pub use facts::{
-    CallEnd, EndedBy, Facts, Farewell, Fault, Mark, MarkKind, Parting, PromptSpan, TransferFault, TransferMode,
+    CallEnd, EndedBy, Facts, Farewell, Fault, Mark, MarkKind, Parting, PromptSpan, SupervisionEnd, TransferFault,
+    TransferMode,
 };
 pub use machine::Welcome;
+pub use songda_media::Supervision;
 pub use songda_sip::{FinishError, IncomingCall, Number, Rejection, SavedLeg, Secret, Source, Target, Trunk};
 
 /// What signalling takes, for whoever keeps the trunks.
@@ -40,7 +42,8 @@ pub mod sip {
 
 pub use sounds::{Library, Sound, SoundError, Sounds};
 pub use switchboard::{
-    Answer, CallHandle, DeskPhone, Dial, DialError, Route, Switchboard, SwitchboardConfig, TransferTo,
+    Answer, CallHandle, DeskPhone, Dial, DialError, Overseer, OverseerNews, Route, Switchboard, SwitchboardConfig,
+    TransferTo,
 };
 
 /// The machine itself, for its tests.

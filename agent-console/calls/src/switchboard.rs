@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use songda_media::{CallMedia, Engine, EngineError, MediaEvent};
+use songda_media::{CallMedia, Engine, EngineError, MediaEvent, Supervision};
 use songda_recordings::vault::{RecordingId, Vault, VaultError};
 use songda_sip::{Endpoint, IncomingCall, Number, Target, Trunk};
 use tokio::{
@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use crate::{
-    actor::{Actor, Begin, Order, Phone},
+    actor::{Actor, Begin, Gallery, Order, Phone, Wish},
     clock::CallClock,
     events::CallEvent,
-    facts::{TransferFault, TransferMode},
+    facts::{SupervisionEnd, TransferFault, TransferMode},
     machine::Welcome,
     recorder::Recorder,
     sounds::{Library, SoundError, Sounds},
@@ -131,6 +131,34 @@ pub struct DeskPhone {
     pub caller_name: String,
 }
 
+/// A supervisor who comes into a call (R4.4b).
+#[derive(Debug)]
+pub struct Overseer {
+    /// User.
+    pub id: String,
+    /// His name, for the marks of the call.
+    pub name: String,
+    /// Where he is told what becomes of it. What finds no room is lost.
+    pub news: mpsc::Sender<OverseerNews>,
+}
+
+/// What a supervisor is told.
+#[derive(Debug)]
+pub enum OverseerNews {
+    /// Our answer to his browser's offer: a session description.
+    Answer(String),
+    /// He hears, and is heard as this says.
+    On(Supervision),
+    /// He is not in the call, or not any more.
+    Over(SupervisionEnd),
+}
+
+impl Overseer {
+    pub(crate) fn tell(&self, news: OverseerNews) {
+        let _ = self.news.try_send(news);
+    }
+}
+
 /// Why a call does not go out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -236,7 +264,29 @@ impl CallHandle {
         self.tell(Order::CompleteTransfer);
     }
 
-    /// Back to the party; the target is let go.
+    /// Whom the agent consults comes in: all three talk.
+    pub fn join_all(&self) {
+        self.tell(Order::JoinAll);
+    }
+
+    /// A supervisor comes in, with this offer of his browser; one at a time. He comes in again by
+    /// another page of his.
+    pub fn supervise(&self, overseer: Overseer, what: Supervision, offer: String) {
+        let id = overseer.id.clone();
+        self.tell(Order::Supervisor(id, Wish::Come(Box::new(overseer), what, offer)));
+    }
+
+    /// The supervisor of this id listens, whispers or barges in.
+    pub fn supervision(&self, id: &str, what: Supervision) {
+        self.tell(Order::Supervisor(id.to_owned(), Wish::Change(what)));
+    }
+
+    /// The supervisor of this id leaves.
+    pub fn supervision_over(&self, id: &str) {
+        self.tell(Order::Supervisor(id.to_owned(), Wish::Leave));
+    }
+
+    /// Back to the party; the target is let go, or the third.
     pub fn cancel_transfer(&self) {
         self.tell(Order::TransferRefused(TransferFault::Cancelled));
     }
@@ -367,6 +417,7 @@ impl Switchboard {
             dial,
             caller,
             phone: Phone::default(),
+            gallery: Gallery::default(),
             sounds,
             recorder,
             recording,

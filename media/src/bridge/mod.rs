@@ -1,12 +1,20 @@
 //! The bridge of one call: agent's packets to the party, the party's to the agent, what is
-//! played between them, and all of it onto the timeline. Beside it stands, for a while, whom
-//! the agent passes the call on to.
+//! played between them, and all of it onto the timeline. Beside them stand, for a while, whom
+//! the agent passes the call on to or takes in as a third, and a supervisor.
 //!
-//! Nothing here reads a clock or a socket. G.711 goes through as it is; it is decoded only
-//! for the recording, and mixed only while an announcement plays.
+//! Who hears whom is one table. An ear that hears one mouth gets its packets as they are; G.711
+//! is decoded for the recording, and mixed for an ear that hears more than one.
+//!
+//! Nothing here reads a clock or a socket.
 
-mod aside;
+mod company;
+mod ear;
+mod fade;
 mod flow;
+mod left;
+mod play;
+mod queue;
+mod table;
 
 use std::{
     collections::VecDeque,
@@ -14,8 +22,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::aside::{Aside, Target};
 pub(crate) use self::flow::packed;
+pub use self::table::Supervision;
+use self::{
+    company::Guest,
+    ear::{Ear, Parcel},
+    left::{Left, Run},
+    queue::Queue,
+    table::{Company, Ears, PEOPLE, Scene},
+};
 use crate::{
     Law, PACKET, Prompt, Quality, RATE, digits,
     egress::{Egress, Head},
@@ -78,6 +93,10 @@ pub enum MediaEvent {
     TargetConnected,
     /// The browser of whom the call is passed on to is gone.
     TargetLost,
+    /// The supervisor's browser is up.
+    SupervisorConnected,
+    /// The supervisor's browser is gone.
+    SupervisorLost,
     /// The target has the agent's place: what is told of the agent from here on is about him.
     HandedOver {
         /// From when on.
@@ -136,8 +155,10 @@ pub trait Wires {
     fn to_party(&mut self, packet: &[u8]);
     /// A packet to the agent's browser, which the WebRTC stack protects, or desk phone.
     fn to_agent(&mut self, head: Head, payload_type: u8, payload: &[u8]);
-    /// The same to whom the call is passed on to.
+    /// The same to whom the call is passed on to, or who is in it as a third.
     fn to_target(&mut self, head: Head, payload_type: u8, payload: &[u8]);
+    /// The same to the supervisor.
+    fn to_supervisor(&mut self, head: Head, payload_type: u8, payload: &[u8]);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,8 +178,6 @@ struct RingBack {
 }
 
 const TICK: Duration = Duration::from_millis(20);
-/// Samples of the party kept for mixing: 100 ms.
-const MIX_LIMIT: usize = 5 * PACKET;
 /// Largest audio payload that is taken: 120 ms.
 pub(crate) const LARGEST: usize = 960;
 
@@ -166,26 +185,30 @@ pub(crate) const LARGEST: usize = 960;
 pub struct Bridge {
     mode: Mode,
     muted: bool,
-    party_law: Law,
-    agent_law: Law,
     party_events: Option<u8>,
     /// The carrier takes our sound at this time (RFC 3264, section 8.4).
     party_listens: bool,
     stage: Stage,
     ring_back: Option<RingBack>,
-    target: Option<Target>,
-    aside: Aside,
+    company: Company,
+    party: Ear,
+    agent: Ear,
+    target: Option<Guest>,
+    supervisor: Option<(Guest, Supervision)>,
+    /// What each mouth said for those who hear several at once.
+    queues: [Queue; PEOPLE],
+    /// When each mouth was heard last.
+    heard_at: [Option<Instant>; PEOPLE],
+    /// Where packets are put together.
+    parcel: Parcel,
     keys_out: digits::Sender,
     keys_in: digits::Reader,
     watch: Watch,
-    to_party: Egress,
-    to_agent: Egress,
     from_agent: Reception,
     from_party: Reception,
-    agent_at: Option<Instant>,
-    mix: VecDeque<i16>,
-    /// Frame behind the last one that was played to the party.
-    played_to: u64,
+    left: Left,
+    /// The mix that the party hears, in the recording.
+    mixing: Option<Run>,
     next_tick: Option<Instant>,
     timeline: Timeline,
     started: Option<Instant>,
@@ -201,24 +224,25 @@ impl Bridge {
         Self {
             mode: Mode::Waiting,
             muted: false,
-            party_law: Law::Pcma,
-            agent_law: Law::Pcma,
             party_events: None,
             party_listens: true,
             stage: Stage::new(),
             ring_back: None,
+            company: Company::Alone,
+            party: Ear::new(to_party, Law::Pcma),
+            agent: Ear::new(to_agent, Law::Pcma),
             target: None,
-            aside: Aside::None,
+            supervisor: None,
+            queues: std::array::from_fn(|_| Queue::default()),
+            heard_at: [None; PEOPLE],
+            parcel: Parcel::default(),
             keys_out: digits::Sender::default(),
             keys_in: digits::Reader::default(),
             watch: Watch::default(),
-            to_party,
-            to_agent,
             from_agent: Reception::default(),
             from_party: Reception::default(),
-            agent_at: None,
-            mix: VecDeque::with_capacity(MIX_LIMIT + LARGEST),
-            played_to: 0,
+            left: Left::default(),
+            mixing: None,
             next_tick: None,
             timeline: Timeline::default(),
             started: None,
@@ -231,7 +255,7 @@ impl Bridge {
 
     /// What was negotiated with the browser or the desk phone.
     pub fn agent_speaks(&mut self, law: Law) {
-        self.agent_law = law;
+        self.agent.law = law;
     }
 
     /// A browser's leg is up; from here on its packets are missed when they stop.
@@ -248,13 +272,13 @@ impl Bridge {
 
     /// What was negotiated with the carrier.
     pub fn party_speaks(&mut self, law: Law, events: Option<u8>) {
-        self.party_law = law;
+        self.party.law = law;
         self.party_events = events;
     }
 
     /// The law that was negotiated with the carrier.
     pub(crate) fn party_law(&self) -> Law {
-        self.party_law
+        self.party.law
     }
 
     /// Whether the carrier takes our sound; an announcement waits until it does.
@@ -278,13 +302,10 @@ impl Bridge {
         }
     }
 
-    /// Plays a prompt to the party once, after those before it; the agent hears both and is
-    /// not heard. The call is answered with the first of them.
+    /// Plays a prompt to the party once, after those before it; who hears the party hears both,
+    /// and nobody of the house is heard by it. The call is answered with the first of them.
     pub fn announce(&mut self, now: Instant, unix_ms: i64, cue: u32, prompt: Arc<Prompt>) {
         self.open(now, unix_ms);
-        if !self.stage.is_announcing() {
-            self.mix.clear();
-        }
         self.keys_out.cut();
         self.stage.announce(cue, prompt);
     }
@@ -301,7 +322,6 @@ impl Bridge {
     /// Cuts announcements short; what was sent of the present one stands in the summary.
     pub fn hush(&mut self) {
         self.stage.hush();
-        self.mix.clear();
     }
 
     fn open(&mut self, now: Instant, unix_ms: i64) {
@@ -323,7 +343,7 @@ impl Bridge {
         self.mode == Mode::Open && self.party_events.is_some() && self.keys_out.push(digits)
     }
 
-    /// The party hears silence instead of the agent.
+    /// Everybody hears silence instead of the agent.
     pub fn mute(&mut self, on: bool) {
         self.muted = on;
     }
@@ -341,6 +361,19 @@ impl Bridge {
     /// Whether keys go out now, in the place of the agent's voice.
     fn sends_keys(&self) -> bool {
         self.keys_out.is_underway() || (self.keys_out.is_busy() && self.stage.is_talk() && self.party_listens)
+    }
+
+    /// Who hears whom at this moment.
+    fn ears(&self) -> Ears {
+        let scene = match self.mode {
+            Mode::Waiting | Mode::Early => Scene::Before,
+            Mode::Open if self.stage.is_announcing() => Scene::Announcement,
+            Mode::Open if self.stage.is_talk() => Scene::Talk,
+            Mode::Open => Scene::Apart,
+        };
+        // Before the answer the agent hears that it rings until the carrier sends sound.
+        let company = if self.ring_back.is_some() { Company::Ringing } else { self.company };
+        Ears::of(company, self.supervisor.as_ref().map(|(_, what)| *what), scene)
     }
 
     fn start(&mut self, now: Instant, unix_ms: i64, samples: usize) -> u64 {

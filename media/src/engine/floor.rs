@@ -185,8 +185,22 @@ impl Floor {
                     slot.bridge.consult();
                 }
             }
+            Command::Join { call } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.join();
+                }
+            }
             Command::HandOver { call } => self.hand_over(now, call),
             Command::DropTarget { call } => self.drop_target(now, call),
+            Command::Supervise { call, to, sdp, what, reply } => {
+                let _ = reply.send(self.supervise(now, call, to, &sdp, what));
+            }
+            Command::Supervision { call, what } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.supervision(what);
+                }
+            }
+            Command::DropSupervisor { call } => self.drop_supervisor(now, call),
             Command::Close { call, reply } => {
                 let _ = reply.send(self.end(call).ok_or(EngineError::Gone));
             }

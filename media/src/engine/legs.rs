@@ -8,7 +8,7 @@ use super::{
     slot::{Inner, Slot},
 };
 use crate::{
-    Law,
+    Law, Supervision,
     egress::Egress,
     rtp::RtpLeg,
     sdp::{self, Remote, SdpError},
@@ -109,6 +109,30 @@ impl Floor {
         let old = slot.seat(inner, ssrc, law);
         self.gone(now, old);
         Ok(answer)
+    }
+
+    pub(super) fn supervise(
+        &mut self,
+        now: Instant,
+        call: u64,
+        to: Egress,
+        sdp: &str,
+        what: Supervision,
+    ) -> Result<String, EngineError> {
+        self.slot(call)?;
+        let (inner, answer, law) = self.browser(now, call, sdp, to.ssrc())?;
+        let slot = self.slot(call)?;
+        slot.bridge.supervise(to, law, what);
+        let old = slot.supervisor.replace(inner);
+        self.gone(now, old);
+        Ok(answer)
+    }
+
+    pub(super) fn drop_supervisor(&mut self, now: Instant, call: u64) {
+        let Ok(slot) = self.slot(call) else { return };
+        slot.bridge.drop_supervisor();
+        let old = slot.supervisor.take();
+        self.gone(now, old);
     }
 
     pub(super) fn phone_offer(&mut self, now: Instant, call: u64, to: Egress) -> Result<String, EngineError> {

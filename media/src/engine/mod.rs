@@ -17,7 +17,7 @@ use tokio::sync::{mpsc as events, oneshot};
 use self::floor::{Floor, SWEEP};
 use crate::{
     Law, Prompt, Rest,
-    bridge::{Bridge, MediaEvent, Summary, Tap},
+    bridge::{Bridge, MediaEvent, Summary, Supervision, Tap},
     egress::Egress,
     sdp::SdpError,
 };
@@ -105,8 +105,12 @@ enum Command {
     PhoneAnswer { call: u64, sdp: String, reply: Reply<bool> },
     RingAgent { call: u64, tone: Arc<Prompt> },
     Consult { call: u64 },
+    Join { call: u64 },
     HandOver { call: u64 },
     DropTarget { call: u64 },
+    Supervise { call: u64, to: Egress, sdp: String, what: Supervision, reply: Reply<String> },
+    Supervision { call: u64, what: Supervision },
+    DropSupervisor { call: u64 },
     Close { call: u64, reply: Reply<Summary> },
 }
 
@@ -132,8 +136,12 @@ impl Command {
             | Self::PhoneAnswer { call, .. }
             | Self::RingAgent { call, .. }
             | Self::Consult { call }
+            | Self::Join { call }
             | Self::HandOver { call }
             | Self::DropTarget { call }
+            | Self::Supervise { call, .. }
+            | Self::Supervision { call, .. }
+            | Self::DropSupervisor { call }
             | Self::Close { call, .. } => *call,
         }
     }
@@ -330,6 +338,12 @@ impl CallMedia {
         self.tell(Command::Consult { call: self.call })
     }
 
+    /// The agent, the target and the party all hear each other, and the recording hears what
+    /// the party does.
+    pub fn join(&self) -> Result<(), EngineError> {
+        self.tell(Command::Join { call: self.call })
+    }
+
     /// The target takes the agent's place, whose leg is closed. Told by
     /// [`MediaEvent::HandedOver`]; who hears whom is then as it is for an agent.
     pub fn hand_over(&self) -> Result<(), EngineError> {
@@ -339,6 +353,23 @@ impl CallMedia {
     /// The target's leg is closed, and the agent hears the party again.
     pub fn drop_target(&self) -> Result<(), EngineError> {
         self.tell(Command::DropTarget { call: self.call })
+    }
+
+    /// Takes the offer of a supervisor's browser, and gives our answer; the leg of one before is
+    /// closed. [`MediaEvent::SupervisorConnected`] tells that his sound is up.
+    pub async fn supervise(&self, sdp: String, what: Supervision) -> Result<String, EngineError> {
+        let to = stream()?;
+        self.ask(|reply| Command::Supervise { call: self.call, to, sdp, what, reply }).await
+    }
+
+    /// What the supervisor does from here on.
+    pub fn supervision(&self, what: Supervision) -> Result<(), EngineError> {
+        self.tell(Command::Supervision { call: self.call, what })
+    }
+
+    /// The supervisor's leg is closed; everybody else goes on as before.
+    pub fn drop_supervisor(&self) -> Result<(), EngineError> {
+        self.tell(Command::DropSupervisor { call: self.call })
     }
 
     /// Ends the sound, however much the engine has to do. What was heard last has then been

@@ -102,6 +102,7 @@ pub(super) struct Slot {
     pub(super) ssrc: u32,
     pub(super) agent: Option<Inner>,
     pub(super) target: Option<Target>,
+    pub(super) supervisor: Option<Inner>,
     pub(super) trunk: Option<RtpLeg>,
     /// The agent's.
     pub(super) law: Law,
@@ -116,6 +117,7 @@ struct Ends<'a> {
     now: Instant,
     agent: Option<&'a mut Inner>,
     target: Option<&'a mut Target>,
+    supervisor: Option<&'a mut Inner>,
     trunk: Option<&'a RtpLeg>,
 }
 
@@ -137,6 +139,12 @@ impl Wires for Ends<'_> {
             target.inner.send(self.now, head, payload_type, payload);
         }
     }
+
+    fn to_supervisor(&mut self, head: Head, payload_type: u8, payload: &[u8]) {
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.send(self.now, head, payload_type, payload);
+        }
+    }
 }
 
 impl Slot {
@@ -146,6 +154,7 @@ impl Slot {
             ssrc,
             agent: None,
             target: None,
+            supervisor: None,
             trunk: None,
             law: Law::Pcma,
             allowed: Vec::new(),
@@ -167,7 +176,7 @@ impl Slot {
     /// The browser's leg of this number.
     pub(super) fn browser(&mut self, leg: u64) -> Option<&mut WebLeg> {
         let target = self.target.as_mut().map(|target| &mut target.inner);
-        self.agent.as_mut().into_iter().chain(target).find_map(|inner| match inner {
+        self.agent.as_mut().into_iter().chain(target).chain(&mut self.supervisor).find_map(|inner| match inner {
             Inner::Browser(web, number) if *number == leg => Some(&mut **web),
             _ => None,
         })
@@ -176,21 +185,22 @@ impl Slot {
     /// Says goodbye to every browser.
     pub(super) fn close(&mut self, now: Instant, socket: &UdpSocket) {
         let target = self.target.as_mut().map(|target| &mut target.inner);
-        for inner in self.agent.as_mut().into_iter().chain(target) {
+        for inner in self.agent.as_mut().into_iter().chain(target).chain(&mut self.supervisor) {
             inner.close(now, socket);
         }
     }
 
     pub(super) fn sweep(&mut self, socket: &UdpSocket, unix_ms: i64, buffer: &mut [u8]) {
         let now = Instant::now();
-        let Self { bridge, agent, target, trunk, .. } = self;
+        let Self { bridge, agent, target, supervisor, trunk, .. } = self;
         let mut stirred = false;
         if let Some(inner) = agent {
             stirred |= inner.turn(now, buffer, |heard| match heard {
                 Heard::News(WebNews::Connected) => bridge.agent_connected(now),
                 Heard::News(WebNews::Lost) => bridge.agent_lost(),
                 Heard::Packet(view) => {
-                    let mut ends = Ends { now, agent: None, target: target.as_mut(), trunk: trunk.as_ref() };
+                    let (target, supervisor) = (target.as_mut(), supervisor.as_mut());
+                    let mut ends = Ends { now, agent: None, target, supervisor, trunk: trunk.as_ref() };
                     bridge.from_agent(now, &view, &mut ends);
                 }
             });
@@ -200,18 +210,33 @@ impl Slot {
                 Heard::News(WebNews::Connected) => bridge.target_connected(now),
                 Heard::News(WebNews::Lost) => bridge.target_lost(),
                 Heard::Packet(view) => {
-                    let mut ends = Ends { now, agent: agent.as_mut(), target: None, trunk: None };
+                    let (agent, supervisor) = (agent.as_mut(), supervisor.as_mut());
+                    let mut ends = Ends { now, agent, target: None, supervisor, trunk: trunk.as_ref() };
                     bridge.from_target(now, &view, &mut ends);
+                }
+            });
+        }
+        if let Some(inner) = supervisor {
+            stirred |= inner.turn(now, buffer, |heard| match heard {
+                Heard::News(WebNews::Connected) => bridge.supervisor_connected(),
+                Heard::News(WebNews::Lost) => bridge.supervisor_lost(),
+                Heard::Packet(view) => {
+                    let (agent, target) = (agent.as_mut(), target.as_mut());
+                    let mut ends = Ends { now, agent, target, supervisor: None, trunk: trunk.as_ref() };
+                    bridge.from_supervisor(now, &view, &mut ends);
                 }
             });
         }
         if let Some(leg) = trunk {
             stirred |= receive(leg, now, buffer, |view, _| {
-                let mut ends = Ends { now, agent: agent.as_mut(), target: None, trunk: None };
+                let (agent, target, supervisor) = (agent.as_mut(), target.as_mut(), supervisor.as_mut());
+                let mut ends = Ends { now, agent, target, supervisor, trunk: None };
                 bridge.from_party(now, unix_ms, &view, &mut ends);
             });
         }
-        let mut ends = Ends { now, agent: agent.as_mut(), target: None, trunk: trunk.as_ref() };
+        let (house, beside) = (agent.as_mut(), target.as_mut());
+        let mut ends =
+            Ends { now, agent: house, target: beside, supervisor: supervisor.as_mut(), trunk: trunk.as_ref() };
         bridge.tick(now, &mut ends);
         // What the owner has no room for waits: the end of an announcement is never lost.
         while bridge.has_news() {
@@ -221,7 +246,7 @@ impl Slot {
             }
         }
         let target = target.as_mut().map(|target| &mut target.inner);
-        for inner in agent.as_mut().into_iter().chain(target) {
+        for inner in agent.as_mut().into_iter().chain(target).chain(supervisor) {
             inner.flush(now, socket, stirred);
         }
     }

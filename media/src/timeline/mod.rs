@@ -57,6 +57,8 @@ struct Lane {
     before: Option<Source>,
     waiting: VecDeque<Waiting>,
     held: VecDeque<i16>,
+    /// The next packet begins a seam, and whether it fades in.
+    seam: Option<bool>,
 }
 
 impl Lane {
@@ -67,6 +69,7 @@ impl Lane {
             before: None,
             waiting: VecDeque::with_capacity(HELD_PACKETS),
             held: VecDeque::with_capacity(HELD + PACKET),
+            seam: None,
         }
     }
 
@@ -137,6 +140,18 @@ impl Timeline {
         }
         let at = source.base + source.offset(timestamp);
         self.number(channel, seq, timestamp, at, at);
+    }
+
+    /// The next packet of a channel follows another source: neither its beginning nor the other's
+    /// end is a click.
+    pub(crate) fn seam(&mut self, channel: usize, fades_in: bool) {
+        self.settle(channel, None);
+        self.lanes[channel].seam = Some(fades_in);
+    }
+
+    /// The frame behind the last one that stands in a channel.
+    pub(crate) fn end(&self, channel: usize) -> u64 {
+        self.lanes[channel].track.end
     }
 
     /// Another sender speaks in a channel from here on: its timestamps have nothing to do with
@@ -261,6 +276,9 @@ impl Timeline {
         }
         let (late, loudest) = self.lanes[channel].track.write(self.flushed, at, samples);
         self.late += late;
+        if let Some(fades_in) = self.lanes[channel].seam.take() {
+            self.lanes[channel].track.seam(self.flushed, at, fades_in);
+        }
         if let Some(source) = &mut self.lanes[channel].source {
             source.end = source.end.max(at + len);
         }

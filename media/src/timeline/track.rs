@@ -14,6 +14,9 @@ const PIECE: u64 = RATE as u64 / 100;
 /// No sample of what is called quiet is louder: -42 dBm0.
 pub(super) const QUIET: u16 = 256;
 
+/// Frames of a seam: 4 ms.
+const SEAM: i32 = 32;
+
 /// What is known of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -71,6 +74,27 @@ impl Track {
             loudest = loudest.max(sample.unsigned_abs());
         }
         (late, loudest)
+    }
+
+    /// What was heard before this frame fades out in what begins there, within 4 ms, and what
+    /// begins fades in, unless it is to be heard as it is: two sources meet without a click.
+    pub(super) fn seam(&mut self, flushed: u64, at: i64, fades_in: bool) {
+        let Ok(at) = u64::try_from(at) else { return };
+        let before = match at.checked_sub(1).map(slot) {
+            Some(place) if self.slots[place] == Slot::Sound && at > flushed => i32::from(self.samples[place]),
+            _ => 0,
+        };
+        for step in 0..SEAM {
+            let frame = at + step as u64;
+            let place = slot(frame);
+            if frame < flushed || self.slots[place] != Slot::Sound {
+                continue;
+            }
+            let here = i32::from(self.samples[place]);
+            let here = if fades_in { here * (step + 1) / SEAM } else { here };
+            let sum = here + before * (SEAM - 1 - step) / SEAM;
+            self.samples[place] = sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+        }
     }
 
     /// Silence of ours behind the last frame: the channel is moved.

@@ -118,7 +118,7 @@ impl Model {
             Order::Run { packets, agent, party } => {
                 line.steps(packets, agent.then_some(AGENT), party.then_some(PARTY));
                 let heard = &line.heard.party[heard_before..];
-                let of_agent = heard.iter().filter(|(kind, _, octets)| *kind == 8 && octets[0] == AGENT).count();
+                let of_agent = heard.iter().filter(|(kind, _, octets)| *kind == 8 && octets[159] == AGENT).count();
                 assert!(!(self.muted || self.alone) || of_agent == 0, "the agent is heard where he must not be");
             }
         }

@@ -65,11 +65,11 @@ impl Answered {
         self.carrier.send_to(&packet, ("127.0.0.1", self.ours)).unwrap();
     }
 
-    /// The first octet of the next packet that the party was sent.
+    /// The last octet of the next packet that the party was sent.
     fn hears(&self) -> Option<u8> {
         let mut buffer = [0u8; 500];
         let len = self.carrier.recv(&mut buffer).ok()?;
-        RtpReader::new(&buffer[..len]).unwrap().payload().first().copied()
+        RtpReader::new(&buffer[..len]).unwrap().payload().last().copied()
     }
 
     /// Turns this browser until the call tells something of the browser; the rest is skipped.
@@ -249,7 +249,7 @@ async fn r4_1a_a_desk_phone_is_spoken_to_aside_and_then_has_the_party_in_its_own
         let mut buffer = [0u8; 500];
         let len = phone.recv(&mut buffer).ok()?;
         let packet = RtpReader::new(&buffer[..len]).unwrap();
-        Some((packet.payload_type(), packet.payload().first().copied()?))
+        Some((packet.payload_type(), packet.payload().last().copied()?))
     };
     let (ulaw, alaw) = (Law::Pcmu, Law::Pcma);
     let in_ulaw = |octet: u8| Some((0, ulaw.encode(alaw.decode(octet))));

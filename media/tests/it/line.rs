@@ -33,6 +33,10 @@ impl Wires for Heard {
     fn to_target(&mut self, _: Head, _: u8, _: &[u8]) {
         panic!("these calls are passed on to nobody");
     }
+
+    fn to_supervisor(&mut self, _: Head, _: u8, _: &[u8]) {
+        panic!("nobody supervises these calls");
+    }
 }
 
 /// A recording that is kept in memory.

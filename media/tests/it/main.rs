@@ -12,6 +12,7 @@ mod legs;
 mod line;
 mod long_call;
 mod marker_tones;
+mod modes;
 mod prompts;
 mod timeline;
 mod transfer;

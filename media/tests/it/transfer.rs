@@ -40,7 +40,8 @@ struct Heard {
 }
 
 fn word(head: Head, payload_type: u8, payload: &[u8]) -> Word {
-    let loudness = Law::of(payload_type).map_or(0, |law| law.decode(payload[0]));
+    // What appears has faded in by the end of its first packet.
+    let loudness = Law::of(payload_type).map_or(0, |law| law.decode(payload[payload.len() - 1]));
     Word { loudness, payload_type, ssrc: head.ssrc, seq: head.seq, timestamp: head.timestamp }
 }
 
@@ -61,6 +62,10 @@ impl Wires for Heard {
 
     fn to_target(&mut self, head: Head, payload_type: u8, payload: &[u8]) {
         self.target.push(word(head, payload_type, payload));
+    }
+
+    fn to_supervisor(&mut self, _: Head, _: u8, _: &[u8]) {
+        panic!("nobody supervises these calls");
     }
 }
 
@@ -287,7 +292,8 @@ fn r4_1a_a_target_that_is_let_go_leaves_the_call_as_it_was() {
         assert!(only(&heard.party, AGENT, 50) && only(&heard.agent, PARTY, 50), "{case:?}");
         assert!(heard.target.is_empty() && heard.agent.iter().all(|word| word.ssrc == 2), "{case:?}");
         let (left, _, _) = call.close();
-        assert!(!left.iter().any(|sample| is(*sample, TARGET)), "{case:?}");
+        // The music fades out past it, and no longer.
+        assert!(left.iter().filter(|sample| is(**sample, TARGET)).count() < 32, "{case:?}");
         // And again, from the start.
         let mut call = Trio::talking(case);
         call.hold();

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use songda_media::{RATE, Span, Summary};
+use songda_media::{RATE, Span, Summary, Supervision};
 
 use crate::{
     clock::{CallClock, span_ms},
@@ -32,11 +32,21 @@ pub(super) struct Diary {
     frame_ms: Option<u64>,
     notice: Option<PromptSpan>,
     marks: Marks,
+    /// Name of the supervisor.
+    supervisor: String,
 }
 
 impl Diary {
     pub(super) fn new(clock: CallClock) -> Self {
-        Self { clock, recording_from: None, talk_from: None, frame_ms: None, notice: None, marks: Marks::default() }
+        Self {
+            clock,
+            recording_from: None,
+            talk_from: None,
+            frame_ms: None,
+            notice: None,
+            marks: Marks::default(),
+            supervisor: String::new(),
+        }
     }
 
     pub(super) fn recording_began(&mut self, at: Instant) -> CallEvent {
@@ -91,6 +101,26 @@ impl Diary {
         let shown = if digits.len() > CLEAR_KEYS { "*".repeat(digits.len()) } else { digits.clone() };
         self.marks.point(MarkKind::DigitOut, offset_ms, &shown);
         CallEvent::DigitsSent { digits, offset_ms }
+    }
+
+    /// Who supervises.
+    pub(super) fn supervised_by(&mut self, name: &str) {
+        name.clone_into(&mut self.supervisor);
+    }
+
+    /// What a supervisor does ends, and he does this instead.
+    fn supervision(&mut self, what: Option<Supervision>) {
+        let at = self.offset_ms();
+        for kind in [MarkKind::Listened, MarkKind::Whispered, MarkKind::Barged] {
+            self.marks.close(kind, at);
+        }
+        let kind = match what {
+            Some(Supervision::Listen) => MarkKind::Listened,
+            Some(Supervision::Whisper) => MarkKind::Whispered,
+            Some(Supervision::Barge) => MarkKind::Barged,
+            None => return,
+        };
+        self.marks.open(kind, at, &self.supervisor);
     }
 
     /// An announcement is over.
@@ -154,16 +184,33 @@ impl Diary {
                 CallEvent::TransferRinging
             }
             Told::TransferConsulting => CallEvent::TransferConsulting,
+            Told::ThreeWay => {
+                let at = self.offset_ms();
+                self.marks.close(MarkKind::Transfer, at);
+                self.marks.open(MarkKind::ThreeWay, at, "");
+                CallEvent::ThreeWay
+            }
+            Told::Supervised(what) => {
+                self.supervision(Some(what));
+                CallEvent::Supervised { what, by: self.supervisor.clone() }
+            }
+            Told::SupervisionOver(_) => {
+                self.supervision(None);
+                CallEvent::Unsupervised
+            }
             Told::TransferFailed(why) => {
                 // A second one that is refused does not end the first.
                 if why != TransferFault::NotNow {
-                    self.span(MarkKind::Transfer, false, "");
+                    let at = self.offset_ms();
+                    self.marks.close(MarkKind::Transfer, at);
+                    self.marks.close(MarkKind::ThreeWay, at);
                 }
                 CallEvent::TransferFailed { why }
             }
             Told::Transferred(target) => {
                 let at = self.offset_ms();
                 self.marks.close(MarkKind::Transfer, at);
+                self.marks.close(MarkKind::ThreeWay, at);
                 self.marks.point(MarkKind::Transferred, at, target.as_str());
                 CallEvent::Transferred { at_ms: self.clock.at(now), phone: target == Target::Phone }
             }

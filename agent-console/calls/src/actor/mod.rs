@@ -2,6 +2,7 @@
 
 mod diary;
 mod line;
+mod supervision;
 mod transfer;
 mod ways;
 
@@ -14,16 +15,19 @@ use tokio::{
     task::spawn_blocking,
 };
 
-pub(crate) use self::transfer::Phone;
 use self::{
     diary::Diary,
     line::{Ground, Line},
+};
+pub(crate) use self::{
+    supervision::{Gallery, Wish},
+    transfer::Phone,
 };
 use crate::{
     causes,
     clock::CallClock,
     events::CallEvent,
-    facts::{CallEnd, Farewell, Fault, TransferFault, TransferMode},
+    facts::{CallEnd, Farewell, Fault, SupervisionEnd, TransferFault, TransferMode},
     machine::{Cue, Do, Input, Machine, Rest, Target, Welcome},
     recorder::{Kept, Recorder},
     sounds::{MUSIC_CUE, Sounds},
@@ -50,6 +54,9 @@ pub(crate) enum Order {
     TransferTaken(String),
     TransferRefused(TransferFault),
     CompleteTransfer,
+    JoinAll,
+    /// What a supervisor of this id wants.
+    Supervisor(String, Wish),
 }
 
 /// How a call begins.
@@ -69,6 +76,8 @@ pub(crate) struct Actor {
     pub(crate) caller: Option<Box<IncomingCall>>,
     /// A desk phone that the call is passed on to.
     pub(crate) phone: Phone,
+    /// Who supervises.
+    pub(crate) gallery: Gallery,
     pub(crate) sounds: Sounds,
     pub(crate) recorder: Recorder,
     /// When the recording began; told once.
@@ -186,6 +195,7 @@ impl Actor {
             for order in orders {
                 match order {
                     Do::Tell(told) => {
+                        self.tell_overseer(told);
                         let event = diary.told(told);
                         // What is told is in the books by then.
                         self.tell_marks(diary).await;
@@ -226,6 +236,8 @@ impl Actor {
             Order::TransferTaken(sdp) => Input::TransferTaken(sdp),
             Order::TransferRefused(why) => Input::TransferRefused(why),
             Order::CompleteTransfer => Input::CompleteTransfer,
+            Order::JoinAll => Input::JoinAll,
+            Order::Supervisor(id, wish) => return self.wished(machine, &id, wish),
             // One at a time, and only while nobody has answered.
             Order::CalledBack(incoming, back) => {
                 if self.caller.is_some() || self.dial.is_none() || !machine.gives_way() {
@@ -303,6 +315,10 @@ impl Actor {
             Do::PhoneAnswer(sdp) => return self.phone_answer(sdp).await,
             Do::RingAgent => self.media.ring_agent(self.sounds.ring_back.clone()),
             Do::Consult => self.media.consult(),
+            Do::Join => self.media.join(),
+            Do::Supervise(what, sdp) => return self.supervise(what, sdp, diary).await,
+            Do::Supervision(what) => self.media.supervision(what),
+            Do::DropSupervisor => self.media.drop_supervisor(),
             Do::HandOver => self.media.hand_over(),
             Do::DropTarget => {
                 self.phone.drop_leg().await;
@@ -400,6 +416,8 @@ impl Actor {
             }
             MediaEvent::TargetConnected => Some(Input::TargetUp),
             MediaEvent::TargetLost => Some(Input::TargetLost),
+            MediaEvent::SupervisorConnected => Some(Input::SupervisorUp),
+            MediaEvent::SupervisorLost => Some(Input::SupervisorGone(SupervisionEnd::Lost)),
             MediaEvent::HandedOver { frame } => {
                 diary.at(frame);
                 Some(Input::HandedOver)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Cue, Do, Machine, Message, Phase, Rest, Told};
 use crate::{
     causes,
-    facts::{EndedBy, Fault, Parting, TransferFault},
+    facts::{EndedBy, Fault, Parting, SupervisionEnd, TransferFault},
 };
 
 /// What the party is told at the end takes no longer than this.
@@ -79,6 +79,7 @@ impl Machine {
         self.phase = Phase::HangingUp;
         self.limit = Some(now + HANG_UP_LIMIT);
         self.let_everybody_go();
+        self.supervision_over(SupervisionEnd::CallOver);
         self.out.push(Do::HangUp(causes::of_end(self.ending.and_then(|(_, _, fault)| fault))));
     }
 
@@ -87,6 +88,7 @@ impl Machine {
             self.phase = Phase::Over;
             self.limit = None;
             self.let_everybody_go();
+            self.supervision_over(SupervisionEnd::CallOver);
             self.out.push(Do::Finish);
         }
     }

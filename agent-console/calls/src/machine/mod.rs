@@ -5,6 +5,7 @@ mod extension;
 mod incoming;
 mod orders;
 mod presence;
+mod supervision;
 mod transfer;
 mod verdict;
 
@@ -17,6 +18,7 @@ use self::{
     extension::Extension,
     incoming::{Caller, Message},
     presence::{Change, Presence, Sign},
+    supervision::Supervisor,
     transfer::Transfer,
 };
 pub use self::{
@@ -76,6 +78,7 @@ pub struct Machine {
     presence: Presence,
     extension: Extension,
     transfer: Option<Transfer>,
+    supervisor: Option<Supervisor>,
     /// A desk phone has the agent's place.
     phone: bool,
     /// When the phase must be over.
@@ -107,6 +110,7 @@ impl Machine {
             presence: Presence::default(),
             extension: Extension::None,
             transfer: None,
+            supervisor: None,
             phone: false,
             limit: Some(now + BROWSER_LIMIT),
             ending: None,
@@ -126,6 +130,10 @@ impl Machine {
 
     /// When [`Input::Deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
+        [self.phase_deadline(), self.supervision_due()].into_iter().flatten().min()
+    }
+
+    fn phase_deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Dialling | Phase::Answered => {
                 let away = self.presence.away().map(|away| away.until);
@@ -201,6 +209,11 @@ impl Machine {
             Input::TransferTaken(sdp) => self.transfer_taken(now, sdp),
             Input::TransferRefused(why) => self.transfer_failed(why),
             Input::CompleteTransfer => self.complete_transfer(),
+            Input::JoinAll => self.join_all(),
+            Input::Supervise(what, sdp) => self.supervise(now, what, sdp),
+            Input::Supervision(what) => self.supervision(what),
+            Input::SupervisorUp => self.supervisor_up(),
+            Input::SupervisorGone(why) => self.supervision_over(why),
             Input::TargetUp => self.target_up(),
             Input::TargetLost => self.target_lost(),
             Input::HandedOver => self.handed_over(now),
@@ -260,7 +273,9 @@ impl Machine {
         if self.phase != Phase::Answered {
             return;
         }
-        let waits = self.held || self.presence.away().is_some() || self.is_passing_on();
+        // Whoever is in the call as a third is there for the party while the agent is not.
+        let alone = self.presence.away().is_some() && !self.is_joined();
+        let waits = self.held || alone || self.is_passing_on();
         let wanted = if waits { Rest::Hold } else { Rest::Talk };
         if wanted != self.rest {
             self.rest = wanted;
@@ -369,7 +384,8 @@ impl Machine {
     }
 
     fn hold(&mut self, on: bool) {
-        let can = self.phase == Phase::Answered && self.transfer.is_none() && !self.phone;
+        let free = self.transfer.is_none() || self.is_joined();
+        let can = self.phase == Phase::Answered && free && !self.phone;
         if can && self.held != on {
             self.held = on;
             self.tell(Told::Held(on));
@@ -389,7 +405,8 @@ impl Machine {
     }
 
     fn deadline_passed(&mut self, now: Instant) {
-        if self.deadline().is_none_or(|due| now < due) {
+        self.supervision_overdue(now);
+        if self.phase_deadline().is_none_or(|due| now < due) {
             return;
         }
         if self.phase == Phase::Answered

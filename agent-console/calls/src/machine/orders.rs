@@ -1,11 +1,12 @@
 //! What goes into the machine and what comes out.
 
+use songda_media::Supervision;
 use songda_sip::{LegEvent, Reason};
 
 use super::{presence::Away, transfer::Target};
 use crate::{
     events::PartySilence,
-    facts::{Fault, Parting, TransferFault, TransferMode},
+    facts::{Fault, Parting, SupervisionEnd, TransferFault, TransferMode},
 };
 
 /// What is said to the party.
@@ -83,6 +84,14 @@ pub enum Do {
     PhoneAnswer(String),
     /// Let agent and target hear each other, and nobody else.
     Consult,
+    /// Let agent, target and party all hear each other.
+    Join,
+    /// Give this offer of a supervisor's browser to the sound.
+    Supervise(Supervision, String),
+    /// What the supervisor does from here on.
+    Supervision(Supervision),
+    /// Let the supervisor go.
+    DropSupervisor,
     /// The target takes the place of the agent, who is let go.
     HandOver,
     /// Let the target go, and a desk phone that has the call.
@@ -142,7 +151,13 @@ pub enum Told {
     TransferRinging(TransferMode),
     /// Agent and target talk.
     TransferConsulting,
-    /// The call was not passed on.
+    /// Agent, target and party talk.
+    ThreeWay,
+    /// A supervisor listens, whispers or barges in.
+    Supervised(Supervision),
+    /// He does not, or not any more.
+    SupervisionOver(SupervisionEnd),
+    /// The call was not passed on, or the third is in it no more.
     TransferFailed(TransferFault),
     /// The target has the party.
     Transferred(Target),
@@ -215,6 +230,16 @@ pub enum Input {
     TransferRefused(TransferFault),
     /// The agent has spoken to the target, who gets the party now.
     CompleteTransfer,
+    /// All three talk from now on.
+    JoinAll,
+    /// A supervisor comes in, with this offer of his browser.
+    Supervise(Supervision, String),
+    /// He does something else.
+    Supervision(Supervision),
+    /// His sound is up.
+    SupervisorUp,
+    /// He leaves, cannot be used or is gone.
+    SupervisorGone(SupervisionEnd),
     /// The sound of the target's browser is up.
     TargetUp,
     /// The sound of the target's browser is gone.

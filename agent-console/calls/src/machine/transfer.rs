@@ -1,6 +1,11 @@
 //! A call that is passed on within the house (R4.1a): to a colleague's browser or to a desk
 //! phone. The carrier never hears of it: the bridge changes its inner side. The party hears
 //! music meanwhile, and what agent and target say to each other is heard by nobody else.
+//!
+//! Or the target comes in as a third. Then the party waits for nobody: it is put on hold only
+//! by the agent's wish, the two of the house go on hearing each other, and whoever of the two
+//! goes leaves the other one with the party. An agent who leaves has handed the call over; one
+//! who hangs up ends it for all three.
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +45,8 @@ enum Stage {
     Taken { until: Instant },
     /// The target talks to the agent.
     Consulting,
+    /// Agent, target and party talk to each other.
+    Joined,
     /// The sound was told to change sides, and has not said so yet: what it says until then is
     /// about the agent before. The target may be lost by then.
     Changing { lost: bool },
@@ -56,18 +63,23 @@ pub(super) struct Transfer {
 impl Machine {
     /// Whether the party waits for the end of a transfer.
     pub(super) fn is_passing_on(&self) -> bool {
-        self.transfer.is_some_and(|transfer| !matches!(transfer.stage, Stage::Changing { .. }))
+        self.transfer.is_some_and(|transfer| !matches!(transfer.stage, Stage::Changing { .. } | Stage::Joined))
+    }
+
+    /// Whether a third is in the call.
+    pub(super) fn is_joined(&self) -> bool {
+        self.transfer.is_some_and(|transfer| transfer.stage == Stage::Joined)
     }
 
     /// Whether what is seen of a browser is nothing of the agent who has the call.
     pub(super) fn has_no_browser(&self) -> bool {
-        self.phone || (self.transfer.is_some() && !self.is_passing_on())
+        self.phone || self.transfer.is_some_and(|transfer| matches!(transfer.stage, Stage::Changing { .. }))
     }
 
     pub(super) fn transfer_deadline(&self) -> Option<Instant> {
         match self.transfer?.stage {
             Stage::Ringing { until } | Stage::Taken { until } => Some(until),
-            Stage::Consulting | Stage::Changing { .. } => None,
+            Stage::Consulting | Stage::Joined | Stage::Changing { .. } => None,
         }
     }
 
@@ -106,6 +118,8 @@ impl Machine {
         // Who is away speaks to nobody first.
         if transfer.mode == TransferMode::Blind || self.presence.away().is_some() {
             self.hand_over();
+        } else if transfer.mode == TransferMode::ThreeWay {
+            self.meet();
         } else {
             transfer.stage = Stage::Consulting;
             self.out.push(Do::Consult);
@@ -113,17 +127,32 @@ impl Machine {
         }
     }
 
+    /// Whom the agent consults comes in to the party.
+    pub(super) fn join_all(&mut self) {
+        if self.is_consulting() {
+            self.meet();
+        }
+    }
+
+    fn meet(&mut self) {
+        let Some(transfer) = &mut self.transfer else { return };
+        transfer.stage = Stage::Joined;
+        self.out.push(Do::Join);
+        self.tell(Told::ThreeWay);
+        self.settle();
+    }
+
     pub(super) fn target_lost(&mut self) {
         match self.transfer.as_mut().map(|transfer| &mut transfer.stage) {
             Some(Stage::Changing { lost }) => *lost = true,
-            Some(Stage::Taken { .. } | Stage::Consulting) => self.transfer_failed(TransferFault::Lost),
+            Some(Stage::Taken { .. } | Stage::Consulting | Stage::Joined) => self.transfer_failed(TransferFault::Lost),
             Some(Stage::Ringing { .. }) | None => {}
         }
     }
 
-    /// The agent has spoken to the target.
+    /// The agent has spoken to the target, or leaves the three of them.
     pub(super) fn complete_transfer(&mut self) {
-        if self.is_consulting() {
+        if self.is_consulting() || self.is_joined() {
             self.hand_over();
         }
     }
@@ -169,7 +198,7 @@ impl Machine {
 
     /// The target is let go, if there is one that has not got the party yet.
     pub(super) fn let_target_go(&mut self, why: TransferFault) -> bool {
-        if !self.is_passing_on() {
+        if !self.is_passing_on() && !self.is_joined() {
             return false;
         }
         self.transfer = None;
@@ -197,13 +226,13 @@ impl Machine {
     }
 
     /// The agent did not come back in time. Whom he spoke to gets the party instead of an
-    /// apology.
+    /// apology; who was a third goes on with it.
     pub(super) fn consulted_stays(&mut self) -> bool {
-        let consulting = self.is_consulting();
-        if consulting {
+        let somebody = self.is_consulting() || self.is_joined();
+        if somebody {
             self.hand_over();
         }
-        consulting
+        somebody
     }
 
     fn is_consulting(&self) -> bool {
@@ -218,7 +247,7 @@ impl Machine {
             }
             LegEvent::Ended(ended) if self.phone => self.phone_hung_up(now, &ended),
             LegEvent::Ended(ended) => {
-                let lost = self.is_consulting();
+                let lost = self.is_consulting() || self.is_joined();
                 self.transfer_failed(if lost { TransferFault::Lost } else { refusal(&ended) });
             }
             _ => {}
@@ -238,7 +267,7 @@ impl Machine {
     /// The desk phone does not answer any more, or signalling is gone.
     pub(super) fn phone_gone(&mut self, now: Instant) {
         if !self.phone {
-            let lost = self.is_consulting();
+            let lost = self.is_consulting() || self.is_joined();
             self.transfer_failed(if lost { TransferFault::Lost } else { TransferFault::Unreachable });
         } else if self.phase == Phase::Answered {
             self.abandoned = true;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use songda_calls::{
-    Fault, Parting, PartySilence, TransferFault, TransferMode,
+    Fault, Parting, PartySilence, Supervision, SupervisionEnd, TransferFault, TransferMode,
     inside::{Cue, Do, Input, Machine, Rest, Target, Told},
 };
 use songda_sip::{EndCause, LegEvent, Side};
@@ -49,8 +49,10 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
+const WATCHES: [Supervision; 3] = [Supervision::Listen, Supervision::Whisper, Supervision::Barge];
+
 fn transfer() -> impl Strategy<Value = Input> {
-    let modes = [TransferMode::Blind, TransferMode::Attended];
+    let modes = [TransferMode::Blind, TransferMode::Attended, TransferMode::ThreeWay];
     let targets = [Target::Desk, Target::Phone];
     let start = (prop::sample::select(modes.to_vec()), prop::sample::select(targets.to_vec()));
     let Input::Leg(phone_ended) = ended(Side::Peer, EndCause::HungUp, None, None) else { unreachable!() };
@@ -61,6 +63,11 @@ fn transfer() -> impl Strategy<Value = Input> {
         1 => Just(Input::TargetLost),
         1 => Just(Input::TransferRefused(TransferFault::Declined)),
         3 => Just(Input::CompleteTransfer),
+        3 => Just(Input::JoinAll),
+        2 => prop::sample::select(WATCHES.to_vec()).prop_map(|what| Input::Supervise(what, "offer".into())),
+        2 => prop::sample::select(WATCHES.to_vec()).prop_map(Input::Supervision),
+        2 => Just(Input::SupervisorUp),
+        1 => Just(Input::SupervisorGone(SupervisionEnd::Lost)),
         4 => Just(Input::HandedOver),
         2 => Just(Input::Phone(LegEvent::Answered { sdp: "200".into() })),
         2 => any::<bool>().prop_map(Input::PhoneListens),

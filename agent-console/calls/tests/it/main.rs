@@ -10,4 +10,5 @@ mod marks;
 mod numbering;
 mod presence;
 mod sounds;
+mod three_way;
 mod transfer;
