@@ -6,3 +6,4 @@
 pub mod agent;
 pub mod peer;
 pub mod proxy;
+pub mod supervisor;

@@ -44,6 +44,34 @@ impl WrapUp {
     }
 }
 
+/// What agents see of a supervisor in their call (R4.4b). What he says they hear in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SupervisionShown {
+    /// Whispering and barging in, and no listening: who listens for quality would hear another
+    /// call where the agent knows. That he listened stands in the call record and in the audit.
+    Spoken,
+    /// Listening too, as a court may have agreed with its staff.
+    Always,
+}
+
+impl SupervisionShown {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Spoken, Self::Always];
+
+    /// The stored word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Spoken => "spoken",
+            Self::Always => "always",
+        }
+    }
+
+    /// The choice with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.word() == word)
+    }
+}
+
 /// Settings of a court.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -51,11 +79,13 @@ pub struct Settings {
     pub wrap_up: WrapUp,
     /// Within how many seconds; where there is no clock, a measure for the supervisor.
     pub wrap_up_s: i64,
+    /// What agents see of a supervisor.
+    pub supervision: SupervisionShown,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { wrap_up: WrapUp::TimeBoxed, wrap_up_s: 60 }
+        Self { wrap_up: WrapUp::TimeBoxed, wrap_up_s: 60, supervision: SupervisionShown::Spoken }
     }
 }
 
@@ -71,13 +101,14 @@ impl Settings {
 
 /// The settings of a court.
 pub async fn of(db: &Db, court: &str) -> Result<Settings, DeskError> {
-    let row = sqlx::query("SELECT wrap_up, wrap_up_s FROM court_settings WHERE court_id = $1")
+    let row = sqlx::query("SELECT wrap_up, wrap_up_s, supervision_shown FROM court_settings WHERE court_id = $1")
         .bind(court)
         .fetch_optional(db.read())
         .await?;
     let Some(row) = row else { return Ok(Settings::default()) };
     let wrap_up = WrapUp::parse(&row.get::<String, _>(0)).unwrap_or(Settings::default().wrap_up);
-    Ok(Settings { wrap_up, wrap_up_s: row.get(1) })
+    let supervision = SupervisionShown::parse(&row.get::<String, _>(2)).unwrap_or(Settings::default().supervision);
+    Ok(Settings { wrap_up, wrap_up_s: row.get(1), supervision })
 }
 
 /// Sets them. The calls that are being wrapped up keep the time they have.
@@ -85,19 +116,25 @@ pub async fn change(db: &Db, clock: &Clock, actor: &Actor, to: &Settings) -> Res
     let was = of(db, &actor.court_id).await?;
     let mut tx = db.begin().await?;
     sqlx::query(
-        "INSERT INTO court_settings (court_id, wrap_up, wrap_up_s, changed_ms, changed_by) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO court_settings (court_id, wrap_up, wrap_up_s, changed_ms, changed_by, supervision_shown)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (court_id) DO UPDATE SET wrap_up = excluded.wrap_up, wrap_up_s = excluded.wrap_up_s,
-             changed_ms = excluded.changed_ms, changed_by = excluded.changed_by",
+             supervision_shown = excluded.supervision_shown, changed_ms = excluded.changed_ms, changed_by = excluded.changed_by",
     )
     .bind(&actor.court_id)
     .bind(to.wrap_up.word())
     .bind(to.wrap_up_s)
     .bind(clock.now_ms())
     .bind(&actor.user_id)
+    .bind(to.supervision.word())
     .execute(&mut *tx.conn())
     .await?;
-    let detail = serde_json::json!({ "wrap_up": to.wrap_up.word(), "seconds": to.wrap_up_s,
-                                     "was": { "wrap_up": was.wrap_up.word(), "seconds": was.wrap_up_s } });
+    let shown = |settings: &Settings| {
+        serde_json::json!({ "wrap_up": settings.wrap_up.word(), "seconds": settings.wrap_up_s,
+                            "supervision": settings.supervision.word() })
+    };
+    let mut detail = shown(to);
+    detail["was"] = shown(&was);
     let entry = actor.did("settings.change", ("court", &actor.court_id), detail);
     audit::append(&mut tx, clock, entry).await?;
     Ok(tx.commit().await?)

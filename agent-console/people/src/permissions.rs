@@ -65,6 +65,7 @@ impl Role {
                 P::RetentionRead,
                 P::RetentionDecide,
                 P::HoldManage,
+                P::CallSupervise,
             ],
             Self::Judge => &[
                 P::MeRead,
@@ -163,6 +164,8 @@ pub enum Permission {
     RetentionDecide,
     /// Set and lift legal holds on cases that one may see.
     HoldManage,
+    /// Listen to live calls of the court, whisper, barge in (R4.4b).
+    CallSupervise,
 }
 
 impl Permission {
@@ -196,6 +199,7 @@ impl Permission {
             Self::RetentionAsk => "retention.ask",
             Self::RetentionDecide => "retention.decide",
             Self::HoldManage => "hold.manage",
+            Self::CallSupervise => "call.supervise",
         }
     }
 }

@@ -28,8 +28,8 @@ use crate::{
     input::Asked,
     problem::Problem,
     shapes::{
-        AgentRow, Business, CaseDetail, CaseRow, Cases, Contact, Counts, Document, EscalationRow, Missing, Node,
-        OrderRow, OutcomeField, OutcomeTable, Overview, Phone, ProblemBody, QueueCounts, TaskCase, TaskDetail,
+        AgentCall, AgentRow, Business, CaseDetail, CaseRow, Cases, Contact, Counts, Document, EscalationRow, Missing,
+        Node, OrderRow, OutcomeField, OutcomeTable, Overview, Phone, ProblemBody, QueueCounts, TaskCase, TaskDetail,
         TaskEvent, TaskRow, Tasks, Words,
     },
     who::SignedIn,
@@ -419,6 +419,11 @@ pub(super) async fn overview(
             staff_no: seat.staff_no,
             state: seat.state.word(),
             since_at: rfc3339(seat.since_ms),
+            call: seat.call.map(|call| {
+                let (supervision, supervisor) =
+                    call.supervised.map_or((None, None), |(what, by)| (Some(what), Some(by)));
+                AgentCall { call_id: call.call_id, answered: call.answered, supervision, supervisor }
+            }),
         })
         .collect();
     agents.sort_by(|a, b| a.staff_no.cmp(&b.staff_no));

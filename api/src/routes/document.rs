@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 
 use super::{
     admin, calls, court, desk, evidence, health, inbound, orders, outcomes, recordings, reports, retention, session,
-    settings, telephony::described as telephony, transcripts,
+    settings, supervision, telephony::described as telephony, transcripts,
 };
 
 #[derive(OpenApi)]
@@ -33,6 +33,7 @@ use super::{
         court::tasks,
         court::task,
         court::overview,
+        supervision::supervision,
         inbound::inbound_calls,
         inbound::link_inbound,
         inbound::dismiss_inbound,

@@ -15,6 +15,7 @@ mod reports;
 mod retention;
 mod session;
 mod settings;
+mod supervision;
 mod telephony;
 mod transcripts;
 mod web;
@@ -94,6 +95,7 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/calls/{id}/transcript/lines/{no}", put(transcripts::correct)) // transcript.edit
         .route("/api/v1/reports/{id}/pdf", get(reports::pdf)) // report.read
         .route("/api/v1/overview", get(court::overview)) // overview.read
+        .route("/api/v1/supervision/ws", get(supervision::supervision)) // call.supervise
         .route("/api/v1/settings", get(settings::settings).put(settings::change)) // settings.manage
         .route("/api/v1/telephony/trunks", get(telephony::trunks).post(telephony::add_trunk)) // telephony.manage
         .route("/api/v1/telephony/trunks/{id}", put(telephony::change_trunk)) // telephony.manage

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::json;
-use songda_desk::settings::{self, Settings, WRAP_UP_S, WrapUp};
+use songda_desk::settings::{self, Settings, SupervisionShown, WRAP_UP_S, WrapUp};
 use songda_people::Permission;
 
 use super::{note, require};
@@ -15,7 +15,10 @@ use crate::{
 };
 
 fn shape(settings: Settings) -> DeskSettings {
-    DeskSettings { wrap_up: WrapUpSetting { policy: settings.wrap_up.word().to_owned(), seconds: settings.wrap_up_s } }
+    DeskSettings {
+        wrap_up: WrapUpSetting { policy: settings.wrap_up.word().to_owned(), seconds: settings.wrap_up_s },
+        supervision_shown: Some(settings.supervision.word().to_owned()),
+    }
 }
 
 /// How the court works at the desk.
@@ -51,7 +54,12 @@ pub(super) async fn change(
         let (from, to) = (WRAP_UP_S.start(), WRAP_UP_S.end());
         return Err(unfit("wrap_up.seconds", format!("must lie between {from} and {to}")));
     }
-    let to = Settings { wrap_up, wrap_up_s: wanted.wrap_up.seconds };
+    let supervision = match wanted.supervision_shown {
+        Some(word) => SupervisionShown::parse(&word)
+            .ok_or_else(|| unfit("supervision_shown", "must be one of spoken, always".to_owned()))?,
+        None => settings::of(&house.db, &actor.court_id).await?.supervision,
+    };
+    let to = Settings { wrap_up, wrap_up_s: wanted.wrap_up.seconds, supervision };
     settings::change(&house.db, &house.clock, &actor, &to).await?;
     Ok(Json(shape(to)))
 }

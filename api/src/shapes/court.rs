@@ -324,6 +324,20 @@ pub(crate) struct AgentRow {
     pub(crate) away_until_at: Option<String>,
     /// Outcomes that the agent owes (待补录).
     pub(crate) owed: i64,
+    /// The call on his line.
+    pub(crate) call: Option<AgentCall>,
+}
+
+/// A live call of an agent.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AgentCall {
+    pub(crate) call_id: String,
+    /// The party answered: it may be supervised.
+    pub(crate) answered: bool,
+    /// What a supervisor does in it: `listen`, `whisper` or `barge`.
+    pub(crate) supervision: Option<&'static str>,
+    /// His name.
+    pub(crate) supervisor: Option<String>,
 }
 
 /// Queue, agents and alarms.

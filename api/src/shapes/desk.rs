@@ -62,6 +62,9 @@ pub(crate) struct TransferTargets {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeskSettings {
     pub(crate) wrap_up: WrapUpSetting,
+    /// What agents see of a supervisor in their call: `spoken` (whispering and barging in) or
+    /// `always` (listening too). Left out, it stays as it is.
+    pub(crate) supervision_shown: Option<String>,
 }
 
 /// The time between a call and its outcome.

@@ -31,6 +31,7 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/reports/none/pdf", [false, true, true, true, false, false]),
     ("GET", "/api/v1/health", [false, true, false, false, true, false]),
     ("GET", "/api/v1/overview", [false, true, false, false, false, false]),
+    ("GET", "/api/v1/supervision/ws", [false, true, false, false, false, false]),
     ("GET", "/api/v1/settings", [false, true, false, false, false, false]),
     ("PUT", "/api/v1/settings", [false, true, false, false, false, false]),
     ("GET", "/api/v1/settings/inbound", [false, true, false, false, false, false]),

@@ -16,14 +16,21 @@ async fn a_supervisor_sets_the_time_after_a_call_and_what_does_not_fit_is_named(
     let read = async || -> Value {
         house.ask("GET", "/api/v1/settings", &supervisor).send().await.unwrap().json().await.unwrap()
     };
-    assert_eq!(read().await, json!({ "wrap_up": { "policy": "time_boxed", "seconds": 60 } }));
-    let wanted = json!({ "wrap_up": { "policy": "time_boxed_no_early_exit", "seconds": 120 } });
+    let first = json!({ "wrap_up": { "policy": "time_boxed", "seconds": 60 }, "supervision_shown": "spoken" });
+    assert_eq!(read().await, first);
+    let mut wanted = first.clone();
+    wanted["supervision_shown"] = json!("always");
     assert_eq!(put(&house, &supervisor, wanted.clone()).await, (200, wanted.clone()));
+    // What is left out stays as it is.
+    wanted["wrap_up"] = json!({ "policy": "time_boxed_no_early_exit", "seconds": 120 });
+    let only = json!({ "wrap_up": wanted["wrap_up"] });
+    assert_eq!(put(&house, &supervisor, only).await, (200, wanted.clone()));
     for (body, field) in [
         (json!({ "wrap_up": { "policy": "never", "seconds": 60 } }), "wrap_up.policy"),
         (json!({ "wrap_up": { "policy": "optional", "seconds": 9 } }), "wrap_up.seconds"),
         (json!({ "wrap_up": { "policy": "optional", "seconds": 901 } }), "wrap_up.seconds"),
         (json!({ "wrap_up": { "policy": "optional" } }), "wrap_up"),
+        (json!({ "wrap_up": { "policy": "optional", "seconds": 60 }, "supervision_shown": "x" }), "supervision_shown"),
         (json!({ "wrap_up": { "policy": "optional", "seconds": 60 }, "more": 1 }), "more"),
     ] {
         let (status, problem) = put(&house, &supervisor, body).await;

@@ -14,6 +14,7 @@ mod long_call;
 mod marker_tones;
 mod modes;
 mod prompts;
+mod rooms;
 mod timeline;
 mod transfer;
 mod wraps;

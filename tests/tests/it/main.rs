@@ -28,6 +28,7 @@ mod sound;
 mod speech;
 mod survives;
 mod switchboard;
+mod three_way;
 mod tls_phone;
 mod transfers;
 mod trunk_check;

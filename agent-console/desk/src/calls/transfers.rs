@@ -43,7 +43,7 @@ pub struct NewTransfer<'a> {
     pub court: &'a str,
     /// Who hands it over.
     pub from: &'a str,
-    /// `blind` or `attended`.
+    /// `blind`, `attended` or `three_way`.
     pub mode: &'a str,
     /// What rings.
     pub kind: TargetKind,
@@ -60,15 +60,15 @@ pub struct TransferRow {
     pub call_id: String,
     /// Name of who handed it over.
     pub from_name: String,
-    /// `blind` or `attended`.
+    /// `blind`, `attended` or `three_way`.
     pub mode: String,
     /// `seat` or `phone`.
     pub to_kind: String,
     /// Its name.
     pub to_name: String,
-    /// `ringing`, `consulting`, `done` or `failed`.
+    /// `ringing`, `consulting`, `joined`, `done`, `left` or `failed`.
     pub state: String,
-    /// Why it failed.
+    /// Why it failed, or how the third left.
     pub reason: String,
     /// When it was asked for, unix milliseconds.
     pub asked_ms: i64,
@@ -129,6 +129,33 @@ pub async fn consulting(tx: &mut Tx, clock: &Clock, id: &str) -> Result<(), Desk
     Ok(())
 }
 
+/// Notes that agent, target and party all talk.
+pub async fn joined(tx: &mut Tx, clock: &Clock, id: &str) -> Result<(), DeskError> {
+    sqlx::query(
+        "UPDATE call_transfers SET state = 'joined', joined_ms = $2
+         WHERE id = $1 AND state IN ('ringing', 'consulting')",
+    )
+    .bind(id)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes that the third is in the call no more, and the agent goes on with the party, or that
+/// the call ended with all three.
+pub async fn left(tx: &mut Tx, clock: &Clock, id: &str, reason: &str) -> Result<(), DeskError> {
+    sqlx::query(
+        "UPDATE call_transfers SET state = 'left', reason = $2, settled_ms = $3 WHERE id = $1 AND state = 'joined'",
+    )
+    .bind(id)
+    .bind(reason)
+    .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Notes that it came to nothing.
 pub async fn failed(tx: &mut Tx, clock: &Clock, id: &str, reason: &str) -> Result<(), DeskError> {
     sqlx::query(
@@ -153,6 +180,10 @@ pub async fn fail_all(db: &Db, clock: &Clock) -> Result<(), DeskError> {
     .bind(clock.now_ms())
     .execute(&mut *tx.conn())
     .await?;
+    sqlx::query("UPDATE call_transfers SET state = 'left', reason = 'restart', settled_ms = $1 WHERE state = 'joined'")
+        .bind(clock.now_ms())
+        .execute(&mut *tx.conn())
+        .await?;
     Ok(tx.commit().await?)
 }
 

@@ -7,7 +7,7 @@ use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Farewell, Fault, Parting
 use songda_service::{cases::PhoneRow, outcomes::LineFacts};
 use songda_store::{clock::rfc3339, masked::mask_digits};
 
-use super::{technical_words, transfer::Transfer};
+use super::{supervision::Supervised, technical_words, transfer::Transfer};
 use crate::{
     calls::CallRow,
     checklist::Tick,
@@ -64,6 +64,8 @@ pub(crate) struct LiveCall {
     pub(super) stray: Option<Inbound>,
     /// It is being handed to somebody.
     pub(super) transfer: Option<Transfer>,
+    /// Who supervises it.
+    pub(super) supervised: Option<Supervised>,
 }
 
 /// The time after a call.
@@ -129,6 +131,7 @@ impl LiveCall {
             came: None,
             stray: None,
             transfer: None,
+            supervised: None,
         }
     }
 
@@ -167,6 +170,7 @@ impl LiveCall {
             came: None,
             stray: Some(call.clone()),
             transfer: None,
+            supervised: None,
         }
     }
 
@@ -229,6 +233,7 @@ impl LiveCall {
             came: None,
             stray: None,
             transfer: None,
+            supervised: None,
         }
     }
 
@@ -275,6 +280,7 @@ impl LiveCall {
             "outcome_saved": self.saved,
             "draft": self.draft,
             "transfer": self.transfer.as_ref().map(Transfer::frame),
+            "supervision": self.supervised.as_ref().and_then(Supervised::frame),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What a seat is told, by its browser, by other seats and by the house.
 
 use serde_json::Value;
-use songda_calls::{IncomingCall, TransferFault, TransferMode};
+use songda_calls::{CallHandle, IncomingCall, TransferFault, TransferMode};
 use songda_people::Actor;
 use tokio::sync::{mpsc, oneshot};
 
@@ -178,6 +178,11 @@ pub enum Command {
         /// Call.
         call: String,
     },
+    /// The colleague or desk phone that was asked comes in to the party.
+    TransferJoin {
+        /// Call.
+        call: String,
+    },
     /// The agent goes back to the party.
     TransferCancel {
         /// Call.
@@ -208,6 +213,18 @@ pub enum Command {
     TransferConsulting {
         /// Call.
         call: String,
+    },
+    /// All three hear each other.
+    TransferJoined {
+        /// Call.
+        call: String,
+    },
+    /// A supervisor asks for a call (R4.4b): the way to it, where it may be supervised.
+    Supervise {
+        /// Call.
+        call: String,
+        /// The way to call control, or why not.
+        reply: oneshot::Sender<Result<CallHandle, &'static str>>,
     },
     /// A colleague takes the call that is handed over.
     TransferTaken {

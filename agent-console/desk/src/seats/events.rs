@@ -94,6 +94,7 @@ impl Seat {
                     inbound::answered(db, &call.id, at_ms, None).await?;
                 }
                 calls::answered(db, &call.id, at_ms, None).await?;
+                self.view();
             }
             CallEvent::NoticeStarted => call.phase = "notice",
             CallEvent::Marked(marks) => {
@@ -121,7 +122,12 @@ impl Seat {
             }
             CallEvent::Muted(on) => call.muted = on,
             CallEvent::Held(on) => call.held = on,
-            CallEvent::Parting { why } => call.parting = Some(why.as_str()),
+            CallEvent::Parting { why } => {
+                call.parting = Some(why.as_str());
+                self.view();
+            }
+            CallEvent::Supervised { what, by } => self.supervised(what, by).await?,
+            CallEvent::Unsupervised => self.unsupervised(),
             CallEvent::Digit { digit, .. } => {
                 if call.keys.len() < KEYS_SHOWN {
                     call.keys.push(digit);

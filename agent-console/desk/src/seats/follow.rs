@@ -29,6 +29,7 @@ impl Seat {
             away_until_ms: None,
             rings: false,
             attended: false,
+            call: None,
         });
         let house = self.house.clone();
         let mut seat = Self::new(self.ground.clone(), agent, self.court.clone(), show, self.changes.clone(), house);

@@ -42,7 +42,7 @@ pub struct HandedCall {
 /// A colleague's call at this seat, as long as it is not its own.
 pub(super) struct Handed {
     offer: TransferOffer,
-    /// `ringing`, `joining` or `consulting`.
+    /// `ringing`, `joining`, `consulting` or `joined`.
     phase: &'static str,
 }
 
@@ -182,6 +182,13 @@ impl Seat {
     pub(super) async fn transfer_consulting(&mut self, call: &str) -> Result<(), DeskError> {
         let Some(handed) = self.handed.as_mut().filter(|handed| handed.of(call)) else { return Ok(()) };
         handed.phase = "consulting";
+        self.tell_handed().await
+    }
+
+    /// The party is heard here, and hears this agent.
+    pub(super) async fn transfer_joined(&mut self, call: &str) -> Result<(), DeskError> {
+        let Some(handed) = self.handed.as_mut().filter(|handed| handed.of(call)) else { return Ok(()) };
+        handed.phase = "joined";
         self.tell_handed().await
     }
 

@@ -16,6 +16,7 @@ mod incoming;
 mod presence;
 mod seat;
 mod show;
+mod supervision;
 mod talk;
 mod targets;
 mod ticks;
@@ -35,7 +36,7 @@ use std::{
 };
 
 use serde_json::Value;
-pub use songda_calls::TransferMode;
+pub use songda_calls::{OverseerNews, Supervision, SupervisionEnd, TransferMode};
 use songda_people::{Actor, courts::Court};
 use songda_service::{
     outcomes::{self, Saved},
@@ -50,6 +51,7 @@ pub(crate) use call::{ended_by, line_facts, lost_end};
 pub use command::Command;
 pub use handed::{HandedCall, TransferOffer};
 pub use seat::AgentState;
+pub use supervision::Watch;
 use targets::House;
 pub use targets::{Colleague, DeskPhone, takes_calls};
 
@@ -94,6 +96,19 @@ pub struct SeatView {
     pub rings: bool,
     /// A browser is there.
     pub attended: bool,
+    /// The call on the line.
+    pub call: Option<CallView>,
+}
+
+/// A live call as supervisors see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallView {
+    /// Call.
+    pub call_id: String,
+    /// The party answered, and the call is not ending: it may be supervised.
+    pub answered: bool,
+    /// What a supervisor does in it, `listen`, `whisper` or `barge`, and his name.
+    pub supervised: Option<(&'static str, String)>,
 }
 
 /// Whether agents are at what may not be cut short.
@@ -165,6 +180,7 @@ impl Seats {
             away_until_ms: None,
             rings: false,
             attended: false,
+            call: None,
         });
         let (ground, changes, house) = (self.ground.clone(), self.changes.clone(), House::of(self));
         let seat = seat::Seat::new(ground, actor.clone(), court.clone(), show, changes, house);

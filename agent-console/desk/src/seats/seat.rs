@@ -225,11 +225,13 @@ impl Seat {
             Command::Decline { call } => self.decline(&call).await,
             Command::Transfer { call, mode, kind, to } => self.transfer(&call, mode, kind, &to).await,
             Command::TransferComplete { call } => self.complete_transfer(&call).await,
+            Command::TransferJoin { call } => self.join_transfer(&call).await,
             Command::TransferCancel { call } => self.cancel_transfer(&call).await,
             Command::TransferAccept { call, sdp } => self.transfer_accept(&call, sdp).await,
             Command::TransferDecline { call } => self.transfer_decline(&call).await,
             Command::TransferOffered(offer) => self.transfer_offered(*offer).await,
             Command::TransferConsulting { call } => self.transfer_consulting(&call).await,
+            Command::TransferJoined { call } => self.transfer_joined(&call).await,
             Command::HandedOver(handed) => self.handed_over(*handed).await,
             command => {
                 self.at_once(command);
@@ -250,6 +252,7 @@ impl Seat {
             Command::TransferAnswer { call, sdp } => self.transfer_answered(&call, &sdp),
             Command::TransferTaken { call, taker, sdp } => self.transfer_taken(&call, *taker, sdp),
             Command::TransferRefused { call, agent, why } => self.transfer_refused(&call, &agent, why),
+            Command::Supervise { call, reply } => self.supervise(&call, reply),
             Command::HangUp => self.hang_up(),
             Command::Mute { on } => self.with_call(|handle| handle.mute(on)),
             Command::Hold { on } => self.with_call(|handle| handle.hold(on)),

@@ -154,6 +154,7 @@ impl Seat {
         let call = self.call.as_ref();
         let due_ms = call.filter(|call| !call.is_live()).and_then(|call| call.wrap_up).map(|time| time.due_ms);
         let away_until_ms = call.and_then(|call| call.away_until_ms);
+        let live = call.filter(|call| call.is_live()).map(LiveCall::view);
         self.show.send_modify(|view| {
             view.state = self.state;
             view.since_ms = self.since_ms;
@@ -161,6 +162,7 @@ impl Seat {
             view.away_until_ms = away_until_ms;
             view.rings = self.rings();
             view.attended = self.browser.is_some();
+            view.call = live;
         });
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }

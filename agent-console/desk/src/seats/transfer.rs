@@ -43,6 +43,8 @@ pub(super) enum Phase {
     Ringing,
     /// Both agents speak, and the party waits.
     Consulting,
+    /// All three talk.
+    Joined,
     /// The party is over there, and the books do not say so yet.
     Done,
 }
@@ -52,6 +54,7 @@ impl Phase {
         match self {
             Self::Ringing => "ringing",
             Self::Consulting => "consulting",
+            Self::Joined => "joined",
             Self::Done => "done",
         }
     }
@@ -89,6 +92,11 @@ impl Transfer {
             "phase": self.phase.word(),
             "until_at": rfc3339(self.until_ms),
         })
+    }
+
+    /// The target talks, to the agent or to both.
+    fn is_there(&self) -> bool {
+        matches!(self.phase, Phase::Consulting | Phase::Joined)
     }
 
     fn is_with(&self, agent: &str) -> bool {
@@ -174,14 +182,23 @@ impl Seat {
 
     /// The colleague and the agent have spoken: he gets the party.
     pub(super) async fn complete_transfer(&mut self, call: &str) -> Result<(), DeskError> {
-        let Some(id) =
-            self.transfer_of(call).filter(|transfer| transfer.phase == Phase::Consulting).map(|it| it.id.clone())
-        else {
+        let Some(id) = self.transfer_of(call).filter(|transfer| transfer.is_there()).map(|it| it.id.clone()) else {
             self.tell_error("transfer.not_now", "nobody was asked about this call");
             return Ok(());
         };
         self.with_call(CallHandle::complete_transfer);
         self.note_transfer("call.transfer_complete", call, &id).await
+    }
+
+    /// Whom the agent consults comes in to the party.
+    pub(super) async fn join_transfer(&mut self, call: &str) -> Result<(), DeskError> {
+        let consulting = |transfer: &&mut Transfer| transfer.phase == Phase::Consulting;
+        let Some(id) = self.transfer_of(call).filter(consulting).map(|it| it.id.clone()) else {
+            self.tell_error("transfer.not_now", "nobody was asked about this call");
+            return Ok(());
+        };
+        self.with_call(CallHandle::join_all);
+        self.note_transfer("call.three_way", call, &id).await
     }
 
     /// Back to the party.
@@ -242,6 +259,7 @@ impl Seat {
                 }
             }
             CallEvent::TransferConsulting => self.consulting().await?,
+            CallEvent::ThreeWay => self.three_way().await?,
             CallEvent::TransferFailed { why } => self.came_to_nothing(why).await?,
             CallEvent::Transferred { .. } => {
                 if let Some(transfer) = self.call.as_mut().and_then(|call| call.transfer.as_mut()) {
@@ -294,6 +312,20 @@ impl Seat {
         Ok(tx.commit().await?)
     }
 
+    async fn three_way(&mut self) -> Result<(), DeskError> {
+        let Some(call) = &mut self.call else { return Ok(()) };
+        let (id, Some(transfer)) = (call.id.clone(), &mut call.transfer) else { return Ok(()) };
+        transfer.phase = Phase::Joined;
+        transfer.due = None;
+        transfer.tell(Command::TransferJoined { call: id.clone() });
+        let transfer = transfer.id.clone();
+        self.tell_call();
+        let mut tx = self.ground.db.begin().await?;
+        transfers::joined(&mut tx, &self.ground.clock, &transfer).await?;
+        self.audit(&mut tx, "call.three_way_began", "call", &id, "ok", json!({ "transfer": transfer })).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The agent has the party again, unless the call is over with it.
     async fn came_to_nothing(&mut self, why: TransferFault) -> Result<(), DeskError> {
         let transfer = self.call.as_ref().and_then(|call| call.transfer.as_ref());
@@ -301,8 +333,10 @@ impl Seat {
         if why == TransferFault::Cancelled && transfer.is_some_and(|transfer| !transfer.cancelled) {
             return self.transfer_over(HUNG_UP).await;
         }
+        let three = transfer.is_some_and(|transfer| transfer.phase == Phase::Joined);
         self.transfer_over(why.as_str()).await?;
-        self.tell_notice(&format!("transfer.{}", why.as_str()), json!({}));
+        let about = if three { "three_way" } else { "transfer" };
+        self.tell_notice(&format!("{about}.{}", why.as_str()), json!({}));
         self.tell_call();
         Ok(())
     }
@@ -316,9 +350,14 @@ impl Seat {
             bell.stop(reason);
         }
         let mut tx = self.ground.db.begin().await?;
-        transfers::failed(&mut tx, &self.ground.clock, &transfer.id, reason).await?;
         let detail = json!({ "transfer": transfer.id, "why": reason });
-        self.audit(&mut tx, "call.transfer_failed", "call", &id, "ok", detail).await?;
+        if transfer.phase == Phase::Joined {
+            transfers::left(&mut tx, &self.ground.clock, &transfer.id, reason).await?;
+            self.audit(&mut tx, "call.three_way_over", "call", &id, "ok", detail).await?;
+        } else {
+            transfers::failed(&mut tx, &self.ground.clock, &transfer.id, reason).await?;
+            self.audit(&mut tx, "call.transfer_failed", "call", &id, "ok", detail).await?;
+        }
         Ok(tx.commit().await?)
     }
 

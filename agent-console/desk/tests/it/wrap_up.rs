@@ -12,7 +12,7 @@ use crate::{
 
 /// An agent whose call has ended under this policy, seen by his page.
 async fn wrapping_up(desk: &Desk, wrap_up: WrapUp, left_ms: i64) -> (Seated, Page, String) {
-    let to = Settings { wrap_up, wrap_up_s: 60 };
+    let to = Settings { wrap_up, wrap_up_s: 60, ..Settings::default() };
     settings::change(&desk.ground.db, &desk.ground.clock, &desk.liu, &to).await.unwrap();
     let order = desk.take(&desk.liu).await.unwrap();
     let until = desk.ground.clock.now_ms() + 30_000 + left_ms;

@@ -17,6 +17,7 @@ const MATRIX: &[(Permission, [bool; 6])] = &[
     (Permission::TranscriptEdit, [false, true, true, true, false, false]),
     (Permission::ReportRead, [false, true, true, true, false, false]),
     (Permission::OverviewRead, [false, true, false, false, false, false]),
+    (Permission::CallSupervise, [false, true, false, false, false, false]),
     (Permission::AlarmsRead, [false, true, false, false, true, false]),
     (Permission::OrdersRead, [false, true, true, true, false, false]),
     (Permission::UsersRead, [false, false, false, false, true, false]),

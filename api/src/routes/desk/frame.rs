@@ -53,6 +53,10 @@ pub(super) enum Frame {
     TransferComplete {
         call_id: String,
     },
+    /// Takes whom the agent consults in to the party.
+    TransferJoin {
+        call_id: String,
+    },
     TransferCancel {
         call_id: String,
     },
@@ -124,6 +128,7 @@ impl From<Kind> for TargetKind {
 pub(super) enum Mode {
     Blind,
     Attended,
+    ThreeWay,
 }
 
 impl From<Mode> for TransferMode {
@@ -131,6 +136,7 @@ impl From<Mode> for TransferMode {
         match mode {
             Mode::Blind => Self::Blind,
             Mode::Attended => Self::Attended,
+            Mode::ThreeWay => Self::ThreeWay,
         }
     }
 }
@@ -181,6 +187,7 @@ impl Frame {
                 | F::Tick { .. }
                 | F::Samples { .. }
                 | F::TransferComplete { .. }
+                | F::TransferJoin { .. }
                 | F::TransferCancel { .. }
                 | F::TransferDecline { .. }
         )
@@ -201,6 +208,7 @@ impl Frame {
                 Command::Transfer { call: call_id, mode: mode.into(), kind: to.kind.into(), to: to.id }
             }
             Self::TransferComplete { call_id } => Command::TransferComplete { call: call_id },
+            Self::TransferJoin { call_id } => Command::TransferJoin { call: call_id },
             Self::TransferCancel { call_id } => Command::TransferCancel { call: call_id },
             Self::TransferAccept { call_id, sdp } => Command::TransferAccept { call: call_id, sdp },
             Self::TransferDecline { call_id } => Command::TransferDecline { call: call_id },

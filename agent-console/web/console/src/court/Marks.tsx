@@ -98,7 +98,9 @@ function Transferred({
   const { t } = useTranslation();
   const { state, mode, kind, from, to, reason, at, offset_ms: place } = transfer;
   const failed = state === "failed";
-  const words = t(failed ? "transfer.row.failed" : "transfer.row.done", { from, to });
+  const three = state === "joined" || state === "left";
+  const row = failed ? "failed" : three ? "three_way" : "done";
+  const words = t(`transfer.row.${row}`, { from, to });
   const how = failed ? t(`transfer.why.${reason}`) : t(`mark.${mode}`);
   return (
     <Button

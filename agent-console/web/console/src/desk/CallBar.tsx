@@ -42,10 +42,14 @@ export function CallBar({ desk, hangUp, onKeypad, onEndPolitely, onTransfer }: C
   else if (live && call?.away_until_at) words = t("desk.away");
   else if (live && call?.transfer) words = t(`transfer.phase.${call.transfer.phase}`);
   else if (live && call?.held) words = t("desk.held");
+  // Three who talk are a call like any other.
+  const three = call?.transfer?.phase === "joined";
+  if (live && three && call?.held && !call.parting) words = t("desk.held");
+  const passing = call?.transfer && !three;
   const apart =
-    unheard || (live && (call?.held || call?.away_until_at || call?.parting || call?.transfer));
+    unheard || (live && (call?.held || call?.away_until_at || call?.parting || passing));
   const shown = `phase grow ${apart ? "unheard" : "clip"}`;
-  const talking = live && call?.phase === "talking" && !call.parting && !call.transfer;
+  const talking = live && call?.phase === "talking" && !call.parting && !passing;
   return (
     <div className="call">
       <span className="clock">{time || "--:--"}</span>
@@ -112,7 +116,7 @@ export function CallBar({ desk, hangUp, onKeypad, onEndPolitely, onTransfer }: C
           <Button
             size="small"
             data-testid="transfer"
-            disabled={!talking}
+            disabled={!talking || three}
             title={`${t("transfer.hint")} (Alt Z)`}
             onClick={onTransfer}
           >

@@ -102,6 +102,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   const workOrder = order?.work_order;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another party, another language
   useEffect(() => setLanguage(null), [workOrder]);
+  useSavedToast(workOrder, saved, setSaved);
 
   const dial = (phoneId: string) => {
     setSaved(null);
@@ -110,7 +111,8 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
 
   useDeskKeys((key) => {
     if (!checked || dialog !== null) return;
-    press(key, { desk, call, hangUp, outcomeKeys, setDialog, order });
+    const say = (text: string) => toast(t(text));
+    press(key, { desk, call, hangUp, outcomeKeys, setDialog, order, say });
     if (key.do === "dial") {
       const first = order && nextPhone(order.phones);
       if (mayDial && first) dial(first.phone_id);
@@ -287,16 +289,25 @@ interface Hands {
   outcomeKeys: { current: OutcomeKeys | null };
   setDialog: (dialog: Dialog) => void;
   order: Desk["order"];
+  /** Says why a key does nothing. */
+  say: (key: string) => void;
 }
 
 /** What a key does, where it may. */
 function press(key: DeskKey, hands: Hands) {
-  const { desk, call, hangUp, outcomeKeys, setDialog, order } = hands;
+  const { desk, call, hangUp, outcomeKeys, setDialog, order, say } = hands;
   const live = isLive(call);
-  const talking = live && call?.phase === "talking" && !call.parting && !call.transfer;
+  const three = call?.transfer?.phase === "joined";
+  const passing = call?.transfer && !three;
+  const talking = live && call?.phase === "talking" && !call.parting && !passing;
+  const aside = desk.state.handed?.phase;
   switch (key.do) {
     case "mute":
       if (live && call) desk.mute(!call.muted);
+      else if (aside === "consulting" || aside === "joined") desk.muteHanded(!desk.handedMuted);
+      break;
+    case "join":
+      if (live && call?.transfer?.phase === "consulting") desk.joinTransfer();
       break;
     case "hang_up":
       if (live) hangUp.press();
@@ -311,12 +322,13 @@ function press(key: DeskKey, hands: Hands) {
       if (talking) setDialog("end");
       break;
     case "transfer":
-      if (talking) setDialog("transfer");
+      if (talking && !three) setDialog("transfer");
       break;
     case "tick": {
       const ticks = new Map((call?.ticks ?? []).map((tick) => [tick.step, tick]));
       const step = order && nextStep(order, ticks);
       if (live && call?.answered_at && step) desk.tick(step.id, true);
+      else if (order && !live) say("desk.tick_not_now");
       break;
     }
     case "form":
@@ -379,6 +391,24 @@ function useNoticeToast(notice: Desk["state"]["notice"]) {
       toast(t(key));
     }
   }, [notice, t, i18n]);
+}
+
+/** What was saved of the party before does not stand on the work order of the next one. */
+function useSavedToast(
+  workOrder: string | undefined,
+  saved: SavedOutcome | null,
+  setSaved: (saved: SavedOutcome | null) => void,
+) {
+  const { t } = useTranslation();
+  const two = useTwo();
+  const last = useRef(workOrder);
+  useEffect(() => {
+    if (last.current === workOrder) return;
+    last.current = workOrder;
+    if (!workOrder || !saved) return;
+    toast(t("desk.saved"), two(saved.next_zh, saved.next_en));
+    setSaved(null);
+  }, [workOrder, saved, setSaved, t, two]);
 }
 
 /** Rings once for each new work order, but not into a call. */

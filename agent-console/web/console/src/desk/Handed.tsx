@@ -18,6 +18,7 @@ export function Handed({ desk }: { desk: Desk }) {
     last.current = ringing;
   }, [ringing]);
   if (!call) return null;
+  const talking = call.phase === "consulting" || call.phase === "joined";
   return (
     <section
       className="card incoming"
@@ -39,8 +40,31 @@ export function Handed({ desk }: { desk: Desk }) {
           {t("incoming.accept")} <kbd>Alt A</kbd>
         </Button>
       )}
+      {talking && call.phase === "joined" && (
+        <span className="rec" data-testid="handed-recording">
+          <span className="dot" />
+          {t("desk.recording")}
+        </span>
+      )}
+      {talking && (
+        <Button
+          data-testid="handed-mute"
+          title={`${t("keys.mute")} (Alt M)`}
+          aria-pressed={desk.handedMuted}
+          type={desk.handedMuted ? "primary" : "default"}
+          onClick={() => desk.muteHanded(!desk.handedMuted)}
+        >
+          {t(desk.handedMuted ? "desk.unmute" : "desk.mute")} <kbd>Alt M</kbd>
+        </Button>
+      )}
       <Button data-testid="handed-decline" onClick={desk.declineTransfer}>
-        {t(call.phase === "ringing" ? "handed.decline" : "handed.leave")}
+        {t(
+          call.phase === "ringing"
+            ? "handed.decline"
+            : call.phase === "joined"
+              ? "handed.leave_three"
+              : "handed.leave",
+        )}
       </Button>
     </section>
   );

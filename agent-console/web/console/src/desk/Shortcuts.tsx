@@ -12,6 +12,7 @@ const KEYS: [string, string][] = [
   ["Alt K", "keys.keypad"],
   ["Alt G", "keys.polite"],
   ["Alt Z", "keys.transfer"],
+  ["Alt J", "keys.join"],
   ["Alt T", "keys.tick"],
   ["Alt F", "keys.form"],
   ["1 – 9", "keys.digits"],

@@ -49,6 +49,11 @@ export function StateChips({ desk }: { desk: Desk }) {
           {t("desk.recording")}
         </span>
       )}
+      {live && !broken && call?.supervision && (
+        <span className="tag blue" data-testid="chip-supervision" role="status">
+          {t(`supervise.chip.${call.supervision.what}`, { name: call.supervision.by_name })}
+        </span>
+      )}
       {live && !broken && desk.network && (
         <span className={`tag ${NETWORK[desk.network.quality]}`} data-testid="chip-network">
           {t(`network.${desk.network.quality}`)}

@@ -30,6 +30,24 @@ export function TransferBar({ desk, transfer, now }: TransferBarProps) {
       </div>
       {phase === "consulting" && (
         <Button
+          data-testid="transfer-join"
+          title={`${t("transfer.join_why")} (Alt J)`}
+          onClick={desk.joinTransfer}
+        >
+          {t("transfer.join")} <kbd>Alt J</kbd>
+        </Button>
+      )}
+      {phase === "joined" && (
+        <Button
+          data-testid="transfer-leave"
+          title={t("transfer.leave_why", { name })}
+          onClick={desk.completeTransfer}
+        >
+          {t("transfer.leave")}
+        </Button>
+      )}
+      {phase === "consulting" && (
+        <Button
           type="primary"
           data-testid="transfer-complete"
           autoFocus
@@ -40,7 +58,7 @@ export function TransferBar({ desk, transfer, now }: TransferBarProps) {
       )}
       {phase !== "done" && (
         <Button data-testid="transfer-cancel" onClick={desk.cancelTransfer}>
-          {t("transfer.cancel")}
+          {t(phase === "joined" ? "transfer.let_go" : "transfer.cancel", { name })}
         </Button>
       )}
     </div>

@@ -62,6 +62,13 @@ export function TransferPanel({ open, onChoose, onClose }: TransferPanelProps) {
       title={t("transfer.to")}
       footer={
         <div className="transfer-do">
+          <Button
+            data-testid="transfer-three-way"
+            disabled={!target}
+            onClick={() => choose("three_way")}
+          >
+            {t("transfer.three_way")}
+          </Button>
           <Button data-testid="transfer-blind" disabled={!target} onClick={() => choose("blind")}>
             {t("transfer.blind")}
           </Button>

@@ -12,6 +12,7 @@ export type DeskKey =
   | { do: "keypad" }
   | { do: "end_politely" }
   | { do: "transfer" }
+  | { do: "join" }
   | { do: "tick" }
   | { do: "form" }
   | { do: "digit"; digit: number }
@@ -41,6 +42,7 @@ const LETTERS: Record<string, DeskKey> = {
   KeyT: { do: "tick" },
   KeyF: { do: "form" },
   KeyZ: { do: "transfer" },
+  KeyJ: { do: "join" },
 };
 
 /** What a key press means here; nothing for most. */

@@ -228,7 +228,7 @@ export class AgentLeg {
 }
 
 // PCMA first, as Chinese carriers speak it; the events for digits; nothing else.
-function telephoneCodecs(): RTCRtpCodec[] {
+export function telephoneCodecs(): RTCRtpCodec[] {
   const all = RTCRtpReceiver.getCapabilities("audio")?.codecs ?? [];
   const wanted = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
   return wanted.flatMap((type) =>

@@ -112,7 +112,7 @@ export function takes(frame: Frame, before: boolean): boolean {
   switch (frame.type) {
     case "snapshot": {
       const handed = frame.transfer_offer as HandedCall | null | undefined;
-      return handed?.phase === "joining" || handed?.phase === "consulting";
+      return handed !== null && handed !== undefined && handed.phase !== "ringing";
     }
     case "incoming_gone":
     case "transfer_gone":

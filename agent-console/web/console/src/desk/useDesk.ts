@@ -45,6 +45,11 @@ export interface Desk {
   declineTransfer: () => void;
   transfer: (mode: HandOver["mode"], to: { kind: HandOver["kind"]; id: string }) => void;
   completeTransfer: () => void;
+  /** Takes whom the agent consults in to the party. */
+  joinTransfer: () => void;
+  /** In a colleague's call that is not ours yet: the microphone of this page. */
+  handedMuted: boolean;
+  muteHanded: (on: boolean) => void;
   cancelTransfer: () => void;
   hangUp: () => void;
   mute: (on: boolean) => void;
@@ -76,6 +81,9 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
   const [dialling, setDialling] = useState(false);
   const [hasAudio, setHasAudio] = useState(false);
   const [network, setNetwork] = useState<Network | null>(null);
+  const [handedMuted, setHandedMuted] = useState(false);
+  const mutedAside = useRef(false);
+  mutedAside.current = handedMuted;
   const line = useRef<Line | null>(null);
   const owner = useRef<Owner | null>(null);
   const taking = useRef(false);
@@ -209,6 +217,11 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
         case "transfer_gone":
           // Somebody else was faster, or the caller is gone: the sound made ready is let go.
           if (took && frame.reason !== "accepted") silence();
+          // Who was muted when the party became his stays so, and the call says it.
+          if (frame.reason === "accepted" && mutedAside.current) {
+            line.current?.send({ type: "mute", on: true });
+          }
+          setHandedMuted(false);
           break;
         case "work_order_closed":
           // It made room for a call that this window takes.
@@ -322,7 +335,8 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     [command],
   );
 
-  useWarningBeforeLeaving(live || state.handed?.phase === "consulting");
+  const aside = state.handed?.phase === "consulting" || state.handed?.phase === "joined";
+  useWarningBeforeLeaving(live || aside);
 
   return {
     state,
@@ -347,6 +361,12 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
       [ofCall],
     ),
     completeTransfer: useCallback(() => ofCall("transfer_complete"), [ofCall]),
+    joinTransfer: useCallback(() => ofCall("transfer_join"), [ofCall]),
+    handedMuted,
+    muteHanded: useCallback((on: boolean) => {
+      phone.current?.mute(on);
+      setHandedMuted(on);
+    }, []),
     cancelTransfer: useCallback(() => ofCall("transfer_cancel"), [ofCall]),
     hangUp: useCallback(() => command("hang_up"), [command]),
     mute: useCallback(

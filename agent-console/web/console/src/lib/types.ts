@@ -140,11 +140,11 @@ export interface IncomingCall {
 
 /** A call that is being handed to a colleague or to a desk phone. */
 export interface HandOver {
-  mode: "blind" | "attended";
+  mode: "blind" | "attended" | "three_way";
   kind: "seat" | "phone";
   to_name: string;
-  /** `done`: the party is over there, and the server is writing it down. */
-  phase: "ringing" | "consulting" | "done";
+  /** `joined`: all three talk. `done`: the party is over there, and the server writes it down. */
+  phase: "ringing" | "consulting" | "joined" | "done";
   until_at: string;
 }
 
@@ -153,8 +153,8 @@ export interface HandedCall {
   call_id: string;
   phone_masked: string;
   from_name: string;
-  mode: "blind" | "attended";
-  phase: "ringing" | "joining" | "consulting";
+  mode: "blind" | "attended" | "three_way";
+  phase: "ringing" | "joining" | "consulting" | "joined";
   /** It is a call of a task, whose work order is in the envelope. */
   known: boolean;
   until_at: string;
@@ -203,6 +203,8 @@ export interface CallState {
   /** What the server keeps of the form; a polite end fills some of it in. */
   draft: Draft | null;
   transfer?: HandOver | null;
+  /** A supervisor who is heard, or whom the court lets agents see. */
+  supervision?: { what: "listen" | "whisper" | "barge"; by_name: string } | null;
 }
 
 /** What is filled in and not saved yet, as it comes back: numbers by their masks. */

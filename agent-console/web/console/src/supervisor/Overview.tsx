@@ -1,6 +1,8 @@
 // How the floor stands now: four numbers, who does what for how long, what is wrong.
 
 import { useQuery } from "@tanstack/react-query";
+import { Button } from "antd";
+import { useCallback, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { useWords } from "../i18n/index.ts";
 import { get } from "../lib/http.ts";
@@ -10,6 +12,9 @@ import type { Alarm, Overview as Floor, Me } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 import { useNow } from "../ui/useNow.ts";
+import { SuperviseBar, WATCHINGS } from "./SuperviseBar.tsx";
+import { SupervisionSettings } from "./SupervisionSettings.tsx";
+import { type Supervise, useSupervise, useSuperviseKeys } from "./useSupervise.ts";
 import { WrapUpSettings } from "./WrapUpSettings.tsx";
 import "./overview.css";
 
@@ -18,6 +23,12 @@ const TILES = ["ready", "later", "calling", "to_fix"] as const;
 
 export default function Overview({ me }: { me: Me }) {
   const { t } = useTranslation();
+  const audio = useRef<HTMLAudioElement>(null);
+  const supervise = useSupervise(
+    me,
+    useCallback(() => audio.current, []),
+  );
+  useSuperviseKeys(supervise);
   const query = useQuery({
     queryKey: ["overview"],
     queryFn: () => get<Floor>("/overview"),
@@ -46,6 +57,9 @@ export default function Overview({ me }: { me: Me }) {
         <h1>{t("area.overview")}</h1>
         {query.error && <span className="tag red">{t("overview.stale")}</span>}
       </div>
+      {/* biome-ignore lint/a11y/useMediaCaption: a live telephone line has no captions */}
+      <audio ref={audio} autoPlay />
+      <SuperviseBar supervise={supervise} />
       <div className="tiles">
         {TILES.map((name) => (
           <div key={name} className="card tile">
@@ -60,10 +74,14 @@ export default function Overview({ me }: { me: Me }) {
         ))}
       </div>
       <div className="floor">
-        <Agents agents={query.data.agents ?? []} />
+        <Agents
+          agents={query.data.agents ?? []}
+          supervise={may(me, "call.supervise") ? supervise : null}
+        />
         <div className="stacked">
           <Alarms alarms={open} />
           {may(me, "settings.manage") && <WrapUpSettings />}
+          {may(me, "settings.manage") && <SupervisionSettings />}
         </div>
       </div>
     </div>
@@ -79,7 +97,12 @@ const COLOURS: Record<string, string> = {
   offline: "",
 };
 
-function Agents({ agents }: { agents: Floor["agents"] }) {
+interface AgentsProps {
+  agents: Floor["agents"];
+  supervise: Supervise | null;
+}
+
+function Agents({ agents, supervise }: AgentsProps) {
   const { t } = useTranslation();
   const now = useNow();
   const longest = Math.max(1, ...agents.map((agent) => now - Date.parse(agent.since_at)));
@@ -95,6 +118,7 @@ function Agents({ agents }: { agents: Floor["agents"] }) {
               <span className="muted small">{t("shell.staff_no", { no: agent.staff_no })}</span>
             </span>
             <span className={`tag ${COLOURS[agent.state] ?? ""}`}>{t(`agent.${agent.state}`)}</span>
+            <Watch agent={agent} supervise={supervise} />
             {agent.away_until_at && <span className="tag red">{t("overview.away")}</span>}
             {agent.due_at && (
               <span className={`tag ${agent.overrun ? "red" : ""}`} data-testid="due">
@@ -115,6 +139,44 @@ function Agents({ agents }: { agents: Floor["agents"] }) {
       })}
       {agents.length === 0 && <p className="none">{t("overview.no_agents")}</p>}
     </section>
+  );
+}
+
+/** A live call of an agent: who is in it, or the three ways in. */
+function Watch({
+  agent,
+  supervise,
+}: {
+  agent: Floor["agents"][number];
+  supervise: Supervise | null;
+}) {
+  const { t } = useTranslation();
+  const { call } = agent;
+  if (!call || !supervise) return null;
+  const mine = supervise.place?.call_id === call.call_id;
+  if (call.supervisor && !mine) {
+    return (
+      <span className="tag blue">
+        {t("supervise.by", { name: call.supervisor, what: t(`supervise.${call.supervision}`) })}
+      </span>
+    );
+  }
+  if (mine) return <span className="tag blue">{t("supervise.you")}</span>;
+  return (
+    <span className="watch">
+      {WATCHINGS.map((what) => (
+        <Button
+          key={what}
+          size="small"
+          data-testid={`${what}-${agent.staff_no}`}
+          disabled={!call.answered}
+          title={t(call.answered ? `supervise.${what}_why` : "supervise.not_answered")}
+          onClick={() => supervise.go(call.call_id, agent.name, what)}
+        >
+          {t(`supervise.${what}`)}
+        </Button>
+      ))}
+    </span>
   );
 }
 
