@@ -123,7 +123,7 @@ async function desk() {
   await page.keyboard.press("Alt+e");
   const said = stage.received.map((each) => each.type).filter((type) => type !== "ping");
   const wanted =
-    "hello,hello,transfer_decline,opened,dial,tick,hold,keypad,keypad,transfer,transfer_complete,transfer_cancel,end_politely,hello,opened,mute,hang_up";
+    "hello,hello,transfer_decline,opened,dial,tick,hold,keypad,keypad,transfer,transfer_join,transfer_complete,transfer_cancel,end_politely,hello,opened,mute,hang_up";
   const samples = said.filter((type) => type !== "samples" && type !== "resume");
   if (samples.join() !== wanted) fault("commands sent:", said.join());
   const technical = { code: "C01", zh: "接通", en: "Answered" };
@@ -205,9 +205,14 @@ async function ringsFromColleague(page: Page) {
   stage.send("agent", { state: "calling", since_at: new Date().toISOString() });
   stage.send("transfer_offer", { ...call, phase: "consulting" });
   await page.waitForSelector(`${testId("handed")}[data-phase="consulting"]`);
+  await page.keyboard.press("Alt+m");
   await page.click(testId("lang"));
   await shot(page, "desk-handed-consulting-en");
   await page.click(testId("lang"));
+  await page.keyboard.press("Alt+m");
+  stage.send("transfer_offer", { ...call, phase: "joined" });
+  await page.waitForSelector(testId("handed-recording"));
+  await shot(page, "desk-handed-three");
   const declined = stage.commanded("transfer_decline");
   await page.click(testId("handed-decline"));
   await declined;
@@ -241,12 +246,42 @@ async function handsOver(page: Page, now: object) {
   stage.call("talking", { ...now, transfer: { ...transfer, phase: "consulting" } });
   await page.waitForSelector(testId("transfer-complete"));
   await shot(page, "desk-transfer-consulting", { fits: true });
-  await page.click(testId("transfer-complete"));
+  const joined = stage.commanded("transfer_join");
+  await page.keyboard.press("Alt+j");
+  await joined;
+  const supervision = { what: "whisper", by_name: "陈静" };
+  stage.call("talking", { ...now, supervision, transfer: { ...transfer, phase: "joined" } });
+  await page.waitForSelector(testId("transfer-leave"));
+  await shot(page, "desk-three-way", { fits: true });
+  await page.click(testId("lang"));
+  await shot(page, "desk-three-way-en");
+  await page.click(testId("lang"));
+  await page.click(testId("transfer-leave"));
   await page.click(testId("transfer-cancel"));
   stage.call("talking", now);
   stage.send("notice", { code: "transfer.lost" });
   await page.waitForSelector(".ant-notification-notice");
   await shot(page, "desk-transfer-failed", { fits: true });
+}
+
+/** A supervisor listens, whispers and barges in, by mouse and by keyboard. */
+async function supervises() {
+  const page = await fresh();
+  stage.role = null;
+  await signIn(page, "supervisor", "/overview");
+  const bar = (on: string) => page.waitForSelector(`${testId("supervise-bar")}[data-on="${on}"]`);
+  await page.click(testId("listen-1026"));
+  await bar("listen");
+  await shot(page, "overview-listening");
+  await page.keyboard.press("Alt+w");
+  await bar("whisper");
+  await page.click(testId("supervise-barge"));
+  await bar("barge");
+  await page.click(testId("lang"));
+  await shot(page, "overview-barged-en");
+  await page.keyboard.press("Alt+e");
+  await page.waitForSelector(testId("supervise-bar"), { state: "hidden" });
+  await page.context().close();
 }
 
 /** What a supervisor sees of one call, before he settles it. */
@@ -523,6 +558,7 @@ if (!only || only === "house") {
     ["orders", "/orders", "table"],
     ["inbound", "/inbound", testId("inbound-row")],
   ]);
+  await supervises();
   await settles();
   await screens("admin", [
     ["users", "/users", "table"],

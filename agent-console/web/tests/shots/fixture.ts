@@ -36,6 +36,7 @@ const permissions: Record<string, string[]> = {
     "court.read",
     "inbound.manage",
     "settings.manage",
+    "call.supervise",
   ],
   admin: ["users.read", "alarms.read", "health.read", "telephony.manage"],
   auditor: ["audit.read"],
@@ -551,6 +552,15 @@ export const overview = {
     overrun: n === 1,
     away_until_at: n === 0 ? new Date(Date.now() + 20_000).toISOString() : null,
     owed: n === 2 ? 3 : 0,
+    call:
+      n === 0 || n === 1
+        ? {
+            call_id: `call-live-${n}`,
+            answered: true,
+            supervision: n === 1 ? "whisper" : null,
+            supervisor: n === 1 ? "赵主管" : null,
+          }
+        : null,
   })),
   alarms: [
     {

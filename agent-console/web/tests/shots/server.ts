@@ -55,14 +55,7 @@ export class Stage {
   send(type: string, body: object = {}) {
     this.seq += 1;
     const frame = { seq: this.seq, type, at: new Date().toISOString(), ...body };
-    const payload = Buffer.from(JSON.stringify(frame));
-    const head =
-      payload.length < 126
-        ? Buffer.from([0x81, payload.length])
-        : payload.length < 65_536
-          ? Buffer.from([0x81, 126, payload.length >> 8, payload.length & 255])
-          : Buffer.from([0x81, 127, 0, 0, 0, 0, ...u32(payload.length)]);
-    this.socket?.write(Buffer.concat([head, payload]));
+    this.socket?.write(textFrame(JSON.stringify(frame)));
   }
 
   async workOrder(id: string) {
@@ -122,6 +115,18 @@ export class Stage {
 
 const u32 = (n: number) => [(n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
 
+/** A frame of text (RFC 6455, section 5.2). */
+function textFrame(words: string): Buffer {
+  const payload = Buffer.from(words);
+  const head =
+    payload.length < 126
+      ? Buffer.from([0x81, payload.length])
+      : payload.length < 65_536
+        ? Buffer.from([0x81, 126, payload.length >> 8, payload.length & 255])
+        : Buffer.from([0x81, 127, 0, 0, 0, 0, ...u32(payload.length)]);
+  return Buffer.concat([head, payload]);
+}
+
 export function serve(stage: Stage) {
   const server = createServer((request, response) => void answer(stage, request, response));
   server.on("upgrade", (request, socket) => upgrade(stage, request, socket));
@@ -135,17 +140,31 @@ function upgrade(stage: Stage, request: IncomingMessage, socket: Duplex) {
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
   );
-  stage.socket = socket;
-  stage.seq = 0;
+  // A supervisor's line answers that it is so, and nothing sounds.
+  const supervises = request.url?.endsWith("/supervision/ws") === true;
+  if (!supervises) {
+    stage.socket = socket;
+    stage.seq = 0;
+  }
   socket.on("error", () => undefined);
   let waiting = Buffer.alloc(0);
   socket.on("data", (chunk: Buffer) => {
     waiting = Buffer.concat([waiting, chunk]);
     for (let frame = unmask(waiting); frame; frame = unmask(waiting)) {
       waiting = waiting.subarray(frame.taken);
-      if (frame.text) command(stage, JSON.parse(frame.text));
+      if (!frame.text) continue;
+      if (supervises) supervised(socket, JSON.parse(frame.text));
+      else command(stage, JSON.parse(frame.text));
     }
   });
+}
+
+function supervised(socket: Duplex, message: { type: string; call_id?: string }) {
+  const told =
+    message.type === "leave"
+      ? { type: "over", why: "left" }
+      : { type: "on", call_id: message.call_id, what: message.type };
+  if (message.type !== "ping") socket.write(textFrame(JSON.stringify(told)));
 }
 
 function command(stage: Stage, message: { type: string; take_over?: boolean }) {

@@ -243,41 +243,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/cases/{id}/holds": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The holds that a case has and had. */
-        get: operations["holds"];
-        put?: never;
-        /** Sets a legal hold on a case: nothing of it is deleted while it stands. */
-        post: operations["set_hold"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/holds/lift": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Lifts the hold of a case. */
-        post: operations["lift_hold"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/desk/owed": {
         parameters: {
             query?: never;
@@ -321,60 +286,6 @@ export interface paths {
         };
         /** The line to the agent's browser. Frames are described in `docs/architecture.md`. */
         get: operations["line"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/evidence/doubts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is 待核查 in the court, and what was, with file, case and task. */
-        get: operations["doubts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/evidence/doubts/{id}/clear": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Says what was found out about something that was 待核查, and takes the mark off. The file and
-         *     its hashes stay as they are: one that still differs is marked anew.
-         */
-        post: operations["clear_doubt"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/evidence/roots": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The signed roots of the court's days, newest first. */
-        get: operations["roots"];
         put?: never;
         post?: never;
         delete?: never;
@@ -565,145 +476,6 @@ export interface paths {
         get: operations["pdf"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retention": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Periods in force, holds that stand, and what was asked for. */
-        get: operations["overview"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retention/certificates/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The certificate of a deletion, with its signature. */
-        get: operations["certificate"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retention/deletions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Asks for the deletion of what is due; another person decides. What is under a legal hold, open
-         *     or not returned is refused.
-         */
-        post: operations["ask_for_deletion"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retention/plan": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The dry run: what would go now, why, and how much. Nothing is deleted by it. */
-        get: operations["dry_run"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retention/policy": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Asks for other periods; another person decides. */
-        post: operations["ask_for_policy"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retention/requests/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A request with its files. */
-        get: operations["request"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retention/requests/{id}/decision": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Approves a request, or refuses it with a reason. Whoever asked cannot. */
-        post: operations["decide"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retention/requests/{id}/withdraw": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Takes back what nobody has decided about yet. */
-        post: operations["withdraw"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1217,6 +989,7 @@ export interface components {
             since_at: string;
             staff_no: string;
             state: string;
+            call?: null | components["schemas"]["AgentCall"];
         };
         /** @description Something that somebody must look at. */
         AlarmRow: {
@@ -1232,17 +1005,6 @@ export interface components {
         /** @description Open alarms. */
         Alarms: {
             items: components["schemas"]["AlarmRow"][];
-        };
-        /** @description Files and bytes. */
-        Amount: {
-            /** Format: int64 */
-            bytes: number;
-            /** Format: int64 */
-            files: number;
-        };
-        /** @description The id of what arose. */
-        Arisen: {
-            id: string;
         };
         /** @description A call that counted. */
         Attempt: {
@@ -1382,8 +1144,6 @@ export interface components {
         CaseDetail: {
             cause: string;
             dept: string;
-            /** @description What of its evidence is 待核查. */
-            doubts: components["schemas"]["DoubtView"][];
             evidence_until: string;
             hearing_at?: string | null;
             hearing_room: string;
@@ -1469,22 +1229,6 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
-        /** @description A deletion certificate. */
-        CertificateView: {
-            /** @description What was signed, read. */
-            content: unknown;
-            id: string;
-            /** @description Whether the house's keys say that it was signed so. */
-            is_genuine: boolean;
-            key_id: string;
-            /** @description The file in which it is kept, which is evidence itself. */
-            object_id: string;
-            request_id: string;
-            signature: string;
-            /** @description The very text that was signed. */
-            signed: string;
-            suite: string;
-        };
         /** @description What a second person says of a change. */
         ChangeDecision: {
             /** @description It takes effect now; otherwise it is refused, or withdrawn by whoever asked. */
@@ -1536,23 +1280,6 @@ export interface components {
             /** @description `ok`, `failed` or `off`. */
             status: string;
         };
-        /** @description A class and its period. */
-        ClassView: {
-            /** @description `recording`, `transcript`, `receipt`, `document`, `metadata`, `audit` or `access`. */
-            code: string;
-            /**
-             * Format: int64
-             * @description Days from the return of the case to the court.
-             */
-            days: number;
-            /** @description Whether a deletion takes files of it. */
-            is_deleted: boolean;
-            /**
-             * Format: int64
-             * @description Days below which no court may go.
-             */
-            least_days: number;
-        };
         /** @description Who spoke. */
         Contact: {
             code: string;
@@ -1593,6 +1320,11 @@ export interface components {
         /** @description How a court works at the desk. */
         DeskSettings: {
             wrap_up: components["schemas"]["WrapUpSetting"];
+            /**
+             * @description What agents see of a supervisor in their call: `spoken` (whispering and barging in) or
+             *     `always` (listening too). Left out, it stays as it is.
+             */
+            supervision_shown?: string | null;
         };
         /** @description Why a call is dismissed. */
         DismissFor: {
@@ -1611,34 +1343,6 @@ export interface components {
             sha256: string;
             sm3: string;
             state: string;
-        };
-        /** @description Something that is or was 待核查. */
-        DoubtView: {
-            /** @description The call of a recording or transcript. */
-            call_id?: string | null;
-            case_id?: string | null;
-            case_number: string;
-            cleared_at?: string | null;
-            cleared_by?: string | null;
-            detail: string;
-            found_at: string;
-            id: string;
-            /** @description `recording`, `transcript`, `report`, `document`, `root` … */
-            kind: string;
-            /** @description What a document is called; version of a report. */
-            name: string;
-            /** @description The file, or `root:` and the day. */
-            object_id: string;
-            /** @description Why it was cleared. */
-            reason: string;
-            task_id?: string | null;
-            task_number: string;
-            /** @description `missing`, `altered` or `root`. */
-            verdict: string;
-        };
-        /** @description What is 待核查 first, then what was. */
-        DoubtsView: {
-            items: components["schemas"]["DoubtView"][];
         };
         /** @description Something that the judge must look at. */
         EscalationRow: {
@@ -1671,22 +1375,6 @@ export interface components {
             demo: boolean;
             /** @description `ok`, `degraded`, or `draining` once the server was told to end. */
             status: string;
-        };
-        /** @description A legal hold. */
-        HoldView: {
-            case_id: string;
-            case_number: string;
-            id: string;
-            lift_reason: string;
-            lifted_at?: string | null;
-            lifted_by?: string | null;
-            reason: string;
-            set_at: string;
-            set_by: string;
-        };
-        /** @description Holds of a case, newest first. */
-        HoldsView: {
-            items: components["schemas"]["HoldView"][];
         };
         /**
          * @description Which header vouches for the court's number (RFC 3325).
@@ -2165,18 +1853,6 @@ export interface components {
          * @enum {string}
          */
         PlaceAbroad: "hong_kong" | "macau" | "taiwan" | "foreign";
-        /** @description The periods of a court. */
-        PolicyView: {
-            approved_by: string;
-            asked_by: string;
-            classes: components["schemas"]["ClassView"][];
-            valid_from?: string | null;
-            /**
-             * Format: int64
-             * @description 0: the defaults of the house.
-             */
-            version: number;
-        };
         /** @description An error (RFC 9457). */
         ProblemBody: {
             /** @description Stable code. */
@@ -2268,107 +1944,6 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
-        /** @description How long a court keeps what, and what was asked for. */
-        Retention: {
-            holds: components["schemas"]["HoldView"][];
-            policy: components["schemas"]["PolicyView"];
-            requests: components["schemas"]["RetentionRequest"][];
-        };
-        /** @description What a second person says. */
-        RetentionDecision: {
-            approve: boolean;
-            /** @description Why not; needed for a refusal. */
-            reason?: string;
-        };
-        /** @description A file that would go, or went. */
-        RetentionItem: {
-            /** Format: int64 */
-            bytes: number;
-            case_number: string;
-            class: string;
-            due_at: string;
-            file: string;
-            kind: string;
-            /** @description When the case came back to the court; in a dry run only. */
-            returned_at?: string | null;
-            /** @description `planned`, `waiting`, `deleting`, `deleted` or `kept`. */
-            state: string;
-            task_number: string;
-            /** @description Why it was kept: `hold`, `open_task`, `not_returned`, `doubt` or `not_due`. */
-            why: string;
-        };
-        /** @description What a deletion would do now. Nothing is deleted by looking. */
-        RetentionPlan: {
-            at: string;
-            classes: {
-                [key: string]: components["schemas"]["Amount"];
-            };
-            items: components["schemas"]["RetentionItem"][];
-            /** @description What stays, by why it stays. */
-            kept: {
-                [key: string]: components["schemas"]["Amount"];
-            };
-            /** @description Whether there is more than one deletion takes. */
-            more: boolean;
-            /** Format: int64 */
-            policy_version: number;
-            total: components["schemas"]["Amount"];
-        };
-        /** @description Something that one person asks for and another decides about. */
-        RetentionRequest: {
-            asked_at: string;
-            asked_by: string;
-            /** @description The days per class, or the totals of the deletion. */
-            body: unknown;
-            certificate?: string | null;
-            decided_at?: string | null;
-            decided_by?: string | null;
-            done_at?: string | null;
-            id: string;
-            /** @description `policy` or `deletion`. */
-            kind: string;
-            /** @description Whether whoever reads this asked for it: he cannot decide about it. */
-            own: boolean;
-            /** Format: int64 */
-            policy_version: number;
-            reason: string;
-            /** @description `waiting`, `refused`, `withdrawn`, `approved` (being carried out) or `done`. */
-            state: string;
-        };
-        /** @description A request with its files. */
-        RetentionRequestDetail: {
-            items: components["schemas"]["RetentionItem"][];
-            request: components["schemas"]["RetentionRequest"];
-        };
-        /** @description The root of a day. */
-        RootView: {
-            /** @description When it was last looked at. */
-            checked_at?: string | null;
-            day: string;
-            /** @description What is wrong with it. */
-            detail?: string | null;
-            /** Format: int64 */
-            files: number;
-            /** @description Which key signed it. */
-            key_id: string;
-            made_at: string;
-            /** @description SHA-256, hex. */
-            root: string;
-            /** @description `intact`, `broken`, or `unchecked`. */
-            state: string;
-        };
-        /** @description Day roots, newest first. */
-        RootsPage: {
-            /**
-             * Format: int64
-             * @description Files that are looked at again and again.
-             */
-            files: number;
-            items: components["schemas"]["RootView"][];
-            next_cursor?: string | null;
-            /** @description The longest that one of them has not been looked at: since when. */
-            oldest_look_at?: string | null;
-        };
         /** @description An outcome that was saved. */
         SavedOutcome: {
             /** Format: int64 */
@@ -2406,8 +1981,6 @@ export interface components {
             case_number: string;
             deadline: string;
             documents: components["schemas"]["Document"][];
-            /** @description What of the evidence of its case is 待核查. */
-            doubts: components["schemas"]["DoubtView"][];
             /** @description Newest first. */
             escalations: components["schemas"]["EscalationRow"][];
             events: components["schemas"]["TaskEvent"][];
@@ -2707,23 +2280,6 @@ export interface components {
         Users: {
             items: components["schemas"]["UserRow"][];
         };
-        /** @description What is to be deleted. */
-        WantedDeletion: {
-            /** @description One case only; everything that is due when it is left out. */
-            case_id?: string | null;
-        };
-        /** @description Days per class. */
-        WantedPolicy: {
-            /** @description Every class once. */
-            days: {
-                [key: string]: number;
-            };
-        };
-        /** @description Why something is done. */
-        Why: {
-            /** @description 1 to 500 characters; kept with the evidence. */
-            reason: string;
-        };
         /** @description A code with its words. */
         Words: {
             code: string;
@@ -2739,6 +2295,16 @@ export interface components {
              * @description 10 to 900.
              */
             seconds: number;
+        };
+        /** @description A live call of an agent. */
+        AgentCall: {
+            /** @description The party answered: it may be supervised. */
+            answered: boolean;
+            call_id: string;
+            /** @description What a supervisor does in it: `listen`, `whisper` or `barge`. */
+            supervision?: string | null;
+            /** @description His name. */
+            supervisor?: string | null;
         };
     };
     responses: never;
@@ -3281,153 +2847,6 @@ export interface operations {
             };
         };
     };
-    holds: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HoldsView"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    set_hold: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Why"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    lift_hold: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Why"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
     owed_calls: {
         parameters: {
             query?: never;
@@ -3512,118 +2931,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    doubts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DoubtsView"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    clear_doubt: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Why"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    roots: {
-        parameters: {
-            query?: {
-                /** @description A day; roots before it are given. */
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RootsPage"];
                 };
             };
             403: {
@@ -4090,334 +3397,6 @@ export interface operations {
                 };
             };
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    overview: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Retention"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    certificate: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CertificateView"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    ask_for_deletion: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WantedDeletion"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Arisen"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    dry_run: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionPlan"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    ask_for_policy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WantedPolicy"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Arisen"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    request: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionRequestDetail"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    decide: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RetentionDecision"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    withdraw: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
