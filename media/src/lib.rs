@@ -11,6 +11,7 @@ mod codec;
 mod digits;
 mod egress;
 mod engine;
+pub mod progress;
 mod prompt;
 mod reception;
 mod rtp;

@@ -77,7 +77,8 @@ impl Bridge {
         if let Some(change) = self.watch.party_packet(now, samples.clone()) {
             self.changed(now, change);
         }
-        self.timeline.hear(RIGHT, frame, packet.stamp(), samples);
+        self.timeline.hear(RIGHT, frame, packet.stamp(), samples.clone());
+        self.listener.packet(frame, packet, samples);
         self.spoken(now, PARTY, packet, wires);
     }
 

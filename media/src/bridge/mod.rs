@@ -12,6 +12,7 @@ mod ear;
 mod fade;
 mod flow;
 mod left;
+mod listener;
 mod play;
 mod queue;
 mod table;
@@ -28,12 +29,14 @@ use self::{
     company::Guest,
     ear::{Ear, Parcel},
     left::{Left, Run},
+    listener::Listener,
     queue::Queue,
     table::{Company, Ears, PEOPLE, Scene},
 };
 use crate::{
     Law, PACKET, Prompt, Quality, RATE, digits,
     egress::{Egress, Head},
+    progress::{Heard, Place},
     reception::Reception,
     stage::{Rest, Span, Stage},
     timeline::{Gap, LEFT, Timeline},
@@ -97,6 +100,8 @@ pub enum MediaEvent {
     SupervisorConnected,
     /// The supervisor's browser is gone.
     SupervisorLost,
+    /// What the party's side sounds like.
+    Heard(Heard),
     /// The target has the agent's place: what is told of the agent from here on is about him.
     HandedOver {
         /// From when on.
@@ -215,6 +220,7 @@ pub struct Bridge {
     tap: Box<dyn Tap>,
     tap_failed: bool,
     party_heard: bool,
+    listener: Listener,
     news: VecDeque<MediaEvent>,
 }
 
@@ -249,6 +255,7 @@ impl Bridge {
             tap,
             tap_failed: false,
             party_heard: false,
+            listener: Listener::default(),
             news: VecDeque::new(),
         }
     }
@@ -291,6 +298,7 @@ impl Bridge {
         if self.mode == Mode::Waiting {
             self.mode = Mode::Early;
             self.next_tick = Some(now);
+            self.listener.begin(Place::Early, self.frame(now));
         }
     }
 
@@ -333,6 +341,7 @@ impl Bridge {
             self.ring_back = None;
             self.next_tick = Some(now);
             self.watch.answered(now);
+            self.listener.begin(Place::Answered, self.frame(now));
         }
     }
 
@@ -340,7 +349,11 @@ impl Bridge {
     /// one of them is no key. What is played to the party meanwhile drops those that have not
     /// begun: a menu that has moved on must not get them late.
     pub fn digits(&mut self, digits: &str) -> bool {
-        self.mode == Mode::Open && self.party_events.is_some() && self.keys_out.push(digits)
+        let taken = self.mode == Mode::Open && self.party_events.is_some() && self.keys_out.push(digits);
+        if taken {
+            self.listener.keys();
+        }
+        taken
     }
 
     /// Everybody hears silence instead of the agent.

@@ -36,6 +36,10 @@ impl Bridge {
         }
         self.miss_guests(now);
         let frame = self.frame(now);
+        self.listener.tick(frame, self.keys_out.is_busy());
+        while let Some(heard) = self.listener.news() {
+            self.news.push_back(heard);
+        }
         let (tap, failed) = (&mut self.tap, &mut self.tap_failed);
         let failed_before = *failed;
         self.timeline.flush(frame, |block| *failed |= !tap.block(block));

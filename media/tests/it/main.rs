@@ -13,6 +13,7 @@ mod line;
 mod long_call;
 mod marker_tones;
 mod modes;
+mod progress;
 mod prompts;
 mod rooms;
 mod timeline;

@@ -190,8 +190,9 @@ impl Trio {
         std::mem::take(&mut self.heard)
     }
 
+    /// Without what the party's side sounds like.
     fn news(&mut self) -> Vec<MediaEvent> {
-        std::iter::from_fn(|| self.bridge.news()).collect()
+        std::iter::from_fn(|| self.bridge.news()).filter(|news| !matches!(news, MediaEvent::Heard(_))).collect()
     }
 
     fn close(self) -> (Vec<i16>, Vec<i16>, Summary) {

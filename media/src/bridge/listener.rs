@@ -1,0 +1,53 @@
+//! The ear for call progress, as long as there is something to find out: before the answer, half a
+//! minute after it, and anew when keys went out.
+
+use super::{MediaEvent, View};
+use crate::progress::{Ear, Place};
+
+/// Who listens to the party's side, when somebody does.
+#[derive(Debug, Default)]
+pub(super) struct Listener {
+    ear: Option<Box<Ear>>,
+    /// Keys go out: what follows them is listened to anew.
+    anew: bool,
+}
+
+impl Listener {
+    /// Begins at this frame of the recording.
+    pub(super) fn begin(&mut self, place: Place, frame: u64) {
+        self.ear = Some(Box::new(Ear::new(place, frame)));
+    }
+
+    /// Keys were taken.
+    pub(super) fn keys(&mut self) {
+        self.anew = true;
+    }
+
+    /// A packet of the party.
+    pub(super) fn packet(&mut self, frame: u64, packet: &View<'_>, samples: impl ExactSizeIterator<Item = i16>) {
+        if let Some(ear) = &mut self.ear {
+            ear.packet(frame, packet.ssrc, packet.timestamp, samples);
+        }
+    }
+
+    /// What time alone tells; `sending` while keys go out.
+    pub(super) fn tick(&mut self, frame: u64, sending: bool) {
+        if self.anew && !sending {
+            self.anew = false;
+            self.begin(Place::Answered, frame);
+        }
+        if let Some(ear) = &mut self.ear {
+            ear.tick(frame);
+        }
+    }
+
+    /// The next thing that was heard; nobody listens any more once all is found out.
+    pub(super) fn news(&mut self) -> Option<MediaEvent> {
+        let ear = self.ear.as_mut()?;
+        let heard = ear.news().map(MediaEvent::Heard);
+        if heard.is_none() && ear.is_done() {
+            self.ear = None;
+        }
+        heard
+    }
+}
