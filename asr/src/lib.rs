@@ -7,14 +7,17 @@
 
 mod gates;
 mod model;
+mod reader;
 mod resample;
 pub mod score;
 mod transcribe;
 mod transcript;
 mod voice;
+pub mod words;
 pub mod worker;
 
 pub use model::{Model, ModelError};
+pub use reader::{Reader, Reading};
 pub use transcribe::{PromptSpan, Request};
 pub use transcript::{Line, ModelInfo, Speaker, Transcript};
 pub use worker::{Worker, WorkerConfig, WorkerError};

@@ -18,7 +18,7 @@ fn letters(text: &str) -> Vec<char> {
 }
 
 /// Levenshtein distance.
-fn distance(a: &[char], b: &[char]) -> usize {
+pub(crate) fn distance(a: &[char], b: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = row[0];
