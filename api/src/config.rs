@@ -174,6 +174,10 @@ pub struct Asr {
     /// A call whose transcription takes longer than this many seconds is given up.
     #[serde(default = "one_hour")]
     pub limit_s: u64,
+    /// Notices and greetings that are read at once while calls are set up, each by a process of
+    /// its own; with 0 none is, and only tones are recognised.
+    #[serde(default = "one")]
+    pub notices: usize,
 }
 
 /// How papers are set.
@@ -349,6 +353,9 @@ impl Config {
         }
         if !(1..=64).contains(&config.asr.threads) {
             return unfit("asr.threads", "must lie between 1 and 64");
+        }
+        if config.asr.notices > 16 {
+            return unfit("asr.notices", "must lie between 0 and 16");
         }
         Ok(config)
     }

@@ -8,9 +8,11 @@ use std::{
 
 use anyhow::Context as _;
 use songda_asr::{Worker, WorkerConfig};
-use songda_calls::{Switchboard, SwitchboardConfig};
+use songda_calls::{Reader, Switchboard, SwitchboardConfig};
 use songda_desk::{
-    Ground, inbound, recovery,
+    Ground, inbound,
+    progress::{self, Hearer},
+    recovery,
     seats::Seats,
     telephony::{phones, watch},
     transcripts::{self, Printed, Transcriber},
@@ -45,6 +47,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const PARTED: Duration = Duration::from_secs(40);
 /// In this time the end of a call that a full disk held up is written down.
 const SETTLED: Duration = Duration::from_secs(3);
+/// What is said in six seconds is read in this time, or not while the call is set up.
+const NOTICE: Duration = Duration::from_secs(20);
 /// How long one work order may outlive its time.
 const EXPIRY: Duration = Duration::from_secs(30);
 
@@ -78,6 +82,7 @@ impl Desk {
             vault: house.vault.clone(),
             prompts: lines.prompts.clone(),
             ring_limit: Duration::from_secs(lines.ring_limit_s),
+            reader: reader(config, config_path)?,
             now_ms: {
                 let clock = house.clock.clone();
                 Arc::new(move || clock.now_ms())
@@ -118,6 +123,13 @@ impl Desk {
         };
         tasks.spawn(print(house.clone(), printer, wake.clone(), cancel.clone()));
         let transcriber = transcriber(config, config_path, house)?;
+        let hearer = Hearer {
+            db: house.db.clone(),
+            clock: house.clock.clone(),
+            sealer: house.sealer.clone(),
+            vault: house.vault.clone(),
+            worker: transcriber.worker.clone(),
+        };
         tasks.spawn(transcribe(house.clone(), transcriber, wake.clone(), cancel.clone()));
         keeper::start(config, house, &tasks, &wake, cancel);
         let room_again = Arc::new(Notify::new());
@@ -140,6 +152,7 @@ impl Desk {
         if let Some(callers) = callers {
             tasks.spawn(inbound::receive(seats.clone(), callers, cancel.clone()));
         }
+        tasks.spawn(hear(house.clone(), hearer, seats.clone(), wake, cancel.clone()));
         tasks.spawn(expire(seats.clone(), cancel.clone()));
         Ok(Self { seats, switchboard, fonts, phones: changed, phone_ways: listeners.into(), tasks })
     }
@@ -198,13 +211,22 @@ async fn print(house: House, printer: Printer, wake: Arc<Notify>, cancel: Cancel
     jobs::work(house.db, house.clock, &[paper_jobs::JOB], wake, cancel, work).await;
 }
 
-fn transcriber(config: &Config, config_path: &Path, house: &House) -> anyhow::Result<Transcriber> {
+/// How a process that knows the speech model is started.
+fn speech(config_path: &Path, limit: Duration) -> anyhow::Result<WorkerConfig> {
     let program = std::env::current_exe().context("finding the songda command for the transcriber")?;
-    let worker = Worker::new(WorkerConfig {
-        program,
-        arguments: vec!["--config".into(), config_path.display().to_string(), "asr-worker".into()],
-        limit: Duration::from_secs(config.asr.limit_s),
-    });
+    let arguments = vec!["--config".into(), config_path.display().to_string(), "asr-worker".into()];
+    Ok(WorkerConfig { program, arguments, limit })
+}
+
+/// Reads notices while calls are set up. A table that cannot be read stops the start.
+fn reader(config: &Config, config_path: &Path) -> anyhow::Result<Option<Arc<Reader>>> {
+    songda_asr::words::table().map_err(|error| anyhow::anyhow!("the table of key words: {error}"))?;
+    let speech = speech(config_path, NOTICE)?;
+    Ok((config.asr.notices > 0).then(|| Arc::new(Reader::new(&speech, config.asr.notices))))
+}
+
+fn transcriber(config: &Config, config_path: &Path, house: &House) -> anyhow::Result<Transcriber> {
+    let worker = Worker::new(speech(config_path, Duration::from_secs(config.asr.limit_s))?);
     Ok(Transcriber {
         db: house.db.clone(),
         clock: house.clock.clone(),
@@ -231,6 +253,21 @@ async fn transcribe(house: House, transcriber: Transcriber, wake: Arc<Notify>, c
         }
     };
     jobs::work(house.db, house.clock, &[transcripts::JOB], wake, cancel, work).await;
+}
+
+/// Reads what the lines of calls said that nobody read meanwhile.
+async fn hear(house: House, hearer: Hearer, seats: Seats, wake: Arc<Notify>, cancel: CancellationToken) {
+    let work = |job: jobs::Job| {
+        let (hearer, seats) = (hearer.clone(), seats.clone());
+        async move {
+            let agent = hearer.run(&job.payload).await.map_err(|error| error.to_string())?;
+            if let (Some(agent), Some(call)) = (agent, job.payload.get("call").and_then(|call| call.as_str())) {
+                seats.line_was_read(&agent, call).await;
+            }
+            Ok(())
+        }
+    };
+    jobs::work(house.db, house.clock, &[progress::JOB], wake, cancel, work).await;
 }
 
 /// Puts recordings away that a full disk left open, as soon as there is room, and once more

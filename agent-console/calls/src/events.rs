@@ -7,6 +7,7 @@ use songda_sip::SavedLeg;
 use tokio::sync::oneshot;
 
 use crate::facts::{CallEnd, Mark, Parting, PromptSpan, TransferFault};
+use crate::progress::LineStatus;
 
 /// How the party is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +156,8 @@ pub enum CallEvent {
     },
     /// Sound comes from the party again.
     PartyHeard,
+    /// What the line seems to say of the number, or of who answered.
+    Progress(Box<LineStatus>),
     /// The party is told that the call ends; then it ends.
     Parting {
         /// What it is told.

@@ -298,6 +298,8 @@ pub struct CallEnd {
     pub marks: Vec<Mark>,
     /// Losses, jitter and slips of both legs.
     pub quality: serde_json::Value,
+    /// Something was said before the talk, and nobody had time to read it.
+    pub unread: bool,
     /// Whether the carrier's leg is down.
     pub farewell: Farewell,
 }

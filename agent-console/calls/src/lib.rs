@@ -14,6 +14,7 @@ mod facts;
 mod machine;
 mod marks;
 pub mod numbering;
+pub mod progress;
 mod recorder;
 mod sounds;
 mod switchboard;
@@ -25,6 +26,7 @@ pub use facts::{
     TransferMode,
 };
 pub use machine::Welcome;
+pub use songda_asr::Reader;
 pub use songda_media::Supervision;
 pub use songda_sip::{FinishError, IncomingCall, Number, Rejection, SavedLeg, Secret, Source, Target, Trunk};
 

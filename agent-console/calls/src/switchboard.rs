@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use songda_asr::Reader;
 use songda_media::{CallMedia, Engine, EngineError, MediaEvent, Supervision};
 use songda_recordings::vault::{RecordingId, Vault, VaultError};
 use songda_sip::{Endpoint, IncomingCall, Number, Target, Trunk};
@@ -16,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    actor::{Actor, Begin, Gallery, Order, Phone, Wish},
+    actor::{Actor, Begin, Gallery, Hearing, Order, Phone, Wish},
     clock::CallClock,
     events::CallEvent,
     facts::{SupervisionEnd, TransferFault, TransferMode},
@@ -37,6 +38,8 @@ pub struct SwitchboardConfig {
     pub prompts: PathBuf,
     /// Given up after this long without an answer.
     pub ring_limit: Duration,
+    /// Reads what is said before the talk, when there is a model for it.
+    pub reader: Option<Arc<Reader>>,
     /// The house's clock, Unix milliseconds. It is read once per call, at its beginning.
     pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
@@ -428,6 +431,7 @@ impl Switchboard {
             parts: self.parts.subscribe(),
             live,
             clock,
+            hearing: Hearing::new(self.ground.reader.clone()),
         };
         tokio::spawn(actor.run(begin));
         (CallHandle { orders }, receiver)

@@ -11,6 +11,7 @@ pub mod checklist;
 pub mod escalations;
 pub mod inbound;
 pub mod outcomes;
+pub mod progress;
 pub mod recovery;
 pub mod seats;
 pub mod settings;

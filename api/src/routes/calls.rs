@@ -9,7 +9,7 @@ use songda_desk::{
     calls::{self as rows, CallRow as Call, transfers},
     checklist::{self, Tick},
     escalations::Reason,
-    transcripts,
+    progress, transcripts,
 };
 use songda_papers::reports;
 use songda_people::{Actor, Permission};
@@ -71,6 +71,7 @@ async fn call_row(
     let outcome = attempts.iter().find(|attempt| attempt.call_id == call.id);
     let ticks = checklist::ticks(&house.db, &call.id).await?;
     let network = rows::network(&house.db, &call.id).await?;
+    let heard = progress::find(&house.db, &house.sealer, &call.id).await?;
     Ok(CallRow {
         at: rfc3339(call.created_ms),
         answered_at: call.answered_ms.map(rfc3339),
@@ -96,7 +97,12 @@ async fn call_row(
             Words { code: reason.word().to_owned(), zh: zh.to_owned(), en: en.to_owned() }
         }),
         transfers: transfers.into_iter().map(transfer_row).collect(),
-        marks: mark_rows(&call.marks),
+        marks: heard
+            .filter(progress::Heard::is_evidence)
+            .map(heard_mark)
+            .into_iter()
+            .chain(mark_rows(&call.marks))
+            .collect(),
         ticks: tick_rows(&call.script, ticks),
         network: network.map(|network| NetworkRow {
             samples: network.samples,
@@ -123,6 +129,11 @@ async fn call_row(
         broken_consent: call.broken_consent,
         resumed_from: call.resumed_from,
     })
+}
+
+/// The span that shows what the line said, among the marks: it can be played from there.
+fn heard_mark(heard: progress::Heard) -> MarkRow {
+    MarkRow { kind: "heard".into(), from_ms: heard.from_ms, to_ms: heard.to_ms, text: heard.class }
 }
 
 fn mark_rows(stored: &str) -> Vec<MarkRow> {

@@ -75,6 +75,7 @@ impl House {
             vault: vault.clone(),
             prompts: Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-console/calls/prompts"),
             ring_limit: Duration::from_secs(30),
+            reader: None,
             now_ms: Arc::new(move || read.load(Ordering::Relaxed)),
         });
         Self { sim, switchboard, vault, clock, _folder: folder }

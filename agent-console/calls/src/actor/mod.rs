@@ -1,6 +1,7 @@
 //! The task that owns one call.
 
 mod diary;
+mod hearing;
 mod line;
 mod supervision;
 mod transfer;
@@ -8,7 +9,7 @@ mod ways;
 
 use std::{sync::Arc, time::Instant};
 
-use songda_media::{CallMedia, EngineError, Law, MediaEvent, Summary};
+use songda_media::{CallMedia, EngineError, Law, MediaEvent, Summary, progress::Heard};
 use songda_sip::{IncomingCall, LegEvent};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -20,6 +21,7 @@ use self::{
     line::{Ground, Line},
 };
 pub(crate) use self::{
+    hearing::Hearing,
     supervision::{Gallery, Wish},
     transfer::Phone,
 };
@@ -90,6 +92,7 @@ pub(crate) struct Actor {
     pub(crate) parts: watch::Receiver<bool>,
     pub(crate) live: Live,
     pub(crate) clock: CallClock,
+    pub(crate) hearing: Hearing,
 }
 
 /// Which of the sources still say something.
@@ -164,6 +167,12 @@ impl Actor {
                 open.recording = false;
                 if let Ok(began) = began {
                     self.tell(diary.recording_began(began)).await;
+                }
+                None
+            }
+            read = self.hearing.read() => {
+                if let Some(status) = self.hearing.words(read) {
+                    self.tell(CallEvent::Progress(Box::new(status))).await;
                 }
                 None
             }
@@ -414,6 +423,7 @@ impl Actor {
                 diary.played(&span, &self.sounds);
                 cue.map(Input::Said)
             }
+            MediaEvent::Heard(heard) => self.heard(heard).await,
             MediaEvent::TargetConnected => Some(Input::TargetUp),
             MediaEvent::TargetLost => Some(Input::TargetLost),
             MediaEvent::SupervisorConnected => Some(Input::SupervisorUp),
@@ -423,6 +433,27 @@ impl Actor {
                 Some(Input::HandedOver)
             }
             MediaEvent::RecordingFailed => Some(Input::RecordingFailed),
+        }
+    }
+
+    /// Only whom we call has a number to find something out about.
+    async fn heard(&mut self, heard: Heard) -> Option<Input> {
+        if self.dial.is_none() {
+            return None;
+        }
+        match heard {
+            Heard::Class(finding) => {
+                if let Some(status) = self.hearing.sound(finding) {
+                    self.tell(CallEvent::Progress(Box::new(status))).await;
+                }
+                None
+            }
+            Heard::Speech { samples, from_frame, place } => {
+                self.hearing.speech(&self.call, samples, from_frame, place);
+                None
+            }
+            Heard::Tone { .. } => Some(Input::Tone),
+            Heard::Voice { on, .. } => Some(Input::Voice(on)),
         }
     }
 
@@ -438,7 +469,7 @@ impl Actor {
 
     async fn finish(self, machine: &Machine, diary: Diary, farewell: Farewell) {
         let ended = Instant::now();
-        let Self { call, sounds, recorder, media, events, live, clock, .. } = self;
+        let Self { call, dial, hearing, sounds, recorder, media, events, live, clock, .. } = self;
         let summary = media.close().await;
         if let Err(error) = &summary {
             tracing::error!(%call, %error, "the sound of a call did not close");
@@ -468,6 +499,7 @@ impl Actor {
             prompt_spans,
             marks,
             quality: summary.as_ref().map(quality).unwrap_or_default(),
+            unread: dial.is_some() && !hearing.was_read(),
             farewell,
         };
         drop(live);

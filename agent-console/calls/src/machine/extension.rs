@@ -1,5 +1,6 @@
 //! A number with an extension (E39): whoever answers first is an exchange. Its keys are pressed
-//! after the answer, and the notice waits until the extension can have been reached.
+//! after the answer, and the notice waits until somebody at the extension answered: a voice after
+//! the ring-back, or the end of it. Where nothing is heard a fixed time must do.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,16 @@ use std::time::{Duration, Instant};
 const LISTENS: Duration = Duration::from_millis(1_500);
 /// One key with its pause.
 const KEY: Duration = Duration::from_millis(250);
-/// From the last key until somebody at the extension can have answered.
+/// From the last key until somebody at the extension can have answered, when nothing is heard.
 const REACHED: Duration = Duration::from_secs(6);
+/// After a ring the next one comes within this time, or it has ended.
+const RINGS: Duration = Duration::from_millis(5_500);
+/// An exchange that says that it puts the call through rings within this time after its words.
+const PUTS_THROUGH: Duration = Duration::from_secs(2);
+/// Who speaks longer than this hears the notice all the same.
+const SPEAKS: Duration = Duration::from_secs(3);
+/// However long it rings.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +28,8 @@ pub(super) enum Extension {
     Ahead(String),
     /// The exchange answered.
     Answered { at: Instant, keys: String },
-    /// The keys are out.
-    Pressed { reached: Instant },
+    /// The keys are on their way, and out at the first of these moments.
+    Pressed { out: Instant, reached: Instant, last: Instant, rang: bool },
 }
 
 /// What is due.
@@ -42,11 +51,37 @@ impl Extension {
         true
     }
 
+    /// The extension rings.
+    pub(super) fn rings(&mut self, now: Instant) {
+        if let Self::Pressed { out, reached, last, rang } = self
+            && now >= *out
+        {
+            *rang = true;
+            *reached = (now + RINGS).min(*last);
+        }
+    }
+
+    /// Somebody speaks, or has spoken.
+    pub(super) fn voice(&mut self, now: Instant, on: bool) {
+        let Self::Pressed { out, reached, last, rang } = self else { return };
+        if now < *out {
+            return;
+        }
+        let until = match (on, *rang) {
+            (true, true) => now + SPEAKS,
+            // The exchange, or somebody who was there at once: its end tells.
+            (true, false) => (*reached).max(now + SPEAKS),
+            (false, true) => now,
+            (false, false) => now + PUTS_THROUGH,
+        };
+        *reached = until.min(*last);
+    }
+
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
             Self::None | Self::Ahead(_) => None,
             Self::Answered { at, .. } => Some(*at),
-            Self::Pressed { reached } => Some(*reached),
+            Self::Pressed { reached, .. } => Some(*reached),
         }
     }
 
@@ -56,7 +91,8 @@ impl Extension {
         }
         match std::mem::replace(self, Self::None) {
             Self::Answered { keys, .. } => {
-                *self = Self::Pressed { reached: now + KEY * keys.len() as u32 + REACHED };
+                let out = now + KEY * keys.len() as u32;
+                *self = Self::Pressed { out, reached: out + REACHED, last: out + PATIENCE, rang: false };
                 Some(Due::Press(keys))
             }
             _ => Some(Due::Notice),

@@ -193,6 +193,8 @@ impl Machine {
                 self.silent = None;
                 self.tell(Told::PartyHeard);
             }
+            Input::Tone => self.extension.rings(now),
+            Input::Voice(on) => self.extension.voice(now, on),
             Input::Said(cue) => self.said(now, cue),
             Input::RecordingFailed => self.recording_failed(now),
             Input::EndPolitely if self.phase == Phase::Answered => {

@@ -204,6 +204,10 @@ pub enum Input {
     PartySilent(PartySilence),
     /// The party is heard after it was silent.
     PartyHeardAgain,
+    /// The tone of the line was heard: it rings, or is busy.
+    Tone,
+    /// A voice of the party's side began or ended.
+    Voice(bool),
     /// This was said to its end.
     Said(Cue),
     /// The recording cannot be kept.

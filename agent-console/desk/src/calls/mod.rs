@@ -78,6 +78,16 @@ pub fn history_text(event: &Event) -> Option<(String, String)> {
             };
             (format!("{zh}：{to}"), format!("{en} {to}"))
         }
+        "line_judged" => {
+            let (zh, en) = if text("verdict") == "confirmed" { ("确认", "confirmed") } else { ("否认", "refused") };
+            let code = text("code");
+            let (of_zh, of_en) = if code.is_empty() {
+                (text("class").to_owned(), text("class").to_owned())
+            } else {
+                (named(code, true), named(code, false))
+            };
+            (format!("网络提示音经坐席{zh}：{of_zh}"), format!("What the line said, {en} by the agent: {of_en}"))
+        }
         "call_ended" => {
             let (zh, en) = if event.detail["given_up_early"] == true {
                 ("（提前挂断）", " (given up early)")

@@ -295,6 +295,8 @@ pub struct Ending<'a> {
     pub parting: &'a str,
     /// The line went dead in the middle of the consent (E45).
     pub broken_consent: bool,
+    /// What was said before the talk was read by nobody.
+    pub unread: bool,
     /// Until when its outcome is to be saved, where there is a clock.
     pub wrap_until_ms: Option<i64>,
     /// Whether the carrier's leg is down for certain.

@@ -49,6 +49,7 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, form: Form) -> Res
         recorded,
         is_attempt: row.is_attempt,
         child: row.end_reason == "child",
+        machine: row.technical_code == "C10",
         now_ms: ground.clock.now_ms(),
     };
     let fields = outcomes::check(catalogue, &facts, &choice)?;

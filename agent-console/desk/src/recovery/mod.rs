@@ -167,6 +167,7 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         broken_consent: answered
             && checklist::script(&call.script).consent_is_open(&checklist::ticks(&ground.db, &call.id).await?),
         wrap_until_ms: wrap_up.is_timed().then(|| ground.clock.now_ms() + settings.wrap_up_ms() + COMING_BACK_MS),
+        unread: false,
         // Who takes it down asks the carrier, and writes that down by himself.
         leg: Leg::MayBeUp,
     };

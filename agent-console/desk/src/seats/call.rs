@@ -66,6 +66,8 @@ pub(crate) struct LiveCall {
     pub(super) transfer: Option<Transfer>,
     /// Who supervises it.
     pub(super) supervised: Option<Supervised>,
+    /// What the line says, as the agent may see it.
+    pub(super) heard: Value,
 }
 
 /// The time after a call.
@@ -132,6 +134,7 @@ impl LiveCall {
             stray: None,
             transfer: None,
             supervised: None,
+            heard: Value::Null,
         }
     }
 
@@ -171,6 +174,7 @@ impl LiveCall {
             stray: Some(call.clone()),
             transfer: None,
             supervised: None,
+            heard: Value::Null,
         }
     }
 
@@ -234,6 +238,7 @@ impl LiveCall {
             stray: None,
             transfer: None,
             supervised: None,
+            heard: Value::Null,
         }
     }
 
@@ -281,6 +286,7 @@ impl LiveCall {
             "draft": self.draft,
             "transfer": self.transfer.as_ref().map(Transfer::frame),
             "supervision": self.supervised.as_ref().and_then(Supervised::frame),
+            "heard": self.heard,
         })
     }
 }
@@ -331,6 +337,7 @@ pub(crate) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
         prompt_spans: Vec::new(),
         marks: Vec::new(),
         quality: Value::Null,
+        unread: false,
         farewell: Farewell::unknown(),
     }
 }
@@ -348,6 +355,7 @@ pub(crate) fn line_facts(end: &CallEnd) -> LineFacts {
         provisional: facts.provisional,
         rang_ms: facts.rang_ms,
         cause: facts.cause.clone(),
+        announced: None,
     }
 }
 

@@ -136,6 +136,18 @@ pub enum Command {
         /// The measures.
         items: Vec<Sample>,
     },
+    /// What the line says is so, or is not.
+    Judge {
+        /// Call.
+        call: String,
+        /// It is so.
+        confirmed: bool,
+    },
+    /// What the line of a call says was read from its recording.
+    Heard {
+        /// Call.
+        call: String,
+    },
     /// Hang up or cancel.
     HangUp,
     /// Microphone to the party on or off.

@@ -212,6 +212,7 @@ impl Seat {
                 marks: json!([]),
                 parting: "",
                 broken_consent: false,
+                unread: false,
                 wrap_until_ms: None,
                 leg: Leg::Down,
             },

@@ -16,7 +16,7 @@ use crate::{
     checklist::script,
     inbound,
     outcomes::owed::Why,
-    settings, transcripts,
+    progress, settings, transcripts,
 };
 
 /// Keys of the party that are shown.
@@ -133,6 +133,7 @@ impl Seat {
                     call.keys.push(digit);
                 }
             }
+            CallEvent::Progress(status) => return self.line_says(&status).await,
             CallEvent::RecordingFailed => return self.recording_failed().await,
             CallEvent::Ended(end) => {
                 self.events = None;
@@ -213,7 +214,8 @@ impl Seat {
             self.stray_ended(end).await?;
             return Ok("");
         }
-        let facts = line_facts(end);
+        let mut facts = line_facts(end);
+        progress::confirmed(&self.ground, id, &mut facts).await?;
         let judged = self.judge(&facts).await?;
         let technical = judged.code;
         let catalogue = outcomes::catalogue().map_err(DeskError::Rules)?;
@@ -240,6 +242,7 @@ impl Seat {
             parting: end.facts.parting.map_or("", Parting::as_str),
             broken_consent: is_attempt && cut_off && open,
             wrap_until_ms: time.until_ms,
+            unread: end.unread,
             leg: if end.farewell.is_down() { Leg::Down } else { Leg::MayBeUp },
         };
         if let Some(call) = &mut self.call {
@@ -314,6 +317,9 @@ impl Seat {
             if calls::end(&mut tx, &self.ground.clock, &row, ending).await? {
                 if ending.facts.answered && ending.recording.is_some() {
                     transcripts::enqueue(&mut tx, &self.ground.clock, id).await?;
+                }
+                if ending.unread && ending.recording.is_some() {
+                    progress::enqueue(&mut tx, &self.ground.clock, id).await?;
                 }
                 let detail = json!({ "technical": ending.technical, "by": ending.by, "attempt": ending.is_attempt });
                 self.audit(&mut tx, "call.end", "call", id, "ok", detail).await?;

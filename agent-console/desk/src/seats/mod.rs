@@ -12,6 +12,7 @@ mod events;
 mod follow;
 mod frames;
 mod handed;
+mod heard;
 mod incoming;
 mod presence;
 mod seat;

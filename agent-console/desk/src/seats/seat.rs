@@ -215,6 +215,8 @@ impl Seat {
             Command::Resume { call, sdp } => self.resume(&call, sdp).await,
             Command::EndPolitely { reason } => self.end_politely(&reason).await,
             Command::Tick { step, on, call } => self.tick(&step, on, call).await,
+            Command::Judge { call, confirmed } => self.judge_line(&call, confirmed).await,
+            Command::Heard { call } => self.line_was_read(&call).await,
             Command::Samples { call, items } => self.samples(&call, &items).await,
             Command::Later { call } => self.later(&call).await,
             Command::Extend { call } => self.extend(&call).await,

@@ -42,6 +42,7 @@ impl Seat {
 
     pub(super) async fn snapshot(&mut self) -> Result<(), DeskError> {
         self.refresh_draft().await?;
+        self.refresh_heard().await?;
         let envelope = self.envelope().await?;
         let queue = tasks::queue(&self.ground.db, &self.ground.clock, &self.actor.court_id).await?;
         let (answered, closed) = self.today().await?;

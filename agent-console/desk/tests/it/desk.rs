@@ -83,6 +83,7 @@ fn ground(house: &House) -> Ground {
         vault: vault.clone(),
         prompts: Path::new(env!("CARGO_MANIFEST_DIR")).join("../calls/prompts"),
         ring_limit: Duration::from_mins(1),
+        reader: None,
         now_ms: Arc::new(move || now.now_ms()),
     });
     Ground {
@@ -178,6 +179,7 @@ impl Desk {
             marks: json!([]),
             parting: how.parting,
             broken_consent: how.broken_consent,
+            unread: false,
             wrap_until_ms: how.wrap_until_ms,
             leg: Leg::Down,
         };

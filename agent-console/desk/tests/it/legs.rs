@@ -347,6 +347,7 @@ async fn r4_2a_what_ends_a_leg_is_kept_until_the_carrier_has_answered() {
             marks: json!([]),
             parting: "",
             broken_consent: false,
+            unread: false,
             wrap_until_ms: None,
             leg: Leg::MayBeUp,
         };

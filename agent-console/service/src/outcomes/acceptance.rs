@@ -19,6 +19,8 @@ pub struct CallFacts {
     pub is_attempt: bool,
     /// The agent ended it because a child was on the line (E49).
     pub child: bool,
+    /// A machine answered, as the agent confirmed (C10): nobody was reached.
+    pub machine: bool,
     /// Now, unix milliseconds: an appointment lies ahead.
     pub now_ms: i64,
 }
@@ -94,6 +96,9 @@ fn codes(catalogue: &Catalogue, call: &CallFacts, choice: &Choice) -> Result<(),
     }
     if catalogue.contact(&choice.contact).is_none() {
         return refuse("outcome.unknown_code", "contact", "unknown contact code");
+    }
+    if call.machine && choice.contact != "W12" {
+        return refuse("outcome.machine", "contact", "a machine answered, as was confirmed: nobody was reached");
     }
     // A machine is never a contact (E44): nothing can have been agreed with it.
     if choice.contact == "W12" {

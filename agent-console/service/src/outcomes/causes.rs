@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::technical::{LineFacts, judge};
+use super::{
+    announced::ANNOUNCED,
+    technical::{LineFacts, by_q850, judge},
+};
 
 /// Name of the house's own rules, with their version.
 pub const HOUSE: &str = "house v1";
@@ -109,9 +112,14 @@ impl CauseTable {
         let found = (1..).zip(&self.rules).filter(|_| about_the_party).find(|(_, rule)| rule.fits(facts));
         if let Some((number, rule)) = found
             && let Some(code) = CODES.into_iter().find(|code| *code == rule.code)
+            // What was announced comes behind the cause, and before the bare status.
+            && (rule.q850.is_some() || facts.announced_code().is_none())
         {
             return Judged { code, rule: format!("{} #{number}", self.name) };
         }
-        Judged { code: judge(facts), rule: HOUSE.to_owned() }
+        let code = judge(facts);
+        let by_cause = !facts.answered && facts.q850.and_then(by_q850).is_some();
+        let rule = if facts.announced_code() == Some(code) && !by_cause { ANNOUNCED } else { HOUSE };
+        Judged { code, rule: rule.to_owned() }
     }
 }

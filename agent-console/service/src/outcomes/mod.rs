@@ -6,6 +6,7 @@
 //! The codes, their words and their consequences are versioned data.
 
 mod acceptance;
+mod announced;
 mod causes;
 mod fields;
 mod record;
@@ -16,6 +17,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 pub use acceptance::{CallFacts, Choice, Refusal, check};
+pub use announced::{ANNOUNCED, announced};
 pub use causes::{CauseRule, CauseTable, HOUSE, Judged, WrongRule};
 pub use fields::{Field, FieldKind, FieldOption, Filled, Sets};
 pub use record::{CallToRecord, Saved, Saving, record};

@@ -1,9 +1,12 @@
 //! From the facts of the line to the technical code, in the order of domain 2.4:
-//! our own fault first, then Q.850, then the status with the ring time.
+//! our own fault first, then Q.850, then what was announced and confirmed by the agent, then the
+//! status with the ring time.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use super::announced;
 
 /// What the line did, as signalling saw it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +29,18 @@ pub struct LineFacts {
     pub rang_ms: i64,
     /// What ended the call, in the words of the signalling, for people.
     pub cause: String,
+    /// The class that was heard on the line, once the agent has confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<String>,
 }
 
 impl LineFacts {
+    /// The code of what was announced and confirmed, when it says something of the party.
+    pub fn announced_code(&self) -> Option<&'static str> {
+        let code = announced::announced(self.announced.as_deref()?)?;
+        Some(announced::before_ringing(code, self.rang_ms))
+    }
+
     /// 提前挂断: it rang, and the agent gave up before anybody could have answered for good.
     /// The attempt stands and says so.
     pub fn given_up_early(&self) -> bool {
@@ -53,8 +65,9 @@ pub fn judge(facts: &LineFacts) -> &'static str {
     if facts.our_fault {
         return "C11";
     }
+    // Whoever took the call was a machine, or the network with a notice: nobody was reached.
     if facts.answered {
-        return "C01";
+        return facts.announced_code().unwrap_or("C01");
     }
     if ours(facts) {
         return "C11";
@@ -69,7 +82,7 @@ pub fn judge(facts: &LineFacts) -> &'static str {
     if let Some(code) = facts.q850.and_then(by_q850) {
         return code;
     }
-    by_status(facts)
+    facts.announced_code().unwrap_or_else(|| by_status(facts))
 }
 
 fn ours(facts: &LineFacts) -> bool {
@@ -83,7 +96,7 @@ fn ours(facts: &LineFacts) -> bool {
     }
 }
 
-fn by_q850(cause: u8) -> Option<&'static str> {
+pub(super) fn by_q850(cause: u8) -> Option<&'static str> {
     match cause {
         1 | 22 | 28 => Some("C07"),
         17 => Some("C03"),

@@ -31,6 +31,8 @@ pub enum Kind {
     IncomingMissed,
     /// The agent handed the call to a colleague or to a desk phone.
     Transferred,
+    /// The agent confirmed, or refused, what the line seemed to say.
+    LineJudged,
     /// A call ended.
     CallEnded,
     /// The agent's outcome was saved; the call is an attempt.
@@ -65,6 +67,7 @@ impl Kind {
             Self::Incoming => "incoming",
             Self::IncomingMissed => "incoming_missed",
             Self::Transferred => "transferred",
+            Self::LineJudged => "line_judged",
             Self::CallEnded => "call_ended",
             Self::Attempt => "attempt",
             Self::Owed => "owed",

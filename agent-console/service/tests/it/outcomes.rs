@@ -96,6 +96,7 @@ fn filled(house: &House, business: &str, fields: &[(&str, &str)]) -> (Choice, Ve
         recorded: true,
         is_attempt: true,
         child: false,
+        machine: false,
         now_ms: house.on.clock.now_ms(),
     };
     let filled = check(catalogue().unwrap(), &facts, &choice).unwrap();

@@ -1,6 +1,8 @@
 //! Every final answer becomes its technical code, in the order of domain 2.4.
 
-use songda_service::outcomes::{CallFacts, Choice, LineFacts, catalogue, check, judge};
+use songda_service::outcomes::{
+    ANNOUNCED, CallFacts, CauseRule, CauseTable, Choice, HOUSE, LineFacts, catalogue, check, judge,
+};
 use songda_store::testing::NINE_O_CLOCK;
 
 fn line(status: u16, q850: Option<u8>, rang_ms: i64) -> LineFacts {
@@ -89,6 +91,7 @@ fn call() -> CallFacts {
         recorded: true,
         is_attempt: true,
         child: false,
+        machine: false,
         now_ms: NINE_O_CLOCK,
     }
 }
@@ -215,4 +218,58 @@ fn e49_with_a_child_on_the_line_nothing_is_agreed_and_the_call_may_stand_without
     }
     let adult = check(catalogue, &call(), &choice("W11", "", false));
     assert_eq!(adult.unwrap_err().code, "outcome.business_required", "only a child explains it");
+}
+
+#[test]
+fn e44_what_was_announced_and_confirmed_stands_behind_the_cause_and_before_the_status() {
+    let heard = |facts: LineFacts, class: &str| LineFacts { announced: Some(class.into()), ..facts };
+    let table = CauseTable::default();
+    for (facts, code, rule) in [
+        // 480 says little: the notice says that the phone is off.
+        (heard(line(480, None, 3_000), "switched_off"), "C05", ANNOUNCED),
+        (heard(line(480, None, 30_000), "suspended"), "C06", ANNOUNCED),
+        (heard(line(487, None, 9_000), "no_such_number"), "C07", ANNOUNCED),
+        (heard(line(480, None, 0), "in_a_call"), "C03", ANNOUNCED),
+        (heard(line(480, None, 5_000), "user_busy"), "C04", ANNOUNCED),
+        (heard(line(480, None, 0), "user_busy"), "C03", ANNOUNCED),
+        // The cause of the exchange is first, whatever the notice says.
+        (heard(line(480, Some(17), 3_000), "switched_off"), "C03", HOUSE),
+        // Our own fault is none of the party's, and a ring-back says nothing.
+        (heard(line(503, None, 0), "switched_off"), "C11", HOUSE),
+        (heard(line(486, None, 1_000), "ring_back"), "C03", HOUSE),
+    ] {
+        let judged = table.judge(&facts);
+        assert_eq!((judged.code, judged.rule.as_str()), (code, rule), "{facts:?}");
+    }
+    let answered = LineFacts { answered: true, ..Default::default() };
+    for class in ["machine", "voicemail", "assistant", "menu", "fax", "modem", "forwarded"] {
+        assert_eq!(judge(&heard(answered.clone(), class)), "C10", "{class}");
+    }
+    assert_eq!(judge(&heard(answered.clone(), "no_such_number")), "C07", "a notice behind a 200 OK reached nobody");
+    assert_eq!(judge(&heard(answered, "person")), "C01");
+}
+
+#[test]
+fn e44_a_table_of_the_trunk_goes_by_the_cause_first_and_a_bare_status_yields_to_the_notice() {
+    let rule = |status, q850| CauseRule { status, q850, code: "C09".into(), ..Default::default() };
+    let facts = LineFacts { announced: Some("switched_off".into()), ..line(480, Some(20), 0) };
+    let table = |rules| CauseTable { name: "trunk v1".into(), rules };
+    assert_eq!(table(vec![rule(None, Some(20))]).judge(&facts).code, "C09");
+    let bare = LineFacts { q850: None, ..facts };
+    assert_eq!(table(vec![rule(Some(480), None)]).judge(&bare).code, "C05");
+}
+
+#[test]
+fn e44_with_a_machine_that_was_confirmed_nothing_can_be_agreed_and_nobody_was_reached() {
+    let catalogue = catalogue().unwrap();
+    let machine = CallFacts { machine: true, ..call() };
+    for (choice, result) in [
+        (choice("W1", "B05", true), Err("outcome.machine")),
+        (choice("W1", "", false), Err("outcome.machine")),
+        (choice("W12", "B01", false), Err("outcome.machine")),
+        (choice("W12", "", false), Ok(())),
+    ] {
+        let found = check(catalogue, &machine, &choice).map(|_| ()).map_err(|refusal| refusal.code);
+        assert_eq!(found, result, "{choice:?}");
+    }
 }

@@ -86,6 +86,10 @@ pub(super) enum Frame {
         on: bool,
         call_id: Option<String>,
     },
+    Judge {
+        call_id: String,
+        confirmed: bool,
+    },
     Later {
         call_id: String,
     },
@@ -185,6 +189,7 @@ impl Frame {
                 | F::Keypad { .. }
                 | F::Resume { .. }
                 | F::Tick { .. }
+                | F::Judge { .. }
                 | F::Samples { .. }
                 | F::TransferComplete { .. }
                 | F::TransferJoin { .. }
@@ -218,6 +223,7 @@ impl Frame {
             Self::Hold { on } => Command::Hold { on },
             Self::Keypad { digits } => Command::Keypad { digits },
             Self::Tick { step, on, call_id } => Command::Tick { step, on, call: call_id },
+            Self::Judge { call_id, confirmed } => Command::Judge { call: call_id, confirmed },
             Self::Later { call_id } => Command::Later { call: call_id },
             Self::Extend { call_id } => Command::Extend { call: call_id },
             Self::Samples { call_id, items } => Command::Samples {

@@ -22,6 +22,7 @@ import { Idle } from "./Idle.tsx";
 import { Incoming } from "./Incoming.tsx";
 import { Keypad } from "./Keypad.tsx";
 import { type DeskKey, useDeskKeys } from "./keyboard.ts";
+import { isAsked, LineSays } from "./LineSays.tsx";
 import { NoticeLanguage, noticeLanguage } from "./NoticeLanguage.tsx";
 import { Notices } from "./Notices.tsx";
 import { OutcomeForm, type OutcomeKeys } from "./OutcomeForm.tsx";
@@ -226,6 +227,7 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
               onEndPolitely={() => setDialog("end")}
               onTransfer={() => setDialog("transfer")}
             />
+            <LineSays call={call} onJudge={desk.judge} />
             <Notices desk={desk} />
             {saved && <Saved saved={saved} />}
             <Script order={order} call={call} onTick={desk.tick} />
@@ -331,6 +333,9 @@ function press(key: DeskKey, hands: Hands) {
       else if (order && !live) say("desk.tick_not_now");
       break;
     }
+    case "judge":
+      if (call && isAsked(call)) desk.judge(call.call_id, key.confirmed);
+      break;
     case "form":
       outcomeKeys.current?.focus();
       break;

@@ -24,6 +24,7 @@ import {
   withChild,
   withContact,
   withDigit,
+  withMachine,
 } from "./outcome.ts";
 import { isLive, wasAnswered } from "./state.ts";
 import { useDraft } from "./useDraft.ts";
@@ -66,6 +67,13 @@ export function OutcomeForm(props: OutcomeFormProps) {
   const group = again || choice.contact === "" ? "contact" : "business";
   const [saving, setSaving] = useState(false);
   const [error, setError] = useState<unknown>(null);
+
+  // Who spoke is known once the agent has confirmed that a machine did.
+  const machine = withMachine(choice, call, table);
+  const turned = machine !== choice && !call?.outcome_saved;
+  useEffect(() => {
+    if (turned) draft.change(machine);
+  });
 
   const ended = call !== null && !isLive(call);
   const unanswered = ended && !wasAnswered(call);

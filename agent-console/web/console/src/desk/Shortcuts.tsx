@@ -13,6 +13,7 @@ const KEYS: [string, string][] = [
   ["Alt G", "keys.polite"],
   ["Alt Z", "keys.transfer"],
   ["Alt J", "keys.join"],
+  ["Alt Y / Alt N", "keys.judge"],
   ["Alt T", "keys.tick"],
   ["Alt F", "keys.form"],
   ["1 – 9", "keys.digits"],

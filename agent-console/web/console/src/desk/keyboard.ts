@@ -13,6 +13,7 @@ export type DeskKey =
   | { do: "end_politely" }
   | { do: "transfer" }
   | { do: "join" }
+  | { do: "judge"; confirmed: boolean }
   | { do: "tick" }
   | { do: "form" }
   | { do: "digit"; digit: number }
@@ -43,6 +44,8 @@ const LETTERS: Record<string, DeskKey> = {
   KeyF: { do: "form" },
   KeyZ: { do: "transfer" },
   KeyJ: { do: "join" },
+  KeyY: { do: "judge", confirmed: true },
+  KeyN: { do: "judge", confirmed: false },
 };
 
 /** What a key press means here; nothing for most. */

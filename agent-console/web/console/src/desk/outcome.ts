@@ -28,6 +28,8 @@ export const NOTE_LENGTH = 500;
 
 /** A machine answered: nothing can have been agreed. */
 const MACHINE = "W12";
+/** The technical code of it, once the agent has confirmed what the line said. */
+const ANSWERED_BY_MACHINE = "C10";
 /** Wrong number: the contact alone may be the outcome. */
 const WRONG_NUMBER = "W10";
 /** The agent ended the call because of a child: the contact alone is enough. */
@@ -37,6 +39,7 @@ export type Missing =
   | "missing.call"
   | "missing.hang_up"
   | "missing.contact"
+  | "missing.machine"
   | "missing.business"
   | "missing.heard_all"
   | "missing.talk"
@@ -57,6 +60,9 @@ export function missing(call: CallState | null, choice: Choice, table: OutcomeTa
   if (choice.note.length > NOTE_LENGTH) list.push("missing.note_long");
   if (!isLive(call) && !wasAnswered(call)) return list;
   if (!choice.contact) list.push("missing.contact");
+  else if (call.end?.technical.code === ANSWERED_BY_MACHINE && choice.contact !== MACHINE) {
+    list.push("missing.machine");
+  }
   const business = table.businesses.find((item) => item.code === choice.business);
   if (!business) {
     if (!mayStandAlone(choice.contact) && !withChild(call)) list.push("missing.business");
@@ -77,6 +83,15 @@ export function heardAllLacks(call: CallState | null, table: OutcomeTable): Miss
   if (!call.end.recorded) lacks.push("missing.recording");
   if (call.end.talk_ms < table.minimum_talk_ms) lacks.push("missing.talk");
   return lacks;
+}
+
+/** A machine was confirmed: who spoke is known. */
+export function withMachine(choice: Choice, call: CallState | null, table: OutcomeTable): Choice {
+  const { heard } = call ?? {};
+  const confirmed = heard?.state === "confirmed" && heard.code?.code === ANSWERED_BY_MACHINE;
+  return confirmed && wasAnswered(call) && choice.contact !== MACHINE
+    ? withContact(choice, MACHINE, table)
+    : choice;
 }
 
 /** Whether the call was ended because of a child: then nothing can have been agreed. */

@@ -58,6 +58,8 @@ export interface Desk {
   endPolitely: (reason: string) => void;
   /** Of the call at hand, or of one whose outcome is owed. */
   tick: (step: string, on: boolean, callId?: string) => void;
+  /** What the line says is so, or is not. */
+  judge: (callId: string, confirmed: boolean) => void;
   later: (callId: string) => void;
   extend: (callId: string) => void;
   resume: () => void;
@@ -383,6 +385,10 @@ export function useDesk(me: Me, audio: () => HTMLAudioElement | null): Desk {
     tick: useCallback(
       (step: string, on: boolean, callId?: string) =>
         command("tick", { step, on, call_id: callId }),
+      [command],
+    ),
+    judge: useCallback(
+      (callId: string, confirmed: boolean) => command("judge", { call_id: callId, confirmed }),
       [command],
     ),
     later: useCallback((callId: string) => command("later", { call_id: callId }), [command]),

@@ -205,6 +205,28 @@ export interface CallState {
   transfer?: HandOver | null;
   /** A supervisor who is heard, or whom the court lets agents see. */
   supervision?: { what: "listen" | "whisper" | "barge"; by_name: string } | null;
+  /** What the line seems to say. */
+  heard?: LineHeard | null;
+}
+
+/** What the line seems to say of the number, or of who answered. */
+export interface LineHeard {
+  /** `switched_off`, `machine`, `busy` … */
+  class: string;
+  /** Per cent. */
+  confidence: number;
+  place: "early" | "answered";
+  /** The span of the recording that shows it. */
+  from_ms: number;
+  to_ms: number;
+  /** The words, digits masked. */
+  text: string | null;
+  test_model: boolean;
+  state: "suggested" | "confirmed" | "rejected";
+  /** Confirmed, and the cause of the signalling says something else. */
+  conflict: boolean;
+  /** The technical code that it means, if it means one. */
+  code: { code: string; zh: string; en: string } | null;
 }
 
 /** What is filled in and not saved yet, as it comes back: numbers by their masks. */
