@@ -438,9 +438,7 @@ impl Actor {
 
     /// Only whom we call has a number to find something out about.
     async fn heard(&mut self, heard: Heard) -> Option<Input> {
-        if self.dial.is_none() {
-            return None;
-        }
+        self.dial.as_ref()?;
         match heard {
             Heard::Class(finding) => {
                 if let Some(status) = self.hearing.sound(finding) {
