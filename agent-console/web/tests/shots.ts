@@ -534,6 +534,26 @@ async function drawers() {
   await page.context().close();
 }
 
+/** What an administrator looks at before he asks, and the question why. */
+async function dryRun() {
+  stage.role = null;
+  const page = await fresh();
+  await signIn(page, "admin", "/evidence/retention");
+  await page.click(testId("dry-run"));
+  await page.waitForSelector(testId("plan"));
+  await shot(page, "evidence-dry-run");
+  await page.click(testId("change-periods"));
+  await shot(page, "evidence-periods");
+  await page.context().close();
+  stage.role = null;
+  const supervisor = await fresh();
+  await signIn(supervisor, "supervisor", "/evidence");
+  await supervisor.click(testId("clear"));
+  await supervisor.waitForSelector(testId("reason"));
+  await shot(supervisor, "evidence-clear");
+  await supervisor.context().close();
+}
+
 const only = process.argv[2];
 if (!only || only === "desk") await desk();
 if (!only || only === "desk" || only === "beside") await besideCalls();
@@ -549,6 +569,22 @@ if (!only || only === "court") {
     ["case", "/cases/case-1", testId("task-row")],
     ["task", "/tasks/task-1", testId("transcript-line")],
     ["task-missing", "/tasks/task-1?call=call-3", testId("banner-recording")],
+  ]);
+}
+if (!only || only === "evidence") {
+  const retention = testId("request");
+  await screens("supervisor", [
+    ["evidence-doubts", "/evidence", testId("doubt")],
+    ["evidence-roots", "/evidence/roots", testId("root")],
+    ["evidence-retention", "/evidence/retention", retention],
+    ["evidence-certificate", "/evidence/certificates/certificate-1", testId("print")],
+  ]);
+  await screens("supervisor", [["evidence-doubts-en", "/evidence", testId("doubt")]], "en");
+  await screens("admin", [["evidence-admin", "/evidence/retention", retention]]);
+  await dryRun();
+  await screens("judge", [
+    ["evidence-case", "/cases/case-1", testId("hold-state")],
+    ["evidence-task", "/tasks/task-1", testId("banner-doubts")],
   ]);
 }
 if (!only || only === "house") {

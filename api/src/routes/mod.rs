@@ -123,12 +123,12 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/evidence/roots", get(evidence::roots)) // evidence.read
         .route("/api/v1/evidence/doubts", get(evidence::doubts)) // evidence.read
         .route("/api/v1/evidence/doubts/{id}/clear", post(evidence::clear_doubt)) // evidence.clear
-        .route("/api/v1/retention", get(retention::overview)) // retention.read
+        .route("/api/v1/retention", get(retention::retained)) // retention.read
         .route("/api/v1/retention/plan", get(retention::dry_run)) // retention.read
         .route("/api/v1/retention/policy", post(retention::ask_for_policy)) // retention.ask
         .route("/api/v1/retention/deletions", post(retention::ask_for_deletion)) // retention.ask
-        .route("/api/v1/retention/requests/{id}", get(retention::request)) // retention.read
-        .route("/api/v1/retention/requests/{id}/decision", post(retention::decide)) // retention.decide
+        .route("/api/v1/retention/requests/{id}", get(retention::retention_request)) // retention.read
+        .route("/api/v1/retention/requests/{id}/decision", post(retention::decide_retention)) // retention.decide
         .route("/api/v1/retention/requests/{id}/withdraw", post(retention::withdraw)) // retention.ask
         .route("/api/v1/retention/certificates/{id}", get(retention::certificate)) // retention.read
         .route("/api/v1/alarms", get(admin::alarms)) // alarms.read

@@ -122,7 +122,7 @@ fn plan_view(plan: &Plan) -> RetentionPlan {
 /// Periods in force, holds that stand, and what was asked for.
 #[utoipa::path(get, path = "/api/v1/retention", tag = "retention",
     responses((status = 200, body = Retention), (status = 403, body = ProblemBody)))]
-pub(super) async fn overview(
+pub(super) async fn retained(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
 ) -> Result<Json<Retention>, Problem> {
@@ -194,7 +194,7 @@ pub(super) async fn ask_for_deletion(
 #[utoipa::path(get, path = "/api/v1/retention/requests/{id}", tag = "retention", params(("id" = String, Path)),
     responses((status = 200, body = RetentionRequestDetail), (status = 403, body = ProblemBody),
         (status = 404, body = ProblemBody)))]
-pub(super) async fn request(
+pub(super) async fn retention_request(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     Path(id): Path<String>,
@@ -214,7 +214,7 @@ pub(super) async fn request(
     params(("id" = String, Path)), request_body = RetentionDecision,
     responses((status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
-pub(super) async fn decide(
+pub(super) async fn decide_retention(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     Path(id): Path<String>,

@@ -9,6 +9,7 @@ mod changes;
 mod consent;
 mod desk;
 mod drain;
+mod evidence;
 mod faults;
 mod in_call;
 mod inbound;

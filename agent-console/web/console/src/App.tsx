@@ -26,6 +26,8 @@ const Orders = lazy(() => import("./supervisor/Orders.tsx"));
 const Inbound = lazy(() => import("./supervisor/Inbound.tsx"));
 const Users = lazy(() => import("./admin/Users.tsx"));
 const Lines = lazy(() => import("./admin/lines/Lines.tsx"));
+const Evidence = lazy(() => import("./admin/evidence/Evidence.tsx"));
+const Certificate = lazy(() => import("./admin/evidence/Certificate.tsx"));
 const Health = lazy(() => import("./admin/Health.tsx"));
 const Audit = lazy(() => import("./admin/Audit.tsx"));
 
@@ -135,7 +137,7 @@ const SCREENS: Screen[] = [
   {
     pattern: "/cases/:id",
     permission: "case.read",
-    show: framed(({ id = "" }) => <Case key={id} caseId={id} />),
+    show: framed(({ id = "" }, me) => <Case key={id} me={me} caseId={id} />),
   },
   { pattern: "/tasks", permission: "task.read", show: framed(() => <Tasks />) },
   {
@@ -156,6 +158,21 @@ const SCREENS: Screen[] = [
   { pattern: "/orders", permission: "orders.read", show: framed(() => <Orders />) },
   { pattern: "/users", permission: "users.read", show: framed(() => <Users />) },
   { pattern: "/lines", permission: "telephony.manage", show: framed(() => <Lines />) },
+  {
+    pattern: "/evidence",
+    permission: "evidence.read",
+    show: framed((_values, me) => <Evidence me={me} />),
+  },
+  {
+    pattern: "/evidence/:tab",
+    permission: "evidence.read",
+    show: framed((_values, me) => <Evidence me={me} />),
+  },
+  {
+    pattern: "/evidence/certificates/:id",
+    permission: "retention.read",
+    show: framed(({ id = "" }) => <Certificate key={id} certificateId={id} />),
+  },
   { pattern: "/health", permission: "health.read", show: framed(() => <Health />) },
   { pattern: "/audit", permission: "audit.read", show: framed(() => <Audit />) },
 ];

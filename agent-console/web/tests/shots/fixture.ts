@@ -20,6 +20,7 @@ const permissions: Record<string, string[]> = {
     "transcript.read",
     "transcript.edit",
     "report.read",
+    "hold.manage",
   ],
   supervisor: [
     "outcomes.read",
@@ -37,8 +38,21 @@ const permissions: Record<string, string[]> = {
     "inbound.manage",
     "settings.manage",
     "call.supervise",
+    "evidence.read",
+    "evidence.clear",
+    "retention.read",
+    "retention.decide",
+    "hold.manage",
   ],
-  admin: ["users.read", "alarms.read", "health.read", "telephony.manage"],
+  admin: [
+    "users.read",
+    "alarms.read",
+    "health.read",
+    "telephony.manage",
+    "evidence.read",
+    "retention.read",
+    "retention.ask",
+  ],
   auditor: ["audit.read"],
 };
 
@@ -686,6 +700,11 @@ export const health = {
     { name: "database", status: "ok", detail: null },
     { name: "keys", status: "ok", detail: null },
     { name: "vault", status: "failed", detail: "the folder cannot be written" },
+    {
+      name: "room",
+      status: "warn",
+      detail: "5120 MiB an hour: full in about 31 h; an alarm below 48 h",
+    },
     { name: "jobs", status: "ok", detail: "3" },
     { name: "console", status: "off", detail: "the console is not built in" },
   ],

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { extname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from "@hpke/core";
+import * as evidence from "./evidence.ts";
 import * as fixture from "./fixture.ts";
 import * as lines from "./lines.ts";
 
@@ -262,9 +263,15 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
     [/^GET \/inbound$/, () => fixture.inbound],
     [/^GET \/inbound\/.+\/transcript$/, () => fixture.inboundLines],
     [/^GET \/cases$/, () => fixture.cases],
-    [/^GET \/cases\/.+$/, () => fixture.caseDetail],
+    [/^GET \/cases\/.+\/holds$/, () => evidence.holds],
+    [/^GET \/cases\/.+$/, () => ({ ...fixture.caseDetail, doubts: [evidence.doubts.items[0]] })],
+    [/^GET \/evidence\/roots$/, () => evidence.roots],
+    [/^GET \/evidence\/doubts$/, () => evidence.doubts],
+    [/^GET \/retention$/, () => evidence.retention],
+    [/^GET \/retention\/plan$/, () => evidence.plan],
+    [/^GET \/retention\/certificates\/.+$/, () => evidence.certificate],
     [/^GET \/tasks$/, () => fixture.tasks],
-    [/^GET \/tasks\/.+$/, () => fixture.task],
+    [/^GET \/tasks\/.+$/, () => ({ ...fixture.task, doubts: [evidence.doubts.items[0]] })],
     [/recording$/, () => fixture.verdict(callId)],
     [/peaks$/, () => fixture.peaks()],
     [/transcript$/, () => fixture.transcript],

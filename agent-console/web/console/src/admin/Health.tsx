@@ -10,7 +10,7 @@ import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 
 const EVERY_MS = 5_000;
-const COLOURS: Record<string, string> = { ok: "green", failed: "red" };
+const COLOURS: Record<string, string> = { ok: "green", warn: "amber", failed: "red" };
 
 export default function Health() {
   const { t } = useTranslation();

@@ -5,17 +5,19 @@ import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { useTwo } from "../i18n/index.ts";
 import { clock, dateTime } from "../lib/time.ts";
-import type { Attempt, CallRow, OutcomeTable } from "../lib/types.ts";
+import type { Attempt, CallRow, Doubt, OutcomeTable } from "../lib/types.ts";
+import { DoubtTag } from "./Doubts.tsx";
 
 interface CallsProps {
   calls: CallRow[];
   attempts: Attempt[];
   table: OutcomeTable | null;
+  doubts?: Doubt[];
   current: string | null;
   onChoose: (id: string) => void;
 }
 
-export function Calls({ calls, attempts, table, current, onChoose }: CallsProps) {
+export function Calls({ calls, attempts, table, doubts = [], current, onChoose }: CallsProps) {
   const { t } = useTranslation();
   const two = useTwo();
   const word = (list: { code: string; zh: string; en: string }[] | undefined, code: string) => {
@@ -47,6 +49,7 @@ export function Calls({ calls, attempts, table, current, onChoose }: CallsProps)
                   : t("call.live")}
               </span>{" "}
               <CallTags call={call} />
+              <DoubtTag doubts={doubts} is={(doubt) => doubt.call_id === call.id} />
               {!call.is_attempt && call.technical && (
                 <span className="tag amber">{t("outcome.no_attempt")}</span>
               )}

@@ -5,13 +5,15 @@ import { useTranslation } from "react-i18next";
 import { useWords } from "../i18n/index.ts";
 import { get, id } from "../lib/http.ts";
 import { dateTime, day } from "../lib/time.ts";
-import type { CaseDetail, OrderRow } from "../lib/types.ts";
+import type { CaseDetail, Me, OrderRow } from "../lib/types.ts";
 import { Link } from "../shell/Shell.tsx";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
+import { Doubts } from "./Doubts.tsx";
+import { Hold } from "./Hold.tsx";
 import { TaskTable } from "./TaskTable.tsx";
 
-export default function Case({ caseId }: { caseId: string }) {
+export default function Case({ me, caseId }: { me: Me; caseId: string }) {
   const { t } = useTranslation();
   const query = useQuery({
     queryKey: ["case", caseId],
@@ -37,6 +39,7 @@ export default function Case({ caseId }: { caseId: string }) {
           {[found.kind, found.procedure, found.cause].filter(Boolean).join(" · ")}
         </span>
       </div>
+      <Doubts doubts={found.doubts ?? []} />
       <dl className="card facts">
         <Fact name={t("field.dept")} value={`${found.dept} ${found.judge_name}`} />
         <Fact
@@ -55,6 +58,8 @@ export default function Case({ caseId }: { caseId: string }) {
         ))}
         {found.orders.length === 0 && <p className="none">{t("case.no_orders")}</p>}
       </div>
+      <h2 className="section">{t("hold.section")}</h2>
+      <Hold me={me} caseId={caseId} />
     </div>
   );
 }

@@ -6,11 +6,13 @@ import { useWords } from "../i18n/index.ts";
 import { fileUrl, id } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { dateTime } from "../lib/time.ts";
-import type { Me, Report, TaskDocument } from "../lib/types.ts";
+import type { Doubt, Me, Report, TaskDocument } from "../lib/types.ts";
+import { DoubtTag } from "./Doubts.tsx";
 
 const IN_FORCE = "有效";
 
-export function Reports({ me, reports }: { me: Me; reports: Report[] }) {
+export function Reports(props: { me: Me; reports: Report[]; doubts?: Doubt[] }) {
+  const { me, reports, doubts = [] } = props;
   const { t } = useTranslation();
   const words = useWords();
   const newestFirst = [...reports].sort((a, b) => b.version - a.version);
@@ -26,6 +28,10 @@ export function Reports({ me, reports }: { me: Me; reports: Report[] }) {
             <div className="grow">
               <b>{t(report.kind === "T3-phone" ? "report.phone" : "report.other")}</b>{" "}
               <span className="tag">{t("report.version", { n: report.version })}</span>{" "}
+              <DoubtTag
+                doubts={doubts}
+                is={(doubt) => doubt.kind === "report" && doubt.name === `v${report.version}`}
+              />{" "}
               {replaced && <span className="tag amber">{words("said", report.state)}</span>}{" "}
               {report.transcript_state && (
                 <span className="tag">{words("said", report.transcript_state)}</span>

@@ -26,7 +26,8 @@ export function Recording({ me, call }: { me: Me; call: CallRow }) {
   const verdict = useQuery({
     queryKey: ["recording", call.id],
     queryFn: () => get<RecordingVerdict>(path),
-    enabled: mayPlay && call.recording !== null && call.recording.state !== "live",
+    enabled:
+      mayPlay && call.recording !== null && !["live", "deleted"].includes(call.recording.state),
     staleTime: 60_000,
   });
   const head = [
@@ -59,6 +60,14 @@ function Body(props: {
   const { me, call, verdict } = props;
   if (!call.recording) return <p className="none">{t("recording.none")}</p>;
   if (!may(me, "recording.play")) return <p className="none">{t("recording.not_yours")}</p>;
+  if (call.recording.state === "deleted") {
+    return (
+      <>
+        <p className="none">{t("recording.deleted")}</p>
+        <Hashes sha256={call.recording.sha256} sm3={call.recording.sm3} />
+      </>
+    );
+  }
   if (call.recording.state === "live") return <p className="none">{t("recording.live")}</p>;
   const { error, data } = verdict;
   if (error) {

@@ -15,6 +15,7 @@ import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 import "./court.css";
 import { Calls } from "./Calls.tsx";
+import { Doubts } from "./Doubts.tsx";
 import { Papers, Reports } from "./Papers.tsx";
 import { Recording } from "./Recording.tsx";
 import { Timeline } from "./Timeline.tsx";
@@ -72,6 +73,7 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
         </span>
       </div>
       <Nodes task={task} />
+      <Doubts doubts={task.doubts ?? []} />
       <Escalations task={task} onCall={setChosen} />
       <div className="cols">
         <div>
@@ -85,12 +87,13 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
             calls={calls}
             attempts={Array.isArray(task.attempts) ? task.attempts : []}
             table={table.data ?? null}
+            doubts={task.doubts ?? []}
             current={call?.id ?? null}
             onChoose={setChosen}
           />
         </div>
         <div>
-          <Reports me={me} reports={task.reports ?? []} />
+          <Reports me={me} reports={task.reports ?? []} doubts={task.doubts ?? []} />
           <Timeline events={task.events} onCall={setChosen} />
           <Papers documents={task.documents} />
           <Phones task={task} />

@@ -243,6 +243,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{id}/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The holds that a case has and had. */
+        get: operations["holds"];
+        put?: never;
+        /** Sets a legal hold on a case: nothing of it is deleted while it stands. */
+        post: operations["set_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/holds/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lifts the hold of a case. */
+        post: operations["lift_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/desk/owed": {
         parameters: {
             query?: never;
@@ -286,6 +321,60 @@ export interface paths {
         };
         /** The line to the agent's browser. Frames are described in `docs/architecture.md`. */
         get: operations["line"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evidence/doubts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is 待核查 in the court, and what was, with file, case and task. */
+        get: operations["doubts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evidence/doubts/{id}/clear": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says what was found out about something that was 待核查, and takes the mark off. The file and
+         *     its hashes stay as they are: one that still differs is marked anew.
+         */
+        post: operations["clear_doubt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evidence/roots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signed roots of the court's days, newest first. */
+        get: operations["roots"];
         put?: never;
         post?: never;
         delete?: never;
@@ -482,6 +571,145 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Periods in force, holds that stand, and what was asked for. */
+        get: operations["retained"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/certificates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The certificate of a deletion, with its signature. */
+        get: operations["certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks for the deletion of what is due; another person decides. What is under a legal hold, open
+         *     or not returned is refused.
+         */
+        post: operations["ask_for_deletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The dry run: what would go now, why, and how much. Nothing is deleted by it. */
+        get: operations["dry_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for other periods; another person decides. */
+        post: operations["ask_for_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A request with its files. */
+        get: operations["retention_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/requests/{id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves a request, or refuses it with a reason. Whoever asked cannot. */
+        post: operations["decide_retention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/requests/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back what nobody has decided about yet. */
+        post: operations["withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -546,6 +774,26 @@ export interface paths {
         get: operations["inbound_settings"];
         /** Changes it; callers who wait already keep the time they have. */
         put: operations["change_inbound_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/supervision/ws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The supervisor's line into live calls: `listen`, `whisper`, `barge`, `leave`. Frames are
+         *     described in `docs/architecture.md`.
+         */
+        get: operations["supervision"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -972,10 +1220,21 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A live call of an agent. */
+        AgentCall: {
+            /** @description The party answered: it may be supervised. */
+            answered: boolean;
+            call_id: string;
+            /** @description What a supervisor does in it: `listen`, `whisper` or `barge`. */
+            supervision?: string | null;
+            /** @description His name. */
+            supervisor?: string | null;
+        };
         /** @description An agent at work. */
         AgentRow: {
             /** @description The agent's sound is gone from a live call: when it is given up. */
             away_until_at?: string | null;
+            call?: components["schemas"]["AgentCall"] | null;
             /** @description When the time after the call should be over. */
             due_at?: string | null;
             name: string;
@@ -989,7 +1248,6 @@ export interface components {
             since_at: string;
             staff_no: string;
             state: string;
-            call?: null | components["schemas"]["AgentCall"];
         };
         /** @description Something that somebody must look at. */
         AlarmRow: {
@@ -1005,6 +1263,17 @@ export interface components {
         /** @description Open alarms. */
         Alarms: {
             items: components["schemas"]["AlarmRow"][];
+        };
+        /** @description Files and bytes. */
+        Amount: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            files: number;
+        };
+        /** @description The id of what arose. */
+        Arisen: {
+            id: string;
         };
         /** @description A call that counted. */
         Attempt: {
@@ -1144,6 +1413,8 @@ export interface components {
         CaseDetail: {
             cause: string;
             dept: string;
+            /** @description What of its evidence is 待核查. */
+            doubts: components["schemas"]["DoubtView"][];
             evidence_until: string;
             hearing_at?: string | null;
             hearing_room: string;
@@ -1229,6 +1500,22 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        /** @description A deletion certificate. */
+        CertificateView: {
+            /** @description What was signed, read. */
+            content: unknown;
+            id: string;
+            /** @description Whether the house's keys say that it was signed so. */
+            is_genuine: boolean;
+            key_id: string;
+            /** @description The file in which it is kept, which is evidence itself. */
+            object_id: string;
+            request_id: string;
+            signature: string;
+            /** @description The very text that was signed. */
+            signed: string;
+            suite: string;
+        };
         /** @description What a second person says of a change. */
         ChangeDecision: {
             /** @description It takes effect now; otherwise it is refused, or withdrawn by whoever asked. */
@@ -1280,6 +1567,23 @@ export interface components {
             /** @description `ok`, `failed` or `off`. */
             status: string;
         };
+        /** @description A class and its period. */
+        ClassView: {
+            /** @description `recording`, `transcript`, `receipt`, `document`, `metadata`, `audit` or `access`. */
+            code: string;
+            /**
+             * Format: int64
+             * @description Days from the return of the case to the court.
+             */
+            days: number;
+            /** @description Whether a deletion takes files of it. */
+            is_deleted: boolean;
+            /**
+             * Format: int64
+             * @description Days below which no court may go.
+             */
+            least_days: number;
+        };
         /** @description Who spoke. */
         Contact: {
             code: string;
@@ -1319,12 +1623,12 @@ export interface components {
         };
         /** @description How a court works at the desk. */
         DeskSettings: {
-            wrap_up: components["schemas"]["WrapUpSetting"];
             /**
              * @description What agents see of a supervisor in their call: `spoken` (whispering and barging in) or
              *     `always` (listening too). Left out, it stays as it is.
              */
             supervision_shown?: string | null;
+            wrap_up: components["schemas"]["WrapUpSetting"];
         };
         /** @description Why a call is dismissed. */
         DismissFor: {
@@ -1343,6 +1647,34 @@ export interface components {
             sha256: string;
             sm3: string;
             state: string;
+        };
+        /** @description Something that is or was 待核查. */
+        DoubtView: {
+            /** @description The call of a recording or transcript. */
+            call_id?: string | null;
+            case_id?: string | null;
+            case_number: string;
+            cleared_at?: string | null;
+            cleared_by?: string | null;
+            detail: string;
+            found_at: string;
+            id: string;
+            /** @description `recording`, `transcript`, `report`, `document`, `root` … */
+            kind: string;
+            /** @description What a document is called; version of a report. */
+            name: string;
+            /** @description The file, or `root:` and the day. */
+            object_id: string;
+            /** @description Why it was cleared. */
+            reason: string;
+            task_id?: string | null;
+            task_number: string;
+            /** @description `missing`, `altered` or `root`. */
+            verdict: string;
+        };
+        /** @description What is 待核查 first, then what was. */
+        DoubtsView: {
+            items: components["schemas"]["DoubtView"][];
         };
         /** @description Something that the judge must look at. */
         EscalationRow: {
@@ -1375,6 +1707,22 @@ export interface components {
             demo: boolean;
             /** @description `ok`, `degraded`, or `draining` once the server was told to end. */
             status: string;
+        };
+        /** @description A legal hold. */
+        HoldView: {
+            case_id: string;
+            case_number: string;
+            id: string;
+            lift_reason: string;
+            lifted_at?: string | null;
+            lifted_by?: string | null;
+            reason: string;
+            set_at: string;
+            set_by: string;
+        };
+        /** @description Holds of a case, newest first. */
+        HoldsView: {
+            items: components["schemas"]["HoldView"][];
         };
         /**
          * @description Which header vouches for the court's number (RFC 3325).
@@ -1853,6 +2201,18 @@ export interface components {
          * @enum {string}
          */
         PlaceAbroad: "hong_kong" | "macau" | "taiwan" | "foreign";
+        /** @description The periods of a court. */
+        PolicyView: {
+            approved_by: string;
+            asked_by: string;
+            classes: components["schemas"]["ClassView"][];
+            valid_from?: string | null;
+            /**
+             * Format: int64
+             * @description 0: the defaults of the house.
+             */
+            version: number;
+        };
         /** @description An error (RFC 9457). */
         ProblemBody: {
             /** @description Stable code. */
@@ -1944,6 +2304,107 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        /** @description How long a court keeps what, and what was asked for. */
+        Retention: {
+            holds: components["schemas"]["HoldView"][];
+            policy: components["schemas"]["PolicyView"];
+            requests: components["schemas"]["RetentionRequest"][];
+        };
+        /** @description What a second person says. */
+        RetentionDecision: {
+            approve: boolean;
+            /** @description Why not; needed for a refusal. */
+            reason?: string;
+        };
+        /** @description A file that would go, or went. */
+        RetentionItem: {
+            /** Format: int64 */
+            bytes: number;
+            case_number: string;
+            class: string;
+            due_at: string;
+            file: string;
+            kind: string;
+            /** @description When the case came back to the court; in a dry run only. */
+            returned_at?: string | null;
+            /** @description `planned`, `waiting`, `deleting`, `deleted` or `kept`. */
+            state: string;
+            task_number: string;
+            /** @description Why it was kept: `hold`, `open_task`, `not_returned`, `doubt` or `not_due`. */
+            why: string;
+        };
+        /** @description What a deletion would do now. Nothing is deleted by looking. */
+        RetentionPlan: {
+            at: string;
+            classes: {
+                [key: string]: components["schemas"]["Amount"];
+            };
+            items: components["schemas"]["RetentionItem"][];
+            /** @description What stays, by why it stays. */
+            kept: {
+                [key: string]: components["schemas"]["Amount"];
+            };
+            /** @description Whether there is more than one deletion takes. */
+            more: boolean;
+            /** Format: int64 */
+            policy_version: number;
+            total: components["schemas"]["Amount"];
+        };
+        /** @description Something that one person asks for and another decides about. */
+        RetentionRequest: {
+            asked_at: string;
+            asked_by: string;
+            /** @description The days per class, or the totals of the deletion. */
+            body: unknown;
+            certificate?: string | null;
+            decided_at?: string | null;
+            decided_by?: string | null;
+            done_at?: string | null;
+            id: string;
+            /** @description `policy` or `deletion`. */
+            kind: string;
+            /** @description Whether whoever reads this asked for it: he cannot decide about it. */
+            own: boolean;
+            /** Format: int64 */
+            policy_version: number;
+            reason: string;
+            /** @description `waiting`, `refused`, `withdrawn`, `approved` (being carried out) or `done`. */
+            state: string;
+        };
+        /** @description A request with its files. */
+        RetentionRequestDetail: {
+            items: components["schemas"]["RetentionItem"][];
+            request: components["schemas"]["RetentionRequest"];
+        };
+        /** @description The root of a day. */
+        RootView: {
+            /** @description When it was last looked at. */
+            checked_at?: string | null;
+            day: string;
+            /** @description What is wrong with it. */
+            detail?: string | null;
+            /** Format: int64 */
+            files: number;
+            /** @description Which key signed it. */
+            key_id: string;
+            made_at: string;
+            /** @description SHA-256, hex. */
+            root: string;
+            /** @description `intact`, `broken`, or `unchecked`. */
+            state: string;
+        };
+        /** @description Day roots, newest first. */
+        RootsPage: {
+            /**
+             * Format: int64
+             * @description Files that are looked at again and again.
+             */
+            files: number;
+            items: components["schemas"]["RootView"][];
+            next_cursor?: string | null;
+            /** @description The longest that one of them has not been looked at: since when. */
+            oldest_look_at?: string | null;
+        };
         /** @description An outcome that was saved. */
         SavedOutcome: {
             /** Format: int64 */
@@ -1981,6 +2442,8 @@ export interface components {
             case_number: string;
             deadline: string;
             documents: components["schemas"]["Document"][];
+            /** @description What of the evidence of its case is 待核查. */
+            doubts: components["schemas"]["DoubtView"][];
             /** @description Newest first. */
             escalations: components["schemas"]["EscalationRow"][];
             events: components["schemas"]["TaskEvent"][];
@@ -2280,6 +2743,23 @@ export interface components {
         Users: {
             items: components["schemas"]["UserRow"][];
         };
+        /** @description What is to be deleted. */
+        WantedDeletion: {
+            /** @description One case only; everything that is due when it is left out. */
+            case_id?: string | null;
+        };
+        /** @description Days per class. */
+        WantedPolicy: {
+            /** @description Every class once. */
+            days: {
+                [key: string]: number;
+            };
+        };
+        /** @description Why something is done. */
+        Why: {
+            /** @description 1 to 500 characters; kept with the evidence. */
+            reason: string;
+        };
         /** @description A code with its words. */
         Words: {
             code: string;
@@ -2295,16 +2775,6 @@ export interface components {
              * @description 10 to 900.
              */
             seconds: number;
-        };
-        /** @description A live call of an agent. */
-        AgentCall: {
-            /** @description The party answered: it may be supervised. */
-            answered: boolean;
-            call_id: string;
-            /** @description What a supervisor does in it: `listen`, `whisper` or `barge`. */
-            supervision?: string | null;
-            /** @description His name. */
-            supervisor?: string | null;
         };
     };
     responses: never;
@@ -2847,6 +3317,153 @@ export interface operations {
             };
         };
     };
+    holds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldsView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    lift_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     owed_calls: {
         parameters: {
             query?: never;
@@ -2931,6 +3548,118 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    doubts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoubtsView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    clear_doubt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    roots: {
+        parameters: {
+            query?: {
+                /** @description A day; roots before it are given. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RootsPage"];
                 };
             };
             403: {
@@ -3404,6 +4133,334 @@ export interface operations {
                     "application/json": components["schemas"]["ProblemBody"];
                 };
             };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    retained: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ask_for_deletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedDeletion"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arisen"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    dry_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPlan"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ask_for_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedPolicy"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arisen"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    retention_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionRequestDetail"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    decide_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionDecision"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
         };
     };
     sign_in: {
@@ -3624,6 +4681,40 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    supervision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

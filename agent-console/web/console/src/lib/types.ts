@@ -58,7 +58,14 @@ export type TaskNode = With<
 export type Phone = Schema<"Phone">;
 export type TaskDocument = Schema<"Document">;
 
-export type RecordingState = "live" | "closed" | "recovered" | "incomplete" | "missing" | "altered";
+export type RecordingState =
+  | "live"
+  | "closed"
+  | "recovered"
+  | "incomplete"
+  | "missing"
+  | "altered"
+  | "deleted";
 export type TranscriptState = "waiting" | "ready" | "failed";
 export type CallRow = With<
   "CallRow",
@@ -353,3 +360,35 @@ export type CallLadder = Schema<"CallLadder">;
 export type LadderWay = Schema<"LadderWay">;
 export type CauseRule = Schema<"CauseRuleShape">;
 export type CauseTables = Schema<"CauseTables">;
+
+export type RootRow = With<"RootView", { state: "intact" | "broken" | "unchecked" }>;
+export type Doubt = Schema<"DoubtView">;
+export type HoldRow = Schema<"HoldView">;
+export type RetentionRequest = Schema<"RetentionRequest">;
+export type RetentionPolicy = Schema<"PolicyView">;
+export type Retention = With<"Retention", { requests: RetentionRequest[] }>;
+export type RetentionItem = Schema<"RetentionItem">;
+/** What stands under a class or a reason: the description knows only that it is an amount. */
+type Amounts = Record<string, { files: number; bytes: number }>;
+export type RetentionPlan = With<"RetentionPlan", { classes: Amounts; kept: Amounts }>;
+/** What a deletion certificate says. */
+interface CertificateContent {
+  court: { code: string; name: string };
+  asked: { by: string; at: string };
+  approved: { by: string; at: string };
+  finished_at: string;
+  bytes: number;
+  root: { sha256: string; sm3: string };
+  files: {
+    file: string;
+    kind: string;
+    case: string;
+    task: string;
+    sha256: string;
+    sm3: string;
+    root_of: string;
+    deleted_at: string;
+  }[];
+  kept: { file: string; case: string; why: string }[];
+}
+export type DeletionCertificate = With<"CertificateView", { content: CertificateContent }>;

@@ -19,6 +19,7 @@ const AREAS: Area[] = [
   { path: "/orders", title: "area.orders", permission: "orders.read" },
   { path: "/users", title: "area.users", permission: "users.read" },
   { path: "/lines", title: "area.lines", permission: "telephony.manage" },
+  { path: "/evidence", title: "area.evidence", permission: "evidence.read" },
   { path: "/health", title: "area.health", permission: "health.read" },
   { path: "/audit", title: "area.audit", permission: "audit.read" },
 ];

@@ -1,0 +1,44 @@
+// Asks why: nothing about evidence is done without a reason.
+
+import { Input, Modal } from "antd";
+import { useId, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Failed } from "../../ui/problem.tsx";
+
+export function Reason(props: {
+  title: string;
+  help: string;
+  confirm: string;
+  pending: boolean;
+  error: unknown;
+  onDone: (reason: string) => void;
+  onClose: () => void;
+}) {
+  const { t } = useTranslation();
+  const [text, setText] = useState("");
+  const field = useId();
+  return (
+    <Modal
+      open
+      title={props.title}
+      okText={props.confirm}
+      cancelText={t("evidence.cancel")}
+      okButtonProps={{ disabled: text.trim() === "", loading: props.pending }}
+      onOk={() => props.onDone(text.trim())}
+      onCancel={props.onClose}
+    >
+      <p className="muted">{props.help}</p>
+      <label htmlFor={field}>{t("evidence.reason")}</label>
+      <Input.TextArea
+        id={field}
+        data-testid="reason"
+        autoFocus
+        rows={3}
+        maxLength={500}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+      />
+      {props.error ? <Failed error={props.error} /> : null}
+    </Modal>
+  );
+}

@@ -1,0 +1,192 @@
+// Evidence as its pages show it: what is 待核查, roots of some days, a deletion that waits.
+
+import { day } from "./fixture.ts";
+
+const hash = (seed: string) => seed.repeat(64).slice(0, 64);
+const CASE = "（2026）陕0102民初11号";
+
+export const roots = {
+  items: Array.from({ length: 12 }, (_, n) => ({
+    day: day(-n - 1, "00:00").slice(0, 10),
+    files: n === 3 ? 0 : 120 + n * 7,
+    root: hash(`${n}9f2c4be1a7`),
+    key_id: "5f1c22ab90d3e47a",
+    made_at: day(-n, "00:30"),
+    checked_at: n === 0 ? null : day(-n, "03:12"),
+    state: n === 0 ? "unchecked" : n === 5 ? "broken" : "intact",
+    detail: n === 5 ? "its copy beside the vault says something else" : null,
+  })),
+  next_cursor: null,
+  files: 4211,
+  oldest_look_at: day(-2, "11:00"),
+};
+
+const doubt = (id: string, rest: object) => ({
+  id,
+  object_id: "01KC2M7Q6V3T9XW8B5R4N1A0ZD",
+  kind: "recording",
+  name: "",
+  call_id: "call-1",
+  case_id: "case-1",
+  case_number: CASE,
+  task_id: "task-1",
+  task_number: "SD20260001-1",
+  verdict: "altered",
+  detail: "the recording is altered at block 14: its seal does not open",
+  found_at: day(-1, "03:12"),
+  cleared_at: null,
+  cleared_by: null,
+  reason: "",
+  ...rest,
+});
+
+export const doubts = {
+  items: [
+    doubt("doubt-1", {}),
+    doubt("doubt-2", {
+      kind: "report",
+      name: "v1",
+      call_id: null,
+      verdict: "missing",
+      detail: "the file is not there",
+      cleared_at: day(-1, "10:40"),
+      cleared_by: "陈静",
+      reason: "从备份恢复，散列一致",
+    }),
+  ],
+};
+
+const hold = (id: string, rest: object) => ({
+  id,
+  case_id: "case-1",
+  case_number: CASE,
+  reason: "当事人申请再审，暂停销毁",
+  set_by: "陆法官",
+  set_at: day(-20, "10:02"),
+  lifted_by: null,
+  lifted_at: null,
+  lift_reason: "",
+  ...rest,
+});
+
+export const holds = { items: [hold("hold-1", {})] };
+
+const request = (id: string, rest: object) => ({
+  id,
+  kind: "deletion",
+  body: { files: 312, bytes: 1_900_000_000, classes: {} },
+  policy_version: 1,
+  state: "waiting",
+  asked_by: "赵强",
+  asked_at: day(-1, "09:30"),
+  own: false,
+  decided_by: null,
+  decided_at: null,
+  reason: "",
+  done_at: null,
+  certificate: null,
+  ...rest,
+});
+
+const period = (code: string, days: number, least_days: number, is_deleted: boolean) => ({
+  code,
+  days,
+  least_days,
+  is_deleted,
+});
+
+export const retention = {
+  policy: {
+    version: 0,
+    valid_from: null,
+    asked_by: "",
+    approved_by: "",
+    classes: [
+      period("recording", 1096, 30, true),
+      period("transcript", 3653, 30, true),
+      period("receipt", 3653, 1096, true),
+      period("document", 3653, 30, true),
+      period("metadata", 3653, 1096, false),
+      period("audit", 3653, 1096, false),
+      period("access", 3653, 366, false),
+    ],
+  },
+  requests: [
+    request("request-1", {}),
+    request("request-2", {
+      state: "done",
+      decided_by: "陈静",
+      decided_at: day(-30, "10:00"),
+      done_at: day(-30, "10:02"),
+      certificate: "certificate-1",
+    }),
+    request("request-3", {
+      kind: "policy",
+      body: { recording: 730 },
+      state: "refused",
+      decided_by: "陈静",
+      decided_at: day(-40, "10:00"),
+      reason: "录音至少保存三年",
+    }),
+  ],
+  holds: [hold("hold-1", {})],
+};
+
+const item = (n: number) => ({
+  file: `01KC2M7Q6V3T9XW8B5R4N1A${String(n).padStart(3, "0")}`,
+  class: "recording",
+  kind: "recording",
+  case_number: `（2023）陕0102民初${1000 + n}号`,
+  task_number: `SD2023${1000 + n}-1`,
+  bytes: 5_800_000 + n * 91_000,
+  returned_at: day(-1100 - n, "16:00"),
+  due_at: day(-4 - n, "16:00"),
+  state: "planned",
+  why: "",
+});
+
+export const plan = {
+  at: day(0, "09:00"),
+  policy_version: 0,
+  items: Array.from({ length: 7 }, (_, n) => item(n)),
+  more: false,
+  total: { files: 7, bytes: 42_600_000 },
+  classes: { recording: { files: 7, bytes: 42_600_000 } },
+  kept: {
+    hold: { files: 12, bytes: 70_100_000 },
+    open_task: { files: 220, bytes: 910_000_000 },
+    not_due: { files: 3972, bytes: 21_400_000_000 },
+  },
+};
+
+const content = {
+  court: { code: "陕0102", name: "西安市新城区人民法院" },
+  asked: { by: "赵强", at: day(-31, "09:30") },
+  approved: { by: "陈静", at: day(-30, "10:00") },
+  finished_at: day(-30, "10:02"),
+  bytes: 12_100_000,
+  root: { sha256: hash("b01cc5de82"), sm3: hash("77a1e04f3c") },
+  files: [0, 1].map((n) => ({
+    file: item(n).file,
+    kind: "recording",
+    case: item(n).case_number,
+    task: item(n).task_number,
+    sha256: hash(`${n}1ac5de823`),
+    sm3: hash(`${n}fa94660b7`),
+    root_of: day(-1100, "00:00").slice(0, 10),
+    deleted_at: day(-30, "10:01"),
+  })),
+  kept: [{ file: item(2).file, case: item(2).case_number, why: "hold" }],
+};
+
+export const certificate = {
+  id: "certificate-1",
+  request_id: "request-2",
+  object_id: "object-1",
+  content,
+  signed: JSON.stringify(content),
+  suite: "ed25519",
+  key_id: "5f1c22ab90d3e47a",
+  signature: hash("e581ab9f2c") + hash("4477bb01c5"),
+  is_genuine: true,
+};

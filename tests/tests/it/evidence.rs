@@ -1,0 +1,258 @@
+//! Evidence as a court sees it: checked by the command, taken out of the house, kept by a hold,
+//! and deleted by two persons (X2, X6, E71).
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use songda_tests::agent::{Agent, http, until};
+
+use crate::{
+    road::tone,
+    server::{Server, songda},
+    world::World,
+};
+
+const NUMBER: &str = "13800000001";
+const CASE: &str = "（2026）陕0102民初1001号";
+
+/// A party who was served by telephone, reported and returned; answers the task.
+async fn served(world: &World) -> Value {
+    world.push(NUMBER).await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.phase("notice").await;
+    agent.peer.as_ref().unwrap().say(&tone(440.0, 40.0));
+    agent.phase("talking").await;
+    agent.stay(Duration::from_secs(21)).await;
+    agent.tick_all(&order).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    let (status, saved) = agent.save(json!({ "contact": "W1", "business": "B05", "heard_all": true })).await;
+    assert_eq!(status, 200, "{saved}");
+    let judge = world.server.cookie("J0001").await;
+    let id = order["task_id"].as_str().unwrap();
+    let delivered = |task: &Value| {
+        let reports = task["reports"].as_array().unwrap();
+        reports.len() == 2 && reports.iter().all(|report| report["delivered"]["state"] == "done")
+    };
+    world.task_until(&judge, id, delivered).await
+}
+
+/// What the command says, and its exit code.
+fn command(server: &Server, arguments: &[&str]) -> (i32, String) {
+    let config = server.folder.path().join("songda.toml");
+    let done = Command::new(songda()).arg("--config").arg(config).args(arguments).output().unwrap();
+    let errors = if done.status.success() { String::new() } else { String::from_utf8(done.stderr).unwrap() };
+    (done.status.code().unwrap(), String::from_utf8(done.stdout).unwrap() + &errors)
+}
+
+/// The same where there is no house: another folder, no configuration.
+fn elsewhere(bundle: &Path, more: &[&str]) -> (i32, String) {
+    let empty = tempfile::tempdir().unwrap();
+    let done = Command::new(songda())
+        .current_dir(&empty)
+        .env_clear()
+        .args(["evidence", "verify", "--bundle"])
+        .arg(bundle)
+        .args(more)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&done.stderr);
+    (done.status.code().unwrap(), String::from_utf8(done.stdout).unwrap() + &errors)
+}
+
+/// Behind the product's back, while it does not run.
+fn sql(server: &Server, statements: &str) {
+    let script = "import sqlite3,sys\nd=sqlite3.connect(sys.argv[1])\nd.executescript(sys.argv[2])\nd.commit()";
+    let path = server.folder.path().join("data/songda.db");
+    let done = Command::new("python3").args(["-c", script]).arg(path).arg(statements).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+fn flip(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The one file below a folder of the data with this ending.
+fn only(server: &Server, folder: &str, ending: &str) -> PathBuf {
+    let mut found = Vec::new();
+    for shelf in std::fs::read_dir(server.folder.path().join("data").join(folder)).unwrap() {
+        let shelf = shelf.unwrap().path();
+        found.extend(std::fs::read_dir(shelf).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    found.retain(|path| path.to_str().unwrap().ends_with(ending));
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+async fn post(server: &Server, path: &str, cookie: &str, body: &Value) -> (u16, Value) {
+    let request = http().post(format!("{}{path}", server.url)).header("cookie", cookie).json(body);
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+}
+
+async fn read(server: &Server, path: &str, cookie: &str) -> Value {
+    let (status, body) = server.get(path, cookie).await;
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_x6_e71_evidence_is_rooted_checked_here_and_elsewhere_held_and_deleted_by_two() {
+    let mut world = World::start().await;
+    let task = served(&world).await;
+    let (code, said) = command(&world.server, &["evidence", "verify"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.starts_with("OK: 6 files"), "recording, transcript, two reports, document, push: {said}");
+    assert!(said.contains("in no root yet"), "{said}");
+    // All of it was two days ago; the next start makes the roots.
+    let back = 2 * 86_400_000_i64;
+    sql(
+        &world.server,
+        &format!(
+            "DROP TRIGGER evidence_files_no_update; UPDATE evidence_files SET booked_ms = booked_ms - {back};
+             UPDATE courts SET created_ms = created_ms - {back};"
+        ),
+    );
+    world.server.kill_and_restart();
+    let admin = world.server.cookie("admin").await;
+    let rooted = async || read(&world.server, "/api/v1/evidence/roots", &admin).await;
+    let roots = until(rooted, |roots| roots["items"].as_array().unwrap().len() > 1).await.unwrap();
+    let items = roots["items"].as_array().unwrap();
+    assert!(items.iter().all(|root| root["state"] != "broken"), "{roots}");
+    let (code, said) = command(&world.server, &["evidence", "verify", "--json"]);
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &report["ok"], &report["not_in_a_root_yet"]), (0, &json!(true), &json!(0)), "{said}");
+
+    bundle(&world);
+    broken(&world, &task).await;
+    deletion(&mut world, &task).await;
+}
+
+/// Taken out of the house it verifies by itself, and not when a byte of it was touched.
+fn bundle(world: &World) {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("bundle");
+    let to_text = to.to_str().unwrap();
+    let (code, said) = command(&world.server, &["evidence", "export", "--case", CASE, "--to", to_text]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = elsewhere(&to, &[]);
+    assert!(code == 0 && said.contains("OK: 6 files"), "{said}");
+    let (again, said) = command(&world.server, &["evidence", "export", "--case", CASE, "--to", to_text]);
+    assert!(again == 1 && said.contains("not empty"), "{said}");
+    let wav = std::fs::read_dir(to.join("files")).unwrap().map(|entry| entry.unwrap().path());
+    let wav = wav.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "wav")).unwrap();
+    flip(&wav);
+    let (code, said) = elsewhere(&to, &[]);
+    assert!(code == 1 && said.contains("BROKEN recording") && said.contains(CASE), "{said}");
+    flip(&wav);
+    // A listing that was changed, a root that was taken out, keys of somebody else.
+    let listing = to.join("bundle.json");
+    let before = std::fs::read_to_string(&listing).unwrap();
+    std::fs::write(&listing, before.replace("1001", "1002")).unwrap();
+    assert!(elsewhere(&to, &[]).1.contains("signature does not fit"));
+    std::fs::write(&listing, before).unwrap();
+    let roots = to.join("roots.json");
+    let before = std::fs::read_to_string(&roots).unwrap();
+    let mut fewer: Vec<Value> = serde_json::from_str(&before).unwrap();
+    fewer.remove(0);
+    std::fs::write(&roots, json!(fewer).to_string()).unwrap();
+    assert_eq!(elsewhere(&to, &[]).0, 1);
+    std::fs::write(&roots, before).unwrap();
+    let foreign = folder.path().join("foreign.pem");
+    let other = songda_recordings::keys::KeyFile::create(&folder.path().join("other.key")).unwrap();
+    let other = songda_recordings::keys::KeyProvider::public_keys(&other).unwrap();
+    std::fs::write(&foreign, other[0].to_pem()).unwrap();
+    let (code, said) = elsewhere(&to, &["--keys", foreign.to_str().unwrap()]);
+    assert!(code == 1 && said.contains("not trusted"), "{said}");
+    assert_eq!(elsewhere(&to, &[]).0, 0, "put back it is well again");
+}
+
+/// One byte of the sealed file: file, case and task by name, 待核查 on the judge's page, the hashes
+/// as they were, until a supervisor clears it.
+async fn broken(world: &World, task: &Value) {
+    let judge = world.server.cookie("J0001").await;
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+    let hashes = task["calls"][0]["recording"]["sha256"].clone();
+    let sealed = only(&world.server, "recordings/closed", ".sdv");
+    flip(&sealed);
+    let (code, said) = command(&world.server, &["evidence", "verify", "--case", CASE]);
+    let id = sealed.file_stem().unwrap().to_str().unwrap();
+    assert_eq!(code, 1, "{said}");
+    for named in [format!("BROKEN recording {id}"), CASE.to_owned(), task["number"].as_str().unwrap().to_owned()] {
+        assert!(said.contains(&named), "{named}: {said}");
+    }
+    let shown = read(&world.server, &path, &judge).await;
+    assert_eq!(shown["doubts"][0]["object_id"], id, "{}", shown["doubts"]);
+    assert_eq!(shown["calls"][0]["recording"]["state"], "altered");
+    assert_eq!(shown["calls"][0]["recording"]["sha256"], hashes, "nothing was hashed again");
+    let admin = world.server.cookie("admin").await;
+    let listed = read(&world.server, "/api/v1/evidence/doubts", &admin).await;
+    let doubt = &listed["items"][0];
+    assert_eq!((&doubt["case_number"], &doubt["task_number"]), (&json!(CASE), &task["number"]));
+    let alarms = read(&world.server, "/api/v1/alarms", &admin).await.to_string();
+    assert!(alarms.contains("recording.altered") && alarms.contains(CASE), "{alarms}");
+    // The file is back: the mark stays until a person takes it off.
+    flip(&sealed);
+    assert_eq!(command(&world.server, &["evidence", "verify", "--case", CASE]).0, 0);
+    assert_eq!(read(&world.server, &path, &judge).await["doubts"].as_array().unwrap().len(), 1);
+    let clear = format!("/api/v1/evidence/doubts/{}/clear", doubt["id"].as_str().unwrap());
+    let why = json!({ "reason": "磁盘位翻转，已从备份恢复，散列一致" });
+    assert_eq!(post(&world.server, &clear, &admin, &why).await.0, 403, "not the administrator");
+    let supervisor = world.server.cookie("supervisor").await;
+    assert_eq!(post(&world.server, &clear, &supervisor, &why).await.0, 204);
+    assert_eq!(read(&world.server, &path, &judge).await["doubts"], json!([]));
+}
+
+/// Ten years later: a hold keeps what two persons decided to delete; lifted, it goes, with a
+/// certificate, and the roots still verify.
+async fn deletion(world: &mut World, task: &Value) {
+    let back = 3_700 * 86_400_000_i64;
+    sql(&world.server, &format!("UPDATE outbox SET done_ms = done_ms - {back};"));
+    let admin = world.server.cookie("admin").await;
+    let supervisor = world.server.cookie("supervisor").await;
+    let judge = world.server.cookie("J0001").await;
+    let server = &world.server;
+    let plan = read(server, "/api/v1/retention/plan", &admin).await;
+    assert_eq!(plan["total"]["files"], 6, "{plan}");
+    let ask = async || post(server, "/api/v1/retention/deletions", &admin, &json!({})).await;
+    let (status, asked) = ask().await;
+    assert_eq!(status, 201, "{asked}");
+    let request = format!("/api/v1/retention/requests/{}", asked["id"].as_str().unwrap());
+    let holds = format!("/api/v1/cases/{}/holds", task["case_id"].as_str().unwrap());
+    assert_eq!(post(server, &holds, &judge, &json!({ "reason": "当事人申请再审" })).await.0, 204);
+    let (status, _) = post(server, &format!("{request}/decision"), &admin, &json!({ "approve": true })).await;
+    assert_eq!(status, 403, "who asked does not approve");
+    let (status, _) = post(server, &format!("{request}/decision"), &supervisor, &json!({ "approve": true })).await;
+    assert_eq!(status, 204);
+    let state = async |path: &str| read(server, path, &supervisor).await;
+    let done = until(|| state(&request), |found| found["request"]["state"] == "done").await.unwrap();
+    let kept = done["items"].as_array().unwrap().iter().all(|item| item["state"] == "kept" && item["why"] == "hold");
+    assert!(kept, "{done}");
+    let case = json!({ "case_id": task["case_id"] });
+    let (status, refused) = post(server, "/api/v1/retention/deletions", &admin, &case).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("retention.hold")), "{refused}");
+    let lift = format!("{holds}/lift");
+    assert_eq!(post(server, &lift, &judge, &json!({ "reason": "再审申请已驳回" })).await.0, 204);
+    let (_, asked) = ask().await;
+    let request = format!("/api/v1/retention/requests/{}", asked["id"].as_str().unwrap());
+    post(server, &format!("{request}/decision"), &supervisor, &json!({ "approve": true })).await;
+    let done = until(|| state(&request), |found| found["request"]["state"] == "done").await.unwrap();
+    assert!(done["items"].as_array().unwrap().iter().all(|item| item["state"] == "deleted"), "{done}");
+    let certificate = format!("/api/v1/retention/certificates/{}", done["request"]["certificate"].as_str().unwrap());
+    let shown = read(server, &certificate, &admin).await;
+    assert_eq!((&shown["is_genuine"], shown["content"]["files"].as_array().unwrap().len()), (&json!(true), 6));
+    let recording = format!("/api/v1/calls/{}/recording", task["calls"][0]["id"].as_str().unwrap());
+    assert_eq!(server.get(&recording, &judge).await.0, 410, "it is not lost, it is gone by decision");
+    let (code, said) = command(server, &["evidence", "verify"]);
+    assert!(code == 0 && said.contains("6 files are gone under a deletion certificate"), "{said}");
+}
