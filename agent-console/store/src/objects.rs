@@ -37,6 +37,7 @@ impl Objects {
     /// Files lie under `root`, which is made when it is not there.
     pub fn open(root: &Path, sealer: Sealer, clock: Clock) -> Result<Self, StoreError> {
         std::fs::create_dir_all(root).map_err(io("make", root))?;
+        sync(root.parent().unwrap_or(root))?;
         Ok(Self { root: Arc::new(root.to_owned()), sealer, clock })
     }
 
@@ -160,6 +161,13 @@ fn write(path: &Path, sealed: &[u8]) -> Result<(), StoreError> {
         let _ = std::fs::remove_file(path);
         return Err(io("write", path)(error));
     }
+    // The file's name stands in its shelf, and the shelf's, which may be a new one, in the root.
+    sync(folder)?;
+    sync(folder.parent().unwrap_or(folder))
+}
+
+/// What was done to the names in a folder is on the disk.
+fn sync(folder: &Path) -> Result<(), StoreError> {
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))
 }
 

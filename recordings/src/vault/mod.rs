@@ -160,6 +160,8 @@ impl Vault {
     pub fn open(root: &Path, keys: Arc<dyn KeyProvider>, floor: u64) -> Result<Self, VaultError> {
         for folder in [root.to_owned(), root.join("live"), root.join("closed")] {
             fs::create_dir_all(&folder).map_err(io("make", &folder))?;
+            // A folder whose name is lost takes every recording in it with it.
+            sync_folder(&folder)?;
         }
         let reserve = Arc::new(Reserve::new(root.join("reserve"), 0));
         Ok(Self {

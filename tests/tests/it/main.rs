@@ -19,6 +19,7 @@ mod leaks;
 mod peers;
 mod phones;
 mod pop_ups;
+mod power;
 mod push;
 mod resume;
 mod road;

@@ -11,7 +11,7 @@ use std::{
 
 use songda_tests::agent::http;
 
-use crate::faults::SmallDisk;
+use crate::{faults::SmallDisk, power::Power};
 
 /// The binary beside this test; `scripts/test` builds it first.
 pub(crate) fn songda() -> PathBuf {
@@ -26,6 +26,8 @@ pub(crate) fn songda() -> PathBuf {
 pub(crate) struct Machine {
     /// Bytes of the disk that holds the data and nothing else.
     pub(crate) disk: Option<u64>,
+    /// The data lies on a disk that forgets what was not synced when the power fails.
+    pub(crate) power: bool,
     /// What its processes find in their environment.
     pub(crate) environment: Vec<(&'static str, OsString)>,
     /// Changes the configuration before anything is started.
@@ -36,6 +38,8 @@ pub(crate) struct Server {
     child: Child,
     /// The disk of its data, when that is one of its own.
     pub(crate) disk: Option<SmallDisk>,
+    /// The one that forgets.
+    pub(crate) power: Option<Power>,
     environment: Vec<(&'static str, OsString)>,
     pub(crate) url: String,
     pub(crate) machine_key: String,
@@ -52,7 +56,7 @@ impl Server {
         case_system: Option<SocketAddr>,
         database: Option<&str>,
     ) -> Self {
-        let Machine { disk, environment, configure } = machine;
+        let Machine { disk, power, environment, configure } = machine;
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("songda.toml");
         let data = folder.path().join("data");
@@ -86,6 +90,7 @@ impl Server {
         }
         std::fs::write(&config, text).unwrap();
         let disk = disk.map(|bytes| SmallDisk::mount(&data, bytes));
+        let power = power.then(|| Power::mount(&data));
         let seeded = songda_on(disk.as_ref(), &environment)
             .arg("--config")
             .arg(&config)
@@ -95,7 +100,7 @@ impl Server {
         assert!(seeded.status.success(), "{}", String::from_utf8_lossy(&seeded.stderr));
         let machine_key = String::from_utf8(seeded.stdout).unwrap().trim().to_owned();
         let (child, url) = serve(songda_on(disk.as_ref(), &environment), &config, folder.path());
-        Self { child, disk, environment, url, machine_key, metrics, folder }
+        Self { child, disk, power, environment, url, machine_key, metrics, folder }
     }
 
     /// The command as it runs on the machine of this server.
@@ -112,6 +117,14 @@ impl Server {
     pub(crate) fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        (self.child, self.url) = serve(self.command(), &self.folder.path().join("songda.toml"), self.folder.path());
+    }
+
+    /// The power fails, if it has not, and comes back: the server starts over what is left.
+    pub(crate) fn lose_power_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.power.as_mut().unwrap().restore();
         (self.child, self.url) = serve(self.command(), &self.folder.path().join("songda.toml"), self.folder.path());
     }
 
