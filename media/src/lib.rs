@@ -11,6 +11,7 @@ mod codec;
 mod digits;
 mod egress;
 mod engine;
+mod entrances;
 pub mod progress;
 mod prompt;
 mod reception;
@@ -43,6 +44,7 @@ pub mod inside {
     pub use crate::{
         bridge::{Bridge, View, Wires},
         egress::{Egress, Head},
+        entrances::{browser_answer, read_rtp},
         sdp::{Remote, offer, only_telephone},
         timeline::Timeline,
     };

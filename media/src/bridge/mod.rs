@@ -23,6 +23,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rtp_rs::RtpReader;
+
 pub(crate) use self::flow::packed;
 pub use self::table::Supervision;
 use self::{
@@ -145,6 +147,21 @@ pub struct View<'a> {
     pub marker: bool,
     /// Payload.
     pub payload: &'a [u8],
+}
+
+impl<'a> View<'a> {
+    /// Reads a datagram; none when it is no RTP.
+    pub(crate) fn read(datagram: &'a [u8]) -> Option<Self> {
+        let reader = RtpReader::new(datagram).ok()?;
+        Some(Self {
+            ssrc: reader.ssrc(),
+            seq: reader.sequence_number().into(),
+            timestamp: reader.timestamp(),
+            payload_type: reader.payload_type(),
+            marker: reader.mark(),
+            payload: reader.payload(),
+        })
+    }
 }
 
 impl View<'_> {

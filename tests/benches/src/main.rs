@@ -4,6 +4,7 @@ mod bridge;
 mod cpu;
 mod generator;
 mod line;
+mod media;
 mod record;
 mod signalling;
 mod soak;
@@ -30,6 +31,15 @@ enum Command {
     /// What a bridged call costs, and what happens when there are too many. Needs Linux, two
     /// cores, taskset, kamailio, and for the overload a writable control group.
     Signalling(signalling::Signalling),
+    /// What a relayed call and a browser's call cost, recorded or not, beside rtpengine. Needs
+    /// Linux, two cores with nothing else to do, taskset and rtpengine.
+    Media(media::Media),
+    /// Our relay for the media bench.
+    #[command(hide = true)]
+    MediaServe,
+    /// Both ends of its calls.
+    #[command(hide = true)]
+    MediaGenerate,
     /// Many calls through the bridge over a bad line: afterwards every table is empty.
     Soak(soak::Soak),
     /// The same between two cores in virtual time.
@@ -45,6 +55,9 @@ async fn main() -> anyhow::Result<()> {
             print(&serde_json::to_string(&report)?)
         }
         Command::Signalling(order) => signalling::run(&order).await,
+        Command::Media(order) => media::run(&order).await,
+        Command::MediaServe => media::serve().await,
+        Command::MediaGenerate => media::generate(),
         Command::Soak(order) => soak::run(&order).await,
         Command::Hour(order) => soak::hour::run(&order),
     }

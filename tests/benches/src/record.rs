@@ -46,7 +46,7 @@ enum Piece {
 }
 
 /// From the media thread to the thread that seals.
-struct Feed(mpsc::SyncSender<Piece>);
+pub(crate) struct Feed(mpsc::SyncSender<Piece>);
 
 impl Tap for Feed {
     fn started(&mut self, unix_ms: i64) {
@@ -55,6 +55,44 @@ impl Tap for Feed {
 
     fn block(&mut self, frames: &[i16]) -> bool {
         self.0.try_send(Piece::Block(frames.to_vec())).is_ok()
+    }
+}
+
+/// The thread that seals one call.
+pub(crate) struct Sealing(JoinHandle<Result<Writer, VaultError>>);
+
+impl Sealing {
+    /// Waits until everything is sealed. The tap must be gone.
+    pub(crate) fn end(self) -> anyhow::Result<Writer> {
+        Ok(self.0.join().map_err(|_| anyhow!("the thread that seals died"))??)
+    }
+}
+
+/// Begins a recording: what is put into the feed is sealed by a thread of its own.
+pub(crate) fn tape(vault: &Vault, id: &RecordingId) -> anyhow::Result<(Sealing, Feed)> {
+    let mut writer = vault.begin(id, now_ms())?;
+    let (pieces, inbox) = mpsc::sync_channel(WAITING);
+    let sealing = std::thread::Builder::new().name("recorder".into()).spawn(move || {
+        for piece in inbox {
+            match piece {
+                Piece::Started(unix_ms) => writer.start_at(unix_ms)?,
+                Piece::Block(frames) => writer.append(&frames)?,
+            }
+        }
+        Ok(writer)
+    })?;
+    Ok((Sealing(sealing), Feed(pieces)))
+}
+
+/// An engine at this address, with one media thread.
+pub(crate) fn engine_at(ip: IpAddr) -> EngineConfig {
+    EngineConfig {
+        unix_ms: Arc::new(now_ms),
+        web_listen: SocketAddr::new(ip, 0),
+        web_advertise: None,
+        trunk_bind: ip,
+        trunk_advertise: None,
+        trunk_ports: 0..=0,
     }
 }
 
@@ -70,14 +108,7 @@ impl Studio {
         let sealed = tempfile::tempdir_in(folder)?;
         let keys = KeyFile::create(&sealed.path().join("key"))?;
         let vault = Vault::open(&sealed.path().join("vault"), Arc::new(keys), 0)?;
-        let engine = Engine::start(EngineConfig {
-            unix_ms: Arc::new(now_ms),
-            web_listen: SocketAddr::new(ip, 0),
-            web_advertise: None,
-            trunk_bind: ip,
-            trunk_advertise: None,
-            trunk_ports: 0..=0,
-        })?;
+        let engine = Engine::start(engine_at(ip))?;
         let (vault, folder) = (Arc::new(vault), folder.to_owned());
         Ok(Self { engine, vault, folder, calls: AtomicU64::new(1), _sealed: sealed })
     }
@@ -86,18 +117,8 @@ impl Studio {
     pub(crate) fn begin(&self) -> anyhow::Result<Recording> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let id = RecordingId::new(&format!("call{number:06}"))?;
-        let mut writer = self.vault.begin(&id, now_ms())?;
-        let (pieces, inbox) = mpsc::sync_channel(WAITING);
-        let sealing = std::thread::Builder::new().name("recorder".into()).spawn(move || {
-            for piece in inbox {
-                match piece {
-                    Piece::Started(unix_ms) => writer.start_at(unix_ms)?,
-                    Piece::Block(frames) => writer.append(&frames)?,
-                }
-            }
-            Ok(writer)
-        })?;
-        let (media, events) = self.engine.open(Box::new(Feed(pieces)))?;
+        let (sealing, feed) = tape(&self.vault, &id)?;
+        let (media, events) = self.engine.open(Box::new(feed))?;
         let wav = self.folder.join(format!("{}.wav", id.as_str()));
         Ok(Recording { media, events, sealing, vault: self.vault.clone(), id, wav, joined: false })
     }
@@ -107,7 +128,7 @@ impl Studio {
 pub(crate) struct Recording {
     media: CallMedia,
     events: Receiver<MediaEvent>,
-    sealing: JoinHandle<Result<Writer, VaultError>>,
+    sealing: Sealing,
     vault: Arc<Vault>,
     id: RecordingId,
     wav: PathBuf,
@@ -148,7 +169,7 @@ impl Recording {
         });
         let gaps = gaps.collect();
         tokio::task::spawn_blocking(move || {
-            let writer = sealing.join().map_err(|_| anyhow!("the thread that seals died"))??;
+            let writer = sealing.end()?;
             if writer.frames() == 0 {
                 return Ok(writer.abandon()?);
             }

@@ -3,11 +3,17 @@
 //! `scripts/fuzz` runs them under libFuzzer with the counters of `instrument`; the tests of this
 //! crate feed them every seed, so that a finding, once it is a seed, is never found again.
 
+mod media;
 mod messages;
 mod sessions;
 mod uris;
 
-pub use self::{messages::sip, sessions::sdp, uris::uri};
+pub use self::{
+    media::{event, offer, rtp},
+    messages::sip,
+    sessions::sdp,
+    uris::uri,
+};
 
 /// Panics at a word that nobody guesses at once, but everybody who is told how far he got.
 pub fn planted(bytes: &[u8]) {

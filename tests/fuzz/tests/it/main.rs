@@ -34,6 +34,21 @@ fn every_session_description_that_was_ever_a_finding_is_none_any_more() {
 }
 
 #[test]
+fn every_packet_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("rtp", songda_fuzz::rtp);
+}
+
+#[test]
+fn every_key_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("event", songda_fuzz::event);
+}
+
+#[test]
+fn every_browsers_offer_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("offer", songda_fuzz::offer);
+}
+
+#[test]
 fn the_49_messages_of_rfc_4475_are_among_the_seeds() {
     let torture = seeds("sip").into_iter().filter(|(name, _)| name.starts_with("rfc4475-")).count();
     assert_eq!(torture, 49);

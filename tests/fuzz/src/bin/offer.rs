@@ -1,0 +1,5 @@
+//! Offers of browsers.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| songda_fuzz::offer(bytes));

@@ -1,0 +1,156 @@
+//! Sound: packets of a carrier and of a browser, keys, offers of browsers.
+
+use std::{
+    hint::black_box,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use songda_media::{
+    Law, MediaEvent, Rest, Tap,
+    inside::{Bridge, Egress, Head, View, Wires, browser_answer, only_telephone, read_rtp},
+};
+
+/// Counts what leaves a bridge; every packet can be read.
+#[derive(Default)]
+struct Out(u64);
+
+impl Wires for Out {
+    fn to_party(&mut self, packet: &[u8]) {
+        assert!(read_rtp(packet).is_some(), "we send what nobody reads");
+        self.0 += 1;
+    }
+
+    fn to_agent(&mut self, _: Head, _: u8, payload: &[u8]) {
+        assert!(!payload.is_empty() && payload.len() <= 960);
+        self.0 += 1;
+    }
+
+    fn to_target(&mut self, _: Head, _: u8, _: &[u8]) {}
+
+    fn to_supervisor(&mut self, _: Head, _: u8, _: &[u8]) {}
+}
+
+#[derive(Clone, Default)]
+struct Frames(Arc<Mutex<u64>>);
+
+impl Tap for Frames {
+    fn started(&mut self, _: i64) {}
+
+    fn block(&mut self, frames: &[i16]) -> bool {
+        assert!(!frames.is_empty() && frames.len() <= 16_000 && frames.len().is_multiple_of(2));
+        if let Ok(mut all) = self.0.lock() {
+            *all += frames.len() as u64 / 2;
+        }
+        true
+    }
+}
+
+/// A call, in virtual time.
+struct Call {
+    bridge: Bridge,
+    frames: Frames,
+    out: Out,
+    now: Instant,
+    begun: Instant,
+}
+
+impl Call {
+    fn new() -> Self {
+        let (frames, now) = (Frames::default(), Instant::now());
+        let mut bridge = Bridge::new(Box::new(frames.clone()), Egress::new(1, 0, 0), Egress::new(2, 0, 0));
+        bridge.party_speaks(Law::Pcma, Some(101));
+        bridge.rest(now, 0, Rest::Talk);
+        Self { bridge, frames, out: Out::default(), now, begun: now }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now += Duration::from_millis(ms);
+        self.bridge.tick(self.now, &mut self.out);
+    }
+
+    /// What is recorded is told, holes lie within it and in order, and it is not longer than the
+    /// call was.
+    fn end(self) {
+        let passed = self.now.duration_since(self.begun).as_millis() as u64 * 8 + 160;
+        let summary = self.bridge.close(self.now);
+        assert_eq!(Some(summary.frames), self.frames.0.lock().ok().map(|all| *all));
+        assert!(summary.frames <= passed, "{} frames in {passed}", summary.frames);
+        for gap in &summary.gaps {
+            assert!(gap.from_frame < gap.to_frame && gap.to_frame <= summary.frames && gap.channel < 2, "{gap:?}");
+        }
+        for channel in 0..2 {
+            let holes: Vec<_> = summary.gaps.iter().filter(|gap| gap.channel == channel).collect();
+            assert!(holes.windows(2).all(|pair| pair[0].to_frame <= pair[1].from_frame), "{holes:?}");
+        }
+        black_box(summary);
+    }
+}
+
+/// A call whose packets are these: each has two octets before it, which say how much time has
+/// passed, whose it is, and how long it is.
+pub fn rtp(bytes: &[u8]) {
+    let mut call = Call::new();
+    let mut rest = bytes;
+    while let [time, len, tail @ ..] = rest {
+        let (datagram, behind) = tail.split_at(usize::from(*len).min(tail.len()));
+        rest = behind;
+        call.pass(u64::from(time >> 1) * if time & 0x80 != 0 { 20 } else { 1 });
+        let Some(view) = read_rtp(datagram) else { continue };
+        assert!(view.payload.len() <= datagram.len());
+        if time & 1 == 0 {
+            call.bridge.from_party(call.now, 0, &view, &mut call.out);
+        } else {
+            call.bridge.from_agent(call.now, &view, &mut call.out);
+        }
+    }
+    call.pass(20);
+    call.end();
+}
+
+/// A run of telephone-events: six octets each, of which the first two say how far the number and
+/// the timestamp have gone on. No more keys are read than events came, and only keys.
+pub fn event(bytes: &[u8]) {
+    let mut call = Call::new();
+    let (mut seq, mut timestamp, mut events, mut keys) = (u16::MAX - 3, u32::MAX - 900, 0, 0);
+    for piece in bytes.chunks(6) {
+        let [step, marks, payload @ ..] = piece else { break };
+        seq = seq.wrapping_add(u16::from(step & 0x0f));
+        timestamp = timestamp.wrapping_add(u32::from(step >> 4) * 160 * if marks & 2 != 0 { 400 } else { 1 });
+        call.pass(20);
+        let view = View {
+            ssrc: 7 + u32::from(marks & 4 != 0),
+            seq,
+            timestamp,
+            payload_type: 101,
+            marker: marks & 1 != 0,
+            payload,
+        };
+        events += 1;
+        call.bridge.from_party(call.now, 0, &view, &mut call.out);
+        while let Some(news) = call.bridge.news() {
+            if let MediaEvent::Digit { digit, .. } = news {
+                assert!("0123456789*#ABCD".contains(digit));
+                keys += 1;
+            }
+        }
+    }
+    assert!(keys <= events);
+    call.end();
+}
+
+/// What is left of a browser's offer names nothing but telephony, and is what is left of it; an
+/// answer to it can be read.
+pub fn offer(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let Ok(kept) = only_telephone(&text) else { return };
+    assert!(only_telephone(&kept).is_ok_and(|again| again == kept));
+    for line in kept.lines().filter_map(|line| line.strip_prefix("a=rtpmap:")) {
+        let name = line.split_once([' ', '\t']).map_or("", |(_, name)| name.trim()).to_ascii_uppercase();
+        let known = ["PCMA/8000", "PCMU/8000", "TELEPHONE-EVENT/8000"];
+        assert!(known.iter().any(|known| name.strip_suffix("/1").unwrap_or(&name) == *known), "{line}");
+    }
+    if let Ok(answer) = browser_answer(&text) {
+        assert!(answer.contains("m=audio ") && answer.contains("a=ice-ufrag:"), "{answer}");
+    }
+}
