@@ -109,6 +109,9 @@ impl Deleter {
         if !item.going {
             let mut tx = self.db.begin().await?;
             let stays = self.stays(&mut tx, &approved.court, &item).await?;
+            if !self.is_open(&mut tx, approved, &item).await? {
+                return Ok(());
+            }
             match stays {
                 None => self.state(&mut tx, approved, &item, "deleting", "").await?,
                 Some(why) => self.keep(&mut tx, approved, &item, why).await?,
@@ -121,7 +124,11 @@ impl Deleter {
         let mut tx = self.db.begin().await?;
         // A hold may have come since: it keeps what is still there. What a killed run took away
         // before it came is gone, and is written down as that.
-        if let Some(why) = self.stays(&mut tx, &approved.court, &item).await?
+        let stays = self.stays(&mut tx, &approved.court, &item).await?;
+        if !self.is_open(&mut tx, approved, &item).await? {
+            return Ok(());
+        }
+        if let Some(why) = stays
             && self.is_there(&mut tx, &item).await?
         {
             self.keep(&mut tx, approved, &item, why).await?;
@@ -158,6 +165,20 @@ impl Deleter {
             .fetch_one(&mut *tx.conn())
             .await?;
         Ok((doubts.get::<i64, _>(0) > 0).then_some("doubt"))
+    }
+
+    /// Whether nobody settled it meanwhile: the last commit of a run that was killed may have
+    /// arrived after this one had read its list. The case's row is held by now.
+    async fn is_open(&self, tx: &mut Tx, approved: &Approved, item: &Item) -> Result<bool, ServiceError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM deletion_items
+             WHERE request_id = $1 AND file_id = $2 AND state IN ('waiting', 'deleting')",
+        )
+        .bind(&approved.id)
+        .bind(&item.file)
+        .fetch_one(&mut *tx.conn())
+        .await?;
+        Ok(row.get::<i64, _>(0) == 1)
     }
 
     async fn keep(&self, tx: &mut Tx, approved: &Approved, item: &Item, why: &str) -> Result<(), ServiceError> {
