@@ -120,7 +120,7 @@ impl Line {
         loop {
             tokio::select! {
                 told = news.recv(), if self.watch.is_some() => {
-                    let frame = self.told(told);
+                    let frame = self.told(told).await;
                     if !send(socket, &frame).await {
                         return "lost";
                     }
@@ -212,7 +212,7 @@ impl Line {
     }
 
     /// What call control tells, as a frame.
-    fn told(&mut self, told: Option<OverseerNews>) -> Value {
+    async fn told(&mut self, told: Option<OverseerNews>) -> Value {
         match told {
             Some(OverseerNews::Answer(sdp)) => json!({ "type": "answer", "sdp": sdp }),
             Some(OverseerNews::On(what)) => {
@@ -220,11 +220,11 @@ impl Line {
                 json!({ "type": "on", "call_id": call, "what": word(what) })
             }
             Some(OverseerNews::Over(why)) => {
-                self.watch = None;
+                self.leave(why.as_str()).await;
                 json!({ "type": "over", "why": why.as_str() })
             }
             None => {
-                self.watch = None;
+                self.leave("call_over").await;
                 json!({ "type": "over", "why": "call_over" })
             }
         }

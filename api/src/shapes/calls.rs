@@ -43,7 +43,7 @@ pub(crate) struct OutcomeBrief {
 /// Something that a listener must know, in the recording's time.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MarkRow {
-    /// `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent`, `transfer`, `transferred` or `recording_failed`.
+    /// `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent`, `transfer`, `transferred`, `three_way`, `listened`, `whispered`, `barged` or `recording_failed`.
     pub(crate) kind: String,
     pub(crate) from_ms: i64,
     /// Equal to `from_ms` for a point.
@@ -87,9 +87,9 @@ pub(crate) struct TransferRow {
     pub(crate) to: String,
     /// `seat` or `phone`.
     pub(crate) kind: String,
-    /// `blind` or `attended`.
+    /// `blind`, `attended` or `three_way`.
     pub(crate) mode: String,
-    /// `ringing`, `consulting`, `done` or `failed`.
+    /// `ringing`, `consulting`, `joined`, `done`, `left` or `failed`.
     pub(crate) state: String,
     /// Why it came to nothing, or empty.
     pub(crate) reason: String,

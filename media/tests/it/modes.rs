@@ -490,7 +490,8 @@ fn r4_4b_a_supervisor_whose_page_goes_is_told_once_and_nobody_else_notices() {
     assert!(news.contains(&MediaEvent::SupervisorConnected), "{news:?}");
     house.supervisor = false;
     house.run(200);
-    assert_eq!(std::iter::from_fn(|| house.bridge.news()).collect::<Vec<_>>(), [MediaEvent::SupervisorLost]);
+    let news = std::iter::from_fn(|| house.bridge.news());
+    assert_eq!(news.filter(|news| *news == MediaEvent::SupervisorLost).count(), 1);
     let [party, agent, ..] = house.hear("gone");
     assert_eq!((party.as_str(), agent.as_str()), ("a", "p"));
     house.no_clicks("gone", &[["as", "ps", "", "ap"]]);

@@ -1879,7 +1879,7 @@ export interface components {
         MarkRow: {
             /** Format: int64 */
             from_ms: number;
-            /** @description `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent`, `transfer`, `transferred` or `recording_failed`. */
+            /** @description `agent_away`, `hold`, `digit_in`, `digit_out`, `party_silent`, `transfer`, `transferred`, `three_way`, `listened`, `whispered`, `barged` or `recording_failed`. */
             kind: string;
             /** @description Keys, masked where they may be a number, which silence it was, or how and to what it was passed on. */
             text: string;
@@ -2560,7 +2560,7 @@ export interface components {
             from: string;
             /** @description `seat` or `phone`. */
             kind: string;
-            /** @description `blind` or `attended`. */
+            /** @description `blind`, `attended` or `three_way`. */
             mode: string;
             /**
              * Format: int64
@@ -2571,7 +2571,7 @@ export interface components {
             reason: string;
             /** @description When it was done, or came to nothing. */
             settled_at?: string | null;
-            /** @description `ringing`, `consulting`, `done` or `failed`. */
+            /** @description `ringing`, `consulting`, `joined`, `done`, `left` or `failed`. */
             state: string;
             to: string;
         };

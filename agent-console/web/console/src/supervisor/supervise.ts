@@ -73,8 +73,11 @@ export class Supervisor {
     this.#set(null);
   }
 
+  /** The page goes: so does the line, and the house takes him out of the call. */
   close(): void {
+    this.#place = null;
     this.#drop();
+    this.#socket?.close();
     this.#beat.terminate();
   }
 
