@@ -19,6 +19,9 @@ pub struct Config {
     pub data: Data,
     /// Lines to the carrier and to the browsers.
     pub telephony: Telephony,
+    /// How sound is carried.
+    #[serde(default)]
+    pub media: Media,
     /// Speech to text.
     pub asr: Asr,
     /// How papers are set.
@@ -105,8 +108,9 @@ pub struct Telephony {
     pub phone_digest: PhoneDigest,
     /// The one UDP port for the sound of all browsers.
     pub web_listen: SocketAddr,
-    /// Address that browsers are told, when it is not that one.
-    pub web_advertise: Option<IpAddr>,
+    /// Address that browsers are told, or several, when it is not that one.
+    #[serde(default)]
+    pub web_advertise: Addresses,
     /// Interface for sound to the carrier; that of the first listener when not set.
     pub trunk_bind: Option<IpAddr>,
     /// Address for sound that the carrier is told, when it is not that one.
@@ -121,6 +125,47 @@ pub struct Telephony {
     /// So many seconds live calls may go on once the server is told to end.
     #[serde(default = "one_minute")]
     pub drain_s: u64,
+}
+
+/// How sound is carried.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// Threads that carry it; one is enough for some hundred calls.
+    pub threads: usize,
+    /// TCP port for the sound of browsers whose network lets no UDP through; none: there is none.
+    pub web_tcp_listen: Option<SocketAddr>,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { threads: 1, web_tcp_listen: None }
+    }
+}
+
+/// One address, or a list of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Addresses {
+    /// One.
+    One(IpAddr),
+    /// As many as stand there.
+    Many(Vec<IpAddr>),
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl From<Addresses> for Vec<IpAddr> {
+    fn from(addresses: Addresses) -> Self {
+        match addresses {
+            Addresses::One(address) => vec![address],
+            Addresses::Many(addresses) => addresses,
+        }
+    }
 }
 
 /// Hashes that desk phones are offered (RFC 8760).
@@ -338,6 +383,9 @@ impl Config {
         }
         if config.evidence.verify_mib_per_minute > 65_536 {
             return unfit("evidence.verify_mib_per_minute", "must lie between 0 and 65536 MiB");
+        }
+        if !(1..=16).contains(&config.media.threads) {
+            return unfit("media.threads", "must be from 1 to 16");
         }
         if config.telephony.trunk_ports.is_some_and(|(low, high)| low < 1024 || high < low) {
             return unfit("telephony.trunk_ports", "must be [first, last], from 1024 on");

@@ -70,8 +70,10 @@ impl Desk {
         let clock = house.clock.clone();
         let engine = Engine::start(EngineConfig {
             unix_ms: Arc::new(move || clock.now_ms()),
+            threads: config.media.threads,
             web_listen: lines.web_listen,
-            web_advertise: lines.web_advertise,
+            web_tcp_listen: config.media.web_tcp_listen,
+            web_advertise: lines.web_advertise.clone().into(),
             trunk_bind: lines.trunk_bind.unwrap_or(main.address.ip()),
             trunk_advertise: lines.trunk_advertise.or(main.advertise),
             trunk_ports: first..=last,

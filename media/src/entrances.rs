@@ -2,7 +2,11 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use crate::{bridge::View, sdp::SdpError, web::WebLeg};
+use crate::{
+    bridge::View,
+    sdp::SdpError,
+    web::{Places, WebLeg},
+};
 
 /// An RTP packet as a leg reads it (RFC 3550, section 5.1).
 pub fn read_rtp(datagram: &[u8]) -> Option<View<'_>> {
@@ -11,6 +15,6 @@ pub fn read_rtp(datagram: &[u8]) -> Option<View<'_>> {
 
 /// Our answer to a browser's offer.
 pub fn browser_answer(offer: &str) -> Result<String, SdpError> {
-    let here = SocketAddr::from(([192, 0, 2, 1], 4_000));
-    WebLeg::accept(Instant::now(), offer, here, 7).map(|(_, answer, ..)| answer)
+    let here = vec![SocketAddr::from(([192, 0, 2, 1], 4_000))];
+    WebLeg::accept(Instant::now(), offer, &Places { udp: here.clone(), tcp: here }, 7).map(|(_, answer, ..)| answer)
 }

@@ -2,8 +2,9 @@
 //! bridge between them and the timeline of the recording.
 //!
 //! Everything but [`engine`](Engine) is sans-IO: packets and the time go in, packets and
-//! blocks come out. The engine is one plain thread that sweeps its sockets every
-//! millisecond, because waking up for each packet is what relaying costs. Knows nothing of
+//! blocks come out. The engine is one plain thread, or a few, that sweep those of their sockets
+//! that have something every millisecond, because waking up for each packet is what relaying
+//! costs. Knows nothing of
 //! SIP, SQL or courts; recordings leave through [`Tap`].
 
 mod bridge;
@@ -14,9 +15,12 @@ mod engine;
 mod entrances;
 pub mod progress;
 mod prompt;
+mod quality;
 mod reception;
+mod rtcp;
 mod rtp;
 mod sdp;
+mod srtp;
 mod stage;
 mod timeline;
 mod watch;
@@ -24,10 +28,11 @@ mod web;
 
 pub use bridge::{MediaEvent, Summary, Supervision, Tap};
 pub use codec::Law;
-pub use engine::{CallMedia, Engine, EngineConfig, EngineError, UnixMs};
+pub use engine::{CallMedia, Engine, EngineConfig, EngineError, ThreadFigures, UnixMs};
 pub use prompt::{Prompt, PromptError};
-pub use reception::Quality;
+pub use quality::{FarEnd, Moment, Moments, Quality};
 pub use sdp::SdpError;
+pub use srtp::Security;
 pub use stage::{Rest, Span};
 pub use timeline::{Gap, GapKind};
 pub use watch::Silence;
@@ -45,6 +50,7 @@ pub mod inside {
         bridge::{Bridge, View, Wires},
         egress::{Egress, Head},
         entrances::{browser_answer, read_rtp},
+        reception::Reception,
         sdp::{Remote, offer, only_telephone},
         timeline::Timeline,
     };

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use songda_media::{Silence, Supervision};
+use songda_media::{Moments, Silence, Supervision};
 use songda_sip::SavedLeg;
 use tokio::sync::oneshot;
 
@@ -206,6 +206,9 @@ pub enum CallEvent {
     },
     /// A block of the recording could not be kept; the call ends.
     RecordingFailed,
+    /// How well both ends were heard in the last five seconds. Loses nothing when it is lost: the
+    /// next one comes.
+    Quality(Moments),
     /// Always the last.
     Ended(Box<CallEnd>),
 }

@@ -42,6 +42,7 @@ pub mod sip {
     };
 }
 
+pub use songda_media::{Moment, Moments};
 pub use sounds::{Library, Sound, SoundError, Sounds};
 pub use switchboard::{
     Answer, CallHandle, DeskPhone, Dial, DialError, Overseer, OverseerNews, Route, Switchboard, SwitchboardConfig,

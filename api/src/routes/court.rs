@@ -414,6 +414,7 @@ pub(super) async fn overview(
             due_at: seat.due_ms.map(rfc3339),
             overrun: seat.due_ms.is_some_and(|due| due < now),
             away_until_at: seat.away_until_ms.map(rfc3339),
+            quality: seat.quality.map(Into::into),
             owed: owed.iter().find(|(agent, _)| *agent == seat.user_id).map_or(0, |(_, count)| *count),
             name: seat.name,
             staff_no: seat.staff_no,

@@ -1,6 +1,7 @@
 //! Cases, tasks and the outcome table.
 
 use serde::Serialize;
+use songda_calls::{Moment, Moments};
 use utoipa::ToSchema;
 
 use super::{AlarmRow, CallRow, DoubtView, ReportRow, Words};
@@ -309,6 +310,35 @@ pub(crate) struct QueueCounts {
     pub(crate) next_at: Option<String>,
 }
 
+/// How well both ends of a live call were heard in the last five seconds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallQuality {
+    /// What the party hears of the agent; none before anything came.
+    pub(crate) agent: Option<LegQuality>,
+    /// What the agent hears of the party.
+    pub(crate) party: Option<LegQuality>,
+}
+
+/// One leg of a call in the last five seconds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LegQuality {
+    /// Opinion by the E-model (ITU-T G.107), 1 to 4.5.
+    pub(crate) mos: f64,
+    /// Share of the packets that were lost or late, 0 to 1.
+    pub(crate) loss: f64,
+    /// Jitter, milliseconds.
+    pub(crate) jitter_ms: f64,
+    /// Round-trip time, milliseconds; none before the other end has reported.
+    pub(crate) rtt_ms: Option<f64>,
+}
+
+impl From<Moments> for CallQuality {
+    fn from(moments: Moments) -> Self {
+        let leg = |Moment { mos, loss, jitter_ms, rtt_ms }| LegQuality { mos, loss, jitter_ms, rtt_ms };
+        Self { agent: moments.agent.map(leg), party: moments.party.map(leg) }
+    }
+}
+
 /// An agent at work.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AgentRow {
@@ -322,6 +352,8 @@ pub(crate) struct AgentRow {
     pub(crate) overrun: bool,
     /// The agent's sound is gone from a live call: when it is given up.
     pub(crate) away_until_at: Option<String>,
+    /// How well both ends of a live call were heard in the last five seconds.
+    pub(crate) quality: Option<CallQuality>,
     /// Outcomes that the agent owes (待补录).
     pub(crate) owed: i64,
     /// The call on his line.

@@ -321,12 +321,11 @@ fn engine(ground: &Ground<'_>) -> EngineConfig {
     let now = ground.house.clock.clone();
     let (address, advertise) = main_listener(ground.config);
     EngineConfig {
-        unix_ms: Arc::new(move || now.now_ms()),
         web_listen: ([127, 0, 0, 1], 0).into(),
-        web_advertise: None,
         trunk_bind: lines.trunk_bind.unwrap_or(address.ip()),
         trunk_advertise: lines.trunk_advertise.or(advertise),
         trunk_ports: first..=last,
+        ..EngineConfig::at(address.ip(), Arc::new(move || now.now_ms()))
     }
 }
 

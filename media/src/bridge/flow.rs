@@ -22,7 +22,6 @@ const NEWS: usize = 64;
 impl Bridge {
     /// A packet of the agent.
     pub fn from_agent(&mut self, now: Instant, packet: &View<'_>, wires: &mut impl Wires) {
-        self.from_agent.packet(now, packet.ssrc, packet.seq, packet.timestamp);
         if let Some(change) = self.watch.agent_packet(now) {
             self.changed(now, change);
         }
@@ -43,7 +42,6 @@ impl Bridge {
 
     /// A packet of the carrier.
     pub fn from_party(&mut self, now: Instant, unix_ms: i64, packet: &View<'_>, wires: &mut impl Wires) {
-        self.from_party.packet(now, packet.ssrc, packet.seq, packet.timestamp);
         if self.party_events == Some(packet.payload_type) && self.mode == Mode::Open {
             if let Some(digit) = self.keys_in.packet(packet)
                 && self.news.len() < NEWS

@@ -36,10 +36,9 @@ use self::{
     table::{Company, Ears, PEOPLE, Scene},
 };
 use crate::{
-    Law, PACKET, Prompt, Quality, RATE, digits,
+    Law, Moments, PACKET, Prompt, Quality, RATE, digits,
     egress::{Egress, Head},
     progress::{Heard, Place},
-    reception::Reception,
     stage::{Rest, Span, Stage},
     timeline::{Gap, LEFT, Timeline},
     watch::{Silence, Watch},
@@ -55,7 +54,7 @@ pub trait Tap: Send {
 }
 
 /// News of a call's sound. Frames are those of the recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum MediaEvent {
     /// The browser's leg is up.
     BrowserConnected,
@@ -111,6 +110,8 @@ pub enum MediaEvent {
     },
     /// A block of the recording could not be kept.
     RecordingFailed,
+    /// How well both ends were heard in the last five seconds.
+    Quality(Moments),
 }
 
 /// What is left of a call's sound.
@@ -120,7 +121,7 @@ pub struct Summary {
     pub frames: u64,
     /// Holes.
     pub gaps: Vec<Gap>,
-    /// From the agent's browser.
+    /// From the agent's browser or desk phone, those before him included.
     pub agent: Quality,
     /// From the carrier.
     pub party: Quality,
@@ -226,8 +227,6 @@ pub struct Bridge {
     keys_out: digits::Sender,
     keys_in: digits::Reader,
     watch: Watch,
-    from_agent: Reception,
-    from_party: Reception,
     left: Left,
     /// The mix that the party hears, in the recording.
     mixing: Option<Run>,
@@ -262,8 +261,6 @@ impl Bridge {
             keys_out: digits::Sender::default(),
             keys_in: digits::Reader::default(),
             watch: Watch::default(),
-            from_agent: Reception::default(),
-            from_party: Reception::default(),
             left: Left::default(),
             mixing: None,
             next_tick: None,
@@ -435,8 +432,9 @@ impl Bridge {
             frames,
             played: self.stage.finish(frames),
             gaps: self.timeline.gaps(),
-            agent: self.from_agent.quality(),
-            party: self.from_party.quality(),
+            // Counted where packets arrive.
+            agent: Quality::default(),
+            party: Quality::default(),
             late_samples: self.timeline.late(),
             slips: self.timeline.slips(),
         }

@@ -1,17 +1,17 @@
 //! Session descriptions of every leg of a call, and who has which place in it.
 
-use std::{net::SocketAddr, time::Instant};
+use std::time::Instant;
 
 use super::{
     EngineError,
-    floor::Floor,
+    floor::{Floor, Gossip},
+    poll::Poll,
     slot::{Inner, Slot},
 };
 use crate::{
     Law, Supervision,
     egress::Egress,
-    rtp::RtpLeg,
-    sdp::{self, Remote, SdpError},
+    sdp::Remote,
     web::{Door, WebLeg},
 };
 
@@ -20,8 +20,11 @@ impl Floor {
         let ssrc = self.slot(call)?.ssrc;
         let (inner, answer, law) = self.browser(now, call, sdp, ssrc)?;
         let slot = self.slot(call)?;
-        let old = slot.agent.replace(inner);
+        let old = slot.replace_agent(now, inner);
         slot.law = law;
+        if let Some(trunk) = &mut slot.trunk {
+            trunk.is_concealed();
+        }
         slot.bridge.agent_speaks(law);
         self.gone(now, old);
         Ok(answer)
@@ -29,19 +32,27 @@ impl Floor {
 
     /// A browser's leg, our answer to it, and the law it will speak.
     fn browser(&mut self, now: Instant, call: u64, sdp: &str, ssrc: u32) -> Result<(Inner, String, Law), EngineError> {
-        let (leg, answer, ufrag, law) = WebLeg::accept(now, sdp, self.web, ssrc)?;
+        let (leg, answer, ufrag, law) = WebLeg::accept(now, sdp, &self.places, ssrc)?;
         self.legs += 1;
-        self.mux.add(ufrag, Door { call, leg: self.legs });
+        let door = Door { thread: self.number, call, leg: self.legs };
+        self.tell(|| Gossip::Door(ufrag.clone(), door));
+        self.mux.add(ufrag, door);
         Ok((Inner::Browser(Box::new(leg), self.legs), answer, law))
     }
 
     /// A leg is no part of the call any more.
     fn gone(&mut self, now: Instant, inner: Option<Inner>) {
-        if let Some(mut inner) = inner {
-            if let Inner::Browser(_, leg) = &inner {
-                self.mux.remove(*leg);
+        match inner {
+            None => {}
+            Some(Inner::Phone(leg)) => self.port_gone(now, *leg),
+            Some(Inner::Browser(mut web, leg)) => {
+                self.mux.remove(leg);
+                self.tell(|| Gossip::Leg(leg));
+                web.close(now, &mut self.shore);
+                if let Some(lines) = &mut self.shore.tcp {
+                    lines.leg_gone(leg);
+                }
             }
-            inner.close(now, &self.socket);
         }
     }
 
@@ -49,45 +60,65 @@ impl Floor {
         self.calls.get_mut(&call).ok_or(EngineError::Gone)
     }
 
-    fn port(&self) -> Result<RtpLeg, EngineError> {
-        RtpLeg::bind(self.config.trunk_bind, &self.config.trunk_ports).map_err(EngineError::Port)
+    /// A port towards the carrier, in the place of one before.
+    fn trunk_port(&mut self, call: u64, poll: &Poll) -> Result<(), EngineError> {
+        self.slot(call)?;
+        let trunk = self.port(call, poll)?;
+        let old = self.slot(call)?.replace_trunk(trunk);
+        if let Some(old) = old {
+            self.port_gone(Instant::now(), old);
+        }
+        Ok(())
     }
 
-    pub(super) fn trunk_offer(&mut self, call: u64) -> Result<String, EngineError> {
-        let trunk = self.port()?;
-        let address = SocketAddr::new(self.trunk_ip, trunk.port());
+    pub(super) fn trunk_offer(&mut self, call: u64, poll: &Poll) -> Result<String, EngineError> {
+        self.trunk_port(call, poll)?;
+        let ip = self.trunk_ip;
         let slot = self.slot(call)?;
-        slot.trunk = Some(trunk);
-        Ok(sdp::offer(call, address, &slot.trunk_laws()))
+        let laws = slot.trunk_laws();
+        let trunk = slot.secured_trunk()?;
+        Ok(trunk.own(call, ip, &laws).offer())
     }
 
-    pub(super) fn trunk_offered(&mut self, call: u64, offer: &str) -> Result<String, EngineError> {
-        let trunk = match self.slot(call)?.trunk.take() {
-            Some(trunk) => trunk,
-            None => self.port()?,
-        };
-        let address = SocketAddr::new(self.trunk_ip, trunk.port());
+    pub(super) fn trunk_offered(&mut self, call: u64, offer: &str, poll: &Poll) -> Result<String, EngineError> {
+        if self.slot(call)?.trunk.is_none() {
+            self.trunk_port(call, poll)?;
+        }
+        let ip = self.trunk_ip;
         let slot = self.slot(call)?;
-        slot.trunk = Some(trunk);
-        let (_, answer) = sdp::answer(call, address, offer, &slot.trunk_laws())?;
-        self.trunk_moved(call, offer)?;
+        let laws = slot.trunk_laws();
+        let trunk = slot.secured_trunk()?;
+        let (remote, answer) = trunk.own(call, ip, &laws).answer(offer)?;
+        self.trunk_at(call, remote)?;
         Ok(answer)
     }
 
     pub(super) fn trunk_answer(&mut self, call: u64, sdp: &str) -> Result<(), EngineError> {
-        let laws = self.slot(call)?.trunk_laws();
-        self.trunk_at(call, Remote::answered(sdp, &laws)?)
+        let ip = self.trunk_ip;
+        let slot = self.slot(call)?;
+        let laws = slot.trunk_laws();
+        let remote = match &slot.trunk {
+            Some(trunk) => trunk.own(call, ip, &laws).answered(sdp)?,
+            None => Remote::answered(sdp, &laws)?,
+        };
+        self.trunk_at(call, remote)
     }
 
     pub(super) fn trunk_moved(&mut self, call: u64, sdp: &str) -> Result<(), EngineError> {
-        let laws = self.slot(call)?.trunk_laws();
-        self.trunk_at(call, Remote::offered(sdp, &laws)?)
+        let ip = self.trunk_ip;
+        let slot = self.slot(call)?;
+        let laws = slot.trunk_laws();
+        let remote = match &slot.trunk {
+            Some(trunk) => trunk.own(call, ip, &laws).offered(sdp)?,
+            None => Remote::offered(sdp, &laws)?,
+        };
+        self.trunk_at(call, remote)
     }
 
     fn trunk_at(&mut self, call: u64, remote: Remote) -> Result<(), EngineError> {
         let slot = self.slot(call)?;
         if let Some(trunk) = &mut slot.trunk {
-            connect(trunk, remote)?;
+            trunk.set_remote(Instant::now(), remote)?;
         }
         slot.bridge.party_speaks(remote.law, remote.events);
         slot.bridge.party_listens(remote.listens);
@@ -135,16 +166,24 @@ impl Floor {
         self.gone(now, old);
     }
 
-    pub(super) fn phone_offer(&mut self, now: Instant, call: u64, to: Egress) -> Result<String, EngineError> {
-        let leg = self.port()?;
-        let address = SocketAddr::new(self.trunk_ip, leg.port());
+    pub(super) fn phone_offer(
+        &mut self,
+        now: Instant,
+        call: u64,
+        to: Egress,
+        poll: &Poll,
+    ) -> Result<String, EngineError> {
+        self.slot(call)?;
+        let leg = self.port(call, poll)?;
+        let ip = self.trunk_ip;
         let slot = self.slot(call)?;
         // The party's law first, so that nothing has to be converted when the phone knows it.
         let (law, ssrc) = (slot.bridge.party_law(), to.ssrc());
         slot.bridge.target(to, law, true);
-        let old = slot.seat(Inner::Phone(leg), ssrc, law);
+        let offer = leg.own(call, ip, &law.first()).offer();
+        let old = slot.seat(Inner::Phone(Box::new(leg)), ssrc, law);
         self.gone(now, old);
-        Ok(sdp::offer(call, address, &law.first()))
+        Ok(offer)
     }
 
     /// Of the phone that is rung, or of the one that has the call. True when it listens.
@@ -153,12 +192,12 @@ impl Floor {
         let remote = Remote::answered(sdp, &Law::BOTH)?;
         if let Some(target) = &mut slot.target {
             let Inner::Phone(leg) = &mut target.inner else { return Err(EngineError::NoPhone) };
-            connect(leg, remote)?;
+            leg.set_remote(Instant::now(), remote)?;
             target.law = remote.law;
             slot.bridge.target_speaks(remote.law);
         } else {
             let Some(Inner::Phone(leg)) = &mut slot.agent else { return Err(EngineError::NoPhone) };
-            connect(leg, remote)?;
+            leg.set_remote(Instant::now(), remote)?;
             slot.law = remote.law;
             slot.bridge.agent_speaks(remote.law);
         }
@@ -168,7 +207,7 @@ impl Floor {
     pub(super) fn hand_over(&mut self, now: Instant, call: u64) {
         let Ok(slot) = self.slot(call) else { return };
         let Some(target) = slot.target.take() else { return };
-        let old = slot.agent.replace(target.inner);
+        let old = slot.replace_agent(now, target.inner);
         (slot.ssrc, slot.law) = (target.ssrc, target.law);
         slot.bridge.hand_over(now);
         self.gone(now, old);
@@ -180,12 +219,4 @@ impl Floor {
         let old = slot.target.take().map(|target| target.inner);
         self.gone(now, old);
     }
-}
-
-fn connect(leg: &mut RtpLeg, remote: Remote) -> Result<(), SdpError> {
-    if !leg.reaches(remote.address) {
-        return Err(SdpError::NoAddress);
-    }
-    leg.set_remote(remote);
-    Ok(())
 }

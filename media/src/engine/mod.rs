@@ -1,20 +1,39 @@
-//! The handles of the media thread: what others may order, and what they are told.
+//! The handles of the media threads: what others may order, and what they are told.
+//!
+//! A call belongs to the thread that had the fewest calls when it was opened, for life; orders go
+//! straight to it. All threads share one UDP and one TCP port for browsers: each has a socket of
+//! its own on it (`SO_REUSEPORT`), so that receiving is spread as calls are, and the system keeps
+//! each browser's address on one of them. What comes to a thread that has not the call is handed
+//! over by a bounded queue; every thread knows every leg's user name, because each tells the
+//! others, and nothing is shared or locked. With one thread, as is the default, nothing is handed
+//! over at all.
 
 mod floor;
 mod legs;
+mod measure;
+mod poll;
 mod slot;
+mod start;
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
-    sync::{Arc, Weak, mpsc},
-    thread,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
 };
 
 use tokio::sync::{mpsc as events, oneshot};
 
-use self::floor::{Floor, SWEEP};
+pub use self::measure::ThreadFigures;
+use self::{
+    floor::SWEEP,
+    measure::{Drops, Measure},
+    poll::Bell,
+};
 use crate::{
     Law, Prompt, Rest,
     bridge::{Bridge, MediaEvent, Summary, Supervision, Tap},
@@ -30,16 +49,36 @@ pub type UnixMs = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub struct EngineConfig {
     /// The house's clock.
     pub unix_ms: UnixMs,
+    /// Media threads, at least one.
+    pub threads: usize,
     /// The one UDP port of all browsers.
     pub web_listen: SocketAddr,
-    /// The address under which browsers reach it, when it is not the one it listens on.
-    pub web_advertise: Option<IpAddr>,
+    /// The TCP port of browsers whose network lets no UDP through; none: there is none.
+    pub web_tcp_listen: Option<SocketAddr>,
+    /// The addresses under which browsers reach both, when they are not those it listens on.
+    pub web_advertise: Vec<IpAddr>,
     /// The interface towards the carrier.
     pub trunk_bind: IpAddr,
     /// The address under which the carrier reaches it, when it is not that one.
     pub trunk_advertise: Option<IpAddr>,
     /// Ports towards the carrier; 0 to 0 leaves it to the system.
     pub trunk_ports: RangeInclusive<u16>,
+}
+
+impl EngineConfig {
+    /// One thread that listens on ports of the system's choice at this address only.
+    pub fn at(ip: IpAddr, unix_ms: UnixMs) -> Self {
+        Self {
+            unix_ms,
+            threads: 1,
+            web_listen: SocketAddr::new(ip, 0),
+            web_tcp_listen: None,
+            web_advertise: Vec::new(),
+            trunk_bind: ip,
+            trunk_advertise: None,
+            trunk_ports: 0..=0,
+        }
+    }
 }
 
 impl std::fmt::Debug for EngineConfig {
@@ -53,13 +92,18 @@ impl std::fmt::Debug for EngineConfig {
 #[non_exhaustive]
 pub enum EngineError {
     /// The port for browsers cannot be opened.
-    #[error("the media port {address} cannot be opened: {source}; free it or change media.web_listen")]
+    #[error(
+        "the media port {address} cannot be opened: {source}; free it or change telephony.web_listen or media.web_tcp_listen"
+    )]
     Listen {
         /// Address.
         address: SocketAddr,
         /// Cause.
         source: io::Error,
     },
+    /// The ports towards carriers cannot be used, or a thread cannot be started.
+    #[error("the media threads cannot start: {0}; look at telephony.trunk_ports")]
+    Start(io::Error),
     /// Listening on every address, browsers cannot be told which one to use.
     #[error("{0} is no address that a browser or carrier can be told; set the matching advertise address")]
     Unspecified(IpAddr),
@@ -152,31 +196,45 @@ const COMMANDS: usize = 4096;
 /// Events of a call that may wait for its owner.
 const EVENTS: usize = 64;
 
-/// The media engine of this process. The thread ends when the last handle is gone.
+/// The media engine of this process. Its threads end when the last handle is gone.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    commands: mpsc::SyncSender<Command>,
+    threads: Arc<[Thread]>,
     web: SocketAddr,
-    next: Arc<std::sync::atomic::AtomicU64>,
+    web_tcp: Option<SocketAddr>,
+    next: Arc<AtomicU64>,
+    drops: Arc<Drops>,
+}
+
+/// One media thread, as its owners see it.
+#[derive(Debug)]
+struct Thread {
+    line: Line,
+    measure: Arc<Measure>,
+    /// Calls that it was given and that their owners have not dropped.
+    load: Arc<()>,
+}
+
+/// The way of orders to a thread. The last one that is dropped wakes it, so that it ends.
+#[derive(Debug, Clone)]
+struct Line {
+    commands: mpsc::SyncSender<Command>,
+    bell: Bell,
+}
+
+impl Line {
+    fn give(&self, command: Command) -> Result<(), mpsc::TrySendError<Command>> {
+        self.commands.try_send(command)?;
+        self.bell.ring();
+        Ok(())
+    }
 }
 
 impl Engine {
-    /// Opens the port for browsers and starts the thread.
+    /// Opens the ports for browsers and starts the threads.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever starts an engine has no further use for it")]
     pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
-        let address = config.web_listen;
-        let listen = |source| EngineError::Listen { address, source };
-        let socket = bind(config.web_listen).map_err(listen)?;
-        let port = socket.local_addr().map_err(listen)?.port();
-        let advertised = |own: IpAddr, told: Option<IpAddr>| match told.unwrap_or(own) {
-            ip if ip.is_unspecified() => Err(EngineError::Unspecified(ip)),
-            ip => Ok(ip),
-        };
-        let web = SocketAddr::new(advertised(config.web_listen.ip(), config.web_advertise)?, port);
-        let trunk_ip = advertised(config.trunk_bind, config.trunk_advertise)?;
-        let (commands, inbox) = mpsc::sync_channel(COMMANDS);
-        let floor = Floor::new(config, socket, web, trunk_ip);
-        thread::Builder::new().name("media".into()).spawn(move || floor.run(&inbox)).map_err(listen)?;
-        Ok(Self { commands, web, next: Arc::default() })
+        start::start(&config)
     }
 
     /// The address that browsers are told.
@@ -184,15 +242,33 @@ impl Engine {
         self.web
     }
 
+    /// The TCP address that browsers are told, when there is one.
+    pub fn web_tcp_address(&self) -> Option<SocketAddr> {
+        self.web_tcp
+    }
+
+    /// What each thread has done.
+    pub fn figures(&self) -> Vec<ThreadFigures> {
+        self.threads.iter().map(|thread| thread.measure.figures()).collect()
+    }
+
+    /// Datagrams that the system dropped since the start because a socket of ours was full. Reads
+    /// the system's tables.
+    pub fn dropped_by_system(&self) -> u64 {
+        self.drops.total()
+    }
+
     /// A new call. Its recording goes to `tap` from the first sound on. The events end when
     /// the sound of the call has ended, and be it by a failure of ours.
     pub fn open(&self, tap: Box<dyn Tap>) -> Result<(CallMedia, events::Receiver<MediaEvent>), EngineError> {
-        let call = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let call = self.next.fetch_add(1, Ordering::Relaxed);
+        let thread =
+            self.threads.iter().min_by_key(|thread| Arc::strong_count(&thread.load)).ok_or(EngineError::Gone)?;
         let (to_agent, to_party) = (stream()?, stream()?);
         let ssrc = to_agent.ssrc();
         let (sender, receiver) = events::channel(EVENTS);
         let bridge = Box::new(Bridge::new(tap, to_party, to_agent));
-        let media = CallMedia { call, commands: self.commands.clone(), alive: Arc::default() };
+        let media = CallMedia { call, alive: Arc::default(), _load: thread.load.clone(), line: thread.line.clone() };
         let owner = Arc::downgrade(&media.alive);
         media.tell(Command::Open { call, bridge, ssrc, events: sender, owner })?;
         Ok((media, receiver))
@@ -207,27 +283,19 @@ fn stream() -> Result<Egress, EngineError> {
     Ok(Egress::new(word(0), word(4) as u16, word(8)))
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
-    // Best effort: the system may allow less.
-    let _ = socket.set_recv_buffer_size(4 << 20);
-    socket.bind(&address.into())?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
 /// The sound of one call. Dropped, it ends.
 #[derive(Debug)]
 pub struct CallMedia {
     call: u64,
-    commands: mpsc::SyncSender<Command>,
     /// The engine sees when it is gone; no order has to find room in a full queue for that.
     alive: Arc<()>,
+    _load: Arc<()>,
+    line: Line,
 }
 
 impl CallMedia {
     fn tell(&self, command: Command) -> Result<(), EngineError> {
-        self.commands.try_send(command).map_err(|refused| match refused {
+        self.line.give(command).map_err(|refused| match refused {
             mpsc::TrySendError::Full(_) => EngineError::Overloaded,
             mpsc::TrySendError::Disconnected(_) => EngineError::Gone,
         })
@@ -377,7 +445,7 @@ impl CallMedia {
     pub async fn close(self) -> Result<Summary, EngineError> {
         let (reply, answer) = oneshot::channel();
         let mut command = Command::Close { call: self.call, reply };
-        while let Err(refused) = self.commands.try_send(command) {
+        while let Err(refused) = self.line.give(command) {
             let mpsc::TrySendError::Full(again) = refused else { return Err(EngineError::Gone) };
             command = again;
             tokio::time::sleep(5 * SWEEP).await;

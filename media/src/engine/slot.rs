@@ -1,25 +1,36 @@
 //! One call on the floor: its legs, and its turn in each sweep.
 
-use std::{net::UdpSocket, sync::Weak, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Weak,
+    time::{Duration, Instant},
+};
 
+use rtc::shared::TransportProtocol;
 use rtp_rs::RtpReader;
 use tokio::sync::mpsc as events;
 
-use super::floor::FAIR;
+use super::{EVENTS, EngineError, floor::FAIR};
 use crate::{
-    Law,
-    bridge::{Bridge, LARGEST, MediaEvent, View, Wires, packed},
+    Law, Security,
+    bridge::{Bridge, LARGEST, MediaEvent, Summary, View, Wires, packed},
     egress::Head,
-    rtp::{Received, RtpLeg},
-    web::{WebLeg, WebNews},
+    quality::{Moment, Moments, Quality},
+    rtp::{Ports, Received, RtpLeg},
+    web::{Shore, WebLeg, WebNews},
 };
+
+/// A call has a turn this long after the last one at the latest: what we make goes out then.
+const TURN: Duration = Duration::from_millis(4);
+/// The quality of a call is told this often.
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// A leg within the house: the agent's, or that of whom the call is passed on to.
 pub(super) enum Inner {
     /// A browser, and its number among all browsers' legs.
     Browser(Box<WebLeg>, u64),
     /// A desk phone.
-    Phone(RtpLeg),
+    Phone(Box<RtpLeg>),
 }
 
 /// What a leg within the house brings.
@@ -29,34 +40,26 @@ enum Heard<'a> {
 }
 
 impl Inner {
-    /// Its turn in a sweep; true when something came.
-    fn turn(&mut self, now: Instant, buffer: &mut [u8], mut heard: impl FnMut(Heard<'_>)) -> bool {
-        match self {
-            Self::Browser(web, _) => {
-                if !web.turn(now) {
-                    return false;
-                }
-                while let Some(news) = web.news() {
-                    heard(Heard::News(news));
-                }
-                while let Some(packet) = web.packet() {
-                    heard(Heard::Packet(View {
-                        ssrc: packet.header.ssrc,
-                        seq: packet.header.sequence_number,
-                        timestamp: packet.header.timestamp,
-                        payload_type: packet.header.payload_type,
-                        marker: packet.header.marker,
-                        payload: &packet.payload,
-                    }));
-                }
-                true
-            }
-            Self::Phone(leg) => receive(leg, now, buffer, |view, expected| {
-                if expected {
-                    heard(Heard::Packet(view));
-                }
-            }),
+    /// A browser's turn in a sweep; true when something came.
+    fn turn(&mut self, now: Instant, mut heard: impl FnMut(Heard<'_>)) -> bool {
+        let Self::Browser(web, _) = self else { return false };
+        if !web.turn(now) {
+            return false;
         }
+        while let Some(news) = web.news() {
+            heard(Heard::News(news));
+        }
+        while let Some(packet) = web.packet(now) {
+            heard(Heard::Packet(View {
+                ssrc: packet.header.ssrc,
+                seq: packet.header.sequence_number,
+                timestamp: packet.header.timestamp,
+                payload_type: packet.header.payload_type,
+                marker: packet.header.marker,
+                payload: &packet.payload,
+            }));
+        }
+        true
     }
 
     fn send(&mut self, now: Instant, head: Head, payload_type: u8, payload: &[u8]) {
@@ -65,24 +68,39 @@ impl Inner {
             Self::Phone(leg) => {
                 let mut packet = [0u8; LARGEST + 12];
                 if let Some(len) = packed(head, payload_type, payload, &mut packet) {
-                    leg.send(&packet[..len]);
+                    leg.send(now, &packet[..len]);
                 }
             }
         }
     }
 
-    fn flush(&mut self, now: Instant, socket: &UdpSocket, stirred: bool) {
-        if let Self::Browser(web, _) = self
-            && (stirred || web.has_unsent())
-        {
-            web.flush(now, socket);
+    fn flush(&mut self, now: Instant, shore: &mut Shore, stirred: bool) {
+        match self {
+            Self::Browser(web, _) if stirred || web.has_unsent() => web.flush(now, shore),
+            Self::Browser(..) => {}
+            Self::Phone(leg) => leg.tick(now),
         }
     }
 
-    /// Says goodbye to a browser.
-    pub(super) fn close(&mut self, now: Instant, socket: &UdpSocket) {
-        if let Self::Browser(web, _) = self {
-            web.close(now, socket);
+    /// The leg of plain RTP of this number.
+    fn plain(&mut self, number: u32) -> Option<&mut RtpLeg> {
+        match self {
+            Self::Phone(leg) if leg.number == number => Some(leg),
+            _ => None,
+        }
+    }
+
+    fn quality(&mut self, now: Instant) -> Quality {
+        match self {
+            Self::Browser(web, _) => web.quality(now),
+            Self::Phone(leg) => leg.quality(),
+        }
+    }
+
+    fn moment(&mut self, now: Instant) -> Option<Moment> {
+        match self {
+            Self::Browser(web, _) => web.moment(now),
+            Self::Phone(leg) => leg.moment(),
         }
     }
 }
@@ -108,8 +126,19 @@ pub(super) struct Slot {
     pub(super) law: Law,
     /// What may be spoken with the carrier, in order; empty: both, the agent's first.
     pub(super) allowed: Vec<Law>,
+    /// How the carrier's leg is secured, and whether its packets may come from elsewhere.
+    pub(super) security: Security,
+    pub(super) nat: bool,
     events: events::Sender<MediaEvent>,
     pub(super) owner: Weak<()>,
+    /// Its next turn; none: something came, and it has one in this sweep.
+    due: Option<Instant>,
+    /// When its quality is told next, and what is to be told.
+    moment_due: Option<Instant>,
+    moments: Option<Moments>,
+    /// Of the agents' legs before the present one, and of the carrier's.
+    agent_before: Quality,
+    trunk_before: Quality,
 }
 
 /// The ends of a call, for the bridge.
@@ -118,13 +147,13 @@ struct Ends<'a> {
     agent: Option<&'a mut Inner>,
     target: Option<&'a mut Target>,
     supervisor: Option<&'a mut Inner>,
-    trunk: Option<&'a RtpLeg>,
+    trunk: Option<&'a mut RtpLeg>,
 }
 
 impl Wires for Ends<'_> {
     fn to_party(&mut self, packet: &[u8]) {
-        if let Some(trunk) = self.trunk {
-            trunk.send(packet);
+        if let Some(trunk) = &mut self.trunk {
+            trunk.send(self.now, packet);
         }
     }
 
@@ -158,14 +187,32 @@ impl Slot {
             trunk: None,
             law: Law::Pcma,
             allowed: Vec::new(),
+            security: Security::Off,
+            nat: false,
             events,
             owner,
+            due: None,
+            moment_due: None,
+            moments: None,
+            agent_before: Quality::default(),
+            trunk_before: Quality::default(),
         }
     }
 
     /// What may be spoken with the carrier, in order.
     pub(super) fn trunk_laws(&self) -> Vec<Law> {
         if self.allowed.is_empty() { self.law.first().to_vec() } else { self.allowed.clone() }
+    }
+
+    /// The carrier's leg, secured as its next description is to say.
+    pub(super) fn secured_trunk(&mut self) -> Result<&mut RtpLeg, EngineError> {
+        let trunk = self.trunk.as_mut().ok_or(EngineError::Gone)?;
+        trunk.secure(self.security).map_err(EngineError::Port)?;
+        trunk.set_nat(self.nat);
+        if matches!(self.agent, Some(Inner::Browser(..))) {
+            trunk.is_concealed();
+        }
+        Ok(trunk)
     }
 
     /// Somebody is the target from here on; who was it before.
@@ -182,97 +229,206 @@ impl Slot {
         })
     }
 
-    /// Says goodbye to every browser.
-    pub(super) fn close(&mut self, now: Instant, socket: &UdpSocket) {
+    /// Another leg has the agent's place.
+    pub(super) fn replace_agent(&mut self, now: Instant, inner: Inner) -> Option<Inner> {
+        let mut old = self.agent.replace(inner);
+        if let Some(old) = &mut old {
+            self.agent_before = old.quality(now).after(self.agent_before);
+        }
+        old
+    }
+
+    /// Another leg is the carrier's.
+    pub(super) fn replace_trunk(&mut self, leg: RtpLeg) -> Option<RtpLeg> {
+        let old = self.trunk.replace(leg);
+        if let Some(old) = &old {
+            self.trunk_before = old.quality().after(self.trunk_before);
+        }
+        old
+    }
+
+    /// Says goodbye to every end.
+    pub(super) fn close(&mut self, now: Instant, ports: &mut Ports, shore: &mut Shore) {
         let target = self.target.as_mut().map(|target| &mut target.inner);
+        let mut plain = Vec::new();
         for inner in self.agent.as_mut().into_iter().chain(target).chain(&mut self.supervisor) {
-            inner.close(now, socket);
+            match inner {
+                Inner::Browser(web, leg) => {
+                    web.close(now, shore);
+                    if let Some(lines) = &mut shore.tcp {
+                        lines.leg_gone(*leg);
+                    }
+                }
+                Inner::Phone(leg) => plain.push(&mut **leg),
+            }
+        }
+        for leg in plain.into_iter().chain(&mut self.trunk) {
+            leg.close(now);
+            ports.give_back(now, leg.port());
         }
     }
 
-    pub(super) fn sweep(&mut self, socket: &UdpSocket, unix_ms: i64, buffer: &mut [u8]) {
-        let now = Instant::now();
+    /// Ends the sound; what is left of it.
+    pub(super) fn summary(self, now: Instant) -> Summary {
+        let Self { bridge, mut agent, trunk, agent_before, trunk_before, .. } = self;
+        let mut summary = bridge.close(now);
+        summary.agent = agent.as_mut().map(|agent| agent.quality(now)).unwrap_or_default().after(agent_before);
+        summary.party = trunk.as_ref().map(RtpLeg::quality).unwrap_or_default().after(trunk_before);
+        summary
+    }
+
+    /// Whether it has a turn in this sweep.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.due.is_none_or(|due| due <= now)
+    }
+
+    /// A browser's datagram.
+    pub(super) fn datagram(&mut self, now: Instant, leg: u64, by: TransportProtocol, from: SocketAddr, octets: &[u8]) {
+        if let Some(web) = self.browser(leg) {
+            web.datagram(now, by, from, octets);
+            self.due = None;
+        }
+    }
+
+    /// A port of plain RTP has something; how many datagrams.
+    pub(super) fn plain(&mut self, number: u32, control: bool, now: Instant, unix_ms: i64, buffer: &mut [u8]) -> u64 {
+        self.due = None;
+        let Self { bridge, agent, target, supervisor, trunk, .. } = self;
+        let beside = target.as_mut().and_then(|target| target.inner.plain(number));
+        let house = agent.as_mut().and_then(|agent| agent.plain(number));
+        let carrier = trunk.as_mut().filter(|leg| leg.number == number);
+        if control {
+            let leg = carrier.or(house).or(beside);
+            return leg.map_or(0, |leg| (0..FAIR).take_while(|_| leg.receive_control(now, buffer)).count() as u64);
+        }
+        if let Some(leg) = carrier {
+            receive(leg, now, buffer, |view, _| {
+                let (agent, target, supervisor) = (agent.as_mut(), target.as_mut(), supervisor.as_mut());
+                let mut ends = Ends { now, agent, target, supervisor, trunk: None };
+                bridge.from_party(now, unix_ms, &view, &mut ends);
+            })
+        } else if let Some(leg) = house {
+            receive(leg, now, buffer, |view, expected| {
+                let (target, supervisor, trunk) = (target.as_mut(), supervisor.as_mut(), trunk.as_mut());
+                let mut ends = Ends { now, agent: None, target, supervisor, trunk };
+                if expected {
+                    bridge.from_agent(now, &view, &mut ends);
+                }
+            })
+        } else if let Some(leg) = beside {
+            receive(leg, now, buffer, |view, expected| {
+                let (agent, supervisor, trunk) = (agent.as_mut(), supervisor.as_mut(), trunk.as_mut());
+                let mut ends = Ends { now, agent, target: None, supervisor, trunk };
+                if expected {
+                    bridge.from_target(now, &view, &mut ends);
+                }
+            })
+        } else {
+            0
+        }
+    }
+
+    /// Its turn: what browsers said, what is to be made, what is to be told.
+    pub(super) fn turn(&mut self, now: Instant, shore: &mut Shore) {
+        self.due = Some(now + TURN);
         let Self { bridge, agent, target, supervisor, trunk, .. } = self;
         let mut stirred = false;
         if let Some(inner) = agent {
-            stirred |= inner.turn(now, buffer, |heard| match heard {
+            stirred |= inner.turn(now, |heard| match heard {
                 Heard::News(WebNews::Connected) => bridge.agent_connected(now),
                 Heard::News(WebNews::Lost) => bridge.agent_lost(),
                 Heard::Packet(view) => {
-                    let (target, supervisor) = (target.as_mut(), supervisor.as_mut());
-                    let mut ends = Ends { now, agent: None, target, supervisor, trunk: trunk.as_ref() };
+                    let (target, supervisor, trunk) = (target.as_mut(), supervisor.as_mut(), trunk.as_mut());
+                    let mut ends = Ends { now, agent: None, target, supervisor, trunk };
                     bridge.from_agent(now, &view, &mut ends);
                 }
             });
         }
         if let Some(Target { inner, .. }) = target {
-            stirred |= inner.turn(now, buffer, |heard| match heard {
+            stirred |= inner.turn(now, |heard| match heard {
                 Heard::News(WebNews::Connected) => bridge.target_connected(now),
                 Heard::News(WebNews::Lost) => bridge.target_lost(),
                 Heard::Packet(view) => {
-                    let (agent, supervisor) = (agent.as_mut(), supervisor.as_mut());
-                    let mut ends = Ends { now, agent, target: None, supervisor, trunk: trunk.as_ref() };
+                    let (agent, supervisor, trunk) = (agent.as_mut(), supervisor.as_mut(), trunk.as_mut());
+                    let mut ends = Ends { now, agent, target: None, supervisor, trunk };
                     bridge.from_target(now, &view, &mut ends);
                 }
             });
         }
         if let Some(inner) = supervisor {
-            stirred |= inner.turn(now, buffer, |heard| match heard {
+            stirred |= inner.turn(now, |heard| match heard {
                 Heard::News(WebNews::Connected) => bridge.supervisor_connected(),
                 Heard::News(WebNews::Lost) => bridge.supervisor_lost(),
                 Heard::Packet(view) => {
-                    let (agent, target) = (agent.as_mut(), target.as_mut());
-                    let mut ends = Ends { now, agent, target, supervisor: None, trunk: trunk.as_ref() };
+                    let (agent, target, trunk) = (agent.as_mut(), target.as_mut(), trunk.as_mut());
+                    let mut ends = Ends { now, agent, target, supervisor: None, trunk };
                     bridge.from_supervisor(now, &view, &mut ends);
                 }
             });
         }
-        if let Some(leg) = trunk {
-            stirred |= receive(leg, now, buffer, |view, _| {
-                let (agent, target, supervisor) = (agent.as_mut(), target.as_mut(), supervisor.as_mut());
-                let mut ends = Ends { now, agent, target, supervisor, trunk: None };
-                bridge.from_party(now, unix_ms, &view, &mut ends);
-            });
-        }
-        let (house, beside) = (agent.as_mut(), target.as_mut());
-        let mut ends =
-            Ends { now, agent: house, target: beside, supervisor: supervisor.as_mut(), trunk: trunk.as_ref() };
+        let (house, beside, above) = (agent.as_mut(), target.as_mut(), supervisor.as_mut());
+        let mut ends = Ends { now, agent: house, target: beside, supervisor: above, trunk: trunk.as_mut() };
         bridge.tick(now, &mut ends);
-        // What the owner has no room for waits: the end of an announcement is never lost.
-        while bridge.has_news() {
-            let Ok(room) = self.events.try_reserve() else { break };
-            if let Some(event) = bridge.news() {
+        let target = target.as_mut().map(|target| &mut target.inner);
+        for inner in agent.as_mut().into_iter().chain(target).chain(supervisor) {
+            inner.flush(now, shore, stirred);
+        }
+        if let Some(leg) = trunk {
+            leg.tick(now);
+        }
+        self.look(now);
+        self.news();
+    }
+
+    /// Looks at the quality, every few seconds.
+    fn look(&mut self, now: Instant) {
+        if *self.moment_due.get_or_insert(now) > now {
+            return;
+        }
+        self.moment_due = Some(now + MOMENT);
+        let moments = Moments {
+            agent: self.agent.as_mut().and_then(|agent| agent.moment(now)),
+            party: self.trunk.as_mut().and_then(RtpLeg::moment),
+        };
+        if moments != Moments::default() {
+            self.moments = Some(moments);
+        }
+    }
+
+    /// What the owner has no room for waits: the end of an announcement is never lost. A quality
+    /// that finds half of the room taken gives way, and the next one comes in five seconds.
+    fn news(&mut self) {
+        while self.bridge.has_news() {
+            let Ok(room) = self.events.try_reserve() else { return };
+            if let Some(event) = self.bridge.news() {
                 room.send(event);
             }
         }
-        let target = target.as_mut().map(|target| &mut target.inner);
-        for inner in agent.as_mut().into_iter().chain(target).chain(supervisor) {
-            inner.flush(now, socket, stirred);
+        if let Some(moments) = self.moments.take()
+            && self.events.capacity() > EVENTS / 2
+        {
+            let _ = self.events.try_send(MediaEvent::Quality(moments));
         }
     }
 }
 
-/// Takes what came on a leg of plain RTP, and whether its type was agreed; true when something
-/// did.
-fn receive(leg: &mut RtpLeg, now: Instant, buffer: &mut [u8], mut heard: impl FnMut(View<'_>, bool)) -> bool {
-    let mut stirred = false;
-    for _ in 0..FAIR {
-        let len = match leg.receive(now, buffer) {
-            Received::Packet(len) => len,
-            Received::Foreign => continue,
-            Received::Nothing => break,
-        };
-        let Ok(reader) = RtpReader::new(&buffer[..len]) else { continue };
-        let view = View {
-            ssrc: reader.ssrc(),
-            seq: reader.sequence_number().into(),
-            timestamp: reader.timestamp(),
-            payload_type: reader.payload_type(),
-            marker: reader.mark(),
-            payload: reader.payload(),
-        };
-        heard(view, leg.expects(view.payload_type));
-        stirred = true;
-    }
-    stirred
+/// Takes what came on a leg of plain RTP, and whether its type was agreed; how many datagrams.
+fn receive(leg: &mut RtpLeg, now: Instant, buffer: &mut [u8], mut heard: impl FnMut(View<'_>, bool)) -> u64 {
+    // One look is enough where nothing else waits: what is left is told of in the next sweep.
+    let len = match leg.receive(now, buffer) {
+        Received::Packet(len) => len,
+        Received::Dropped => return 1,
+        Received::Nothing => return 0,
+    };
+    let Ok(reader) = RtpReader::new(&buffer[..len]) else { return 1 };
+    let view = View {
+        ssrc: reader.ssrc(),
+        seq: reader.sequence_number().into(),
+        timestamp: reader.timestamp(),
+        payload_type: reader.payload_type(),
+        marker: reader.mark(),
+        payload: reader.payload(),
+    };
+    heard(view, leg.expects(view.payload_type));
+    1
 }

@@ -1,7 +1,7 @@
 //! One browser: the sans-IO WebRTC stack, driven by the engine.
 
 use std::{
-    net::{SocketAddr, UdpSocket},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,11 +32,15 @@ use rtc::{
     },
     sansio::Protocol,
     shared::{TaggedBytesMut, TransportContext, TransportProtocol},
+    statistics::{StatsSelector, report::RTCStatsReportEntry},
 };
 
+use super::{Places, Shore};
 use crate::{
     Law,
     egress::Head,
+    quality::{Concealment, FarEnd, Moment, Quality},
+    reception::Reception,
     sdp::{SdpError, only_telephone},
 };
 
@@ -44,10 +48,15 @@ use crate::{
 pub(crate) struct WebLeg {
     connection: RTCPeerConnection,
     sender: RTCRtpSenderId,
-    address: SocketAddr,
+    /// What it was told of our UDP and TCP.
+    udp: SocketAddr,
+    tcp: Option<SocketAddr>,
     due: Instant,
     connected: bool,
     unsent: bool,
+    reception: Reception,
+    rtt_ms: Option<f64>,
+    far: Option<FarEnd>,
 }
 
 /// What became of the connection.
@@ -66,11 +75,11 @@ impl WebLeg {
     pub(crate) fn accept(
         now: Instant,
         offer: &str,
-        address: SocketAddr,
+        places: &Places,
         ssrc: u32,
     ) -> Result<(Self, String, String, Law), SdpError> {
         let offer = only_telephone(offer)?;
-        Self::negotiate(now, offer, address, ssrc).map_err(|error| SdpError::Refused(error.to_string())).and_then(
+        Self::negotiate(now, offer, places, ssrc).map_err(|error| SdpError::Refused(error.to_string())).and_then(
             |(leg, answer)| {
                 let ufrag = answer
                     .lines()
@@ -87,7 +96,7 @@ impl WebLeg {
     fn negotiate(
         now: Instant,
         offer: String,
-        address: SocketAddr,
+        places: &Places,
         ssrc: u32,
     ) -> Result<(Self, String), rtc::shared::error::Error> {
         let mut setting =
@@ -112,26 +121,39 @@ impl WebLeg {
         connection.set_remote_description(now, RTCSessionDescription::offer(offer)?)?;
         let answer = connection.create_answer(None)?;
         connection.set_local_description(now, answer)?;
-        connection.add_local_candidate(RTCIceCandidateInit {
-            candidate: format!("candidate:1 1 udp 2130706431 {} {} typ host", address.ip(), address.port()),
-            sdp_mid: Some("0".into()),
-            sdp_mline_index: Some(0),
-            ..Default::default()
-        })?;
+        for candidate in places.candidates() {
+            connection.add_local_candidate(RTCIceCandidateInit {
+                candidate,
+                sdp_mid: Some("0".into()),
+                sdp_mline_index: Some(0),
+                ..Default::default()
+            })?;
+        }
         let answer = connection.local_description().map(|description| description.sdp).unwrap_or_default();
-        Ok((Self { connection, sender, address, due: now, connected: false, unsent: false }, answer))
+        let leg = Self {
+            connection,
+            sender,
+            udp: places.udp(),
+            tcp: places.tcp.first().copied(),
+            due: now,
+            connected: false,
+            unsent: false,
+            reception: Reception::default(),
+            rtt_ms: None,
+            far: None,
+        };
+        Ok((leg, answer))
     }
 
-    /// A datagram of the browser.
-    pub(crate) fn datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+    /// A datagram of the browser, by UDP or framed in its connection.
+    pub(crate) fn datagram(&mut self, now: Instant, by: TransportProtocol, from: SocketAddr, bytes: &[u8]) {
+        let local_addr = match by {
+            TransportProtocol::TCP => self.tcp.unwrap_or(self.udp),
+            _ => self.udp,
+        };
         let read = self.connection.handle_read(TaggedBytesMut {
             now,
-            transport: TransportContext {
-                local_addr: self.address,
-                peer_addr: from,
-                transport_protocol: TransportProtocol::UDP,
-                ecn: None,
-            },
+            transport: TransportContext { local_addr, peer_addr: from, transport_protocol: by, ecn: None },
             message: bytes.into(),
         });
         if let Err(error) = read {
@@ -175,9 +197,11 @@ impl WebLeg {
     }
 
     /// The next packet of the agent's voice.
-    pub(crate) fn packet(&mut self) -> Option<rtp::Packet> {
+    pub(crate) fn packet(&mut self, now: Instant) -> Option<rtp::Packet> {
         while let Some(read) = self.connection.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = read.message {
+                let rtp::Header { ssrc, sequence_number, timestamp, .. } = packet.header;
+                self.reception.packet(now, ssrc, sequence_number, timestamp);
                 return Some(packet);
             }
         }
@@ -215,10 +239,10 @@ impl WebLeg {
     }
 
     /// Writes what the stack wants to send.
-    pub(crate) fn flush(&mut self, now: Instant, socket: &UdpSocket) {
+    pub(crate) fn flush(&mut self, now: Instant, shore: &mut Shore) {
         self.unsent = false;
         while let Some(out) = self.connection.poll_write() {
-            let _ = socket.send_to(&out.message, out.transport.peer_addr);
+            shore.send(out.transport.transport_protocol, out.transport.peer_addr, &out.message);
         }
         self.due = self
             .connection
@@ -228,11 +252,40 @@ impl WebLeg {
     }
 
     /// Says goodbye to the browser.
-    pub(crate) fn close(&mut self, now: Instant, socket: &UdpSocket) {
+    pub(crate) fn close(&mut self, now: Instant, shore: &mut Shore) {
         if let Err(error) = self.connection.close() {
             tracing::debug!(%error, "a browser's leg did not close cleanly");
         }
-        self.flush(now, socket);
+        self.flush(now, shore);
+    }
+
+    /// What its reports say, which the stack has read.
+    fn look_at_reports(&mut self, now: Instant) {
+        for entry in self.connection.get_stats(now, StatsSelector::None).iter() {
+            let RTCStatsReportEntry::RemoteInboundRtp(theirs) = entry else { continue };
+            let stream = &theirs.received_rtp_stream_stats;
+            let tenths = |ms: f64| (ms * 10.0).round() / 10.0;
+            if theirs.round_trip_time_measurements > 0 {
+                self.rtt_ms = Some(tenths(theirs.round_trip_time * 1_000.0));
+            }
+            self.far = Some(FarEnd {
+                lost: stream.packets_lost,
+                loss: (theirs.fraction_lost * 1_000.0).round() / 1_000.0,
+                jitter_ms: tenths(stream.jitter * 1_000.0),
+            });
+        }
+    }
+
+    /// How well it is heard, from its beginning on. Whoever listens sits behind a carrier.
+    pub(crate) fn quality(&mut self, now: Instant) -> Quality {
+        self.look_at_reports(now);
+        self.reception.quality(self.rtt_ms, self.far, Concealment::No)
+    }
+
+    /// How well it was heard since this was asked for the last time.
+    pub(crate) fn moment(&mut self, now: Instant) -> Option<Moment> {
+        self.look_at_reports(now);
+        self.reception.moment(self.rtt_ms, Concealment::No)
     }
 }
 

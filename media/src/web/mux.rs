@@ -8,13 +8,19 @@ use std::{collections::HashMap, net::SocketAddr};
 /// One browser's leg of one call; a call may have two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Door {
+    /// The thread that has the call.
+    pub(crate) thread: usize,
     /// The call.
     pub(crate) call: u64,
     /// Which of all legs.
     pub(crate) leg: u64,
 }
 
-/// Addresses and user names of all browser legs.
+/// Addresses that are remembered. A user name can be seen on the way, and then come from any
+/// address.
+const ADDRESSES: usize = 65_536;
+
+/// Addresses and user names of all browser legs, those of other threads too.
 #[derive(Debug, Default)]
 pub(crate) struct Mux {
     by_ufrag: HashMap<String, Door>,
@@ -32,6 +38,11 @@ impl Mux {
         self.by_address.retain(|_, door| door.call != call);
     }
 
+    /// The leg with this user name.
+    pub(crate) fn named(&self, datagram: &[u8]) -> Option<Door> {
+        self.by_ufrag.get(ufrag(datagram)?).copied()
+    }
+
     /// One leg is gone.
     pub(crate) fn remove(&mut self, leg: u64) {
         self.by_ufrag.retain(|_, door| door.leg != leg);
@@ -39,10 +50,15 @@ impl Mux {
     }
 
     /// The leg of a datagram.
+    ///
+    /// An address counts for the leg that it showed the user name of, and is forgotten with it, so
+    /// there are never more than the browsers use.
     pub(crate) fn find(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<Door> {
         // A browser that starts anew from a known address says so with a new user name.
-        if let Some(door) = ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag).copied()) {
-            self.by_address.insert(from, door);
+        if let Some(door) = self.named(datagram) {
+            if self.by_address.len() < ADDRESSES || self.by_address.contains_key(&from) {
+                self.by_address.insert(from, door);
+            }
             return Some(door);
         }
         self.by_address.get(&from).copied()
@@ -87,7 +103,7 @@ mod tests {
     fn a_browser_is_known_by_its_first_check_and_then_by_its_address() {
         let mut mux = Mux::default();
         let (here, there) = ("192.0.2.1:1".parse().unwrap(), "192.0.2.2:1".parse().unwrap());
-        let (one, two) = (Door { call: 1, leg: 1 }, Door { call: 2, leg: 2 });
+        let (one, two) = (Door { thread: 0, call: 1, leg: 1 }, Door { thread: 0, call: 2, leg: 2 });
         mux.add("one".into(), one);
         mux.add("two".into(), two);
         assert_eq!(mux.find(here, &[0x80, 0, 0]), None);
@@ -103,7 +119,7 @@ mod tests {
     fn r4_1a_two_browsers_of_one_call_are_told_apart_and_one_may_go() {
         let mut mux = Mux::default();
         let (here, there) = ("192.0.2.1:1".parse().unwrap(), "192.0.2.2:1".parse().unwrap());
-        let (agent, target) = (Door { call: 1, leg: 1 }, Door { call: 1, leg: 2 });
+        let (agent, target) = (Door { thread: 0, call: 1, leg: 1 }, Door { thread: 0, call: 1, leg: 2 });
         mux.add("agent".into(), agent);
         mux.add("target".into(), target);
         assert_eq!(mux.find(here, &stun("agent:theirs")), Some(agent));
@@ -119,7 +135,7 @@ mod tests {
     fn cut_and_wild_datagrams_are_nobodys() {
         let whole = stun("two:theirs");
         let mut mux = Mux::default();
-        mux.add("two".into(), Door { call: 2, leg: 2 });
+        mux.add("two".into(), Door { thread: 0, call: 2, leg: 2 });
         let from = "192.0.2.1:1".parse().unwrap();
         for cut in 0..whole.len() - 4 {
             assert_eq!(mux.find(from, &whole[..cut]), None, "cut at {cut}");

@@ -48,14 +48,13 @@ fn r4_2f_the_notice_plays_to_the_party_while_the_agent_hears_both_and_is_muted()
     line.heard.party.clear();
     line.steps(50, Some(AGENT), Some(PARTY));
     assert!(line.heard.party.iter().all(|(_, _, octets)| octets.iter().all(|octet| *octet == AGENT)), "then both talk");
-    let (left, right, summary) = line.close();
+    let (left, right, _) = line.close();
     let decoded: Vec<i16> = wanted.iter().map(|octet| Law::Pcma.decode(*octet)).collect();
     let found = left.windows(400).position(|window| {
         window.iter().zip(&samples).all(|(heard, said)| (i32::from(*heard) - i32::from(*said)).abs() < 300)
     });
     assert!(found.is_some_and(|at| at <= 480), "the notice stands in the left channel: {found:?} {}", decoded.len());
     assert!(right[2_000..12_000].iter().all(|sample| *sample == Law::Pcma.decode(PARTY)));
-    assert_eq!(summary.party.lost, 0);
 }
 
 #[test]

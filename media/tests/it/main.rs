@@ -15,6 +15,7 @@ mod marker_tones;
 mod modes;
 mod progress;
 mod prompts;
+mod quality;
 mod rooms;
 mod timeline;
 mod transfer;

@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 use songda_media::{
     GapKind, Law, MediaEvent, Rest,
-    inside::{Bridge, Egress, Timeline, View},
+    inside::{Bridge, Egress, Reception, Timeline, View},
 };
 
 use crate::line::{Heard, Shelf};
@@ -121,7 +121,7 @@ proptest! {
         let (t0, mut heard) = (Instant::now(), Heard::default());
         bridge.party_speaks(Law::Pcma, Some(101));
         bridge.rest(t0, 0, Rest::Talk);
-        let mut pressed = Vec::new();
+        let (mut pressed, mut reception) = (Vec::new(), Reception::default());
         for no in 0..PACKETS {
             let now = t0 + Duration::from_millis(20 * (no + 1));
             // A key is held for seven packets of each ten, and its end is sent three times.
@@ -144,6 +144,7 @@ proptest! {
             if key.is_some() && pressed.last() != Some(&begun) {
                 pressed.push(begun);
             }
+            reception.packet(now, view.ssrc, view.seq, view.timestamp);
             bridge.from_party(now, 0, &view, &mut heard);
         }
         let mut digits = String::new();
@@ -156,7 +157,7 @@ proptest! {
             pressed.iter().map(|begun| char::from(b"0123456789*#ABCD"[usize::from(keys[&(begun / 10)])])).collect();
         prop_assert_eq!(digits, wanted);
         let summary = bridge.close(t0 + Duration::from_millis(20 * PACKETS + 20));
-        prop_assert_eq!((summary.party.received, summary.party.lost), (PACKETS - lost.len() as u64, lost.len() as u64));
+        prop_assert_eq!(reception.counted(), (PACKETS - lost.len() as u64, lost.len() as u64));
         // What was no sound is no loss.
         let frames = |kind| -> u64 {
             let gaps = summary.gaps.iter().filter(|gap| gap.channel == 1 && gap.kind == kind);

@@ -79,17 +79,9 @@ async fn cycle(engine: &Engine, carrier: &UdpSocket, music: &Arc<Prompt>, no: us
 
 #[tokio::test]
 async fn r4_2a_two_hundred_browsers_that_came_and_went_leave_neither_descriptors_nor_memory() {
-    let any = "127.0.0.1:0".parse().unwrap();
-    let engine = Engine::start(EngineConfig {
-        unix_ms: Arc::new(|| 1_000_000),
-        web_listen: any,
-        web_advertise: None,
-        trunk_bind: any.ip(),
-        trunk_advertise: None,
-        trunk_ports: 0..=0,
-    })
-    .unwrap();
-    let carrier = UdpSocket::bind(any).unwrap();
+    let here = "127.0.0.1".parse().unwrap();
+    let engine = Engine::start(EngineConfig::at(here, Arc::new(|| 1_000_000))).unwrap();
+    let carrier = UdpSocket::bind((here, 0)).unwrap();
     let music = Arc::new(Prompt::from_samples(vec![4_000; 320]));
     let mut held = Vec::new();
     for no in (0..CYCLES).step_by(AT_ONCE) {

@@ -86,14 +86,7 @@ pub(crate) fn tape(vault: &Vault, id: &RecordingId) -> anyhow::Result<(Sealing, 
 
 /// An engine at this address, with one media thread.
 pub(crate) fn engine_at(ip: IpAddr) -> EngineConfig {
-    EngineConfig {
-        unix_ms: Arc::new(now_ms),
-        web_listen: SocketAddr::new(ip, 0),
-        web_advertise: None,
-        trunk_bind: ip,
-        trunk_advertise: None,
-        trunk_ports: 0..=0,
-    }
+    EngineConfig::at(ip, Arc::new(now_ms))
 }
 
 fn now_ms() -> i64 {

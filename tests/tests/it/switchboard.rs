@@ -54,18 +54,9 @@ impl House {
         let any = "127.0.0.1:0".parse().unwrap();
         let config = EndpointConfig::udp(any, "songda");
         let endpoint = Endpoint::start(config, CancellationToken::new()).unwrap();
-        let engine = Engine::start(EngineConfig {
-            unix_ms: {
-                let clock = clock.clone();
-                Arc::new(move || clock.load(Ordering::Relaxed))
-            },
-            web_listen: any,
-            web_advertise: None,
-            trunk_bind: any.ip(),
-            trunk_advertise: None,
-            trunk_ports: 0..=0,
-        })
-        .unwrap();
+        let read = clock.clone();
+        let unix_ms = Arc::new(move || read.load(Ordering::Relaxed));
+        let engine = Engine::start(EngineConfig::at(any.ip(), unix_ms)).unwrap();
         let keys = KeyFile::create(&folder.path().join("keys")).unwrap();
         let vault = Arc::new(Vault::open(&folder.path().join("vault"), Arc::new(keys), 0).unwrap());
         let read = clock.clone();

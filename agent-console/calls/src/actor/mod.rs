@@ -433,6 +433,11 @@ impl Actor {
                 Some(Input::HandedOver)
             }
             MediaEvent::RecordingFailed => Some(Input::RecordingFailed),
+            MediaEvent::Quality(moments) => {
+                // Whoever has much to read gets the next one.
+                let _ = self.events.try_send(CallEvent::Quality(moments));
+                None
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Farewell, Fault, Parting};
+use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Farewell, Fault, Moments, Parting};
 use songda_service::{cases::PhoneRow, outcomes::LineFacts};
 use songda_store::{clock::rfc3339, masked::mask_digits};
 
@@ -45,6 +45,8 @@ pub(crate) struct LiveCall {
     /// `heard`, `silent` or `mute`.
     pub(super) party: &'static str,
     pub(super) parting: Option<&'static str>,
+    /// How well both ends were heard in the last seconds.
+    pub(super) quality: Option<Moments>,
     /// Keys that the party pressed.
     pub(super) keys: String,
     pub(super) ticks: Vec<Tick>,
@@ -121,6 +123,7 @@ impl LiveCall {
             away_until_ms: None,
             party: "heard",
             parting: None,
+            quality: None,
             keys: String::new(),
             ticks: Vec::new(),
             end: None,
@@ -161,6 +164,7 @@ impl LiveCall {
             away_until_ms: None,
             party: "heard",
             parting: None,
+            quality: None,
             keys: String::new(),
             ticks: Vec::new(),
             end: None,
@@ -218,6 +222,7 @@ impl LiveCall {
             away_until_ms: None,
             party: "heard",
             parting: parting_word(&row.parting),
+            quality: None,
             keys: String::new(),
             ticks: Vec::new(),
             end: Some(end_frame(&row.ended_by, &row.technical_code, true, row.talk_ms, recorded)),
@@ -273,6 +278,7 @@ impl LiveCall {
             "resumable": self.is_live() && !self.sound,
             "party": self.party,
             "parting": self.parting,
+            "quality": self.quality,
             "digits_in": mask_digits(&self.keys),
             "ticks": self.ticks.iter().map(tick_frame).collect::<Vec<_>>(),
             "end": self.end,

@@ -135,6 +135,13 @@ impl Seat {
             }
             CallEvent::Progress(status) => return self.line_says(&status).await,
             CallEvent::RecordingFailed => return self.recording_failed().await,
+            CallEvent::Quality(moments) => {
+                call.quality = Some(moments);
+                let body = json!({ "call_id": call.id, "quality": moments });
+                self.tell("quality", body);
+                self.view();
+                return Ok(());
+            }
             CallEvent::Ended(end) => {
                 self.events = None;
                 self.unwritten = Some(Unwritten::new(call.id.clone(), end));

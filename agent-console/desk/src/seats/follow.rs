@@ -27,6 +27,7 @@ impl Seat {
             since_ms: self.ground.clock.now_ms(),
             due_ms: None,
             away_until_ms: None,
+            quality: None,
             rings: false,
             attended: false,
             call: None,

@@ -37,7 +37,7 @@ use std::{
 };
 
 use serde_json::Value;
-pub use songda_calls::{OverseerNews, Supervision, SupervisionEnd, TransferMode};
+pub use songda_calls::{Moment, Moments, OverseerNews, Supervision, SupervisionEnd, TransferMode};
 use songda_people::{Actor, courts::Court};
 use songda_service::{
     outcomes::{self, Saved},
@@ -93,6 +93,8 @@ pub struct SeatView {
     pub due_ms: Option<i64>,
     /// The agent's sound is gone from a live call; until when he must be back.
     pub away_until_ms: Option<i64>,
+    /// How well both ends of a live call were heard in the last seconds.
+    pub quality: Option<Moments>,
     /// A call rings there.
     pub rings: bool,
     /// A browser is there.
@@ -179,6 +181,7 @@ impl Seats {
             since_ms: self.ground.clock.now_ms(),
             due_ms: None,
             away_until_ms: None,
+            quality: None,
             rings: false,
             attended: false,
             call: None,

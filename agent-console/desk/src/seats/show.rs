@@ -156,11 +156,13 @@ impl Seat {
         let due_ms = call.filter(|call| !call.is_live()).and_then(|call| call.wrap_up).map(|time| time.due_ms);
         let away_until_ms = call.and_then(|call| call.away_until_ms);
         let live = call.filter(|call| call.is_live()).map(LiveCall::view);
+        let quality = call.filter(|call| call.is_live()).and_then(|call| call.quality);
         self.show.send_modify(|view| {
             view.state = self.state;
             view.since_ms = self.since_ms;
             view.due_ms = due_ms;
             view.away_until_ms = away_until_ms;
+            view.quality = quality;
             view.rings = self.rings();
             view.attended = self.browser.is_some();
             view.call = live;

@@ -69,14 +69,7 @@ fn ground(house: &House) -> Ground {
     let sip = EndpointConfig::udp(here, "Songda");
     let endpoint = Endpoint::start(sip, CancellationToken::new()).unwrap();
     let (now, engine_now) = (on.clock.clone(), on.clock.clone());
-    let engine = Engine::start(EngineConfig {
-        unix_ms: Arc::new(move || engine_now.now_ms()),
-        web_listen: here,
-        web_advertise: None,
-        trunk_bind: here.ip(),
-        trunk_advertise: None,
-        trunk_ports: 0..=0,
-    });
+    let engine = Engine::start(EngineConfig::at(here.ip(), Arc::new(move || engine_now.now_ms())));
     let switchboard = Switchboard::new(SwitchboardConfig {
         endpoint,
         engine: engine.unwrap(),

@@ -106,3 +106,15 @@ test("the ended call of a stranger is no call of the next party", () => {
   state = frame(frame(nothing, order(1)), { ...call, seq: 2, phase: "ended" });
   expect(frame(state, order(3)).call?.call_id).toBe("c1");
 });
+
+test("the quality of a call is that of the last five seconds, and only of the call that is up", () => {
+  const leg = { mos: 4.3, loss: 0, jitter_ms: 2, rtt_ms: 30 };
+  const quality = { agent: leg, party: { ...leg, mos: 2.9 } };
+  const state = frame(frame(nothing, snapshot), { ...call, seq: 2 });
+  const heard = frame(state, { type: "quality", seq: 3, call_id: "c1", quality });
+  expect(heard.call?.quality?.party?.mos).toBe(2.9);
+  expect(heard.call?.phase).toBe("ringing");
+  expect(
+    frame(state, { type: "quality", seq: 3, call_id: "c0", quality }).call?.quality,
+  ).toBeUndefined();
+});

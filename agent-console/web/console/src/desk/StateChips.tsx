@@ -3,6 +3,7 @@
 
 import { useTranslation } from "react-i18next";
 import { clock } from "../lib/time.ts";
+import { Signals } from "../ui/Signal.tsx";
 import { useNow } from "../ui/useNow.ts";
 import { isLive, wasAnswered } from "./state.ts";
 import type { Desk } from "./useDesk.ts";
@@ -60,6 +61,7 @@ export function StateChips({ desk }: { desk: Desk }) {
           {desk.network.rtt_ms !== null && ` ${Math.round(desk.network.rtt_ms)} ms`}
         </span>
       )}
+      {live && !broken && <Signals quality={call?.quality} />}
       {desk.state.owed.length > 0 && (
         <span className="tag amber" data-testid="chip-owed" title={t("owed.why")}>
           {t("owed.chip", { n: desk.state.owed.length })}

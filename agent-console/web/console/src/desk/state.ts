@@ -201,6 +201,9 @@ function onFrame(before: DeskState, frame: Frame, now: number): DeskState {
       };
     case "call":
       return onCall(state, frame as unknown as CallState);
+    case "quality":
+      if (!state.call || state.call.call_id !== frame.call_id) return state;
+      return { ...state, call: { ...state.call, quality: frame.quality as CallState["quality"] } };
     case "today":
       return {
         ...state,

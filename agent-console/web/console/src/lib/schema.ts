@@ -1245,6 +1245,7 @@ export interface components {
              * @description Outcomes that the agent owes (待补录).
              */
             owed: number;
+            quality?: components["schemas"]["CallQuality"] | null;
             since_at: string;
             staff_no: string;
             state: string;
@@ -1344,6 +1345,11 @@ export interface components {
         CallLadder: {
             /** @description In the order in which they were tried. */
             ways: components["schemas"]["LadderWay"][];
+        };
+        /** @description How well both ends of a live call were heard in the last five seconds. */
+        CallQuality: {
+            agent?: components["schemas"]["LegQuality"] | null;
+            party?: components["schemas"]["LegQuality"] | null;
         };
         /** @description A call. */
         CallRow: {
@@ -1863,6 +1869,29 @@ export interface components {
             /** @description Its messages; empty where the call is too long ago. */
             steps: components["schemas"]["LadderStep"][];
             trunk_id: string;
+        };
+        /** @description One leg of a call in the last five seconds. */
+        LegQuality: {
+            /**
+             * Format: double
+             * @description Jitter, milliseconds.
+             */
+            jitter_ms: number;
+            /**
+             * Format: double
+             * @description Share of the packets that were lost or late, 0 to 1.
+             */
+            loss: number;
+            /**
+             * Format: double
+             * @description Opinion by the E-model (ITU-T G.107), 1 to 4.5.
+             */
+            mos: number;
+            /**
+             * Format: double
+             * @description Round-trip time, milliseconds; none before the other end has reported.
+             */
+            rtt_ms?: number | null;
         };
         /** @description Where the court's line ends. */
         LineHome: {

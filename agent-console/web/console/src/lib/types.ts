@@ -111,6 +111,10 @@ export type UserRow = With<"UserRow", { role: Role }>;
 export type AuditRow = Schema<"AuditRow">;
 export type Health = Schema<"Health">;
 
+/** How well both ends of a live call were heard in the last five seconds. */
+export type CallQuality = Schema<"CallQuality">;
+export type LegQuality = Schema<"LegQuality">;
+
 /** To whom a call may be handed. */
 export type TransferTargets = Schema<"TransferTargets">;
 
@@ -212,6 +216,8 @@ export interface CallState {
   transfer?: HandOver | null;
   /** A supervisor who is heard, or whom the court lets agents see. */
   supervision?: { what: "listen" | "whisper" | "barge"; by_name: string } | null;
+  /** How well both ends were heard in the last five seconds; none before anything came. */
+  quality?: CallQuality | null;
   /** What the line seems to say. */
   heard?: LineHeard | null;
 }

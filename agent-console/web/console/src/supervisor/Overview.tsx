@@ -11,6 +11,7 @@ import { clock, dateTime } from "../lib/time.ts";
 import type { Alarm, Overview as Floor, Me } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
+import { Signals } from "../ui/Signal.tsx";
 import { useNow } from "../ui/useNow.ts";
 import { SuperviseBar, WATCHINGS } from "./SuperviseBar.tsx";
 import { SupervisionSettings } from "./SupervisionSettings.tsx";
@@ -120,6 +121,7 @@ function Agents({ agents, supervise }: AgentsProps) {
             <span className={`tag ${COLOURS[agent.state] ?? ""}`}>{t(`agent.${agent.state}`)}</span>
             <Watch agent={agent} supervise={supervise} />
             {agent.away_until_at && <span className="tag red">{t("overview.away")}</span>}
+            <Signals quality={agent.quality} />
             {agent.due_at && (
               <span className={`tag ${agent.overrun ? "red" : ""}`} data-testid="due">
                 {t(agent.overrun ? "overview.overrun" : "overview.due", {
