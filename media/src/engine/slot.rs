@@ -7,7 +7,6 @@ use std::{
 };
 
 use rtc::shared::TransportProtocol;
-use rtp_rs::RtpReader;
 use tokio::sync::mpsc as events;
 
 use super::{EVENTS, EngineError, floor::FAIR};
@@ -420,15 +419,7 @@ fn receive(leg: &mut RtpLeg, now: Instant, buffer: &mut [u8], mut heard: impl Fn
         Received::Dropped => return 1,
         Received::Nothing => return 0,
     };
-    let Ok(reader) = RtpReader::new(&buffer[..len]) else { return 1 };
-    let view = View {
-        ssrc: reader.ssrc(),
-        seq: reader.sequence_number().into(),
-        timestamp: reader.timestamp(),
-        payload_type: reader.payload_type(),
-        marker: reader.mark(),
-        payload: reader.payload(),
-    };
+    let Some(view) = View::read(&buffer[..len]) else { return 1 };
     heard(view, leg.expects(view.payload_type));
     1
 }

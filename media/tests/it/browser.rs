@@ -2,7 +2,8 @@
 //! test's thread.
 
 use std::{
-    net::{SocketAddr, UdpSocket},
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream, UdpSocket},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -38,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Browser {
     connection: RTCPeerConnection,
     sender: RTCRtpSenderId,
-    socket: UdpSocket,
+    link: Link,
     address: SocketAddr,
     says: u8,
     seq: u16,
@@ -48,6 +49,49 @@ pub(crate) struct Browser {
     pub(crate) count: u64,
     /// Its offer.
     pub(crate) offer: String,
+}
+
+/// How it reaches the server.
+enum Link {
+    Udp(UdpSocket),
+    /// Its network lets no UDP through: it connects where the answer says (RFC 6544), and frames
+    /// what it sends (RFC 4571).
+    Tcp { stream: Option<(TcpStream, SocketAddr)>, inbox: Vec<u8> },
+}
+
+impl Link {
+    /// The next datagram, whence it came and by what.
+    fn receive(&mut self) -> Option<(Vec<u8>, SocketAddr, TransportProtocol)> {
+        let mut buffer = [0u8; 2048];
+        match self {
+            Self::Udp(socket) => {
+                let (len, from) = socket.recv_from(&mut buffer).ok()?;
+                Some((buffer[..len].to_vec(), from, TransportProtocol::UDP))
+            }
+            Self::Tcp { stream, inbox } => {
+                let (stream, peer) = stream.as_mut()?;
+                if let Ok(len) = stream.read(&mut buffer) {
+                    inbox.extend_from_slice(&buffer[..len]);
+                }
+                let [high, low, rest @ ..] = inbox.as_slice() else { return None };
+                let len = usize::from(u16::from_be_bytes([*high, *low]));
+                let datagram = rest.get(..len)?.to_vec();
+                inbox.drain(..len + 2);
+                Some((datagram, *peer, TransportProtocol::TCP))
+            }
+        }
+    }
+
+    fn send(&mut self, datagram: &[u8], to: SocketAddr) {
+        match self {
+            Self::Udp(socket) => drop(socket.send_to(datagram, to)),
+            Self::Tcp { stream: Some((stream, _)), .. } => {
+                let framed = [&(datagram.len() as u16).to_be_bytes()[..], datagram].concat();
+                let _ = stream.write_all(&framed);
+            }
+            Self::Tcp { stream: None, .. } => {}
+        }
+    }
 }
 
 fn codec() -> RTCRtpCodec {
@@ -63,10 +107,22 @@ fn codec() -> RTCRtpCodec {
 impl Browser {
     /// Opens a port and makes an offer.
     pub(crate) fn open(says: u8) -> Self {
-        let now = Instant::now();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         let address = socket.local_addr().unwrap();
+        let candidate = format!("candidate:1 1 udp 2130706431 {} {} typ host", address.ip(), address.port());
+        Self::make(says, Link::Udp(socket), address, candidate)
+    }
+
+    /// The same without UDP.
+    pub(crate) fn without_udp(says: u8) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        let candidate = "candidate:1 1 tcp 1518280447 127.0.0.1 9 typ host tcptype active".to_owned();
+        Self::make(says, Link::Tcp { stream: None, inbox: Vec::new() }, address, candidate)
+    }
+
+    fn make(says: u8, link: Link, address: SocketAddr, candidate: String) -> Self {
+        let now = Instant::now();
         let mut media = MediaEngine::default();
         let parameters = RTCRtpCodecParameters { rtp_codec: codec(), payload_type: 8 };
         media.register_codec(parameters, RtpCodecKind::Audio).unwrap();
@@ -89,28 +145,35 @@ impl Browser {
         let made = connection.create_offer(None).unwrap();
         connection.set_local_description(now, made).unwrap();
         let candidate = RTCIceCandidateInit {
-            candidate: format!("candidate:1 1 udp 2130706431 {} {} typ host", address.ip(), address.port()),
+            candidate,
             sdp_mid: Some("0".into()),
             sdp_mline_index: Some(0),
             ..Default::default()
         };
         connection.add_local_candidate(candidate).unwrap();
         let offer = connection.local_description().unwrap().sdp;
-        Self { connection, sender, socket, address, says, seq: 0, next: now, heard: None, count: 0, offer }
+        Self { connection, sender, link, address, says, seq: 0, next: now, heard: None, count: 0, offer }
     }
 
     /// Takes the answer of the other side.
     pub(crate) fn answer(&mut self, sdp: String) {
+        if let Link::Tcp { stream, .. } = &mut self.link {
+            let line = sdp.lines().find(|line| line.ends_with("tcptype passive")).unwrap();
+            let words: Vec<&str> = line.split(' ').collect();
+            let peer = SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap());
+            let connected = TcpStream::connect(peer).unwrap();
+            connected.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+            *stream = Some((connected, peer));
+        }
         self.connection.set_remote_description(Instant::now(), RTCSessionDescription::answer(sdp).unwrap()).unwrap();
     }
 
     /// Hears what came, says what is due.
     pub(crate) fn turn(&mut self) {
-        let mut buffer = [0u8; 2048];
-        if let Ok((len, peer_addr)) = self.socket.recv_from(&mut buffer) {
-            let (local_addr, transport_protocol) = (self.address, TransportProtocol::UDP);
+        if let Some((datagram, peer_addr, transport_protocol)) = self.link.receive() {
+            let local_addr = self.address;
             let transport = TransportContext { local_addr, peer_addr, transport_protocol, ecn: None };
-            let message = buffer[..len].into();
+            let message = datagram.as_slice().into();
             let _ = self.connection.handle_read(TaggedBytesMut { now: Instant::now(), transport, message });
         }
         let now = Instant::now();
@@ -155,7 +218,7 @@ impl Browser {
 
     fn flush(&mut self) {
         while let Some(out) = self.connection.poll_write() {
-            let _ = self.socket.send_to(&out.message, out.transport.peer_addr);
+            self.link.send(&out.message, out.transport.peer_addr);
         }
     }
 

@@ -19,4 +19,5 @@ mod quality;
 mod rooms;
 mod timeline;
 mod transfer;
+mod ways;
 mod wraps;

@@ -7,7 +7,7 @@
 use std::{
     fs::File,
     io::Write as _,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
