@@ -56,7 +56,10 @@ enum Link {
     Udp(UdpSocket),
     /// Its network lets no UDP through: it connects where the answer says (RFC 6544), and frames
     /// what it sends (RFC 4571).
-    Tcp { stream: Option<(TcpStream, SocketAddr)>, inbox: Vec<u8> },
+    Tcp {
+        stream: Option<(TcpStream, SocketAddr)>,
+        inbox: Vec<u8>,
+    },
 }
 
 impl Link {

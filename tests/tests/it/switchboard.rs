@@ -155,6 +155,7 @@ impl Call {
     async fn ended(&mut self) -> CallEnd {
         match self.until(|event| matches!(event, CallEvent::Ended(_))).await {
             CallEvent::Ended(end) => *end,
+            CallEvent::Quality(_) => {}
             other => panic!("{other:?}"),
         }
     }
