@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use songda_recordings::vault::s3::S3Config;
 
 use crate::listen::ListenAt;
 
@@ -17,6 +18,9 @@ pub struct Config {
     pub server: Server,
     /// Where things are kept.
     pub data: Data,
+    /// Where else recordings are kept.
+    #[serde(default)]
+    pub vault: Vault,
     /// Lines to the carrier and to the browsers.
     pub telephony: Telephony,
     /// How sound is carried.
@@ -81,6 +85,14 @@ pub struct Data {
     /// People are told when the room lasts for less than so many hours at the present rate.
     #[serde(default = "two_days")]
     pub warn_hours: u32,
+}
+
+/// Where else recordings are kept.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// S3 server to which closed recordings are copied.
+    pub s3: Option<S3Config>,
 }
 
 /// Lines to the carrier and to the browsers.
@@ -362,6 +374,15 @@ impl Config {
         }
         if config.demo && config.case_system.as_ref().is_some_and(|system| !is_local(&system.url)) {
             return unfit("case_system.url", "must be on this machine in demo mode");
+        }
+        if let Some(s3) = &config.vault.s3 {
+            if let Err(error) = s3.check() {
+                let (path, line) = (path.to_owned(), line_of(text, "vault.s3.endpoint"));
+                return Err(ConfigError::Wrong { path, line, message: error.to_string() });
+            }
+            if config.demo && !s3.endpoint.as_deref().is_some_and(is_local) {
+                return unfit("vault.s3.endpoint", "must be on this machine in demo mode");
+            }
         }
         if !(10..=180).contains(&config.telephony.ring_limit_s) {
             return unfit("telephony.ring_limit_s", "must lie between 10 and 180 seconds");

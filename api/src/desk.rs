@@ -21,7 +21,7 @@ use songda_media::{Engine, EngineConfig};
 use songda_papers::{jobs as paper_jobs, reports::Printer};
 use songda_press::{Press, PressConfig};
 use songda_sip::Endpoint;
-use songda_store::{disk, jobs};
+use songda_store::{copies, disk, jobs, syncs};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -143,6 +143,9 @@ impl Desk {
             room_again.clone(),
         );
         tasks.spawn(disk.run(cancel.clone()));
+        let (db, clock, vault) = (house.db.clone(), house.clock.clone(), house.vault.clone());
+        tasks.spawn(syncs::Watch::new(db.clone(), clock.clone(), vault.clone()).run(cancel.clone()));
+        tasks.spawn(copies::Copier::new(db, clock, vault, house.copies.clone()).run(cancel.clone()));
         tasks.spawn(put_away(ground.clone(), room_again, cancel.clone()));
         tasks.spawn(watch::run(ground.clone(), cancel.clone()));
         let (changed, changes) = phones::changes();

@@ -9,13 +9,13 @@ use songda_link::{
 };
 use songda_recordings::{
     keys::{KeyError, KeyFile, KeyProvider, PublicKey, Signature},
-    vault::Vault,
+    vault::{Vault, s3::Remote},
 };
 use songda_service::{
     evidence::{Examiner, Roots},
     retention::Deleter,
 };
-use songda_store::{Clock, Db, Objects, Sealer, StoreError, http, outlook::Outlook};
+use songda_store::{Clock, Db, Objects, Sealer, StoreError, copies::Copies, http, outlook::Outlook};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -37,6 +37,8 @@ pub struct House {
     pub keys: Arc<dyn KeyProvider>,
     /// Where the second copies of the day roots lie.
     pub roots_folder: PathBuf,
+    /// How the copies of recordings stand.
+    pub copies: Copies,
     /// How long the room on the disk lasts.
     pub outlook: Arc<Outlook>,
     /// Why nothing sealed can be read or written, when that is so (R4.3d).
@@ -135,7 +137,11 @@ impl House {
         };
         let objects = Objects::open(&folder.join("objects"), sealer.clone(), clock.clone())?;
         let vault = Vault::open(&folder.join("recordings"), keys.clone(), config.data.free_floor)?;
-        let vault = Arc::new(vault.with_reserve(config.data.reserve));
+        let mut vault = vault.with_reserve(config.data.reserve);
+        if let Some(s3) = &config.vault.s3 {
+            vault = vault.with_s3(Arc::new(Remote::new(s3)?));
+        }
+        let vault = Arc::new(vault);
         let secure = config.server.tls.is_some();
         let time_servers = config.clock.ntp.len();
         let phone_realm = config.telephony.phone_realm.as_deref().map(Arc::from);
@@ -150,6 +156,7 @@ impl House {
             vault,
             keys,
             roots_folder,
+            copies: Copies::default(),
             outlook,
             read_only,
             time_servers,

@@ -13,7 +13,9 @@ use songda_api::{
     config::Config,
     evidence::{self, EvidenceCommand},
     house::House,
-    operator::{self, AddTrunk, CourtCommand, Entry, MachineCommand, NumberCommand, PhoneCommand, UserCommand},
+    operator::{
+        self, AddTrunk, CourtCommand, Entry, KeysCommand, MachineCommand, NumberCommand, PhoneCommand, UserCommand,
+    },
     seed,
     serve::{self, Stop},
     trunk_check::{self, Check},
@@ -57,6 +59,9 @@ enum Command {
     /// Checks evidence, and takes it out with its proofs.
     #[command(subcommand)]
     Evidence(EvidenceCommand),
+    /// The keys of this house.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Courts of this house.
     #[command(subcommand)]
     Court(CourtCommand),
@@ -202,6 +207,17 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let whole = evidence::export(&house, &asked, &mut out).await?;
             house.db.close().await;
             return Ok(exit(whole));
+        }
+        Command::Keys(asked) => {
+            let house = House::open(&config).await?;
+            let said = match asked {
+                KeysCommand::Rotate(asked) => {
+                    operator::rotate_keys(&house, &config.key_file(), asked.rotation()).await?
+                }
+                KeysCommand::Public => operator::public_keys(&house)?,
+            };
+            writeln!(out, "{}", said.trim_end())?;
+            house.db.close().await;
         }
         Command::Court(CourtCommand::List) => {
             let house = House::open(&config).await?;

@@ -7,6 +7,7 @@
 pub mod alarms;
 pub mod audit;
 pub mod clock;
+pub mod copies;
 mod db;
 pub mod disk;
 mod error;
@@ -18,6 +19,7 @@ mod objects;
 pub mod outbox;
 pub mod outlook;
 mod sealer;
+pub mod syncs;
 pub mod testing;
 
 pub use clock::Clock;

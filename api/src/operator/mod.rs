@@ -9,6 +9,7 @@
 //! of the machine, and what. A house in which that is not wanted keeps its operators apart
 //! from its court, as it does for backups and keys.
 
+mod keys;
 mod lines;
 mod people;
 mod phones;
@@ -22,6 +23,7 @@ use songda_people::courts::{self, Court};
 use songda_store::{Clock, StoreError, Tx, audit};
 
 pub use self::{
+    keys::{KeysCommand, RotateKeys, public_keys, rotate_keys},
     lines::{AddNumber, AddTrunk},
     people::{AddCourt, AddMachine, AddUser},
     phones::{AddPhone, ListPhones, RemovePhone},

@@ -77,6 +77,7 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
         }
     }
     checks.push(room(house));
+    checks.extend(copies(house));
     let well = checks.iter().all(|check| check.status != "failed");
     let closing = desk.is_some_and(Desk::is_closing);
     let status = match (closing, well) {
@@ -102,6 +103,21 @@ fn room(house: &House) -> Check {
         ),
     };
     Check { name: "room", status: if warns { "warn" } else { "ok" }, detail: Some(detail) }
+}
+
+/// How many recordings wait for their copy; none where there is no server for copies.
+fn copies(house: &House) -> Option<Check> {
+    let place = house.vault.s3()?.place();
+    let standing = house.copies.standing();
+    let late = standing.is_late(house.clock.now_ms()) || standing.differing > 0;
+    let mut detail = format!("{} waiting for {place}", standing.waiting);
+    if standing.differing > 0 {
+        detail += &format!("; {} differ from what is there", standing.differing);
+    }
+    if let Some((_, why)) = standing.failing {
+        detail += &format!("; {why}");
+    }
+    Some(Check { name: "copies", status: if late { "warn" } else { "ok" }, detail: Some(detail) })
 }
 
 /// Room for recordings. Without it no call goes out.

@@ -52,6 +52,12 @@ fn settings_that_would_harm_are_refused() {
         ),
         (GOOD.replace("[telephony]", "metrics = \"0.0.0.0:9090\"\n[telephony]"), "x, line 3: server.metrics"),
         (format!("{GOOD}reserve = 1000\n"), "x, line 12: data.reserve"),
+        (
+            format!("{GOOD}[vault.s3]\nbucket = \"b\"\nendpoint = \"http://10.0.0.5:9000\"\n"),
+            "x, line 14: vault.s3: endpoint http://10.0.0.5:9000 is plain HTTP",
+        ),
+        (format!("{GOOD}[vault.s3]\nbucket = \"a/b\"\n"), "x, line 12: vault.s3: bucket"),
+        (format!("demo = true\n{GOOD}[vault.s3]\nbucket = \"b\"\n"), "x, line 13: vault.s3.endpoint must be on"),
         (format!("{GOOD}[clock]\nntp = [\"ntp.court.example\"]\n"), "x, line 13: clock.ntp"),
         // Demo mode reaches nothing real (X5), however it is spelt.
         (format!("demo = true\n{GOOD}[clock]\nntp = [\"ntp.court.example:123\"]\n"), "x, line 14: clock.ntp"),

@@ -1,5 +1,7 @@
 //! How the house opens.
 
+use songda_recordings::keys::Rotation;
+
 use crate::running::{reopened, running};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,4 +56,24 @@ async fn the_console_answers_its_own_addresses_and_a_missing_file_is_no_page() {
     assert!(page.headers().get("content-security-policy").unwrap().to_str().unwrap().contains("default-src 'self'"));
     assert_eq!(house.ask("GET", "/assets/gone-123.js", "").send().await.unwrap().status(), 404);
     assert_eq!(house.ask("GET", "/favicon.gone", "").send().await.unwrap().status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keys_are_made_anew_while_the_house_runs_and_the_audit_log_says_so() {
+    let house = running().await;
+    let before = house.house.keys.public_keys().unwrap();
+    let wrapped = house.house.keys.wrap(&[7; 32], b"here").unwrap();
+    let file = house.folder().join("songda.key");
+    let said = songda_api::operator::rotate_keys(&house.house, &file, Rotation::Both).await.unwrap();
+    let after = house.house.keys.public_keys().unwrap();
+    assert!(said.contains(&after[0].id()), "{said}");
+    assert_eq!(after[1..], before[..], "the old public key stays");
+    assert_eq!(*house.house.keys.unwrap(&wrapped, b"here").unwrap(), [7; 32]);
+    let printed = songda_api::operator::public_keys(&house.house).unwrap();
+    assert_eq!(printed.matches("BEGIN PUBLIC KEY").count(), 2);
+    let rows = songda_store::audit::list(&house.house.db, "", None, 500).await.unwrap();
+    assert!(rows.iter().any(|row| row.action == "keys.rotate"), "written down for the house");
+    let admin = house.cookie("admin").await;
+    let health = house.ask("GET", "/api/v1/health", &admin).send().await.unwrap().text().await.unwrap();
+    assert!(!health.contains("\"copies\""), "without a server there is nothing to tell: {health}");
 }

@@ -19,6 +19,13 @@ pub(crate) struct Running {
     folder: Option<tempfile::TempDir>,
 }
 
+impl Running {
+    /// Where its data lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop.drain.cancel();

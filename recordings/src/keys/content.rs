@@ -59,6 +59,11 @@ impl Content {
         Ok(())
     }
 
+    /// Whether these are the keys of before, perhaps rotated; else they are somebody else's.
+    pub(super) fn follows(&self, before: &Self) -> bool {
+        self.index == before.index && before.masters.iter().all(|key| self.masters.contains(key))
+    }
+
     pub(super) fn pair(&self) -> Result<Ed25519KeyPair, KeyError> {
         Ed25519KeyPair::from_seed_unchecked(&self.signing[..]).map_err(|_| KeyError::Unknown("signing".into()))
     }

@@ -100,7 +100,10 @@ impl KeyFile {
         let seen = self.read_lock().seen;
         if fs::metadata(&self.path).is_ok_and(|about| Seen::of(&about) != seen) {
             match read(&self.path) {
-                Ok(held) => *self.held.write().unwrap_or_else(PoisonError::into_inner) = held,
+                Ok(new) if new.content.follows(&self.read_lock().content) => {
+                    *self.held.write().unwrap_or_else(PoisonError::into_inner) = new;
+                }
+                Ok(_) => tracing::error!("another key file lies where ours was: the keys before stay"),
                 Err(error) => tracing::warn!(%error, "the key file changed and cannot be read: the keys before stay"),
             }
         }

@@ -117,6 +117,10 @@ fn a_house_that_runs_takes_up_keys_that_another_process_made() {
     assert_eq!(*house.unwrap(&old, b"x").unwrap(), [1; 32]);
     std::fs::remove_file(&path).unwrap();
     assert!(house.wrap(&[3; 32], b"x").is_ok(), "a file that is gone takes nothing away");
+    let stranger = KeyFile::create(&path).unwrap();
+    let wrapped = house.wrap(&[4; 32], b"x").unwrap();
+    assert!(stranger.unwrap(&wrapped, b"x").is_err(), "another house's key file is not taken up");
+    assert_eq!(*house.unwrap(&old, b"x").unwrap(), [1; 32]);
 }
 
 #[test]
@@ -128,4 +132,70 @@ fn a_second_rotation_does_not_run_into_the_first() {
     let error = KeyFile::rotate(&path, Rotation::Master).unwrap_err().to_string();
     assert!(error.contains("k.new"), "{error}");
     KeyFile::open(&path).unwrap();
+}
+
+#[test]
+fn readers_open_before_during_and_after_rotations_and_each_new_recording_is_under_the_new_key() {
+    use songda_recordings::vault::{BLOCK_FRAMES, RecordingId, Vault, Verdict};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k");
+    let house = Arc::new(KeyFile::create(&path).unwrap());
+    let vault = Vault::open(&folder.path().join("vault"), house.clone(), 0).unwrap();
+    let record = |name: &str, value: i16| {
+        let id = RecordingId::new(name).unwrap();
+        let mut writer = vault.begin(&id, 0).unwrap();
+        writer.put(&vec![value; BLOCK_FRAMES * 2]).unwrap();
+        (writer, id)
+    };
+    // One from before, one that is being written all the while.
+    let (writer, before) = record("01BEFORE", 1);
+    let mut manifests = vec![writer.finish(Vec::new()).unwrap()];
+    let (mut across, across_id) = record("01ACROSS", 2);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut reads = 0;
+                    while !stop.load(std::sync::atomic::Ordering::SeqCst) || reads < 20 {
+                        let mut reader = vault.read(&before).unwrap();
+                        let mut piece = [0; 8];
+                        reader.read_at(44, &mut piece).unwrap();
+                        assert_eq!(piece, [1, 0, 1, 0, 1, 0, 1, 0]);
+                        assert!(vault.read(&across_id).unwrap().frames() >= BLOCK_FRAMES as u64);
+                        reads += 1;
+                    }
+                    reads
+                })
+            })
+            .collect();
+        for round in 0..10 {
+            // As `songda keys rotate` does it, in another process.
+            KeyFile::rotate(&path, Rotation::Master).unwrap();
+            let (writer, _) = record(&format!("01ROUND{round}"), 3);
+            manifests.push(writer.finish(Vec::new()).unwrap());
+            across.put(&vec![2; BLOCK_FRAMES * 2]).unwrap();
+        }
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        for reader in readers {
+            assert!(reader.join().unwrap() >= 20);
+        }
+    });
+    manifests.push(across.finish(Vec::new()).unwrap());
+    // The next start, with the file as it is now.
+    let later = Arc::new(KeyFile::open(&path).unwrap());
+    let again = Vault::open(&folder.path().join("vault"), later, 0).unwrap();
+    for manifest in &manifests {
+        assert_eq!(again.verify(&manifest.id, manifest).unwrap(), Verdict::Intact, "{}", manifest.id);
+    }
+    // A key file from before the rotations opens what is from then, and nothing newer.
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(usize::from(bytes[9]), 11 + 2, "eleven master keys, index key, signing key");
+    let oldest = [&bytes[..8], &[0, 3], &bytes[10 + 10 * 33..10 + 13 * 33]].concat();
+    let check = sha2::Sha256::digest(&oldest);
+    std::fs::write(&path, [&oldest[..], &check[..]].concat()).unwrap();
+    let old = Vault::open(&folder.path().join("vault"), Arc::new(KeyFile::open(&path).unwrap()), 0).unwrap();
+    assert_eq!(old.verify(&manifests[0].id, &manifests[0]).unwrap(), Verdict::Intact);
+    assert_eq!(old.verify(&manifests[11].id, &manifests[11]).unwrap(), Verdict::Intact, "begun before the rotations");
+    assert!(matches!(old.read(&manifests[1].id), Err(songda_recordings::vault::VaultError::Key(_))));
 }

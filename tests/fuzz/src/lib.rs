@@ -7,12 +7,14 @@ mod media;
 mod messages;
 mod sessions;
 mod uris;
+mod vaults;
 
 pub use self::{
     media::{event, offer, rtp},
     messages::sip,
     sessions::sdp,
     uris::uri,
+    vaults::vault,
 };
 
 /// Panics at a word that nobody guesses at once, but everybody who is told how far he got.

@@ -4,6 +4,7 @@
 
 mod chains;
 mod clock;
+mod copies;
 mod full;
 mod masks;
 mod queues;

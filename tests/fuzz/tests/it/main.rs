@@ -53,3 +53,8 @@ fn the_49_messages_of_rfc_4475_are_among_the_seeds() {
     let torture = seeds("sip").into_iter().filter(|(name, _)| name.starts_with("rfc4475-")).count();
     assert_eq!(torture, 49);
 }
+
+#[test]
+fn every_file_of_sealed_blocks_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("vault", songda_fuzz::vault);
+}

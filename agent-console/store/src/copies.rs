@@ -1,0 +1,203 @@
+//! Copies of closed recordings on the S3 server, made one after another, and told when they
+//! stay away.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use songda_recordings::vault::{RecordingId, Vault, VaultError, s3::S3Error};
+use tokio::{
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Clock, Db, StoreError, alarms};
+
+/// How often it is looked whether a recording waits.
+const LOOK: Duration = Duration::from_secs(5);
+/// After a failure: the first wait, doubled up to the longest.
+const FIRST_WAIT_MS: i64 = 10_000;
+const LONGEST_WAIT_MS: i64 = 600_000;
+/// Failing for so long, people are told.
+const PATIENCE_MS: i64 = 900_000;
+/// How often what was thrown out of the folder is looked at without a new copy.
+const EVICTION_MS: i64 = 3_600_000;
+/// What the alarm is about.
+const OBJECT: &str = "house";
+
+/// How the copies stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Recordings without a checked copy.
+    pub waiting: usize,
+    /// Since when none could be made, Unix milliseconds, and why.
+    pub failing: Option<(i64, String)>,
+    /// Recordings in whose place the server holds something else.
+    pub differing: usize,
+}
+
+impl Standing {
+    /// Whether people are told by now.
+    pub fn is_late(&self, now_ms: i64) -> bool {
+        self.failing.as_ref().is_some_and(|(since, _)| now_ms - since >= PATIENCE_MS)
+    }
+}
+
+/// Where others look how the copies stand.
+#[derive(Debug, Clone, Default)]
+pub struct Copies(Arc<Mutex<Standing>>);
+
+impl Copies {
+    /// How they stand.
+    pub fn standing(&self) -> Standing {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Standing)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Makes the copies.
+#[derive(Debug)]
+pub struct Copier {
+    db: Db,
+    clock: Clock,
+    vault: Arc<Vault>,
+    copies: Copies,
+    /// Left alone until the next start: people must look.
+    differing: HashSet<RecordingId>,
+    wait_ms: i64,
+    next_ms: i64,
+    eviction_ms: i64,
+    alarmed: bool,
+}
+
+impl Copier {
+    /// A copier of this vault, which says in `copies` how they stand.
+    pub fn new(db: Db, clock: Clock, vault: Arc<Vault>, copies: Copies) -> Self {
+        let differing = HashSet::new();
+        // What an earlier run told is cleared by the first copy that succeeds.
+        let alarmed = true;
+        Self { db, clock, vault, copies, differing, wait_ms: 0, next_ms: 0, eviction_ms: 0, alarmed }
+    }
+
+    /// Copies until cancelled; ends at once where there is no server.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        if self.vault.s3().is_none() {
+            return;
+        }
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                _ = looks.tick() => {}
+            }
+            if let Err(error) = self.round(&cancel).await {
+                tracing::error!(%error, "how the copies of recordings stand could not be told");
+            }
+        }
+    }
+
+    /// Copies what waits, once, unless the last failure is too near.
+    pub async fn round(&mut self, cancel: &CancellationToken) -> Result<(), StoreError> {
+        let waiting = self.ask(|vault| vault.uncopied()).await?;
+        self.count(waiting.as_ref().map_or(0, Vec::len));
+        if self.clock.now_ms() < self.next_ms {
+            return Ok(());
+        }
+        let waiting = match waiting {
+            Ok(waiting) => waiting,
+            Err(error) => return self.failed(&error).await,
+        };
+        let mut left = waiting.len();
+        let mut copied = false;
+        for id in waiting {
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+            if self.differing.contains(&id) {
+                continue;
+            }
+            let own = id.clone();
+            match self.ask(move |vault| vault.copy(&own)).await? {
+                Ok(done) => {
+                    copied = true;
+                    left -= 1;
+                    self.count(left);
+                    metrics::counter!("songda_vault_copied_bytes_total").increment(done.bytes);
+                    self.succeeded(&id).await?;
+                }
+                // Removed meanwhile.
+                Err(VaultError::Missing(_)) => left -= 1,
+                Err(error @ VaultError::S3(S3Error::Differs { .. })) => self.differs(&id, &error).await?,
+                Err(error) => return self.failed(&error).await,
+            }
+        }
+        let now = self.clock.now_ms();
+        if copied || now - self.eviction_ms >= EVICTION_MS {
+            self.eviction_ms = now;
+            match self.ask(|vault| vault.evict()).await? {
+                Ok(0) => {}
+                Ok(bytes) => tracing::info!(bytes, "recordings with a checked copy were taken out of the folder"),
+                Err(error) => return self.failed(&error).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for vault and server on a thread that may wait.
+    async fn ask<T: Send + 'static>(
+        &self,
+        asked: impl FnOnce(&Vault) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<Result<T, VaultError>, StoreError> {
+        let vault = self.vault.clone();
+        spawn_blocking(move || asked(&vault)).await.map_err(|error| StoreError::internal("copying recordings", error))
+    }
+
+    fn count(&self, waiting: usize) {
+        metrics::gauge!("songda_vault_copies_waiting").set(waiting as f64);
+        self.copies.set(|standing| standing.waiting = waiting);
+    }
+
+    async fn succeeded(&mut self, id: &RecordingId) -> Result<(), StoreError> {
+        self.wait_ms = 0;
+        self.copies.set(|standing| standing.failing = None);
+        alarms::clear(&self.db, &self.clock, "recording.copy_differs", id.as_str()).await?;
+        if self.alarmed {
+            alarms::clear(&self.db, &self.clock, "vault.copies_late", OBJECT).await?;
+            self.alarmed = false;
+        }
+        Ok(())
+    }
+
+    async fn differs(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
+        tracing::error!(recording = %id, %error, "a recording has another copy than itself");
+        self.differing.insert(id.clone());
+        self.copies.set(|standing| standing.differing += 1);
+        let text = format!("存储服务器上同名录音与本地不一致，未覆盖，请核查是谁写入：{error}");
+        alarms::raise(&self.db, &self.clock, "recording.copy_differs", id.as_str(), &text).await
+    }
+
+    async fn failed(&mut self, error: &VaultError) -> Result<(), StoreError> {
+        let now = self.clock.now_ms();
+        self.wait_ms = (self.wait_ms * 2).clamp(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+        self.next_ms = now + self.wait_ms;
+        tracing::warn!(%error, wait_ms = self.wait_ms, "recordings could not be copied");
+        self.copies.set(|standing| {
+            let since = standing.failing.as_ref().map_or(now, |(since, _)| *since);
+            standing.failing = Some((since, error.to_string()));
+        });
+        let standing = self.copies.standing();
+        if standing.is_late(now) {
+            self.alarmed = true;
+            let text = format!("录音已有一段时间无法复制到存储服务器，{} 份等待：{error}", standing.waiting);
+            alarms::raise(&self.db, &self.clock, "vault.copies_late", OBJECT, &text).await?;
+        }
+        Ok(())
+    }
+}

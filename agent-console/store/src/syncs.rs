@@ -1,0 +1,71 @@
+//! How long the disk takes to take a second of sound; over a second people are told.
+
+use std::{sync::Arc, time::Duration};
+
+use songda_recordings::vault::Vault;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Clock, Db, StoreError, alarms};
+
+/// A sync that takes longer is told.
+const SLOW: Duration = Duration::from_secs(1);
+/// After so long without a slow one the disk counts as well again.
+const WELL_MS: i64 = 60_000;
+const LOOK: Duration = Duration::from_secs(1);
+/// What the alarm is about.
+const OBJECT: &str = "house";
+
+/// Watches the syncs of the recordings.
+#[derive(Debug)]
+pub struct Watch {
+    db: Db,
+    clock: Clock,
+    vault: Arc<Vault>,
+    /// When the last slow one was seen, while people know of it.
+    slow_ms: Option<i64>,
+}
+
+impl Watch {
+    /// A watch over this vault; each sync goes into `songda_vault_sync_seconds`.
+    pub fn new(db: Db, clock: Clock, vault: Arc<Vault>) -> Self {
+        vault.observe_syncs(|took| metrics::histogram!("songda_vault_sync_seconds").record(took.as_secs_f64()));
+        // What an earlier run told is cleared in a minute.
+        let slow_ms = Some(clock.now_ms());
+        Self { db, clock, vault, slow_ms }
+    }
+
+    /// Watches until cancelled.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                _ = looks.tick() => {}
+            }
+            if let Err(error) = self.look().await {
+                tracing::error!(%error, "how fast the disk is could not be told");
+            }
+        }
+    }
+
+    /// Looks once. A sync that has not returned yet is seen, too.
+    pub async fn look(&mut self) -> Result<(), StoreError> {
+        let (slowest, now) = (self.vault.slowest_sync(), self.clock.now_ms());
+        metrics::gauge!("songda_vault_sync_slowest_seconds").set(slowest.as_secs_f64());
+        if slowest > SLOW {
+            let text = format!(
+                "录音所在磁盘写入缓慢：一次写盘用时 {:.1} 秒。通话不中断，断电可能丢失更多录音，请检查磁盘",
+                slowest.as_secs_f64()
+            );
+            self.slow_ms = Some(now);
+            return alarms::raise(&self.db, &self.clock, "vault.slow_disk", OBJECT, &text).await;
+        }
+        if self.slow_ms.is_some_and(|slow| now - slow >= WELL_MS) {
+            alarms::clear(&self.db, &self.clock, "vault.slow_disk", OBJECT).await?;
+            self.slow_ms = None;
+        }
+        Ok(())
+    }
+}

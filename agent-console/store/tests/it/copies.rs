@@ -1,0 +1,212 @@
+//! Copies of recordings that stay away, and a disk that is slow: who is told, and when it is over.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::{Arc, Condvar, Mutex},
+    thread,
+    time::Duration,
+};
+
+use songda_recordings::{
+    keys::KeyFile,
+    vault::{
+        BLOCK_FRAMES, BlockFile, RecordingId, Vault,
+        s3::{Remote, S3Config},
+    },
+};
+use songda_store::{
+    alarms,
+    copies::{Copier, Copies},
+    http,
+    syncs::Watch,
+    testing::{Fixture, databases},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Answers as an S3 server does to what the copier asks; the vault's own suite runs on real ones.
+fn serve(at: SocketAddr) {
+    let listener = TcpListener::bind(at).unwrap();
+    thread::spawn(move || {
+        let mut objects = HashMap::new();
+        for stream in listener.incoming().flatten() {
+            let _ = answer(stream, &mut objects);
+        }
+    });
+}
+
+fn answer(stream: TcpStream, objects: &mut HashMap<String, Vec<u8>>) -> io::Result<()> {
+    let mut input = BufReader::new(stream.try_clone()?);
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    while input.read_line(&mut line)? > 2 {
+        lines.push(line.trim_end().to_lowercase());
+        line.clear();
+    }
+    let value = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+    let mut body = vec![0; value("content-length: ").parse().unwrap_or(0)];
+    input.read_exact(&mut body)?;
+    let mut words = lines[0].split(' ');
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().to_owned());
+    let mut stream = stream;
+    let about = "ETag: \"1\"\r\nLast-Modified: Fri, 27 Nov 2026 00:00:00 GMT\r\nConnection: close\r\n";
+    match (method, objects.get(&path)) {
+        ("put", _) => {
+            objects.insert(path, body);
+            write!(stream, "HTTP/1.1 200 OK\r\n{about}Content-Length: 0\r\n\r\n")
+        }
+        (_, None) => write!(stream, "HTTP/1.1 404 Not Found\r\n{about}Content-Length: 0\r\n\r\n"),
+        ("head", Some(held)) => write!(stream, "HTTP/1.1 200 OK\r\n{about}Content-Length: {}\r\n\r\n", held.len()),
+        (_, Some(held)) => {
+            let last = held.len() - 1;
+            write!(
+                stream,
+                "HTTP/1.1 206 Partial Content\r\n{about}Content-Range: bytes 0-{last}/{}\r\nContent-Length: {}\r\n\r\n",
+                held.len(),
+                held.len()
+            )?;
+            stream.write_all(held)
+        }
+    }
+}
+
+fn vault(folder: &Path) -> Vault {
+    let keys = Arc::new(KeyFile::create(&folder.join("vault.key")).unwrap());
+    Vault::open(&folder.join("recordings"), keys, 0).unwrap()
+}
+
+fn record(vault: &Vault, name: &str) -> RecordingId {
+    let id = RecordingId::new(name).unwrap();
+    let mut writer = vault.begin(&id, 0).unwrap();
+    writer.append(&vec![1; BLOCK_FRAMES * 2]).unwrap();
+    writer.finish(Vec::new()).unwrap();
+    id
+}
+
+fn remote(house: &Fixture, at: SocketAddr) -> Arc<Remote> {
+    http::install_crypto();
+    let file = house.folder.join("s3.keys");
+    let mut made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).unwrap();
+    made.write_all(b"aws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
+    let config = S3Config {
+        endpoint: Some(format!("http://{at}")),
+        bucket: "vault".into(),
+        prefix: "recordings".into(),
+        region: "us-east-1".into(),
+        credentials_file: Some(file),
+        path_style: true,
+        allow_http: false,
+        keep_local: Some(0),
+    };
+    Arc::new(Remote::new(&config).unwrap())
+}
+
+async fn open_alarms(house: &Fixture) -> Vec<String> {
+    alarms::open(&house.db).await.unwrap().into_iter().map(|alarm| alarm.kind).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_that_fail_for_a_quarter_of_an_hour_are_told_until_one_succeeds() {
+    for house in databases().await.unwrap() {
+        // Nobody listens there yet.
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let vault = Arc::new(vault(&house.folder).with_s3(remote(&house, at)));
+        let id = record(&vault, "01WAITS");
+        let copies = Copies::default();
+        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), copies.clone());
+        let cancel = CancellationToken::new();
+        copier.round(&cancel).await.unwrap();
+        let standing = copies.standing();
+        assert_eq!(standing.waiting, 1);
+        let (since, why) = standing.failing.clone().unwrap();
+        assert!(since == house.clock.now_ms() && why.contains("bucket vault"), "{why}");
+        assert!(!standing.is_late(house.clock.now_ms()) && open_alarms(&house).await.is_empty());
+        // Not before its time.
+        serve(at);
+        copier.round(&cancel).await.unwrap();
+        assert_eq!(copies.standing().waiting, 1, "it waits a little after a failure");
+        house.clock.advance(20_000);
+        copier.round(&cancel).await.unwrap();
+        assert_eq!((copies.standing().waiting, copies.standing().failing), (0, None), "{}", house.engine);
+        assert!(vault.uncopied().unwrap().is_empty());
+        assert_eq!(vault.read(&id).unwrap().frames(), BLOCK_FRAMES as u64, "it is read from there");
+        assert!(!house.folder.join("recordings/closed/01WAI/01WAITS.sdv").exists(), "no more are to stay here");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stays_away_raises_one_alarm_which_the_next_copy_clears() {
+    for house in databases().await.unwrap() {
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let vault = Arc::new(vault(&house.folder).with_s3(remote(&house, at)));
+        record(&vault, "01WAITS");
+        let copies = Copies::default();
+        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), copies.clone());
+        let cancel = CancellationToken::new();
+        copier.round(&cancel).await.unwrap();
+        house.clock.advance(16 * 60_000);
+        copier.round(&cancel).await.unwrap();
+        assert!(copies.standing().is_late(house.clock.now_ms()));
+        assert_eq!(open_alarms(&house).await, ["vault.copies_late"], "{}", house.engine);
+        serve(at);
+        house.clock.advance(60 * 60_000);
+        copier.round(&cancel).await.unwrap();
+        assert!(open_alarms(&house).await.is_empty(), "{}", house.engine);
+    }
+}
+
+/// A disk whose syncs stand still until they are let go.
+struct Stuck {
+    file: File,
+    gate: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl BlockFile for Stuck {
+    fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let open = self.gate.0.lock().unwrap();
+        drop(self.gate.1.wait_while(open, |open| !*open).unwrap());
+        self.file.sync()
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        self.file.cut(length)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e44_a_sync_of_more_than_a_second_is_told_while_it_lasts_and_cleared_when_the_disk_is_well() {
+    for house in databases().await.unwrap() {
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        let own = gate.clone();
+        let vault = vault(&house.folder).with_files(move |file| Arc::new(Stuck { file, gate: own.clone() }));
+        let vault = Arc::new(vault);
+        let mut watch = Watch::new(house.db.clone(), house.clock.clone(), vault.clone());
+        watch.look().await.unwrap();
+        assert!(open_alarms(&house).await.is_empty());
+        let mut writer = vault.begin(&RecordingId::new("01SLOW").unwrap(), 0).unwrap();
+        writer.put(&vec![1; BLOCK_FRAMES * 2]).unwrap();
+        // The sync begins within half a second and does not return.
+        while vault.slowest_sync() <= Duration::from_secs(1) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        watch.look().await.unwrap();
+        assert_eq!(open_alarms(&house).await, ["vault.slow_disk"], "{}", house.engine);
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+        writer.append(&vec![1; BLOCK_FRAMES * 2]).unwrap();
+        vault.slowest_sync();
+        house.clock.advance(30_000);
+        watch.look().await.unwrap();
+        assert_eq!(open_alarms(&house).await, ["vault.slow_disk"], "a minute without a slow one");
+        house.clock.advance(31_000);
+        watch.look().await.unwrap();
+        assert!(open_alarms(&house).await.is_empty());
+    }
+}
