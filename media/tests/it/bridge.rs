@@ -27,6 +27,20 @@ fn r2_1a_early_media_reaches_the_agent_and_the_recording_and_the_agent_reaches_n
 }
 
 #[test]
+fn r4_2a_twenty_milliseconds_of_silence_leave_at_once_with_the_first_early_description() {
+    let mut line = Line::new();
+    let now = line.now();
+    line.bridge.early(now);
+    // No packet of the carrier has come: some send none before they got one.
+    line.bridge.tick(now, &mut line.heard);
+    let [(kind, _, octets)] = &line.heard.party[..] else { panic!("{}", line.heard.party.len()) };
+    assert_eq!((*kind, octets.len()), (8, 160));
+    assert!(octets.iter().all(|octet| *octet == Law::Pcma.silence()));
+    line.steps(50, None, None);
+    assert!((50..=51).contains(&line.heard.party.len()), "and go on every 20 ms: {}", line.heard.party.len());
+}
+
+#[test]
 fn r4_2f_the_notice_plays_to_the_party_while_the_agent_hears_both_and_is_muted() {
     let mut line = Line::new();
     line.bridge.early(line.now());

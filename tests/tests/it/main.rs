@@ -11,6 +11,7 @@ mod desk;
 mod drain;
 mod evidence;
 mod faults;
+mod heard;
 mod in_call;
 mod inbound;
 mod keyboard;

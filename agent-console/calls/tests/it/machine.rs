@@ -353,6 +353,58 @@ fn e39_an_extension_is_pressed_after_the_answer_and_the_notice_waits_for_it() {
     assert!(call.at(20, Input::Said(Cue::Notice)).contains(&Do::Tell(Told::Talking)));
 }
 
+/// A call whose extension was pressed in its seventh second.
+fn pressed() -> Call {
+    let mut call = Call::new();
+    call.machine = std::mem::replace(&mut call.machine, Call::new().machine).with_extension(Some("8012".into()));
+    call.at(0, Input::BrowserConnected);
+    call.at(5, answer());
+    call.at(6, Input::Voice(true));
+    assert_eq!(call.at(7, Input::Deadline), [Do::Extension("8012".into())]);
+    call
+}
+
+#[test]
+fn e39_the_notice_begins_when_somebody_answers_the_extension_and_not_while_it_rings() {
+    let notice = [Do::Mute(false), Do::Announce(Cue::Notice), Do::Tell(Told::NoticeStarted)];
+    let mut call = pressed();
+    for ring in [9, 14, 19, 24] {
+        call.at(ring, Input::Tone);
+        assert!(call.at(ring + 4, Input::Deadline).is_empty(), "it rings");
+    }
+    call.at(27, Input::Voice(true));
+    assert!(call.at(28, Input::Deadline).is_empty(), "he says his name");
+    call.at(29, Input::Voice(false));
+    assert_eq!(call.at(29, Input::Deadline), notice);
+
+    let mut call = pressed();
+    call.at(9, Input::Tone);
+    assert_eq!(call.at(15, Input::Deadline), notice, "the ring-back ended: somebody is there and says nothing");
+}
+
+#[test]
+fn e39_the_words_of_an_exchange_are_no_answer_when_it_rings_after_them() {
+    let mut call = pressed();
+    call.at(9, Input::Voice(true));
+    call.at(11, Input::Voice(false));
+    call.at(12, Input::Tone);
+    assert!(call.at(16, Input::Deadline).is_empty());
+    call.at(17, Input::Tone);
+    call.at(20, Input::Voice(true));
+    call.at(21, Input::Voice(false));
+    assert!(call.at(21, Input::Deadline).contains(&Do::Announce(Cue::Notice)));
+
+    let mut call = pressed();
+    for ring in (9..100).step_by(5) {
+        call.at(ring, Input::Tone);
+        if call.at(ring + 1, Input::Deadline).contains(&Do::Announce(Cue::Notice)) {
+            assert!((68..=70).contains(&ring), "after a minute at the latest: {ring}");
+            return;
+        }
+    }
+    panic!("the notice must come");
+}
+
 #[test]
 fn e39_who_hangs_up_before_the_extension_is_reached_presses_nothing_more() {
     let mut call = Call::new();

@@ -1,0 +1,106 @@
+//! What the line says of a number, or of who answered, through the built server: recognised from the
+//! sound, shown to the agent, confirmed by him, and in the record of the court.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use songda_tests::agent::Agent;
+
+use crate::world::World;
+
+/// What a mailbox may seem to be: all of it is C10.
+const MACHINES: [&str; 3] = ["voicemail", "assistant", "machine"];
+
+/// The agent's word on what the line says.
+async fn judge(agent: &mut Agent, confirmed: bool) -> Value {
+    let frame = json!({ "type": "judge", "call_id": agent.call["call_id"], "confirmed": confirmed });
+    agent.send(frame).await;
+    let wanted = if confirmed { "confirmed" } else { "rejected" };
+    agent.call_until(|call| call["heard"]["state"] == wanted).await
+}
+
+/// The call as the judge sees it, once it is as wanted.
+async fn judged(world: &World, order: &Value, wanted: impl Fn(&Value) -> bool) -> (Value, Value) {
+    let task = order["task_id"].as_str().unwrap();
+    let court = world.server.cookie("J0001").await;
+    let seen = world.task_until(&court, task, |task| wanted(&task["calls"][0])).await;
+    (seen["calls"][0].clone(), seen)
+}
+
+fn span(call: &Value) -> (i64, i64, String) {
+    let marks = call["marks"].as_array().unwrap();
+    let mark = marks.iter().find(|mark| mark["kind"] == "heard").expect("where it is heard");
+    (mark["from_ms"].as_i64().unwrap(), mark["to_ms"].as_i64().unwrap(), mark["text"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e44_a_mailbox_is_recognised_confirmed_and_no_contact() {
+    let world = World::start().await;
+    world.push("13800007500").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.phase("talking").await;
+    agent.stay(Duration::from_secs(8)).await;
+    let call = agent.call_until(|call| call["heard"]["code"]["code"] == "C10").await;
+    let heard = &call["heard"];
+    assert!(MACHINES.contains(&heard["class"].as_str().unwrap()), "{heard}");
+    assert!(heard["confidence"].as_i64().unwrap() >= 60 && heard["state"] == "suggested", "{heard}");
+    judge(&mut agent, true).await;
+    agent.hang_up().await;
+    let ended = agent.phase("ended").await;
+    assert_eq!(ended["end"]["technical"]["code"], "C10", "confirmed, it is no call that reached somebody");
+    let (status, body) = agent.save(json!({ "contact": "W1", "business": "B01", "heard_all": true })).await;
+    assert_eq!((status, body["code"].as_str()), (422, Some("outcome.machine")), "{body}");
+    let (status, body) = agent.save(json!({ "contact": "W12", "business": "" })).await;
+    assert_eq!(status, 200, "{body}");
+    let (call, task) = judged(&world, &order, |call| call["outcome"]["contact"] == "W12").await;
+    assert_eq!(call["technical"]["code"], "C10");
+    let (from, to, class) = span(&call);
+    assert!(to > from && to < 20_000 && MACHINES.contains(&class.as_str()), "{from} {to} {class}");
+    assert!(task.to_string().contains("line_judged"), "the timeline tells it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_e50_a_notice_before_the_answer_is_read_confirmed_and_the_cause_of_the_exchange_stays_first() {
+    let world = World::start().await;
+    world.push("13800004500").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    let ended = agent.phase("ended").await;
+    assert_eq!(ended["end"]["technical"]["code"], "C08", "cause 20 alone says that it cannot be reached");
+    let call = agent.call_until(|call| call["heard"]["class"] == "switched_off").await;
+    assert_eq!((&call["heard"]["place"], &call["heard"]["code"]["code"]), (&json!("early"), &json!("C05")));
+    assert!(call["heard"]["text"].as_str().unwrap().contains("关机"), "{}", call["heard"]);
+    let call = judge(&mut agent, true).await;
+    assert_eq!(call["heard"]["conflict"], true, "the exchange and its notice say different things");
+    assert_eq!(call["end"]["technical"]["code"], "C08");
+    // He may think again until the outcome is saved.
+    judge(&mut agent, false).await;
+    let call = judge(&mut agent, true).await;
+    assert_eq!(call["heard"]["conflict"], true);
+    let (status, body) = agent.save(json!({ "contact": "", "business": "" })).await;
+    assert_eq!(status, 200, "{body}");
+    let (call, task) = judged(&world, &order, |call| call["outcome_state"] == "saved").await;
+    assert_eq!(span(&call).2, "switched_off");
+    assert!(task.to_string().contains("line_judged"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_a_notice_that_agrees_with_the_cause_is_in_the_record_and_what_is_refused_is_not() {
+    let world = World::start().await;
+    world.push("13800004600").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.phase("ended").await;
+    agent.call_until(|call| call["heard"]["class"] == "suspended").await;
+    let call = judge(&mut agent, true).await;
+    assert_eq!((&call["heard"]["conflict"], &call["end"]["technical"]["code"]), (&json!(false), &json!("C06")));
+    let (call, _) = judged(&world, &order, |call| call["technical"]["code"] == "C06").await;
+    assert_eq!(span(&call).2, "suspended");
+    judge(&mut agent, false).await;
+    let (call, _) = judged(&world, &order, |call| !call["marks"].to_string().contains("\"heard\"")).await;
+    assert_eq!(call["technical"]["code"], "C06", "the cause of the exchange says so by itself");
+}
