@@ -183,6 +183,7 @@ impl House {
             db: self.db.clone(),
             clock: self.clock.clone(),
             keys: self.keys.clone(),
+            vault: self.vault.clone(),
             folder: self.roots_folder.clone(),
         }
     }

@@ -60,6 +60,7 @@ async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
         if !house.clock.trusted() {
             return;
         }
+        copy_far(&house, &roots).await;
         let told = match roots.make_due(after_ms).await {
             Ok(0) => return,
             Ok(made) => {
@@ -77,6 +78,21 @@ async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
         }
     };
     each_minute(cancel, make).await;
+}
+
+/// The third copy of each root, where there is an S3 server.
+async fn copy_far(house: &House, roots: &evidence::Roots) {
+    let told = match roots.complete_far().await {
+        Ok(0) => return,
+        Ok(_) => alarms::clear(&house.db, &house.clock, "evidence.root_copy", "house").await,
+        Err(error) => {
+            let text = format!("证据日根未能存到 S3，将每分钟重试：{error}");
+            alarms::raise(&house.db, &house.clock, "evidence.root_copy", "house", &text).await
+        }
+    };
+    if let Err(error) = told {
+        tracing::error!(%error, "the copying of day roots could not be told");
+    }
 }
 
 async fn look_again(house: House, bytes: u64, cancel: CancellationToken) {

@@ -330,3 +330,15 @@ async fn a_far_recording_can_be_read_within_a_runtime_and_the_connection_dropped
     drop(house);
     drop(server);
 }
+
+#[test]
+fn x2_a_day_root_is_kept_once_beside_the_copies_and_another_one_is_refused() {
+    each_server(|server| {
+        let remote = server.remote();
+        remote.keep("roots/court/2026-11-27.json", b"root").unwrap();
+        remote.keep("roots/court/2026-11-27.json", b"root").unwrap();
+        let refused = remote.keep("roots/court/2026-11-27.json", b"another").unwrap_err();
+        assert!(matches!(refused, S3Error::Differs { .. }), "{refused}");
+        remote.keep("roots/court/2026-11-28.json", b"another").unwrap();
+    });
+}

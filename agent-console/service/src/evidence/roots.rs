@@ -11,6 +11,7 @@ use serde_json::json;
 use songda_recordings::{
     evidence::{DayRoot, Draft, Leaf, Tree},
     keys::KeyProvider,
+    vault::Vault,
 };
 use songda_store::{Clock, Db, StoreError, audit};
 use sqlx::{Row, any::AnyRow};
@@ -29,6 +30,8 @@ pub struct Roots {
     pub clock: Clock,
     /// Who signs.
     pub keys: Arc<dyn KeyProvider>,
+    /// Its S3 server, where there is one, gets a third copy.
+    pub vault: Arc<Vault>,
     /// Where the second copy of each root lies: a file that is written once.
     pub folder: PathBuf,
 }
@@ -217,6 +220,41 @@ impl Roots {
             }
         }
         Ok(written)
+    }
+
+    /// Keeps every root on the S3 server as well, where there is one: an object that is written
+    /// once. A mark beside the file says that it is there. Answers how many were copied.
+    pub async fn complete_far(&self) -> Result<usize, ServiceError> {
+        if self.vault.s3().is_none() {
+            return Ok(0);
+        }
+        let rows = sqlx::query("SELECT court_id, day, body FROM evidence_roots ORDER BY day")
+            .fetch_all(self.db.read())
+            .await?;
+        let mut copied = 0;
+        for row in rows {
+            let (court, day, body): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            let mark = self.path(&court, &day).with_extension("s3");
+            if tokio::fs::try_exists(&mark).await.unwrap_or(false) {
+                continue;
+            }
+            let vault = self.vault.clone();
+            let keep = move || match vault.s3() {
+                Some(remote) => {
+                    remote
+                        .keep(&format!("roots/{court}/{day}.json"), body.as_bytes())
+                        .map_err(|error| error.to_string())?;
+                    write_once(&mark, b"").map_err(|error| error.to_string())
+                }
+                None => Ok(()),
+            };
+            tokio::task::spawn_blocking(keep)
+                .await
+                .map_err(|error| internal("copying a day root", error))?
+                .map_err(|error| internal("copying a day root to the S3 server", error))?;
+            copied += 1;
+        }
+        Ok(copied)
     }
 
     async fn copy(&self, court: &str, day: &str, body: &str) -> Result<(), ServiceError> {

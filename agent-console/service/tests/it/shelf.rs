@@ -64,7 +64,13 @@ impl Shelf {
 
     pub(crate) fn roots(&self) -> Roots {
         let on = &self.house.on;
-        Roots { db: on.db.clone(), clock: on.clock.clone(), keys: self.keys.clone(), folder: on.folder.join("roots") }
+        Roots {
+            db: on.db.clone(),
+            clock: on.clock.clone(),
+            keys: self.keys.clone(),
+            vault: self.vault.clone(),
+            folder: on.folder.join("roots"),
+        }
     }
 
     pub(crate) fn deleter(&self) -> Deleter {

@@ -99,6 +99,22 @@ impl Remote {
         &self.place
     }
 
+    /// Keeps a small file of the house beside the copies, written once: done when the very same
+    /// one is there already; another one is an error, and stays.
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), S3Error> {
+        let object = Path::from(format!("{}/{name}", self.prefix).trim_start_matches('/'));
+        if self.create(&object, bytes.to_vec())? {
+            return Ok(());
+        }
+        let (store, place) = (self.store.clone(), object.clone());
+        let there = self.ask("read a copy", async move { store.get(&place).await?.bytes().await })?;
+        if there == bytes {
+            return Ok(());
+        }
+        let difference = format!("{} bytes that are not the same", there.len());
+        Err(S3Error::Differs { place: self.place.clone(), object: object.to_string(), difference })
+    }
+
     pub(in crate::vault) fn keep_local(&self) -> Option<u64> {
         self.keep_local
     }
