@@ -49,7 +49,7 @@ pub mod inside {
     pub use crate::{
         bridge::{Bridge, View, Wires},
         egress::{Egress, Head},
-        entrances::{browser_answer, read_rtp},
+        entrances::{BrowserDoor, Reports, browser_answer, read_rtp},
         reception::Reception,
         sdp::{Remote, offer, only_telephone},
         timeline::Timeline,

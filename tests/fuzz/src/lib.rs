@@ -10,7 +10,7 @@ mod uris;
 mod vaults;
 
 pub use self::{
-    media::{event, offer, rtp},
+    media::{event, offer, rtcp, rtp, stun},
     messages::sip,
     sessions::sdp,
     uris::uri,

@@ -2,13 +2,14 @@
 
 use std::{
     hint::black_box,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use songda_media::{
     Law, MediaEvent, Rest, Tap,
-    inside::{Bridge, Egress, Head, View, Wires, browser_answer, only_telephone, read_rtp},
+    inside::{Bridge, BrowserDoor, Egress, Head, Reports, View, Wires, browser_answer, only_telephone, read_rtp},
 };
 
 /// Counts what leaves a bridge; every packet can be read.
@@ -152,5 +153,47 @@ pub fn offer(bytes: &[u8]) {
     }
     if let Ok(answer) = browser_answer(&text) {
         assert!(answer.contains("m=audio ") && answer.contains("a=ice-ufrag:"), "{answer}");
+    }
+}
+
+/// What a browser offers.
+const OFFER: &str = include_str!("../seeds/offer/chromium");
+
+/// Datagrams on the port of all browsers: each has an octet before it that says how long it is and
+/// from which of two addresses it comes. An address is known by a user name that is ours, and by
+/// nothing else.
+pub fn stun(bytes: &[u8]) {
+    let Ok(mut door) = BrowserDoor::open(OFFER, "fuzz") else { panic!("a browser's offer is refused") };
+    let (mut rest, mut known) = (bytes, [false; 2]);
+    while let [first, tail @ ..] = rest {
+        let (datagram, behind) = tail.split_at(usize::from(first & 0x7f).min(tail.len()));
+        rest = behind;
+        let place = usize::from(first >> 7);
+        let from = SocketAddr::from(([198, 51, 100, 7], 5_000 + place as u16));
+        let found = door.datagram(from, datagram);
+        let named = datagram.windows(4).any(|word| word == b"fuzz");
+        assert!(!found || named || known[place], "nobody said whose this is");
+        assert!(found || !known[place], "an address is forgotten");
+        known[place] |= found;
+    }
+}
+
+/// Datagrams of the control protocol: each has two octets before it, how much time has passed and
+/// how long it is. What is refused changes nothing; what we say ourselves can be read.
+pub fn rtcp(bytes: &[u8]) {
+    let (mut reports, mut other) = (Reports::open(7), Reports::open(8));
+    let mut rest = bytes;
+    while let [time, len, tail @ ..] = rest {
+        let (datagram, behind) = tail.split_at(usize::from(*len).min(tail.len()));
+        rest = behind;
+        if let Some(ours) = reports.pass(Duration::from_millis(u64::from(*time) * 40)) {
+            assert!(other.take(&ours), "we send what nobody reads");
+        }
+        let before = reports.figures();
+        let counts = reports.take(datagram);
+        let (rtt, far) = reports.figures();
+        assert!(counts || before == (rtt, far), "what was refused counts");
+        assert!(rtt.is_none_or(|rtt| (0.0..=10_000.1).contains(&rtt)), "{rtt:?}");
+        assert!(far.is_none_or(|far| (0.0..=1.0).contains(&far.loss) && far.jitter_ms >= 0.0), "{far:?}");
     }
 }

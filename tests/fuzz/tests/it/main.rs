@@ -49,6 +49,16 @@ fn every_browsers_offer_that_was_ever_a_finding_is_none_any_more() {
 }
 
 #[test]
+fn every_check_of_a_browser_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("stun", songda_fuzz::stun);
+}
+
+#[test]
+fn every_report_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("rtcp", songda_fuzz::rtcp);
+}
+
+#[test]
 fn the_49_messages_of_rfc_4475_are_among_the_seeds() {
     let torture = seeds("sip").into_iter().filter(|(name, _)| name.starts_with("rfc4475-")).count();
     assert_eq!(torture, 49);
