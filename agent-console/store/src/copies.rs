@@ -105,7 +105,7 @@ impl Copier {
 
     /// Copies what waits, once, unless the last failure is too near.
     pub async fn round(&mut self, cancel: &CancellationToken) -> Result<(), StoreError> {
-        let waiting = self.ask(|vault| vault.uncopied()).await?;
+        let waiting = self.ask(Vault::uncopied).await?;
         self.count(waiting.as_ref().map_or(0, Vec::len));
         if self.clock.now_ms() < self.next_ms {
             return Ok(());
@@ -141,7 +141,7 @@ impl Copier {
         let now = self.clock.now_ms();
         if copied || now - self.eviction_ms >= EVICTION_MS {
             self.eviction_ms = now;
-            match self.ask(|vault| vault.evict()).await? {
+            match self.ask(Vault::evict).await? {
                 Ok(0) => {}
                 Ok(bytes) => tracing::info!(bytes, "recordings with a checked copy were taken out of the folder"),
                 Err(error) => return self.failed(&error).await,
