@@ -177,31 +177,44 @@ async fn r4_4b_a_supervisor_at_chromium_listens_without_a_microphone_whispers_ba
     let (mut agent, order) = talking(&world, &world.server.url, "13800008033").await;
     let folder = tempfile::tempdir().unwrap();
     let microphone = tone_file(folder.path(), SUPERVISOR_HZ, 48_000).display().to_string();
-    let mut page = Browser::open(&world.server.url, Microphone { plays: Some(&microphone), denied: false }).await;
-    page.sign_in("supervisor", "/overview?raw=1").await;
-    page.evaluate(COUNT_MICROPHONES).await;
-    page.click("[data-testid^=listen-]:enabled").await;
-    page.wait("[data-testid=supervise-bar][data-on=listen]").await;
-    let heard = hears_either(&mut page).await;
-    assert!([AGENT_HZ, PARTY_HZ].iter().any(|hertz| (heard - hertz).abs() < 20.0), "a side of the call: {heard} Hz");
-    assert_eq!(page.evaluate("navigator.mediaDevices.asked").await, 0, "who listens is asked for no microphone");
-    page.shot("overview-listening").await;
+    let (url, plays) = (world.server.url.as_str(), microphone.as_str());
+    let mut page = meanwhile(&mut agent, async {
+        let mut page = Browser::open(url, Microphone { plays: Some(plays), denied: false }).await;
+        page.sign_in("supervisor", "/overview?raw=1").await;
+        page.evaluate(COUNT_MICROPHONES).await;
+        page.click("[data-testid^=listen-]:enabled").await;
+        page.wait("[data-testid=supervise-bar][data-on=listen]").await;
+        let heard = page.act(json!({ "do": "hears" })).await.as_f64().unwrap();
+        let of_the_call = [AGENT_HZ, PARTY_HZ].iter().any(|hertz| (heard - hertz).abs() < 20.0);
+        assert!(of_the_call, "a side of the call: {heard} Hz");
+        let asked = page.evaluate("navigator.mediaDevices.asked").await;
+        assert_eq!(asked, 0, "who listens is asked for no microphone");
+        page.shot("overview-listening").await;
+        page
+    })
+    .await;
     agent_hears(&mut agent, "p").await;
-    page.press("Alt+w").await;
-    page.wait("[data-testid=supervise-bar][data-on=whisper]").await;
+    meanwhile(&mut agent, async {
+        page.press("Alt+w").await;
+        page.wait("[data-testid=supervise-bar][data-on=whisper]").await;
+    })
+    .await;
     agent_hears(&mut agent, "ps").await;
     agent.stay(Duration::from_secs(2)).await;
-    page.click("[data-testid=supervise-barge]").await;
-    page.wait("[data-testid=supervise-bar][data-on=barge]").await;
+    meanwhile(&mut agent, async {
+        page.click("[data-testid=supervise-barge]").await;
+        page.wait("[data-testid=supervise-bar][data-on=barge]").await;
+        page.shot("overview-barged").await;
+    })
+    .await;
     agent.call_until(|call| call["supervision"]["what"] == "barge").await;
-    page.shot("overview-barged").await;
     agent.stay(Duration::from_secs(3)).await;
-    page.press("Alt+e").await;
+    meanwhile(&mut agent, page.press("Alt+e")).await;
     agent.call_until(|call| call["supervision"].is_null()).await;
     agent_hears(&mut agent, "p").await;
-    page.close().await;
     agent.hang_up().await;
     agent.phase("ended").await;
+    page.close().await;
 
     let (row, left, right) = recorded(&world, &order).await;
     let (whispered, barged) = (mark(&row, "whispered"), mark(&row, "barged"));
@@ -210,7 +223,14 @@ async fn r4_4b_a_supervisor_at_chromium_listens_without_a_microphone_whispers_ba
     assert_eq!(tones(stretch(&right, whispered.0, barged.1)), "p");
 }
 
-/// What is loudest in the page's loudspeaker, once anything is.
-async fn hears_either(page: &mut Browser) -> f64 {
-    page.act(json!({ "do": "hears" })).await.as_f64().unwrap()
+/// The agent's page says that it is there while something else is done.
+async fn meanwhile<T>(agent: &mut Agent, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut pings = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = pings.tick() => agent.send(json!({ "type": "ping" })).await,
+        }
+    }
 }
