@@ -4,6 +4,7 @@
 
 mod any_order;
 mod call;
+mod classifier;
 mod incoming;
 mod machine;
 mod marks;
