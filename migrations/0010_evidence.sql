@@ -2,7 +2,11 @@
 -- examination, legal holds, periods, deletions with their certificates.
 --
 -- Rules of 0001 hold. Rows of evidence_files, evidence_leaves, evidence_roots,
--- retention_policies, deletions and deletion_certificates are only ever added.
+-- evidence_root_copies, retention_policies, deletions and deletion_certificates are only ever
+-- added.
+
+-- Alarms that name a case are of one court; the others are the house's and every court's.
+ALTER TABLE alarms ADD COLUMN court_id TEXT NOT NULL DEFAULT '';
 
 -- Every evidence file, entered in the transaction that made it, with both hashes of its clear
 -- content. Nothing is ever hashed again: what differs from this row is what is wrong.
@@ -42,6 +46,14 @@ CREATE TABLE evidence_roots (
     PRIMARY KEY (court_id, day)
 );
 
+-- Roots whose second copy was written. Where it is missing from then on, somebody took it.
+CREATE TABLE evidence_root_copies (
+    court_id    TEXT NOT NULL,
+    day         TEXT NOT NULL,
+    copied_ms   BIGINT NOT NULL,
+    PRIMARY KEY (court_id, day)
+);
+
 -- Which leaf of which root a file is.
 CREATE TABLE evidence_leaves (
     file_id     TEXT PRIMARY KEY REFERENCES evidence_files (id),
@@ -51,13 +63,16 @@ CREATE TABLE evidence_leaves (
     UNIQUE (court_id, day, leaf_no)
 );
 
--- The last look at a file, and at a root.
+-- The last look at a file, and at a root. A file that is new stands here from the beginning: by
+-- this table the house goes round.
 CREATE TABLE evidence_checks (
     file_id     TEXT PRIMARY KEY REFERENCES evidence_files (id),
     checked_ms  BIGINT NOT NULL,
-    verdict     TEXT NOT NULL                  -- intact missing altered
+    verdict     TEXT NOT NULL,                 -- new intact missing altered deleted unread
+    failures    BIGINT NOT NULL DEFAULT 0      -- looks in a row in which it could not be read
 );
-CREATE INDEX evidence_checks_by_age ON evidence_checks (checked_ms);
+CREATE INDEX evidence_checks_by_age ON evidence_checks (checked_ms, file_id);
+INSERT INTO evidence_checks (file_id, checked_ms, verdict) SELECT id, 0, 'new' FROM evidence_files;
 CREATE TABLE evidence_root_checks (
     court_id    TEXT NOT NULL,
     day         TEXT NOT NULL,
@@ -76,6 +91,7 @@ CREATE TABLE evidence_doubts (
     detail      TEXT NOT NULL,
     found_ms    BIGINT NOT NULL,
     found_by    TEXT NOT NULL,                 -- system, operator or a user id
+    was         TEXT NOT NULL DEFAULT '',      -- state of the recording before
     cleared_ms  BIGINT,
     cleared_by  TEXT,
     cleared_name TEXT,
@@ -106,9 +122,12 @@ CREATE TABLE retention_policies (
     version     BIGINT NOT NULL,
     periods     TEXT NOT NULL,                 -- JSON {class: days}
     valid_from_ms BIGINT NOT NULL,
-    asked_by    TEXT NOT NULL,
+    asked_by    TEXT NOT NULL,                 -- names
     approved_by TEXT NOT NULL,
-    PRIMARY KEY (court_id, version)
+    asked_id    TEXT NOT NULL,                 -- users
+    approved_id TEXT NOT NULL,
+    PRIMARY KEY (court_id, version),
+    CHECK (asked_id <> approved_id)
 );
 
 -- What one person asks for and another approves: other periods, or a deletion.
@@ -127,7 +146,9 @@ CREATE TABLE retention_requests (
     decided_name TEXT,
     decided_ms  BIGINT,
     reason      TEXT NOT NULL DEFAULT '',
-    done_ms     BIGINT
+    done_ms     BIGINT,
+    -- Two persons: whoever asked approves nothing.
+    CHECK (state NOT IN ('approved', 'done') OR (decided_by IS NOT NULL AND decided_by <> asked_by))
 );
 CREATE INDEX retention_requests_by_court ON retention_requests (court_id, asked_ms);
 
@@ -141,7 +162,7 @@ CREATE TABLE deletion_items (
     task_id     TEXT NOT NULL,
     size        BIGINT NOT NULL,
     due_ms      BIGINT NOT NULL,
-    state       TEXT NOT NULL,                 -- waiting deleting deleted kept
+    state       TEXT NOT NULL,                 -- waiting deleting deleted kept failed
     why         TEXT NOT NULL DEFAULT '',      -- why it was kept
     done_ms     BIGINT,
     PRIMARY KEY (request_id, file_id)

@@ -13,7 +13,7 @@ use songda_recordings::{
 };
 use songda_service::{
     evidence::{Examiner, Roots},
-    retention::Deleter,
+    retention::{Certified, Deleter},
 };
 use songda_store::{Clock, Db, Objects, Sealer, StoreError, copies::Copies, http, outlook::Outlook};
 use zeroize::Zeroizing;
@@ -174,6 +174,8 @@ impl House {
             sealer: self.sealer.clone(),
             objects: self.objects.clone(),
             vault: self.vault.clone(),
+            keys: self.keys.clone(),
+            certified: Certified::default(),
         }
     }
 

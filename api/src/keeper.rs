@@ -3,8 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use songda_people::courts;
 use songda_service::{evidence, retention};
-use songda_store::{alarms, jobs};
+use songda_store::{alarms, clock::Reference, jobs};
 use tokio::{sync::Notify, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -50,21 +51,21 @@ async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
         Ok(entered) => tracing::info!(entered, "transcripts of an earlier version stand in the register now"),
         Err(error) => tracing::error!(%error, "transcripts of an earlier version could not be entered"),
     }
-    match roots.complete_copies().await {
-        Ok(0) => {}
-        Ok(written) => tracing::warn!(written, "day roots that the last run could not copy were copied"),
-        Err(error) => tracing::error!(%error, "copies of day roots could not be written"),
-    }
     let make = || async {
-        // A day that is dated wrong cannot be dated again.
-        if !house.clock.trusted() {
+        // A day that is dated wrong cannot be dated again: where servers are named, one of them
+        // must have been heard.
+        let heard = house.time_servers == 0 || matches!(house.clock.reference(), Reference::Ntp { .. });
+        if !heard || !house.clock.trusted() {
             return;
         }
         copy_far(&house, &roots).await;
-        let told = match roots.make_due(after_ms).await {
-            Ok(0) => return,
-            Ok(made) => {
-                tracing::info!(made, "day roots made");
+        let made = roots.make_due(after_ms).await;
+        let copied = roots.complete_copies().await;
+        let told = match made.and_then(|made| Ok((made, copied?))) {
+            Ok((made, copied)) => {
+                if made > 0 || copied > 0 {
+                    tracing::info!(made, copied, "day roots made, and copies that were owed");
+                }
                 alarms::clear(&house.db, &house.clock, "evidence.root_failed", "house").await
             }
             Err(error) => {
@@ -108,8 +109,21 @@ async fn look_again(house: House, bytes: u64, cancel: CancellationToken) {
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "a day root could not be looked at"),
         }
+        if let Err(error) = look_for_missing(&house, &roots).await {
+            tracing::error!(%error, "it could not be looked whether a day root is missing");
+        }
     };
     each_minute(cancel, look).await;
+}
+
+/// A root that is gone is looked at by nobody: its copy, its files or the audit log miss it.
+async fn look_for_missing(house: &House, roots: &evidence::Roots) -> anyhow::Result<()> {
+    for court in courts::list(&house.db).await? {
+        for check in evidence::check_missing(roots, &court.id, evidence::HOUSE).await? {
+            tracing::error!(court = court.id, ?check, "a day root is gone");
+        }
+    }
+    Ok(())
 }
 
 async fn delete(house: House, wake: Arc<Notify>, cancel: CancellationToken) {

@@ -124,7 +124,7 @@ fn main() -> ExitCode {
         && let Some(folder) = asked.bundle()
     {
         return match evidence::verify_bundle(folder, asked, &mut std::io::stdout()) {
-            Ok(well) => exit(well),
+            Ok(code) => ExitCode::from(code),
             Err(error) => failed(&error),
         };
     }
@@ -198,9 +198,17 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Evidence(EvidenceCommand::Verify(asked)) => {
             let house = House::open(&config).await?;
-            let well = evidence::verify(&house, &asked, &mut out).await?;
+            let after_ms = config.evidence.root_after_ms().unwrap_or_default();
+            let well = evidence::verify(&house, &asked, after_ms, &mut out).await?;
             house.db.close().await;
             return Ok(exit(well));
+        }
+        Command::Evidence(EvidenceCommand::Roots) => {
+            let house = House::open(&config).await?;
+            let after_ms = config.evidence.root_after_ms().unwrap_or_default();
+            let made = evidence::make_roots(&house, after_ms).await?;
+            writeln!(out, "{made} day roots made")?;
+            house.db.close().await;
         }
         Command::Evidence(EvidenceCommand::Export(asked)) => {
             let house = House::open(&config).await?;

@@ -99,7 +99,7 @@ impl Db {
 }
 
 /// Tables whose rows are only ever added: the database itself refuses to change or remove one.
-const ONLY_ADDED: [&str; 13] = [
+const ONLY_ADDED: [&str; 14] = [
     "audit",
     "events",
     "attempts",
@@ -110,6 +110,7 @@ const ONLY_ADDED: [&str; 13] = [
     "evidence_files",
     "evidence_leaves",
     "evidence_roots",
+    "evidence_root_copies",
     "retention_policies",
     "deletions",
     "deletion_certificates",
@@ -117,6 +118,69 @@ const ONLY_ADDED: [&str; 13] = [
 
 /// Tables whose hashes stay as they were written first, whatever else of a row changes (X2).
 const HASHED: [&str; 5] = ["recordings", "inbound_recordings", "objects", "documents", "reports"];
+
+/// Keys of those of them that prove something, and of the hashed ones: SQLite's REPLACE, for
+/// which it fires no trigger of a removal where the connection does not ask for that, finds the
+/// row taken.
+const KEYS: [(&str, &str); 16] = [
+    ("audit", "seq = NEW.seq"),
+    ("events", "task_id = NEW.task_id AND seq = NEW.seq"),
+    ("attempts", "id = NEW.id OR (task_id = NEW.task_id AND no = NEW.no)"),
+    ("evidence_files", "id = NEW.id"),
+    (
+        "evidence_leaves",
+        "file_id = NEW.file_id OR (court_id = NEW.court_id AND day = NEW.day AND leaf_no = NEW.leaf_no)",
+    ),
+    ("evidence_roots", "court_id = NEW.court_id AND day = NEW.day"),
+    ("evidence_root_copies", "court_id = NEW.court_id AND day = NEW.day"),
+    ("retention_policies", "court_id = NEW.court_id AND version = NEW.version"),
+    ("deletions", "file_id = NEW.file_id"),
+    ("deletion_items", "request_id = NEW.request_id AND file_id = NEW.file_id"),
+    ("deletion_certificates", "id = NEW.id OR request_id = NEW.request_id"),
+    ("recordings", "id = NEW.id OR call_id = NEW.call_id"),
+    ("inbound_recordings", "id = NEW.id OR inbound_id = NEW.inbound_id"),
+    ("objects", "id = NEW.id"),
+    ("documents", "id = NEW.id"),
+    ("reports", "id = NEW.id"),
+];
+
+/// Tables of which some columns change as things go on, and the rest never does; with what a
+/// row is once nothing of it changes any more.
+const PARTLY: [(&str, &str, &str); 2] = [
+    (
+        "evidence_doubts",
+        "id, court_id, object_id, verdict, detail, found_ms, found_by, was",
+        "OLD.cleared_ms IS NOT NULL",
+    ),
+    (
+        "deletion_items",
+        "request_id, file_id, class, kind, case_id, task_id, size, due_ms",
+        "OLD.state IN ('deleted', 'kept', 'failed')",
+    ),
+];
+
+/// Refuses an event on a table; `when` narrows it to some rows.
+async fn refuse(
+    write: &AnyPool,
+    dialect: Dialect,
+    (name, event, table): (&str, &str, &str),
+    when: Option<&str>,
+    text: &str,
+) -> Result<(), StoreError> {
+    let when = when.map(|when| format!("WHEN ({when}) ")).unwrap_or_default();
+    let sql = match dialect {
+        Dialect::Sqlite => format!(
+            "CREATE TRIGGER IF NOT EXISTS {table}_{name} BEFORE {event} ON {table} {when}\
+             BEGIN SELECT RAISE(ABORT, '{text}'); END"
+        ),
+        Dialect::Postgres => format!(
+            "CREATE OR REPLACE TRIGGER {table}_{name} BEFORE {event} ON {table} \
+             FOR EACH ROW {when}EXECUTE FUNCTION only_added()"
+        ),
+    };
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(write).await?;
+    Ok(())
+}
 
 /// The two engines write triggers differently; this is the one place where they do.
 async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
@@ -126,33 +190,39 @@ async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
         sqlx::query(refuse).execute(write).await?;
     }
     for table in HASHED {
-        let name = format!("{table}_keep_hashes");
-        let sql = match dialect {
-            Dialect::Sqlite => format!(
-                "CREATE TRIGGER IF NOT EXISTS {name} BEFORE UPDATE OF sha256, sm3 ON {table} \
-                 BEGIN SELECT RAISE(ABORT, 'hashes of {table} are never changed'); END"
-            ),
-            Dialect::Postgres => format!(
-                "CREATE OR REPLACE TRIGGER {name} BEFORE UPDATE OF sha256, sm3 ON {table} \
-                 FOR EACH ROW EXECUTE FUNCTION only_added()"
-            ),
-        };
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(write).await?;
+        let text = format!("hashes of {table} are never changed");
+        refuse(write, dialect, ("keep_hashes", "UPDATE OF sha256, sm3", table), None, &text).await?;
     }
     for table in ONLY_ADDED {
-        for verb in ["UPDATE", "DELETE"] {
-            let name = format!("{table}_no_{}", verb.to_lowercase());
-            let sql = match dialect {
-                Dialect::Sqlite => format!(
-                    "CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table} \
-                     BEGIN SELECT RAISE(ABORT, 'rows of {table} are only added'); END"
-                ),
-                Dialect::Postgres => format!(
-                    "CREATE OR REPLACE TRIGGER {name} BEFORE {verb} ON {table} \
-                     FOR EACH ROW EXECUTE FUNCTION only_added()"
-                ),
-            };
-            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(write).await?;
+        let text = format!("rows of {table} are only added");
+        refuse(write, dialect, ("no_update", "UPDATE", table), None, &text).await?;
+        refuse(write, dialect, ("no_delete", "DELETE", table), None, &text).await?;
+    }
+    // The round goes by it: what is taken out of it is never looked at again.
+    refuse(write, dialect, ("no_delete", "DELETE", "evidence_checks"), None, "rows of evidence_checks stay").await?;
+    for (table, columns, over) in PARTLY {
+        let text = format!("this of {table} is never changed");
+        refuse(write, dialect, ("keep_facts", &format!("UPDATE OF {columns}"), table), None, &text).await?;
+        refuse(write, dialect, ("is_over", "UPDATE", table), Some(over), &text).await?;
+        refuse(write, dialect, ("no_delete", "DELETE", table), None, &text).await?;
+    }
+    match dialect {
+        Dialect::Sqlite => {
+            for (table, same) in KEYS {
+                let there = format!("EXISTS (SELECT 1 FROM {table} WHERE {same})");
+                let text = format!("a row of {table} is never replaced");
+                refuse(write, dialect, ("no_replace", "INSERT", table), Some(&there), &text).await?;
+            }
+        }
+        Dialect::Postgres => {
+            let partly = PARTLY.map(|(table, ..)| table);
+            for table in ONLY_ADDED.iter().chain(&HASHED).chain(&partly).chain(&["evidence_checks"]) {
+                let sql = format!(
+                    "CREATE OR REPLACE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} \
+                     FOR EACH STATEMENT EXECUTE FUNCTION only_added()"
+                );
+                sqlx::query(sqlx::AssertSqlSafe(sql)).execute(write).await?;
+            }
         }
     }
     Ok(())
@@ -172,6 +242,8 @@ async fn sqlite_pool(url: &str, size: u32) -> Result<AnyPool, StoreError> {
                     "PRAGMA journal_mode = WAL",
                     "PRAGMA synchronous = FULL",
                     "PRAGMA foreign_keys = ON",
+                    // Without it REPLACE removes a row and no trigger hears of it.
+                    "PRAGMA recursive_triggers = ON",
                 ] {
                     sqlx::query(pragma).execute(&mut *connection).await?;
                 }

@@ -48,7 +48,9 @@ pub fn hashes(content: &[u8]) -> (String, String) {
 pub async fn book(tx: &mut Tx, clock: &Clock, entry: Entry<'_>) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO evidence_files (id, court_id, kind, owner_id, sha256, sm3, size, booked_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT),
+                CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($8 AS BIGINT)
+         WHERE NOT EXISTS (SELECT 1 FROM evidence_files WHERE id = $1) ON CONFLICT (id) DO NOTHING",
     )
     .bind(entry.id)
     .bind(entry.court)
@@ -58,6 +60,13 @@ pub async fn book(tx: &mut Tx, clock: &Clock, entry: Entry<'_>) -> Result<(), St
     .bind(entry.sm3)
     .bind(entry.size)
     .bind(clock.now_ms())
+    .execute(&mut *tx.conn())
+    .await?;
+    // It stands first in the line of those that are looked at.
+    sqlx::query(
+        "INSERT INTO evidence_checks (file_id, checked_ms, verdict) VALUES ($1, 0, 'new') ON CONFLICT (file_id) DO NOTHING",
+    )
+    .bind(entry.id)
     .execute(&mut *tx.conn())
     .await?;
     Ok(())

@@ -8,6 +8,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use songda_recordings::keys::KeyError;
 use sqlx::Row;
 
 use crate::{Clock, Db, Sealer, StoreError, Tx, evidence, new_id};
@@ -130,10 +131,12 @@ impl Objects {
             }
             Err(error) => return Err(io("read", &path)(error)),
         };
-        let content = self
-            .sealer
-            .open_sealed("objects", "file", id, &sealed)
-            .map_err(|_| StoreError::FileAltered(id.to_owned()))?;
+        let content = self.sealer.open_sealed("objects", "file", id, &sealed).map_err(|error| match error {
+            // Under a key that is known it was sealed otherwise; without that key nothing is
+            // said about it.
+            StoreError::Key(KeyError::DoesNotOpen) => StoreError::FileAltered(id.to_owned()),
+            other => other,
+        })?;
         Ok(content.to_vec())
     }
 

@@ -1,6 +1,6 @@
 //! The check of a bundle: with the folder alone, on any machine.
 
-use std::{io::Write, path::Path};
+use std::{collections::BTreeSet, io::Write, path::Path};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use songda_recordings::{
     evidence::{DayRoot, Listed, Offline, Standing, check_chain},
     keys::PublicKey,
 };
-use songda_service::{date, evidence::Signed, midnight_after};
+use songda_service::{date, evidence::Signed, midnight_after, retention::signed_files};
 
 use super::{Meter, Verify};
 
@@ -18,6 +18,8 @@ pub(super) const SIGNATURE: &str = "bundle.sig.json";
 pub(super) const ROOTS: &str = "roots.json";
 pub(super) const KEYS: &str = "keys.pem";
 pub(super) const SUMS: &str = "SHA256SUMS";
+pub(super) const CERTIFICATES: &str = "certificates";
+pub(super) const READ_ME: &str = "README.txt";
 pub(super) const README: &str = "\
 This folder holds the evidence of one case, exported from Songda.
 
@@ -25,11 +27,15 @@ files/            the evidence: recordings as WAV, papers as PDF, transcripts as
 bundle.json       what should be here: hashes (SHA-256 and SM3), the day and the proof of each file
 bundle.sig.json   Ed25519 signature of the exporting house over bundle.json
 roots.json        the signed root of each day, each naming the day before
+certificates/     the signed certificate of each deletion before the export
 keys.pem          the public keys of the house; compare them with those that you got another way
 SHA256SUMS        for `sha256sum -c SHA256SUMS`
 
 Check everything, on any machine, without the house:
-    songda evidence verify --bundle FOLDER [--keys PUBLIC-KEYS.pem]
+    songda evidence verify --bundle FOLDER --keys PUBLIC-KEYS.pem
+
+Without --keys it tells only that the folder fits itself (exit code 2): anybody can make such a
+folder with keys of his own.
 ";
 
 /// What should be in the folder.
@@ -43,21 +49,28 @@ pub(super) struct Bundle {
     pub(super) deleted: Vec<Gone>,
 }
 
-/// A file that was deleted before the export.
+/// A file that was deleted before the export: what it was, and where its certificate lies.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Gone {
-    pub(super) object: String,
     pub(super) request: String,
-    pub(super) about: String,
+    pub(super) certificate: String,
+    /// Its hashes, day and proof; `file` is empty.
+    pub(super) was: Listed,
 }
 
 #[derive(Debug, Default, Serialize)]
 struct Report {
+    /// Everything fits, and the keys came another way than in the folder.
     ok: bool,
+    /// Everything fits the keys that were used.
+    consistent: bool,
+    /// The keys came with `--keys`; else anybody may have made the folder.
+    keys_trusted: bool,
     court: String,
     case: String,
     exported_at: String,
     files: usize,
+    deleted: usize,
     roots: usize,
     /// Ids of the keys that were trusted: compare them with those that you know.
     keys: Vec<String>,
@@ -71,13 +84,15 @@ struct Broken {
     detail: String,
 }
 
-/// Checks a bundle, prints what was found, and answers whether all is well.
-pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> anyhow::Result<bool> {
+/// Checks a bundle, prints what was found, and answers with the exit code: 0 all is well, 1 it
+/// is not, 2 everything fits and only the keys of the folder itself say so.
+pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> anyhow::Result<u8> {
     let body = read(folder, BUNDLE)?;
     let bundle: Bundle = serde_json::from_str(&body).with_context(|| format!("{BUNDLE} cannot be understood"))?;
     anyhow::ensure!(bundle.format == FORMAT, "{BUNDLE} is of another format: {}", bundle.format);
     let roots: Vec<DayRoot> =
         serde_json::from_str(&read(folder, ROOTS)?).with_context(|| format!("{ROOTS} cannot be understood"))?;
+    anyhow::ensure!(!(bundle.files.is_empty() && bundle.deleted.is_empty()), "{BUNDLE} lists nothing");
     let keys = match &asked.keys {
         Some(path) => {
             std::fs::read_to_string(path).with_context(|| format!("reading the public keys {}", path.display()))?
@@ -107,8 +122,23 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         broken.push(Broken { what: checked.listed.about.clone(), verdict, detail });
     }
     meter.end();
+    for gone in &bundle.deleted {
+        let certificate = read(folder, &gone.certificate).map_err(|error| format!("{error:#}"));
+        let fault = certificate.and_then(|text| certified(&text, gone, &keys)).and_then(|()| offline.proven(&gone.was));
+        if let Err(detail) = fault {
+            broken.push(Broken { what: gone.was.about.clone(), verdict: "deleted", detail });
+        }
+    }
+    for name in unlisted(folder, &bundle)? {
+        let detail = "it lies in the folder and is not listed".to_owned();
+        broken.push(Broken { what: name, verdict: "unlisted", detail });
+    }
+    let (consistent, keys_trusted) = (broken.is_empty(), asked.keys.is_some());
     let report = Report {
-        ok: broken.is_empty(),
+        ok: consistent && keys_trusted,
+        consistent,
+        keys_trusted,
+        deleted: bundle.deleted.len(),
         court: bundle.court,
         case: bundle.case,
         exported_at: bundle.exported_at,
@@ -122,7 +152,45 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
     } else {
         print(&report, out)?;
     }
-    Ok(report.ok)
+    Ok(match (report.consistent, report.keys_trusted) {
+        (false, _) => 1,
+        (true, false) => 2,
+        (true, true) => 0,
+    })
+}
+
+/// Whether the certificate of a deletion is signed and names the file with its hashes.
+fn certified(text: &str, gone: &Gone, keys: &[PublicKey]) -> Result<(), String> {
+    let files = signed_files(text.as_bytes(), keys, &gone.request).map_err(|why| format!("its certificate: {why}"))?;
+    let named = files.get(&gone.was.object).is_some_and(|(sha256, sm3)| {
+        (sha256.as_str(), sm3.as_str()) == (gone.was.sha256.as_str(), gone.was.sm3.as_str())
+    });
+    if named { Ok(()) } else { Err("its certificate does not name it with its hashes".to_owned()) }
+}
+
+/// What lies in the folder and should not.
+fn unlisted(folder: &Path, bundle: &Bundle) -> anyhow::Result<Vec<String>> {
+    let mut known: BTreeSet<&str> = [BUNDLE, SIGNATURE, ROOTS, KEYS, SUMS, READ_ME].into();
+    known.extend(bundle.files.iter().map(|listed| listed.file.as_str()));
+    known.extend(bundle.deleted.iter().map(|gone| gone.certificate.as_str()));
+    let mut found = Vec::new();
+    let mut inside = vec![folder.to_owned()];
+    while let Some(place) = inside.pop() {
+        for entry in std::fs::read_dir(&place).with_context(|| format!("listing {}", place.display()))? {
+            let entry = entry?;
+            let path = entry.path();
+            if entry.file_type()?.is_dir() {
+                inside.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+            if !known.contains(name.as_str()) {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn read(folder: &Path, name: &str) -> anyhow::Result<String> {
@@ -166,9 +234,16 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     for item in &report.broken {
         writeln!(out, "BROKEN {}: {}", item.what, item.detail)?;
     }
-    let counts = format!("{} files, {} day roots", report.files, report.roots);
+    let counts = format!("{} files, {} deleted, {} day roots", report.files, report.deleted, report.roots);
+    let fits = "every file fits its proof, every proof its root, every root its signature";
     if report.ok {
-        writeln!(out, "OK: {counts}: every file fits its proof, every proof its root, every root its signature")?;
+        writeln!(out, "OK: {counts}: {fits}")?;
+    } else if report.consistent {
+        writeln!(
+            out,
+            "CONSISTENT IN ITSELF, KEYS NOT TRUSTED: {counts}: {fits}, by the keys in the folder, which anybody can \
+             make: check again with --keys and the keys that you got from the house"
+        )?;
     } else {
         writeln!(out, "NOT OK: {} broken of {counts}", report.broken.len())?;
     }

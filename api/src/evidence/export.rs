@@ -9,19 +9,21 @@ use std::{
 };
 
 use anyhow::Context as _;
+use serde_json::{Value, json};
 use songda_recordings::{
-    evidence::{DayRoot, Leaf, Listed, Tree},
+    evidence::{DayRoot, Listed, Tree},
     vault::RecordingId,
 };
 use songda_service::{
     date,
-    evidence::{FileRow, RootRow, Signed, Which, chain_of, files, media_type},
+    evidence::{FileRow, Found, RootRow, Signed, Which, chain_of, files, leaf, media_type},
+    retention::certificate_of,
 };
 use songda_store::{StoreError, clock::rfc3339, evidence as register};
 
 use super::{
     Export, Meter,
-    bundle::{BUNDLE, Bundle, FORMAT, Gone, KEYS, README, ROOTS, SIGNATURE, SUMS},
+    bundle::{BUNDLE, Bundle, CERTIFICATES, FORMAT, Gone, KEYS, READ_ME, README, ROOTS, SIGNATURE, SUMS},
     case_meant, courts_meant,
 };
 use crate::{house::House, operator};
@@ -32,7 +34,10 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
     let (court, case) = case_meant(house, &courts, &asked.case).await?;
     empty_folder(&asked.to)?;
     let found = files(&house.db, Which::Case(&case)).await?;
+    anyhow::ensure!(!found.is_empty(), "the case {} has no evidence: there is nothing to export", asked.case);
     let number = found.first().map_or_else(|| asked.case.clone(), |file| file.case_number.clone());
+    // Before the first byte leaves: an export that is cut short stands there too.
+    note(house, &court.id, &case, "begun", &json!({ "case": number, "files": found.len() })).await?;
     let mut trees: BTreeMap<String, Tree> = BTreeMap::new();
     let (mut listed, mut gone, mut broken, mut unrooted) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut meter = Meter::new();
@@ -46,30 +51,40 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
             }
             None => (date(file.booked_ms), None),
         };
-        if let Some(request) = &file.deleted {
-            gone.push(Gone { object: file.id.clone(), request: request.clone(), about: about(&file) });
-            continue;
-        }
-        unrooted += usize::from(file.leaf.is_none());
-        let name = format!("files/{}.{}", file.id, extension(house, &file).await?);
-        let seen = house.examiner().examine(&file, "operator").await?;
-        if seen.is_broken() {
-            broken.push(format!("{}: {}", about(&file), seen.detail()));
-        } else {
-            write_file(house, &file, &asked.to.join(&name)).await?;
-        }
-        meter.add(file.size.max(0) as u64, seen.is_broken());
-        listed.push(Listed {
+        let mut was = Listed {
             object: file.id.clone(),
-            file: name,
+            file: String::new(),
             court: court.id.clone(),
             day,
             bytes: file.size.max(0) as u64,
             sha256: file.sha256.clone(),
             sm3: file.sm3.clone(),
             proof,
+            kind: file.kind.clone(),
+            owner: file.owner_id.clone(),
             about: about(&file),
-        });
+        };
+        if let Some(request) = &file.deleted {
+            let certificate = certificate(house, request, &asked.to).await?;
+            let seen = house.examiner().examine(&file, "operator").await?;
+            if certificate.is_none() || seen.is_broken() {
+                broken.push(format!("{}: {}", about(&file), seen.detail()));
+            }
+            gone.push(Gone { request: request.clone(), certificate: certificate.unwrap_or_default(), was });
+            continue;
+        }
+        unrooted += usize::from(file.leaf.is_none());
+        let name = format!("files/{}.{}", file.id, extension(house, &file).await?);
+        let seen = house.examiner().examine(&file, "operator").await?;
+        let well = seen == Found::Intact;
+        if well {
+            write_file(house, &file, &asked.to.join(&name)).await?;
+        } else {
+            broken.push(format!("{}: {}", about(&file), seen.detail()));
+        }
+        meter.add(file.size.max(0) as u64, !well);
+        was.file = name;
+        listed.push(was);
     }
     meter.end();
     let roots: Vec<DayRoot> =
@@ -83,13 +98,14 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
         deleted: gone,
     };
     write_rest(house, &asked.to, &bundle, &roots)?;
-    note(house, &court.id, &case, &bundle).await?;
+    let detail = json!({ "case": bundle.case, "files": bundle.files.len(), "deleted": bundle.deleted.len() });
+    note(house, &court.id, &case, "ok", &detail).await?;
     for text in &broken {
         writeln!(out, "BROKEN {text}")?;
     }
     writeln!(
         out,
-        "{}: {} files of {number} in {}, {} broken, {} deleted before; check it with: songda evidence verify --bundle {}",
+        "{}: {} files of {number} in {}, {} broken, {} deleted before; check it with: songda evidence verify --bundle {} --keys PUBLIC-KEYS.pem",
         bundle.court,
         bundle.files.len(),
         asked.to.display(),
@@ -126,7 +142,7 @@ fn empty_folder(to: &Path) -> anyhow::Result<()> {
 
 async fn tree(house: &House, court: &str, day: &str) -> anyhow::Result<Tree> {
     let all = files(&house.db, Which::Root(court, day)).await?;
-    let leaves = all.iter().map(|file| Leaf::from_hex(&file.id, &file.sha256, &file.sm3));
+    let leaves = all.iter().map(leaf);
     Ok(leaves.collect::<Result<_, _>>().and_then(Tree::new)?)
 }
 
@@ -186,13 +202,24 @@ fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> a
     write(&to.join(ROOTS), serde_json::to_string_pretty(roots)?.as_bytes())?;
     write(&to.join(KEYS), keys.as_bytes())?;
     write(&to.join(SUMS), sums.as_bytes())?;
-    write(&to.join("README.txt"), README.as_bytes())
+    write(&to.join(READ_ME), README.as_bytes())
+}
+
+/// Writes the certificate of a deletion once; answers where it lies, or nothing when there is none.
+async fn certificate(house: &House, request: &str, to: &Path) -> anyhow::Result<Option<String>> {
+    let Some(object) = certificate_of(&house.db, request).await? else { return Ok(None) };
+    let name = format!("{CERTIFICATES}/{request}.json");
+    let path = to.join(&name);
+    if !path.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(to.join(CERTIFICATES))?;
+        write(&path, &house.objects.get(&house.db, &object).await?)?;
+    }
+    Ok(Some(name))
 }
 
 /// Who takes evidence out of the house is written down.
-async fn note(house: &House, court: &str, case: &str, bundle: &Bundle) -> Result<(), StoreError> {
+async fn note(house: &House, court: &str, case: &str, result: &str, detail: &Value) -> Result<(), StoreError> {
     let mut tx = house.db.begin().await?;
-    let detail = serde_json::json!({ "case": bundle.case, "files": bundle.files.len() });
-    operator::note(&mut tx, &house.clock, court, "evidence.export", ("case", case), "ok", detail).await?;
+    operator::note(&mut tx, &house.clock, court, "evidence.export", ("case", case), result, detail.clone()).await?;
     tx.commit().await
 }

@@ -16,14 +16,18 @@ use songda_people::courts::{self, Court};
 use songda_service::cases;
 
 pub use self::{bundle::verify_bundle, export::export, verify::verify};
-use crate::house::House;
+use crate::{house::House, operator};
 
 /// Evidence.
 #[derive(Debug, Subcommand)]
 pub enum EvidenceCommand {
     /// Checks every file against the register, the register against the roots, and each root
-    /// against its signature and the day before. Answers with 0 when all is well, else 1.
+    /// against its signature and the day before. Answers with 0 when all is well, with 2 when a
+    /// bundle fits only keys of its own, else 1.
     Verify(Verify),
+    /// Makes the day roots that are due though nothing was entered for weeks: only when the clock
+    /// of this machine is right, for a root stays for ever.
+    Roots,
     /// Writes the evidence of a case with its proofs into a folder that `verify --bundle` checks
     /// anywhere.
     Export(Export),
@@ -84,6 +88,20 @@ async fn courts_meant(house: &House, code: Option<&str>) -> anyhow::Result<Vec<C
     let one: Vec<Court> = all.into_iter().filter(|court| court.code == code).collect();
     anyhow::ensure!(!one.is_empty(), "no court has the code {code}: `songda court list` names them");
     Ok(one)
+}
+
+/// Makes the roots that are due; whoever calls it says that the clock is right, and that is
+/// written down.
+pub async fn make_roots(house: &House, after_ms: i64) -> anyhow::Result<usize> {
+    let courts = courts_meant(house, None).await?;
+    let made = house.roots().make_all(after_ms).await?;
+    let mut tx = house.db.begin().await?;
+    for court in &courts {
+        let detail = serde_json::json!({ "made": made });
+        operator::note(&mut tx, &house.clock, &court.id, "evidence.roots", ("court", &court.id), "ok", detail).await?;
+    }
+    tx.commit().await?;
+    Ok(made)
 }
 
 /// Court and id of the case with this number.

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, io::Write};
 
 use serde::Serialize;
 use songda_people::courts::Court;
-use songda_service::evidence::{FileRow, Found, RootCheck, Which, check_chain, check_root, files};
+use songda_service::{
+    date,
+    evidence::{FileRow, Found, RootCheck, Which, check_chain, check_root, files},
+};
 
 use super::{Meter, Verify, case_meant, courts_meant};
 use crate::house::House;
@@ -12,11 +15,15 @@ use crate::house::House;
 /// Who is written down as having looked.
 const BY: &str = "operator";
 const PAGE: i64 = 500;
+/// How long after its hour a root is waited for.
+const GRACE_MS: i64 = 15 * 60_000;
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
 struct Report {
     ok: bool,
+    /// There was nothing to check, which is not well: nobody asks for that.
+    nothing: bool,
     files: usize,
     bytes: u64,
     roots: usize,
@@ -49,24 +56,28 @@ struct BrokenRoot {
 
 /// Checks, prints what was found, and answers whether all is well. What is broken is marked
 /// 待核查 as by the house itself.
-pub async fn verify(house: &House, asked: &Verify, out: &mut impl Write) -> anyhow::Result<bool> {
+/// `after_ms` is when the house makes roots, counted from midnight.
+pub async fn verify(house: &House, asked: &Verify, after_ms: i64, out: &mut impl Write) -> anyhow::Result<bool> {
     let courts = courts_meant(house, asked.court.as_deref()).await?;
-    let mut check = Check { house, report: Report::default(), meter: Meter::new() };
+    let mut check = Check { house, after_ms, report: Report::default(), meter: Meter::new() };
     if let Some(day) = &asked.day {
-        for court in &courts {
+        for court in courts_of_day(&check, &courts, day).await? {
             check.root(court, day).await?;
             check.files(court, files(&house.db, Which::Root(&court.id, day)).await?).await?;
         }
     } else if let Some(call) = &asked.call {
-        let found = files(&house.db, Which::Call(call)).await?;
-        anyhow::ensure!(!found.is_empty(), "there is no evidence of a call {call}");
+        let mut found = files(&house.db, Which::Call(call)).await?;
+        found.retain(|file| courts.iter().any(|court| court.id == file.court_id));
+        anyhow::ensure!(!found.is_empty(), "there is no evidence of a call {call} in the courts that are meant");
         for court in &courts {
             let of_court: Vec<FileRow> = found.iter().filter(|file| file.court_id == court.id).cloned().collect();
             check.with_roots(court, of_court).await?;
         }
     } else if let Some(number) = &asked.case {
         let (court, case) = case_meant(house, &courts, number).await?;
-        check.with_roots(&court, files(&house.db, Which::Case(&case)).await?).await?;
+        let found = files(&house.db, Which::Case(&case)).await?;
+        anyhow::ensure!(!found.is_empty(), "the case {number} has no evidence: nothing was checked");
+        check.with_roots(&court, found).await?;
     } else {
         for court in &courts {
             check.whole(court).await?;
@@ -74,7 +85,8 @@ pub async fn verify(house: &House, asked: &Verify, out: &mut impl Write) -> anyh
     }
     let Check { mut report, meter, .. } = check;
     meter.end();
-    report.ok = report.broken.is_empty() && report.broken_roots.is_empty();
+    report.nothing = report.files + report.deleted + report.roots == 0;
+    report.ok = report.broken.is_empty() && report.broken_roots.is_empty() && !report.nothing;
     if asked.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
@@ -83,15 +95,30 @@ pub async fn verify(house: &House, asked: &Verify, out: &mut impl Write) -> anyh
     Ok(report.ok)
 }
 
+/// The courts of which a day is over and had begun; a day that is of none of them is refused
+/// before anything is marked.
+async fn courts_of_day<'a>(check: &Check<'_>, courts: &'a [Court], day: &str) -> anyhow::Result<Vec<&'a Court>> {
+    anyhow::ensure!(songda_service::day(day).is_some(), "{day} is no day: write it as 2026-11-27");
+    let mut found = Vec::new();
+    for court in courts {
+        if check.house.roots().days(&court.id, check.after_ms).await?.hold(day) {
+            found.push(court);
+        }
+    }
+    anyhow::ensure!(!found.is_empty(), "{day} is not over, or lies before the first day of the court: it has no root");
+    Ok(found)
+}
+
 struct Check<'a> {
     house: &'a House,
+    after_ms: i64,
     report: Report,
     meter: Meter,
 }
 
 impl Check<'_> {
     async fn whole(&mut self, court: &Court) -> anyhow::Result<()> {
-        for check in check_chain(&self.house.roots(), &court.id, BY).await? {
+        for check in check_chain(&self.house.roots(), &court.id, self.after_ms, BY).await? {
             self.note_root(court, check);
         }
         let mut after = (0, String::new());
@@ -128,9 +155,15 @@ impl Check<'_> {
 
     async fn files(&mut self, court: &Court, found: Vec<FileRow>) -> anyhow::Result<()> {
         let examiner = self.house.examiner();
+        let last = self.house.roots().days(&court.id, self.after_ms + GRACE_MS).await?.last;
         for file in found {
-            let seen = examiner.examine(&file, BY).await?;
-            self.report.not_in_a_root_yet += usize::from(file.leaf.is_none());
+            let mut seen = examiner.examine(&file, BY).await?;
+            let overdue = file.leaf.is_none() && date(file.booked_ms) <= last;
+            self.report.not_in_a_root_yet += usize::from(file.leaf.is_none() && !overdue);
+            if overdue && seen == Found::Intact {
+                let reason = "its day is over, and no root holds it: does the house run?".to_owned();
+                seen = Found::Unread { reason, by_key: false };
+            }
             if matches!(seen, Found::Deleted { .. }) {
                 self.report.deleted += 1;
                 continue;
@@ -138,8 +171,9 @@ impl Check<'_> {
             let bytes = file.size.max(0) as u64;
             self.report.files += 1;
             self.report.bytes += bytes;
-            self.meter.add(bytes, seen.is_broken());
-            if seen.is_broken() {
+            let well = seen == Found::Intact;
+            self.meter.add(bytes, !well);
+            if !well {
                 self.report.broken.push(Broken {
                     court: court.code.clone(),
                     file: file.id,
@@ -147,7 +181,7 @@ impl Check<'_> {
                     name: file.name,
                     case: file.case_number,
                     task: file.task_number,
-                    verdict: seen.word().to_owned(),
+                    verdict: if overdue { "no_root".to_owned() } else { seen.word().to_owned() },
                     detail: seen.detail(),
                 });
             }
@@ -171,9 +205,11 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     let counts = format!("{files} files ({mib:.1} MiB), {roots} day roots");
     if report.ok {
         writeln!(out, "OK: {counts}: every file fits its register, every register its root, every root its signature")?;
+    } else if report.nothing {
+        writeln!(out, "NOT OK: there is no file and no root: nothing was checked")?;
     } else {
         let broken = report.broken.len() + report.broken_roots.len();
-        writeln!(out, "NOT OK: {broken} broken of {counts}; they are marked 待核查")?;
+        writeln!(out, "NOT OK: {broken} broken of {counts}; what was lost or altered is marked 待核查")?;
     }
     if *not_in_a_root_yet > 0 {
         writeln!(out, "{not_in_a_root_yet} files are in no root yet: their day is not over")?;

@@ -38,7 +38,7 @@ pub(super) fn alarm_row(alarm: Alarm) -> AlarmRow {
     responses((status = 200, body = Alarms), (status = 403, body = ProblemBody)))]
 pub(super) async fn alarms(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<Alarms>, Problem> {
     require(&house, &actor, Permission::AlarmsRead).await?;
-    Ok(Json(Alarms { items: bells::open(&house.db).await?.into_iter().map(alarm_row).collect() }))
+    Ok(Json(Alarms { items: bells::open_for(&house.db, &actor.court_id).await?.into_iter().map(alarm_row).collect() }))
 }
 
 /// The accounts of the court.

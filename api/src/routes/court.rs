@@ -437,7 +437,7 @@ pub(super) async fn overview(
             next_at: queue.next_ms.map(rfc3339),
         },
         agents,
-        alarms: alarms::open(&house.db).await?.into_iter().map(alarm_row).collect(),
+        alarms: alarms::open_for(&house.db, &actor.court_id).await?.into_iter().map(alarm_row).collect(),
     }))
 }
 

@@ -99,29 +99,28 @@ fn doubt_view(doubt: DoubtRow, file: Option<&FileRow>) -> DoubtView {
     responses((status = 200, body = DoubtsView), (status = 403, body = ProblemBody)))]
 pub(super) async fn doubts(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<DoubtsView>, Problem> {
     require(&house, &actor, Permission::EvidenceRead).await?;
-    let mut items = Vec::new();
-    for doubt in evidence::doubts(&house.db, &actor.court_id).await? {
-        let file = evidence::files(&house.db, Which::One(&doubt.object_id)).await?.pop();
-        items.push(doubt_view(doubt, file.as_ref()));
-    }
+    let files = evidence::files(&house.db, Which::Doubted(&actor.court_id)).await?;
+    let items = with_files(evidence::doubts(&house.db, &actor.court_id).await?, &files);
     note(&house, &actor, "evidence.doubts", ("court", &actor.court_id), "ok", json!({ "shown": items.len() })).await?;
     Ok(Json(DoubtsView { items }))
 }
 
+fn with_files(doubts: Vec<DoubtRow>, files: &[FileRow]) -> Vec<DoubtView> {
+    let files: BTreeMap<&str, &FileRow> = files.iter().map(|file| (file.id.as_str(), file)).collect();
+    let view = |doubt: DoubtRow| {
+        let file = files.get(doubt.object_id.as_str()).copied();
+        doubt_view(doubt, file)
+    };
+    doubts.into_iter().map(view).collect()
+}
+
 /// What is 待核查 of a case, for its pages.
 pub(super) async fn doubts_of(house: &House, court: &str, case: &str) -> Result<Vec<DoubtView>, Problem> {
-    let open: Vec<DoubtRow> = evidence::doubts(&house.db, court).await?;
-    let open: Vec<DoubtRow> = open.into_iter().filter(|doubt| doubt.cleared_ms.is_none()).collect();
+    let open = evidence::doubts_of_case(&house.db, court, case).await?;
     if open.is_empty() {
         return Ok(Vec::new());
     }
-    let files = evidence::files(&house.db, Which::Case(case)).await?;
-    let files: BTreeMap<&str, &FileRow> = files.iter().map(|file| (file.id.as_str(), file)).collect();
-    let of_case = open.into_iter().filter_map(|doubt| {
-        let file = files.get(doubt.object_id.as_str()).copied()?;
-        Some(doubt_view(doubt, Some(file)))
-    });
-    Ok(of_case.collect())
+    Ok(with_files(open, &evidence::files(&house.db, Which::Case(case)).await?))
 }
 
 /// Says what was found out about something that was 待核查, and takes the mark off. The file and

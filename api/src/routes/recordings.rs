@@ -14,7 +14,7 @@ use serde_json::json;
 use songda_desk::calls::recorded::{self, Owner};
 use songda_people::{Actor, Permission};
 use songda_recordings::vault::{Manifest, VaultError, Verdict, WavReader};
-use songda_service::evidence::{self, Found, Which};
+use songda_service::evidence::{self, Found, Marked, Which};
 use songda_store::{StoreError, alarms};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
@@ -60,13 +60,17 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
         Verdict::Missing => ("missing", "录音文件缺失".to_owned()),
         Verdict::Altered { reason } => ("altered", format!("录音文件被改动：{reason}")),
     };
-    alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), manifest.id.as_str(), &text).await?;
     if let Some(file) = evidence::files(&house.db, Which::One(manifest.id.as_str())).await?.pop() {
         let found = match &verdict {
             Verdict::Altered { reason } => Found::Altered { reason: reason.clone() },
-            _ => Found::Missing,
+            _ => Found::Missing { reason: "the file is not there".to_owned() },
         };
-        evidence::mark(&house.db, &house.clock, &file, &found, &actor.user_id).await?;
+        // It may have gone by decision while it was looked at.
+        if evidence::mark(&house.db, &house.clock, &file, &found, &actor.user_id).await? == Marked::Deleted {
+            return Err(Problem::deleted("recording"));
+        }
+    } else {
+        alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), manifest.id.as_str(), &text).await?;
     }
     if state != word {
         recorded::set_state(&house.db, owner, word).await?;

@@ -147,7 +147,7 @@ pub(super) async fn dry_run(
     SignedIn(actor): SignedIn,
 ) -> Result<Json<RetentionPlan>, Problem> {
     require(&house, &actor, Permission::RetentionRead).await?;
-    let plan = keeping::plan(&house.db, &actor.court_id, None, house.clock.now_ms()).await?;
+    let plan = keeping::plan(&house.db, &house.clock, &actor.court_id, None).await?;
     let detail = json!({ "files": plan.items.len(), "bytes": plan.bytes() });
     note(&house, &actor, "retention.plan", ("court", &actor.court_id), "ok", detail).await?;
     Ok(Json(plan_view(&plan)))

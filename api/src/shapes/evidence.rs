@@ -170,7 +170,8 @@ pub(crate) struct RetentionItem {
     pub(crate) due_at: String,
     /// `planned`, `waiting`, `deleting`, `deleted` or `kept`.
     pub(crate) state: String,
-    /// Why it was kept: `hold`, `open_task`, `not_returned`, `doubt` or `not_due`.
+    /// Why it was kept: `hold`, `open_task`, `live_call`, `not_returned`, `doubt`, `no_root` or `not_due`; or why it
+    /// could not be deleted.
     pub(crate) why: String,
 }
 

@@ -1,6 +1,6 @@
 //! Day roots: what existed on a day, so that nobody can change it later without being seen.
 //!
-//! Each file of a day is a leaf of object id, SHA-256 and SM3. The leaves stand in the order
+//! Each file of a day is a leaf of object id, SHA-256, SM3 and what the register says of it. The leaves stand in the order
 //! of their ids in a Merkle tree of RFC 6962 section 2.1, built twice over the same leaves:
 //! once with SHA-256 and once with SM3, so that the weakness of one hash breaks neither the
 //! tree nor a leaf. The root of a day names the root of the day before and is signed with the
@@ -19,7 +19,7 @@ pub use offline::{Checked, Listed, Offline, Standing};
 pub use path::Inclusion;
 pub use root::{Chain, DayRoot, Draft, RootFault, check_chain};
 pub(crate) use tree::Hashing;
-pub use tree::{Hashes, Leaf, Tree};
+pub use tree::{Facts, Hashes, Leaf, Tree};
 
 /// Why a root or a list cannot be made.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{DayRoot, Hashes, Inclusion, Leaf, Tree, tree::Hashing};
+use super::{DayRoot, Facts, Hashes, Inclusion, Leaf, Tree, tree::Hashing};
 use crate::{
     keys::{KeyProvider, PublicKey},
     vault::{self, RecordingId, VaultError},
@@ -36,6 +36,13 @@ pub struct Listed {
     /// The way to the root. Without it every file of the day must be listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Inclusion>,
+    /// Kind of the file, which its leaf holds with court, owner and bytes; a leaf without a
+    /// kind holds none of that.
+    #[serde(default)]
+    pub kind: String,
+    /// The call of a recording or transcript.
+    #[serde(default)]
+    pub owner: String,
     /// Whose it is, as case and task; told with the verdict, and not looked into.
     #[serde(default)]
     pub about: String,
@@ -117,6 +124,15 @@ impl<'a> Offline<'a> {
     pub fn check<'b>(&'b self, list: &'b [Listed]) -> impl Iterator<Item = Checked<'b>> + 'b {
         let trees = Trees::new(list);
         list.iter().map(move |listed| Checked { listed, standing: self.standing(listed, &trees) })
+    }
+
+    /// Whether the hashes of a file that is gone are in the signed root of its day, by its proof;
+    /// why not, if not.
+    pub fn proven(&self, gone: &Listed) -> Result<(), String> {
+        if gone.proof.is_none() {
+            return Err("it has no proof".into());
+        }
+        self.in_root(gone, &Trees { by_day: HashMap::new() })
     }
 
     fn standing(&self, listed: &Listed, trees: &Trees<'_>) -> Standing {
@@ -202,7 +218,12 @@ impl<'a> Offline<'a> {
 }
 
 fn leaf(listed: &Listed) -> Result<Leaf, String> {
-    Leaf::from_hex(&listed.object, &listed.sha256, &listed.sm3).map_err(|error| error.to_string())
+    let leaf = Leaf::from_hex(&listed.object, &listed.sha256, &listed.sm3).map_err(|error| error.to_string())?;
+    if listed.kind.is_empty() {
+        return Ok(leaf);
+    }
+    let Listed { court, kind, owner, bytes, .. } = listed;
+    Ok(leaf.with(&Facts { court, kind, owner, bytes: *bytes }))
 }
 
 /// Number of leaves and root, or why there is none.

@@ -73,18 +73,41 @@ impl Hashing {
     }
 }
 
+/// What a register says of a file besides its hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// Court.
+    pub court: &'a str,
+    /// Kind of file.
+    pub kind: &'a str,
+    /// The call of a recording or transcript; empty for what has none.
+    pub owner: &'a str,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
 /// One file of a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
     object: String,
     hashes: Hashes,
+    /// [`Facts`], a line each; empty when none were given.
+    facts: String,
 }
 
 impl Leaf {
     /// A leaf of this object and the hashes of its file.
     pub fn new(object: &str, hashes: Hashes) -> Result<Self, EvidenceError> {
         check_name("the object id", object)?;
-        Ok(Self { object: object.to_owned(), hashes })
+        Ok(Self { object: object.to_owned(), hashes, facts: String::new() })
+    }
+
+    /// The same, bound to what the register says of the file: whoever changes that leads to
+    /// another root.
+    #[must_use]
+    pub fn with(self, facts: &Facts<'_>) -> Self {
+        let Facts { court, kind, owner, bytes } = facts;
+        Self { facts: format!("court: {court}\nkind: {kind}\nowner: {owner}\nbytes: {bytes}\n"), ..self }
     }
 
     /// The same with hashes in hex.
@@ -98,10 +121,11 @@ impl Leaf {
     }
 
     /// Leaf hash: zero byte, length of the id (2 bytes, big endian), id, SHA-256 and SM3 of
-    /// the file. The length keeps the id and the hashes apart.
+    /// the file, then the facts, UTF-8, to the end. The length keeps the id and the hashes apart.
     pub(super) fn hash(&self) -> Hashes {
         let length = (self.object.len() as u16).to_be_bytes();
-        Hashes::of(&[&[0], &length, self.object.as_bytes(), &self.hashes.sha256, &self.hashes.sm3])
+        let Self { object, hashes, facts } = self;
+        Hashes::of(&[&[0], &length, object.as_bytes(), &hashes.sha256, &hashes.sm3, facts.as_bytes()])
     }
 }
 

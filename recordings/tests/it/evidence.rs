@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command, sync::Arc};
 
 use songda_recordings::{
-    evidence::{DayRoot, Draft, EvidenceError, Leaf, Listed, Offline, RootFault, Standing, Tree, check_chain},
+    evidence::{DayRoot, Draft, EvidenceError, Facts, Leaf, Listed, Offline, RootFault, Standing, Tree, check_chain},
     keys::{KeyFile, KeyProvider, PublicKey, Rotation},
     vault::{BLOCK_FRAMES, RecordingId, Vault},
 };
@@ -59,6 +59,46 @@ fn x2_the_tree_of_a_day_is_that_of_rfc_6962_with_sha_256_and_with_sm3() {
         let root = tree(size).root();
         assert_eq!(format!("{} {}", hex::encode(root.sha256), hex::encode(root.sm3)), said, "{size} leaves");
     }
+}
+
+#[test]
+fn x2_a_leaf_is_bound_to_court_kind_owner_and_size_of_its_file() {
+    let facts = Facts { court: "court", kind: "recording", owner: "01CALL", bytes: 44 };
+    let root = |facts: &Facts<'_>| Tree::new(vec![leaf("01FILE").with(facts)]).unwrap().root();
+    let other = [
+        Facts { court: "other", ..facts },
+        Facts { kind: "report", ..facts },
+        Facts { owner: "02CALL", ..facts },
+        Facts { bytes: 45, ..facts },
+    ];
+    for changed in other {
+        assert_ne!(root(&changed), root(&facts), "{changed:?}");
+    }
+    assert_ne!(Tree::new(vec![leaf("01FILE")]).unwrap().root(), root(&facts));
+    // One that is gone is proven by its proof alone, with the facts that its leaf had.
+    let folder = tempfile::tempdir().unwrap();
+    let keys = keys(folder.path());
+    let tree = Tree::new(vec![leaf("01FILE").with(&facts), leaf("02FILE")]).unwrap();
+    let roots = [sign(&keys, "2026-11-27", None, &tree)];
+    let public = keys.public_keys().unwrap();
+    let offline = Offline::new(folder.path(), &roots, &public);
+    let (sha256, sm3) = hashes(b"01FILE");
+    let gone = Listed {
+        object: "01FILE".into(),
+        file: String::new(),
+        court: "court".into(),
+        day: "2026-11-27".into(),
+        bytes: 44,
+        sha256,
+        sm3,
+        proof: tree.proof("01FILE"),
+        kind: "recording".into(),
+        owner: "01CALL".into(),
+        about: String::new(),
+    };
+    offline.proven(&gone).unwrap();
+    assert!(offline.proven(&Listed { owner: "02CALL".into(), ..gone.clone() }).is_err());
+    assert!(offline.proven(&Listed { proof: None, ..gone }).is_err());
 }
 
 #[test]
@@ -207,7 +247,8 @@ fn package(with_proofs: bool) -> Package {
     let mut listed = |object: &str, file: &str, bytes: u64, sha256: String, sm3: String| {
         let (object, file, about) = (object.to_owned(), file.to_owned(), format!("case of {object}"));
         let (court, day) = ("court".to_owned(), "2026-11-27".to_owned());
-        list.push(Listed { object, file, court, day, bytes, sha256, sm3, proof: None, about });
+        let (kind, owner) = (String::new(), String::new());
+        list.push(Listed { object, file, court, day, bytes, sha256, sm3, proof: None, kind, owner, about });
     };
     for (name, exported) in [("01SEALED", false), ("01EXPORT", true)] {
         let id = RecordingId::new(name).unwrap();

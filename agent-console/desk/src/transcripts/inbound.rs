@@ -47,9 +47,9 @@ pub(super) async fn save(
     let mut saved = 0;
     for sql in [
         "UPDATE inbound_transcripts SET state = 'ready', model_name = $2, model_sha256 = $3, test_model = $4,
-                body_sealed = $5, ready_ms = $6 WHERE inbound_id = $1 AND state <> 'ready'",
+                body_sealed = $5, ready_ms = $6 WHERE inbound_id = $1 AND state IN ('waiting', 'failed')",
         "UPDATE transcripts SET state = 'ready', model_name = $2, model_sha256 = $3, test_model = $4, body_sealed = $5,
-                ready_ms = $6 WHERE call_id = $1 AND state <> 'ready'",
+                ready_ms = $6 WHERE call_id = $1 AND state IN ('waiting', 'failed')",
     ] {
         saved += sqlx::query(sql)
             .bind(id)

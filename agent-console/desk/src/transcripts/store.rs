@@ -79,7 +79,7 @@ pub(super) async fn save(
     let sealed = sealer.seal(&call.court_id, "transcript", "transcripts", "body_sealed", &call.id, body.as_bytes())?;
     let saved = sqlx::query(
         "UPDATE transcripts SET state = 'ready', model_name = $2, model_sha256 = $3, test_model = $4, body_sealed = $5,
-                ready_ms = $6 WHERE call_id = $1 AND state <> 'ready'",
+                ready_ms = $6 WHERE call_id = $1 AND state IN ('waiting', 'failed')",
     )
     .bind(&call.id)
     .bind(&transcript.model.name)
@@ -207,6 +207,14 @@ pub async fn correct(
     let id = new_id();
     let sealed = sealer.seal(&call.court_id, "transcript", "transcript_edits", "text_sealed", &id, text.as_bytes())?;
     let mut tx = db.begin().await?;
+    // One that is being deleted is not corrected: whoever comes second finds it gone.
+    let held = sqlx::query("UPDATE transcripts SET state = state WHERE call_id = $1 AND state = 'ready'")
+        .bind(&call.id)
+        .execute(&mut *tx.conn())
+        .await?;
+    if held.rows_affected() != 1 {
+        return Err(ServiceError::NotFound { kind: "transcript" }.into());
+    }
     sqlx::query(
         "INSERT INTO transcript_edits (id, call_id, line_no, text_sealed, editor_id, editor_name, at_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -192,8 +192,8 @@ impl Push {
             for bytes in files.values() {
                 self.objects.put(&mut tx, court, "push", "application/pdf", bytes).await?;
             }
-            let id =
-                intake::keep_incomplete(&mut tx, &self.clock, court, &message.key, hash, &body.id, &missing).await?;
+            let key = (&message.key, message.case.number.as_str());
+            let id = intake::keep_incomplete(&mut tx, &self.clock, court, key, hash, &body.id, &missing).await?;
             (
                 Pushed::Incomplete(json!({ "status": "incomplete", "order_id": id, "missing": missing })),
                 id,

@@ -1,10 +1,15 @@
 //! The register against the roots, and each root against its signature and the one before.
 
+use std::collections::BTreeSet;
+
 use songda_recordings::{evidence::DayRoot, keys::PublicKey};
 use sqlx::Row;
 
 use super::{HOUSE, RootRow, Roots, Which, chain_of, doubts, files, internal, roots};
 use crate::ServiceError;
+
+/// How long after its hour a root is waited for.
+const GRACE_MS: i64 = 15 * 60_000;
 
 /// What a look at a root found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,27 +23,67 @@ pub struct RootCheck {
 }
 
 /// Looks at one root of a court: signature, chain, files, copy. Writes down that it was looked
-/// at, and marks it when something does not fit.
+/// at, and marks it when something does not fit. A day of which there never was a root is told
+/// and not marked: the house makes it, or that day is none of the court's.
 pub async fn check_root(roots: &Roots, court: &str, day: &str, by: &str) -> Result<RootCheck, ServiceError> {
     let row = roots::root(&roots.db, court, day).await?;
     let Some(row) = row else {
-        return note(roots, court, day, 0, Some("there is no root of this day".to_owned()), by).await;
+        return if roots.traces(court).await?.contains(day) {
+            note(roots, court, day, 0, Some(GONE.to_owned()), by).await
+        } else {
+            Ok(RootCheck { day: day.to_owned(), files: 0, fault: Some("there is no root of this day".to_owned()) })
+        };
     };
     let keys = public_keys(roots)?;
     let fault = fault(roots, court, &row, &keys).await?;
     note(roots, court, day, row.files, fault, by).await
 }
 
-/// Looks at every root of a court, and whether a day is missing between them.
-pub async fn check_chain(roots: &Roots, court: &str, by: &str) -> Result<Vec<RootCheck>, ServiceError> {
-    let mut found = Vec::new();
-    let mut due: Option<String> = None;
-    for row in chain_of(&roots.db, court).await? {
-        if let Some(day) = due.filter(|day| *day != row.day) {
-            found.push(note(roots, court, &day, 0, Some("there is no root of this day".to_owned()), by).await?);
-        }
-        due = Some(roots::next(&row.day));
+const GONE: &str = "there is no root of this day, and there was one";
+
+/// Looks at every root of a court, and whether one is missing: between them, at the end, or of a
+/// day of which a copy, the audit log or a file says that there was one. Days that are over and
+/// have no root yet are told once, by the first of them. `after_ms` is when roots are made,
+/// counted from midnight.
+pub async fn check_chain(roots: &Roots, court: &str, after_ms: i64, by: &str) -> Result<Vec<RootCheck>, ServiceError> {
+    let chain = chain_of(&roots.db, court).await?;
+    // One that the house makes at this very minute is not missed.
+    let days = roots.days(court, after_ms + GRACE_MS).await?;
+    let last = chain.last().map(|row| row.day.clone());
+    let mut found = check_missing(roots, court, by).await?;
+    for row in &chain {
         found.push(check_root(roots, court, &row.day, by).await?);
+    }
+    let due = last.map_or(days.first, |last| roots::next(&last));
+    if !due.is_empty() && due <= days.last && !found.iter().any(|check| check.day == due) {
+        let text = format!("the days from it to {} are over and have no root: does the house run?", days.last);
+        found.push(RootCheck { day: due, files: 0, fault: Some(text) });
+    }
+    found.sort_by(|one, other| one.day.cmp(&other.day));
+    Ok(found)
+}
+
+/// The days of a court of which there was a root, and is none: the days between its first and its
+/// last, and those that a copy, the audit log or a file remembers. Marks each.
+pub async fn check_missing(roots: &Roots, court: &str, by: &str) -> Result<Vec<RootCheck>, ServiceError> {
+    let mut missed = roots.traces(court).await?;
+    let there: BTreeSet<String> = sqlx::query("SELECT day FROM evidence_roots WHERE court_id = $1")
+        .bind(court)
+        .fetch_all(roots.db.read())
+        .await?
+        .into_iter()
+        .map(|row| row.get(0))
+        .collect();
+    if let (Some(first), Some(last)) = (there.first(), there.last()) {
+        let mut day = first.clone();
+        while !day.is_empty() && day < *last {
+            missed.insert(day.clone());
+            day = roots::next(&day);
+        }
+    }
+    let mut found = Vec::new();
+    for day in missed.difference(&there) {
+        found.push(note(roots, court, day, 0, Some(GONE.to_owned()), by).await?);
     }
     Ok(found)
 }
@@ -69,6 +114,9 @@ async fn fault(roots: &Roots, court: &str, row: &RootRow, keys: &[PublicKey]) ->
     if let Err(fault) = signed.verify(keys) {
         return Ok(Some(fault.to_string()));
     }
+    if row.root != hex::encode(signed.root.sha256) {
+        return Ok(Some("the hash in its row is not the signed one".to_owned()));
+    }
     if let Some(fault) = link(roots, court, &signed).await? {
         return Ok(Some(fault));
     }
@@ -83,9 +131,11 @@ async fn fault(roots: &Roots, court: &str, row: &RootRow, keys: &[PublicKey]) ->
     if tree.root() != signed.root {
         return Ok(Some("the register of its files was changed: they do not lead to it".to_owned()));
     }
-    match roots.copied(court, &row.day).await {
+    match roots.copied(court, &row.day).await? {
         Some(copy) if copy == row.body => Ok(None),
         Some(_) => Ok(Some("its copy beside the vault says something else".to_owned())),
+        // Until it is written the next round owes it.
+        None if !roots.was_copied(court, &row.day).await? => Ok(None),
         None => Ok(Some("its copy beside the vault is missing".to_owned())),
     }
 }

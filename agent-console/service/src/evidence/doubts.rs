@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use songda_people::Actor;
-use songda_store::{Clock, Db, alarms, audit, new_id};
+use songda_store::{Clock, Db, Tx, alarms, audit, new_id};
 use sqlx::{Row, any::AnyRow};
 
-use super::FileRow;
+use super::{FileRow, files::OF_CASE};
 use crate::{ServiceError, retention::reason};
 
 /// What a look at a file found.
@@ -14,16 +14,28 @@ pub enum Found {
     /// As it was entered.
     Intact,
     /// Not there.
-    Missing,
+    Missing {
+        /// Where it was looked for, or what the books say of it.
+        reason: String,
+    },
     /// Not as it was entered.
     Altered {
         /// What differs.
         reason: String,
     },
-    /// Gone by decision, under this request.
+    /// Gone by decision, under this request, which two persons decided and whose certificate
+    /// holds.
     Deleted {
         /// The request for its deletion.
         request: String,
+    },
+    /// It could not be read, which says nothing about it: a disk or a server that does not
+    /// answer, or a key that opens nothing.
+    Unread {
+        /// Why.
+        reason: String,
+        /// Whether the key of the house is the reason: then it is that of many files.
+        by_key: bool,
     },
 }
 
@@ -32,22 +44,22 @@ impl Found {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Intact => "intact",
-            Self::Missing => "missing",
+            Self::Missing { .. } => "missing",
             Self::Altered { .. } => "altered",
             Self::Deleted { .. } => "deleted",
+            Self::Unread { .. } => "unread",
         }
     }
 
     /// Whether a person must look into it.
     pub fn is_broken(&self) -> bool {
-        matches!(self, Self::Missing | Self::Altered { .. })
+        matches!(self, Self::Missing { .. } | Self::Altered { .. })
     }
 
     /// What differs, in words.
     pub fn detail(&self) -> String {
         match self {
-            Self::Altered { reason } => reason.clone(),
-            Self::Missing => "the file is not there".to_owned(),
+            Self::Altered { reason } | Self::Missing { reason } | Self::Unread { reason, .. } => reason.clone(),
             Self::Intact | Self::Deleted { .. } => String::new(),
         }
     }
@@ -99,16 +111,14 @@ pub async fn doubts(db: &Db, court: &str) -> Result<Vec<DoubtRow>, ServiceError>
     Ok(rows.iter().map(read).collect())
 }
 
-/// The open doubts among these files of a court.
-pub async fn open_doubts_of(db: &Db, court: &str, files: &[String]) -> Result<Vec<DoubtRow>, ServiceError> {
-    let sql = format!("{COLUMNS} WHERE open_object = $1");
-    let mut found = Vec::new();
-    for file in files {
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql.clone())).bind(open_key(court, file)).fetch_optional(db.read()).await?;
-        found.extend(row.as_ref().map(read));
-    }
-    Ok(found)
+/// The open doubts among the files of a case, oldest first.
+pub async fn doubts_of_case(db: &Db, court: &str, case: &str) -> Result<Vec<DoubtRow>, ServiceError> {
+    let sql = format!(
+        "{COLUMNS} d WHERE d.court_id = $2 AND d.open_object IS NOT NULL AND d.object_id IN
+         (SELECT f.id FROM evidence_files f WHERE {OF_CASE}) ORDER BY d.found_ms, d.id"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(case).bind(court).fetch_all(db.read()).await?;
+    Ok(rows.iter().map(read).collect())
 }
 
 fn open_key(court: &str, object: &str) -> String {
@@ -120,21 +130,43 @@ fn alarm_of(verdict: &str, recording: bool) -> String {
     format!("{kind}.{verdict}")
 }
 
-/// Marks a file, unless it is marked: row, audit and alarm. `by` is a user id, `operator` or
-/// [`HOUSE`](super::HOUSE). Answers whether the mark is new.
-pub async fn mark(db: &Db, clock: &Clock, file: &FileRow, found: &Found, by: &str) -> Result<bool, ServiceError> {
+/// What became of a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marked {
+    /// It is new.
+    New,
+    /// It was there.
+    Before,
+    /// None: the file was being deleted by decision while it was looked at.
+    Deleted,
+}
+
+/// Marks a file, unless it is marked: row, audit and alarm, all or none. `by` is a user id,
+/// `operator` or [`HOUSE`](super::HOUSE).
+pub async fn mark(db: &Db, clock: &Clock, file: &FileRow, found: &Found, by: &str) -> Result<Marked, ServiceError> {
     let (verdict, detail) = (found.word(), found.detail());
     let about = json!({ "kind": file.kind, "case": file.case_number, "task": file.task_number, "detail": detail });
     let case = Some(file.case_id.as_str()).filter(|id| !id.is_empty());
-    let new = Mark { court: &file.court_id, object: &file.id, verdict, detail: &detail, by, case, about };
-    let entered = enter(db, clock, new, file.is_recording()).await?;
-    if entered {
-        let place = if file.task_number.is_empty() { String::new() } else { format!("，任务 {}", file.task_number) };
-        let case = if file.case_number.is_empty() { "无案件" } else { &file.case_number };
-        let text = format!("证据待核查：{}，{case}{place}：{detail}", file.label());
-        alarms::raise(db, clock, &alarm_of(verdict, file.is_recording()), &file.id, &text).await?;
+    let place = if file.task_number.is_empty() { String::new() } else { format!("，任务 {}", file.task_number) };
+    let number = if file.case_number.is_empty() { "无案件" } else { &file.case_number };
+    let new = Mark {
+        court: &file.court_id,
+        object: &file.id,
+        verdict,
+        detail: &detail,
+        by,
+        case,
+        about,
+        alarm: (alarm_of(verdict, file.is_recording()), file.id.clone()),
+        text: format!("证据待核查：{}，{number}{place}：{detail}", file.label()),
+    };
+    let mut tx = db.begin().await?;
+    // It may have gone by decision since it was looked at. One that the books had as deleted
+    // before was judged with its certificate.
+    if matches!(found, Found::Missing { .. }) && file.deleted.is_none() && goes(&mut tx, &file.id).await? {
+        return Ok(Marked::Deleted);
     }
-    Ok(entered)
+    enter(tx, clock, new, file.is_recording()).await
 }
 
 /// Marks the root of a day, unless it is marked.
@@ -145,16 +177,33 @@ pub(super) async fn mark_root(
     day: &str,
     detail: &str,
     by: &str,
-) -> Result<bool, ServiceError> {
+) -> Result<Marked, ServiceError> {
     let object = format!("root:{day}");
-    let about = json!({ "day": day, "detail": detail });
-    let new = Mark { court, object: &object, verdict: "root", detail, by, case: None, about };
-    let entered = enter(db, clock, new, false).await?;
-    if entered {
-        let text = format!("证据日根待核查：{day}：{detail}");
-        alarms::raise(db, clock, "evidence.root", &format!("{court}:{day}"), &text).await?;
-    }
-    Ok(entered)
+    let new = Mark {
+        court,
+        object: &object,
+        verdict: "root",
+        detail,
+        by,
+        case: None,
+        about: json!({ "day": day, "detail": detail }),
+        alarm: ("evidence.root".to_owned(), format!("{court}:{day}")),
+        text: format!("证据日根待核查：{day}：{detail}"),
+    };
+    enter(db.begin().await?, clock, new, false).await
+}
+
+/// Whether a file went under a request, or is going.
+async fn goes(tx: &mut Tx, file: &str) -> Result<bool, ServiceError> {
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM deletions WHERE file_id = $1) +
+                (SELECT COUNT(*) FROM deletion_items i JOIN retention_requests r ON r.id = i.request_id
+                 WHERE i.file_id = $1 AND i.state = 'deleting' AND r.state = 'approved')",
+    )
+    .bind(file)
+    .fetch_one(&mut *tx.conn())
+    .await?;
+    Ok(row.get::<i64, _>(0) > 0)
 }
 
 struct Mark<'a> {
@@ -165,13 +214,26 @@ struct Mark<'a> {
     by: &'a str,
     case: Option<&'a str>,
     about: serde_json::Value,
+    /// Kind and object.
+    alarm: (String, String),
+    text: String,
 }
 
-async fn enter(db: &Db, clock: &Clock, new: Mark<'_>, recording: bool) -> Result<bool, ServiceError> {
-    let mut tx = db.begin().await?;
+/// Tables of recordings.
+const RECORDINGS: [&str; 2] = ["recordings", "inbound_recordings"];
+
+async fn enter(mut tx: Tx, clock: &Clock, new: Mark<'_>, recording: bool) -> Result<Marked, ServiceError> {
+    let mut was = String::new();
+    if recording {
+        for table in RECORDINGS {
+            let sql = format!("SELECT state FROM {table} WHERE id = $1");
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(new.object);
+            was = query.fetch_optional(&mut *tx.conn()).await?.map_or(was, |row| row.get(0));
+        }
+    }
     let entered = sqlx::query(
-        "INSERT INTO evidence_doubts (id, court_id, object_id, open_object, verdict, detail, found_ms, found_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (open_object) DO NOTHING",
+        "INSERT INTO evidence_doubts (id, court_id, object_id, open_object, verdict, detail, found_ms, found_by, was)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (open_object) DO NOTHING",
     )
     .bind(new_id())
     .bind(new.court)
@@ -181,15 +243,16 @@ async fn enter(db: &Db, clock: &Clock, new: Mark<'_>, recording: bool) -> Result
     .bind(new.detail)
     .bind(clock.now_ms())
     .bind(new.by)
+    .bind(was)
     .execute(&mut *tx.conn())
     .await?;
     if entered.rows_affected() != 1 {
-        return Ok(false);
+        return Ok(Marked::Before);
     }
     if recording {
-        // What a report prints of it, and what once failed is never set back.
-        for table in ["recordings", "inbound_recordings"] {
-            let sql = format!("UPDATE {table} SET state = $2 WHERE id = $1");
+        // What a report prints of it, until a person clears it and it is well.
+        for table in RECORDINGS {
+            let sql = format!("UPDATE {table} SET state = $2 WHERE id = $1 AND state <> 'deleted'");
             let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(new.object).bind(new.verdict);
             query.execute(&mut *tx.conn()).await?;
         }
@@ -198,12 +261,14 @@ async fn enter(db: &Db, clock: &Clock, new: Mark<'_>, recording: bool) -> Result
     let entry = audit::Entry::of_the_house(new.court, "evidence.doubt", (kind, new.object), new.about);
     let entry = audit::Entry { actor: new.by, result: new.verdict, case_id: new.case, ..entry };
     audit::append(&mut tx, clock, entry).await?;
+    alarms::raise_in(&mut tx, clock, new.court, (&new.alarm.0, &new.alarm.1), &new.text).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(Marked::New)
 }
 
 /// Clears a doubt with what was found out. The file is not changed by that, nor its hashes: one
-/// that still differs is marked anew by the next look.
+/// that still differs is marked anew by the next look. A recording that the last look found as it
+/// was entered has its state of before again.
 pub async fn clear(db: &Db, clock: &Clock, actor: &Actor, id: &str, why: &str) -> Result<(), ServiceError> {
     let why = reason(why)?;
     let sql = format!("{COLUMNS} WHERE id = $1 AND court_id = $2");
@@ -225,15 +290,26 @@ pub async fn clear(db: &Db, clock: &Clock, actor: &Actor, id: &str, why: &str) -
         let text = "somebody cleared it already".to_owned();
         return Err(ServiceError::Refused { code: "doubt.cleared", field: "", text });
     }
-    let detail = json!({ "doubt": id, "verdict": doubt.verdict, "detail": doubt.detail, "reason": why });
-    audit::append(&mut tx, clock, actor.did("evidence.clear", ("evidence", &doubt.object_id), detail)).await?;
-    tx.commit().await?;
-    if let Some(day) = doubt.object_id.strip_prefix("root:") {
-        alarms::clear(db, clock, "evidence.root", &format!("{}:{day}", actor.court_id)).await?;
-    } else {
-        for recording in [true, false] {
-            alarms::clear(db, clock, &alarm_of(&doubt.verdict, recording), &doubt.object_id).await?;
+    if matches!(doubt.verdict.as_str(), "missing" | "altered") {
+        for table in RECORDINGS {
+            let sql = format!(
+                "UPDATE {table} SET state = (SELECT d.was FROM evidence_doubts d WHERE d.id = $2)
+                 WHERE id = $1 AND state IN ('missing', 'altered')
+                   AND EXISTS (SELECT 1 FROM evidence_checks s WHERE s.file_id = $1 AND s.verdict = 'intact')
+                   AND EXISTS (SELECT 1 FROM evidence_doubts d WHERE d.id = $2 AND d.was NOT IN ('', 'missing', 'altered'))"
+            );
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&doubt.object_id).bind(id);
+            query.execute(&mut *tx.conn()).await?;
         }
     }
-    Ok(())
+    let detail = json!({ "doubt": id, "verdict": doubt.verdict, "detail": doubt.detail, "reason": why });
+    audit::append(&mut tx, clock, actor.did("evidence.clear", ("evidence", &doubt.object_id), detail)).await?;
+    if let Some(day) = doubt.object_id.strip_prefix("root:") {
+        alarms::clear_in(&mut tx, clock, "evidence.root", &format!("{}:{day}", actor.court_id)).await?;
+    } else {
+        for recording in [true, false] {
+            alarms::clear_in(&mut tx, clock, &alarm_of(&doubt.verdict, recording), &doubt.object_id).await?;
+        }
+    }
+    Ok(tx.commit().await?)
 }

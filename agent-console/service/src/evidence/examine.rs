@@ -2,15 +2,22 @@
 
 use std::sync::Arc;
 
-use songda_recordings::vault::{Manifest, RecordingId, Vault, VaultError, Verdict};
-use songda_store::{Clock, Db, Objects, Sealer, StoreError, evidence as register};
+use serde_json::json;
+use songda_recordings::{
+    keys::{KeyError, KeyProvider},
+    vault::{Gap, Manifest, RecordingId, Vault, VaultError, Verdict},
+};
+use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, audit, evidence as register};
 use sqlx::Row;
 
-use super::{FileRow, Found, HOUSE, Which, doubts, files, internal};
-use crate::ServiceError;
+use super::{FileRow, Found, HOUSE, Marked, Which, doubts, files, internal};
+use crate::{ServiceError, retention::Certified};
+
+/// Looks in a row in which a file could not be read, after which somebody is told.
+const FAILURES: i64 = 3;
 
 /// Looks at evidence files.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Examiner {
     /// Database.
     pub db: Db,
@@ -22,6 +29,16 @@ pub struct Examiner {
     pub objects: Objects,
     /// Recordings.
     pub vault: Arc<Vault>,
+    /// Whose signature a certificate of a deletion must bear.
+    pub keys: Arc<dyn KeyProvider>,
+    /// Certificates that were checked already.
+    pub certified: Certified,
+}
+
+impl std::fmt::Debug for Examiner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Examiner(…)")
+    }
 }
 
 /// What a round of looks did.
@@ -37,30 +54,57 @@ pub struct Progress {
 
 impl Examiner {
     /// Looks at one file, writes down that it was looked at, and marks it when it is not as it
-    /// was entered.
+    /// was entered. One that cannot be read is told when that stays so.
     pub async fn examine(&self, file: &FileRow, by: &str) -> Result<Found, ServiceError> {
-        let found = self.look(file).await?;
-        if matches!(found, Found::Deleted { .. }) {
-            return Ok(found);
+        let mut found = match self.look(file).await {
+            Ok(found) => found,
+            Err(error) => unread(&error),
+        };
+        if found.is_broken() && doubts::mark(&self.db, &self.clock, file, &found, by).await? == Marked::Deleted {
+            let request = register::deleted(&self.db, &file.id).await?.unwrap_or_default();
+            found = Found::Deleted { request };
         }
-        sqlx::query(
-            "INSERT INTO evidence_checks (file_id, checked_ms, verdict) VALUES ($1, $2, $3)
-             ON CONFLICT (file_id) DO UPDATE SET checked_ms = excluded.checked_ms, verdict = excluded.verdict",
+        let row = sqlx::query(
+            "INSERT INTO evidence_checks (file_id, checked_ms, verdict, failures) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (file_id) DO UPDATE SET checked_ms = excluded.checked_ms, verdict = excluded.verdict,
+                 failures = CASE WHEN excluded.failures = 0 THEN 0 ELSE evidence_checks.failures + 1 END
+             RETURNING failures",
         )
         .bind(&file.id)
         .bind(self.clock.now_ms())
         .bind(found.word())
-        .execute(self.db.read())
+        .bind(i64::from(matches!(found, Found::Unread { .. })))
+        .fetch_one(self.db.read())
         .await?;
-        if found.is_broken() {
-            doubts::mark(&self.db, &self.clock, file, &found, by).await?;
-        }
+        self.tell_unread(file, &found, row.get(0)).await?;
         Ok(found)
     }
 
+    async fn tell_unread(&self, file: &FileRow, found: &Found, failures: i64) -> Result<(), ServiceError> {
+        match found {
+            Found::Unread { by_key: true, .. } => {
+                let text = "证据无法用本机密钥打开：请恢复正确的密钥文件";
+                alarms::raise(&self.db, &self.clock, "evidence.key", "house", text).await?;
+            }
+            Found::Unread { reason, .. } if failures >= FAILURES => {
+                let text = format!("证据文件连续 {failures} 次无法读取：{reason}");
+                let mut tx = self.db.begin().await?;
+                alarms::raise_in(&mut tx, &self.clock, &file.court_id, ("evidence.unread", &file.id), &text).await?;
+                tx.commit().await?;
+            }
+            Found::Unread { .. } => {}
+            _ => {
+                alarms::clear(&self.db, &self.clock, "evidence.unread", &file.id).await?;
+                if *found == Found::Intact {
+                    alarms::clear(&self.db, &self.clock, "evidence.key", "house").await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Looks at those of all courts that were looked at longest ago, until `bytes` are read: one
-    /// at least, however large. What cannot be read at this moment says nothing about a file, and
-    /// is tried again.
+    /// at least, however large. What is gone by decision takes none of them.
     pub async fn round(&self, bytes: u64) -> Result<Progress, ServiceError> {
         let mut done = Progress::default();
         for file in files(&self.db, Which::Oldest(500)).await? {
@@ -68,6 +112,7 @@ impl Examiner {
                 break;
             }
             match self.examine(&file, HOUSE).await {
+                Ok(Found::Deleted { .. }) => continue,
                 Ok(found) => done.marked += usize::from(found.is_broken()),
                 Err(error) => tracing::error!(file = %file.id, %error, "an evidence file could not be looked at"),
             }
@@ -80,14 +125,14 @@ impl Examiner {
     /// Looks at one file and changes nothing.
     pub async fn look(&self, file: &FileRow) -> Result<Found, ServiceError> {
         if let Some(request) = &file.deleted {
-            return Ok(Found::Deleted { request: request.clone() });
+            return self.gone(file, request).await;
         }
         let found = match file.kind.as_str() {
             register::RECORDING => self.recording(file).await?,
             register::TRANSCRIPT => self.transcript(file).await?,
             _ => self.object(file).await?,
         };
-        if found == Found::Missing
+        if matches!(found, Found::Missing { .. })
             && let Some(request) = self.going(&file.id).await?
         {
             return Ok(Found::Deleted { request });
@@ -95,10 +140,37 @@ impl Examiner {
         Ok(found)
     }
 
+    /// A file that the books have as deleted: it must be gone, and a certificate must say so.
+    async fn gone(&self, file: &FileRow, request: &str) -> Result<Found, ServiceError> {
+        let there = match file.kind.as_str() {
+            register::RECORDING => {
+                let (vault, id) = (self.vault.clone(), recording_id(file)?);
+                let read = tokio::task::spawn_blocking(move || vault.read(&id).map(drop)).await;
+                !matches!(
+                    read.map_err(|error| internal("looking for a recording", error))?,
+                    Err(VaultError::Missing(_))
+                )
+            }
+            register::TRANSCRIPT => self.transcript_body(&file.owner_id).await?.is_some(),
+            _ => self.objects.is_there(&file.id).await?,
+        };
+        if there {
+            return Ok(altered("the books say that it was deleted, and it is there"));
+        }
+        let keys = self.keys.public_keys().map_err(|error| internal("reading the public keys", error))?;
+        Ok(match self.certified.check(&self.db, &self.objects, &keys, file, request).await? {
+            Ok(()) => Found::Deleted { request: request.to_owned() },
+            Err(why) => {
+                missing(&format!("it is not there, and what the books say of its deletion does not hold: {why}"))
+            }
+        })
+    }
+
     /// The deletion that is taking this file away right now, or was when the process died.
     async fn going(&self, file: &str) -> Result<Option<String>, ServiceError> {
         let row = sqlx::query(
-            "SELECT request_id FROM deletion_items WHERE file_id = $1 AND state IN ('deleting', 'deleted') LIMIT 1",
+            "SELECT i.request_id FROM deletion_items i JOIN retention_requests r ON r.id = i.request_id
+             WHERE i.file_id = $1 AND i.state = 'deleting' AND r.state = 'approved' LIMIT 1",
         )
         .bind(file)
         .fetch_optional(self.db.read())
@@ -108,8 +180,8 @@ impl Examiner {
 
     async fn recording(&self, file: &FileRow) -> Result<Found, ServiceError> {
         let row = sqlx::query(
-            "SELECT frames, sha256, sm3 FROM recordings WHERE id = $1
-             UNION ALL SELECT frames, sha256, sm3 FROM inbound_recordings WHERE id = $1",
+            "SELECT frames, sha256, sm3, gaps, state, started_ms FROM recordings WHERE id = $1
+             UNION ALL SELECT frames, sha256, sm3, gaps, state, started_ms FROM inbound_recordings WHERE id = $1",
         )
         .bind(&file.id)
         .fetch_optional(self.db.read())
@@ -118,38 +190,60 @@ impl Examiner {
         if !same(file, &row.get::<String, _>(1), &row.get::<String, _>(2)) {
             return Ok(altered("the hashes in its row among the recordings were changed"));
         }
-        let id = RecordingId::new(&file.id).map_err(|error| internal("reading a recording's id", error))?;
+        let id = recording_id(file)?;
+        let (gaps, state): (String, String) = (row.get(3), row.get(4));
+        let gaps: Vec<Gap> = match serde_json::from_str(&gaps) {
+            Ok(gaps) => gaps,
+            Err(_) => return Ok(altered("the gaps in its row among the recordings cannot be read")),
+        };
         let manifest = Manifest {
             id: id.clone(),
             frames: row.get::<i64, _>(0).max(0) as u64,
             bytes: file.size.max(0) as u64,
             sha256: file.sha256.clone(),
             sm3: file.sm3.clone(),
-            started_ms: 0,
-            recovered: false,
-            gaps: vec![],
+            started_ms: row.get(5),
+            recovered: state == "recovered",
+            gaps,
         };
-        let vault = self.vault.clone();
-        let verdict = tokio::task::spawn_blocking(move || vault.verify(&id, &manifest))
-            .await
-            .map_err(|error| internal("looking at a recording", error))?
-            .map_err(|error: VaultError| internal("looking at a recording", error))?;
+        let (vault, expected) = (self.vault.clone(), manifest.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            Ok::<_, VaultError>(match vault.verify(&id, &manifest)? {
+                // The closing block tells what the WAV does not: the holes and how it ended.
+                Verdict::Intact => (Verdict::Intact, Some(vault.manifest(&id)?), false),
+                Verdict::Altered { reason } => {
+                    let shut = matches!(vault.read(&id), Err(VaultError::Key(_)));
+                    (Verdict::Altered { reason }, None, shut)
+                }
+                Verdict::Missing => (Verdict::Missing, None, false),
+            })
+        });
+        let looked = looked.await.map_err(|error| internal("looking at a recording", error))?;
+        let (verdict, closing, shut) = looked.map_err(|error| internal("looking at a recording", error))?;
+        // A key in the file that does not open is altered, or the house has another key than it
+        // was sealed with: then nothing else opens, and nothing is said about the file.
+        if shut && let Err(error) = Sealer::open(&self.db, self.keys.clone()).await {
+            return Ok(Found::Unread { reason: error.to_string(), by_key: true });
+        }
         Ok(match verdict {
-            Verdict::Intact => Found::Intact,
-            Verdict::Missing => Found::Missing,
+            Verdict::Intact => told_otherwise(&expected, &state, closing).map_or(Found::Intact, altered),
+            Verdict::Missing => missing(NOT_THERE),
             Verdict::Altered { reason } => Found::Altered { reason },
         })
     }
 
     async fn transcript(&self, file: &FileRow) -> Result<Found, ServiceError> {
-        let Some(body) = self.transcript_body(&file.owner_id).await? else { return Ok(Found::Missing) };
-        let Ok(body) = body else { return Ok(altered("its seal does not open")) };
-        Ok(compared(file, &body))
+        match self.transcript_body(&file.owner_id).await? {
+            None => Ok(missing(NOT_THERE)),
+            Some(Ok(body)) => Ok(compared(file, &body)),
+            Some(Err(StoreError::Key(KeyError::DoesNotOpen))) => Ok(altered("its seal does not open")),
+            Some(Err(error)) => Ok(Found::Unread { reason: error.to_string(), by_key: true }),
+        }
     }
 
     /// What the machine wrote of a call, as it was entered; none when it is not there, an error
-    /// text inside when its seal does not open.
-    async fn transcript_body(&self, call: &str) -> Result<Option<Result<Vec<u8>, String>>, ServiceError> {
+    /// inside when its seal does not open.
+    async fn transcript_body(&self, call: &str) -> Result<Option<Result<Vec<u8>, StoreError>>, ServiceError> {
         let row = sqlx::query(
             "SELECT body_sealed FROM transcripts WHERE call_id = $1
              UNION ALL SELECT body_sealed FROM inbound_transcripts WHERE inbound_id = $1",
@@ -159,7 +253,7 @@ impl Examiner {
         .await?;
         let Some(sealed) = row.and_then(|row| row.get::<Option<Vec<u8>>, _>(0)) else { return Ok(None) };
         let opened = self.sealer.open_sealed("transcripts", "body_sealed", call, &sealed);
-        Ok(Some(opened.map(|body| body.to_vec()).map_err(|error| error.to_string())))
+        Ok(Some(opened.map(|body| body.to_vec())))
     }
 
     async fn object(&self, file: &FileRow) -> Result<Found, ServiceError> {
@@ -180,8 +274,9 @@ impl Examiner {
         }
         match self.objects.unsealed(&file.id).await {
             Ok(content) => Ok(compared(file, &content)),
-            Err(StoreError::FileMissing(_)) => Ok(Found::Missing),
+            Err(StoreError::FileMissing(_)) => Ok(missing(NOT_THERE)),
             Err(StoreError::FileAltered(_)) => Ok(altered("its seal does not open")),
+            Err(StoreError::Key(error)) => Ok(Found::Unread { reason: error.to_string(), by_key: true }),
             Err(error) => Err(error.into()),
         }
     }
@@ -206,7 +301,7 @@ impl Examiner {
             let body = match self.transcript_body(&call).await? {
                 Some(Ok(body)) => body,
                 Some(Err(error)) => {
-                    tracing::error!(call, error, "a transcript of an earlier version does not open");
+                    tracing::error!(call, %error, "a transcript of an earlier version does not open");
                     continue;
                 }
                 None => continue,
@@ -223,6 +318,9 @@ impl Examiner {
             };
             let mut tx = self.db.begin().await?;
             register::book(&mut tx, &self.clock, entry).await?;
+            let about = json!({ "call": call, "sha256": sha256 });
+            let entry = audit::Entry::of_the_house(&court, "evidence.enter_old", ("call", &call), about);
+            audit::append(&mut tx, &self.clock, entry).await?;
             tx.commit().await?;
             entered += 1;
         }
@@ -245,7 +343,7 @@ impl Examiner {
 pub async fn looked_at(db: &Db, court: &str) -> Result<(i64, Option<i64>), ServiceError> {
     let row = sqlx::query(
         "SELECT COUNT(*), COUNT(s.file_id), MIN(s.checked_ms) FROM evidence_files f
-         LEFT JOIN evidence_checks s ON s.file_id = f.id
+         LEFT JOIN evidence_checks s ON s.file_id = f.id AND s.checked_ms > 0
          WHERE f.court_id = $1 AND NOT EXISTS (SELECT 1 FROM deletions g WHERE g.file_id = f.id)",
     )
     .bind(court)
@@ -253,6 +351,31 @@ pub async fn looked_at(db: &Db, court: &str) -> Result<(i64, Option<i64>), Servi
     .await?;
     let (all, seen): (i64, i64) = (row.get(0), row.get(1));
     Ok((all, (all == seen).then(|| row.get::<Option<i64>, _>(2)).flatten()))
+}
+
+const NOT_THERE: &str = "the file is not there";
+
+fn missing(reason: &str) -> Found {
+    Found::Missing { reason: reason.to_owned() }
+}
+
+fn unread(error: &ServiceError) -> Found {
+    Found::Unread { reason: error.to_string(), by_key: matches!(error, ServiceError::Store(StoreError::Key(_))) }
+}
+
+fn recording_id(file: &FileRow) -> Result<RecordingId, ServiceError> {
+    RecordingId::new(&file.id).map_err(|error| internal("reading a recording's id", error))
+}
+
+/// What the row of a recording says otherwise than its closing block.
+fn told_otherwise(row: &Manifest, state: &str, closing: Option<Manifest>) -> Option<&'static str> {
+    let closing = closing?;
+    if closing.gaps != row.gaps {
+        return Some("the gaps in its row among the recordings were changed");
+    }
+    // A loss or an alteration stands where the state stood.
+    let other = closing.recovered != row.recovered && matches!(state, "closed" | "recovered");
+    other.then_some("whether it was recovered was changed in its row among the recordings")
 }
 
 fn altered(reason: &str) -> Found {

@@ -14,11 +14,11 @@ mod files;
 mod roots;
 mod signed;
 
-pub use chain::{RootCheck, check_chain, check_oldest, check_root};
-pub use doubts::{DoubtRow, Found, clear, doubts, mark, open_doubts_of};
+pub use chain::{RootCheck, check_chain, check_missing, check_oldest, check_root};
+pub use doubts::{DoubtRow, Found, Marked, clear, doubts, doubts_of_case, mark};
 pub use examine::{Examiner, Progress, looked_at};
 pub use files::{FileRow, Which, file, files, media_type};
-pub use roots::{RootRow, Roots, chain_of, root, roots};
+pub use roots::{Days, LEAP_DAYS, RootRow, Roots, chain_of, leaf, root, roots};
 pub use signed::Signed;
 
 use crate::ServiceError;

@@ -1,6 +1,7 @@
 //! The root of each day of a court: made when the day is over, chained, signed, kept twice.
 
 use std::{
+    collections::BTreeSet,
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -9,17 +10,20 @@ use std::{
 
 use serde_json::json;
 use songda_recordings::{
-    evidence::{DayRoot, Draft, Leaf, Tree},
+    evidence::{DayRoot, Draft, EvidenceError, Facts, Leaf, Tree},
     keys::KeyProvider,
     vault::Vault,
 };
-use songda_store::{Clock, Db, StoreError, audit};
+use songda_store::{Clock, Db, audit};
 use sqlx::{Row, any::AnyRow};
 
 use super::{FileRow, files, internal};
 use crate::{ServiceError, date, midnight_after};
 
 const DAY_MS: i64 = 86_400_000;
+/// Days without a file and without a root after which a person must say that the clock is right:
+/// a root that is dated wrong stays for ever.
+pub const LEAP_DAYS: i64 = 14;
 
 /// Makes day roots.
 #[derive(Clone)]
@@ -105,8 +109,15 @@ pub async fn root(db: &Db, court: &str, day: &str) -> Result<Option<RootRow>, Se
 
 /// The tree over these files.
 pub(super) fn tree(files: &[FileRow]) -> Result<Tree, ServiceError> {
-    let leaves = files.iter().map(|file| Leaf::from_hex(&file.id, &file.sha256, &file.sm3)).collect::<Result<_, _>>();
+    let leaves = files.iter().map(leaf).collect::<Result<_, _>>();
     leaves.and_then(Tree::new).map_err(|error| internal("building the tree of a day", error))
+}
+
+/// The leaf of a file: its hashes, and what the register says of it.
+pub fn leaf(file: &FileRow) -> Result<Leaf, EvidenceError> {
+    let facts =
+        Facts { court: &file.court_id, kind: &file.kind, owner: &file.owner_id, bytes: file.size.max(0) as u64 };
+    Ok(Leaf::from_hex(&file.id, &file.sha256, &file.sm3)?.with(&facts))
 }
 
 /// The day after this one.
@@ -114,17 +125,51 @@ pub(super) fn next(day: &str) -> String {
     midnight_after(day).map_or_else(String::new, date)
 }
 
+/// The days of which a court has roots, from the first to the last that must have one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Days {
+    /// Day on which the court, or its oldest file, was entered.
+    pub first: String,
+    /// The last day that is over; before `first` while the first one is not.
+    pub last: String,
+}
+
+impl Days {
+    /// Whether a day is one of them.
+    pub fn hold(&self, day: &str) -> bool {
+        (self.first.as_str()..=self.last.as_str()).contains(&day)
+    }
+}
+
 impl Roots {
     /// Makes the roots of every court for each day that ended at least `after_ms` ago and has
-    /// none, in the order of the days, those without a file too. Answers how many.
+    /// none, in the order of the days, those without a file too. Answers how many. Where the
+    /// clock has leapt by [`LEAP_DAYS`] since anything was entered, it makes none and says so.
     pub async fn make_due(&self, after_ms: i64) -> Result<usize, ServiceError> {
-        let last = date(self.clock.now_ms() - after_ms - DAY_MS);
-        let courts = sqlx::query("SELECT id, created_ms FROM courts ORDER BY id").fetch_all(self.db.read()).await?;
+        if let Some(days) = self.leapt().await? {
+            let text = format!(
+                "nothing was entered for {days} days: is the clock right? If it is, make the roots with \
+                 `songda evidence roots`"
+            );
+            return Err(ServiceError::Refused { code: "evidence.leap", field: "", text });
+        }
+        self.make_all(after_ms).await
+    }
+
+    /// The same, when a person says that the clock is right.
+    pub async fn make_all(&self, after_ms: i64) -> Result<usize, ServiceError> {
+        let courts = sqlx::query("SELECT id FROM courts ORDER BY id").fetch_all(self.db.read()).await?;
         let mut made = 0;
         for court in courts {
-            let (court, created_ms): (String, i64) = (court.get(0), court.get(1));
-            let mut day = self.first_without(&court, created_ms).await?;
-            while !day.is_empty() && day <= last {
+            let court: String = court.get(0);
+            let days = self.days(&court, after_ms).await?;
+            let last = sqlx::query("SELECT MAX(day) FROM evidence_roots WHERE court_id = $1")
+                .bind(&court)
+                .fetch_one(self.db.read())
+                .await?
+                .get::<Option<String>, _>(0);
+            let mut day = last.map_or(days.first, |last| next(&last));
+            while !day.is_empty() && day <= days.last {
                 made += usize::from(self.make(&court, &day).await?);
                 day = next(&day);
             }
@@ -132,19 +177,30 @@ impl Roots {
         Ok(made)
     }
 
-    async fn first_without(&self, court: &str, created_ms: i64) -> Result<String, ServiceError> {
+    /// Days since the newest file and the newest root of the house, when they are too many to
+    /// be believed. A house that has neither is new.
+    async fn leapt(&self) -> Result<Option<i64>, ServiceError> {
         let row = sqlx::query(
-            "SELECT (SELECT MAX(day) FROM evidence_roots WHERE court_id = $1),
-                    (SELECT MIN(booked_ms) FROM evidence_files WHERE court_id = $1)",
+            "SELECT (SELECT MAX(booked_ms) FROM evidence_files), (SELECT MAX(made_ms) FROM evidence_roots)",
+        )
+        .fetch_one(self.db.read())
+        .await?;
+        let newest = row.get::<Option<i64>, _>(0).max(row.get::<Option<i64>, _>(1));
+        let days = newest.map(|newest| (self.clock.now_ms() - newest) / DAY_MS);
+        Ok(days.filter(|days| *days >= LEAP_DAYS))
+    }
+
+    /// The days of which a court has roots, when those are made `after_ms` after midnight.
+    pub async fn days(&self, court: &str, after_ms: i64) -> Result<Days, ServiceError> {
+        let row = sqlx::query(
+            "SELECT created_ms, (SELECT MIN(booked_ms) FROM evidence_files WHERE court_id = $1) FROM courts WHERE id = $1",
         )
         .bind(court)
         .fetch_one(self.db.read())
         .await?;
-        if let Some(last) = row.get::<Option<String>, _>(0) {
-            return Ok(next(&last));
-        }
-        let first = row.get::<Option<i64>, _>(1).unwrap_or(created_ms);
-        Ok(date(first.min(created_ms)))
+        let created_ms: i64 = row.get(0);
+        let first = row.get::<Option<i64>, _>(1).map_or(created_ms, |booked_ms| booked_ms.min(created_ms));
+        Ok(Days { first: date(first), last: date(self.clock.now_ms() - after_ms - DAY_MS) })
     }
 
     /// Makes the root of one day. What was entered on it, or before and is in no root, is in it.
@@ -171,7 +227,11 @@ impl Roots {
         let body = serde_json::to_string(&root).map_err(|error| internal("writing a day root", error))?;
         let sha256 = hex::encode(root.root.sha256);
         let entered = sqlx::query(
-            "INSERT INTO evidence_roots (court_id, day, files, root, body, made_ms) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO evidence_roots (court_id, day, files, root, body, made_ms)
+             SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS TEXT),
+                    CAST($6 AS BIGINT)
+             WHERE NOT EXISTS (SELECT 1 FROM evidence_roots WHERE court_id = $1 AND day = $2)
+             ON CONFLICT (court_id, day) DO NOTHING",
         )
         .bind(court)
         .bind(day)
@@ -180,11 +240,9 @@ impl Roots {
         .bind(&body)
         .bind(now)
         .execute(&mut *tx.conn())
-        .await;
-        match entered.map_err(StoreError::from) {
-            Ok(_) => {}
-            Err(StoreError::Unique) => return Ok(false),
-            Err(error) => return Err(error.into()),
+        .await?;
+        if entered.rows_affected() != 1 {
+            return Ok(false);
         }
         for (leaf_no, file) in (0_i64..).zip(&found) {
             sqlx::query("INSERT INTO evidence_leaves (file_id, court_id, day, leaf_no) VALUES ($1, $2, $3, $4)")
@@ -199,27 +257,28 @@ impl Roots {
         let entry = audit::Entry::of_the_house(court, "evidence.root", ("evidence_root", day), detail);
         audit::append(&mut tx, &self.clock, entry).await?;
         tx.commit().await?;
-        // A kill here leaves the row without its file: the next start writes it.
-        self.copy(court, day, &body).await?;
+        // A kill here, or a disk that refuses, leaves the row without its copy: the next round
+        // writes it.
+        if let Err(error) = self.copy(court, day, &body).await {
+            tracing::error!(court, day, %error, "the copy of a day root could not be written: it is tried again");
+        }
         Ok(true)
     }
 
-    /// Writes the copies that a kill kept from being written; answers how many.
+    /// Writes the copies that are still owed, after a kill or a disk that refused; answers how
+    /// many. A copy that was written and is gone is not written again: that is for a person.
     pub async fn complete_copies(&self) -> Result<usize, ServiceError> {
-        let rows = sqlx::query("SELECT court_id, day FROM evidence_roots").fetch_all(self.db.read()).await?;
-        let mut written = 0;
-        for row in rows {
-            let (court, day): (String, String) = (row.get(0), row.get(1));
-            if !tokio::fs::try_exists(self.path(&court, &day)).await.unwrap_or(false)
-                && let Some(root) = root(&self.db, &court, &day).await?
-                // One that was there and was seen has been taken away: that is for a person.
-                && root.checked.is_none()
-            {
-                self.copy(&court, &day, &root.body).await?;
-                written += 1;
-            }
+        let rows = sqlx::query(
+            "SELECT r.court_id, r.day, r.body FROM evidence_roots r WHERE NOT EXISTS
+             (SELECT 1 FROM evidence_root_copies c WHERE c.court_id = r.court_id AND c.day = r.day)
+             ORDER BY r.day, r.court_id",
+        )
+        .fetch_all(self.db.read())
+        .await?;
+        for row in &rows {
+            self.copy(&row.get::<String, _>(0), &row.get::<String, _>(1), &row.get::<String, _>(2)).await?;
         }
-        Ok(written)
+        Ok(rows.len())
     }
 
     /// Keeps every root on the S3 server as well, where there is one: an object that is written
@@ -258,16 +317,63 @@ impl Roots {
     }
 
     async fn copy(&self, court: &str, day: &str, body: &str) -> Result<(), ServiceError> {
-        let (path, body) = (self.path(court, day), body.to_owned());
-        tokio::task::spawn_blocking(move || write_once(&path, body.as_bytes()))
+        let (path, text) = (self.path(court, day), body.to_owned());
+        tokio::task::spawn_blocking(move || write_once(&path, text.as_bytes()))
             .await
             .map_err(|error| internal("keeping a day root", error))?
-            .map_err(|error| internal("keeping a day root beside the vault", error))
+            .map_err(|error| internal("keeping a day root beside the vault", error))?;
+        sqlx::query("INSERT INTO evidence_root_copies (court_id, day, copied_ms) VALUES ($1, $2, $3)")
+            .bind(court)
+            .bind(day)
+            .bind(self.clock.now_ms())
+            .execute(self.db.read())
+            .await?;
+        Ok(())
     }
 
-    /// The second copy of a root, if it is there.
-    pub(super) async fn copied(&self, court: &str, day: &str) -> Option<String> {
-        tokio::fs::read_to_string(self.path(court, day)).await.ok()
+    /// Whether the second copy of a root was written once.
+    pub(super) async fn was_copied(&self, court: &str, day: &str) -> Result<bool, ServiceError> {
+        let row = sqlx::query("SELECT COUNT(*) FROM evidence_root_copies WHERE court_id = $1 AND day = $2")
+            .bind(court)
+            .bind(day)
+            .fetch_one(self.db.read())
+            .await?;
+        Ok(row.get::<i64, _>(0) > 0)
+    }
+
+    /// The second copy of a root, if it is there. A disk that does not answer is an error and
+    /// says nothing about it.
+    pub(super) async fn copied(&self, court: &str, day: &str) -> Result<Option<String>, ServiceError> {
+        match tokio::fs::read(self.path(court, day)).await {
+            // What is no text is no copy of ours, and differs.
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(internal("reading the copy of a day root", error)),
+        }
+    }
+
+    /// Days of which there ever was a root of a court, as its copies and the audit log have it.
+    pub(super) async fn traces(&self, court: &str) -> Result<BTreeSet<String>, ServiceError> {
+        let rows = sqlx::query(
+            "SELECT object_id FROM audit WHERE object_kind = 'evidence_root' AND action = 'evidence.root' AND court_id = $1
+             UNION SELECT day FROM evidence_root_copies WHERE court_id = $1
+             UNION SELECT day FROM evidence_leaves WHERE court_id = $1",
+        )
+        .bind(court)
+        .fetch_all(self.db.read())
+        .await?;
+        let mut days: BTreeSet<String> = rows.into_iter().map(|row| row.get(0)).collect();
+        let mut folder = match tokio::fs::read_dir(self.folder.join(court)).await {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(days),
+            Err(error) => return Err(internal("listing the copies of the day roots", error)),
+        };
+        let listing = |error| internal("listing the copies of the day roots", error);
+        while let Some(entry) = folder.next_entry().await.map_err(listing)? {
+            let name = entry.file_name();
+            days.extend(name.to_str().and_then(|name| name.strip_suffix(".json")).map(str::to_owned));
+        }
+        Ok(days)
     }
 
     fn path(&self, court: &str, day: &str) -> PathBuf {
@@ -286,6 +392,7 @@ fn write_once(path: &Path, body: &[u8]) -> std::io::Result<()> {
     file.write_all(body)?;
     file.sync_all()?;
     std::fs::hard_link(&half, path).or_else(|error| match error.kind() {
+        // Written before a kill. One of other content is left for whoever looks at it.
         std::io::ErrorKind::AlreadyExists => Ok(()),
         _ => Err(error),
     })?;

@@ -77,7 +77,7 @@ pub async fn keep_incomplete(
     tx: &mut Tx,
     clock: &Clock,
     court: &str,
-    key: &OrderKey,
+    (key, case_number): (&OrderKey, &str),
     content_hash: &str,
     body_object: &str,
     missing: &[Missing],
@@ -88,7 +88,8 @@ pub async fn keep_incomplete(
     sqlx::query(
         "INSERT INTO orders (id, court_id, case_id, source, order_no, revision, content_hash, state, link, order_kind,
                              finish_by, urgency, remark_sealed, gaps, answer, body_object, created_ms)
-         VALUES ($1, $2, NULL, $3, $4, $5, $6, '待补正', '', '', '', 'normal', NULL, $7, $8, $9, $10)",
+         VALUES ($1, $2, (SELECT k.id FROM cases k WHERE k.court_id = $2 AND k.number = $11), $3, $4, $5, $6, '待补正', '',
+                 '', '', 'normal', NULL, $7, $8, $9, $10)",
     )
     .bind(&id)
     .bind(court)
@@ -100,6 +101,7 @@ pub async fn keep_incomplete(
     .bind(answer.to_string())
     .bind(body_object)
     .bind(clock.now_ms())
+    .bind(case_number)
     .execute(&mut *tx.conn())
     .await?;
     Ok(id)

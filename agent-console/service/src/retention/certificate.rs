@@ -1,12 +1,23 @@
 //! The certificate of a deletion: who, what, when, and the hashes of what is gone, signed.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use serde_json::{Value, json};
-use songda_recordings::evidence::{Leaf, Tree};
+use songda_recordings::{
+    evidence::{Leaf, Tree},
+    keys::PublicKey,
+};
 use songda_store::{Db, Objects, StoreError, audit, clock::rfc3339, evidence, new_id};
 use sqlx::{Row, any::AnyRow};
 
 use super::run::{Approved, Deleter};
-use crate::{ServiceError, evidence::Signed};
+use crate::{
+    ServiceError,
+    evidence::{FileRow, Signed},
+};
 
 /// A certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +57,15 @@ pub async fn certificates(db: &Db, court: &str) -> Result<Vec<CertificateRow>, S
     let sql = format!("{COLUMNS} WHERE court_id = $1 ORDER BY created_ms DESC, id DESC LIMIT 200");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(court).fetch_all(db.read()).await?;
     Ok(rows.iter().map(read).collect())
+}
+
+/// The stored file of the certificate of a request, when there is one.
+pub async fn certificate_of(db: &Db, request: &str) -> Result<Option<String>, ServiceError> {
+    let row = sqlx::query("SELECT object_id FROM deletion_certificates WHERE request_id = $1")
+        .bind(request)
+        .fetch_optional(db.read())
+        .await?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 /// One certificate: the row and its file, checked against its hash. The file is JSON with
@@ -108,8 +128,8 @@ pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), S
             "certificate": id,
             "court": { "code": court.get::<String, _>(0), "name": court.get::<String, _>(1) },
             "request": approved.id,
-            "asked": { "by": approved.asked.0, "at": rfc3339(approved.asked.1) },
-            "approved": { "by": approved.decided.0, "at": rfc3339(approved.decided.1) },
+            "asked": { "by": approved.asked.0, "account": approved.accounts.0, "at": rfc3339(approved.asked.1) },
+            "approved": { "by": approved.decided.0, "account": approved.accounts.1, "at": rfc3339(approved.decided.1) },
             "policy_version": approved.policy_version,
             "finished_at": rfc3339(now),
             "bytes": bytes,
@@ -170,4 +190,112 @@ fn listed(row: &AnyRow) -> Value {
         "due_at": rfc3339(row.get(11)),
         "deleted_at": rfc3339(row.get(14)),
     })
+}
+
+/// Files of a certificate with their hashes.
+type Files = BTreeMap<String, (String, String)>;
+
+/// Checks what the books say of deletions; the certificate that was checked last is remembered.
+#[derive(Debug, Clone, Default)]
+pub struct Certified {
+    last: Arc<Mutex<Option<(String, Arc<Files>)>>>,
+}
+
+impl Certified {
+    /// Whether this file went under this request: two persons decided, its item is on the list,
+    /// and once the request is done a certificate of this house names the file with its hashes.
+    /// Answers why not, if not.
+    pub async fn check(
+        &self,
+        db: &Db,
+        objects: &Objects,
+        keys: &[PublicKey],
+        file: &FileRow,
+        request: &str,
+    ) -> Result<Result<(), String>, ServiceError> {
+        let row = sqlx::query(
+            "SELECT r.state, CASE WHEN r.decided_by IS NULL OR r.decided_by = r.asked_by THEN 1 ELSE 0 END,
+                    (SELECT COUNT(*) FROM deletion_items i WHERE i.request_id = r.id AND i.file_id = $2
+                      AND i.state = 'deleted'),
+                    (SELECT c.object_id FROM deletion_certificates c WHERE c.request_id = r.id)
+             FROM retention_requests r WHERE r.id = $1 AND r.kind = 'deletion' AND r.court_id = $3",
+        )
+        .bind(request)
+        .bind(&file.id)
+        .bind(&file.court_id)
+        .fetch_optional(db.read())
+        .await?;
+        let no = |why: &str| Ok(Err(why.to_owned()));
+        let Some(row) = row else { return no("its request is not in the books") };
+        let (state, alone, item): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let object: Option<String> = row.get(3);
+        if alone > 0 {
+            return no("not two persons decided about it");
+        }
+        if item == 0 {
+            return no("it is not among the files of its request");
+        }
+        match (state.as_str(), object) {
+            ("approved", None) => Ok(Ok(())),
+            ("approved" | "done" | "ended", Some(object)) => {
+                let files = match self.files(db, objects, keys, &object, request).await? {
+                    Ok(files) => files,
+                    Err(why) => return Ok(Err(why)),
+                };
+                let listed =
+                    files.get(&file.id).is_some_and(|(sha256, sm3)| *sha256 == file.sha256 && *sm3 == file.sm3);
+                if listed { Ok(Ok(())) } else { no("its certificate does not name it with its hashes") }
+            }
+            _ => no("there is no certificate"),
+        }
+    }
+
+    async fn files(
+        &self,
+        db: &Db,
+        objects: &Objects,
+        keys: &[PublicKey],
+        object: &str,
+        request: &str,
+    ) -> Result<Result<Arc<Files>, String>, ServiceError> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, files)) = last.filter(|(known, _)| known == object) {
+            return Ok(Ok(files));
+        }
+        let content = match objects.get(db, object).await {
+            Ok(content) => content,
+            Err(error @ (StoreError::FileMissing(_) | StoreError::FileAltered(_))) => {
+                return Ok(Err(format!("its certificate: {error}")));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let files = match signed_files(&content, keys, request) {
+            Ok(files) => Arc::new(files),
+            Err(why) => return Ok(Err(format!("its certificate: {why}"))),
+        };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((object.to_owned(), files.clone()));
+        Ok(Ok(files))
+    }
+}
+
+/// The files of a certificate whose signature, request and list hold.
+pub fn signed_files(content: &[u8], keys: &[PublicKey], request: &str) -> Result<Files, String> {
+    let body: Value = serde_json::from_slice(content).map_err(|_| "it cannot be read")?;
+    let signed = body["signed"].as_str().ok_or("it has no signed text")?;
+    let seal: Signed = serde_json::from_value(body.clone()).map_err(|_| "it has no signature")?;
+    seal.check(signed, keys)?;
+    let told: Value = serde_json::from_str(signed).map_err(|_| "its signed text cannot be read")?;
+    if told["request"] != request {
+        return Err("it is of another request".to_owned());
+    }
+    let text = |file: &Value, name: &str| file[name].as_str().unwrap_or_default().to_owned();
+    let listed = told["files"].as_array().ok_or("it has no list")?;
+    let leaves =
+        listed.iter().map(|file| Leaf::from_hex(&text(file, "file"), &text(file, "sha256"), &text(file, "sm3")));
+    let tree = leaves.collect::<Result<_, _>>().and_then(Tree::new).map_err(|error| error.to_string())?;
+    let root = tree.root();
+    if told["root"]["sha256"] != hex::encode(root.sha256) || told["root"]["sm3"] != hex::encode(root.sm3) {
+        return Err("its list does not lead to its root".to_owned());
+    }
+    Ok(listed.iter().map(|file| (text(file, "file"), (text(file, "sha256"), text(file, "sm3")))).collect())
 }

@@ -1,8 +1,8 @@
 //! The dry run: what would go now, why, and how much it is; and what stays, and why.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use songda_store::{Db, StoreError};
+use songda_store::{Clock, Db, StoreError};
 use sqlx::Row;
 
 use super::{
@@ -17,6 +17,8 @@ use crate::{
 const DAY_MS: i64 = 86_400_000;
 /// Files of one deletion; what is more is due again the next time.
 const MOST: usize = 2_000;
+/// Files of a page of the register.
+const PAGE: i64 = 2_000;
 
 /// A file that would go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +53,8 @@ pub struct Plan {
     pub items: Vec<Planned>,
     /// Whether there is more than one deletion takes.
     pub more: bool,
-    /// What stays: `hold`, `open_task`, `not_returned`, `doubt` or `not_due`.
+    /// What stays: `hold`, `open_task`, `live_call`, `not_returned`, `doubt`, `no_root` or
+    /// `not_due`.
     pub kept: BTreeMap<&'static str, Kept>,
 }
 
@@ -72,6 +75,32 @@ impl Plan {
         totals
     }
 
+    /// Enters a file of a case, where it belongs to one of those that are meant.
+    fn look_at(&mut self, file: FileRow, standings: &HashMap<&str, &Standing>, doubted: &HashSet<String>) {
+        let Some(standing) = standings.get(file.case_id.as_str()) else { return };
+        let Some(class) = Class::of(&file.kind).filter(|class| class.is_deleted()) else { return };
+        if file.deleted.is_some() {
+            return;
+        }
+        let returned_ms = match standing.returned() {
+            Ok(at_ms) => at_ms,
+            Err(block) => return self.keep(block.word(), &file),
+        };
+        let due_ms = due(returned_ms, file.booked_ms, self.policy.days(class));
+        let root = file.leaf.as_ref().map(|(day, _)| format!("root:{day}"));
+        if due_ms > self.at_ms {
+            self.keep("not_due", &file);
+        } else if doubted.contains(&file.id) || root.as_ref().is_some_and(|root| doubted.contains(root)) {
+            self.keep("doubt", &file);
+        } else if root.is_none() {
+            self.keep("no_root", &file);
+        } else if self.items.len() < MOST {
+            self.items.push(Planned { file, class, returned_ms, due_ms });
+        } else {
+            self.more = true;
+        }
+    }
+
     fn keep(&mut self, why: &'static str, file: &FileRow) {
         let kept = self.kept.entry(why).or_default();
         kept.files += 1;
@@ -80,8 +109,11 @@ impl Plan {
 }
 
 /// What would go of a court, or of one case, at this moment. Deletes nothing. A case of which
-/// nothing may go is refused with the reason when it is asked for by itself.
-pub async fn plan(db: &Db, court: &str, case: Option<&str>, at_ms: i64) -> Result<Plan, ServiceError> {
+/// nothing may go is refused with the reason when it is asked for by itself, and everything is
+/// while the clock is not trusted.
+pub async fn plan(db: &Db, clock: &Clock, court: &str, case: Option<&str>) -> Result<Plan, ServiceError> {
+    timely(clock)?;
+    let at_ms = clock.now_ms();
     let policy = policy(db, court).await?;
     let mut plan = Plan { at_ms, policy, items: vec![], more: false, kept: BTreeMap::new() };
     let doubted = doubted(db, court).await?;
@@ -95,32 +127,39 @@ pub async fn plan(db: &Db, court: &str, case: Option<&str>, at_ms: i64) -> Resul
             .ok_or(ServiceError::NotFound { kind: "case" })?;
         one.returned().map_err(|block| block.refused(&one.case_number))?;
     }
-    for standing in standings {
-        for file in files(db, Which::Case(&standing.case_id)).await? {
-            let Some(class) = Class::of(&file.kind).filter(|class| class.is_deleted()) else { continue };
-            if file.deleted.is_some() {
-                continue;
-            }
-            let returned_ms = match standing.returned() {
-                Ok(at_ms) => at_ms,
-                Err(block) => {
-                    plan.keep(block.word(), &file);
-                    continue;
-                }
-            };
-            let due_ms = returned_ms + plan.policy.days(class) * DAY_MS;
-            if due_ms > at_ms {
-                plan.keep("not_due", &file);
-            } else if doubted.contains(&file.id) {
-                plan.keep("doubt", &file);
-            } else if plan.items.len() < MOST {
-                plan.items.push(Planned { file, class, returned_ms, due_ms });
-            } else {
-                plan.more = true;
-            }
+    let standings: HashMap<&str, &Standing> =
+        standings.iter().map(|standing| (standing.case_id.as_str(), standing)).collect();
+    if let Some(case) = case {
+        for file in files(db, Which::Case(case)).await? {
+            plan.look_at(file, &standings, &doubted);
+        }
+        return Ok(plan);
+    }
+    // Page by page through the register, whatever the number of cases.
+    let mut after = (0, String::new());
+    loop {
+        let page = files(db, Which::After(court, (after.0, &after.1), PAGE)).await?;
+        let Some(last) = page.last() else { return Ok(plan) };
+        after = (last.booked_ms, last.id.clone());
+        for file in page {
+            plan.look_at(file, &standings, &doubted);
         }
     }
-    Ok(plan)
+}
+
+/// Since when a file is due: its days count from the return of its case, or from its own entry
+/// where that was later, as of a caller who was linked to an old case.
+pub(super) fn due(returned_ms: i64, booked_ms: i64, days: i64) -> i64 {
+    returned_ms.max(booked_ms).saturating_add(days.saturating_mul(DAY_MS))
+}
+
+/// Nothing is reckoned, and nothing goes, by a clock that is wrong.
+pub(super) fn timely(clock: &Clock) -> Result<(), ServiceError> {
+    if clock.trusted() {
+        return Ok(());
+    }
+    let text = "the clock of this house is not trusted: nothing is deleted until it is right again".to_owned();
+    Err(ServiceError::Refused { code: "retention.clock", field: "", text })
 }
 
 /// Files that wait for examination: nothing that is doubted is destroyed.

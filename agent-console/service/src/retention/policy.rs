@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use songda_people::Actor;
 use songda_store::{Clock, Db, Tx, evidence};
 use sqlx::Row;
 
@@ -178,17 +179,21 @@ pub(super) async fn enter(
     clock: &Clock,
     court: &str,
     days: &BTreeMap<Class, i64>,
-    (asked_by, approved_by): (&str, &str),
+    (asked_id, asked_by): (&str, &str),
+    approved: &Actor,
 ) -> Result<(), ServiceError> {
     sqlx::query(
-        "INSERT INTO retention_policies (court_id, version, periods, valid_from_ms, asked_by, approved_by)
-         SELECT $1, COALESCE(MAX(version), 0) + 1, $2, $3, $4, $5 FROM retention_policies WHERE court_id = $1",
+        "INSERT INTO retention_policies (court_id, version, periods, valid_from_ms, asked_by, approved_by, asked_id,
+                                         approved_id)
+         SELECT $1, COALESCE(MAX(version), 0) + 1, $2, $3, $4, $5, $6, $7 FROM retention_policies WHERE court_id = $1",
     )
     .bind(court)
     .bind(serde_json::json!(days).to_string())
     .bind(clock.now_ms())
     .bind(asked_by)
-    .bind(approved_by)
+    .bind(&approved.name)
+    .bind(asked_id)
+    .bind(&approved.user_id)
     .execute(&mut *tx.conn())
     .await?;
     Ok(())

@@ -7,7 +7,7 @@ use songda_people::Actor;
 use songda_store::{Clock, Db, StoreError, Tx, audit, jobs, new_id};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Class, JOB, Plan, plan, policy, reason};
+use super::{Class, JOB, Plan, plan, plan::timely, policy, reason};
 use crate::ServiceError;
 
 /// Something that was asked for.
@@ -156,7 +156,7 @@ pub async fn ask_for_deletion(
     actor: &Actor,
     case: Option<&str>,
 ) -> Result<String, ServiceError> {
-    let plan = plan(db, &actor.court_id, case, clock.now_ms()).await?;
+    let plan = plan(db, clock, &actor.court_id, case).await?;
     if plan.items.is_empty() {
         let text = "nothing is due: what is under a hold, open, or not returned stays".to_owned();
         return Err(ServiceError::Refused { code: "retention.nothing", field: "", text });
@@ -277,7 +277,10 @@ pub async fn decide(
     let why = refused_because.map(reason).transpose()?.unwrap_or_default();
     let mut tx = db.begin().await?;
     let found = waiting(&mut tx, &actor.court_id, id).await?;
-    if found.asked_by == actor.user_id {
+    if refused_because.is_none() && found.kind == "deletion" {
+        timely(clock)?;
+    }
+    if found.asked_by == actor.user_id || same_person(&mut tx, &found.asked_by, actor).await? {
         let entry = actor.did("retention.decide", ("retention", id), json!({ "why": "retention.own" }));
         audit::append(&mut tx, clock, audit::Entry { result: "denied", ..entry }).await?;
         tx.commit().await?;
@@ -296,7 +299,7 @@ pub async fn decide(
             let days: BTreeMap<Class, i64> = serde_json::from_value(found.body.clone())
                 .map_err(|error| StoreError::internal("reading periods that were asked for", error))?;
             policy::checked(&days)?;
-            policy::enter(&mut tx, clock, &actor.court_id, &days, (&found.asked_name, &actor.name)).await?;
+            policy::enter(&mut tx, clock, &actor.court_id, &days, (&found.asked_by, &found.asked_name), actor).await?;
         }
         "approved" => {
             jobs::enqueue(&mut tx, clock, JOB, Some(&format!("{JOB}:{id}")), &json!({ "request": id }), clock.now_ms())
@@ -309,10 +312,26 @@ pub async fn decide(
     Ok(tx.commit().await?)
 }
 
-/// Takes back what one asked for, before anybody decided.
+/// Whether two accounts are one person's: they have the same staff number.
+async fn same_person(tx: &mut Tx, user: &str, actor: &Actor) -> Result<bool, ServiceError> {
+    let row =
+        sqlx::query("SELECT COUNT(*) FROM users WHERE id = $1 AND court_id = $2 AND staff_no = $3 AND staff_no <> ''")
+            .bind(user)
+            .bind(&actor.court_id)
+            .bind(&actor.staff_no)
+            .fetch_one(&mut *tx.conn())
+            .await?;
+    Ok(row.get::<i64, _>(0) > 0)
+}
+
+/// Takes back what one asked for, before anybody decided. Another's is refused by deciding.
 pub async fn withdraw(db: &Db, clock: &Clock, actor: &Actor, id: &str) -> Result<(), ServiceError> {
     let mut tx = db.begin().await?;
-    waiting(&mut tx, &actor.court_id, id).await?;
+    let found = waiting(&mut tx, &actor.court_id, id).await?;
+    if found.asked_by != actor.user_id {
+        let text = format!("only {} who asked for it takes it back; another person refuses it", found.asked_name);
+        return Err(ServiceError::Refused { code: "retention.not_own", field: "", text });
+    }
     settle(&mut tx, clock, actor, id, "withdrawn", "").await?;
     audit::append(&mut tx, clock, actor.did("retention.withdraw", ("retention", id), json!({}))).await?;
     Ok(tx.commit().await?)

@@ -15,10 +15,12 @@ use songda_recordings::{
 use songda_store::{Clock, Db, Objects, StoreError, Tx, audit, evidence};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Class, certificate, policy, standing};
+use super::{
+    Class, certificate,
+    plan::{due, timely},
+    policy, standing,
+};
 use crate::ServiceError;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// Carries out approved deletions.
 #[derive(Clone)]
@@ -48,6 +50,8 @@ pub(super) struct Approved {
     pub(super) policy_version: i64,
     pub(super) asked: (String, i64),
     pub(super) decided: (String, i64),
+    /// Who asked and who decided, by id: two persons may have one name.
+    pub(super) accounts: (String, String),
 }
 
 struct Item {
@@ -56,6 +60,33 @@ struct Item {
     class: Class,
     case: String,
     going: bool,
+}
+
+/// Why a file could not be taken away: the file alone, or the books, where all stops.
+enum Fault {
+    File(String),
+    Books(ServiceError),
+}
+
+impl From<ServiceError> for Fault {
+    fn from(error: ServiceError) -> Self {
+        Self::Books(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Io { .. } | StoreError::Internal { .. } => Self::File(error.to_string()),
+            other => Self::Books(other.into()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Books(StoreError::from(error).into())
+    }
 }
 
 fn item(row: &AnyRow) -> Result<Item, ServiceError> {
@@ -71,25 +102,38 @@ fn item(row: &AnyRow) -> Result<Item, ServiceError> {
 
 impl Deleter {
     /// Carries out one request, from where a kill left it. One that is done, or was never
-    /// approved, is left alone.
+    /// approved, is left alone. A file that cannot be taken away stays, with why, and keeps no
+    /// other: the next request names it again.
     pub async fn run(&self, request: &str) -> Result<(), ServiceError> {
         let row = sqlx::query(
-            "SELECT court_id, policy_version, asked_name, asked_ms, COALESCE(decided_name, ''), COALESCE(decided_ms, 0)
+            "SELECT court_id, policy_version, asked_name, asked_ms, COALESCE(decided_name, ''), COALESCE(decided_ms, 0),
+                    asked_by, COALESCE(decided_by, '')
              FROM retention_requests WHERE id = $1 AND kind = 'deletion' AND state = 'approved'",
         )
         .bind(request)
         .fetch_optional(self.db.read())
         .await?;
         let Some(row) = row else { return Ok(()) };
+        timely(&self.clock)?;
         let approved = Approved {
             id: request.to_owned(),
             court: row.get(0),
             policy_version: row.get(1),
             asked: (row.get(2), row.get(3)),
             decided: (row.get(4), row.get(5)),
+            accounts: (row.get(6), row.get(7)),
         };
         while let Some(item) = self.next(request).await? {
-            self.carry_out(&approved, item).await?;
+            match self.carry_out(&approved, &item).await {
+                Ok(()) => {}
+                Err(Fault::Books(error)) => return Err(error),
+                Err(Fault::File(why)) => {
+                    tracing::error!(file = %item.file, why, "an evidence file could not be deleted and stays");
+                    let mut tx = self.db.begin().await?;
+                    self.settle(&mut tx, &approved, &item, "failed", &why).await?;
+                    tx.commit().await?;
+                }
+            }
         }
         certificate::finish(self, &approved).await
     }
@@ -105,16 +149,16 @@ impl Deleter {
         row.as_ref().map(item).transpose()
     }
 
-    async fn carry_out(&self, approved: &Approved, item: Item) -> Result<(), ServiceError> {
+    async fn carry_out(&self, approved: &Approved, item: &Item) -> Result<(), Fault> {
         if !item.going {
             let mut tx = self.db.begin().await?;
-            let stays = self.stays(&mut tx, &approved.court, &item).await?;
-            if !self.is_open(&mut tx, approved, &item).await? {
+            let stays = self.stays(&mut tx, &approved.court, item).await?;
+            if !self.is_open(&mut tx, approved, item).await? {
                 return Ok(());
             }
             match stays {
-                None => self.state(&mut tx, approved, &item, "deleting", "").await?,
-                Some(why) => self.keep(&mut tx, approved, &item, why).await?,
+                None => self.state(&mut tx, approved, item, "deleting", "").await?,
+                Some(why) => self.settle(&mut tx, approved, item, "kept", why).await?,
             }
             tx.commit().await?;
             if stays.is_some() {
@@ -124,17 +168,17 @@ impl Deleter {
         let mut tx = self.db.begin().await?;
         // A hold may have come since: it keeps what is still there. What a killed run took away
         // before it came is gone, and is written down as that.
-        let stays = self.stays(&mut tx, &approved.court, &item).await?;
-        if !self.is_open(&mut tx, approved, &item).await? {
+        let stays = self.stays(&mut tx, &approved.court, item).await?;
+        if !self.is_open(&mut tx, approved, item).await? {
             return Ok(());
         }
         if let Some(why) = stays
-            && self.is_there(&mut tx, &item).await?
+            && self.is_there(&mut tx, item).await?
         {
-            self.keep(&mut tx, approved, &item, why).await?;
+            self.settle(&mut tx, approved, item, "kept", why).await?;
             return Ok(tx.commit().await?);
         }
-        self.take_away(&mut tx, &item).await?;
+        self.take_away(&mut tx, item).await?;
         sqlx::query("INSERT INTO deletions (file_id, court_id, request_id, deleted_ms) VALUES ($1, $2, $3, $4)")
             .bind(&item.file)
             .bind(&approved.court)
@@ -142,7 +186,7 @@ impl Deleter {
             .bind(self.clock.now_ms())
             .execute(&mut *tx.conn())
             .await?;
-        self.state(&mut tx, approved, &item, "deleted", "").await?;
+        self.state(&mut tx, approved, item, "deleted", "").await?;
         let detail = json!({ "request": approved.id, "kind": item.kind, "class": item.class.code() });
         let entry = audit::Entry::of_the_house(&approved.court, "evidence.delete", ("evidence", &item.file), detail);
         audit::append(&mut tx, &self.clock, audit::Entry { case_id: Some(&item.case), ..entry }).await?;
@@ -157,11 +201,20 @@ impl Deleter {
             Ok(at_ms) => at_ms,
             Err(block) => return Ok(Some(block.word())),
         };
-        if returned_ms + days * DAY_MS > self.clock.now_ms() {
+        let row = sqlx::query(
+            "SELECT f.booked_ms, l.day FROM evidence_files f LEFT JOIN evidence_leaves l ON l.file_id = f.id
+             WHERE f.id = $1",
+        )
+        .bind(&item.file)
+        .fetch_one(&mut *tx.conn())
+        .await?;
+        if due(returned_ms, row.get(0), days) > self.clock.now_ms() {
             return Ok(Some("not_due"));
         }
-        let doubts = sqlx::query("SELECT COUNT(*) FROM evidence_doubts WHERE open_object = $1")
+        let Some(day) = row.get::<Option<String>, _>(1) else { return Ok(Some("no_root")) };
+        let doubts = sqlx::query("SELECT COUNT(*) FROM evidence_doubts WHERE open_object IN ($1, $2)")
             .bind(format!("{court}:{}", item.file))
+            .bind(format!("{court}:root:{day}"))
             .fetch_one(&mut *tx.conn())
             .await?;
         Ok((doubts.get::<i64, _>(0) > 0).then_some("doubt"))
@@ -181,11 +234,20 @@ impl Deleter {
         Ok(row.get::<i64, _>(0) == 1)
     }
 
-    async fn keep(&self, tx: &mut Tx, approved: &Approved, item: &Item, why: &str) -> Result<(), ServiceError> {
-        self.state(tx, approved, item, "kept", why).await?;
+    /// An item that is over without its file being gone: `kept` or `failed`.
+    async fn settle(
+        &self,
+        tx: &mut Tx,
+        approved: &Approved,
+        item: &Item,
+        state: &'static str,
+        why: &str,
+    ) -> Result<(), ServiceError> {
+        self.state(tx, approved, item, state, why).await?;
         let detail = json!({ "request": approved.id, "why": why });
         let entry = audit::Entry::of_the_house(&approved.court, "evidence.keep", ("evidence", &item.file), detail);
-        audit::append(tx, &self.clock, audit::Entry { case_id: Some(&item.case), ..entry }).await?;
+        let result = if state == "failed" { "failed" } else { entry.result };
+        audit::append(tx, &self.clock, audit::Entry { case_id: Some(&item.case), result, ..entry }).await?;
         Ok(())
     }
 
@@ -210,7 +272,7 @@ impl Deleter {
         Ok(())
     }
 
-    async fn is_there(&self, tx: &mut Tx, item: &Item) -> Result<bool, ServiceError> {
+    async fn is_there(&self, tx: &mut Tx, item: &Item) -> Result<bool, Fault> {
         match item.kind.as_str() {
             evidence::RECORDING => {
                 let (vault, id) = (self.vault.clone(), recording(&item.file)?);
@@ -234,7 +296,7 @@ impl Deleter {
     }
 
     /// Takes a file away; one that is gone already is no error.
-    async fn take_away(&self, tx: &mut Tx, item: &Item) -> Result<(), ServiceError> {
+    async fn take_away(&self, tx: &mut Tx, item: &Item) -> Result<(), Fault> {
         match item.kind.as_str() {
             evidence::RECORDING => {
                 let (vault, id) = (self.vault.clone(), recording(&item.file)?);

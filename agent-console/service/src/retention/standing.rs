@@ -19,6 +19,7 @@ pub(super) struct Standing {
     under_way: i64,
     returned_ms: Option<i64>,
     held: i64,
+    live: i64,
 }
 
 /// Why nothing of a case is deleted.
@@ -26,6 +27,7 @@ pub(super) struct Standing {
 pub(super) enum Block {
     Hold,
     Open,
+    Live,
     NotReturned,
 }
 
@@ -34,6 +36,7 @@ impl Block {
         match self {
             Self::Hold => "hold",
             Self::Open => "open_task",
+            Self::Live => "live_call",
             Self::NotReturned => "not_returned",
         }
     }
@@ -42,6 +45,9 @@ impl Block {
         let (code, text) = match self {
             Self::Hold => ("retention.hold", format!("{number} is under a legal hold: nothing of it is deleted")),
             Self::Open => ("retention.open", format!("{number} has an open task: nothing of it is deleted yet")),
+            Self::Live => {
+                ("retention.live_call", format!("{number} has a call that is up or whose outcome is owed: wait for it"))
+            }
             Self::NotReturned => {
                 ("retention.not_returned", format!("{number} is not returned to the court yet: its evidence stays"))
             }
@@ -58,6 +64,9 @@ impl Standing {
         }
         if self.tasks == 0 || self.open > 0 {
             return Err(Block::Open);
+        }
+        if self.live > 0 {
+            return Err(Block::Live);
         }
         match self.returned_ms {
             Some(at_ms) if self.unreturned == 0 && self.under_way == 0 => Ok(at_ms),
@@ -76,6 +85,7 @@ fn read(row: &AnyRow) -> Standing {
         under_way: row.get(5),
         returned_ms: row.get(6),
         held: row.get(7),
+        live: row.get(8),
     }
 }
 
@@ -97,7 +107,11 @@ pub(super) async fn standings(
                   WHERE t.case_id = k.id AND b.sink = $3 AND b.state <> 'done'),
                 (SELECT MAX(b.done_ms) FROM outbox b JOIN tasks t ON t.id = b.order_key
                   WHERE t.case_id = k.id AND b.sink = $3),
-                (SELECT COUNT(*) FROM legal_holds h WHERE h.active_case = k.id)
+                (SELECT COUNT(*) FROM legal_holds h WHERE h.active_case = k.id),
+                (SELECT COUNT(*) FROM calls c JOIN tasks t ON t.id = c.task_id
+                  WHERE t.case_id = k.id AND (c.state <> 'ended' OR c.outcome_state = 'owed'))
+                  + (SELECT COUNT(*) FROM inbound_calls i JOIN tasks t ON t.id = i.task_id
+                  WHERE t.case_id = k.id AND (i.state <> 'ended' OR i.list_state = 'open'))
          FROM cases k WHERE k.court_id = $1 AND (CAST($2 AS TEXT) IS NULL OR k.id = $2) ORDER BY k.id",
     )
     .bind(court)

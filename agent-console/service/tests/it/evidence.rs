@@ -1,8 +1,14 @@
 //! The chain of evidence (X2): what was entered, what lies there, and who is told.
 
+use std::sync::Arc;
+
 use songda_people::Role;
-use songda_service::evidence::{
-    self, DoubtRow, Found, HOUSE, Which, check_chain, check_oldest, check_root, clear, doubts, files,
+use songda_recordings::{keys::KeyFile, vault::Vault};
+use songda_service::{
+    evidence::{
+        self, DoubtRow, Examiner, Found, HOUSE, Which, check_chain, check_oldest, check_root, clear, doubts, files,
+    },
+    retention,
 };
 use songda_store::alarms;
 
@@ -38,15 +44,36 @@ async fn x2_every_file_is_entered_with_both_hashes_and_knows_its_case_and_task()
 async fn x2_the_hashes_in_the_books_are_never_changed_on_either_database() {
     for shelf in shelves().await {
         let served = shelf.case(1).await;
-        for sql in [
+        let replace = [
+            "INSERT OR REPLACE INTO evidence_files (id, court_id, kind, owner_id, sha256, sm3, size, booked_ms)
+             SELECT id, court_id, kind, owner_id, 'x', sm3, size, booked_ms FROM evidence_files",
+            "REPLACE INTO reports SELECT id, task_id, attempt_id, kind, version, state, supersedes, object_id, 'x', sm3, pages,
+             template, template_version, data_sha256, transcript_state, created_ms FROM reports",
+            "INSERT OR REPLACE INTO evidence_doubts (id, court_id, object_id, open_object, verdict, detail, found_ms, found_by)
+             SELECT id, court_id, object_id, open_object, 'x', detail, found_ms, found_by FROM evidence_doubts",
+        ];
+        let truncate = ["TRUNCATE evidence_files CASCADE", "TRUNCATE recordings", "TRUNCATE evidence_doubts"];
+        let of_engine = if shelf.engine() == "postgres" { truncate } else { replace };
+        flip(&shelf.sealed_recording(&served.recording));
+        shelf.examiner().round(u64::MAX).await.unwrap();
+        flip(&shelf.sealed_recording(&served.recording));
+        for sql in of_engine.into_iter().chain([
             "UPDATE evidence_files SET sha256 = 'x'",
             "DELETE FROM evidence_files",
+            "UPDATE evidence_files SET booked_ms = 1",
             "UPDATE recordings SET sha256 = 'x'",
+            "UPDATE inbound_recordings SET sm3 = 'x'",
             "UPDATE objects SET sm3 = 'x'",
             "UPDATE documents SET sha256 = 'x'",
             "UPDATE reports SET sha256 = 'x'",
-        ] {
-            assert!(sqlx::query(sql).execute(shelf.house.on.db.read()).await.is_err(), "{}: {sql}", shelf.engine());
+            "UPDATE evidence_doubts SET detail = 'x'",
+            "DELETE FROM evidence_doubts",
+            "DELETE FROM evidence_checks",
+        ]) {
+            // Where no row is there, none is changed.
+            let refused = sqlx::query(sql).execute(shelf.house.on.db.read()).await.map(|done| done.rows_affected());
+            assert!(!matches!(refused, Ok(1..)), "{}: {sql}", shelf.engine());
+            assert!(refused.is_err() || sql.contains("inbound"), "{}: {sql}", shelf.engine());
         }
         sqlx::query("UPDATE recordings SET state = 'altered'").execute(shelf.house.on.db.read()).await.unwrap();
         assert_eq!(shelf.examiner().look(&shelf.file(&served.recording).await).await.unwrap(), Found::Intact);
@@ -75,7 +102,7 @@ async fn x2_each_day_has_a_signed_root_that_follows_the_day_before_days_without_
             assert_eq!(std::fs::read_to_string(&copy).unwrap(), root.body);
             assert!(std::fs::metadata(&copy).unwrap().permissions().readonly());
         }
-        let checks = check_chain(&shelf.roots(), &shelf.house.court, HOUSE).await.unwrap();
+        let checks = check_chain(&shelf.roots(), &shelf.house.court, HOUR_MS, HOUSE).await.unwrap();
         assert!(checks.iter().all(|check| check.fault.is_none()), "{}: {checks:?}", shelf.engine());
         assert_eq!(check_oldest(&shelf.roots()).await.unwrap().unwrap().day, "2026-11-23");
     }
@@ -193,12 +220,9 @@ async fn x2_a_root_that_is_gone_altered_or_whose_copy_differs_is_told() {
         on.clock.advance(3 * DAY_MS);
         assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 3);
         let folder = on.folder.join("roots").join(&shelf.house.court);
-        std::fs::remove_file(folder.join("2026-11-23.json")).unwrap();
-        // A kill between row and copy: the next start writes it.
-        assert_eq!(shelf.roots().complete_copies().await.unwrap(), 1, "{}", shelf.engine());
-        let whole = check_chain(&shelf.roots(), &shelf.house.court, HOUSE).await.unwrap();
-        assert!(whole.iter().all(|check| check.fault.is_none()));
-        // Whoever takes it away once it was seen there is told.
+        let whole = check_chain(&shelf.roots(), &shelf.house.court, HOUR_MS, HOUSE).await.unwrap();
+        assert!(whole.iter().all(|check| check.fault.is_none()), "{}: {whole:?}", shelf.engine());
+        // Whoever takes a copy away that was there is told, and it is not written again.
         std::fs::remove_file(folder.join("2026-11-23.json")).unwrap();
         assert_eq!(shelf.roots().complete_copies().await.unwrap(), 0);
         let of = if shelf.engine() == "postgres" { " ON evidence_roots" } else { "" };
@@ -207,7 +231,7 @@ async fn x2_a_root_that_is_gone_altered_or_whose_copy_differs_is_told() {
             sqlx::query(sqlx::AssertSqlSafe(drop)).execute(on.db.read()).await.unwrap();
         }
         sqlx::query("DELETE FROM evidence_roots WHERE day = '2026-11-24'").execute(on.db.read()).await.unwrap();
-        let checks = check_chain(&shelf.roots(), &shelf.house.court, HOUSE).await.unwrap();
+        let checks = check_chain(&shelf.roots(), &shelf.house.court, HOUR_MS, HOUSE).await.unwrap();
         let faults: Vec<(&str, bool)> =
             checks.iter().map(|check| (check.day.as_str(), check.fault.is_some())).collect();
         assert_eq!(faults, [("2026-11-23", true), ("2026-11-24", true), ("2026-11-25", true)], "{checks:?}");
@@ -224,19 +248,230 @@ async fn x2_a_root_that_is_gone_altered_or_whose_copy_differs_is_told() {
 async fn x2_the_round_reads_what_was_looked_at_longest_ago_within_its_measure() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let first = shelf.case(1).await;
-        assert_eq!(shelf.examiner().round(1).await.unwrap().files, 1, "one at least");
-        on.clock.advance(60_000);
-        assert_eq!(shelf.examiner().round(u64::MAX).await.unwrap().files, 4);
-        on.clock.advance(60_000);
-        shelf.case(2).await;
-        let looked = shelf.examiner().round(1).await.unwrap();
-        assert_eq!(looked.files, 1, "{}", shelf.engine());
-        let old: i64 = sqlx::query_scalar("SELECT checked_ms FROM evidence_checks WHERE file_id = $1")
-            .bind(&first.recording)
+        shelf.case(1).await;
+        let looked = async || -> i64 {
+            let count = sqlx::query_scalar("SELECT COUNT(*) FROM evidence_checks WHERE checked_ms >= $1");
+            count.bind(on.clock.now_ms() - 4 * 60_000).fetch_one(on.db.read()).await.unwrap()
+        };
+        for turn in 1..=2 {
+            on.clock.advance(HOUR_MS);
+            for rounds in 1..=4 {
+                assert_eq!(shelf.examiner().round(1).await.unwrap().files, 1, "one at least");
+                assert_eq!(looked().await, rounds, "{}: turn {turn}: another file each time", shelf.engine());
+                on.clock.advance(60_000);
+            }
+        }
+        let new = shelf.case(2).await;
+        assert_eq!(shelf.examiner().round(1).await.unwrap().files, 1);
+        let mut found = 0;
+        for id in [&new.recording, &new.transcript, &new.report, &new.document] {
+            let count = sqlx::query_scalar::<_, i64>(
+                "SELECT COUNT(*) FROM evidence_checks WHERE file_id = $1 AND checked_ms > 0",
+            );
+            found += count.bind(id).fetch_one(on.db.read()).await.unwrap();
+        }
+        assert_eq!(found, 1, "what is new comes first: {}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_a_chain_that_was_cut_at_its_end_or_is_gone_altogether_is_told() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let court = &shelf.house.court;
+        shelf.case(1).await;
+        on.clock.advance(3 * DAY_MS);
+        assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 3);
+        for table in ["evidence_roots", "evidence_leaves"] {
+            shelf.without("no_delete", table).await;
+        }
+        let broken = async || -> Vec<String> {
+            let checks = check_chain(&shelf.roots(), court, HOUR_MS, HOUSE).await.unwrap();
+            checks.into_iter().filter(|check| check.fault.is_some()).map(|check| check.day).collect()
+        };
+        assert!(broken().await.is_empty(), "{}", shelf.engine());
+        shelf.sql("DELETE FROM evidence_roots WHERE day = '2026-11-25'").await.unwrap();
+        assert_eq!(broken().await, ["2026-11-25"], "{}", shelf.engine());
+        // The copies go with it: the audit log knows.
+        std::fs::remove_dir_all(on.folder.join("roots")).unwrap();
+        shelf.sql("DELETE FROM evidence_leaves").await.unwrap();
+        shelf.sql("DELETE FROM evidence_roots").await.unwrap();
+        assert_eq!(broken().await, ["2026-11-23", "2026-11-24", "2026-11-25"], "{}", shelf.engine());
+        assert_eq!(open(&shelf).await.len(), 3, "{}: each is marked", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_a_day_that_is_not_over_or_lies_before_the_court_is_marked_for_nobody() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        shelf.case(1).await;
+        on.clock.advance(DAY_MS);
+        let days = shelf.roots().days(&shelf.house.court, HOUR_MS).await.unwrap();
+        assert_eq!((days.hold("2026-11-22"), days.hold("2026-11-23"), days.hold("2026-11-24")), (false, true, false));
+        for day in ["2026-11-22", "2026-11-23", "2026-11-24", "2062-11-23"] {
+            let check = check_root(&shelf.roots(), &shelf.house.court, day, HOUSE).await.unwrap();
+            assert!(check.fault.is_some(), "{day}");
+        }
+        assert!(open(&shelf).await.is_empty(), "{}: nobody made a root yet", shelf.engine());
+        let checks = check_chain(&shelf.roots(), &shelf.house.court, HOUR_MS, HOUSE).await.unwrap();
+        assert!(checks[0].fault.as_ref().unwrap().contains("does the house run"), "{checks:?}");
+    }
+}
+
+#[tokio::test]
+async fn x2_a_copy_that_could_not_be_written_is_owed_and_no_root_is_doubted_for_it() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        shelf.case(1).await;
+        on.clock.advance(DAY_MS);
+        let folder = on.folder.join("roots");
+        std::fs::write(&folder, b"no folder").unwrap();
+        assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 1, "{}: the root itself is made", shelf.engine());
+        assert!(shelf.roots().complete_copies().await.is_err(), "still refused");
+        let check = check_root(&shelf.roots(), &shelf.house.court, "2026-11-23", HOUSE).await;
+        assert!(check.is_err(), "{}: a disk that does not answer says nothing: {check:?}", shelf.engine());
+        std::fs::remove_file(&folder).unwrap();
+        let check = check_root(&shelf.roots(), &shelf.house.court, "2026-11-23", HOUSE).await.unwrap();
+        assert!(check.fault.is_none(), "{}: {check:?}", shelf.engine());
+        assert_eq!(shelf.roots().complete_copies().await.unwrap(), 1);
+        assert!(folder.join(&shelf.house.court).join("2026-11-23.json").exists());
+        assert!(open(&shelf).await.is_empty(), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_a_clock_that_leaps_makes_no_roots_until_a_person_says_that_it_is_right() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        shelf.case(1).await;
+        on.clock.advance(365 * DAY_MS);
+        let refused = shelf.roots().make_due(HOUR_MS).await.unwrap_err();
+        assert!(refused.to_string().contains("is the clock right"), "{refused}");
+        assert!(evidence::chain_of(&on.db, &shelf.house.court).await.unwrap().is_empty(), "{}", shelf.engine());
+        on.clock.advance(-360 * DAY_MS);
+        assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 5, "{}", shelf.engine());
+        on.clock.advance(20 * DAY_MS);
+        assert!(shelf.roots().make_due(HOUR_MS).await.is_err());
+        assert_eq!(shelf.roots().make_all(HOUR_MS).await.unwrap(), 20, "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_a_file_that_is_being_deleted_while_it_is_looked_at_is_no_loss() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(3_653 * DAY_MS).await;
+        let (admin, supervisor) = (shelf.actor(Role::Admin), shelf.actor(Role::Supervisor));
+        let id = retention::ask_for_deletion(&on.db, &on.clock, &admin, None).await.unwrap();
+        retention::decide(&on.db, &on.clock, &supervisor, &id, None).await.unwrap();
+        // Looked up before, missed after.
+        let before = shelf.file(&served.recording).await;
+        shelf.deleter().run(&id).await.unwrap();
+        let missing = Found::Missing { reason: "the file is not there".into() };
+        let marked = evidence::mark(&on.db, &on.clock, &before, &missing, HOUSE).await.unwrap();
+        assert_eq!(marked, evidence::Marked::Deleted, "{}", shelf.engine());
+        assert!(open(&shelf).await.is_empty() && alarms::open(&on.db).await.unwrap().is_empty());
+        let state: String = sqlx::query_scalar("SELECT state FROM recordings WHERE id = $1")
+            .bind(&served.recording)
             .fetch_one(on.db.read())
             .await
             .unwrap();
-        assert!(old < on.clock.now_ms(), "what is new comes first: {}", shelf.engine());
+        assert_eq!(state, "deleted", "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_a_file_that_cannot_be_read_is_told_after_a_while_and_hides_no_other() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        let place = shelf.sealed_object(&served.report);
+        let kept = std::fs::read(&place).unwrap();
+        std::fs::remove_file(&place).unwrap();
+        std::fs::create_dir(&place).unwrap();
+        flip(&shelf.sealed_object(&served.document));
+        for turn in 1..=3 {
+            let done = shelf.examiner().round(u64::MAX).await.unwrap();
+            assert_eq!((done.files, done.marked), (4, 1), "{}: the others are looked at", shelf.engine());
+            let told = alarms::open(&on.db).await.unwrap();
+            assert_eq!(
+                told.iter().any(|alarm| alarm.kind == "evidence.unread"),
+                turn == 3,
+                "{}: {turn}",
+                shelf.engine()
+            );
+        }
+        assert_eq!(open(&shelf).await.len(), 1, "{}: only what differs is in doubt", shelf.engine());
+        std::fs::remove_dir(&place).unwrap();
+        std::fs::write(&place, kept).unwrap();
+        shelf.examiner().round(u64::MAX).await.unwrap();
+        let told = alarms::open(&on.db).await.unwrap();
+        assert!(told.iter().all(|alarm| alarm.kind != "evidence.unread"), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_another_key_than_that_of_the_house_marks_nothing_and_rings_once() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        let other = Arc::new(KeyFile::create(&on.folder.join("other.key")).unwrap());
+        let vault = Arc::new(Vault::open(&on.folder.join("recordings"), other.clone(), 0).unwrap());
+        let examiner = Examiner { vault, keys: other, ..shelf.examiner() };
+        let found = examiner.examine(&shelf.file(&served.recording).await, HOUSE).await.unwrap();
+        assert!(matches!(found, Found::Unread { by_key: true, .. }), "{}: {found:?}", shelf.engine());
+        assert!(open(&shelf).await.is_empty(), "{}", shelf.engine());
+        let told = alarms::open(&on.db).await.unwrap();
+        assert_eq!((told.len(), told[0].kind.as_str(), told[0].object_id.as_str()), (1, "evidence.key", "house"));
+    }
+}
+
+#[tokio::test]
+async fn x2_rows_that_were_altered_beside_a_file_that_fits_are_told() {
+    for shelf in shelves().await {
+        let served = shelf.case(1).await;
+        let other = shelf.case(2).await;
+        shelf.pass(DAY_MS).await;
+        shelf.sql("UPDATE recordings SET gaps = '[{\"channel\":1,\"from_frame\":0,\"to_frame\":8}]'").await.unwrap();
+        let found = shelf.examiner().look(&shelf.file(&served.recording).await).await.unwrap();
+        assert!(
+            matches!(&found, Found::Altered { reason } if reason.contains("gaps")),
+            "{}: {found:?}",
+            shelf.engine()
+        );
+        shelf.without("no_update", "evidence_files").await;
+        let check = async || {
+            check_root(&shelf.roots(), &shelf.house.court, "2026-11-23", HOUSE).await.unwrap().fault.unwrap_or_default()
+        };
+        assert_eq!(check().await, "", "{}", shelf.engine());
+        let call = &shelf.file(&other.recording).await.owner_id;
+        sqlx::query("UPDATE evidence_files SET owner_id = $2 WHERE id = $1")
+            .bind(&served.recording)
+            .bind(call)
+            .execute(shelf.house.on.db.read())
+            .await
+            .unwrap();
+        assert!(check().await.contains("do not lead to it"), "{}: another's call", shelf.engine());
+        shelf.without("no_update", "evidence_roots").await;
+        shelf.sql("UPDATE evidence_roots SET root = 'x'").await.unwrap();
+        assert!(check().await.contains("not the signed one"), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_alarms_that_name_a_case_are_read_in_its_court_alone() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        flip(&shelf.sealed_object(&served.report));
+        shelf.examiner().round(u64::MAX).await.unwrap();
+        assert_eq!(alarms::open_for(&on.db, &shelf.house.court).await.unwrap().len(), 1, "{}", shelf.engine());
+        assert!(alarms::open_for(&on.db, "another").await.unwrap().is_empty(), "{}", shelf.engine());
+        let of_case = evidence::doubts_of_case(&on.db, &shelf.house.court, &served.case).await.unwrap();
+        assert_eq!(of_case[0].object_id, served.report, "{}", shelf.engine());
+        assert!(evidence::doubts_of_case(&on.db, "another", &served.case).await.unwrap().is_empty());
     }
 }

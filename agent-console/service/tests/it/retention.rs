@@ -12,7 +12,7 @@ use songda_recordings::evidence::{Leaf, Tree};
 use songda_recordings::keys::KeyProvider as _;
 use songda_service::{
     ServiceError,
-    evidence::{Found, HOUSE, check_chain},
+    evidence::{self, Found, HOUSE, check_chain},
     retention::{
         Class, ask_for_deletion, ask_for_policy, certificate, certificates, decide, holds_of, items, lift_hold, plan,
         policy, request, requests, set_hold, withdraw,
@@ -83,13 +83,13 @@ async fn x6_a_dry_run_says_what_would_go_and_why_and_takes_nothing() {
         shelf.returned(&doubted).await;
         flip(&shelf.sealed_recording(&doubted.recording));
         shelf.examiner().round(u64::MAX).await.unwrap();
-        on.clock.advance(THREE_YEARS - 1);
-        let early = plan(&on.db, &shelf.house.court, None, on.clock.now_ms()).await.unwrap();
+        shelf.pass(THREE_YEARS - 1).await;
+        let early = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
         assert!(early.items.is_empty(), "{}: three years are not over", shelf.engine());
         on.clock.advance(1);
         let young = shelf.case(5).await;
         shelf.returned(&young).await;
-        let report = plan(&on.db, &shelf.house.court, None, on.clock.now_ms()).await.unwrap();
+        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
         let ids: Vec<&str> = report.items.iter().map(|item| item.file.id.as_str()).collect();
         assert_eq!(ids, [due.recording.as_str()], "{}", shelf.engine());
         let item = &report.items[0];
@@ -155,8 +155,9 @@ async fn x6_two_persons_delete_with_a_signed_certificate_and_the_roots_still_ver
         assert_eq!(told["root"]["sha256"], hex::encode(root.sha256), "the list leads to its root");
         assert_eq!(listed[0]["root_of"], "2026-11-23");
         // What is gone still stands in the root of its day, and the certificate becomes evidence.
-        let chain = check_chain(&shelf.roots(), &shelf.house.court, HOUSE).await.unwrap();
-        assert!(chain.iter().all(|check| check.fault.is_none()), "{}: {chain:?}", shelf.engine());
+        let chain = check_chain(&shelf.roots(), &shelf.house.court, 0, HOUSE).await.unwrap();
+        assert!(chain.len() == 2 && chain[0].fault.is_none(), "{}: {chain:?}", shelf.engine());
+        assert!(chain[1].fault.as_ref().unwrap().contains("have no root"), "ten years without a root are told");
         assert_eq!(shelf.file(&row.object_id).await.kind, "certificate");
         let looked = shelf.examiner().round(u64::MAX).await.unwrap();
         assert_eq!((looked.files, looked.marked), (1, 0), "only the certificate is left to look at");
@@ -171,7 +172,7 @@ async fn e71_a_hold_refuses_what_is_asked_for_its_case_with_a_clear_error() {
         let served = shelf.case(1).await;
         assert_eq!(code(&shelf.ask(Some(&served.case)).await.unwrap_err()), "retention.open");
         shelf.returned(&served).await;
-        on.clock.advance(TEN_YEARS);
+        shelf.pass(TEN_YEARS).await;
         shelf.hold(&served.case).await;
         let refused = shelf.ask(Some(&served.case)).await.unwrap_err();
         assert_eq!(code(&refused), "retention.hold");
@@ -198,7 +199,7 @@ async fn e71_a_hold_that_comes_after_the_approval_keeps_every_file_that_is_still
         for served in [&held, &other] {
             shelf.returned(served).await;
         }
-        on.clock.advance(TEN_YEARS);
+        shelf.pass(TEN_YEARS).await;
         let id = shelf.ask(None).await.unwrap();
         shelf.approve(&id).await;
         shelf.hold(&held.case).await;
@@ -225,7 +226,7 @@ async fn e71_a_hold_between_the_word_and_the_deed_still_keeps_the_file() {
         let on = &shelf.house.on;
         let served = shelf.case(1).await;
         shelf.returned(&served).await;
-        on.clock.advance(TEN_YEARS);
+        shelf.pass(TEN_YEARS).await;
         let id = shelf.ask(None).await.unwrap();
         shelf.approve(&id).await;
         // Killed when every item said that its file is going; one of the files had gone.
@@ -270,7 +271,7 @@ async fn x6_a_kill_at_any_moment_of_a_deletion_leaves_each_file_before_or_after_
         let on = &shelf.house.on;
         let served = shelf.case(1).await;
         shelf.returned(&served).await;
-        on.clock.advance(TEN_YEARS);
+        shelf.pass(TEN_YEARS).await;
         let id = shelf.ask(None).await.unwrap();
         shelf.approve(&id).await;
         let (mut kills, mut polls) = (0, 1);
@@ -311,6 +312,8 @@ async fn x6_periods_are_versions_of_two_persons_and_the_law_has_its_least() {
         let mut wanted = before.days.clone();
         wanted.insert(Class::Recording, 1_461);
         let first = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
+        let others = withdraw(&on.db, &on.clock, &supervisor, &first).await.unwrap_err();
+        assert_eq!(code(&others), "retention.not_own", "only who asked takes it back");
         withdraw(&on.db, &on.clock, &admin, &first).await.unwrap();
         let second = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
         decide(&on.db, &on.clock, &supervisor, &second, Some("太长")).await.unwrap();
@@ -332,7 +335,7 @@ async fn x6_a_longer_period_that_came_meanwhile_keeps_what_was_approved() {
         let on = &shelf.house.on;
         let served = shelf.case(1).await;
         shelf.returned(&served).await;
-        on.clock.advance(THREE_YEARS);
+        shelf.pass(THREE_YEARS).await;
         let id = shelf.ask(None).await.unwrap();
         shelf.approve(&id).await;
         let mut longer = policy(&on.db, &shelf.house.court).await.unwrap().days;
@@ -343,5 +346,249 @@ async fn x6_a_longer_period_that_came_meanwhile_keeps_what_was_approved() {
         assert_eq!(shelf.states(&id).await[&served.recording], ("kept".into(), "not_due".into()), "{}", shelf.engine());
         assert!(certificates(&on.db, &shelf.house.court).await.unwrap().is_empty(), "nothing went");
         assert_eq!(request(&on.db, &shelf.house.court, &id).await.unwrap().state, "done");
+    }
+}
+
+#[tokio::test]
+async fn x6_what_came_to_an_old_case_yesterday_has_its_own_time() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        let mut days = policy(&on.db, &shelf.house.court).await.unwrap().days;
+        days.insert(Class::Recording, 30);
+        let wanted = ask_for_policy(&on.db, &on.clock, &shelf.actor(Role::Admin), &days).await.unwrap();
+        shelf.approve(&wanted).await;
+        shelf.pass(30 * DAY_MS).await;
+        // A caller who was linked to the case: nothing that is returned moves for that.
+        let fresh = shelf.recorded_again(&served).await;
+        let ids = async || -> Vec<String> {
+            let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+            report.items.into_iter().map(|item| item.file.id).collect()
+        };
+        assert_eq!(ids().await, [served.recording.clone()], "{}: only the old one", shelf.engine());
+        shelf.sql("UPDATE calls SET outcome_state = 'owed'").await.unwrap();
+        let owed = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+        assert!(owed.items.is_empty() && owed.kept["live_call"].files == 5, "{}: {:?}", shelf.engine(), owed.kept);
+        assert_eq!(code(&shelf.ask(Some(&served.case)).await.unwrap_err()), "retention.live_call");
+        shelf.sql("UPDATE calls SET outcome_state = ''").await.unwrap();
+        on.clock.advance(DAY_MS);
+        shelf.roots().make_all(3_600_000).await.unwrap();
+        on.clock.advance(29 * DAY_MS);
+        assert_eq!(ids().await.len(), 2, "{}", shelf.engine());
+        assert!(ids().await.contains(&fresh));
+    }
+}
+
+#[tokio::test]
+async fn x6_nothing_goes_whose_day_has_no_root_or_one_in_doubt() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        on.clock.advance(TEN_YEARS);
+        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+        assert!(report.items.is_empty() && report.kept["no_root"].files == 4, "{}: {:?}", shelf.engine(), report.kept);
+        on.clock.advance(DAY_MS - TEN_YEARS);
+        shelf.roots().make_due(3_600_000).await.unwrap();
+        on.clock.advance(TEN_YEARS);
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        let copy = on.folder.join("roots").join(&shelf.house.court).join("2026-11-23.json");
+        std::fs::remove_file(copy).unwrap();
+        let check = evidence::check_root(&shelf.roots(), &shelf.house.court, "2026-11-23", HOUSE).await.unwrap();
+        assert!(check.fault.unwrap().contains("is missing"));
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        assert!(
+            states.values().all(|state| *state == ("kept".into(), "doubt".into())),
+            "{}: {states:?}",
+            shelf.engine()
+        );
+    }
+}
+
+#[tokio::test]
+async fn x6_a_clock_that_is_not_trusted_deletes_nothing() {
+    #[derive(Debug, Default)]
+    struct Leaping(std::sync::atomic::AtomicI64);
+    impl songda_store::clock::Machine for Leaping {
+        fn wall_ms(&self) -> i64 {
+            self.0.load(std::sync::atomic::Ordering::Relaxed)
+        }
+        fn passed_ms(&self) -> i64 {
+            0
+        }
+    }
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        let machine = std::sync::Arc::new(Leaping(on.clock.now_ms().into()));
+        let clock = songda_store::Clock::on(machine.clone());
+        machine.0.fetch_add(61_000, std::sync::atomic::Ordering::Relaxed);
+        let supervisor = shelf.actor(Role::Supervisor);
+        assert_eq!(code(&decide(&on.db, &clock, &supervisor, &id, None).await.unwrap_err()), "retention.clock");
+        shelf.approve(&id).await;
+        assert_eq!(code(&plan(&on.db, &clock, &shelf.house.court, None).await.unwrap_err()), "retention.clock");
+        let deleter = songda_service::retention::Deleter { clock, ..shelf.deleter() };
+        assert_eq!(code(&deleter.run(&id).await.unwrap_err()), "retention.clock");
+        assert!(shelf.sealed_recording(&served.recording).exists(), "{}", shelf.engine());
+        shelf.deleter().run(&id).await.unwrap();
+        assert!(!shelf.sealed_recording(&served.recording).exists(), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_a_file_that_cannot_be_taken_away_keeps_no_other_and_is_named_again() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // A folder in its place: no disk removes that as a file.
+        let place = shelf.sealed_object(&served.report);
+        let kept = std::fs::read(&place).unwrap();
+        std::fs::remove_file(&place).unwrap();
+        std::fs::create_dir(&place).unwrap();
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        assert_eq!(states[&served.report].0, "failed", "{}: {states:?}", shelf.engine());
+        for gone in [&served.recording, &served.transcript, &served.document] {
+            assert_eq!(states[gone].0, "deleted", "{}", shelf.engine());
+        }
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        assert_eq!(row.files, 3, "{}", shelf.engine());
+        std::fs::remove_dir(&place).unwrap();
+        std::fs::write(&place, kept).unwrap();
+        let again = shelf.ask(None).await.unwrap();
+        assert_eq!(shelf.states(&again).await.len(), 1, "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_what_the_books_say_of_a_deletion_is_believed_only_with_its_certificate() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let (served, other) = (shelf.case(1).await, shelf.case(2).await);
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        shelf.deleter().run(&id).await.unwrap();
+        let look = async |id: &str| shelf.examiner().look(&shelf.file(id).await).await.unwrap();
+        assert_eq!(look(&served.report).await, Found::Deleted { request: id.clone() });
+        // A loss, with a row that says it was decided.
+        std::fs::remove_file(shelf.sealed_object(&other.report)).unwrap();
+        sqlx::query("INSERT INTO deletions (file_id, court_id, request_id, deleted_ms) VALUES ($1, $2, $3, 0)")
+            .bind(&other.report)
+            .bind(&shelf.house.court)
+            .bind(&id)
+            .execute(on.db.read())
+            .await
+            .unwrap();
+        let found = look(&other.report).await;
+        assert!(matches!(&found, Found::Missing { reason } if reason.contains("not among")), "{found:?}");
+        sqlx::query(
+            "INSERT INTO deletion_items (request_id, file_id, class, kind, case_id, task_id, size, due_ms, state)
+             VALUES ($1, $2, 'receipt', 'report', '', '', 0, 0, 'deleted')",
+        )
+        .bind(&id)
+        .bind(&other.report)
+        .execute(on.db.read())
+        .await
+        .unwrap();
+        let found = look(&other.report).await;
+        assert!(matches!(&found, Found::Missing { reason } if reason.contains("does not name it")), "{found:?}");
+        assert_eq!(shelf.examiner().round(u64::MAX).await.unwrap().marked, 1, "{}: the round sees it", shelf.engine());
+        // One that is still there, and a certificate that was changed.
+        std::fs::write(shelf.sealed_object(&served.report), b"x").unwrap();
+        assert!(matches!(look(&served.report).await, Found::Altered { .. }), "{}", shelf.engine());
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        flip(&shelf.sealed_object(&row.object_id));
+        assert!(look(&served.document).await.is_broken(), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn e71_a_hold_and_a_deletion_at_once_leave_each_file_whole_or_gone_before_the_hold() {
+    for shelf in shelves().await {
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        let (deleter, request) = (shelf.deleter(), id.clone());
+        let running = tokio::spawn(async move { deleter.run(&request).await });
+        shelf.hold(&served.case).await;
+        // From this moment on, whatever is there stays.
+        let mut there = Vec::new();
+        for file in [&served.recording, &served.transcript, &served.report, &served.document] {
+            if shelf.examiner().look(&shelf.file(file).await).await.unwrap() == Found::Intact {
+                there.push(file.clone());
+            }
+        }
+        running.await.unwrap().unwrap();
+        for file in &there {
+            let now = shelf.examiner().look(&shelf.file(file).await).await.unwrap();
+            assert_eq!(now, Found::Intact, "{}: {file}", shelf.engine());
+            assert_eq!(shelf.states(&id).await[file], ("kept".into(), "hold".into()), "{}", shelf.engine());
+        }
+        shelf.books_and_files_agree(&served).await;
+    }
+}
+
+#[tokio::test]
+async fn x6_one_person_with_two_accounts_is_one_person() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let days = policy(&on.db, &shelf.house.court).await.unwrap().days;
+        // The accounts liu and wang of the court have the same staff number.
+        let actor =
+            |at: usize| songda_people::Actor { user_id: shelf.house.agents[at].clone(), ..shelf.actor(Role::Admin) };
+        let id = ask_for_policy(&on.db, &on.clock, &actor(0), &days).await.unwrap();
+        let own = decide(&on.db, &on.clock, &actor(1), &id, None).await.unwrap_err();
+        assert_eq!(code(&own), "retention.own", "{}", shelf.engine());
+        let other = songda_people::Actor { staff_no: "2".into(), ..actor(1) };
+        decide(&on.db, &on.clock, &other, &id, None).await.unwrap();
+        let alone = shelf.sql("UPDATE retention_requests SET decided_by = asked_by").await;
+        assert!(alone.is_err(), "{}: nor do the books take it", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_another_court_reads_decides_and_holds_nothing() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        flip(&shelf.sealed_object(&served.report));
+        shelf.examiner().round(u64::MAX).await.unwrap();
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        let stranger = songda_people::Actor { court_id: "another".into(), ..shelf.actor(Role::Supervisor) };
+        let nothing = |refused: ServiceError| {
+            assert!(matches!(refused, ServiceError::NotFound { .. }), "{}: {refused}", shelf.engine());
+        };
+        nothing(decide(&on.db, &on.clock, &stranger, &id, None).await.unwrap_err());
+        nothing(decide(&on.db, &on.clock, &stranger, &id, Some("x")).await.unwrap_err());
+        nothing(withdraw(&on.db, &on.clock, &stranger, &id).await.unwrap_err());
+        nothing(request(&on.db, "another", &id).await.unwrap_err());
+        nothing(set_hold(&on.db, &on.clock, &stranger, &served.case, "x").await.unwrap_err());
+        nothing(plan(&on.db, &on.clock, "another", Some(&served.case)).await.unwrap_err());
+        let doubt = evidence::doubts(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        nothing(evidence::clear(&on.db, &on.clock, &stranger, &doubt.id, "x").await.unwrap_err());
+        nothing(evidence::file(&on.db, "another", &served.recording).await.unwrap_err());
+        shelf.approve(&id).await;
+        shelf.deleter().run(&id).await.unwrap();
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        nothing(certificate(&on.db, &on.objects, "another", &row.id).await.unwrap_err());
+        assert!(certificates(&on.db, "another").await.unwrap().is_empty());
+        assert!(requests(&on.db, "another").await.unwrap().is_empty());
+        assert!(plan(&on.db, &on.clock, "another", None).await.unwrap().items.is_empty());
     }
 }

@@ -10,7 +10,7 @@ use songda_recordings::{
 use songda_service::{
     cases,
     evidence::{Examiner, FileRow, Roots, Which, files},
-    retention::Deleter,
+    retention::{Certified, Deleter},
 };
 use songda_store::{evidence, new_id};
 
@@ -59,7 +59,27 @@ impl Shelf {
             sealer: on.sealer.clone(),
             objects: on.objects.clone(),
             vault: self.vault.clone(),
+            keys: self.keys.clone(),
+            certified: Certified::default(),
         }
+    }
+
+    /// Lets time pass: a day, whose root is made, and the rest.
+    pub(crate) async fn pass(&self, ms: i64) {
+        self.house.on.clock.advance(DAY_MS);
+        self.roots().make_due(3_600_000).await.unwrap();
+        self.house.on.clock.advance(ms - DAY_MS);
+    }
+
+    /// Behind the product's back: without the trigger of this name.
+    pub(crate) async fn without(&self, trigger: &str, table: &str) {
+        let of = if self.engine() == "postgres" { format!(" ON {table}") } else { String::new() };
+        let drop = format!("DROP TRIGGER {table}_{trigger}{of}");
+        sqlx::query(sqlx::AssertSqlSafe(drop)).execute(self.house.on.db.read()).await.unwrap();
+    }
+
+    pub(crate) async fn sql(&self, sql: &'static str) -> Result<u64, sqlx::Error> {
+        Ok(sqlx::query(sql).execute(self.house.on.db.read()).await?.rows_affected())
     }
 
     pub(crate) fn roots(&self) -> Roots {
@@ -161,6 +181,18 @@ impl Shelf {
         evidence::book(&mut tx, &on.clock, entry).await.unwrap();
         tx.commit().await.unwrap();
         id
+    }
+
+    /// One more call of the same task, recorded now.
+    pub(crate) async fn recorded_again(&self, served: &Served) -> String {
+        let on = &self.house.on;
+        let phone: String = sqlx::query_scalar("SELECT phone_id FROM calls WHERE task_id = $1 LIMIT 1")
+            .bind(&served.task)
+            .fetch_one(on.db.read())
+            .await
+            .unwrap();
+        let call = self.house.ended_call(&served.task, &phone, "C01").await;
+        self.record(&call).await
     }
 
     async fn write_down(&self, call: &str) -> String {

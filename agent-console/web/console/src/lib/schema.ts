@@ -2359,7 +2359,10 @@ export interface components {
             /** @description `planned`, `waiting`, `deleting`, `deleted` or `kept`. */
             state: string;
             task_number: string;
-            /** @description Why it was kept: `hold`, `open_task`, `not_returned`, `doubt` or `not_due`. */
+            /**
+             * @description Why it was kept: `hold`, `open_task`, `live_call`, `not_returned`, `doubt`, `no_root` or `not_due`; or why it
+             *     could not be deleted.
+             */
             why: string;
         };
         /** @description What a deletion would do now. Nothing is deleted by looking. */
