@@ -98,7 +98,7 @@ impl From<ServiceError> for Problem {
             ServiceError::NotFound { kind } => Self::not_found(kind),
             ServiceError::Store(error) => error.into(),
             ServiceError::Refused { code, field: "", text } => {
-                let own = code.ends_with(".own");
+                let own = code.rsplit('.').next() == Some("own");
                 Self::new(if own { StatusCode::FORBIDDEN } else { StatusCode::CONFLICT }, code, text)
             }
             ServiceError::Refused { code, field, text } => {

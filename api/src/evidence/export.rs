@@ -196,7 +196,8 @@ fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> a
     let body = serde_json::to_string_pretty(bundle)?;
     let signed = Signed::over(&body, house.keys.as_ref())?;
     let keys: String = house.keys.public_keys()?.iter().map(songda_recordings::keys::PublicKey::to_pem).collect();
-    let sums: String = bundle.files.iter().map(|file| format!("{}  {}\n", file.sha256, file.file)).collect();
+    let lines: Vec<String> = bundle.files.iter().map(|file| format!("{}  {}\n", file.sha256, file.file)).collect();
+    let sums = lines.concat();
     write(&to.join(BUNDLE), body.as_bytes())?;
     write(&to.join(SIGNATURE), serde_json::to_string_pretty(&signed)?.as_bytes())?;
     write(&to.join(ROOTS), serde_json::to_string_pretty(roots)?.as_bytes())?;

@@ -1,5 +1,7 @@
 //! Health, for whoever watches the machine. No personal data, no numbers.
 
+use std::fmt::Write as _;
+
 use axum::{Json, extract::State, http::StatusCode};
 use songda_calls::Sounds;
 use songda_people::Permission;
@@ -112,10 +114,10 @@ fn copies(house: &House) -> Option<Check> {
     let late = standing.is_late(house.clock.now_ms()) || standing.differing > 0;
     let mut detail = format!("{} waiting for {place}", standing.waiting);
     if standing.differing > 0 {
-        detail += &format!("; {} differ from what is there", standing.differing);
+        let _ = write!(detail, "; {} differ from what is there", standing.differing);
     }
     if let Some((_, why)) = standing.failing {
-        detail += &format!("; {why}");
+        let _ = write!(detail, "; {why}");
     }
     Some(Check { name: "copies", status: if late { "warn" } else { "ok" }, detail: Some(detail) })
 }

@@ -97,7 +97,7 @@ impl Bridge {
             self.queues[mouth.place()].push(packet.ssrc, packet.timestamp, packet.payload.iter().map(said));
         }
         if ears.party == mouth && !self.sends_keys() {
-            self.to_party(now, mouth, law, packet, muted, wires);
+            self.reach_party(now, mouth, law, packet, muted, wires);
         } else if mouth == AGENT {
             self.timeline.no_sound(LEFT, packet.stamp());
         }
@@ -127,7 +127,7 @@ impl Bridge {
     }
 
     /// What the party hears stands on the left, too.
-    fn to_party(
+    fn reach_party(
         &mut self,
         now: Instant,
         mouth: Mouths,

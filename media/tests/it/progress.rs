@@ -177,9 +177,9 @@ fn e44_who_speaks_on_and_on_is_a_machine_after_the_answer_and_a_notice_before_it
 
 #[test]
 fn e50_five_seconds_of_nothing_are_silence_whether_packets_come_or_not() {
-    assert_eq!(class(Place::Answered, &[8; 48_000]), Some(SoundClass::Silence));
+    assert_eq!(class(Place::Answered, &vec![8; 48_000]), Some(SoundClass::Silence));
     assert_eq!(
-        found(&heard(Place::Answered, &[8; 48_000], |at| at > 3)).map(|found| found.class),
+        found(&heard(Place::Answered, &vec![8; 48_000], |at| at > 3)).map(|found| found.class),
         Some(SoundClass::Silence)
     );
 }

@@ -68,7 +68,7 @@ impl Call {
 async fn a_browser_without_udp_is_heard_and_hears_by_tcp() {
     let engine = Engine::start(both(1)).unwrap();
     assert!(engine.web_tcp_address().is_some());
-    let mut call = Call::open(&engine, Browser::without_udp(0x90), 0x90).await;
+    let mut call = Box::pin(Call::open(&engine, Browser::without_udp(0x90), 0x90)).await;
     call.both_ways().await;
     // Another one of the same call by UDP takes its place, and the connection is closed.
     let mut second = Browser::open(0xb1);
@@ -86,7 +86,7 @@ async fn calls_of_several_threads_share_the_ports_and_each_browser_reaches_its_o
     for no in 0..6u8 {
         let says = 0x80 + no;
         let browser = if no % 3 == 2 { Browser::without_udp(says) } else { Browser::open(says) };
-        calls.push(Call::open(&engine, browser, says).await);
+        calls.push(Box::pin(Call::open(&engine, browser, says)).await);
     }
     let figures = engine.figures();
     assert_eq!(figures.len(), 3);

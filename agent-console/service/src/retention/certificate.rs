@@ -195,10 +195,13 @@ fn listed(row: &AnyRow) -> Value {
 /// Files of a certificate with their hashes.
 type Files = BTreeMap<String, (String, String)>;
 
+/// A request and the files of its certificate.
+type Listed = (String, Arc<Files>);
+
 /// Checks what the books say of deletions; the certificate that was checked last is remembered.
 #[derive(Debug, Clone, Default)]
 pub struct Certified {
-    last: Arc<Mutex<Option<(String, Arc<Files>)>>>,
+    last: Arc<Mutex<Option<Listed>>>,
 }
 
 impl Certified {

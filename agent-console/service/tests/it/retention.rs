@@ -366,7 +366,7 @@ async fn x6_what_came_to_an_old_case_yesterday_has_its_own_time() {
             let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
             report.items.into_iter().map(|item| item.file.id).collect()
         };
-        assert_eq!(ids().await, [served.recording.clone()], "{}: only the old one", shelf.engine());
+        assert_eq!(ids().await, std::slice::from_ref(&served.recording), "{}: only the old one", shelf.engine());
         shelf.sql("UPDATE calls SET outcome_state = 'owed'").await.unwrap();
         let owed = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
         assert!(owed.items.is_empty() && owed.kept["live_call"].files == 5, "{}: {:?}", shelf.engine(), owed.kept);

@@ -244,7 +244,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         p50_us: at(0.5),
         p99_us: at(0.99),
         most_us: ways.last().copied().unwrap_or_default(),
-        busy: used.as_secs_f64() / (to - from).as_secs_f64(),
+        busy: used.as_secs_f64() / to.saturating_sub(from).as_secs_f64(),
     })
 }
 

@@ -76,7 +76,7 @@ impl Rtpengine {
         self.cookies += 1;
         let cookie = format!("c{}", self.cookies);
         let message = format!("{cookie} {}", encode(words));
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         for _ in 0..5 {
             self.asking.send(message.as_bytes())?;
             let Ok(len) = self.asking.recv(&mut buffer) else { continue };
@@ -100,9 +100,9 @@ impl Rtpengine {
 /// A bencoded dictionary of strings, its keys in order.
 fn encode(words: &[(&str, &str)]) -> String {
     let sorted: BTreeMap<_, _> = words.iter().copied().collect();
-    let words: String =
+    let words: Vec<String> =
         sorted.iter().map(|(key, value)| format!("{}:{key}{}:{value}", key.len(), value.len())).collect();
-    format!("d{words}e")
+    format!("d{}e", words.concat())
 }
 
 /// The strings of a bencoded dictionary; what else is in it is passed over.

@@ -1,6 +1,7 @@
 //! The disk as a mounted file system, for everything that the built server does with it.
 
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
@@ -243,7 +244,7 @@ impl Filesystem for Shared {
     }
 
     fn mkdir(&self, _: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, reply: ReplyEntry) {
-        match self.make(parent, name, Node::Folder(Default::default()), mode & !umask) {
+        match self.make(parent, name, Node::Folder(BTreeMap::default()), mode & !umask) {
             Ok(attr) => reply.entry(&TTL, &attr, Generation(0)),
             Err(error) => reply.error(error),
         }
