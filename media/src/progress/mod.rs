@@ -1,8 +1,8 @@
 //! Call progress: what the party's side sounds like before the answer and just after it.
 //!
 //! Three layers over blocks of 20 ms, without I/O and by the recording's own frames: the tones of
-//! the line and their rhythm ([`cadence`]), where a voice or music is ([`voice`]), and what follows
-//! from both ([`judge`]). A class is a suggestion with a confidence and the span that shows it; what
+//! the line and their rhythm (`cadence`), where a voice or music is (`voice`), and what follows
+//! from both (`judge`). A class is a suggestion with a confidence and the span that shows it; what
 //! is said in that span is for others to read ([`Heard::Speech`]).
 
 mod cadence;
