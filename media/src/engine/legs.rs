@@ -112,7 +112,9 @@ impl Floor {
             Some(trunk) => trunk.own(call, ip, &laws).offered(sdp)?,
             None => Remote::offered(sdp, &laws)?,
         };
-        self.trunk_at(call, remote)
+        // The answer, which signalling wrote, names no rtcp-mux: it is not agreed (RFC 5761,
+        // section 5.1.1).
+        self.trunk_at(call, Remote { mux: false, ..remote })
     }
 
     fn trunk_at(&mut self, call: u64, remote: Remote) -> Result<(), EngineError> {

@@ -151,6 +151,16 @@ async fn a_trunk_leg_reports_on_its_own_port_and_learns_what_the_carrier_hears()
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_go_apart_after_an_offer_inside_the_call_whose_answer_names_no_rtcp_mux() {
+    let carrier = answered("a=rtcp-mux\r\n").await;
+    let control = carrier.control.local_addr().unwrap().port();
+    let moved = answer(&carrier.sound) + &format!("a=rtcp:{control}\r\na=rtcp-mux\r\n");
+    carrier.media.trunk_moved(moved).await.unwrap();
+    let (report, _) = carrier.speak(1, |seq| (seq > 50).then(|| carrier.report(false)).flatten());
+    assert_eq!(report.reports[0].ssrc, 5);
+}
+
 #[tokio::test]
 async fn injection_into_a_call_is_refused_and_counted() {
     let carrier = answered("").await;
