@@ -26,6 +26,13 @@ const MATRIX: &[(Permission, [bool; 6])] = &[
     (Permission::SettingsManage, [false, true, false, false, false, false]),
     (Permission::InboundManage, [false, true, false, false, false, false]),
     (Permission::TelephonyManage, [false, false, false, false, true, false]),
+    (Permission::EvidenceRead, [false, true, false, false, true, false]),
+    (Permission::EvidenceClear, [false, true, false, false, false, false]),
+    // Nobody deletes evidence alone: the administrator asks, the supervisor decides.
+    (Permission::RetentionRead, [false, true, false, false, true, false]),
+    (Permission::RetentionAsk, [false, false, false, false, true, false]),
+    (Permission::RetentionDecide, [false, true, false, false, false, false]),
+    (Permission::HoldManage, [false, true, true, false, false, false]),
 ];
 
 #[test]
