@@ -72,7 +72,7 @@ fn class(place: Place, sound: &[i16]) -> Option<SoundClass> {
 }
 
 #[test]
-fn r4_2_4_each_tone_of_the_line_is_known_by_its_rhythm_ten_per_cent_off_and_25_hertz_off() {
+fn r4_2a_each_tone_of_the_line_is_known_by_its_rhythm_ten_per_cent_off_and_25_hertz_off() {
     let ring = SoundClass::RingBack;
     for (hertz, ms, seconds, right) in [
         (450.0, vec![1_000, 4_000], 12, ring),
@@ -93,7 +93,7 @@ fn r4_2_4_each_tone_of_the_line_is_known_by_its_rhythm_ten_per_cent_off_and_25_h
 }
 
 #[test]
-fn r4_2_4_a_rhythm_survives_lost_packets_and_its_span_is_where_it_is_heard() {
+fn r4_2a_a_rhythm_survives_lost_packets_and_its_span_is_where_it_is_heard() {
     let sound = rhythm(&[450.0], &[350, 350], 5);
     let heard = heard(Place::Early, &sound, |at| at % 29 == 3);
     let finding = found(&heard).unwrap();
@@ -102,7 +102,7 @@ fn r4_2_4_a_rhythm_survives_lost_packets_and_its_span_is_where_it_is_heard() {
 }
 
 #[test]
-fn r4_2_4_another_rhythm_of_the_same_tone_is_none_of_them() {
+fn r4_2a_another_rhythm_of_the_same_tone_is_none_of_them() {
     for ms in [vec![150, 900], vec![1_500, 300], vec![60, 60]] {
         let class = class(Place::Early, &rhythm(&[450.0], &ms, 6));
         assert!(

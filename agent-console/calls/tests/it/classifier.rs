@@ -181,7 +181,7 @@ fn table(set: &str, model: Option<&Model>) -> Result {
 }
 
 #[test]
-fn r4_2_4_what_answers_is_told_from_what_does_not_by_voices_that_nothing_was_fitted_on() {
+fn r4_2a_what_answers_is_told_from_what_does_not_by_voices_that_nothing_was_fitted_on() {
     let set = std::env::var("SONGDA_SAMPLES").unwrap_or_else(|_| "judging".into());
     let model = (std::env::var_os("SONGDA_TONES_ONLY").is_none()).then(model);
     let result = table(&set, model.as_ref());
