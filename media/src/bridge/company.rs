@@ -112,6 +112,10 @@ impl Bridge {
         let Some(Guest { ear, phone, .. }) = self.target.take() else { return };
         self.agent = ear;
         self.queues.swap(AGENT.place(), TARGET.place());
+        let supervisor = self.supervisor.as_mut().map(|(guest, _)| &mut guest.ear);
+        for ear in [&mut self.party].into_iter().chain(supervisor) {
+            ear.swap(AGENT, TARGET);
+        }
         self.heard_at[AGENT.place()] = None;
         self.timeline.another_source(LEFT);
         self.keys_out.cut();
@@ -147,9 +151,13 @@ impl Bridge {
 
     /// What the supervisor does from here on. Who only listens sends nothing.
     pub fn supervision(&mut self, what: Supervision) {
-        if let Some((guest, before)) = &mut self.supervisor {
-            *before = what;
-            guest.speaks(None);
+        let Some((guest, before)) = &mut self.supervisor else { return };
+        guest.speaks(None);
+        if std::mem::replace(before, what) == Supervision::Whisper && what == Supervision::Barge {
+            let target = self.target.as_mut().map(|target| &mut target.ear);
+            for ear in [&mut self.party].into_iter().chain(target) {
+                ear.heard_by_others(SUPERVISOR);
+            }
         }
     }
 

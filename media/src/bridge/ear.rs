@@ -3,6 +3,7 @@
 use super::{
     LARGEST, View,
     fade::{FADE, Fade},
+    play::Desk,
     table::{COUNT, Mouths, NOBODY},
 };
 use crate::{Law, PACKET, egress::Egress};
@@ -33,6 +34,8 @@ impl Default for Parcel {
 
 /// No mix lags further behind, samples.
 const LAG: u32 = 4_096;
+/// How long words take from a mouth to here at most, as a rule: 150 ms of samples.
+const ON_THE_WAY: u32 = crate::RATE * 3 / 20;
 
 /// One ear.
 pub(super) struct Ear {
@@ -46,6 +49,12 @@ pub(super) struct Ear {
     /// What this mouth said, up to this timestamp, was heard as it came: a mix, in which it
     /// lags behind, must not let it be heard again.
     passed: Option<(Mouths, u32)>,
+    /// Whom it was to hear last, and of whoever it is to hear anew what he said before, up to
+    /// which timestamp: that was for others.
+    asked: Mouths,
+    barred: [Option<u32>; COUNT],
+    /// What is still on its way from him was for others, too.
+    in_flight: Mouths,
     sent: bool,
 }
 
@@ -59,6 +68,9 @@ impl Ear {
             mixed: NOBODY,
             last: [0; COUNT],
             passed: None,
+            asked: NOBODY,
+            barred: [None; COUNT],
+            in_flight: NOBODY,
             sent: false,
         }
     }
@@ -78,6 +90,7 @@ impl Ear {
     /// A packet goes through, as it is but for the seam.
     pub(super) fn pass(&mut self, mouth: Mouths, law: Law, packet: &View<'_>, out: &mut Parcel) {
         self.turn(Heard::One(mouth), Fade::cut);
+        self.asked = mouth;
         self.passed = Some((mouth, packet.timestamp.wrapping_add(packet.payload.len() as u32)));
         let octets = &mut out.octets[..packet.payload.len()];
         if self.fade.is_busy() {
@@ -99,6 +112,7 @@ impl Ear {
     /// Silence of so many samples.
     pub(super) fn silence(&mut self, len: usize, out: &mut Parcel) {
         self.turn(Heard::Nothing, Fade::end);
+        self.asked = NOBODY;
         for octet in &mut out.octets[..len] {
             let busy = self.fade.is_busy();
             let sample = self.fade.next(0);
@@ -109,6 +123,7 @@ impl Ear {
     /// Something else than sound has its place.
     pub(super) fn interrupted(&mut self) {
         self.turn(Heard::Nothing, Fade::end);
+        self.asked = NOBODY;
         self.fade = Fade::default();
     }
 
@@ -116,6 +131,7 @@ impl Ear {
     pub(super) fn play(&mut self, mouth: Mouths, begins: bool, said: (&[i16], &[u8]), out: &mut Parcel) {
         let again = begins && self.heard == Heard::One(mouth);
         self.turn(Heard::One(mouth), Fade::end);
+        self.asked = mouth;
         if again {
             self.fade.end();
         }
@@ -129,17 +145,47 @@ impl Ear {
         self.fade.heard(samples.last().copied().unwrap_or(0));
     }
 
-    /// Twenty milliseconds of all of them together; each comes with the timestamp at which it
-    /// begins, where it has one.
-    pub(super) fn mix(
-        &mut self,
-        mouths: Mouths,
-        frames: &[[i16; PACKET]; COUNT],
-        from: &[Option<u32>; COUNT],
-        out: &mut Parcel,
-    ) {
-        self.turn(Heard::Mix, Fade::end);
+    /// Two people changed places; the ear goes on with each where it heard him last.
+    pub(super) fn swap(&mut self, one: Mouths, other: Mouths) {
+        for mouths in [&mut self.mixed, &mut self.asked] {
+            *mouths = mouths.swapped(one, other);
+        }
+        self.last.swap(one.place(), other.place());
+        self.barred.swap(one.place(), other.place());
+        self.passed = self.passed.map(|(mouth, to)| (mouth.swapped(one, other), to));
+    }
+
+    /// What this mouth says next was said to others until now, also what is on its way.
+    pub(super) fn heard_by_others(&mut self, mouth: Mouths) {
+        self.in_flight = mouth;
+    }
+
+    /// Of whom is heard anew nothing is heard that he said before, while others heard him.
+    fn bar(&mut self, mouths: Mouths, desk: &Desk) -> Mouths {
+        for (at, mouth) in mouths.without(self.asked).each() {
+            let on_the_way = if self.in_flight.has(mouth) { ON_THE_WAY } else { 0 };
+            self.in_flight = self.in_flight.without(mouth);
+            self.barred[at] = desk.until[at].map(|until| until.wrapping_add(on_the_way));
+        }
+        self.asked = mouths;
         let mut wanted = mouths;
+        for (at, mouth) in mouths.each() {
+            let Some(until) = self.barred[at] else { continue };
+            // A source that began anew counts from elsewhere.
+            if desk.from[at].is_none_or(|from| (1..=LAG).contains(&until.wrapping_sub(from))) {
+                wanted = wanted.without(mouth);
+            } else {
+                self.barred[at] = None;
+            }
+        }
+        wanted
+    }
+
+    /// Twenty milliseconds of all of them together.
+    pub(super) fn mix(&mut self, mouths: Mouths, desk: &Desk, out: &mut Parcel) {
+        self.turn(Heard::Mix, Fade::end);
+        let (frames, from) = (&desk.frames, &desk.from);
+        let mut wanted = self.bar(mouths, desk);
         if let Some((mouth, to)) = self.passed {
             // A source that began anew counts from elsewhere.
             let again = from[mouth.place()].is_none_or(|from| (1..=LAG).contains(&to.wrapping_sub(from)));

@@ -17,10 +17,12 @@ const MOUTH_SILENT: Duration = Duration::from_millis(60);
 const BURST: Duration = Duration::from_millis(200);
 
 /// What may be mixed in one tick.
-struct Desk {
-    frames: [[i16; PACKET]; COUNT],
+pub(super) struct Desk {
+    pub(super) frames: [[i16; PACKET]; COUNT],
     /// The timestamps at which they begin.
-    from: [Option<u32>; COUNT],
+    pub(super) from: [Option<u32>; COUNT],
+    /// The timestamps behind what was said before this tick.
+    pub(super) until: [Option<u32>; COUNT],
 }
 
 impl Bridge {
@@ -50,7 +52,7 @@ impl Bridge {
 
     /// Twenty milliseconds.
     fn beat(&mut self, now: Instant, wires: &mut impl Wires) {
-        let mut desk = Desk { frames: [[0; PACKET]; COUNT], from: [None; COUNT] };
+        let mut desk = Desk { frames: [[0; PACKET]; COUNT], from: [None; COUNT], until: [None; COUNT] };
         self.ring(now, &mut desk, wires);
         // What plays may end here, and then others are heard again.
         let served = match self.mode {
@@ -76,6 +78,7 @@ impl Bridge {
         for (at, _) in mixed.each().filter(|(at, _)| *at < PEOPLE) {
             waits[at] = true;
             desk.from[at] = self.queues[at].next_from();
+            desk.until[at] = self.queues[at].said_to();
             self.queues[at].frame(&mut desk.frames[at]);
         }
         for (queue, waits) in self.queues.iter_mut().zip(waits) {
@@ -96,7 +99,7 @@ impl Bridge {
             return;
         }
         let (frame, source) = (self.frame(now), self.stage.source());
-        self.party.mix(mouths, &desk.frames, &desk.from, &mut self.parcel);
+        self.party.mix(mouths, desk, &mut self.parcel);
         if !self.party_listens {
             // What the carrier does not take is heard by nobody.
             self.party.silence(PACKET, &mut self.parcel);
@@ -112,17 +115,17 @@ impl Bridge {
     fn serve_house(&mut self, now: Instant, ears: Ears, desk: &Desk, wires: &mut impl Wires) {
         let parcel = &mut self.parcel;
         if ears.agent.is_mixed() {
-            self.agent.mix(ears.agent, &desk.frames, &desk.from, parcel);
+            self.agent.mix(ears.agent, desk, parcel);
             wires.to_agent(self.agent.to.generate(now), self.agent.law.payload_type(), &parcel.octets[..PACKET]);
         }
         if let Some(target) = self.target.as_mut().filter(|_| ears.target.is_mixed()) {
             let ear = &mut target.ear;
-            ear.mix(ears.target, &desk.frames, &desk.from, parcel);
+            ear.mix(ears.target, desk, parcel);
             wires.to_target(ear.to.generate(now), ear.law.payload_type(), &parcel.octets[..PACKET]);
         }
         if let Some((guest, _)) = self.supervisor.as_mut().filter(|_| ears.supervisor.is_mixed()) {
             let ear = &mut guest.ear;
-            ear.mix(ears.supervisor, &desk.frames, &desk.from, parcel);
+            ear.mix(ears.supervisor, desk, parcel);
             wires.to_supervisor(ear.to.generate(now), ear.law.payload_type(), &parcel.octets[..PACKET]);
         }
     }

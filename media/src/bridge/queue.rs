@@ -152,6 +152,11 @@ impl Queue {
         self.anchored.then_some(self.read)
     }
 
+    /// The timestamp behind the last sample that was said, when there is one of this source.
+    pub(super) fn said_to(&self) -> Option<u32> {
+        self.anchored.then_some(self.end)
+    }
+
     /// Twenty milliseconds: what was said, and silence where nothing was.
     pub(super) fn frame(&mut self, out: &mut [i16; PACKET]) {
         self.primed = self.primed || self.waiting() >= PRIMED;

@@ -49,6 +49,15 @@ impl Mouths {
         self.0 & other.0 != 0
     }
 
+    /// The same with two of them exchanged.
+    pub(super) fn swapped(self, one: Self, other: Self) -> Self {
+        match (self.has(one), self.has(other)) {
+            (true, false) => self.without(one).and(other),
+            (false, true) => self.without(other).and(one),
+            _ => self,
+        }
+    }
+
     /// More than one: they have to be mixed.
     pub(super) fn is_mixed(self) -> bool {
         self.0.count_ones() > 1

@@ -50,6 +50,13 @@ impl Machine {
         }
     }
 
+    /// Somebody else takes the agent's place: what is whispered was meant for the agent before.
+    pub(super) fn end_whisper(&mut self) {
+        if self.supervisor.is_some_and(|supervisor| supervisor.what == Supervision::Whisper) {
+            self.supervision(Supervision::Listen);
+        }
+    }
+
     /// His sound is up: from here on he hears.
     pub(super) fn supervisor_up(&mut self) {
         if let Some(supervisor) = self.supervisor.as_mut().filter(|supervisor| supervisor.until.is_some()) {

@@ -162,6 +162,7 @@ impl Machine {
         let Some(transfer) = &mut self.transfer else { return };
         transfer.stage = Stage::Changing { lost: false };
         self.phone = transfer.target == Target::Phone;
+        self.end_whisper();
         self.out.push(Do::HandOver);
         if self.muted {
             self.muted = false;

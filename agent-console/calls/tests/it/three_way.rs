@@ -57,6 +57,18 @@ fn r4_1a_an_agent_who_leaves_three_has_handed_the_call_over_and_one_who_hangs_up
 }
 
 #[test]
+fn r4_4b_a_whisper_ends_when_somebody_else_takes_the_agents_place() {
+    for target in BOTH {
+        let mut call = joined(target);
+        call.at(31, Input::Supervise(Supervision::Whisper, "offer".into()));
+        call.at(32, Input::SupervisorUp);
+        let listens = Supervision::Listen;
+        let orders = [Do::Supervision(listens), Do::Tell(Told::Supervised(listens)), Do::HandOver];
+        assert_eq!(call.at(40, Input::CompleteTransfer), orders);
+    }
+}
+
+#[test]
 fn r4_1a_the_third_leaves_the_others_talking_however_he_goes() {
     let hung_up = || {
         let Input::Leg(event) = ended(Side::Peer, EndCause::HungUp, None, None) else { unreachable!() };
