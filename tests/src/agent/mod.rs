@@ -30,6 +30,8 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// An agent at work.
 pub struct Agent {
+    /// When the line heard of us last.
+    pinged_at: tokio::time::Instant,
     /// None once the line was dropped.
     socket: Option<WebSocketStream<MaybeTlsStream<TcpStream>>>,
     secret: Secret,
@@ -86,6 +88,7 @@ impl Agent {
     /// Opens the line of a session and says nothing yet.
     pub async fn connect(url: &str, cookie: &str) -> Self {
         Self {
+            pinged_at: tokio::time::Instant::now(),
             socket: Some(connect(url, cookie).await),
             secret: DhP256HkdfSha256::gen_keypair().0,
             cookie: cookie.to_owned(),
@@ -174,9 +177,11 @@ impl Agent {
     pub async fn next(&mut self) -> Option<Value> {
         let end = tokio::time::Instant::now() + PATIENCE;
         loop {
+            assert!(tokio::time::Instant::now() < end, "no frame in time");
             let socket = self.socket.as_mut()?;
-            let Ok(message) = tokio::time::timeout(PING, socket.next()).await else {
-                assert!(tokio::time::Instant::now() < end, "no frame in time");
+            // By the time of the last one: frames that come meanwhile are no sign of us.
+            let Ok(message) = tokio::time::timeout_at(self.pinged_at + PING, socket.next()).await else {
+                self.pinged_at = tokio::time::Instant::now();
                 let _ = socket.send(Message::text(r#"{"type":"ping"}"#)).await;
                 continue;
             };
