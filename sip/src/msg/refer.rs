@@ -47,7 +47,9 @@ impl Replaces {
     pub fn parse(value: &str) -> Option<Self> {
         let (call_id, tail) = value.split_at(value.find(';')?);
         let call_id = call_id.trim();
-        let tag = |name| text::param(tail, name).filter(|tag| !tag.is_empty()).map(str::to_owned);
+        // Both tags are tokens (RFC 3891, section 6.1).
+        let is_tag = |tag: &&str| !tag.is_empty() && tag.bytes().all(text::is_token);
+        let tag = |name| text::param(tail, name).filter(is_tag).map(str::to_owned);
         Some(Self {
             call_id: (!call_id.is_empty()).then(|| call_id.to_owned())?,
             to_tag: tag("to-tag")?,
