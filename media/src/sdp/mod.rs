@@ -438,12 +438,18 @@ pub fn only_telephone(sdp: &str) -> Result<String, SdpError> {
         let dropped = about
             .and_then(|rest| rest.split(' ').next()?.parse::<u8>().ok())
             .is_some_and(|payload| !kept.iter().any(|(kept, _)| *kept == payload));
-        if !dropped {
+        // A number that is kept may be given to something else, too.
+        let is_other = line.strip_prefix("a=").is_some_and(|line| line.starts_with("rtpmap:") && other(line));
+        if !dropped && !is_other {
             out.push_str(line);
             out.push_str("\r\n");
         }
     }
     Ok(out)
+}
+
+fn other(map: &str) -> bool {
+    rtpmap(map).is_none_or(|(_, name)| wanted(name).is_none())
 }
 
 fn wanted(name: &str) -> Option<u8> {
