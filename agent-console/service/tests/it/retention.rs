@@ -2,9 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
-    task::{Context, Poll, Waker},
+    task::Poll,
 };
 
 use songda_people::Role;
@@ -249,20 +249,22 @@ async fn e71_a_hold_between_the_word_and_the_deed_still_keeps_the_file() {
     }
 }
 
-/// Polls until it is done or this many polls are over. What is dropped then is what a kill
+/// Goes on each time it is woken, until it is done or was polled this often. What is dropped then is what a kill
 /// leaves: transactions roll back, files that went are gone.
 async fn killed_after(polls: usize, work: impl Future<Output = Result<(), ServiceError>>) -> bool {
     let mut work = pin!(work);
-    for _ in 0..polls {
-        match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(done) => {
-                done.unwrap();
-                return true;
-            }
-            Poll::Pending => tokio::time::sleep(std::time::Duration::from_millis(3)).await,
+    let mut left = polls;
+    poll_fn(move |context| {
+        if left == 0 {
+            return Poll::Ready(false);
         }
-    }
-    false
+        left -= 1;
+        work.as_mut().poll(context).map(|done| {
+            done.unwrap();
+            true
+        })
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
