@@ -1,6 +1,9 @@
 //! How long the disk takes to take a second of sound; over a second people are told.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use songda_recordings::vault::Vault;
 use tokio::time::{MissedTickBehavior, interval};
@@ -44,15 +47,15 @@ impl Watch {
                 () = cancel.cancelled() => return,
                 _ = looks.tick() => {}
             }
-            if let Err(error) = self.look().await {
+            if let Err(error) = self.look(Instant::now()).await {
                 tracing::error!(%error, "how fast the disk is could not be told");
             }
         }
     }
 
-    /// Looks once. A sync that has not returned yet is seen, too.
-    pub async fn look(&mut self) -> Result<(), StoreError> {
-        let (slowest, now) = (self.vault.slowest_sync(), self.clock.now_ms());
+    /// Looks once, at this moment. A sync that has not returned yet is seen, too.
+    pub async fn look(&mut self, at: Instant) -> Result<(), StoreError> {
+        let (slowest, now) = (self.vault.slowest_sync(at), self.clock.now_ms());
         metrics::gauge!("songda_vault_sync_slowest_seconds").set(slowest.as_secs_f64());
         if slowest > SLOW {
             let text = format!(

@@ -23,7 +23,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use files::BlockFile;
@@ -187,10 +187,11 @@ impl Vault {
         self.syncs.observe(Box::new(observer));
     }
 
-    /// The slowest sync since this was asked last, those under way counted in. Over a second
+    /// The slowest sync since this was asked last, those under way counted in as far as they
+    /// have come at this moment. Over a second
     /// the disk does not keep up with the calls.
-    pub fn slowest_sync(&self) -> Duration {
-        self.syncs.slowest()
+    pub fn slowest_sync(&self, now: Instant) -> Duration {
+        self.syncs.slowest(now)
     }
 
     /// The same with so many bytes kept for the books, once [`Vault::tend`] is called.

@@ -301,10 +301,10 @@ impl Syncs {
     }
 
     /// The slowest sync since this was asked last, with those that are under way.
-    pub(super) fn slowest(&self) -> Duration {
+    pub(super) fn slowest(&self, now: Instant) -> Duration {
         let mut queue = self.lock();
         let ended = std::mem::take(&mut queue.slowest);
-        queue.running.iter().map(|(_, began)| began.elapsed()).fold(ended, Duration::max)
+        queue.running.iter().map(|(_, began)| now.saturating_duration_since(*began)).fold(ended, Duration::max)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
