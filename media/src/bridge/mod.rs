@@ -200,7 +200,8 @@ struct RingBack {
     at: usize,
 }
 
-const TICK: Duration = Duration::from_millis(20);
+/// Between two packets of what we make.
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 /// Largest audio payload that is taken: 120 ms.
 pub(crate) const LARGEST: usize = 960;
 
@@ -373,6 +374,11 @@ impl Bridge {
     /// Everybody hears silence instead of the agent.
     pub fn mute(&mut self, on: bool) {
         self.muted = on;
+    }
+
+    /// When the next packet of what we make is due; none before there is any.
+    pub(crate) fn next_tick(&self) -> Option<Instant> {
+        self.next_tick
     }
 
     /// Whether there is something that the call must know.

@@ -240,6 +240,8 @@ impl Floor {
         let call = command.call();
         if guarded(call, || self.command(command, poll)).is_none() {
             self.end(call);
+        } else if let Some(slot) = self.calls.get_mut(&call) {
+            slot.ordered();
         }
     }
 

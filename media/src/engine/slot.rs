@@ -12,14 +12,15 @@ use tokio::sync::mpsc as events;
 use super::{EVENTS, EngineError, floor::FAIR};
 use crate::{
     Law, Security,
-    bridge::{Bridge, LARGEST, MediaEvent, Summary, View, Wires, packed},
+    bridge::{Bridge, LARGEST, MediaEvent, Summary, TICK, View, Wires, packed},
     egress::Head,
     quality::{Moment, Moments, Quality},
     rtp::{Ports, Received, RtpLeg},
     web::{Shore, WebLeg, WebNews},
 };
 
-/// A call has a turn this long after the last one at the latest: what we make goes out then.
+/// A call with a browser has a turn this long after the last one at the latest: its stack has
+/// timers of its own.
 const TURN: Duration = Duration::from_millis(4);
 /// The quality of a call is told this often.
 const MOMENT: Duration = Duration::from_secs(5);
@@ -130,7 +131,8 @@ pub(super) struct Slot {
     pub(super) nat: bool,
     events: events::Sender<MediaEvent>,
     pub(super) owner: Weak<()>,
-    /// Its next turn; none: something came, and it has one in this sweep.
+    /// Its next turn; none: something came for a browser, or is to be told, and it has one in this
+    /// sweep.
     due: Option<Instant>,
     /// When its quality is told next, and what is to be told.
     moment_due: Option<Instant>,
@@ -289,9 +291,32 @@ impl Slot {
         }
     }
 
+    /// It was ordered something: a turn in this sweep.
+    pub(super) fn ordered(&mut self) {
+        self.due = None;
+    }
+
+    /// Something is to be told, or goes out by a browser's leg: a turn in this sweep.
+    fn stir(&mut self) {
+        if self.has_browser() || self.bridge.has_news() {
+            self.due = None;
+        }
+    }
+
+    fn has_browser(&self) -> bool {
+        let target = self.target.as_ref().map(|target| &target.inner);
+        let mut inner = self.agent.iter().chain(target).chain(&self.supervisor);
+        inner.any(|inner| matches!(inner, Inner::Browser(..)))
+    }
+
     /// A port of plain RTP has something; how many datagrams.
     pub(super) fn plain(&mut self, number: u32, control: bool, now: Instant, unix_ms: i64, buffer: &mut [u8]) -> u64 {
-        self.due = None;
+        let datagrams = self.take_plain(number, control, now, unix_ms, buffer);
+        self.stir();
+        datagrams
+    }
+
+    fn take_plain(&mut self, number: u32, control: bool, now: Instant, unix_ms: i64, buffer: &mut [u8]) -> u64 {
         let Self { bridge, agent, target, supervisor, trunk, .. } = self;
         let beside = target.as_mut().and_then(|target| target.inner.plain(number));
         let house = agent.as_mut().and_then(|agent| agent.plain(number));
@@ -329,7 +354,6 @@ impl Slot {
 
     /// Its turn: what browsers said, what is to be made, what is to be told.
     pub(super) fn turn(&mut self, now: Instant, shore: &mut Shore) {
-        self.due = Some(now + TURN);
         let Self { bridge, agent, target, supervisor, trunk, .. } = self;
         let mut stirred = false;
         if let Some(inner) = agent {
@@ -377,6 +401,8 @@ impl Slot {
         }
         self.look(now);
         self.news();
+        let latest = now + if self.has_browser() { TURN } else { TICK };
+        self.due = Some(self.bridge.next_tick().map_or(latest, |tick| tick.min(latest)));
     }
 
     /// Looks at the quality, every few seconds.

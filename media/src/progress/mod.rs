@@ -183,12 +183,15 @@ pub struct Ear {
     /// The last [`LEAD`] samples, as a ring.
     lead: [i16; LEAD],
     piece: Option<(u64, Vec<i16>)>,
-    spare: Vec<Vec<i16>>,
+    /// Room for a piece that was not worth reading, and how many more pieces there may be.
+    spare: Option<Vec<i16>>,
+    pieces: usize,
     news: VecDeque<Heard>,
 }
 
 impl Ear {
-    /// One that begins to listen at this frame of the recording. All its memory is taken here.
+    /// One that begins to listen at this frame of the recording. Memory for what is said is taken when
+    /// somebody begins to speak, for a piece at once.
     pub fn new(place: Place, frame: u64) -> Self {
         Self {
             place,
@@ -206,7 +209,8 @@ impl Ear {
             judge: Judge::new(place),
             lead: [0; LEAD],
             piece: None,
-            spare: (0..PIECES).map(|_| Vec::with_capacity(PIECE + LEAD + PACKET)).collect(),
+            spare: None,
+            pieces: PIECES,
             news: VecDeque::with_capacity(NEWS),
         }
     }
@@ -238,9 +242,7 @@ impl Ear {
         };
         self.pad(at);
         let known = (self.next - at) as usize;
-        for sample in samples.skip(known) {
-            self.sample(sample);
-        }
+        self.samples(samples.skip(known));
     }
 
     /// What time alone tells: who sends nothing is silent.
@@ -261,19 +263,24 @@ impl Ear {
             self.next = to - 60 * u64::from(RATE);
             self.began = self.next - self.blocks * PACKET as u64 - self.filled as u64;
         }
-        while self.next < to {
-            self.sample(0);
+        if to > self.next {
+            self.samples(std::iter::repeat_n(0, (to - self.next) as usize));
         }
     }
 
-    fn sample(&mut self, sample: i16) {
-        self.block[self.filled] = sample;
-        self.filled += 1;
-        self.next += 1;
-        if self.filled == PACKET {
-            self.filled = 0;
-            self.whole_block();
-            self.blocks += 1;
+    fn samples(&mut self, mut samples: impl ExactSizeIterator<Item = i16>) {
+        while samples.len() > 0 {
+            let len = samples.len().min(PACKET - self.filled);
+            for (place, sample) in self.block[self.filled..self.filled + len].iter_mut().zip(&mut samples) {
+                *place = sample;
+            }
+            self.filled += len;
+            self.next += len as u64;
+            if self.filled == PACKET {
+                self.filled = 0;
+                self.whole_block();
+                self.blocks += 1;
+            }
         }
     }
 
@@ -353,9 +360,8 @@ impl Ear {
                 self.tell(Heard::Voice { on: false, frame: self.frame(said.to) });
                 if said.to - said.from >= WORTH && !said.music {
                     self.hand_out();
-                } else if let Some((_, mut piece)) = self.piece.take() {
-                    piece.clear();
-                    self.spare.push(piece);
+                } else {
+                    self.forget_piece();
                 }
             }
             None => {}
@@ -365,10 +371,10 @@ impl Ear {
             if piece.len() >= PIECE {
                 let music = self.voice.utterance().is_some_and(|said| said.music);
                 if music {
-                    self.piece = None;
+                    self.forget_piece();
                 } else {
                     self.hand_out();
-                    self.piece = self.spare.pop().map(|piece| (at + 1, piece));
+                    self.piece = self.room().map(|piece| (at + 1, piece));
                 }
             }
         }
@@ -376,9 +382,24 @@ impl Ear {
         self.lead[place..place + PACKET].copy_from_slice(&self.block);
     }
 
+    /// Room for a piece, as long as there may be one more.
+    fn room(&mut self) -> Option<Vec<i16>> {
+        self.spare.take().or_else(|| {
+            self.pieces = self.pieces.checked_sub(1)?;
+            Some(Vec::with_capacity(PIECE + LEAD + PACKET))
+        })
+    }
+
+    fn forget_piece(&mut self) {
+        if let Some((_, mut piece)) = self.piece.take() {
+            piece.clear();
+            self.spare = Some(piece);
+        }
+    }
+
     /// Takes what came just before, so that no first sound is cut off.
     fn begin_piece(&mut self, at: u64) {
-        let Some(mut piece) = self.spare.pop() else { return };
+        let Some(mut piece) = self.room() else { return };
         let blocks = (LEAD / PACKET) as u64;
         let from = at.saturating_sub(blocks);
         for block in from..at {

@@ -84,7 +84,6 @@ impl Lane {
 pub struct Timeline {
     lanes: [Lane; 2],
     flushed: u64,
-    block: Box<[i16]>,
     /// Blocks that had to leave the rings before they were asked for.
     ahead: VecDeque<Box<[i16]>>,
     gaps: Gaps,
@@ -103,7 +102,6 @@ impl Default for Timeline {
         Self {
             lanes: [Lane::new(), Lane::new()],
             flushed: 0,
-            block: vec![0; BLOCK * 2].into_boxed_slice(),
             ahead: VecDeque::new(),
             gaps: Gaps::default(),
             late: 0,
@@ -271,8 +269,8 @@ impl Timeline {
         let Some(source) = &self.lanes[channel].source else { return };
         let (at, len) = (source.base + offset, samples.len() as i64);
         while at + len > (self.flushed + RING) as i64 {
-            self.take(BLOCK);
-            self.ahead.push_back(self.block.clone());
+            let block = self.take(BLOCK);
+            self.ahead.push_back(block);
         }
         let (late, loudest) = self.lanes[channel].track.write(self.flushed, at, samples);
         self.late += late;
@@ -349,8 +347,7 @@ impl Timeline {
             out(&block);
         }
         while now >= self.flushed + BLOCK as u64 + EDGE {
-            self.take(BLOCK);
-            out(&self.block);
+            out(&self.take(BLOCK));
         }
     }
 
@@ -379,16 +376,17 @@ impl Timeline {
         let end = self.lanes.iter().map(|lane| lane.track.end).max().unwrap_or(0).min(now);
         while self.flushed < end {
             let frames = BLOCK.min((end - self.flushed) as usize);
-            self.take(frames);
-            out(&self.block[..frames * 2]);
+            out(&self.take(frames));
         }
     }
 
-    fn take(&mut self, frames: usize) {
+    fn take(&mut self, frames: usize) -> Box<[i16]> {
+        let mut block = vec![0; frames * 2].into_boxed_slice();
         for (channel, lane) in self.lanes.iter_mut().enumerate() {
-            lane.track.take(self.flushed, frames, channel, &mut self.block, &mut self.gaps);
+            lane.track.take(self.flushed, frames, channel, &mut block, &mut self.gaps);
         }
         self.flushed += frames as u64;
+        block
     }
 
     /// Frames handed out so far.

@@ -56,23 +56,35 @@ impl Track {
 
     /// Puts samples where they belong; the ring reaches so far. Answers how many came too
     /// late, and the loudest.
-    pub(super) fn write(&mut self, flushed: u64, at: i64, samples: impl Iterator<Item = i16>) -> (u64, u16) {
-        let (mut late, mut loudest) = (0, 0);
-        let mut place = None;
-        for (at, sample) in (at..).zip(samples) {
-            let Ok(frame) = u64::try_from(at) else { continue };
-            if frame < flushed {
-                late += 1;
-                continue;
-            }
-            let at = place.unwrap_or_else(|| slot(frame));
-            place = Some(if at + 1 == RING as usize { 0 } else { at + 1 });
-            self.samples[at] = sample;
-            self.slots[at] = Slot::Sound;
-            self.end = self.end.max(frame + 1);
-            self.expected_from = Some(self.expected_from.map_or(frame, |from| from.min(frame)));
-            loudest = loudest.max(sample.unsigned_abs());
+    pub(super) fn write(
+        &mut self,
+        flushed: u64,
+        at: i64,
+        mut samples: impl ExactSizeIterator<Item = i16>,
+    ) -> (u64, u16) {
+        let early = usize::try_from(-at).unwrap_or(0).min(samples.len());
+        let late = u64::try_from(flushed as i64 - at.max(0)).unwrap_or(0).min((samples.len() - early) as u64);
+        let passed_over = early + late as usize;
+        let from = (at + passed_over as i64) as u64;
+        let len = samples.len() - passed_over;
+        if len == 0 {
+            return (late, 0);
         }
+        if passed_over > 0 {
+            samples.nth(passed_over - 1);
+        }
+        let begin = slot(from);
+        let (first, again) = (len.min(RING as usize - begin), len.saturating_sub(RING as usize - begin));
+        let mut loudest = 0;
+        for places in [begin..begin + first, 0..again] {
+            self.slots[places.clone()].fill(Slot::Sound);
+            for (place, sample) in self.samples[places].iter_mut().zip(&mut samples) {
+                *place = sample;
+                loudest = loudest.max(sample.unsigned_abs());
+            }
+        }
+        self.end = self.end.max(from + len as u64);
+        self.expected_from = Some(self.expected_from.map_or(from, |before| before.min(from)));
         (late, loudest)
     }
 
@@ -213,7 +225,7 @@ mod tests {
     fn what_is_cut_is_the_quietest_and_never_a_hole() {
         let mut track = Track::new();
         let loud = |frame: u64| if (2_000..2_160).contains(&frame) { 5 } else { 1_000 + (frame % 7) as i16 };
-        track.write(0, 0, (0..4_000).map(loud));
+        track.write(0, 0, (0..4_000u32).map(|frame| loud(frame.into())));
         // A hole is quieter than anything, and evidence.
         track.explain(0, 1_000, 1_160, Slot::Lost);
         for frame in 1_000..1_160 {
@@ -232,7 +244,7 @@ mod tests {
     fn what_is_put_in_is_silence_and_nothing_else_is_changed() {
         let mut track = Track::new();
         let loud = |frame: u64| if (8_080..8_240).contains(&frame) { -3 } else { 1_000 };
-        track.write(8_000, 8_000, (8_000..9_600).map(loud));
+        track.write(8_000, 8_000, (8_000..9_600u32).map(|frame| loud(frame.into())));
         assert_eq!(track.stretch(8_000, 160), Some(8_080));
         let all: Vec<i16> = (8_000..9_760).map(|frame| track.samples[slot(frame)]).collect();
         let wanted: Vec<i16> = (8_000..8_080).map(loud).chain([0; 160]).chain((8_080..9_600).map(loud)).collect();

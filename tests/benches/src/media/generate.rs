@@ -32,6 +32,8 @@ pub(super) struct Order {
     /// The ends within the house are browsers.
     pub(super) browsers: bool,
     pub(super) seconds: f64,
+    /// Before the window, seconds.
+    pub(super) warm: f64,
 }
 
 /// What came of it.
@@ -51,8 +53,6 @@ pub(crate) struct Report {
 
 /// A packet is 20 ms of sound.
 pub(super) const PERIOD: Duration = Duration::from_millis(20);
-/// Before the window.
-const WARM: Duration = Duration::from_secs(2);
 /// Every end must have heard something by then.
 const CONNECTED: Duration = Duration::from_secs(30);
 /// After it, for what is under way.
@@ -221,7 +221,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         }
         thread::sleep(PERIOD);
     }
-    thread::sleep(WARM);
+    thread::sleep(Duration::from_secs_f64(order.warm));
     let own = std::process::id();
     let (from, used) = (ledger.now(), cpu::of_process(own));
     say(&"begin")?;

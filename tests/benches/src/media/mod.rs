@@ -42,6 +42,11 @@ const IDLE: f64 = 0.2;
 const FEW: usize = 10;
 /// Ports of rtpengine.
 const PORTS: (u16, u16) = (42_000, 48_000);
+/// Before a window: ours listens to how a call is answered for its first half minute, which is not
+/// what a call costs as long as it lasts.
+const SETTLED: Duration = Duration::from_secs(31);
+/// The same for those that do nothing of the kind.
+const WARM: Duration = Duration::from_secs(2);
 /// Between two runs.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -194,9 +199,14 @@ struct Generator {
 }
 
 impl Generator {
-    async fn start(order: &Media, calls: usize, browsers: bool) -> anyhow::Result<(Self, Vec<(Inner, SocketAddr)>)> {
+    async fn start(
+        order: &Media,
+        calls: usize,
+        browsers: bool,
+        warm: Duration,
+    ) -> anyhow::Result<(Self, Vec<(Inner, SocketAddr)>)> {
         let (child, mut input, mut output) = start(order.generator_core, "media-generate")?;
-        tell(&mut input, &Order { calls, browsers, seconds: order.seconds }).await?;
+        tell(&mut input, &Order { calls, browsers, seconds: order.seconds, warm: warm.as_secs_f64() }).await?;
         let ends = told(&mut output).await.context("the generator's ends")?;
         Ok((Self { child, input, output }, ends))
     }
@@ -241,7 +251,7 @@ async fn told<T: for<'a> Deserialize<'a>>(from: &mut Lines<BufReader<ChildStdout
 
 /// The way without a server: each end sends to the other.
 async fn direct(order: &Media) -> anyhow::Result<Report> {
-    let (generator, ends) = Generator::start(order, order.calls, false).await?;
+    let (generator, ends) = Generator::start(order, order.calls, false, WARM).await?;
     let place = |(inner, trunk): &(Inner, SocketAddr)| match inner {
         // What a trunk's end sends comes to the end within the house, and the other way round.
         Inner::Plain(inner) => Place { inner: Ok(trunk.port()), trunk: inner.port() },
@@ -252,7 +262,8 @@ async fn direct(order: &Media) -> anyhow::Result<Report> {
 }
 
 async fn round(order: &Media, kind: Kind, calls: usize) -> anyhow::Result<Round> {
-    let (generator, ends) = Generator::start(order, calls, kind == Kind::Browsers).await?;
+    let warm = if kind == Kind::Rtpengine { WARM } else { SETTLED };
+    let (generator, ends) = Generator::start(order, calls, kind == Kind::Browsers, warm).await?;
     if kind == Kind::Rtpengine {
         let mut server = Rtpengine::start(order.server_core, PORTS).await?;
         let mut places = Vec::new();

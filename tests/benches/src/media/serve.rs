@@ -12,12 +12,12 @@ use std::{
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use songda_media::{CallMedia, Engine, MediaEvent, Rest};
+use songda_media::{CallMedia, Engine, Rest};
 use songda_recordings::{
     keys::KeyFile,
     vault::{RecordingId, Vault},
 };
-use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
 
 use crate::record::{Sealing, engine_at, tape};
 
@@ -48,7 +48,7 @@ pub(super) struct Place {
 
 struct Running {
     media: CallMedia,
-    _events: Receiver<MediaEvent>,
+    heard: JoinHandle<()>,
     sealing: Option<Sealing>,
 }
 
@@ -75,7 +75,9 @@ pub(crate) async fn run() -> anyhow::Result<()> {
             }
             None => (Box::new(Dropped), None),
         };
-        let (media, events) = engine.open(tap)?;
+        let (media, mut events) = engine.open(tap)?;
+        // As a call does: what was heard is looked at and gone.
+        let heard = tokio::spawn(async move { while events.recv().await.is_some() {} });
         let answer = media.trunk_offered(super::description(trunk)).await?;
         let inner = match inner {
             Inner::Plain(address) => {
@@ -88,14 +90,15 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         };
         media.rest(Rest::Talk)?;
         places.push(Place { inner, trunk: super::port(&answer)? });
-        running.push(Running { media, _events: events, sealing });
+        running.push(Running { media, heard, sealing });
     }
     crate::print(&serde_json::to_string(&places)?)?;
     std::io::stdout().flush()?;
     let over = tokio::task::spawn_blocking(|| std::io::stdin().lock().read_line(&mut String::new()));
     over.await??;
-    for Running { media, sealing, .. } in running {
+    for Running { media, heard, sealing } in running {
         media.close().await?;
+        heard.await?;
         if let Some(sealing) = sealing {
             sealing.end()?;
         }
