@@ -7,3 +7,4 @@ pub mod agent;
 pub mod peer;
 pub mod proxy;
 pub mod supervisor;
+mod webrtc;

@@ -1,5 +1,5 @@
-//! A browser's sound without a browser: a WebRTC peer that sends what it is told to say
-//! and keeps what it hears.
+//! A browser's sound without a browser: a WebRTC peer with a thread and a port of its own, that
+//! sends what it is told to say and keeps what it hears.
 
 use std::{
     net::UdpSocket,
@@ -12,29 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rtc::{
-    crypto::providers::RingProvider,
-    ice::mdns::MulticastDnsMode,
-    interceptor::Registry,
-    media_stream::MediaStreamTrack,
-    peer_connection::{
-        RTCPeerConnection, RTCPeerConnectionBuilder,
-        configuration::{media_engine::MediaEngine, setting_engine::SettingEngineBuilder},
-        message::RTCMessage,
-        sdp::RTCSessionDescription,
-        transport::RTCIceCandidateInit,
-    },
-    rtp,
-    rtp_transceiver::{
-        RTCRtpSenderId,
-        rtp_sender::{
-            RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-        },
-    },
-    sansio::Protocol as _,
-    shared::{TaggedBytesMut, TransportContext, TransportProtocol},
-};
+use rtc::shared::TransportProtocol;
 use tokio::sync::watch;
+
+use crate::webrtc::WebRtc;
 
 const SSRC: u32 = 0x5eed;
 
@@ -64,11 +45,12 @@ impl Peer {
     pub fn start() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
-        let (connection, sender, offer) = offer(&socket);
+        let address = socket.local_addr().unwrap();
+        let (peer, offer) = WebRtc::offer(Instant::now(), address, TransportProtocol::UDP, SSRC).unwrap();
         let shared = Arc::new(Shared::default());
         let (answers, inbox) = mpsc::channel();
         let (of_thread, socket_of_thread) = (shared.clone(), socket);
-        let thread = std::thread::spawn(move || run(connection, sender, &socket_of_thread, &inbox, &of_thread));
+        let thread = std::thread::spawn(move || run(peer, &socket_of_thread, &inbox, &of_thread));
         Self { shared, answers, thread: Some(thread), offer }
     }
 
@@ -112,125 +94,39 @@ impl Drop for Peer {
     }
 }
 
-fn codec() -> RTCRtpCodec {
-    RTCRtpCodec {
-        mime_type: "audio/PCMA".into(),
-        clock_rate: 8_000,
-        channels: 1,
-        sdp_fmtp_line: String::new(),
-        rtcp_feedback: vec![],
-    }
-}
-
-fn offer(socket: &UdpSocket) -> (RTCPeerConnection, RTCRtpSenderId, String) {
-    let now = Instant::now();
-    let mut media = MediaEngine::default();
-    media.register_codec(RTCRtpCodecParameters { rtp_codec: codec(), payload_type: 8 }, RtpCodecKind::Audio).unwrap();
-    let mut setting = SettingEngineBuilder::default().with_multicast_dns_mode(MulticastDnsMode::Disabled).build();
-    setting.set_crypto_provider(Arc::new(RingProvider::new()));
-    let mut connection = RTCPeerConnectionBuilder::new()
-        .with_media_engine(media)
-        .with_setting_engine(setting)
-        .with_interceptor_registry(Registry::new())
-        .build(now)
-        .unwrap();
-    let sender = connection
-        .add_track(MediaStreamTrack::new(
-            "agent".into(),
-            "voice".into(),
-            "voice".into(),
-            RtpCodecKind::Audio,
-            vec![RTCRtpEncodingParameters {
-                rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(SSRC), ..Default::default() },
-                codec: codec(),
-                ..Default::default()
-            }],
-        ))
-        .unwrap();
-    let made = connection.create_offer(None).unwrap();
-    connection.set_local_description(now, made).unwrap();
-    let address = socket.local_addr().unwrap();
-    connection
-        .add_local_candidate(RTCIceCandidateInit {
-            candidate: format!("candidate:1 1 udp 2130706431 {} {} typ host", address.ip(), address.port()),
-            sdp_mid: Some("0".into()),
-            sdp_mline_index: Some(0),
-            ..Default::default()
-        })
-        .unwrap();
-    let sdp = connection.local_description().unwrap().sdp;
-    (connection, sender, sdp)
-}
-
-fn run(
-    mut connection: RTCPeerConnection,
-    sender: RTCRtpSenderId,
-    socket: &UdpSocket,
-    answers: &mpsc::Receiver<String>,
-    shared: &Shared,
-) {
-    let address = socket.local_addr().unwrap();
-    let (mut seq, mut timestamp, mut next) = (0u16, 0u32, Instant::now());
+fn run(mut peer: WebRtc, socket: &UdpSocket, answers: &mpsc::Receiver<String>, shared: &Shared) {
+    let mut next = Instant::now();
     let mut buffer = [0u8; 2048];
     while !shared.stop.load(Ordering::Relaxed) {
-        let now = Instant::now();
         if let Ok(sdp) = answers.try_recv() {
-            connection.set_remote_description(now, RTCSessionDescription::answer(sdp).unwrap()).unwrap();
+            peer.answer(Instant::now(), sdp).unwrap();
         }
         if let Ok((len, from)) = socket.recv_from(&mut buffer) {
-            let transport = TransportContext {
-                local_addr: address,
-                peer_addr: from,
-                transport_protocol: TransportProtocol::UDP,
-                ecn: None,
-            };
-            let _ = connection.handle_read(TaggedBytesMut { now, transport, message: buffer[..len].into() });
+            peer.receive(Instant::now(), from, &buffer[..len]);
         }
         let now = Instant::now();
-        let _ = connection.handle_timeout(now);
-        while connection.poll_event().is_some() {}
-        while let Some(read) = connection.poll_read() {
-            if let RTCMessage::RtpPacket(_, packet) = read.message {
-                shared.heard.send_modify(|heard| heard.extend_from_slice(&packet.payload));
-            }
-        }
+        peer.turn(now, |packet| shared.heard.send_modify(|heard| heard.extend_from_slice(&packet.payload)));
         while next <= now {
             next += Duration::from_millis(20);
-            let mut octets = vec![0xd5; 160];
+            let mut octets = [0xd5; 160];
             {
                 let mut say = shared.say.lock().unwrap();
                 let ready = say.len().min(160);
                 octets[..ready].copy_from_slice(&say[..ready]);
                 say.drain(..ready);
             }
-            let packet = rtp::Packet {
-                header: rtp::Header {
-                    version: 2,
-                    payload_type: 8,
-                    sequence_number: seq,
-                    timestamp,
-                    ssrc: SSRC,
-                    ..Default::default()
-                },
-                payload: octets.into(),
-            };
-            if let Some(mut sender) = connection.rtp_sender(sender) {
-                let _ = sender.write_rtp(now, packet);
-            }
-            (seq, timestamp) = (seq.wrapping_add(1), timestamp.wrapping_add(160));
+            peer.say(now, &octets);
         }
         let mute = shared.mute.load(Ordering::Relaxed);
-        while let Some(out) = connection.poll_write() {
+        peer.send(|datagram, to| {
             if !mute {
-                let _ = socket.send_to(&out.message, out.transport.peer_addr);
+                let _ = socket.send_to(datagram, to);
             }
-        }
+        });
     }
     if shared.vanish.load(Ordering::Relaxed) {
         return;
     }
-    let _ = connection.close();
-    while let Some(out) = connection.poll_write() {
-        let _ = socket.send_to(&out.message, out.transport.peer_addr);
-    }
+    peer.close();
+    peer.send(|datagram, to| drop(socket.send_to(datagram, to)));
 }

@@ -1,35 +1,14 @@
-//! A browser's sound without a browser: a WebRTC peer of the stack's own kind, turned by the
-//! test's thread.
+//! A browser's sound without a browser: a WebRTC peer by UDP or TCP, turned by the test's thread.
 
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream, UdpSocket},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use rtc::{
-    crypto::providers::RingProvider,
-    ice::mdns::MulticastDnsMode,
-    interceptor::Registry,
-    media_stream::MediaStreamTrack,
-    peer_connection::{
-        RTCPeerConnection, RTCPeerConnectionBuilder,
-        configuration::{media_engine::MediaEngine, setting_engine::SettingEngineBuilder},
-        message::RTCMessage,
-        sdp::RTCSessionDescription,
-        transport::RTCIceCandidateInit,
-    },
-    rtp,
-    rtp_transceiver::{
-        RTCRtpSenderId,
-        rtp_sender::{
-            RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-        },
-    },
-    sansio::Protocol as _,
-    shared::{TaggedBytesMut, TransportContext, TransportProtocol},
-};
+use rtc::{rtp, shared::TransportProtocol};
+
+use crate::webrtc::WebRtc;
 
 const SSRC: u32 = 0x5eed;
 /// Nothing in these tests takes longer.
@@ -37,12 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A browser that says one octet of A-law all the time.
 pub(crate) struct Browser {
-    connection: RTCPeerConnection,
-    sender: RTCRtpSenderId,
+    peer: WebRtc,
     link: Link,
-    address: SocketAddr,
     says: u8,
-    seq: u16,
     next: Instant,
     /// The packet heard last, and how many there were.
     pub(crate) heard: Option<rtp::Packet>,
@@ -63,13 +39,13 @@ enum Link {
 }
 
 impl Link {
-    /// The next datagram, whence it came and by what.
-    fn receive(&mut self) -> Option<(Vec<u8>, SocketAddr, TransportProtocol)> {
+    /// The next datagram, and whence it came.
+    fn receive(&mut self) -> Option<(Vec<u8>, SocketAddr)> {
         let mut buffer = [0u8; 2048];
         match self {
             Self::Udp(socket) => {
                 let (len, from) = socket.recv_from(&mut buffer).ok()?;
-                Some((buffer[..len].to_vec(), from, TransportProtocol::UDP))
+                Some((buffer[..len].to_vec(), from))
             }
             Self::Tcp { stream, inbox } => {
                 let (stream, peer) = stream.as_mut()?;
@@ -80,7 +56,7 @@ impl Link {
                 let len = usize::from(u16::from_be_bytes([*high, *low]));
                 let datagram = rest.get(..len)?.to_vec();
                 inbox.drain(..len + 2);
-                Some((datagram, *peer, TransportProtocol::TCP))
+                Some((datagram, *peer))
             }
         }
     }
@@ -97,65 +73,25 @@ impl Link {
     }
 }
 
-fn codec() -> RTCRtpCodec {
-    RTCRtpCodec {
-        mime_type: "audio/PCMA".into(),
-        clock_rate: 8_000,
-        channels: 1,
-        sdp_fmtp_line: String::new(),
-        rtcp_feedback: vec![],
-    }
-}
-
 impl Browser {
     /// Opens a port and makes an offer.
     pub(crate) fn open(says: u8) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         let address = socket.local_addr().unwrap();
-        let candidate = format!("candidate:1 1 udp 2130706431 {} {} typ host", address.ip(), address.port());
-        Self::make(says, Link::Udp(socket), address, candidate)
+        Self::make(says, Link::Udp(socket), address, TransportProtocol::UDP)
     }
 
     /// The same without UDP.
     pub(crate) fn without_udp(says: u8) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 9));
-        let candidate = "candidate:1 1 tcp 1518280447 127.0.0.1 9 typ host tcptype active".to_owned();
-        Self::make(says, Link::Tcp { stream: None, inbox: Vec::new() }, address, candidate)
+        Self::make(says, Link::Tcp { stream: None, inbox: Vec::new() }, address, TransportProtocol::TCP)
     }
 
-    fn make(says: u8, link: Link, address: SocketAddr, candidate: String) -> Self {
+    fn make(says: u8, link: Link, address: SocketAddr, way: TransportProtocol) -> Self {
         let now = Instant::now();
-        let mut media = MediaEngine::default();
-        let parameters = RTCRtpCodecParameters { rtp_codec: codec(), payload_type: 8 };
-        media.register_codec(parameters, RtpCodecKind::Audio).unwrap();
-        let mut setting = SettingEngineBuilder::default().with_multicast_dns_mode(MulticastDnsMode::Disabled).build();
-        setting.set_crypto_provider(Arc::new(RingProvider::new()));
-        let mut connection = RTCPeerConnectionBuilder::new()
-            .with_media_engine(media)
-            .with_setting_engine(setting)
-            .with_interceptor_registry(Registry::new())
-            .build(now)
-            .unwrap();
-        let encoding = RTCRtpEncodingParameters {
-            rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(SSRC), ..Default::default() },
-            codec: codec(),
-            ..Default::default()
-        };
-        let (voice, audio) = ("voice".to_owned(), RtpCodecKind::Audio);
-        let track = MediaStreamTrack::new("agent".into(), voice.clone(), voice, audio, vec![encoding]);
-        let sender = connection.add_track(track).unwrap();
-        let made = connection.create_offer(None).unwrap();
-        connection.set_local_description(now, made).unwrap();
-        let candidate = RTCIceCandidateInit {
-            candidate,
-            sdp_mid: Some("0".into()),
-            sdp_mline_index: Some(0),
-            ..Default::default()
-        };
-        connection.add_local_candidate(candidate).unwrap();
-        let offer = connection.local_description().unwrap().sdp;
-        Self { connection, sender, link, address, says, seq: 0, next: now, heard: None, count: 0, offer }
+        let (peer, offer) = WebRtc::offer(now, address, way, SSRC).unwrap();
+        Self { peer, link, says, next: now, heard: None, count: 0, offer }
     }
 
     /// Takes the answer of the other side.
@@ -168,40 +104,22 @@ impl Browser {
             connected.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
             *stream = Some((connected, peer));
         }
-        self.connection.set_remote_description(Instant::now(), RTCSessionDescription::answer(sdp).unwrap()).unwrap();
+        self.peer.answer(Instant::now(), sdp).unwrap();
     }
 
     /// Hears what came, says what is due.
     pub(crate) fn turn(&mut self) {
-        if let Some((datagram, peer_addr, transport_protocol)) = self.link.receive() {
-            let local_addr = self.address;
-            let transport = TransportContext { local_addr, peer_addr, transport_protocol, ecn: None };
-            let message = datagram.as_slice().into();
-            let _ = self.connection.handle_read(TaggedBytesMut { now: Instant::now(), transport, message });
+        if let Some((datagram, from)) = self.link.receive() {
+            self.peer.receive(Instant::now(), from, &datagram);
         }
         let now = Instant::now();
-        let _ = self.connection.handle_timeout(now);
-        while self.connection.poll_event().is_some() {}
-        while let Some(read) = self.connection.poll_read() {
-            if let RTCMessage::RtpPacket(_, packet) = read.message {
-                self.heard = Some(packet);
-                self.count += 1;
-            }
-        }
+        self.peer.turn(now, |packet| {
+            self.heard = Some(packet);
+            self.count += 1;
+        });
         while self.next <= now {
             self.next += Duration::from_millis(20);
-            let header = rtp::Header {
-                version: 2,
-                payload_type: 8,
-                sequence_number: self.seq,
-                timestamp: u32::from(self.seq) * 160,
-                ssrc: SSRC,
-                ..Default::default()
-            };
-            self.seq = self.seq.wrapping_add(1);
-            if let Some(mut sender) = self.connection.rtp_sender(self.sender) {
-                let _ = sender.write_rtp(now, rtp::Packet { header, payload: vec![self.says; 160].into() });
-            }
+            self.peer.say(now, &[self.says; 160]);
         }
         self.flush();
     }
@@ -220,14 +138,12 @@ impl Browser {
     }
 
     fn flush(&mut self) {
-        while let Some(out) = self.connection.poll_write() {
-            self.link.send(&out.message, out.transport.peer_addr);
-        }
+        self.peer.send(|datagram, to| self.link.send(datagram, to));
     }
 
     /// Says goodbye, as a closed page does. Dropped, it is only not heard any more.
     pub(crate) fn close(mut self) {
-        let _ = self.connection.close();
+        self.peer.close();
         self.flush();
     }
 }

@@ -20,4 +20,6 @@ mod rooms;
 mod timeline;
 mod transfer;
 mod ways;
+#[path = "../../../tests/src/webrtc.rs"]
+mod webrtc;
 mod wraps;

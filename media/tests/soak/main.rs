@@ -4,6 +4,8 @@
 
 #[path = "../it/browser.rs"]
 mod browser;
+#[path = "../../../tests/src/webrtc.rs"]
+mod webrtc;
 
 use std::{net::UdpSocket, sync::Arc};
 

@@ -9,6 +9,8 @@ mod record;
 mod signalling;
 mod soak;
 mod status;
+#[path = "../../src/webrtc.rs"]
+mod webrtc;
 
 use std::{io::Write as _, net::SocketAddr};
 

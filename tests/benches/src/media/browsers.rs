@@ -2,37 +2,13 @@
 
 use std::{
     net::UdpSocket,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use rtc::{
-    crypto::providers::RingProvider,
-    ice::mdns::MulticastDnsMode,
-    interceptor::Registry,
-    media_stream::MediaStreamTrack,
-    peer_connection::{
-        RTCPeerConnection, RTCPeerConnectionBuilder,
-        configuration::{
-            interceptor_registry::configure_rtcp_reports, media_engine::MediaEngine,
-            setting_engine::SettingEngineBuilder,
-        },
-        message::RTCMessage,
-        sdp::RTCSessionDescription,
-        transport::RTCIceCandidateInit,
-    },
-    rtp,
-    rtp_transceiver::{
-        RTCRtpSenderId,
-        rtp_sender::{
-            RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-        },
-    },
-    sansio::Protocol as _,
-    shared::{TaggedBytesMut, TransportContext, TransportProtocol},
-};
+use rtc::shared::TransportProtocol;
 
 use super::generate::{Ledger, PERIOD, payload};
+use crate::webrtc::WebRtc;
 
 /// Sockets are looked at as often.
 const SWEEP: Duration = Duration::from_millis(1);
@@ -43,13 +19,10 @@ const NAP: Duration = Duration::from_millis(200);
 pub(super) struct Browsers(Vec<Browser>);
 
 struct Browser {
-    connection: RTCPeerConnection,
-    sender: RTCRtpSenderId,
+    peer: WebRtc,
     socket: UdpSocket,
-    ssrc: u32,
     due: Instant,
     next: Option<Duration>,
-    no: u32,
 }
 
 impl Browsers {
@@ -67,9 +40,7 @@ impl Browsers {
     /// Talks until it is over; when each packet was sent.
     pub(super) fn run(mut self, answers: &[String], ledger: &Ledger) -> Vec<Duration> {
         for (browser, answer) in self.0.iter_mut().zip(answers) {
-            if let Ok(answer) = RTCSessionDescription::answer(answer.clone()) {
-                let _ = browser.connection.set_remote_description(Instant::now(), answer);
-            }
+            let _ = browser.peer.answer(Instant::now(), answer.clone());
         }
         let (mut sent, count) = (Vec::new(), self.0.len() as u32);
         while !ledger.is_over() {
@@ -79,17 +50,11 @@ impl Browsers {
             }
             std::thread::sleep(SWEEP.saturating_sub(begun.elapsed()));
         }
+        for browser in &mut self.0 {
+            browser.peer.close();
+            browser.flush();
+        }
         sent
-    }
-}
-
-fn codec() -> RTCRtpCodec {
-    RTCRtpCodec {
-        mime_type: "audio/PCMA".into(),
-        clock_rate: 8_000,
-        channels: 1,
-        sdp_fmtp_line: String::new(),
-        rtcp_feedback: vec![],
     }
 }
 
@@ -97,97 +62,39 @@ impl Browser {
     fn open(ssrc: u32) -> anyhow::Result<(Self, String)> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_nonblocking(true)?;
-        let (now, address) = (Instant::now(), socket.local_addr()?);
-        let mut media = MediaEngine::default();
-        media.register_codec(RTCRtpCodecParameters { rtp_codec: codec(), payload_type: 8 }, RtpCodecKind::Audio)?;
-        let mut setting = SettingEngineBuilder::default().with_multicast_dns_mode(MulticastDnsMode::Disabled).build();
-        setting.set_crypto_provider(Arc::new(RingProvider::new()));
-        let mut connection = RTCPeerConnectionBuilder::new()
-            .with_media_engine(media)
-            .with_setting_engine(setting)
-            .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
-            .build(now)?;
-        let sender = connection.add_track(MediaStreamTrack::new(
-            "agent".into(),
-            "voice".into(),
-            "voice".into(),
-            RtpCodecKind::Audio,
-            vec![RTCRtpEncodingParameters {
-                rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
-                codec: codec(),
-                ..Default::default()
-            }],
-        ))?;
-        let made = connection.create_offer(None)?;
-        connection.set_local_description(now, made)?;
-        connection.add_local_candidate(RTCIceCandidateInit {
-            candidate: format!("candidate:1 1 udp 2130706431 {} {} typ host", address.ip(), address.port()),
-            sdp_mid: Some("0".into()),
-            sdp_mline_index: Some(0),
-            ..Default::default()
-        })?;
-        let offer = connection.local_description().map(|description| description.sdp).unwrap_or_default();
-        Ok((Self { connection, sender, socket, ssrc, due: now, next: None, no: 0 }, offer))
+        let due = Instant::now();
+        let (peer, offer) = WebRtc::offer(due, socket.local_addr()?, TransportProtocol::UDP, ssrc)?;
+        Ok((Self { peer, socket, due, next: None }, offer))
     }
 
     /// Its turn in a sweep.
     fn turn(&mut self, call: u32, share: Duration, ledger: &Ledger, sent: &mut Vec<Duration>) {
-        let Ok(address) = self.socket.local_addr() else { return };
         let mut buffer = [0; 2048];
         let mut stirred = false;
         while let Ok((len, from)) = self.socket.recv_from(&mut buffer) {
-            let transport = TransportContext {
-                local_addr: address,
-                peer_addr: from,
-                transport_protocol: TransportProtocol::UDP,
-                ecn: None,
-            };
-            let message = buffer[..len].into();
-            let _ = self.connection.handle_read(TaggedBytesMut { now: Instant::now(), transport, message });
+            self.peer.receive(Instant::now(), from, &buffer[..len]);
             stirred = true;
         }
         let now = Instant::now();
         if stirred || self.due <= now {
-            let _ = self.connection.handle_timeout(now);
-            while self.connection.poll_event().is_some() {}
-            while let Some(read) = self.connection.poll_read() {
-                if let RTCMessage::RtpPacket(_, packet) = read.message {
-                    ledger.heard(true, &packet.payload);
-                }
-            }
+            self.peer.turn(now, |packet| ledger.heard(true, &packet.payload));
         }
         let at = ledger.now();
         let next = *self.next.get_or_insert(at + share);
         if next <= at {
             self.next = Some(next + PERIOD);
             stirred = true;
-            self.say(call, now, at, sent);
+            if self.peer.say(now, &payload(call, at)) {
+                sent.push(at);
+            }
         }
         if stirred || self.due <= now {
-            while let Some(out) = self.connection.poll_write() {
-                let _ = self.socket.send_to(&out.message, out.transport.peer_addr);
-            }
-            self.due = self.connection.poll_timeout().unwrap_or(now + NAP).clamp(now + SWEEP, now + NAP);
+            self.due = self.flush().unwrap_or(now + NAP).clamp(now + SWEEP, now + NAP);
         }
     }
 
-    fn say(&mut self, call: u32, now: Instant, at: Duration, sent: &mut Vec<Duration>) {
-        let packet = rtp::Packet {
-            header: rtp::Header {
-                version: 2,
-                payload_type: 8,
-                sequence_number: self.no as u16,
-                timestamp: self.no.wrapping_mul(160),
-                ssrc: self.ssrc,
-                ..Default::default()
-            },
-            payload: payload(call, at).to_vec().into(),
-        };
-        self.no += 1;
-        if let Some(mut sender) = self.connection.rtp_sender(self.sender)
-            && sender.write_rtp(now, packet).is_ok()
-        {
-            sent.push(at);
-        }
+    /// Sends what is to be sent; answers when the next turn is wanted.
+    fn flush(&mut self) -> Option<Instant> {
+        self.peer.send(|datagram, to| drop(self.socket.send_to(datagram, to)))
     }
 }
