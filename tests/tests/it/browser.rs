@@ -1,6 +1,7 @@
 //! A person at a real Chromium, driven through `agent-console/web/tests/browser/drive.ts`.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -11,6 +12,8 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
+
+use crate::office::Office;
 
 /// No single command takes longer, but for the seconds that it is told to stay.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -45,9 +48,20 @@ pub(crate) fn id(name: &str) -> String {
 impl Browser {
     /// Starts Chromium before the house at `url`.
     pub(crate) async fn open(url: &str, microphone: Microphone<'_>) -> Self {
+        Self::start(url, microphone, None).await
+    }
+
+    /// The same in an office that lets no UDP through.
+    pub(crate) async fn open_in(office: &Office, url: &str, microphone: Microphone<'_>) -> Self {
+        Self::start(url, microphone, Some(office)).await
+    }
+
+    async fn start(url: &str, microphone: Microphone<'_>, office: Option<&Office>) -> Self {
         let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-console/web");
-        let mut child = Command::new("node")
-            .arg("tests/browser/run.mjs")
+        let mut words = office.map(Office::enter).unwrap_or_default();
+        words.extend(["node", "tests/browser/run.mjs"].map(OsString::from));
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
             .current_dir(&web)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -57,7 +71,9 @@ impl Browser {
         let answers = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut browser = Self { commands: child.stdin.take().unwrap(), child, answers, url: url.to_owned() };
         let asked = if microphone.denied { "denied" } else { "granted" };
-        browser.act(json!({ "do": "open", "audio": microphone.plays, "microphone": asked })).await;
+        let loopback = office.is_some();
+        let open = json!({ "do": "open", "audio": microphone.plays, "microphone": asked, "loopback": loopback });
+        browser.act(open).await;
         browser
     }
 
@@ -169,6 +185,15 @@ impl Browser {
     /// Stays in the call until its clock on the page shows these seconds of talk.
     pub(crate) async fn talk(&mut self, seconds: u64) {
         self.act(json!({ "do": "talk", "seconds": seconds })).await;
+    }
+
+    /// Waits until these voices of all are heard for half a second, and no other one; `m` is any
+    /// other sound. Answers what was heard last.
+    pub(crate) async fn hears_only(&mut self, voices: &[(char, f64)], wanted: &str) -> String {
+        let all: serde_json::Map<String, Value> =
+            voices.iter().map(|(name, hertz)| (name.to_string(), json!(hertz))).collect();
+        let command = json!({ "do": "tones", "voices": all, "wanted": wanted, "ms": 500 });
+        self.act(command).await.as_str().unwrap().to_owned()
     }
 
     pub(crate) async fn evaluate(&mut self, script: &str) -> Value {

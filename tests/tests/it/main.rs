@@ -17,6 +17,7 @@ mod inbound;
 mod keyboard;
 mod kills;
 mod leaks;
+mod office;
 mod peers;
 mod phones;
 mod pop_ups;

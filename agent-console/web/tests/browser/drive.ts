@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { listen, type Sound, sound } from "./ears.ts";
+import { listen, type Sound, sound, tones, way } from "./ears.ts";
 import { compose, HandCount } from "./hands.ts";
 import { settled, violations } from "./look.ts";
 import { everythingKept, Seen } from "./seen.ts";
@@ -24,6 +24,8 @@ interface Command {
   /** WAV file that the microphone hears, once or over and over. */
   audio?: string;
   microphone?: "granted" | "denied";
+  /** The machine has no network but its own loopback, and calls go over that. */
+  loopback?: boolean;
   width?: number;
   height?: number;
   timeout_ms?: number;
@@ -32,6 +34,10 @@ interface Command {
   tab?: number;
   /** Unix milliseconds. */
   from?: number;
+  /** Voices by one letter each, in hertz. */
+  voices?: Record<string, number>;
+  wanted?: string;
+  ms?: number;
 }
 
 /** The screens of courts; the last one stays. */
@@ -63,6 +69,7 @@ class Person {
         "--autoplay-policy=no-user-gesture-required",
         "--use-fake-device-for-media-stream",
         ...(granted ? ["--use-fake-ui-for-media-stream"] : ["--deny-permission-prompts"]),
+        ...(command.loopback ? ["--allow-loopback-in-peer-connection"] : []),
         ...(command.audio ? [`--use-file-for-fake-audio-capture=${command.audio}`] : []),
       ],
     });
@@ -259,6 +266,15 @@ class Person {
         return this.shot(command);
       case "download":
         return this.download(command);
+      case "tones":
+        return tones(this.page, {
+          voices: command.voices ?? {},
+          wanted: command.wanted ?? "",
+          ms: command.ms ?? 500,
+          timeout: command.timeout_ms ?? 30_000,
+        });
+      case "way":
+        return way(this.page);
       case "hears":
         return this.hears();
       case "kept":
