@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{BLOCK_FRAMES, CHANNELS, Gap, RATE, RecordingId};
 
 pub(super) const MAGIC: &[u8; 8] = b"SDVAULT1";
+/// Bytes of a header without the wrapped key.
+pub(super) const HEAD: u64 = 19;
 /// Bytes in front of each block's body.
 pub(super) const BLOCK_HEAD: usize = 5;
 /// One frame: two samples of two bytes.

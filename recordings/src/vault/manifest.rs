@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordingId, VaultError};
+use super::{RecordingId, SetAside, VaultError};
 
 /// A hole in one channel: silence in the file, and listed here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,8 @@ pub struct Finished {
     pub closed: Vec<Recovered>,
     /// Left as they are, for the next start.
     pub stayed: Vec<Stayed>,
+    /// What did not open, or had the name of a closed one, and lies in `live/lost` now.
+    pub aside: Vec<SetAside>,
 }
 
 impl IntoIterator for Finished {

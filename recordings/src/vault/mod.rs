@@ -9,6 +9,7 @@
 mod files;
 mod format;
 mod layout;
+mod lost;
 mod manifest;
 mod reader;
 mod reserve;
@@ -27,6 +28,8 @@ use std::{
 };
 
 pub use files::BlockFile;
+use lost::Lost;
+pub use lost::SetAside;
 pub use manifest::{Finished, Gap, GapKind, Manifest, Peaks, Recovered, Removed, Stayed, Verdict};
 pub use reader::WavReader;
 pub(crate) use reader::hash_sealed;
@@ -73,6 +76,9 @@ pub enum VaultError {
         /// Why.
         reason: &'static str,
     },
+    /// It is closed already.
+    #[error("the recording {0} is closed already: it is not written over")]
+    Shelved(String),
     /// It is not closed yet.
     #[error("the recording {0} is not closed: it cannot be removed")]
     Live(String),
@@ -143,6 +149,7 @@ pub struct Vault {
     syncs: Arc<Syncs>,
     files: files::Wrap,
     shelf: Arc<Shelf>,
+    lost: Lost,
 }
 
 /// Recordings that this process is writing.
@@ -173,6 +180,7 @@ impl Vault {
             syncs: Arc::default(),
             files: files::plain(),
             shelf: Arc::new(Shelf::new(root.join("closed"))),
+            lost: Lost::new(root.join("live/lost")),
         })
     }
 
@@ -213,7 +221,8 @@ impl Vault {
     }
 
     /// Begins a recording: its file is there and on the disk when this returns. When it
-    /// fails, the call must not go out (R4.2a).
+    /// fails, the call must not go out (R4.2a). An id under which a recording was closed is refused
+    /// ([`VaultError::Shelved`]).
     pub fn begin(&self, id: &RecordingId, started_ms: i64) -> Result<Writer, VaultError> {
         self.check_room()?;
         Writer::begin(self, id, started_ms)
@@ -225,8 +234,12 @@ impl Vault {
         if room.is_enough() { Ok(()) } else { Err(VaultError::Full { floor: room.needed }) }
     }
 
-    /// Reads a recording, closed or live. A live one reads up to its last whole block.
+    /// Reads a recording, closed or live. A live one reads up to its last whole block. Where both
+    /// are there, as after half a backup was put back, the closed one counts.
     pub fn read(&self, id: &RecordingId) -> Result<WavReader, VaultError> {
+        if self.shelf.holds(id) {
+            return self.read_closed(id);
+        }
         // A live one first: nobody is asked over the network for it.
         match WavReader::unfinished(&self.live_path(id), id, self.keys.as_ref()) {
             Err(VaultError::Missing(_)) => self.read_closed(id),
@@ -250,19 +263,35 @@ impl Vault {
     }
 
     /// Closes what a kill or a full disk left open, each at its last whole block; what is being
-    /// written is left alone. Empty ones are removed.
+    /// written is left alone. Files that hold nothing but a header are removed. What does not open
+    /// goes to `live/lost`: the end behind the last whole block, a file in which no block opens, and
+    /// one whose name a closed recording has, which is kept.
     /// One that cannot be closed stays where it is and keeps no other from being closed.
     pub fn finish_unclosed(&self) -> Result<Finished, VaultError> {
         let folder = self.root.join("live");
         let mut done = Finished::default();
+        // A server that is away is asked once, not for each of them.
+        let mut far = true;
         for entry in fs::read_dir(&folder).map_err(io("list", &folder))? {
             let path = entry.map_err(io("list", &folder))?.path();
-            let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let name = path.extension().filter(|kind| *kind == "sdv").and_then(|_| path.file_stem());
+            let id = name.and_then(|stem| stem.to_str()).unwrap_or_default();
             let Ok(id) = RecordingId::new(id) else { continue };
-            let closed = match Writer::resume(self, &id) {
+            let closed = match Writer::resume(self, &id, &mut far) {
                 Ok(Resumed::Busy) => continue,
-                Ok(Resumed::Open(writer)) => writer.finish_recovered().map(Some),
+                Ok(Resumed::Open(writer, aside)) => {
+                    done.aside.extend(aside);
+                    writer.finish_recovered().map(Some)
+                }
                 Ok(Resumed::Empty) => fs::remove_file(&path).map_err(io("remove", &path)).map(|()| None),
+                Ok(Resumed::Aside(aside)) => {
+                    done.aside.push(aside);
+                    continue;
+                }
+                // Killed on its way to the shelf.
+                Ok(Resumed::Shelved) => {
+                    fs::remove_file(&path).map_err(io("remove", &path)).and_then(|()| self.manifest(&id).map(Some))
+                }
                 Err(error) => Err(error),
             };
             match closed {

@@ -57,6 +57,21 @@ impl Shelf {
         self.folder.join(shelf_of(id)).join(format!("{id}.sdv"))
     }
 
+    /// Whether a recording was closed under this id: its file is here, or was until its copy was
+    /// checked. Nobody is asked over the network.
+    pub(super) fn holds(&self, id: &RecordingId) -> bool {
+        let path = self.path(id);
+        path.exists() || is_noted(&path)
+    }
+
+    /// The same for the server, where there is one.
+    pub(super) fn holds_far(&self, id: &RecordingId) -> Result<bool, VaultError> {
+        Ok(match self.remote.get() {
+            Some(remote) => remote.head(id)?.is_some(),
+            None => false,
+        })
+    }
+
     /// A recording was put on the shelf.
     pub(super) fn took(&self, id: &RecordingId) {
         if self.remote.get().is_some() {

@@ -2,18 +2,21 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
+    io::{ErrorKind, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
     sync::{Arc, PoisonError},
 };
 
 use zeroize::Zeroizing;
 
 use super::{
-    BLOCK_FRAMES, CHANNELS, Gap, Manifest, RecordingId, Vault, VaultError, WavReader, Writing,
-    format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, Kind, MAGIC, OVERHEAD, WAV_HEAD, block_aad, key_aad},
+    BLOCK_FRAMES, CHANNELS, Gap, Manifest, RecordingId, SetAside, Vault, VaultError, WavReader, Writing,
+    files::move_new,
+    format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, HEAD, Kind, MAGIC, OVERHEAD, WAV_HEAD, block_aad, key_aad},
     io,
     layout::{SLOT, UNSYNCED},
+    lost::{CLOSED_ALREADY, NO_BLOCK, NO_HEADER},
     reader::HEADER_CUT,
     reserve::{Reserve, no_room},
     shelf::Shelf,
@@ -49,10 +52,14 @@ pub struct Writer {
 
 /// A live file that was found.
 pub(super) enum Resumed {
-    /// It goes on.
-    Open(Box<Writer>),
-    /// There is no audio in it.
+    /// It goes on, without what was cut off its end.
+    Open(Box<Writer>, Option<SetAside>),
+    /// There is nothing but a header, or a piece of one.
     Empty,
+    /// It could not go on, and lies elsewhere now.
+    Aside(SetAside),
+    /// The very same file is on its shelf.
+    Shelved,
     /// It is being written.
     Busy,
 }
@@ -87,8 +94,10 @@ impl Writer {
     pub(super) fn begin(vault: &Vault, id: &RecordingId, started_ms: i64) -> Result<Self, VaultError> {
         let live = vault.live_path(id);
         // Before there is a file: one that nobody is writing counts as left open.
-        let written =
-            Written::enter(vault, id).ok_or_else(|| io("create", &live)(std::io::ErrorKind::AlreadyExists.into()))?;
+        let written = Written::enter(vault, id).ok_or_else(|| io("create", &live)(ErrorKind::AlreadyExists.into()))?;
+        if vault.shelf.holds(id) {
+            return Err(VaultError::Shelved(id.to_string()));
+        }
         let mut key = Zeroizing::new([0u8; 32]);
         getrandom::fill(&mut key[..]).map_err(|_| KeyError::Random)?;
         let wrapped = vault.keys.wrap(&key, key_aad(id).as_bytes())?;
@@ -123,27 +132,49 @@ impl Writer {
     }
 
     /// Opens a live file again after a kill, cut to its last whole block; one that has its
-    /// closing block already stays whole.
-    pub(super) fn resume(vault: &Vault, id: &RecordingId) -> Result<Resumed, VaultError> {
+    /// closing block already stays whole. `far` says whether the server is asked for a closed one,
+    /// too, and is set back when it does not answer.
+    pub(super) fn resume(vault: &Vault, id: &RecordingId, far: &mut bool) -> Result<Resumed, VaultError> {
         let Some(written) = Written::enter(vault, id) else { return Ok(Resumed::Busy) };
         let live = vault.live_path(id);
+        if is_same(&live, &vault.shelf.path(id)) {
+            return Ok(Resumed::Shelved);
+        }
+        let closed = vault.shelf.holds(id)
+            || *far
+                && vault.shelf.holds_far(id).unwrap_or_else(|error| {
+                    // Its copy will not be written over either.
+                    tracing::warn!(%error, "whether unfinished recordings have a copy could not be asked");
+                    *far = false;
+                    false
+                });
+        let aside = |why| vault.lost.whole(&live, id, why).map(Resumed::Aside);
+        if closed {
+            return aside(CLOSED_ALREADY);
+        }
+        let length = fs::metadata(&live).map_err(io("measure", &live))?.len();
         let reader = match WavReader::unfinished(&live, id, vault.keys.as_ref()) {
             Ok(reader) => reader,
-            // Killed while the header was being written: no audio can be in it.
-            Err(VaultError::Altered { block: 0, reason: HEADER_CUT, .. }) => return Ok(Resumed::Empty),
+            Err(VaultError::Altered { block: 0, reason: HEADER_CUT, .. }) => {
+                // Killed while the header was being written, when there is no more than that.
+                let whole = HEAD + vault.keys.wrap(&[0; 32], key_aad(id).as_bytes())?.len() as u64;
+                return if length <= whole { Ok(Resumed::Empty) } else { aside(NO_HEADER) };
+            }
             Err(error) => return Err(error),
         };
-        if reader.frames() == 0 {
-            return Ok(Resumed::Empty);
-        }
         let manifest = reader.manifest();
+        if reader.frames() == 0 && manifest.is_none() {
+            return if length <= reader.head() { Ok(Resumed::Empty) } else { aside(NO_BLOCK) };
+        }
         let file = OpenOptions::new().write(true).open(&live).map_err(io("open", &live))?;
-        if manifest.is_none() {
+        let mut cut = None;
+        if manifest.is_none() && length > reader.end() {
+            cut = vault.lost.end(&live, reader.end(), id)?;
             file.set_len(reader.end()).map_err(io("cut", &live))?;
         }
         // A kill may have come before the last sync.
         file.sync_data().map_err(io("sync", &live))?;
-        Ok(Resumed::Open(Box::new(Self {
+        let writer = Self {
             id: id.clone(),
             key: reader.key(),
             tail: vault.syncs.tail((vault.files)(file), reader.end()),
@@ -160,7 +191,8 @@ impl Writer {
             manifest,
             reserve: vault.reserve.clone(),
             _written: written,
-        })))
+        };
+        Ok(Resumed::Open(Box::new(writer), cut))
     }
 
     /// Says when frame 0 was heard, for a recording that was opened before any sound came.
@@ -346,7 +378,10 @@ impl Writer {
         let folder = closed.parent().unwrap_or(&closed);
         fs::create_dir_all(folder).map_err(io("make", folder))?;
         sync_folder(folder)?;
-        fs::rename(&self.live, &closed).map_err(io("shelve", &self.live))?;
+        move_new(&self.live, &closed).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => VaultError::Shelved(self.id.to_string()),
+            _ => io("shelve", &self.live)(error),
+        })?;
         // It is on its shelf. Should the power fail before the folders are on the disk, it
         // is found in `live` with its closing block and shelved again.
         if let Err(error) = sync_folder(&closed).and_then(|()| sync_folder(&self.live)) {
@@ -367,4 +402,10 @@ impl Writer {
         }
         fs::remove_file(&self.live).map_err(io("remove", &self.live))
     }
+}
+
+/// Whether both names are of one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let place = |path| fs::metadata(path).ok().map(|about| (about.dev(), about.ino()));
+    place(one).is_some_and(|one| place(other) == Some(one))
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod evidence;
+mod kept;
 mod keys;
 mod s3;
 mod servers;

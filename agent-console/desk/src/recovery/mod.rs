@@ -74,6 +74,11 @@ async fn shelve(ground: &Ground) -> Result<usize, DeskError> {
         let text = format!("录音无法收尾，文件保留待下次启动：{}", stayed.error);
         alarms::raise(&ground.db, &ground.clock, "recording.stayed", stayed.id.as_str(), &text).await?;
     }
+    for aside in &closed.aside {
+        let (bytes, file) = (aside.bytes, aside.file.display());
+        let text = format!("未结束的录音有 {bytes} 字节无法归入，已移存到 {file}，未删除，请核查：{}", aside.why);
+        alarms::raise(&ground.db, &ground.clock, "recording.set_aside", aside.id.as_str(), &text).await?;
+    }
     Ok(closed.closed.len())
 }
 

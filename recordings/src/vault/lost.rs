@@ -1,0 +1,124 @@
+//! What a recovery takes out of the way: kept in `live/lost`, and told.
+//!
+//! A recovery only believes that bytes are lost. A page that came back as zeros, a row of zeros in
+//! a block, a header whose length was altered look the same as the end of a power cut, and what lies
+//! behind them may be sound that can still be read by hand. So nothing but an empty file is removed:
+//! a whole file is moved here, an end that is cut off is copied here before.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{RecordingId, VaultError, files::move_new, io, sync_folder};
+
+/// Something that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Recording.
+    pub id: RecordingId,
+    /// Where it lies now.
+    pub file: PathBuf,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// Why it was taken out of the way.
+    pub why: &'static str,
+}
+
+/// The recording is closed already, and another of its name was still live.
+pub(super) const CLOSED_ALREADY: &str = "a closed recording of this name is there already, and is kept";
+/// Not one block of it opens.
+pub(super) const NO_BLOCK: &str = "no block at its beginning opens";
+/// Something is written behind a header that cannot be read.
+pub(super) const NO_HEADER: &str = "its header cannot be read";
+/// Its end, from the first block that does not open.
+pub(super) const LOST_END: &str = "what follows its last whole block does not open";
+
+/// The folder of what was set aside.
+#[derive(Debug)]
+pub(super) struct Lost {
+    folder: PathBuf,
+}
+
+impl Lost {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Moves a whole file here.
+    pub(super) fn whole(&self, path: &Path, id: &RecordingId, why: &'static str) -> Result<SetAside, VaultError> {
+        let bytes = fs::metadata(path).map_err(io("measure", path))?.len();
+        let file = self.place(|no| format!("{id}-{no}.sdv"), |file| move_new(path, file))?;
+        sync_folder(&file)?;
+        sync_folder(path)?;
+        Ok(told(SetAside { id: id.clone(), file, bytes, why }))
+    }
+
+    /// Copies the end of a file here, which is cut off once this has returned. None where it is
+    /// nothing but zeros.
+    pub(super) fn end(&self, path: &Path, from: u64, id: &RecordingId) -> Result<Option<SetAside>, VaultError> {
+        let mut source = File::open(path).map_err(io("open", path))?;
+        if is_zeros(&mut source, from).map_err(io("read", path))? {
+            return Ok(None);
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let mut bytes = 0;
+        let file = self.place(
+            |no| format!("{id}-{no}.from-{from}"),
+            |file| {
+                let mut copy = options.open(file)?;
+                source.seek(SeekFrom::Start(from))?;
+                let copied = io::copy(&mut source, &mut copy).and_then(|copied| {
+                    bytes = copied;
+                    copy.flush().and_then(|()| copy.sync_all())
+                });
+                // Half a copy is none.
+                copied.inspect_err(|_| drop(fs::remove_file(file)))
+            },
+        )?;
+        sync_folder(&file)?;
+        Ok(Some(told(SetAside { id: id.clone(), file, bytes, why: LOST_END })))
+    }
+
+    /// Puts something under the first name that is free.
+    fn place(
+        &self,
+        name: impl Fn(u32) -> String,
+        mut put: impl FnMut(&Path) -> io::Result<()>,
+    ) -> Result<PathBuf, VaultError> {
+        fs::create_dir_all(&self.folder).map_err(io("make", &self.folder))?;
+        sync_folder(&self.folder)?;
+        let mut no = 1;
+        loop {
+            let file = self.folder.join(name(no));
+            match put(&file) {
+                Ok(()) => return Ok(file),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => no += 1,
+                Err(error) => return Err(io("set aside into", &file)(error)),
+            }
+        }
+    }
+}
+
+fn told(aside: SetAside) -> SetAside {
+    tracing::error!(
+        recording = %aside.id, file = %aside.file.display(), bytes = aside.bytes, why = aside.why,
+        "a part of an unfinished recording was set aside"
+    );
+    aside
+}
+
+fn is_zeros(file: &mut File, from: u64) -> io::Result<bool> {
+    file.seek(SeekFrom::Start(from))?;
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(true),
+            read if piece[..read].iter().any(|byte| *byte != 0) => return Ok(false),
+            _ => {}
+        }
+    }
+}
