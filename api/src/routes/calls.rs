@@ -13,7 +13,7 @@ use songda_desk::{
 };
 use songda_papers::reports;
 use songda_people::{Actor, Permission};
-use songda_recordings::vault::Manifest;
+use songda_recordings::vault::{GapKind, Manifest};
 use songda_service::{outcomes, tasks};
 use songda_store::clock::rfc3339;
 
@@ -82,7 +82,7 @@ async fn call_row(
             state,
             duration_ms: (manifest.frames / FRAMES_PER_MS) as i64,
             bytes: manifest.bytes as i64,
-            gaps: manifest.gaps.len(),
+            gaps: manifest.gaps.iter().filter(|gap| gap.kind != GapKind::ListLost).count(),
             sha256: manifest.sha256,
             sm3: manifest.sm3,
         }),

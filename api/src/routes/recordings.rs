@@ -13,7 +13,7 @@ use futures_util::stream;
 use serde_json::json;
 use songda_desk::calls::recorded::{self, Owner};
 use songda_people::{Actor, Permission};
-use songda_recordings::vault::{Manifest, VaultError, Verdict, WavReader};
+use songda_recordings::vault::{GapKind, Manifest, VaultError, Verdict, WavReader};
 use songda_service::evidence::{self, Found, Marked, Which};
 use songda_store::{StoreError, alarms};
 use tokio::{sync::mpsc, task::spawn_blocking};
@@ -104,9 +104,12 @@ pub(super) async fn recording(
         duration_ms: manifest.frames / FRAMES_PER_MS,
         bytes: manifest.bytes,
         answer_offset_ms: answer_offset(&call, &manifest),
+        gaps_known: manifest.gaps.iter().all(|gap| gap.kind != GapKind::ListLost),
         gaps: manifest
             .gaps
             .iter()
+            // A list that was lost is no hole that could be drawn.
+            .filter(|gap| gap.kind != GapKind::ListLost)
             .map(|gap| GapRow {
                 channel: if gap.channel == 0 { "left" } else { "right" },
                 from_ms: gap.from_frame / FRAMES_PER_MS,

@@ -162,6 +162,8 @@ pub(crate) struct Recording {
     pub(crate) sha256: String,
     pub(crate) sm3: String,
     pub(crate) answer_offset_ms: Option<i64>,
+    /// False when the list of holes was lost with the process that kept it: there may be some.
+    pub(crate) gaps_known: bool,
     pub(crate) gaps: Vec<GapRow>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Header: magic `SDVAULT1`, suite, length of the wrapped key (2 bytes), wrapped key,
 //! start time (8 bytes). Then blocks: length of the sealed body (4 bytes), kind (1 byte),
-//! sealed body. The body is bound to recording, place and kind. All numbers big endian.
+//! sealed body. The body is bound to recording, start time, place and kind: with another time in
+//! the header no block opens. All numbers big endian.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,8 +62,8 @@ pub(super) fn key_aad(id: &RecordingId) -> String {
     format!("songda/recording|{id}")
 }
 
-pub(super) fn block_aad(id: &RecordingId, place: u64, kind: Kind) -> String {
-    format!("songda/recording|{id}|{place}|{}", kind.byte())
+pub(super) fn block_aad(id: &RecordingId, started_ms: i64, place: u64, kind: Kind) -> String {
+    format!("songda/recording|{id}|{started_ms}|{place}|{}", kind.byte())
 }
 
 /// The WAV header for this many frames: RIFF, PCM16, 8 kHz, two channels.

@@ -31,6 +31,8 @@ pub enum GapKind {
     Unknown,
     /// The list is full: holes lie in here that are not listed one by one.
     Unlisted,
+    /// The list was lost with the process that kept it: whether holes lie in here is not known.
+    ListLost,
 }
 
 /// Facts of a closed recording.
@@ -50,7 +52,7 @@ pub struct Manifest {
     pub started_ms: i64,
     /// Closed after a kill, at its last whole block.
     pub recovered: bool,
-    /// Holes.
+    /// Holes; of one that was recovered a single one over each whole channel, [`GapKind::ListLost`].
     pub gaps: Vec<Gap>,
 }
 

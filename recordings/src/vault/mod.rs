@@ -305,17 +305,29 @@ impl Vault {
         Ok(done)
     }
 
-    /// Checks a recording against its manifest, every block of it. A disk that does not answer
-    /// is an error and says nothing about the recording.
+    /// Checks a recording against its manifest, every block of it: length, hashes, time of the
+    /// first frame and holes. Whether it was recovered is not looked at, for the books may have
+    /// another word in that place. A disk that does not answer is an error and says nothing about
+    /// the recording.
     pub fn verify(&self, id: &RecordingId, manifest: &Manifest) -> Result<Verdict, VaultError> {
-        let found = self.read(id).and_then(|mut reader| Ok((reader.frames(), reader.hashes()?)));
+        let found = self.read(id).and_then(|mut reader| Ok((reader.hashes()?, reader)));
         let altered = |reason: String| Ok(Verdict::Altered { reason });
         match found {
-            Ok((frames, _)) if frames != manifest.frames => {
-                altered(format!("{frames} frames instead of {}", manifest.frames))
+            Ok((_, reader)) if reader.frames() != manifest.frames => {
+                altered(format!("{} frames instead of {}", reader.frames(), manifest.frames))
             }
-            Ok((_, (sha256, sm3))) if sha256 == manifest.sha256 && sm3 == manifest.sm3 => Ok(Verdict::Intact),
-            Ok(_) => altered("the hash differs from the manifest".into()),
+            Ok(((sha256, sm3), _)) if sha256 != manifest.sha256 || sm3 != manifest.sm3 => {
+                altered("the hash differs from the manifest".into())
+            }
+            Ok((_, reader)) if reader.started_ms() != manifest.started_ms => {
+                let (there, here) = (reader.started_ms(), manifest.started_ms);
+                altered(format!("its first frame is of {there} ms and not of {here} ms, as the manifest has it"))
+            }
+            Ok((_, reader)) => match reader.manifest() {
+                Some(closing) if closing.gaps == manifest.gaps => Ok(Verdict::Intact),
+                Some(_) => altered("its gaps are others than in the manifest".into()),
+                None => altered("its end is cut off".into()),
+            },
             Err(VaultError::Missing(_)) => Ok(Verdict::Missing),
             // A key in the file that the house's key does not open is not the one written there.
             Err(error @ (VaultError::Altered { .. } | VaultError::Key(_))) => altered(error.to_string()),

@@ -20,6 +20,7 @@ pub(super) struct Sealed {
     id: RecordingId,
     source: Box<dyn Source>,
     key: Zeroizing<[u8; 32]>,
+    started_ms: i64,
 }
 
 impl Sealed {
@@ -52,7 +53,7 @@ impl Sealed {
         if head[..4] != (block.sealed as u32).to_be_bytes() || head[4] != kind.byte() {
             return Err(self.altered(place, broken));
         }
-        let clear = open(&self.key, block_aad(&self.id, place, kind).as_bytes(), sealed);
+        let clear = open(&self.key, block_aad(&self.id, self.started_ms, place, kind).as_bytes(), sealed);
         clear.map(Zeroizing::new).map_err(|_| self.altered(place, broken))
     }
 
@@ -66,7 +67,6 @@ impl Sealed {
 pub struct WavReader {
     file: Sealed,
     layout: Layout,
-    started_ms: i64,
     /// The block that was opened last.
     cached: Option<(u64, Zeroizing<Vec<u8>>)>,
 }
@@ -84,16 +84,16 @@ impl WavReader {
         id: &RecordingId,
         keys: &dyn KeyProvider,
     ) -> Result<Self, VaultError> {
-        let (mut file, head, started_ms) = header(source, id, keys)?;
+        let (mut file, head) = header(source, id, keys)?;
         let layout = Layout::finished(&mut file, head)?;
-        Ok(Self { file, layout, started_ms, cached: None })
+        Ok(Self { file, layout, cached: None })
     }
 
     /// Opens a file that may be written at this moment, or that a kill left open.
     pub(super) fn unfinished(path: &Path, id: &RecordingId, keys: &dyn KeyProvider) -> Result<Self, VaultError> {
-        let (mut file, head, started_ms) = header(Box::new(OnDisk::open(path, id)?), id, keys)?;
+        let (mut file, head) = header(Box::new(OnDisk::open(path, id)?), id, keys)?;
         let layout = Layout::unfinished(&mut file, head)?;
-        Ok(Self { file, layout, started_ms, cached: None })
+        Ok(Self { file, layout, cached: None })
     }
 
     /// Frames per channel.
@@ -103,7 +103,7 @@ impl WavReader {
 
     /// Unix milliseconds of frame 0.
     pub fn started_ms(&self) -> i64 {
-        self.started_ms
+        self.file.started_ms
     }
 
     /// Bytes of the WAV.
@@ -119,7 +119,7 @@ impl WavReader {
             bytes: self.wav_bytes(),
             sha256: closing.sha256,
             sm3: closing.sm3,
-            started_ms: self.started_ms,
+            started_ms: self.file.started_ms,
             recovered: closing.recovered,
             gaps: closing.gaps,
         })
@@ -230,9 +230,9 @@ impl WavReader {
     }
 }
 
-/// Reads the header: the file with its key, bytes of the header, time of frame 0.
-fn header(source: Box<dyn Source>, id: &RecordingId, keys: &dyn KeyProvider) -> Result<(Sealed, u64, i64), VaultError> {
-    let mut file = Sealed { id: id.clone(), source, key: Zeroizing::new([0; 32]) };
+/// Reads the header: the file with its key and its time, and bytes of the header.
+fn header(source: Box<dyn Source>, id: &RecordingId, keys: &dyn KeyProvider) -> Result<(Sealed, u64), VaultError> {
+    let mut file = Sealed { id: id.clone(), source, key: Zeroizing::new([0; 32]), started_ms: 0 };
     let mut head = [0u8; 11];
     // What the disk does not give is not what was cut off: only the latter may be thrown away.
     let cut = |unread| match unread {
@@ -251,8 +251,8 @@ fn header(source: Box<dyn Source>, id: &RecordingId, keys: &dyn KeyProvider) -> 
     file.read(head.len() as u64, &mut rest).map_err(cut)?;
     let (wrapped, started) = rest.split_at(wrapped);
     file.key = keys.unwrap(wrapped, key_aad(id).as_bytes())?;
-    let started_ms = started.try_into().map(i64::from_be_bytes).unwrap_or_default();
-    Ok((file, (head.len() + rest.len()) as u64, started_ms))
+    file.started_ms = started.try_into().map(i64::from_be_bytes).unwrap_or_default();
+    Ok((file, (head.len() + rest.len()) as u64))
 }
 
 /// Whether a file is no longer than a header and nothing but zeros: these are what is shown of

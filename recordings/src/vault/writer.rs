@@ -11,7 +11,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    BLOCK_FRAMES, CHANNELS, Gap, Manifest, RecordingId, SetAside, Vault, VaultError, WavReader, Writing,
+    BLOCK_FRAMES, CHANNELS, Gap, GapKind, Manifest, RecordingId, SetAside, Vault, VaultError, WavReader, Writing,
     files::move_new,
     format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, HEAD, Kind, MAGIC, OVERHEAD, WAV_HEAD, block_aad, key_aad},
     io,
@@ -279,7 +279,7 @@ impl Writer {
     }
 
     fn write(&mut self, kind: Kind, clear: &[u8]) -> Result<(), VaultError> {
-        let sealed = seal(&self.key, block_aad(&self.id, self.place, kind).as_bytes(), clear)?;
+        let sealed = seal(&self.key, block_aad(&self.id, self.started_ms, self.place, kind).as_bytes(), clear)?;
         let mut block = Vec::with_capacity(sealed.len() + BLOCK_HEAD);
         block.extend_from_slice(&(sealed.len() as u32).to_be_bytes());
         block.push(kind.byte());
@@ -321,8 +321,11 @@ impl Writer {
         self.close(gaps, false)
     }
 
+    /// The list of holes was lost with the process that would have written it.
     pub(super) fn finish_recovered(self) -> Result<Manifest, VaultError> {
-        self.close(Vec::new(), true)
+        let to_frame = self.frames;
+        let unknown = |channel| Gap { channel, from_frame: 0, to_frame, kind: GapKind::ListLost };
+        self.close((0..CHANNELS as u8).map(unknown).collect(), true)
     }
 
     fn close(mut self, gaps: Vec<Gap>, recovered: bool) -> Result<Manifest, VaultError> {

@@ -204,7 +204,10 @@ fn r4_2a_a_kill_leaves_a_recording_that_is_closed_at_its_last_block() {
     assert_eq!(closed.len(), 1, "the empty one is removed");
     let manifest = &closed[0].manifest;
     assert_eq!((manifest.frames, manifest.started_ms, manifest.recovered), (16_000, 42, true));
+    let unknown = |channel| Gap { channel, from_frame: 0, to_frame: 16_000, kind: GapKind::ListLost };
+    assert_eq!(manifest.gaps, [unknown(0), unknown(1)], "that no list is left is no claim that there are no holes");
     assert_eq!(again.verify(&id("01KILL"), manifest).unwrap(), Verdict::Intact);
+    assert_eq!(again.manifest(&id("01KILL")).unwrap(), *manifest, "and its end says so");
     assert!(again.finish_unclosed().unwrap().closed.is_empty());
 }
 
@@ -232,6 +235,40 @@ fn a_flipped_byte_anywhere_is_found_and_never_read_as_sound() {
         }
         house.lose("01FLIP");
         assert_eq!(house.vault.verify(&id("01FLIP"), &manifest).unwrap(), Verdict::Missing);
+    });
+}
+
+#[test]
+fn x2_another_time_of_the_first_frame_is_found_in_the_file_and_in_the_books() {
+    each_house(|house| {
+        let (manifest, _) = record(house, "01TIME", 800);
+        let later = Manifest { started_ms: manifest.started_ms + 3_600_000, ..manifest.clone() };
+        let verdict = house.vault.verify(&id("01TIME"), &later).unwrap();
+        assert!(matches!(&verdict, Verdict::Altered { reason } if reason.contains("first frame")), "{verdict:?}");
+        let mut bytes = house.sealed("01TIME");
+        let time = header_length(&bytes) - 8..header_length(&bytes);
+        assert_eq!(bytes[time.clone()], manifest.started_ms.to_be_bytes());
+        bytes[time].copy_from_slice(&later.started_ms.to_be_bytes());
+        house.replace("01TIME", &bytes);
+        for manifest in [&manifest, &later] {
+            assert!(matches!(house.vault.verify(&id("01TIME"), manifest).unwrap(), Verdict::Altered { .. }));
+        }
+        assert!(house.vault.read(&id("01TIME")).is_err(), "with another time nothing opens");
+    });
+}
+
+#[test]
+fn x2_a_manifest_with_other_holes_is_found() {
+    each_house(|house| {
+        let (manifest, _) = record(house, "01HOLES", 800);
+        let moved = Gap { to_frame: 8, ..manifest.gaps[0].clone() };
+        let excused = Gap { kind: GapKind::Unsent, ..manifest.gaps[0].clone() };
+        for gaps in [vec![], vec![moved], vec![excused]] {
+            let other = Manifest { gaps, ..manifest.clone() };
+            let verdict = house.vault.verify(&id("01HOLES"), &other).unwrap();
+            assert!(matches!(&verdict, Verdict::Altered { reason } if reason.contains("gaps")), "{verdict:?}");
+        }
+        assert_eq!(house.vault.verify(&id("01HOLES"), &manifest).unwrap(), Verdict::Intact);
     });
 }
 
@@ -443,13 +480,13 @@ fn a_block_is_aes_256_gcm_as_another_implementation_reads_it() {
     };
     let house = house();
     let pcm = block(3, BLOCK_FRAMES);
-    house.vault.begin(&id("01OTHER"), 0).unwrap().append(&pcm).unwrap();
+    house.vault.begin(&id("01OTHER"), -5).unwrap().append(&pcm).unwrap();
     let bytes = std::fs::read(file(&house, "live", "01OTHER")).unwrap();
     let head = header_length(&bytes);
     let key = house.keys.unwrap(&bytes[11..head - 8], b"songda/recording|01OTHER").unwrap();
     let sealed = &bytes[head + 5..];
     let (nonce, body) = sealed.split_first_chunk::<12>().unwrap();
-    let payload = Payload { msg: body, aad: b"songda/recording|01OTHER|0|1" };
+    let payload = Payload { msg: body, aad: b"songda/recording|01OTHER|-5|0|1" };
     let clear = Aes256Gcm::new((&*key).into()).decrypt(nonce.into(), payload).unwrap();
     assert_eq!(clear, pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect::<Vec<_>>());
 }

@@ -80,7 +80,7 @@ pub(super) struct Recording {
     pub(super) sha256: String,
     pub(super) sm3: String,
     /// Places that were filled with silence.
-    pub(super) gaps: usize,
+    pub(super) gaps: Option<usize>,
 }
 
 /// A prompt that was played to the party.
@@ -182,12 +182,18 @@ fn call(row: &AnyRow) -> Call {
             bytes: row.get(22),
             sha256: row.get(23),
             sm3: row.get(24),
-            gaps: serde_json::from_str::<Vec<serde_json::Value>>(&row.get::<String, _>(25))
-                // Where the far end sent nothing, nothing is missing.
-                .map_or(0, |gaps| gaps.iter().filter(|gap| gap["kind"] != "unsent").count()),
+            gaps: interruptions(&row.get::<String, _>(25)),
         }),
         transcript: None,
     }
+}
+
+/// How many interruptions a list of holes tells of; none where the list itself was lost.
+fn interruptions(gaps: &str) -> Option<usize> {
+    let gaps: Vec<serde_json::Value> = serde_json::from_str(gaps).unwrap_or_default();
+    // Where the far end sent nothing, nothing is missing.
+    let missing = gaps.iter().filter(|gap| gap["kind"] != "unsent").count();
+    gaps.iter().all(|gap| gap["kind"] != "list_lost").then_some(missing)
 }
 
 impl Facts {

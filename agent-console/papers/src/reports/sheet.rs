@@ -315,8 +315,10 @@ fn recording_facts(no: usize, recording: &Recording) -> String {
         format!("{} 字节", recording.bytes),
         format!("编号 {}", recording.id),
     ];
-    if recording.gaps > 0 {
-        parts.push(format!("间断 {} 处，以静音补齐", recording.gaps));
+    match recording.gaps {
+        Some(0) => {}
+        Some(gaps) => parts.push(format!("间断 {gaps} 处，以静音补齐")),
+        None => parts.push("间断清单未能保存，有无间断不详".to_owned()),
     }
     match recording.state.as_str() {
         "recovered" => parts.push("服务中断后恢复".to_owned()),

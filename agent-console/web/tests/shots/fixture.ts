@@ -486,6 +486,7 @@ export const verdict = (id: string) =>
         sm3: SHA,
         answer_offset_ms: 0,
         gaps: [],
+        gaps_known: true,
       }
     : {
         state: "closed",
@@ -497,6 +498,7 @@ export const verdict = (id: string) =>
         sm3: SHA,
         answer_offset_ms: 6_000,
         gaps: [{ channel: "left", from_ms: 60_000, to_ms: 66_000 }],
+        gaps_known: true,
       };
 
 export function peaks() {

@@ -196,6 +196,7 @@ function Sound(props: {
         marks={lasting(call.marks)}
         player={player}
       />
+      {!verdict.gaps_known && <p className="muted small">{t("recording.gaps_unknown")}</p>}
       {verdict.gaps.length > 0 && (
         <p className="muted small">{t("recording.gaps", { n: verdict.gaps.length })}</p>
       )}

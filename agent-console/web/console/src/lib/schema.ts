@@ -2295,6 +2295,8 @@ export interface components {
             /** Format: int64 */
             duration_ms: number;
             gaps: components["schemas"]["GapRow"][];
+            /** @description False when the list of holes was lost with the process that kept it: there may be some. */
+            gaps_known: boolean;
             sha256: string;
             sm3: string;
             state: string;
