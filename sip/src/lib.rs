@@ -46,7 +46,7 @@ pub mod machine {
 
 pub use call::{
     EndCause, Ended, FinishError, Finished, FromForm, HeaderPolicy, Identity, IdentityUri, Invite, LegEvent,
-    OutboundCall, Reason, RefOutcome, ReferTo, Rejection, SavedLeg, Side, Trunk, account,
+    MediaSource, OutboundCall, Reason, RefOutcome, ReferTo, Rejection, SavedLeg, Side, Trunk, TrunkSound, account,
 };
 pub use edge::{
     Access, AccessFull, Admit, Counts, Direction, Edge, EdgeSettings, Inbox, Ladder, LadderLine, Load, Mark, Network,
@@ -59,6 +59,7 @@ pub use endpoint::{
 pub use flow::{Flow, Protocol, Targets};
 pub use number::{Number, Secret};
 pub use registrar::{Device, PhoneAccount, RegistrarSettings, Target};
+pub use sdp::Srtp;
 pub use transport::{
     Addresses, ClientTls, Destination, Limits, Listen, ListenError, OwnCertificate, ServerTls, TlsError,
 };

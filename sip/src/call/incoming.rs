@@ -18,7 +18,7 @@ use crate::{
     flow::Flow,
     msg::{Headers, Replaces, Request, Response, asserted, privacy, q850},
     number::Number,
-    sdp,
+    sdp::{self, Srtp},
     tx::Key,
     uri::{NameAddr, Uri, param},
 };
@@ -120,7 +120,8 @@ impl CallCore {
             unknown.headers.push("Accept", super::session::SDP);
             return Some(unknown);
         }
-        let refused = sdp_of(&request.headers, &request.body).and_then(|offer| judge(&offer, &[]).err())?;
+        let refused =
+            sdp_of(&request.headers, &request.body).and_then(|offer| judge(&offer, &[], Srtp::Optional).err())?;
         Some(refusal(request, refused, &self.post.host(), &tag))
     }
 

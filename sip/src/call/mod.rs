@@ -44,7 +44,7 @@ pub use self::{
     core::{CallCore, Out},
     events::{EndCause, Ended, Invite, LegEvent, RefOutcome, ReferTo, Rejection, Side},
     inherited::{FinishError, Finished},
-    order::{FromForm, HeaderPolicy, Identity, IdentityUri, OutboundCall, Trunk, account},
+    order::{FromForm, HeaderPolicy, Identity, IdentityUri, MediaSource, OutboundCall, Trunk, TrunkSound, account},
     reason::Reason,
     saved::SavedLeg,
 };

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::number::{Number, Secret};
+use crate::{
+    number::{Number, Secret},
+    sdp::Srtp,
+};
 
 /// Which number stands in From.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +54,28 @@ pub struct HeaderPolicy {
     pub extra: Vec<(String, String)>,
 }
 
+/// Whose packets are heard of the other end of a trunk's sound, and where ours go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MediaSource {
+    /// The address that its description names and no other.
+    Strict,
+    /// The machine that its description names; from which port of it, its first packets tell
+    /// (symmetric RTP, RFC 4961).
+    #[default]
+    Port,
+    /// Whoever sends the first packets: the carrier's sound comes through an address translator.
+    Any,
+}
+
+/// How sound goes over a trunk. Offers are judged by it; the rest is for the media side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TrunkSound {
+    /// Whether it is secured.
+    pub srtp: Srtp,
+    /// Where it may come from.
+    pub source: MediaSource,
+}
+
 /// A way to the public network.
 #[derive(Debug, Clone)]
 pub struct Trunk {
@@ -69,6 +94,8 @@ pub struct Trunk {
     /// Names of the codecs that are spoken over it, in order: our offers hold them and no other, and
     /// an offer of the carrier without any of them is refused. Empty leaves that to the sound.
     pub codecs: Vec<String>,
+    /// How sound goes over it. Our offers are made by whoever knows it.
+    pub sound: TrunkSound,
     /// How long a session lives without a refresh (RFC 4028), at least 90 seconds; none asks
     /// for none, and follows what the carrier asks.
     pub session_expires: Option<Duration>,
@@ -100,6 +127,7 @@ impl Default for Trunk {
             password: String::new().into(),
             headers: HeaderPolicy::default(),
             codecs: Vec::new(),
+            sound: TrunkSound::default(),
             session_expires: None,
             hosts: Vec::new(),
             route: Vec::new(),

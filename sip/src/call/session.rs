@@ -1,9 +1,11 @@
 //! Session descriptions as far as calls go into them: whether a message has one, and what of
 //! an offer a telephone can take.
 
+use std::fmt::Write as _;
+
 use crate::{
     msg::{Headers, Request, Response, body, text},
-    sdp::{self, Refusal},
+    sdp::{self, Refusal, Srtp},
 };
 
 pub(super) const SDP: &str = "application/sdp";
@@ -25,13 +27,23 @@ pub(super) fn sdp_of(headers: &Headers, content: &[u8]) -> Option<String> {
     Some(text::readable(sdp).into_owned())
 }
 
-/// Every telephone: what of an offer nobody could take needs no asking.
-const ANY: &str = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 8 0\r\n";
+/// Every telephone: what of an offer nobody could take needs no asking. Keys of nobody: what is
+/// written by them is thrown away.
+fn any(srtp: Srtp) -> String {
+    let profile = if srtp == Srtp::Required { "RTP/SAVP" } else { "RTP/AVP" };
+    let mut text = format!("v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 {profile} 8 0\r\n");
+    if srtp != Srtp::Off {
+        for (tag, suite) in [(1, "AES_CM_128_HMAC_SHA1_80"), (2, "AES_CM_128_HMAC_SHA1_32")] {
+            let _ = write!(text, "a=crypto:{tag} {suite} inline:{:A<40}\r\n", "");
+        }
+    }
+    text
+}
 
-/// Whether the offer of a new call can be taken by a telephone that speaks these codecs; without
-/// names, by any.
-pub(crate) fn judge(offer: &str, codecs: &[String]) -> Result<(), Refusal> {
-    sdp::first_answer_to(offer, &sdp::unnarrowed(ANY, codecs)).map(|_| ())
+/// Whether the offer of a new call can be taken by a telephone that speaks these codecs, secured
+/// like this; without names, any.
+pub(crate) fn judge(offer: &str, codecs: &[String], srtp: Srtp) -> Result<(), Refusal> {
+    sdp::first_answer_to(offer, &sdp::unnarrowed(&any(srtp), codecs)).map(|_| ())
 }
 
 /// The refusal of an offer (RFC 3261, 14.2 and 20.43).

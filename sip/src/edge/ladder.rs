@@ -2,7 +2,7 @@
 //! bodies, without names, with numbers hidden.
 //!
 //! Messages are kept as they are, and made fit when somebody looks: hardly any call is looked
-//! at, and this runs for every message.
+//! at, and this runs for every message. Keys of secured sound alone are not even kept.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -136,6 +136,7 @@ impl Ladder {
         }
         let after = now.saturating_duration_since(call.began);
         let bytes = if bytes.len() > MESSAGE { Bytes::copy_from_slice(&bytes[..MESSAGE]) } else { bytes };
+        let bytes = without_keys(bytes);
         self.bytes += bytes.len();
         call.messages.push_back(Kept { after, direction, flow, bytes });
         while self.bytes > MOST && self.order.len() > 1 {
@@ -267,6 +268,23 @@ fn eq(name: &[u8], known: &str) -> bool {
     name.len() == known.len() && name.eq_ignore_ascii_case(known.as_bytes())
 }
 
+/// Keys of secured sound (RFC 4568, 9.2: `inline:` and what follows) made unreadable.
+fn without_keys(bytes: Bytes) -> Bytes {
+    const INLINE: &[u8] = b"inline:";
+    let Some(mut at) = memchr::memmem::find(&bytes, INLINE) else { return bytes };
+    let mut hidden = bytes.to_vec();
+    loop {
+        at += INLINE.len();
+        // The next method of the same line is a key too.
+        let end = memchr::memchr2(b'\n', b' ', &hidden[at..]).map_or(hidden.len(), |end| at + end);
+        hidden[at..end].iter_mut().filter(|octet| **octet != b'\r').for_each(|octet| *octet = b'*');
+        match memchr::memmem::find(&hidden[end..], INLINE) {
+            Some(next) => at = end + next,
+            None => return hidden.into(),
+        }
+    }
+}
+
 fn without_version(start: &[u8]) -> &[u8] {
     let start = start.strip_prefix(b"SIP/2.0 ").unwrap_or(start);
     start.strip_suffix(b" SIP/2.0").unwrap_or(start)
@@ -307,50 +325,71 @@ fn shown(value: &[u8]) -> String {
     }
 }
 
-/// `audio 192.0.2.1:4000 8,101 sendrecv`, per stream.
+/// `audio 192.0.2.1:4000 8,101 sendrecv`, per stream; behind it `RTP/SAVP` where it is that, and
+/// `crypto` where there is a key, but never the key.
 fn sdp(body: &[u8]) -> Option<String> {
     if !body.starts_with(b"v=") {
         return None;
     }
     let mut rest = body;
     let mut session: Option<IpAddr> = None;
-    let mut streams: Vec<(String, Option<IpAddr>, &str)> = Vec::new();
+    let mut streams: Vec<Stream> = Vec::new();
     while let Some(line) = next_line(&mut rest) {
         let Ok(line) = std::str::from_utf8(line) else { continue };
         if let Some(address) = line.strip_prefix("c=") {
             let address = address.rsplit(' ').next().and_then(|text| text.split('/').next()?.parse().ok());
             match streams.last_mut() {
-                Some((_, own, _)) => *own = address,
+                Some(stream) => stream.address = address,
                 None => session = address,
             }
         } else if let Some(stream) = line.strip_prefix("m=") {
             if streams.len() >= STREAMS {
                 break;
             }
-            streams.push((stream.to_owned(), None, ""));
+            streams.push(Stream { line: stream.to_owned(), address: None, way: "", has_key: false });
         } else if let Some(attribute) = line.strip_prefix("a=")
-            && let Some(way) = ["sendrecv", "sendonly", "recvonly", "inactive"].iter().find(|way| **way == attribute)
-            && let Some((_, _, own)) = streams.last_mut()
+            && let Some(stream) = streams.last_mut()
         {
-            *own = way;
+            let ways = ["sendrecv", "sendonly", "recvonly", "inactive"];
+            stream.way = ways.into_iter().find(|way| *way == attribute).unwrap_or(stream.way);
+            stream.has_key |= attribute.starts_with("crypto:");
         }
     }
-    let words = streams.iter().map(|(stream, own, way)| summary(stream, own.or(session), way));
-    Some(words.collect::<Vec<_>>().join("; "))
+    Some(streams.iter().map(|stream| stream.summary(session)).collect::<Vec<_>>().join("; "))
 }
 
+/// Profiles of secured sound (RFC 3711; RFC 5124; RFC 5764).
+const SECURED: [&str; 3] = ["RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVPF"];
 const KINDS: [&str; 6] = ["audio", "video", "image", "text", "application", "message"];
 
-fn summary(stream: &str, address: Option<IpAddr>, way: &str) -> String {
-    let mut parts = stream.split(' ');
-    let named = parts.next().unwrap_or_default();
-    let kind = KINDS.iter().find(|kind| **kind == named).unwrap_or(&"other");
-    let port: Option<u16> = parts.next().and_then(|port| port.split('/').next()?.parse().ok());
-    let formats: Vec<String> =
-        parts.skip(1).take(HEADERS).filter_map(|format| Some(format.parse::<u8>().ok()?.to_string())).collect();
-    let address = match (address, port) {
-        (Some(ip), Some(port)) => SocketAddr::new(ip, port).to_string(),
-        _ => "?".to_owned(),
-    };
-    format!("{kind} {address} {} {way}", formats.join(",")).trim_end().to_owned()
+/// One stream of an SDP.
+struct Stream {
+    line: String,
+    address: Option<IpAddr>,
+    way: &'static str,
+    has_key: bool,
+}
+
+impl Stream {
+    fn summary(&self, session: Option<IpAddr>) -> String {
+        let mut parts = self.line.split(' ');
+        let named = parts.next().unwrap_or_default();
+        let kind = KINDS.iter().find(|kind| **kind == named).unwrap_or(&"other");
+        let port: Option<u16> = parts.next().and_then(|port| port.split('/').next()?.parse().ok());
+        let profile = parts.next().unwrap_or_default();
+        let formats: Vec<String> =
+            parts.take(HEADERS).filter_map(|format| Some(format.parse::<u8>().ok()?.to_string())).collect();
+        let address = match (self.address.or(session), port) {
+            (Some(ip), Some(port)) => SocketAddr::new(ip, port).to_string(),
+            _ => "?".to_owned(),
+        };
+        let secured = SECURED.into_iter().find(|secured| profile.eq_ignore_ascii_case(secured));
+        let key = self.has_key.then_some("crypto");
+        let mut text = format!("{kind} {address} {} {}", formats.join(","), self.way).trim_end().to_owned();
+        for word in secured.into_iter().chain(key) {
+            text.push(' ');
+            text.push_str(word);
+        }
+        text
+    }
 }

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::command::{Command, Order, say};
 use crate::{
-    call::{Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, SavedLeg},
+    call::{Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, SavedLeg, TrunkSound},
     edge::Source,
     flow::Targets,
 };
@@ -50,6 +50,8 @@ pub struct IncomingCall {
     pub source: Source,
     /// What may be spoken with him, as [`Trunk::codecs`](crate::Trunk::codecs).
     pub codecs: Vec<String>,
+    /// How sound goes to him; secured only where his signalling is.
+    pub sound: TrunkSound,
     /// The call itself: ring, progress, answer or reject it by its handle.
     pub leg: Leg,
 }

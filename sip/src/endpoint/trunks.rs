@@ -19,7 +19,7 @@ use super::{
     targets::RESOLVE,
 };
 use crate::{
-    call::{Invite, Trunk, account},
+    call::{Invite, Trunk, TrunkSound, account},
     edge::{Network, Source},
     flow::{Flow, Protocol},
     msg::{Method, Request},
@@ -284,17 +284,17 @@ impl Driver {
         meant.map_or(source, Source::Trunk)
     }
 
-    /// A call came in over a trunk. What may be spoken there.
-    pub(super) fn carried(&mut self, now: Instant, call: &str, trunk: &str) -> Vec<String> {
+    /// A call came in over a trunk. What may be spoken there, and how.
+    pub(super) fn carried(&mut self, now: Instant, call: &str, trunk: &str) -> (Vec<String>, TrunkSound) {
         self.trunks.board.began(now, trunk);
         self.trunks.carried.insert(call.to_owned(), trunk.to_owned());
         let account = self.trunks.board.settings(trunk).map(TrunkSettings::account);
-        let codecs = account.as_ref().map(|account| account.codecs.clone()).unwrap_or_default();
+        let spoken = account.as_ref().map(|account| (account.codecs.clone(), account.sound)).unwrap_or_default();
         if let Some(account) = account {
             self.core.carried(call, Arc::new(account));
         }
         self.board(now);
-        codecs
+        spoken
     }
 
     /// A call is over, from wherever it came.

@@ -15,10 +15,11 @@ use super::{
     trunks::Asked,
 };
 use crate::{
-    call::{Invite, LegEvent, Out, Rejection, judge},
+    call::{Invite, LegEvent, Out, Rejection, TrunkSound, judge},
     edge::{Direction, Source},
     flow::Flow,
     msg::Response,
+    sdp::Refusal,
     transport::Undelivered,
     tx::Key,
     wire::Frame,
@@ -26,6 +27,9 @@ use crate::{
 
 /// To a carrier that offers nothing of what its trunk speaks.
 const NO_CODEC: &str = "none of the codecs of this trunk is offered";
+/// To one that offers no key where sound must be secured, or keys where it must not.
+const NO_KEY: &str = "sound over this trunk must be secured: RTP/SAVP with a=crypto, signalled over TLS";
+const NO_SRTP: &str = "sound over this trunk is not secured, or its signalling is not: RTP/AVP";
 
 impl Driver {
     pub(super) fn command(&mut self, command: Command) {
@@ -127,19 +131,31 @@ impl Driver {
     /// Hands a call that comes in to whoever takes calls. Nobody does: 480; too many wait: 503.
     fn offer(&mut self, now: Instant, id: String, invite: Invite) {
         let source = self.meant(&invite);
-        let codecs = match &source {
+        let (codecs, sound) = match &source {
             Source::Trunk(trunk) => self.carried(now, &id, trunk),
             Source::Phone(_) => {
                 self.core.trust(&id);
-                Vec::new()
+                Default::default()
             }
-            Source::Open => Vec::new(),
+            Source::Open => Default::default(),
         };
+        // Keys are told over TLS only.
+        let srtp = sound.srtp.over(invite.flow.protocol).ok_or(Refusal::Secured);
         // Nobody needs to be asked.
-        if invite.offer.as_ref().is_some_and(|offer| judge(offer, &codecs).is_err()) {
-            let refusal = Rejection { words: Some(NO_CODEC), ..Rejection::status(488) };
-            return self.core.reject(now, &id, &refusal);
-        }
+        let fits = |srtp| invite.offer.as_ref().map_or(Ok(()), |offer| judge(offer, &codecs, srtp)).map(|()| srtp);
+        let srtp = match srtp.and_then(fits) {
+            Ok(srtp) => srtp,
+            Err(why) => {
+                let words = match why {
+                    Refusal::Secured => NO_KEY,
+                    Refusal::Transport => NO_SRTP,
+                    _ => NO_CODEC,
+                };
+                let refusal = Rejection { words: Some(words), ..Rejection::status(488) };
+                return self.core.reject(now, &id, &refusal);
+            }
+        };
+        let sound = TrunkSound { srtp, ..sound };
         let (events, receiver) = mpsc::channel(EVENTS);
         // A carrier's word takes the place of no call of a telephone (RFC 3891, 3).
         if invite.replaces.is_some() && matches!(source, Source::Trunk(_)) {
@@ -150,7 +166,7 @@ impl Driver {
             Some(((callers, commands), saved)) => {
                 let handle = LegHandle { commands, id: id.clone() };
                 let leg = Leg { events: receiver, handle, saved, keeping: false };
-                match callers.try_send(IncomingCall { invite, source, codecs, leg }) {
+                match callers.try_send(IncomingCall { invite, source, codecs, sound, leg }) {
                     Ok(()) => None,
                     Err(mpsc::error::TrySendError::Full(_)) => {
                         Some(Rejection { retry_after: Some(Duration::from_secs(10)), ..Rejection::status(503) })

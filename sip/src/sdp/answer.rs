@@ -2,13 +2,16 @@
 
 use std::{fmt::Write as _, net::IpAddr};
 
-use super::{Direction, Media, Refusal, Session};
+use super::{
+    Direction, Media, Refusal, Session,
+    crypto::{self, Key},
+};
 
 /// The answer to an offer inside a call. One live stream of sound is taken, and no other kind
 /// of stream may be live: a call does not become a fax or a video call, it stays what it is.
 ///
-/// `ours` is what our media side offers in this call: its address, port, codecs in their order and
-/// direction. What it does not name is not taken. Origin and version are those of `ours`; see [`super::following`].
+/// `ours` is what our media side offers in this call: its address, port, codecs in their order, keys
+/// and direction. What it does not name is not taken. Origin and version are those of `ours`; see [`super::following`].
 ///
 /// # Errors
 /// Why the offer is refused; the session stays as it was (RFC 3261, 14.2).
@@ -41,7 +44,8 @@ pub fn agreed(offer: &str, answer: &str) -> Result<Direction, Refusal> {
     }
     let live = |(ours, theirs): &(&Media<'_>, &Media<'_>)| is_audio(ours) && ours.is_live() && theirs.is_live();
     let (ours, theirs) = offer.media.iter().zip(&answer.media).find(live).ok_or(Refusal::MediaType)?;
-    usable(theirs, ours.address)?;
+    reachable(theirs, ours.address)?;
+    crypto::answered(ours, theirs)?;
     let common = |law: &&str| formats(ours).any(|one| one == *law);
     let spoken = formats(theirs).any(|law| common(&law));
     if spoken { Ok(theirs.flow()) } else { Err(Refusal::Codec) }
@@ -75,10 +79,7 @@ fn is_events(media: &Media<'_>, format: &str) -> bool {
 }
 
 /// Whether sound can be sent there from `local`.
-fn usable(media: &Media<'_>, local: Option<IpAddr>) -> Result<(), Refusal> {
-    if !media.protocol.eq_ignore_ascii_case("RTP/AVP") && !media.protocol.eq_ignore_ascii_case("RTP/AVPF") {
-        return Err(Refusal::Transport);
-    }
+fn reachable(media: &Media<'_>, local: Option<IpAddr>) -> Result<(), Refusal> {
     let address = media.address.ok_or(Refusal::Address)?;
     // Who holds by zeros may name them in any family.
     let zeros = |address: IpAddr| address.is_unspecified();
@@ -88,7 +89,7 @@ fn usable(media: &Media<'_>, local: Option<IpAddr>) -> Result<(), Refusal> {
 
 fn compose(offer: &Session<'_>, ours: &Session<'_>) -> Result<String, Refusal> {
     let mine = ours.audio().ok_or(Refusal::MediaType)?;
-    let taken = take(offer, mine)?;
+    let (taken, keys) = take(offer, mine)?;
     let mut out = String::with_capacity(512);
     let _ = write!(out, "v=0\r\no={}\r\ns=-\r\n", ours.origin);
     if let Some(address) = mine.address {
@@ -104,7 +105,7 @@ fn compose(offer: &Session<'_>, ours: &Session<'_>) -> Result<String, Refusal> {
     }
     for (at, media) in offer.media.iter().enumerate() {
         if at == taken {
-            accept(&mut out, media, mine);
+            accept(&mut out, media, mine, keys.as_ref());
         } else {
             let format = media.formats.first().copied().unwrap_or("0");
             let _ = write!(out, "m={} 0 {} {format}\r\n", media.kind, media.protocol);
@@ -113,18 +114,22 @@ fn compose(offer: &Session<'_>, ours: &Session<'_>) -> Result<String, Refusal> {
     Ok(out)
 }
 
-/// Place of the stream that is taken: the first of sound that can be; else why the first that
-/// is live cannot be.
-fn take(offer: &Session<'_>, mine: &Media<'_>) -> Result<usize, Refusal> {
+/// A key of theirs, and ours that answers it.
+type Keys<'a> = (Key<'a>, Key<'a>);
+
+/// Place of the stream that is taken, and its keys: the first of sound that can be; else why the
+/// first that is live cannot be.
+fn take<'a>(offer: &Session<'a>, mine: &Media<'a>) -> Result<(usize, Option<Keys<'a>>), Refusal> {
     let mut why = Refusal::MediaType;
     let live = offer.media.iter().enumerate().filter(|(_, media)| media.is_live() && is_audio(media));
     for (first, (at, media)) in live.enumerate() {
-        let judged = usable(media, mine.address).and_then(|()| {
+        let keys = crypto::taken(media, mine).and_then(|keys| {
+            reachable(media, mine.address)?;
             let common = formats(media).any(|law| mine.formats.contains(&law));
-            if common { Ok(at) } else { Err(Refusal::Codec) }
+            if common { Ok(keys) } else { Err(Refusal::Codec) }
         });
-        match judged {
-            Ok(at) => return Ok(at),
+        match keys {
+            Ok(keys) => return Ok((at, keys)),
             Err(refusal) if first == 0 => why = refusal,
             Err(_) => {}
         }
@@ -132,7 +137,7 @@ fn take(offer: &Session<'_>, mine: &Media<'_>) -> Result<usize, Refusal> {
     Err(why)
 }
 
-fn accept(out: &mut String, media: &Media<'_>, mine: &Media<'_>) {
+fn accept(out: &mut String, media: &Media<'_>, mine: &Media<'_>, keys: Option<&Keys<'_>>) {
     let events_too = mine.formats.iter().any(|format| is_events(mine, format));
     // The laws in our order: the first is the one that both will speak (RFC 3264, 6.1).
     let laws = mine.formats.iter().copied().filter(|law| formats(media).any(|theirs| theirs == *law));
@@ -149,6 +154,9 @@ fn accept(out: &mut String, media: &Media<'_>, mine: &Media<'_>) {
         if is_events(media, format) {
             let _ = write!(out, "a=fmtp:{format} 0-15\r\n");
         }
+    }
+    if let Some((theirs, ours)) = keys {
+        out.push_str(&ours.answer(theirs));
     }
     if let Some(ptime) = mine.attribute("ptime") {
         let _ = write!(out, "a=ptime:{ptime}\r\n");

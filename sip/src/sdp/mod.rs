@@ -1,15 +1,18 @@
 //! Session descriptions, as far as signalling must understand them (RFC 3264, RFC 6337).
 //!
 //! The media side makes our descriptions and reads those of the other end; here stands what an
-//! offer may ask of a telephone call and what the answer to it is: one stream of G.711 in the
-//! clear, with telephone-event, and everything else declined. Reading is bounded.
+//! offer may ask of a telephone call and what the answer to it is: one stream of G.711, in the clear
+//! or secured by keys that stand in it (SDES, RFC 4568), with telephone-event, and everything else
+//! declined. Reading is bounded.
 
 mod answer;
+mod crypto;
 mod parse;
 mod revise;
 
 pub use self::{
     answer::{agreed, answer_to, first_answer_to},
+    crypto::Srtp,
     parse::{Media, Session},
     revise::{following, unnarrowed},
 };
@@ -80,9 +83,12 @@ pub enum Refusal {
     /// Fax (T.38), video, or no live audio at all.
     #[error("only sound is served")]
     MediaType,
-    /// No RTP in the clear.
-    #[error("only RTP in the clear is served")]
+    /// No RTP, or secured sound without a key that can be used.
+    #[error("only RTP is served, in the clear or by a key that stands in the description where that is agreed")]
     Transport,
+    /// Sound must be secured here, and there is no key that can be used (RFC 4568).
+    #[error("sound must be secured here, and no key for it is offered")]
+    Secured,
     /// Neither PCMA nor PCMU.
     #[error("only G.711 is served")]
     Codec,
@@ -106,6 +112,7 @@ impl Refusal {
             Self::Malformed => (399, "Session description cannot be read"),
             Self::MediaType => (304, "Media type not available"),
             Self::Transport => (302, "Incompatible transport protocol"),
+            Self::Secured => (302, "Secured sound (RTP/SAVP with a key) is required"),
             Self::Codec => (305, "Incompatible media format"),
             Self::Address => (301, "Incompatible network address formats"),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Chosen;
 use crate::{
-    call::{HeaderPolicy, Trunk},
+    call::{HeaderPolicy, Trunk, TrunkSound},
     flow::Protocol,
     number::Secret,
 };
@@ -48,6 +48,9 @@ pub struct TrunkSettings {
     pub headers: HeaderPolicy,
     /// Names of the codecs that are spoken over it, as [`Trunk::codecs`].
     pub codecs: Vec<String>,
+    /// How sound goes over it. Keys are given over TLS only, whichever way a call comes in
+    /// ([`crate::sdp::Srtp::over`]).
+    pub sound: TrunkSound,
     /// How long a session lives without a refresh (RFC 4028); none asks for none.
     pub session_expires: Option<Duration>,
     /// Hosts and addresses whose requests are accepted as this trunk's, beside `hosts`.
@@ -77,6 +80,7 @@ impl TrunkSettings {
             paused: false,
             headers: HeaderPolicy::default(),
             codecs: Vec::new(),
+            sound: TrunkSound::default(),
             session_expires: None,
             accept: Vec::new(),
         }
@@ -98,6 +102,7 @@ impl TrunkSettings {
             headers: self.headers.clone(),
             session_expires: self.session_expires,
             codecs: self.codecs.clone(),
+            sound: self.sound,
             hosts: self.hosts.clone(),
             large_over_tcp: self.large_over_tcp,
             ..Trunk::default()

@@ -162,3 +162,24 @@ proptest! {
         prop_assert!(!ladder.lines("c").is_empty());
     }
 }
+
+#[test]
+fn a_key_of_secured_sound_is_neither_shown_nor_kept() {
+    let key = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+    let sdp = format!(
+        "m=audio 4000 RTP/SAVP 8 101\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}|2^20;inline:{key} X=1\r\n\
+         a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:{key}\r\na=sendonly\r\n"
+    );
+    let message = invite("c").replace("m=audio 4000 RTP/AVP 8 101\r\na=sendonly\r\n", &sdp);
+    let mut ladder = Ladder::new(4);
+    ladder.record(Instant::now(), Direction::Out, flow(), message.into());
+    let line = ladder.lines("c").pop().unwrap();
+    assert_eq!(line.sdp.as_deref(), Some("audio 192.0.2.1:4000 8,101 sendonly RTP/SAVP crypto"));
+    assert!(!line.to_string().contains(&key[..8]), "{line}");
+    // What is kept is what a body without headers would show.
+    let kept =
+        format!("INVITE sip:x SIP/2.0\r\nCall-ID: d\r\nCSeq: 1 INVITE\r\nContact: <sip:a@b>;x=inline:{key}\r\n\r\n");
+    ladder.record(Instant::now(), Direction::Out, flow(), kept.into());
+    let line = ladder.lines("d").pop().unwrap().to_string();
+    assert!(line.contains("inline:****") && !line.contains(&key[..8]), "{line}");
+}

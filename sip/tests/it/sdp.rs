@@ -212,3 +212,97 @@ fn the_signalling_takes_the_stream_that_the_sound_takes() {
     }
     assert!(seen > 15);
 }
+
+const LONG: &str = "AES_CM_128_HMAC_SHA1_80";
+const SHORT: &str = "AES_CM_128_HMAC_SHA1_32";
+
+/// Ours, as it is offered where sound is secured like this.
+fn secured(how: &str) -> String {
+    let keys =
+        format!("a=crypto:1 {LONG} inline:{}\r\na=crypto:2 {SHORT} inline:{}\r\n", "O".repeat(40), "S".repeat(40));
+    match how {
+        "off" => OURS.to_owned(),
+        "optional" => OURS.replace("a=ptime", &format!("{keys}a=ptime")),
+        _ => OURS.replace("RTP/AVP", "RTP/SAVP").replace("a=ptime", &format!("{keys}a=ptime")),
+    }
+}
+
+#[test]
+fn the_signalling_takes_the_key_that_the_sound_takes() {
+    let table = include_str!("../../../tests/offers/secured.txt");
+    let mut seen = 0;
+    for case in table.split("\n== ").skip(1) {
+        let (name, rest) = case.split_once('\n').unwrap();
+        let (wanted, media): (Vec<&str>, Vec<&str>) =
+            rest.lines().filter(|line| !line.is_empty()).partition(|line| !line.contains('='));
+        let media = media.join("\r\n").replace("LONG", LONG).replace("SHORT", SHORT);
+        let offer = offer("IP4 198.51.100.9", &format!("{}\r\n", media.replace("KEY", &"Ab3+/".repeat(8))));
+        for line in wanted {
+            let (how, wanted) = line.split_once(' ').unwrap();
+            let got = first_answer_to(&offer, &secured(how)).map_or_else(
+                |refusal| {
+                    assert_eq!(refusal.status(), 488, "{name}: {refusal}");
+                    "refused".to_owned()
+                },
+                |answer| {
+                    let session = Session::parse(&answer).unwrap();
+                    let at = session.media.iter().position(Media::is_live).unwrap();
+                    let of = Session::parse(&offer).unwrap();
+                    assert_eq!(session.media[at].protocol, of.media[at].protocol, "{name}");
+                    match session.media[at].attribute("crypto").map(|key| key.split(' ').collect::<Vec<_>>()) {
+                        None => format!("{at} clear"),
+                        Some(words) if words[1] == LONG => {
+                            assert_eq!(words[2], format!("inline:{}", "O".repeat(40)), "{name}: our key");
+                            format!("{at} key {} LONG", words[0])
+                        }
+                        Some(words) => {
+                            assert_eq!((words[1], words[2]), (SHORT, &*format!("inline:{}", "S".repeat(40))), "{name}");
+                            format!("{at} key {} SHORT", words[0])
+                        }
+                    }
+                },
+            );
+            assert_eq!(got, wanted, "{name}: {how}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 36);
+}
+
+#[test]
+fn what_is_required_is_refused_in_the_clear_also_inside_a_call_and_as_an_answer() {
+    let clear = offer("IP4 198.51.100.9", "m=audio 4000 RTP/AVP 8\r\n");
+    let refused = answer_to(&clear, &secured("required")).unwrap_err();
+    assert_eq!((refused, refused.status(), refused.warning().0), (Refusal::Secured, 488, 302));
+    assert_eq!(agreed(&secured("required"), &clear), Err(Refusal::Secured));
+    assert_eq!(agreed(&secured("optional"), &clear), Ok(Direction::SendRecv));
+    let key = format!("inline:{}", "T".repeat(40));
+    let secured_answer = |tag: u32, suite: &str| {
+        offer("IP4 198.51.100.9", &format!("m=audio 4000 RTP/SAVP 8\r\na=crypto:{tag} {suite} {key}\r\n"))
+    };
+    assert_eq!(agreed(&secured("required"), &secured_answer(1, LONG)), Ok(Direction::SendRecv));
+    assert_eq!(agreed(&secured("required"), &secured_answer(2, SHORT)), Ok(Direction::SendRecv));
+    for (tag, suite) in [(2, LONG), (1, SHORT), (3, LONG)] {
+        assert_eq!(agreed(&secured("required"), &secured_answer(tag, suite)), Err(Refusal::Secured), "{tag} {suite}");
+    }
+    assert_eq!(agreed(OURS, &secured_answer(1, LONG)), Err(Refusal::Transport));
+}
+
+#[test]
+fn a_renewed_key_of_theirs_is_answered_with_ours_which_stays() {
+    let able = secured("required");
+    let offered = |key: char| {
+        let key = key.to_string().repeat(40);
+        offer("IP4 198.51.100.9", &format!("m=audio 4000 RTP/SAVP 8\r\na=crypto:5 {SHORT} inline:{key}\r\n"))
+    };
+    let first = answer_to(&offered('x'), &able).unwrap();
+    assert!(first.contains("m=audio 20000 RTP/SAVP 8\r\n"), "{first}");
+    assert!(first.contains(&format!("a=crypto:5 {SHORT} inline:{}\r\n", "S".repeat(40))), "{first}");
+    assert_eq!(answer_to(&offered('y'), &able).unwrap(), first);
+    // An answer of ours is what later offers of theirs are judged by, where they called.
+    let able = unnarrowed(&first, &[]);
+    assert_eq!(streams(&able), ["m=audio 20000 RTP/SAVP 8 0"]);
+    assert!(answer_to(&offered('z'), &able).unwrap().contains(&format!("a=crypto:5 {SHORT} inline:S")));
+    let clear = offer("IP4 198.51.100.9", "m=audio 4000 RTP/AVP 8\r\n");
+    assert_eq!(answer_to(&clear, &able), Err(Refusal::Secured), "what is secured does not fall back");
+}
