@@ -28,9 +28,10 @@ mod web;
 
 pub use bridge::{MediaEvent, Summary, Supervision, Tap};
 pub use codec::Law;
-pub use engine::{CallMedia, Engine, EngineConfig, EngineError, ThreadFigures, UnixMs};
+pub use engine::{CallMedia, CarrierSound, Engine, EngineConfig, EngineError, ThreadFigures, UnixMs};
 pub use prompt::{Prompt, PromptError};
 pub use quality::{FarEnd, Moment, Moments, Quality};
+pub use rtp::MediaSource;
 pub use sdp::SdpError;
 pub use srtp::Security;
 pub use stage::{Rest, Span};

@@ -28,6 +28,12 @@ pub struct Quality {
     pub foreign: u64,
     /// Packets above three times the agreed rate, which were not heard.
     pub excess: u64,
+    /// Packets of a secured leg that were not authentic, or were heard before; they were not heard.
+    pub unauthentic: u64,
+    /// Suite by which a leg of plain RTP is secured (RFC 4568, section 6.2); none in the clear, and of a
+    /// browser's leg, which is secured in its own way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub srtp: Option<&'static str>,
     /// Interarrival jitter (RFC 3550, appendix A.8), milliseconds.
     pub jitter_ms: f64,
     /// Round-trip time (RFC 3550, section 6.4.1), milliseconds; none before the other end's first
@@ -54,6 +60,7 @@ impl Quality {
             duplicates: self.duplicates + earlier.duplicates,
             foreign: self.foreign + earlier.foreign,
             excess: self.excess + earlier.excess,
+            unauthentic: self.unauthentic + earlier.unauthentic,
             ..last
         }
     }

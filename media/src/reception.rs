@@ -227,6 +227,8 @@ impl Reception {
             duplicates: total.duplicates,
             foreign: 0,
             excess: 0,
+            unauthentic: 0,
+            srtp: None,
             jitter_ms: measured.jitter_ms,
             rtt_ms,
             burst_ratio: (measured.burst_ratio * 100.0).round() / 100.0,

@@ -49,7 +49,7 @@ pub(crate) enum Suite {
 impl Suite {
     pub(crate) const ALL: [Self; 2] = [Self::Long, Self::Short];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Long => "AES_CM_128_HMAC_SHA1_80",
             Self::Short => "AES_CM_128_HMAC_SHA1_32",
@@ -174,6 +174,11 @@ impl Shield {
     fn put(buffer: &mut [u8], clear: &[u8]) -> Option<usize> {
         buffer.get_mut(..clear.len())?.copy_from_slice(clear);
         Some(clear.len())
+    }
+
+    /// Its suite.
+    pub(crate) fn suite(&self) -> Suite {
+        self.ours.suite
     }
 
     pub(crate) fn seal(&mut self, packet: &[u8]) -> Option<bytes::BytesMut> {

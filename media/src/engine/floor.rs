@@ -370,6 +370,11 @@ impl Floor {
                     slot.allowed = laws;
                 }
             }
+            Command::Carrier { call, sound } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.carrier = sound;
+                }
+            }
             Command::TrunkOffer { call, reply } => {
                 let _ = reply.send(self.trunk_offer(call, poll));
             }

@@ -89,6 +89,7 @@ impl Floor {
         let laws = slot.trunk_laws();
         let trunk = slot.secured_trunk()?;
         let (remote, answer) = trunk.own(call, ip, &laws).answer(offer)?;
+        trunk.has_said(&remote);
         self.trunk_at(call, remote)?;
         Ok(answer)
     }

@@ -35,7 +35,7 @@ use self::{
     poll::Bell,
 };
 use crate::{
-    Law, Prompt, Rest,
+    Law, MediaSource, Prompt, Rest, Security,
     bridge::{Bridge, MediaEvent, Summary, Supervision, Tap},
     egress::Egress,
     sdp::SdpError,
@@ -127,12 +127,22 @@ pub enum EngineError {
     Gone,
 }
 
+/// How sound goes to a carrier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CarrierSound {
+    /// Whether it is secured.
+    pub security: Security,
+    /// Where its packets may come from.
+    pub source: MediaSource,
+}
+
 type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 
 enum Command {
     Open { call: u64, bridge: Box<Bridge>, ssrc: u32, events: events::Sender<MediaEvent>, owner: Weak<()> },
     BrowserOffer { call: u64, sdp: String, reply: Reply<String> },
     TrunkSpeaks { call: u64, laws: Vec<Law> },
+    Carrier { call: u64, sound: CarrierSound },
     TrunkOffer { call: u64, reply: Reply<String> },
     TrunkOffered { call: u64, sdp: String, reply: Reply<String> },
     TrunkAnswer { call: u64, sdp: String, reply: Reply<()> },
@@ -164,6 +174,7 @@ impl Command {
             Self::Open { call, .. }
             | Self::BrowserOffer { call, .. }
             | Self::TrunkSpeaks { call, .. }
+            | Self::Carrier { call, .. }
             | Self::TrunkOffer { call, .. }
             | Self::TrunkOffered { call, .. }
             | Self::TrunkAnswer { call, .. }
@@ -275,12 +286,13 @@ impl Engine {
     }
 }
 
-/// A stream that starts at random points (RFC 3550, section 5.1).
+/// A stream that starts at random points (RFC 3550, section 5.1); its numbers in the lower half, so
+/// that who misses the first of a secured one does not miss their wrap (RFC 3711, section 3.3.1).
 fn stream() -> Result<Egress, EngineError> {
     let mut random = [0u8; 12];
     getrandom::fill(&mut random).map_err(|_| EngineError::Gone)?;
     let word = |at: usize| u32::from_be_bytes([random[at], random[at + 1], random[at + 2], random[at + 3]]);
-    Ok(Egress::new(word(0), word(4) as u16, word(8)))
+    Ok(Egress::new(word(0), word(4) as u16 & 0x7fff, word(8)))
 }
 
 /// The sound of one call. Dropped, it ends.
@@ -317,6 +329,11 @@ impl CallMedia {
     /// this is said: both laws, the agent's first.
     pub fn trunk_speaks(&self, laws: Vec<Law>) -> Result<(), EngineError> {
         self.tell(Command::TrunkSpeaks { call: self.call, laws })
+    }
+
+    /// How sound goes to the carrier from its next description on. Until this is said: in the clear.
+    pub fn carrier(&self, sound: CarrierSound) -> Result<(), EngineError> {
+        self.tell(Command::Carrier { call: self.call, sound })
     }
 
     /// Opens a port towards the carrier and gives our offer.

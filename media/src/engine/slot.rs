@@ -9,9 +9,9 @@ use std::{
 use rtc::shared::TransportProtocol;
 use tokio::sync::mpsc as events;
 
-use super::{EVENTS, EngineError, floor::FAIR};
+use super::{CarrierSound, EVENTS, EngineError, floor::FAIR};
 use crate::{
-    Law, Security,
+    Law,
     bridge::{Bridge, LARGEST, MediaEvent, Summary, TICK, View, Wires, packed},
     egress::Head,
     quality::{Moment, Moments, Quality},
@@ -126,9 +126,8 @@ pub(super) struct Slot {
     pub(super) law: Law,
     /// What may be spoken with the carrier, in order; empty: both, the agent's first.
     pub(super) allowed: Vec<Law>,
-    /// How the carrier's leg is secured, and whether its packets may come from elsewhere.
-    pub(super) security: Security,
-    pub(super) nat: bool,
+    /// How sound goes to the carrier.
+    pub(super) carrier: CarrierSound,
     events: events::Sender<MediaEvent>,
     pub(super) owner: Weak<()>,
     /// Its next turn; none: something came for a browser, or is to be told, and it has one in this
@@ -188,8 +187,7 @@ impl Slot {
             trunk: None,
             law: Law::Pcma,
             allowed: Vec::new(),
-            security: Security::Off,
-            nat: false,
+            carrier: CarrierSound::default(),
             events,
             owner,
             due: None,
@@ -208,8 +206,8 @@ impl Slot {
     /// The carrier's leg, secured as its next description is to say.
     pub(super) fn secured_trunk(&mut self) -> Result<&mut RtpLeg, EngineError> {
         let trunk = self.trunk.as_mut().ok_or(EngineError::Gone)?;
-        trunk.secure(self.security).map_err(EngineError::Port)?;
-        trunk.set_nat(self.nat);
+        trunk.secure(self.carrier.security).map_err(EngineError::Port)?;
+        trunk.set_source(self.carrier.source);
         if matches!(self.agent, Some(Inner::Browser(..))) {
             trunk.is_concealed();
         }

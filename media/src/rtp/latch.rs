@@ -5,7 +5,7 @@
 //! speaks first, though, lets a stranger into the call ("RTP bleed"). So:
 //! - the described address is always heard;
 //! - within three seconds of a description the first valid packet from another port of it is
-//!   heard too, and from another address only where the trunk is set to that (`nat`);
+//!   heard too, and from another address only where the trunk is set to that ([`MediaSource`]);
 //! - from then on nobody else is, until another description comes; and we answer there
 //!   (symmetric RTP, RFC 4961);
 //! - nobody is heard above three times the agreed rate.
@@ -23,6 +23,19 @@ const GENEROSITY: u64 = 3;
 const PARTS: u64 = 1_000_000;
 /// Largest payload of sound that is taken: 120 ms.
 const LARGEST: usize = 960;
+
+/// Whose packets are heard at a carrier's port beside those of the described address, and where we
+/// then answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MediaSource {
+    /// Nobody's; we send to the described address.
+    Strict,
+    /// Those from another port of the described address.
+    #[default]
+    Port,
+    /// Those from anywhere: the carrier's sound comes through an address translator.
+    Any,
+}
 
 /// What a session description says of the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,10 +8,12 @@ use std::{
     io,
     net::{SocketAddr, UdpSocket},
     os::fd::{AsFd, BorrowedFd},
+    sync::{Arc, atomic::Ordering},
     time::Instant,
 };
 
-pub(crate) use self::ports::Ports;
+pub use self::latch::MediaSource;
+pub(crate) use self::ports::{Ports, Refusals};
 use self::{
     latch::{Described, Latch, Verdict},
     ports::Pair,
@@ -45,9 +47,15 @@ pub(crate) struct RtpLeg {
     security: Security,
     keys: Vec<Crypto>,
     shield: Option<Shield>,
-    /// Sources that were not authentic; each costs the receiver a little memory.
+    /// Our answer to the first offer: later ones cannot agree on more than the suite in it.
+    said: Option<Option<Suite>>,
+    /// The source that was authentic last.
+    authentic: Option<u32>,
+    /// Packets of other sources that were not authentic; each costs the receiver a little memory.
     forged: u16,
-    nat: bool,
+    unauthentic: u64,
+    refusals: Arc<Refusals>,
+    source: MediaSource,
     /// What is missing there is concealed.
     concealment: Concealment,
     told: bool,
@@ -89,8 +97,12 @@ impl RtpLeg {
             security: Security::Off,
             keys: Vec::new(),
             shield: None,
+            said: None,
+            authentic: None,
             forged: 0,
-            nat: false,
+            unauthentic: 0,
+            refusals: ports.refusals().clone(),
+            source: MediaSource::default(),
             concealment: Concealment::No,
             told: false,
         })
@@ -107,9 +119,15 @@ impl RtpLeg {
         Ok(())
     }
 
-    /// Its packets may come from another address than the described one.
-    pub(crate) fn set_nat(&mut self, nat: bool) {
-        self.nat = nat;
+    /// Where its packets may come from, from its next description on.
+    pub(crate) fn set_source(&mut self, source: MediaSource) {
+        self.source = source;
+    }
+
+    /// Our answer to its first offer agreed on this. Signalling answers later offers by that answer,
+    /// and knows no more of us.
+    pub(crate) fn has_said(&mut self, remote: &Remote) {
+        self.said = Some(remote.crypto.map(|theirs| theirs.suite));
     }
 
     /// Who listens to this leg has a browser, which conceals what is missing.
@@ -129,7 +147,15 @@ impl RtpLeg {
     /// Our end of it, for descriptions.
     pub(crate) fn own<'a>(&'a self, id: u64, ip: std::net::IpAddr, laws: &'a [Law]) -> Own<'a> {
         let (address, control) = (SocketAddr::new(ip, self.port), self.control_port);
-        Own { id, address, control, laws, security: self.security, keys: &self.keys }
+        let (security, keys) = match self.said {
+            None => (self.security, &self.keys[..]),
+            Some(None) => (Security::Off, &[][..]),
+            Some(Some(suite)) => {
+                let at = self.keys.iter().position(|key| key.suite == suite);
+                (self.security, at.map_or(&[][..], |at| &self.keys[at..=at]))
+            }
+        };
+        Own { id, address, control, laws, security, keys }
     }
 
     /// What the other end said of itself.
@@ -145,13 +171,14 @@ impl RtpLeg {
                 if !kept {
                     *shield = Some(Shield::new(ours, theirs).ok_or(SdpError::NotSecured)?);
                 }
-                self.forged = 0;
+                (self.forged, self.authentic) = (0, None);
             }
         }
         if self.remote.is_none_or(|old| old.control != remote.control) {
             self.control_from = None;
         }
-        let described = Described { address: remote.address, nat: self.nat, strict: self.used, rate: remote.rate };
+        let (nat, strict) = (self.source == MediaSource::Any, self.used || self.source == MediaSource::Strict);
+        let described = Described { address: remote.address, nat, strict, rate: remote.rate };
         self.latch.describe(now, described);
         self.control.start(now);
         self.remote = Some(remote);
@@ -173,7 +200,10 @@ impl RtpLeg {
         let Some(len) = self.opened(now, from, buffer, len) else { return self.dropped(from) };
         let packet = &buffer[..len];
         let agreed = packet.get(1).is_some_and(|kind| self.expects(kind & 0x7f));
-        if self.latch.admit(now, from, packet, agreed) != Verdict::Heard || len < 12 {
+        let verdict = self.latch.admit(now, from, packet, agreed);
+        if verdict != Verdict::Heard || len < 12 {
+            let count = if verdict == Verdict::Excess { &self.refusals.excess } else { &self.refusals.foreign };
+            count.fetch_add(1, Ordering::Relaxed);
             return self.dropped(from);
         }
         let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
@@ -184,16 +214,32 @@ impl RtpLeg {
     /// The packet in the clear, when the leg is secured; none when it is nobody's.
     fn opened(&mut self, now: Instant, from: SocketAddr, buffer: &mut [u8], len: usize) -> Option<usize> {
         let Some(shield) = &mut self.shield else { return Some(len) };
-        if !self.latch.may(now, from) || self.forged >= FORGERIES {
-            self.latch.refuse();
+        let source = buffer.get(8..12).and_then(|octets| Some(u32::from_be_bytes(octets.try_into().ok()?)));
+        let known = source.is_some() && source == self.authentic;
+        if !self.latch.may(now, from) || (!known && self.forged >= FORGERIES) {
+            self.refuse();
             return None;
         }
         let opened = shield.open(buffer, len);
-        if opened.is_none() {
-            self.forged += 1;
-            self.latch.refuse();
+        if opened.is_some() {
+            self.authentic = source;
+        } else {
+            self.forged = self.forged.saturating_add(u16::from(!known));
+            self.distrust();
         }
         opened
+    }
+
+    /// A packet that is somebody else's.
+    fn refuse(&mut self) {
+        self.latch.refuse();
+        self.refusals.foreign.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A packet of a secured leg that is not authentic, or was heard before.
+    fn distrust(&mut self) {
+        self.unauthentic += 1;
+        self.refusals.unauthentic.fetch_add(1, Ordering::Relaxed);
     }
 
     fn dropped(&mut self, from: SocketAddr) -> Received {
@@ -221,13 +267,16 @@ impl RtpLeg {
     fn controlled(&mut self, now: Instant, from: SocketAddr, buffer: &mut [u8], len: usize) -> bool {
         let described = self.remote.is_some_and(|remote| remote.control == from);
         if !described && !self.latch.is_its_machine(from) {
-            self.latch.refuse();
+            self.refuse();
             return false;
         }
         let len = match &mut self.shield {
             Some(shield) => shield.open_control(buffer, len),
             None => Some(len),
         };
+        if len.is_none() {
+            self.distrust();
+        }
         len.is_some_and(|len| self.control.take(now, &buffer[..len]))
     }
 
@@ -286,7 +335,13 @@ impl RtpLeg {
     /// How well it is heard, from its beginning on.
     pub(crate) fn quality(&self) -> Quality {
         let quality = self.reception.quality(self.control.rtt_ms(), self.control.far(), self.concealment);
-        Quality { foreign: self.latch.foreign(), excess: self.latch.excess(), ..quality }
+        Quality {
+            foreign: self.latch.foreign(),
+            excess: self.latch.excess(),
+            unauthentic: self.unauthentic,
+            srtp: self.shield.as_ref().map(|shield| shield.suite().name()),
+            ..quality
+        }
     }
 
     /// How well it was heard since this was asked for the last time. None when nothing is to be
@@ -298,108 +353,4 @@ impl RtpLeg {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-
-    fn leg(now: Instant) -> RtpLeg {
-        RtpLeg::open(&mut Ports::new(HERE, &(0..=0), 0, 1).unwrap(), now, 1_000_000, 1).unwrap()
-    }
-
-    fn peer() -> UdpSocket {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        socket
-    }
-
-    fn sound(seq: u16) -> Vec<u8> {
-        let mut packet = vec![0x80, 8];
-        packet.extend(seq.to_be_bytes());
-        packet.extend((u32::from(seq) * 160).to_be_bytes());
-        packet.extend([0, 0, 0, 7]);
-        packet.resize(172, 0x91);
-        packet
-    }
-
-    fn described(peer: &UdpSocket, more: &str) -> String {
-        let port = peer.local_addr().unwrap().port();
-        format!("c=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8\r\n{more}")
-    }
-
-    #[test]
-    fn foreign_packets_are_dropped_one_by_one_and_counted() {
-        let now = Instant::now();
-        let (mut leg, stranger) = (leg(now), peer());
-        let remote = "c=IN IP4 127.0.0.2\r\nm=audio 4000 RTP/AVP 8\r\n";
-        leg.set_remote(now, Remote::answered(remote, &Law::BOTH).unwrap()).unwrap();
-        for seq in 0..2 {
-            stranger.send_to(&sound(seq), ("127.0.0.1", leg.port())).unwrap();
-        }
-        let mut buffer = [0; 2048];
-        assert_eq!(leg.receive(now, &mut buffer), Received::Dropped);
-        assert_eq!(leg.receive(now, &mut buffer), Received::Dropped);
-        assert_eq!(leg.receive(now, &mut buffer), Received::Nothing);
-        assert_eq!((leg.quality().foreign, leg.quality().received), (2, 0));
-    }
-
-    #[test]
-    fn sound_goes_back_to_where_it_comes_from_and_reports_to_their_own_port_or_the_same() {
-        for mux in [false, true] {
-            let now = Instant::now();
-            let (mut leg, described_as, speaks, control) = (leg(now), peer(), peer(), peer());
-            let more = format!("a=rtcp:{}\r\n", control.local_addr().unwrap().port());
-            let more = if mux { more + "a=rtcp-mux\r\n" } else { more };
-            leg.set_remote(now, Remote::answered(&described(&described_as, &more), &Law::BOTH).unwrap()).unwrap();
-            speaks.send_to(&sound(1), ("127.0.0.1", leg.port())).unwrap();
-            let mut buffer = [0; 2048];
-            assert_eq!(leg.receive(now, &mut buffer), Received::Packet(172));
-            leg.send(now, &sound(9));
-            assert_eq!(speaks.recv(&mut buffer).unwrap(), 172, "symmetric");
-            leg.tick(now + Duration::from_secs(4));
-            let reported = if mux { &speaks } else { &control };
-            let len = reported.recv(&mut buffer).unwrap();
-            assert!(is_rtcp(&buffer[..len]) && buffer[1] == 200, "a sender report");
-            leg.close(now + Duration::from_secs(5));
-            let len = reported.recv(&mut buffer).unwrap();
-            let mut end = Control::new(now, 0, 5);
-            assert!(end.take(now, &buffer[..len]) && end.has_left(), "a goodbye");
-        }
-    }
-
-    #[test]
-    fn a_secured_leg_hears_only_who_has_the_key_and_takes_a_new_one() {
-        let now = Instant::now();
-        let (mut here, mut there, stranger) = (leg(now), leg(now), peer());
-        for leg in [&mut here, &mut there] {
-            leg.secure(Security::Required).unwrap();
-        }
-        let agree = |here: &mut RtpLeg, there: &mut RtpLeg| {
-            let offer = here.own(1, HERE, &Law::BOTH).offer();
-            let (remote, answer) = there.own(2, HERE, &Law::BOTH).answer(&offer).unwrap();
-            there.set_remote(now, remote).unwrap();
-            let remote = here.own(1, HERE, &Law::BOTH).answered(&answer).unwrap();
-            here.set_remote(now, remote).unwrap();
-        };
-        agree(&mut here, &mut there);
-        let mut buffer = [0; 2048];
-        stranger.send_to(&sound(1), ("127.0.0.1", there.port())).unwrap();
-        assert_eq!(there.receive(now, &mut buffer), Received::Dropped, "in the clear");
-        for seq in 1..4 {
-            here.send(now, &sound(seq));
-            assert_eq!(there.receive(now, &mut buffer), Received::Packet(172));
-            assert_eq!(buffer[..172], sound(seq));
-        }
-        here.keys.clear();
-        here.secure(Security::Required).unwrap();
-        agree(&mut here, &mut there);
-        here.send(now, &sound(4));
-        assert_eq!(there.receive(now, &mut buffer), Received::Packet(172), "after another key");
-        here.tick(now + Duration::from_secs(4));
-        assert_eq!(there.receive(now, &mut buffer), Received::Dropped, "its report");
-        assert!(there.control.report(now, &mut there.reception).is_none(), "it has sent nothing to report on");
-        assert_eq!(there.quality().foreign, 1);
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::{
     io,
     net::{IpAddr, UdpSocket},
     ops::RangeInclusive,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,18 @@ pub(crate) struct Ports {
     even: Vec<u16>,
     next: usize,
     resting: VecDeque<(Instant, u16)>,
+    refusals: Arc<Refusals>,
+}
+
+/// What was not heard at the ports of one thread. Counted where it is dropped, read by others.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    /// Of somebody else.
+    pub(crate) foreign: AtomicU64,
+    /// Above three times the agreed rate.
+    pub(crate) excess: AtomicU64,
+    /// Of a secured leg, not authentic or heard before.
+    pub(crate) unauthentic: AtomicU64,
 }
 
 /// A pair of ports.
@@ -50,7 +63,12 @@ impl Ports {
         let mut random = [0u8; 4];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let next = u32::from_be_bytes(random) as usize % even.len().max(1);
-        Ok(Self { ip, even, next, resting: VecDeque::new() })
+        Ok(Self { ip, even, next, resting: VecDeque::new(), refusals: Arc::default() })
+    }
+
+    /// What was not heard at them.
+    pub(crate) fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
     }
 
     /// A free pair.

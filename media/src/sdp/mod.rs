@@ -131,7 +131,8 @@ impl Own<'_> {
     /// (RFC 3264, section 6).
     pub(crate) fn answer(&self, offer: &str) -> Result<(Remote, String), SdpError> {
         let streams = Stream::all(offer)?;
-        let (taken, remote) = take(&streams, Some(self.address.ip()), Chooser::Us(self.laws), self.security, &[])?;
+        let (taken, remote) =
+            take(&streams, Some(self.address.ip()), Chooser::Us(self.laws), self.security, self.keys)?;
         let mut text = self.head();
         for (at, Stream { kind, profile, formats, .. }) in streams.iter().enumerate() {
             if at != taken {
@@ -169,7 +170,7 @@ impl Own<'_> {
 
     /// Reads an offer of the other end, which is answered as by [`Own::answer`].
     pub(crate) fn offered(&self, sdp: &str) -> Result<Remote, SdpError> {
-        take(&Stream::all(sdp)?, None, Chooser::Us(self.laws), self.security, &[]).map(|(_, remote)| remote)
+        take(&Stream::all(sdp)?, None, Chooser::Us(self.laws), self.security, self.keys).map(|(_, remote)| remote)
     }
 }
 
@@ -310,7 +311,7 @@ impl<'a> Stream<'a> {
         security: Security,
         keys: &[Crypto],
     ) -> Result<Remote, SdpError> {
-        let crypto = self.secured(matches!(chooser, Chooser::Them(_)).then_some(keys), security)?;
+        let crypto = self.secured(chooser, security, keys)?;
         let ip = self.ip.ok_or(SdpError::NoAddress)?;
         // Who holds by zeros may name them in any family.
         if local.is_some_and(|local| local.is_ipv4() != ip.is_ipv4()) && !ip.is_unspecified() {
@@ -333,12 +334,13 @@ impl<'a> Stream<'a> {
 
 impl Stream<'_> {
     /// Whether a stream is secured as it may be there, and by which key: of an offer its first of a
-    /// suite that we know; of an answer to `offered` that under whose number we offered its suite.
-    fn secured(&self, offered: Option<&[Crypto]>, security: Security) -> Result<Option<Crypto>, SdpError> {
+    /// suite that one of these keys of ours is for; of an answer that under whose number we offered its
+    /// suite.
+    fn secured(&self, chooser: Chooser<'_>, security: Security, keys: &[Crypto]) -> Result<Option<Crypto>, SdpError> {
         let is = |profiles: [&str; 2]| profiles.iter().any(|profile| self.profile.eq_ignore_ascii_case(profile));
         let agreed = |theirs: &&Crypto| {
-            let ours = |ours: &Crypto| ours.tag == theirs.tag && ours.suite == theirs.suite;
-            offered.is_none_or(|offered| offered.iter().any(ours))
+            let numbered = matches!(chooser, Chooser::Them(_));
+            keys.iter().any(|ours| ours.suite == theirs.suite && (!numbered || ours.tag == theirs.tag))
         };
         let crypto = self.crypto.iter().find(agreed).copied().filter(|_| security != Security::Off);
         match (is(["RTP/AVP", "RTP/AVPF"]), is(["RTP/SAVP", "RTP/SAVPF"]), crypto) {

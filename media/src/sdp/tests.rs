@@ -192,3 +192,43 @@ fn what_is_required_is_never_spoken_in_the_clear_and_what_is_off_never_secured()
     let answer = own(Security::Required, &[alien]).offer();
     assert_eq!(own(Security::Required, &keys).answered(&answer).unwrap_err(), SdpError::NotSecured);
 }
+
+#[test]
+fn the_sound_takes_the_key_that_the_signalling_takes() {
+    let (table, keys) = (include_str!("../../../tests/offers/secured.txt"), keys());
+    let mut seen = 0;
+    for case in table.split("\n== ").skip(1) {
+        let (name, rest) = case.split_once('\n').unwrap();
+        let (wanted, media): (Vec<&str>, Vec<&str>) =
+            rest.lines().filter(|line| !line.is_empty()).partition(|line| !line.contains('='));
+        let media = media.join("\r\n").replace("LONG", Suite::Long.name()).replace("SHORT", Suite::Short.name());
+        let media = media.replace("KEY", &"Ab3+/".repeat(8));
+        let offer =
+            format!("v=0\r\no=x 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n{media}\r\n");
+        for line in wanted {
+            let (security, wanted) = line.split_once(' ').unwrap();
+            let security = match security {
+                "off" => Security::Off,
+                "optional" => Security::Optional,
+                _ => Security::Required,
+            };
+            let got = own(security, &keys).answer(&offer).map_or_else(
+                |_| "refused".to_owned(),
+                |(remote, answer)| {
+                    let streams = answer.lines().filter(|line| line.starts_with("m="));
+                    let at = streams.map(|line| line.split(' ').nth(1)).position(|port| port != Some("0")).unwrap();
+                    let key = answer.lines().find_map(|line| line.strip_prefix("a=crypto:"));
+                    assert_eq!(key.is_some(), remote.crypto.is_some(), "{name}");
+                    match key.map(|key| key.split(' ').collect::<Vec<_>>()) {
+                        None => format!("{at} clear"),
+                        Some(words) if words[1] == Suite::Long.name() => format!("{at} key {} LONG", words[0]),
+                        Some(words) => format!("{at} key {} SHORT", words[0]),
+                    }
+                },
+            );
+            assert_eq!(got, wanted, "{name}: {security:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 36);
+}

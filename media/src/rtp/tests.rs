@@ -1,0 +1,166 @@
+use std::time::Duration;
+
+use super::*;
+
+const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+fn leg(now: Instant) -> RtpLeg {
+    RtpLeg::open(&mut Ports::new(HERE, &(0..=0), 0, 1).unwrap(), now, 1_000_000, 1).unwrap()
+}
+
+fn peer() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket
+}
+
+fn sound(seq: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 8];
+    packet.extend(seq.to_be_bytes());
+    packet.extend((u32::from(seq) * 160).to_be_bytes());
+    packet.extend([0, 0, 0, 7]);
+    packet.resize(172, 0x91);
+    packet
+}
+
+fn described(peer: &UdpSocket, more: &str) -> String {
+    let port = peer.local_addr().unwrap().port();
+    format!("c=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8\r\n{more}")
+}
+
+#[test]
+fn foreign_packets_are_dropped_one_by_one_and_counted() {
+    let now = Instant::now();
+    let (mut leg, stranger) = (leg(now), peer());
+    let remote = "c=IN IP4 127.0.0.2\r\nm=audio 4000 RTP/AVP 8\r\n";
+    leg.set_remote(now, Remote::answered(remote, &Law::BOTH).unwrap()).unwrap();
+    for seq in 0..2 {
+        stranger.send_to(&sound(seq), ("127.0.0.1", leg.port())).unwrap();
+    }
+    let mut buffer = [0; 2048];
+    assert_eq!(leg.receive(now, &mut buffer), Received::Dropped);
+    assert_eq!(leg.receive(now, &mut buffer), Received::Dropped);
+    assert_eq!(leg.receive(now, &mut buffer), Received::Nothing);
+    assert_eq!((leg.quality().foreign, leg.quality().received), (2, 0));
+}
+
+#[test]
+fn sound_goes_back_to_where_it_comes_from_and_reports_to_their_own_port_or_the_same() {
+    for mux in [false, true] {
+        let now = Instant::now();
+        let (mut leg, described_as, speaks, control) = (leg(now), peer(), peer(), peer());
+        let more = format!("a=rtcp:{}\r\n", control.local_addr().unwrap().port());
+        let more = if mux { more + "a=rtcp-mux\r\n" } else { more };
+        leg.set_remote(now, Remote::answered(&described(&described_as, &more), &Law::BOTH).unwrap()).unwrap();
+        speaks.send_to(&sound(1), ("127.0.0.1", leg.port())).unwrap();
+        let mut buffer = [0; 2048];
+        assert_eq!(leg.receive(now, &mut buffer), Received::Packet(172));
+        leg.send(now, &sound(9));
+        assert_eq!(speaks.recv(&mut buffer).unwrap(), 172, "symmetric");
+        leg.tick(now + Duration::from_secs(4));
+        let reported = if mux { &speaks } else { &control };
+        let len = reported.recv(&mut buffer).unwrap();
+        assert!(is_rtcp(&buffer[..len]) && buffer[1] == 200, "a sender report");
+        leg.close(now + Duration::from_secs(5));
+        let len = reported.recv(&mut buffer).unwrap();
+        let mut end = Control::new(now, 0, 5);
+        assert!(end.take(now, &buffer[..len]) && end.has_left(), "a goodbye");
+    }
+}
+
+#[test]
+fn a_secured_leg_hears_only_who_has_the_key_and_takes_a_new_one() {
+    let now = Instant::now();
+    let (mut here, mut there, stranger) = (leg(now), leg(now), peer());
+    for leg in [&mut here, &mut there] {
+        leg.secure(Security::Required).unwrap();
+    }
+    let agree = |here: &mut RtpLeg, there: &mut RtpLeg| {
+        let offer = here.own(1, HERE, &Law::BOTH).offer();
+        let (remote, answer) = there.own(2, HERE, &Law::BOTH).answer(&offer).unwrap();
+        there.set_remote(now, remote).unwrap();
+        let remote = here.own(1, HERE, &Law::BOTH).answered(&answer).unwrap();
+        here.set_remote(now, remote).unwrap();
+    };
+    agree(&mut here, &mut there);
+    let mut buffer = [0; 2048];
+    stranger.send_to(&sound(1), ("127.0.0.1", there.port())).unwrap();
+    assert_eq!(there.receive(now, &mut buffer), Received::Dropped, "in the clear");
+    for seq in 1..4 {
+        here.send(now, &sound(seq));
+        assert_eq!(there.receive(now, &mut buffer), Received::Packet(172));
+        assert_eq!(buffer[..172], sound(seq));
+    }
+    here.keys.clear();
+    here.secure(Security::Required).unwrap();
+    agree(&mut here, &mut there);
+    here.send(now, &sound(4));
+    assert_eq!(there.receive(now, &mut buffer), Received::Packet(172), "after another key");
+    here.tick(now + Duration::from_secs(4));
+    assert_eq!(there.receive(now, &mut buffer), Received::Dropped, "its report");
+    assert!(there.control.report(now, &mut there.reception).is_none(), "it has sent nothing to report on");
+    let quality = there.quality();
+    assert_eq!((quality.foreign, quality.unauthentic), (0, 1), "the one in the clear");
+    assert_eq!(quality.srtp, Some("AES_CM_128_HMAC_SHA1_80"));
+}
+
+#[test]
+fn who_guesses_keys_for_long_is_not_tried_any_more_and_does_not_deafen_the_leg() {
+    let now = Instant::now();
+    let (mut here, mut there) = (leg(now), leg(now));
+    for leg in [&mut here, &mut there] {
+        leg.secure(Security::Required).unwrap();
+    }
+    let (remote, answer) = there.own(2, HERE, &Law::BOTH).answer(&here.own(1, HERE, &Law::BOTH).offer()).unwrap();
+    there.set_remote(now, remote).unwrap();
+    here.set_remote(now, here.own(1, HERE, &Law::BOTH).answered(&answer).unwrap()).unwrap();
+    let mut buffer = [0; 2048];
+    here.send(now, &sound(1));
+    assert_eq!(there.receive(now, &mut buffer), Received::Packet(172));
+    let source = here.sound.local_addr().unwrap();
+    for no in 0..u32::from(FORGERIES) + 10 {
+        let mut forged = sound(2);
+        forged[8..12].copy_from_slice(&(1_000 + no).to_be_bytes());
+        forged.extend([0; 10]);
+        buffer[..forged.len()].copy_from_slice(&forged);
+        assert_eq!(there.opened(now, source, &mut buffer, forged.len()), None);
+    }
+    assert_eq!((there.unauthentic, there.latch.foreign()), (u64::from(FORGERIES), 10));
+    here.send(now, &sound(3));
+    assert_eq!(there.receive(now, &mut buffer), Received::Packet(172), "who was authentic is heard");
+}
+
+#[test]
+fn a_strict_leg_hears_the_described_port_alone_and_answers_there() {
+    let now = Instant::now();
+    for (source, hears) in [(MediaSource::Strict, false), (MediaSource::Port, true), (MediaSource::Any, true)] {
+        let (mut leg, named, speaks) = (leg(now), peer(), peer());
+        leg.set_source(source);
+        leg.set_remote(now, Remote::answered(&described(&named, ""), &Law::BOTH).unwrap()).unwrap();
+        speaks.send_to(&sound(1), ("127.0.0.1", leg.port())).unwrap();
+        let mut buffer = [0; 2048];
+        assert_eq!(leg.receive(now, &mut buffer) == Received::Packet(172), hears, "{source:?}");
+        leg.send(now, &sound(9));
+        assert_eq!(if hears { &speaks } else { &named }.recv(&mut buffer).unwrap(), 172);
+    }
+}
+
+#[test]
+fn a_leg_that_answered_in_the_clear_or_by_one_suite_agrees_on_no_more_later() {
+    let now = Instant::now();
+    let (mut here, mut there) = (leg(now), leg(now));
+    for leg in [&mut here, &mut there] {
+        leg.secure(Security::Optional).unwrap();
+    }
+    let all = here.own(1, HERE, &Law::BOTH).offer();
+    let clear = "c=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n";
+    let remote = there.own(2, HERE, &Law::BOTH).offered(clear).unwrap();
+    there.has_said(&remote);
+    assert_eq!(there.own(2, HERE, &Law::BOTH).offered(&all).unwrap().crypto, None);
+    let short: String = all.lines().filter(|line| !line.contains("_80 ")).map(|line| format!("{line}\r\n")).collect();
+    there.said = None;
+    let remote = there.own(2, HERE, &Law::BOTH).offered(&short).unwrap();
+    there.has_said(&remote);
+    let later = there.own(2, HERE, &Law::BOTH).offered(&all).unwrap();
+    assert_eq!(later.crypto.map(|theirs| theirs.suite), Some(Suite::Short));
+}
