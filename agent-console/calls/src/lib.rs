@@ -19,6 +19,7 @@ mod recorder;
 mod sounds;
 mod switchboard;
 
+pub use actor::carrier_sound;
 pub use causes::refusal;
 pub use events::{CallEvent, PartySilence};
 pub use facts::{
@@ -37,8 +38,8 @@ pub mod sip {
         machine::{Algorithm, Ha1s},
     };
     pub use songda_sip::{
-        FromForm, HeaderPolicy, Identity, IdentityUri, Protocol, Registration, Trunk, TrunkSettings, TrunkState, Why,
-        account,
+        FromForm, HeaderPolicy, Identity, IdentityUri, MediaSource, Protocol, Registration, Srtp, Trunk, TrunkSettings,
+        TrunkSound, TrunkState, Why, account,
     };
 }
 

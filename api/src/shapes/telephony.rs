@@ -13,6 +13,28 @@ pub(crate) enum TrunkTransport {
     Tls,
 }
 
+/// Whether sound is secured over a trunk (SDES-SRTP, RFC 4568): not at all, where the carrier knows
+/// it, or always. Everything but `off` needs `tls`.
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrunkSrtp {
+    #[default]
+    Off,
+    Optional,
+    Required,
+}
+
+/// Whose packets are heard as the carrier's sound: those of the described address alone, of any
+/// port of it (RFC 4961), or of whoever sends first.
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrunkMediaSource {
+    Strict,
+    #[default]
+    Port,
+    Any,
+}
+
 /// Whether calls go over a trunk.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -147,6 +169,12 @@ pub(crate) struct TrunkProfile {
     /// those of `hosts`; at most 16.
     #[serde(default)]
     pub(crate) accept: Vec<String>,
+    /// Left out, it is `off`.
+    #[serde(default)]
+    pub(crate) srtp: TrunkSrtp,
+    /// Left out, it is `port`.
+    #[serde(default)]
+    pub(crate) media_source: TrunkMediaSource,
 }
 
 /// A trunk as it is entered.

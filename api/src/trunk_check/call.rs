@@ -31,6 +31,8 @@ pub(super) struct Seen {
     silence: Option<Silence>,
     /// The notice was said to its end.
     pub(super) noticed: bool,
+    /// How the carrier answered our keys: the suite of its own, or that it has none.
+    pub(super) keys: Option<Option<&'static str>>,
     /// The carrier's description cannot be used.
     pub(super) codec: Option<String>,
     /// The recording broke.
@@ -141,6 +143,7 @@ impl TestCall<'_> {
     }
 
     async fn answered(&self, sdp: String, seen: &mut Seen) -> bool {
+        seen.keys = Some(suite(&sdp));
         if let Err(error) = self.media.trunk_answer(sdp).await {
             seen.codec = Some(error.to_string());
             return false;
@@ -176,6 +179,14 @@ impl TestCall<'_> {
         let samples: usize = self.sounds.notice.iter().map(|part| part.prompt.len()).sum();
         Duration::from_millis((samples / 8) as u64)
     }
+}
+
+/// The suite of the first key in a session description (RFC 4568, 6.2).
+fn suite(sdp: &str) -> Option<&'static str> {
+    let key = sdp.lines().find_map(|line| line.strip_prefix("a=crypto:"))?;
+    let name = key.split_ascii_whitespace().nth(1)?;
+    let known = ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"];
+    Some(known.into_iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or("?"))
 }
 
 /// Why a call was not answered, for [`super::words::Advice::for_invite`].

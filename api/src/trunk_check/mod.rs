@@ -21,10 +21,10 @@ use std::{
 
 use clap::Args;
 use serde_json::json;
-use songda_calls::Library;
+use songda_calls::{Library, carrier_sound};
 use songda_desk::telephony::trunks::TrunkState;
 use songda_media::{Engine, EngineConfig, Law, RATE};
-use songda_sip::{Endpoint, EndpointConfig, Listen, Number, OutboundCall, Protocol, Trunk, TrunkSettings};
+use songda_sip::{Endpoint, EndpointConfig, Listen, Number, OutboundCall, Protocol, Srtp, Trunk, TrunkSettings};
 use songda_store::clock;
 use tokio_util::sync::CancellationToken;
 
@@ -221,6 +221,7 @@ async fn place(
         let engine = Engine::start(engine(ground))?;
         let (media, news) = engine.open(tap)?;
         media.trunk_speaks(Law::named(&ground.trunk.codecs))?;
+        media.carrier(carrier_sound(ground.trunk.sound))?;
         let offer = media.trunk_offer().await?;
         Ok::<_, songda_media::EngineError>((engine, media, news, offer))
     };
@@ -246,7 +247,9 @@ async fn place(
     let summary = media.close().await;
     drop(engine);
     let kept = tokio::task::spawn_blocking(move || recording.finish()).await?;
-    tell_call(report, &seen)?;
+    let srtp = ground.trunk.sound.srtp;
+    tell_call(report, &seen, srtp)?;
+    tell_keys(report, &seen, srtp)?;
     if matches!(kept, Ok(0)) {
         // Nothing was ever heard.
         let _ = std::fs::remove_file(&path);
@@ -267,7 +270,21 @@ async fn place(
     Ok(())
 }
 
-fn tell_call(report: &mut Report<'_>, seen: &Seen) -> std::io::Result<bool> {
+/// What the carrier made of our keys, where we have any.
+fn tell_keys(report: &mut Report<'_>, seen: &Seen, srtp: Srtp) -> std::io::Result<()> {
+    let required = srtp == Srtp::Required;
+    let outcome = match seen.keys {
+        _ if srtp == Srtp::Off => return Ok(()),
+        None => Outcome::Skipped,
+        Some(Some(suite)) => Outcome::Passed(Said::Secured(suite)),
+        Some(None) if required => Outcome::Failed(Said::NoKey { required }, Advice::Keys),
+        Some(None) => Outcome::Passed(Said::NoKey { required }),
+    };
+    report.tell(Step::Srtp, &outcome)?;
+    Ok(())
+}
+
+fn tell_call(report: &mut Report<'_>, seen: &Seen, srtp: Srtp) -> std::io::Result<bool> {
     let ended = seen.ended.as_ref();
     let outcome = match seen.answered {
         Some(after) => Outcome::Passed(Said::Answered { ms: after.as_millis(), rang: seen.rang }),
@@ -277,7 +294,11 @@ fn tell_call(report: &mut Report<'_>, seen: &Seen) -> std::io::Result<bool> {
         }
         None => {
             let (status, q850) = (call::status_of(ended), ended.and_then(|ended| ended.q850));
-            Outcome::Failed(Said::NotAnswered { status, q850 }, Advice::for_invite(status))
+            let advice = match Advice::for_invite(status) {
+                Advice::Codec if srtp == Srtp::Required => Advice::Keys,
+                advice => advice,
+            };
+            Outcome::Failed(Said::NotAnswered { status, q850 }, advice)
         }
     };
     report.tell(Step::Call, &outcome)

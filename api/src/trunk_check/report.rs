@@ -25,6 +25,8 @@ pub(super) enum Step {
     Record,
     /// From INVITE to the answer.
     Call,
+    /// Whether sound is secured.
+    Srtp,
     /// The notice, and sound both ways.
     Sound,
     /// BYE.
@@ -108,6 +110,7 @@ impl Step {
             Self::Callee => ("被叫", "callee"),
             Self::Record => ("录音", "record"),
             Self::Call => ("呼叫", "call"),
+            Self::Srtp => ("语音加密", "srtp"),
             Self::Sound => ("声音", "sound"),
             Self::HangUp => ("挂机", "hang up"),
             Self::Unregister => ("注销", "unregister"),

@@ -73,6 +73,10 @@ pub(super) enum Said {
     NotAnswered { status: Option<u16>, q850: Option<u8> },
     /// Nobody answered in time.
     RingLimit,
+    /// Sound is secured by this suite.
+    Secured(&'static str),
+    /// The carrier has no key of its own.
+    NoKey { required: bool },
     /// The session description.
     Codec(String),
     /// Packets, lost ones, jitter in tenths of a millisecond, seconds of recording.
@@ -165,6 +169,17 @@ impl Said {
                 }
             }
             Self::RingLimit => pick("振铃到时无人接听".into(), "nobody answered within the ring limit".into()),
+            Self::Secured(suite) => {
+                pick(format!("运营商给了密钥，{suite}"), format!("the carrier answered with a key, {suite}"))
+            }
+            Self::NoKey { required: true } => pick(
+                "运营商没有给密钥，而线路要求语音加密".into(),
+                "the carrier answered without a key, and the trunk requires one".into(),
+            ),
+            Self::NoKey { required: false } => pick(
+                "运营商没有给密钥：语音按明文传送".into(),
+                "the carrier answered without a key: sound goes in the clear".into(),
+            ),
             Self::Codec(why) => {
                 pick(format!("对方的媒体描述不能用：{why}"), format!("the carrier's sound cannot be used: {why}"))
             }
@@ -260,6 +275,8 @@ pub(super) enum Advice {
     TakeCall,
     /// 488.
     Codec,
+    /// 488 where sound must be secured, and an answer without a key.
+    Keys,
     /// No sound.
     Sound,
     /// Silence in the packets.
@@ -377,6 +394,10 @@ impl Advice {
             Self::Codec => (
                 "运营商要的编码不是 G.711：请它开 PCMA，并核对线路的编码顺序",
                 "the carrier wants no G.711: ask it for PCMA, and check the codecs of the trunk",
+            ),
+            Self::Keys => (
+                "请运营商开通 SDES-SRTP（RTP/SAVP，AES_CM_128_HMAC_SHA1_80），或把线路的语音加密改为“可选”",
+                "ask the carrier for SDES-SRTP (RTP/SAVP, AES_CM_128_HMAC_SHA1_80), or set the trunk's encryption to optional",
             ),
             Self::Sound => (
                 "声音过不来：核对 telephony.trunk_advertise、trunk_ports 和防火墙的 UDP 端口，以及运营商的媒体地址",

@@ -25,6 +25,7 @@ mod power;
 mod push;
 mod resume;
 mod road;
+mod secured;
 mod server;
 mod sessions;
 mod sight;

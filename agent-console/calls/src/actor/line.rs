@@ -307,11 +307,16 @@ async fn prepare(
 ) -> Result<Prepared, Refusal> {
     let (way, trunk) = (tried.way, tried.trunk().to_owned());
     let mut call = tried.call(offer, ground.ring_limit);
+    let offered = call.trunk.sound;
     let seat = seat(&ground, &trunk).await?;
     if let Some(seat) = &seat {
         call.trunk = seat.trunk();
     }
     let target = ground.endpoint.resolve(&call.trunk).await.map_err(|error| (Fault::Carrier, error.to_string()))?;
+    // Signalling may not know yet what was changed a moment ago: no key goes the old way.
+    if call.trunk.sound != offered || offered.srtp.over(target.first().protocol) != Some(offered.srtp) {
+        return Err((Fault::Carrier, "the trunk is being changed".into()));
+    }
     let prepared = ground.endpoint.prepare(call, target);
     let (event, kept) = leg_saved(prepared.saved().clone(), way);
     let _ = events.send(event).await;

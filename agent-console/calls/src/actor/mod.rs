@@ -16,6 +16,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
+pub use self::ways::carrier_sound;
 use self::{
     diary::Diary,
     line::{Ground, Line},
@@ -263,9 +264,10 @@ impl Actor {
     /// Answers the call that came in: with our answer to its offer, or with an offer of ours.
     async fn answer(&mut self, line: &mut Line) -> Option<Input> {
         let Some(caller) = self.caller.take() else { return Some(Input::BadAnswer("no caller is there".into())) };
-        let IncomingCall { invite, leg, codecs, .. } = *caller;
+        let IncomingCall { invite, leg, codecs, sound, .. } = *caller;
         let ours = async {
             self.media.trunk_speaks(Law::named(&codecs))?;
+            self.media.carrier(carrier_sound(sound))?;
             match invite.offer {
                 Some(offer) => self.media.trunk_offered(offer).await,
                 None => self.media.trunk_offer().await,

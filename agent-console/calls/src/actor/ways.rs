@@ -3,8 +3,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use songda_media::{CallMedia, EngineError, Law};
-use songda_sip::{EndCause, OutboundCall};
+use songda_media::{CallMedia, CarrierSound, EngineError, Law, Security};
+use songda_sip::{EndCause, MediaSource, OutboundCall, Srtp, TrunkSound};
 
 use crate::switchboard::{Dial, Route};
 
@@ -39,6 +39,7 @@ impl Try {
     /// Our offer to its carrier: what is spoken on this trunk, in its order, and nothing else.
     pub(super) async fn offer(&self, media: &CallMedia) -> Result<String, EngineError> {
         media.trunk_speaks(Law::named(&self.route.trunk.codecs))?;
+        media.carrier(carrier_sound(self.route.trunk.sound))?;
         media.trunk_offer().await
     }
 
@@ -52,6 +53,22 @@ impl Try {
 /// The ways of a call, in the order in which they are tried.
 pub(super) fn of(dial: &Dial) -> VecDeque<Try> {
     dial.routes.iter().cloned().enumerate().map(|(way, route)| Try { way, route }).collect()
+}
+
+/// How sound goes over a trunk, for the media side.
+pub fn carrier_sound(sound: TrunkSound) -> CarrierSound {
+    CarrierSound {
+        security: match sound.srtp {
+            Srtp::Off => Security::Off,
+            Srtp::Optional => Security::Optional,
+            Srtp::Required => Security::Required,
+        },
+        source: match sound.source {
+            MediaSource::Strict => songda_media::MediaSource::Strict,
+            MediaSource::Port => songda_media::MediaSource::Port,
+            MediaSource::Any => songda_media::MediaSource::Any,
+        },
+    }
 }
 
 /// For people and the books.

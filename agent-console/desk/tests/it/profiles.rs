@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use songda_calls::sip::{self, HeaderPolicy};
-use songda_desk::telephony::trunks::{self, Codec, FromForm, HeaderForms, Identity, IdentityUri, Profile, TrunkForm};
+use songda_desk::telephony::trunks::{
+    self, Codec, FromForm, HeaderForms, Identity, IdentityUri, MediaSource, Profile, Srtp, Transport, TrunkForm,
+};
 
 use crate::{
     desk::{Desk, desks},
@@ -18,6 +20,7 @@ impl Desk {
         let row = trunks::find(&self.ground.db, &self.house.court, &id, false).await.unwrap().unwrap();
         let (call, kept) = (row.sip(&self.ground.sealer).unwrap(), row.settings(&self.ground.sealer).unwrap());
         assert_eq!((&call.headers, &call.codecs), (&kept.headers, &kept.codecs), "{}", self.engine());
+        assert_eq!(call.sound, kept.sound, "{}", self.engine());
         assert_eq!(call.session_expires, kept.session_expires, "{}", self.engine());
         kept
     }
@@ -74,4 +77,34 @@ async fn r12_1_codecs_and_session_timer_of_a_trunk_reach_signalling_as_they_were
         assert_eq!(timed.session_expires, Some(Duration::from_mins(30)));
         assert_eq!(desk.told("untimed", Profile::default()).await.session_expires, None);
     }
+}
+
+#[tokio::test]
+async fn r12_1_how_sound_goes_over_a_trunk_reaches_signalling_and_keys_are_never_told_in_the_clear() {
+    for desk in desks().await {
+        for (at, (srtp, source, wanted)) in [
+            (Srtp::Off, MediaSource::Strict, (sip::Srtp::Off, sip::MediaSource::Strict)),
+            (Srtp::Optional, MediaSource::Any, (sip::Srtp::Optional, sip::MediaSource::Any)),
+            (Srtp::Required, MediaSource::Port, (sip::Srtp::Required, sip::MediaSource::Port)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let profile = Profile { srtp, media_source: source, transport: Transport::Tls, ..Profile::default() };
+            let told = desk.told(&format!("trunk {at}"), profile).await;
+            assert_eq!((told.sound.srtp, told.sound.source), wanted, "{}", desk.engine());
+        }
+        let plain = desk.told("plain", Profile::default()).await;
+        assert_eq!(plain.sound, sip::TrunkSound::default(), "{}: in the clear by itself", desk.engine());
+    }
+    for transport in [Transport::Udp, Transport::Tcp] {
+        for srtp in [Srtp::Optional, Srtp::Required] {
+            let profile = Profile { srtp, transport, ..trunk("clear").profile };
+            let unfit = TrunkForm { profile, ..trunk("clear") }.check().unwrap_err();
+            assert_eq!(unfit.field, "profile.srtp", "{transport:?} {srtp:?}");
+        }
+    }
+    // What an earlier release stored says nothing of it.
+    let stored: Profile = serde_json::from_str(r#"{"hosts":["192.0.2.1"],"transport":"tls"}"#).unwrap();
+    assert_eq!((stored.srtp, stored.media_source), (Srtp::Off, MediaSource::Port));
 }

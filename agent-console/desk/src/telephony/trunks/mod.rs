@@ -87,6 +87,32 @@ pub enum Codec {
     Pcmu,
 }
 
+/// Whether sound is secured over it (SDES-SRTP: RFC 4568, RFC 3711).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Srtp {
+    /// It is not.
+    #[default]
+    Off,
+    /// It is where the carrier knows it, else it goes in the clear.
+    Optional,
+    /// Nothing else is spoken.
+    Required,
+}
+
+/// Whose packets are heard as the carrier's sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaSource {
+    /// Those of the address in the carrier's session description alone.
+    Strict,
+    /// Those of another port of that address too (symmetric RTP, RFC 4961).
+    #[default]
+    Port,
+    /// Those of whoever sends first, for a carrier behind an address translator.
+    Any,
+}
+
 /// Whether calls go over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +165,10 @@ pub struct Profile {
     pub session_expires_s: u32,
     /// Addresses and networks from which its calls come, beside those of its hosts.
     pub accept: Vec<String>,
+    /// Whether sound is secured; only where messages go by TLS, for its keys stand in them.
+    pub srtp: Srtp,
+    /// Whose packets are heard.
+    pub media_source: MediaSource,
 }
 
 impl Default for Profile {
@@ -157,6 +187,8 @@ impl Default for Profile {
             calling: CallerFormat::default(),
             session_expires_s: 0,
             accept: Vec::new(),
+            srtp: Srtp::default(),
+            media_source: MediaSource::default(),
         }
     }
 }
@@ -240,6 +272,9 @@ impl TrunkForm {
         }
         if profile.session_expires_s != 0 && !(90..=86_400).contains(&profile.session_expires_s) {
             return unfit("profile.session_expires_s", "must be 0 or lie between 90 and 86400 seconds");
+        }
+        if profile.srtp != Srtp::Off && profile.transport != Transport::Tls {
+            return unfit("profile.srtp", "needs TLS: without it whoever reads the messages reads the keys");
         }
         profile.called.check().map_err(|(field, must)| Unfit::field(format!("profile.called.{field}"), must))
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use songda_calls::sip::{self, HeaderPolicy, Protocol, Trunk, TrunkSettings};
+use songda_calls::sip::{self, HeaderPolicy, Protocol, Trunk, TrunkSettings, TrunkSound};
 use songda_store::Sealer;
 
-use super::{Codec, FromForm, Identity, IdentityUri, Profile, Transport, TrunkRow, TrunkState};
+use super::{Codec, FromForm, Identity, IdentityUri, MediaSource, Profile, Srtp, Transport, TrunkRow, TrunkState};
 use crate::DeskError;
 
 impl TrunkRow {
@@ -24,6 +24,7 @@ impl TrunkRow {
             password: self.password(sealer)?.into(),
             headers: profile.policy(),
             codecs: profile.codec_names(),
+            sound: profile.sound(),
             session_expires: profile.session_expires(),
             hosts: profile.hosts.clone(),
             large_over_tcp: true,
@@ -49,6 +50,7 @@ impl TrunkRow {
             paused: self.state == TrunkState::Paused,
             headers: profile.policy(),
             codecs: profile.codec_names(),
+            sound: profile.sound(),
             session_expires: profile.session_expires(),
             accept: profile.accept.clone(),
             ..TrunkSettings::new(&self.id, first, &self.domain)
@@ -93,6 +95,21 @@ impl Profile {
             Codec::Pcmu => "PCMU".to_owned(),
         };
         self.codecs.iter().map(name).collect()
+    }
+
+    fn sound(&self) -> TrunkSound {
+        TrunkSound {
+            srtp: match self.srtp {
+                Srtp::Off => sip::Srtp::Off,
+                Srtp::Optional => sip::Srtp::Optional,
+                Srtp::Required => sip::Srtp::Required,
+            },
+            source: match self.media_source {
+                MediaSource::Strict => sip::MediaSource::Strict,
+                MediaSource::Port => sip::MediaSource::Port,
+                MediaSource::Any => sip::MediaSource::Any,
+            },
+        }
     }
 
     fn session_expires(&self) -> Option<Duration> {

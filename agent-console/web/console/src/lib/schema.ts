@@ -2659,6 +2659,12 @@ export interface components {
             /** @description `Privacy: none`, for carriers that hide numbers otherwise. */
             privacy_none: boolean;
         };
+        /**
+         * @description Whose packets are heard as the carrier's sound: those of the described address alone, of any
+         *     port of it (RFC 4961), or of whoever sends first.
+         * @enum {string}
+         */
+        TrunkMediaSource: "strict" | "port" | "any";
         /** @description How a trunk is used. */
         TrunkProfile: {
             /**
@@ -2688,6 +2694,8 @@ export interface components {
              * @description New calls per second; 0 is no limit.
              */
             max_calls_per_second: number;
+            /** @description Left out, it is `port`. */
+            media_source?: components["schemas"]["TrunkMediaSource"];
             /** @description Registers at the carrier; otherwise the peer is static. */
             register: boolean;
             /**
@@ -2695,6 +2703,8 @@ export interface components {
              * @description Session timer, seconds; 0 is none.
              */
             session_expires_s: number;
+            /** @description Left out, it is `off`. */
+            srtp?: components["schemas"]["TrunkSrtp"];
             transport: components["schemas"]["TrunkTransport"];
             /**
              * Format: int32
@@ -2719,6 +2729,12 @@ export interface components {
             /** @description `fine`, `paused`, `silent`, `registering`, `not_registered`, `refused` or `resting`. */
             why: string;
         };
+        /**
+         * @description Whether sound is secured over a trunk (SDES-SRTP, RFC 4568): not at all, where the carrier knows
+         *     it, or always. Everything but `off` needs `tls`.
+         * @enum {string}
+         */
+        TrunkSrtp: "off" | "optional" | "required";
         /**
          * @description How messages go to the carrier.
          * @enum {string}

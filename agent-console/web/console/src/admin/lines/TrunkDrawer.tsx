@@ -19,6 +19,7 @@ export function TrunkDrawer(props: {
   const { t } = useTranslation();
   const [form] = Form.useForm<TrunkForm>();
   const ask = useAsk({ path: TRUNKS, row, form, onDone: onClose });
+  const secret = Form.useWatch(["profile", "transport"], form) === "tls";
   const label = (field: string) => t(`lines.field.${field}`);
   const choices = (group: string, values: readonly string[]) =>
     values.map((value) => ({ value, label: t(`lines.${group}.${value}`) }));
@@ -64,6 +65,26 @@ export function TrunkDrawer(props: {
           <Radio.Group
             options={["udp", "tcp", "tls"].map((value) => ({ value, label: value.toUpperCase() }))}
           />
+        </Form.Item>
+        <Form.Item
+          name={["profile", "srtp"]}
+          label={label("srtp")}
+          extra={t(secret ? "lines.hint.srtp" : "lines.hint.srtp_tls")}
+        >
+          <Radio.Group
+            data-testid="trunk-srtp"
+            options={choices("srtp", ["off", "optional", "required"]).map((choice) => ({
+              ...choice,
+              disabled: !secret && choice.value !== "off",
+            }))}
+          />
+        </Form.Item>
+        <Form.Item
+          name={["profile", "media_source"]}
+          label={label("media_source")}
+          extra={t("lines.hint.media_source")}
+        >
+          <Radio.Group options={choices("source", ["strict", "port", "any"])} />
         </Form.Item>
         <Form.Item name="domain" label={label("domain")} rules={[{ required: true }]}>
           <Input />

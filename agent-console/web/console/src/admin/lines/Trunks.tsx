@@ -46,6 +46,9 @@ export function Trunks(props: {
                 <div className="muted small hosts">
                   {row.profile.transport.toUpperCase()} {row.profile.hosts.join(", ")}
                 </div>
+                {row.profile.srtp && row.profile.srtp !== "off" && (
+                  <span className="tag green">{t(`lines.srtp_tag.${row.profile.srtp}`)}</span>
+                )}
               </>
             ),
           },

@@ -44,6 +44,8 @@ export function newTrunk(): TrunkForm {
       calling: { style: "national", without_area: false },
       session_expires_s: 1800,
       accept: [],
+      srtp: "off",
+      media_source: "port",
     },
   };
 }

@@ -11,6 +11,8 @@ const GROUPS: Record<string, string> = {
   "headers.from": "from",
   "headers.identity": "identity",
   registration: "label",
+  srtp: "srtp",
+  media_source: "source",
 };
 
 /** Signalling over WebSocket, as browsers have it. */

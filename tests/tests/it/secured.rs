@@ -1,0 +1,310 @@
+//! Sound that is secured by keys in the session description (SDES-SRTP) between the built server and
+//! baresip, over TLS, as a trunk is set on the page: who hears whom is told by tones.
+
+use std::{
+    io::Write as _,
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use serde_json::{Value, json};
+use songda_tests::agent::{Agent, http, until};
+
+use crate::{
+    inbound::{accept, set_hours},
+    peers::tone_file,
+    road::tone,
+    server::Machine,
+    sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone},
+    world::World,
+};
+
+const NUMBER: &str = "13800008009";
+
+/// One root, and one certificate for this machine.
+fn certificates(folder: &Path) {
+    let mut root = CertificateParams::new(Vec::new()).unwrap();
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    root.distinguished_name.push(DnType::CommonName, "Test root");
+    let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut own = CertificateParams::new(vec!["127.0.0.1".into(), "localhost".into()]).unwrap();
+    own.distinguished_name.push(DnType::CommonName, "127.0.0.1");
+    let own = own.signed_by(&key, &root).unwrap();
+    let both = own.pem() + &key.serialize_pem();
+    for (name, text) in
+        [("root.pem", root.pem()), ("own.pem", own.pem()), ("key.pem", key.serialize_pem()), ("both.pem", both)]
+    {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+/// A port for baresip and the next one, on which it speaks TLS: below those of the system.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let free =
+        |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok();
+    loop {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 9_000 + 2 * ((std::process::id().wrapping_mul(61) + step) % 4_000) as u16;
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
+}
+
+/// baresip as the party behind the carrier, whose voice is a tone.
+struct Party {
+    child: Child,
+    port: u16,
+    control: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+impl Party {
+    /// `menc` is how it secures sound: `srtp`, which takes what comes, `srtp-mand`, or nothing.
+    fn start(keys: &Path, menc: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, control) = (free_port(), free_port());
+        let modules =
+            ["g711.so", "aufile.so", "aubridge.so", "sndfile.so", "srtp.so"].map(|name| format!("module {name}\n"));
+        let config = format!(
+            "poll_method epoll\nsip_listen 127.0.0.1:{port}\nsip_certificate {keys}/both.pem\nsip_cafile {keys}/root.pem\n\
+             net_interface 127.0.0.1\naudio_source aufile,{tone}\naudio_player aubridge,nobody\nausrc_srate 8000\n\
+             auplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nrtp_ports 34000-34999\n\
+             module_path /usr/lib/baresip/modules\n{modules}module_app account.so\nmodule_app menu.so\n\
+             module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {here}\n",
+            keys = keys.display(),
+            tone = tone_file(folder.path(), PARTY_HZ, 8_000).display(),
+            modules = modules.concat(),
+            here = folder.path().display(),
+        );
+        let menc = if menc.is_empty() { String::new() } else { format!(";mediaenc={menc}") };
+        let account = format!(
+            "<sip:{NUMBER}@127.0.0.1:{port};transport=tls>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1{menc}\n"
+        );
+        for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut baresip = Command::new("baresip");
+        baresip.arg("-f").arg(folder.path()).arg("-v").current_dir(folder.path()).stdin(Stdio::null());
+        let child = baresip.stdout(log.try_clone().unwrap()).stderr(log).spawn();
+        let control = SocketAddr::from(([127, 0, 0, 1], control));
+        Self { child: child.expect("scripts/test installs baresip"), port, control, folder }
+    }
+
+    fn tls(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port + 1))
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    async fn says(&self, words: &str) {
+        let log = || async { self.log() };
+        until(log, |log| log.contains(words)).await.unwrap_or_else(|log| panic!("{words} is not in: {log}"));
+    }
+
+    /// A command of its menu, as a netstring of JSON.
+    async fn tell(&self, command: &str, parameters: &str) -> TcpStream {
+        self.says("baresip is ready").await;
+        let text = format!(r#"{{"command":"{command}","params":"{parameters}"}}"#);
+        let mut control = TcpStream::connect(self.control).unwrap();
+        control.write_all(format!("{}:{text},", text.len()).as_bytes()).unwrap();
+        control
+    }
+
+    /// Whether the last second of what it heard was the agent.
+    fn heard_the_agent(&mut self) -> bool {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap();
+        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let Some(file) = files.into_iter().find(|path| path.to_string_lossy().ends_with("-dec.wav")) else {
+            return false;
+        };
+        let samples: Vec<i16> = hound::WavReader::open(file).unwrap().samples().map(Result::unwrap).collect();
+        samples.chunks(4_000).any(|half| half.len() == 4_000 && is_tone(half, AGENT_HZ))
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A world whose carriers are trusted by this root, and that listens for TLS.
+struct Secured {
+    world: World,
+    keys: tempfile::TempDir,
+    tls: SocketAddr,
+}
+
+impl Secured {
+    async fn open() -> Self {
+        let keys = tempfile::tempdir().unwrap();
+        certificates(keys.path());
+        let tls = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let lines = format!(
+            "sip_listen = \"127.0.0.1:0\"\nlisten = [\"tls:{tls}\"]\n\
+             tls = {{ certificate = \"{0}/own.pem\", key = \"{0}/key.pem\" }}\n\
+             carrier_tls = {{ roots = \"{0}/root.pem\" }}",
+            keys.path().display()
+        );
+        let configure = move |text: String| text.replace("sip_listen = \"127.0.0.1:0\"", &lines);
+        let machine = Machine { configure: Some(Box::new(configure)), ..Machine::default() };
+        Self { world: World::start_on(|_| machine).await, keys, tls }
+    }
+
+    async fn ask(&self, login: &str, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let cookie = self.world.server.cookie(login).await;
+        let url = format!("{}/api/v1/telephony/{path}", self.world.server.url);
+        let mut request = http().request(method, url).header("cookie", cookie);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    /// The court's trunk leads to this party over TLS, with sound like this; as two people set it.
+    async fn leads_to(&self, party: &Party, srtp: &str) {
+        let (_, found) = self.ask("admin", reqwest::Method::GET, "trunks", None).await;
+        let row = &found["items"][0];
+        let path = format!("trunks/{}", row["id"].as_str().unwrap());
+        let mut form = json!({ "name": row["name"], "state": "active", "domain": "127.0.0.1", "username": "",
+                               "password": "", "profile": row["profile"] });
+        form["profile"]["hosts"] = json!([party.tls().to_string()]);
+        form["profile"]["srtp"] = json!(srtp);
+        let change = |form: &Value| Some(json!({ "version": row["version"], "form": form }));
+        let (status, refused) = self.ask("admin", reqwest::Method::PUT, &path, change(&form)).await;
+        if srtp != "off" {
+            assert_eq!((status, refused["field"].as_str()), (422, Some("profile.srtp")), "{refused}");
+        }
+        form["profile"]["transport"] = json!("tls");
+        let (status, asked) = self.ask("admin", reqwest::Method::PUT, &path, change(&form)).await;
+        assert!((200..300).contains(&status), "{asked}");
+        let decision = format!("changes/{}/decision", asked["id"].as_str().unwrap());
+        let approve = Some(json!({ "approve": true }));
+        assert_eq!(self.ask("admin2", reqwest::Method::POST, &decision, approve).await.0, 200);
+        let up = || async {
+            let (_, found) = self.ask("admin", reqwest::Method::GET, "trunks", None).await;
+            found["items"][0].clone()
+        };
+        // It answered over TLS.
+        let at = party.tls().to_string();
+        let there = |row: &Value| {
+            let line = &row["signalling"];
+            line["up"] == true && line["host"] == at.as_str() && line["last_status"].is_u64()
+        };
+        until(up, there).await.unwrap_or_else(|row| panic!("{row:#}\n{}", party.log()));
+    }
+
+    async fn dials(&self) -> Agent {
+        self.world.push(NUMBER).await;
+        let mut agent = Agent::sign_in(&self.world.server.url).await;
+        agent.take().await;
+        agent.dial().await;
+        agent
+    }
+
+    /// Both talk, each by his tone; then the agent hangs up.
+    async fn both_are_heard(&self, agent: &mut Agent, party: &mut Party) {
+        agent.peer.as_ref().unwrap().say(&tone(AGENT_HZ, 60.0));
+        agent.phase("talking").await;
+        agent_hears(agent, PARTY_HZ).await;
+        agent.stay(std::time::Duration::from_secs(3)).await;
+        agent.hang_up().await;
+        agent.phase("ended").await;
+        assert!(party.heard_the_agent(), "{}", party.log());
+    }
+
+    /// How the only call's sound went.
+    async fn quality(&self) -> Value {
+        let row = || async { self.world.server.sqlite("SELECT quality FROM calls") };
+        let row = until(row, |row| row.contains("received")).await.unwrap();
+        let inner = row.trim_start_matches("[('").trim_end_matches("',)]");
+        serde_json::from_str(inner).unwrap_or_else(|error| panic!("{error}: {row}"))
+    }
+
+    /// Neither log nor ladder, nor the books hold a key; the ladder tells how it was secured.
+    async fn no_key_stands_anywhere(&self, told: &str) {
+        let call = self.world.server.sqlite("SELECT id FROM calls");
+        let call = call.trim_start_matches("[('").trim_end_matches("',)]");
+        let admin = self.world.server.cookie("admin").await;
+        let (status, ladder) = self.world.server.get(&format!("/api/v1/telephony/calls/{call}/ladder"), &admin).await;
+        assert!(status == 200 && ladder.contains(told), "{ladder}");
+        for text in [&ladder, &self.world.server.log()] {
+            assert!(!text.contains("inline:"), "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_x6_sound_to_a_carrier_that_requires_keys_is_secured_both_ways_and_no_key_is_told() {
+    let secured = Secured::open().await;
+    let mut party = Party::start(secured.keys.path(), "srtp-mand");
+    secured.leads_to(&party, "required").await;
+    let mut agent = secured.dials().await;
+    secured.both_are_heard(&mut agent, &mut party).await;
+    let quality = secured.quality().await;
+    assert_eq!(quality["party"]["srtp"], "AES_CM_128_HMAC_SHA1_80", "{quality}");
+    assert_eq!(quality["party"]["unauthentic"], 0, "{quality}");
+    secured.no_key_stands_anywhere("RTP/SAVP crypto").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_optional_keys_are_taken_by_who_knows_them_and_left_by_who_does_not() {
+    for (menc, suite) in [("srtp", json!("AES_CM_128_HMAC_SHA1_80")), ("", Value::Null)] {
+        let secured = Secured::open().await;
+        let mut party = Party::start(secured.keys.path(), menc);
+        secured.leads_to(&party, "optional").await;
+        let mut agent = secured.dials().await;
+        secured.both_are_heard(&mut agent, &mut party).await;
+        let quality = secured.quality().await;
+        assert_eq!(quality["party"]["srtp"], suite, "{menc}: {quality}");
+        secured.no_key_stands_anywhere("crypto").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_a_carrier_without_keys_gets_no_sound_where_they_are_required() {
+    let secured = Secured::open().await;
+    let mut party = Party::start(secured.keys.path(), "");
+    secured.leads_to(&party, "required").await;
+    let mut agent = secured.dials().await;
+    let end = agent.phase("ended").await["end"].clone();
+    assert_ne!(end["technical"]["code"], "C01", "nobody was spoken with: {end}");
+    assert!(!party.heard_the_agent());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_a_caller_is_answered_by_a_key_and_one_in_the_clear_with_488_where_keys_are_required() {
+    for menc in ["srtp-mand", ""] {
+        let secured = Secured::open().await;
+        let mut party = Party::start(secured.keys.path(), menc);
+        secured.leads_to(&party, "required").await;
+        let hours = json!({ "days": [1, 2, 3, 4, 5, 6, 7], "opens": "00:00", "closes": "24:00", "wait_s": 60, "message_s": 30 });
+        set_hours(&secured.world, hours).await;
+        secured.world.push(NUMBER).await;
+        let mut agent = Agent::sign_in(&secured.world.server.url).await;
+        agent.take().await;
+        let _control = party.tell("dial", &format!("sip:02988009000@{};transport=tls", secured.tls)).await;
+        if menc.is_empty() {
+            party.says("488").await;
+            continue;
+        }
+        let rings = agent.frame("incoming").await;
+        accept(&mut agent, &rings).await;
+        secured.both_are_heard(&mut agent, &mut party).await;
+        let quality = secured.quality().await;
+        assert_eq!(quality["party"]["srtp"], "AES_CM_128_HMAC_SHA1_80", "{quality}");
+    }
+}
