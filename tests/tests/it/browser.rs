@@ -13,7 +13,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::office::Office;
+use crate::{office::Office, peers::tone_file};
 
 /// No single command takes longer, but for the seconds that it is told to stay.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -38,6 +38,8 @@ pub(crate) struct Browser {
     commands: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
     url: String,
+    /// What the microphone plays, where it was made for this one.
+    voice: Option<tempfile::TempDir>,
 }
 
 /// `[data-testid="…"]`.
@@ -49,6 +51,15 @@ impl Browser {
     /// Starts Chromium before the house at `url`.
     pub(crate) async fn open(url: &str, microphone: Microphone<'_>) -> Self {
         Self::start(url, microphone, None).await
+    }
+
+    /// The same with a tone for a voice.
+    pub(crate) async fn saying(url: &str, hertz: f64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let plays = tone_file(folder.path(), hertz, 48_000).display().to_string();
+        let mut browser = Self::open(url, Microphone { plays: Some(&plays), denied: false }).await;
+        browser.voice = Some(folder);
+        browser
     }
 
     /// The same in an office that lets no UDP through.
@@ -69,7 +80,8 @@ impl Browser {
             .spawn()
             .expect("Node is needed: scripts/test installs the browser's parts");
         let answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut browser = Self { commands: child.stdin.take().unwrap(), child, answers, url: url.to_owned() };
+        let mut browser =
+            Self { commands: child.stdin.take().unwrap(), child, answers, url: url.to_owned(), voice: None };
         let asked = if microphone.denied { "denied" } else { "granted" };
         let loopback = office.is_some();
         let open = json!({ "do": "open", "audio": microphone.plays, "microphone": asked, "loopback": loopback });

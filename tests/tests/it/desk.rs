@@ -251,7 +251,7 @@ async fn r2_1a_baresip_as_the_telephone_hears_the_notice_and_the_agent() {
     let far = FarEnd::baresip(NUMBER);
     let world = World::start_at(far.address).await;
     through(&world, NUMBER, &far).await;
-    let heard = far.heard().unwrap_or_else(|| panic!("baresip kept nothing: {}", far.log()));
+    let heard = far.heard_in().unwrap_or_else(|| panic!("baresip kept nothing: {}", far.log()));
     let samples: Vec<i16> = hound::WavReader::open(heard).unwrap().samples().map(Result::unwrap).collect();
     let late = &samples[samples.len() - 24_000..samples.len() - 8_000];
     assert!(power(late, 440.0) > power(late, 1_000.0) + 20.0, "the telephone hears the agent and not itself");

@@ -38,4 +38,6 @@ mod tls_phone;
 mod transfers;
 mod trunk_check;
 mod trunks;
+mod who_hears;
+mod wire;
 mod world;

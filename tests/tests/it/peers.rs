@@ -6,7 +6,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::road::tone;
+use crate::{road::tone, wire::Wire};
+
+fn scenario(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp").join(name)
+}
 
 /// A WAV file with a minute of a tone; played over and over it has no seam.
 pub(crate) fn tone_file(folder: &Path, hertz: f64, rate: u32) -> PathBuf {
@@ -26,42 +30,13 @@ fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Stands before a SIPp that knows of calls only: answers whether it is there (RFC 3261, 11),
-/// and hands everything else on.
-fn answering_options(sipp: SocketAddr) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut buffer, mut court) = (vec![0; 65_535], None);
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            let message = &buffer[..length];
-            if from == sipp {
-                court.map(|court| socket.send_to(message, court));
-                continue;
-            }
-            court = Some(from);
-            if !message.starts_with(b"OPTIONS ") {
-                let _ = socket.send_to(message, sipp);
-                continue;
-            }
-            let text = String::from_utf8_lossy(message);
-            let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
-            let lines = text.lines().filter(|line| copied.iter().any(|name| line.starts_with(name)));
-            let headers: Vec<String> = lines
-                .map(|line| if line.starts_with("To:") { format!("{line};tag=here") } else { line.to_owned() })
-                .collect();
-            let answer = format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", headers.join("\r\n"));
-            let _ = socket.send_to(answer.as_bytes(), from);
-        }
-    });
-    address
-}
-
 /// A program that takes calls until it is dropped.
 pub(crate) struct FarEnd {
     child: Child,
     pub(crate) address: SocketAddr,
     folder: tempfile::TempDir,
+    /// What stands before SIPp.
+    wire: Option<Wire>,
 }
 
 impl FarEnd {
@@ -74,26 +49,62 @@ impl FarEnd {
             .stderr(log)
             .spawn()
             .expect("scripts/test installs SIPp and baresip");
-        Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), folder }
+        Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), folder, wire: None }
     }
 
     /// SIPp for one call: challenges, checks the court's number, plays 1,000 Hz.
     pub(crate) fn sipp() -> Self {
+        Self::sipp_saying(1_000.0)
+    }
+
+    /// The same with another voice.
+    pub(crate) fn sipp_saying(hertz: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tone.alaw"), tone(1_000.0, 4.0)).unwrap();
-        let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp/party.xml");
+        let scenario = std::fs::read_to_string(scenario("party.xml")).unwrap();
         let port = free_port();
-        let mut sipp = Command::new("sipp");
-        sipp.arg("-sf").arg(scenario).args(["-i", "127.0.0.1", "-p", &port.to_string(), "-m", "1", "-nostdin"]);
-        sipp.args(["-timeout", "120"]);
-        let mut far = Self::spawn(&mut sipp, port, folder);
-        far.address = answering_options(far.address);
+        let mut far = Self::sipp_with(&scenario, port, None, hertz, folder);
+        let wire = Wire::before(far.address, None);
+        far.address = wire.address;
+        far.wire = Some(wire);
         far
+    }
+
+    /// SIPp as a desk phone of the house, with this voice: registers, then waits for one call,
+    /// rings and answers.
+    pub(crate) fn sipp_desk_phone(house: SocketAddr, user: &str, password: &str, hertz: f64) -> Self {
+        let port = free_port();
+        let sipp = SocketAddr::from(([127, 0, 0, 1], port));
+        let wire = Wire::before(sipp, Some(house));
+        let registers = std::fs::read_to_string(scenario("phone-registers.xml")).unwrap();
+        let registers = registers.replace("USER", user).replace("PASSWORD", password);
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Self::sipp_with(&registers, port, Some(wire.address), hertz, folder);
+        assert!(first.succeeded(), "it is registered: {}", first.log());
+        drop(first);
+        let called = std::fs::read_to_string(scenario("phone.xml")).unwrap();
+        let mut phone = Self::sipp_with(&called, port, None, hertz, tempfile::tempdir().unwrap());
+        phone.wire = Some(wire);
+        phone
+    }
+
+    /// SIPp for one call by this scenario; without a remote side it is called.
+    fn sipp_with(scenario: &str, port: u16, remote: Option<SocketAddr>, hertz: f64, folder: tempfile::TempDir) -> Self {
+        std::fs::write(folder.path().join("tone.alaw"), tone(hertz, 4.0)).unwrap();
+        std::fs::write(folder.path().join("scenario.xml"), scenario).unwrap();
+        let mut sipp = Command::new("sipp");
+        sipp.args(["-sf", "scenario.xml", "-i", "127.0.0.1", "-p", &port.to_string(), "-m", "1", "-nostdin"]);
+        sipp.args(["-timeout", "240"]).args(remote.map(|remote| remote.to_string()));
+        Self::spawn(&mut sipp, port, folder)
     }
 
     /// baresip as the telephone with this number: answers, plays 1,000 Hz, keeps what it hears.
     pub(crate) fn baresip(number: &str) -> Self {
-        Self::baresip_as(1_000.0, |port| {
+        Self::baresip_saying(number, 1_000.0)
+    }
+
+    /// The same with another voice.
+    pub(crate) fn baresip_saying(number: &str, hertz: f64) -> Self {
+        Self::baresip_as(hertz, |port| {
             format!("<sip:{number}@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1\n")
         })
     }
@@ -128,6 +139,10 @@ impl FarEnd {
         Self::spawn(&mut baresip, port, folder)
     }
 
+    pub(crate) fn is_sipp(&self) -> bool {
+        self.wire.is_some()
+    }
+
     /// What it said of itself.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -145,11 +160,28 @@ impl FarEnd {
     }
 
     /// What baresip heard: its own file of the decoded sound.
-    pub(crate) fn heard(&self) -> Option<PathBuf> {
+    pub(crate) fn heard_in(&self) -> Option<PathBuf> {
         std::fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .find(|path| path.to_string_lossy().ends_with("-dec.wav"))
+    }
+}
+
+impl FarEnd {
+    /// What it has heard so far. baresip writes its file packet by packet, and the length in its head only at the end; what
+    /// SIPp is sent passes its wire.
+    pub(crate) fn heard(&self) -> Vec<i16> {
+        const HEAD: usize = 44;
+        if let Some(wire) = &self.wire {
+            return wire.heard();
+        }
+        let file = self.heard_in().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        file.get(HEAD..)
+            .unwrap_or_default()
+            .chunks_exact(2)
+            .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+            .collect()
     }
 }
 

@@ -17,12 +17,26 @@ const REALM: &str = "phones.court.test";
 
 /// The world, with a server at which desk phones register.
 pub(crate) async fn open() -> (World, SocketAddr) {
+    let (machine, at) = machine();
+    (World::start_on(|_| machine).await, at)
+}
+
+/// A machine whose server is there for desk phones at this address.
+pub(crate) fn machine() -> (Machine, SocketAddr) {
     let at = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // This baresip knows MD5 only.
     let lines = format!("sip_listen = \"{at}\"\nphone_realm = \"{REALM}\"\nphone_digest = \"md5\"");
     let configure = move |text: String| text.replace("sip_listen = \"127.0.0.1:0\"", &lines);
-    let machine = Machine { configure: Some(Box::new(configure)), ..Machine::default() };
-    (World::start_on(|_| machine).await, at)
+    (Machine { configure: Some(Box::new(configure)), ..Machine::default() }, at)
+}
+
+/// Enters a desk phone, and waits until the server knows of it; answers its password.
+pub(crate) async fn enter(world: &World, extension: &str, name: &str) -> String {
+    let (done, said) = world.server.run(&["phone", "add", extension, "--name", name]);
+    assert!(done, "{said}");
+    // A telephone that is refused comes again only after a while.
+    until(|| async { world.server.log() }, |log| log.contains("\"phones\":1")).await.unwrap();
+    said.split_whitespace().nth(5).unwrap().to_owned()
 }
 
 /// A port for baresip, with the next one, which it takes too: below those that the system hands

@@ -14,8 +14,8 @@ use crate::{
     browser::{Browser, Microphone},
     peers::{FarEnd, tone_file},
     phones,
-    road::{power, tone},
-    sound::{AGENT_HZ, PARTY_HZ, loudness, stretch},
+    road::tone,
+    sound::{self, AGENT_HZ, HALF, PARTY_HZ, stretch},
     survives::{at_the_carrier, mark, recorded, talking},
     world::World,
 };
@@ -24,24 +24,11 @@ use crate::{
 const JUDGE_HZ: f64 = 700.0;
 /// The supervisor.
 const SUPERVISOR_HZ: f64 = 1_400.0;
-/// Samples in half a second.
-const HALF: usize = 4_000;
+/// Everybody's tone.
+const VOICES: [(char, f64); 4] = [('a', AGENT_HZ), ('j', JUDGE_HZ), ('p', PARTY_HZ), ('s', SUPERVISOR_HZ)];
 
-/// Samples over which a tone is looked for: short, because a mix follows the clock of whoever
-/// speaks, and no tone keeps its phase for long.
-const PIECE: usize = 400;
-
-/// Whose tones sound, of agent, judge, party and supervisor: each holds a good part of what is
-/// heard, most of the time.
 fn tones(samples: &[i16]) -> String {
-    let sounds = |piece: &[i16], hertz: f64| {
-        let all = loudness(piece) * piece.len() as f64;
-        all > 1e7 && 2.0 * 10_f64.powf(power(piece, hertz) / 10.0) > 0.08 * all
-    };
-    let pieces = samples.len() / PIECE;
-    let voices = [('a', AGENT_HZ), ('j', JUDGE_HZ), ('p', PARTY_HZ), ('s', SUPERVISOR_HZ)];
-    let most = |hertz: f64| samples.chunks_exact(PIECE).filter(|piece| sounds(piece, hertz)).count() * 2 > pieces;
-    voices.into_iter().filter(|(_, hertz)| most(*hertz)).map(|(name, _)| name).collect()
+    sound::tones(samples, &VOICES)
 }
 
 fn last_half(heard: &[u8]) -> Vec<i16> {

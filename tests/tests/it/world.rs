@@ -50,6 +50,11 @@ impl World {
         Self::build(usual, Some(carrier), None, |_| {}).await
     }
 
+    /// Both.
+    pub(crate) async fn start_on_at(machine: Machine, carrier: SocketAddr) -> Self {
+        Self::build(|_| machine, Some(carrier), None, |_| {}).await
+    }
+
     pub(crate) async fn start_on_postgres() -> Self {
         let url = songda_store::testing::empty_postgres().await.unwrap();
         Self::build(usual, None, Some(&url), |_| {}).await

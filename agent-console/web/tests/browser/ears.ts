@@ -101,7 +101,7 @@ export async function tones(page: Page, wanted: Tones): Promise<string> {
       let heard = "";
       for (const [name, hertz] of Object.entries(voices)) {
         const at = Math.round(hertz / width);
-        const level = bins.subarray(at - 2, at + 3).reduce((a, b) => Math.max(a, b)) - loudest;
+        const level = bins.subarray(at - 3, at + 4).reduce((a, b) => Math.max(a, b)) - loudest;
         if (level > clear) heard += name;
         else if (level > gone) return `${heard}${name}?`;
       }
