@@ -46,10 +46,15 @@ async fn each_minute<F: Future<Output = ()>>(cancel: CancellationToken, work: im
 
 async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
     let roots = house.roots();
-    match house.examiner().enter_old_transcripts().await {
+    match house.examiner().enter_earlier().await {
         Ok(0) => {}
-        Ok(entered) => tracing::info!(entered, "transcripts of an earlier version stand in the register now"),
-        Err(error) => tracing::error!(%error, "transcripts of an earlier version could not be entered"),
+        Ok(entered) => tracing::info!(
+            entered,
+            "calls, transcripts and corrections of an earlier version stand in the register now"
+        ),
+        Err(error) => {
+            tracing::error!(%error, "what an earlier version did not enter in the register could not be entered")
+        }
     }
     let make = || async {
         // A day that is dated wrong cannot be dated again: where servers are named, one of them

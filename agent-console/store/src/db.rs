@@ -99,7 +99,7 @@ impl Db {
 }
 
 /// Tables whose rows are only ever added: the database itself refuses to change or remove one.
-const ONLY_ADDED: [&str; 14] = [
+const ONLY_ADDED: [&str; 15] = [
     "audit",
     "events",
     "attempts",
@@ -108,6 +108,7 @@ const ONLY_ADDED: [&str; 14] = [
     "escalations",
     "cause_tables",
     "evidence_files",
+    "evidence_calls",
     "evidence_leaves",
     "evidence_roots",
     "evidence_root_copies",
@@ -122,11 +123,12 @@ const HASHED: [&str; 5] = ["recordings", "inbound_recordings", "objects", "docum
 /// Keys of those of them that prove something, and of the hashed ones: SQLite's REPLACE, for
 /// which it fires no trigger of a removal where the connection does not ask for that, finds the
 /// row taken.
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 17] = [
     ("audit", "seq = NEW.seq"),
     ("events", "task_id = NEW.task_id AND seq = NEW.seq"),
     ("attempts", "id = NEW.id OR (task_id = NEW.task_id AND no = NEW.no)"),
     ("evidence_files", "id = NEW.id"),
+    ("evidence_calls", "file_id = NEW.file_id"),
     (
         "evidence_leaves",
         "file_id = NEW.file_id OR (court_id = NEW.court_id AND day = NEW.day AND leaf_no = NEW.leaf_no)",

@@ -12,17 +12,21 @@ use crate::{Clock, Db, StoreError, Tx};
 pub const RECORDING: &str = "recording";
 /// Kind of a transcript.
 pub const TRANSCRIPT: &str = "transcript";
+/// Kind of what a call belongs to: its task and case, as a text of its own.
+pub const CALL: &str = "call";
+/// Kind of a person's correction of a line of a transcript.
+pub const CORRECTION: &str = "correction";
 /// Kind of a deletion certificate, which is a stored file.
 pub const CERTIFICATE: &str = "certificate";
 
 /// A file about to be entered.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// Recording, object, or [`transcript_id`].
+    /// Recording, object, [`transcript_id`], [`binding_id`] or [`correction_id`].
     pub id: &'a str,
     /// Court.
     pub court: &'a str,
-    /// [`RECORDING`], [`TRANSCRIPT`], or the kind of a stored file.
+    /// [`RECORDING`], [`TRANSCRIPT`], [`CALL`], [`CORRECTION`], or the kind of a stored file.
     pub kind: &'a str,
     /// The call of a recording or transcript; empty for stored files.
     pub owner: &'a str,
@@ -37,6 +41,16 @@ pub struct Entry<'a> {
 /// The id under which the transcript of a call stands in the register.
 pub fn transcript_id(call: &str) -> String {
     format!("T{call}")
+}
+
+/// The id under which a call itself stands in the register.
+pub fn binding_id(call: &str) -> String {
+    format!("B{call}")
+}
+
+/// The id under which a correction stands in the register.
+pub fn correction_id(edit: &str) -> String {
+    format!("E{edit}")
 }
 
 /// SHA-256 and SM3 of some content, hex.

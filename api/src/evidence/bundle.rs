@@ -23,7 +23,8 @@ pub(super) const READ_ME: &str = "README.txt";
 pub(super) const README: &str = "\
 This folder holds the evidence of one case, exported from Songda.
 
-files/            the evidence: recordings as WAV, papers as PDF, transcripts as JSON
+files/            the evidence: recordings as WAV, papers as PDF, transcripts as JSON; as text, what task
+                  and case each call is of, and each correction of a transcript
 bundle.json       what should be here: hashes (SHA-256 and SM3), the day and the proof of each file
 bundle.sig.json   Ed25519 signature of the exporting house over bundle.json
 roots.json        the signed root of each day, each naming the day before

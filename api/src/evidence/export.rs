@@ -150,8 +150,10 @@ async fn extension(house: &House, file: &FileRow) -> anyhow::Result<&'static str
     if file.is_recording() {
         return Ok("wav");
     }
-    if file.kind == register::TRANSCRIPT {
-        return Ok("json");
+    match file.kind.as_str() {
+        register::TRANSCRIPT => return Ok("json"),
+        register::CALL | register::CORRECTION => return Ok("txt"),
+        _ => {}
     }
     Ok(match media_type(&house.db, &file.id).await?.as_deref() {
         Some("application/pdf") => "pdf",

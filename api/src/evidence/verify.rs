@@ -31,6 +31,8 @@ struct Report {
     not_in_a_root_yet: usize,
     /// Files that are gone under a deletion certificate.
     deleted: usize,
+    /// Files that are being deleted and have no certificate yet: not well before they have.
+    under_way: usize,
     broken: Vec<Broken>,
     broken_roots: Vec<BrokenRoot>,
 }
@@ -85,8 +87,8 @@ pub async fn verify(house: &House, asked: &Verify, after_ms: i64, out: &mut impl
     }
     let Check { mut report, meter, .. } = check;
     meter.end();
-    report.nothing = report.files + report.deleted + report.roots == 0;
-    report.ok = report.broken.is_empty() && report.broken_roots.is_empty() && !report.nothing;
+    report.nothing = report.files + report.deleted + report.under_way + report.roots == 0;
+    report.ok = report.under_way == 0 && report.broken.is_empty() && report.broken_roots.is_empty() && !report.nothing;
     if asked.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
@@ -168,6 +170,10 @@ impl Check<'_> {
                 self.report.deleted += 1;
                 continue;
             }
+            if matches!(seen, Found::Going { .. }) {
+                self.report.under_way += 1;
+                continue;
+            }
             let bytes = file.size.max(0) as u64;
             self.report.files += 1;
             self.report.bytes += bytes;
@@ -207,12 +213,18 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "OK: {counts}: every file fits its register, every register its root, every root its signature")?;
     } else if report.nothing {
         writeln!(out, "NOT OK: there is no file and no root: nothing was checked")?;
+    } else if report.broken.is_empty() && report.broken_roots.is_empty() {
+        writeln!(out, "NOT OK YET: {counts} are well, and a deletion is under way")?;
     } else {
         let broken = report.broken.len() + report.broken_roots.len();
         writeln!(out, "NOT OK: {broken} broken of {counts}; what was lost or altered is marked 待核查")?;
     }
     if *not_in_a_root_yet > 0 {
         writeln!(out, "{not_in_a_root_yet} files are in no root yet: their day is not over")?;
+    }
+    if report.under_way > 0 {
+        let count = report.under_way;
+        writeln!(out, "{count} files are being deleted and have no certificate yet: check again when it is done")?;
     }
     if *deleted > 0 {
         writeln!(out, "{deleted} files are gone under a deletion certificate; their hashes stay in the roots")?;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use songda_recordings::vault::{Manifest, RecordingId};
+use songda_service::evidence::bind_call;
 use songda_store::{Clock, Db, StoreError, Tx, evidence};
 use sqlx::Row;
 
@@ -69,6 +70,10 @@ pub async fn enter(
         size: manifest.bytes as i64,
     };
     evidence::book(tx, clock, entry).await?;
+    // The leaf of the recording names its call; what that is of has one of its own.
+    if let Owner::Call(id) = owner {
+        bind_call(tx, clock, id).await?;
+    }
     Ok(())
 }
 

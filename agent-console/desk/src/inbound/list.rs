@@ -252,6 +252,7 @@ pub async fn link(ground: &Ground, actor: &Actor, id: &str, task: &str) -> Resul
     .execute(&mut *tx.conn())
     .await?;
     move_evidence(&mut tx, id).await?;
+    songda_service::evidence::bind_call(&mut tx, clock, id).await?;
     sqlx::query("UPDATE inbound_calls SET task_id = $2, phone_id = $3 WHERE id = $1")
         .bind(id)
         .bind(&task.id)

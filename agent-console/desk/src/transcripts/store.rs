@@ -5,6 +5,7 @@ use songda_asr::Transcript;
 use songda_people::Actor;
 use songda_service::{
     ServiceError,
+    evidence::{Correction, enter_correction},
     timeline::{self, By, Kind},
 };
 use songda_store::{Clock, Db, Sealer, Tx, audit, evidence, jobs, new_id};
@@ -204,7 +205,7 @@ pub async fn correct(
     if !stored.is_some_and(|transcript| transcript.lines.iter().any(|line| line.no == line_no)) {
         return Err(ServiceError::NotFound { kind: "transcript line" }.into());
     }
-    let id = new_id();
+    let (id, at_ms) = (new_id(), clock.now_ms());
     let sealed = sealer.seal(&call.court_id, "transcript", "transcript_edits", "text_sealed", &id, text.as_bytes())?;
     let mut tx = db.begin().await?;
     // One that is being deleted is not corrected: whoever comes second finds it gone.
@@ -225,9 +226,12 @@ pub async fn correct(
     .bind(sealed)
     .bind(&actor.user_id)
     .bind(&actor.name)
-    .bind(clock.now_ms())
+    .bind(at_ms)
     .execute(&mut *tx.conn())
     .await?;
+    let line = i64::from(line_no);
+    let correction = Correction { id: &id, call: &call.id, line_no: line, by: &actor.user_id, at_ms, text };
+    enter_correction(&mut tx, clock, &call.court_id, &correction).await?;
     // A report that prints the old words gets a new version.
     let attempt = sqlx::query("SELECT id FROM attempts WHERE call_id = $1")
         .bind(&call.id)

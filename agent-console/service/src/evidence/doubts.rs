@@ -6,7 +6,10 @@ use songda_store::{Clock, Db, Tx, alarms, audit, new_id};
 use sqlx::{Row, any::AnyRow};
 
 use super::{FileRow, files::OF_CASE};
-use crate::{ServiceError, retention::reason};
+use crate::{
+    ServiceError,
+    retention::{reason, under_way},
+};
 
 /// What a look at a file found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,12 @@ pub enum Found {
         /// The request for its deletion.
         request: String,
     },
+    /// It is being taken away under this request, which has no certificate yet: nothing is wrong
+    /// so far, and nothing is proven.
+    Going {
+        /// The request for its deletion.
+        request: String,
+    },
     /// It could not be read, which says nothing about it: a disk or a server that does not
     /// answer, or a key that opens nothing.
     Unread {
@@ -47,6 +56,7 @@ impl Found {
             Self::Missing { .. } => "missing",
             Self::Altered { .. } => "altered",
             Self::Deleted { .. } => "deleted",
+            Self::Going { .. } => "going",
             Self::Unread { .. } => "unread",
         }
     }
@@ -60,6 +70,9 @@ impl Found {
     pub fn detail(&self) -> String {
         match self {
             Self::Altered { reason } | Self::Missing { reason } | Self::Unread { reason, .. } => reason.clone(),
+            Self::Going { request } => {
+                format!("it is being deleted under the request {request}, which has no certificate yet")
+            }
             Self::Intact | Self::Deleted { .. } => String::new(),
         }
     }
@@ -163,7 +176,7 @@ pub async fn mark(db: &Db, clock: &Clock, file: &FileRow, found: &Found, by: &st
     let mut tx = db.begin().await?;
     // It may have gone by decision since it was looked at. One that the books had as deleted
     // before was judged with its certificate.
-    if matches!(found, Found::Missing { .. }) && file.deleted.is_none() && goes(&mut tx, &file.id).await? {
+    if matches!(found, Found::Missing { .. }) && file.deleted.is_none() && goes(&mut tx, clock, &file.id).await? {
         return Ok(Marked::Deleted);
     }
     enter(tx, clock, new, file.is_recording()).await
@@ -194,16 +207,10 @@ pub(super) async fn mark_root(
 }
 
 /// Whether a file went under a request, or is going.
-async fn goes(tx: &mut Tx, file: &str) -> Result<bool, ServiceError> {
-    let row = sqlx::query(
-        "SELECT (SELECT COUNT(*) FROM deletions WHERE file_id = $1) +
-                (SELECT COUNT(*) FROM deletion_items i JOIN retention_requests r ON r.id = i.request_id
-                 WHERE i.file_id = $1 AND i.state = 'deleting' AND r.state = 'approved')",
-    )
-    .bind(file)
-    .fetch_one(&mut *tx.conn())
-    .await?;
-    Ok(row.get::<i64, _>(0) > 0)
+async fn goes(tx: &mut Tx, clock: &Clock, file: &str) -> Result<bool, ServiceError> {
+    let row =
+        sqlx::query("SELECT COUNT(*) FROM deletions WHERE file_id = $1").bind(file).fetch_one(&mut *tx.conn()).await?;
+    Ok(row.get::<i64, _>(0) > 0 || under_way(tx.conn(), clock, file).await?.is_some())
 }
 
 struct Mark<'a> {

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use songda_recordings::{
     keys::{KeyError, KeyProvider},
     vault::{Gap, Manifest, RecordingId, Vault, VaultError, Verdict},
 };
-use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, audit, evidence as register};
+use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, evidence as register};
 use sqlx::Row;
 
-use super::{FileRow, Found, HOUSE, Marked, Which, doubts, files, internal};
-use crate::{ServiceError, retention::Certified};
+use super::{Correction, FileRow, Found, HOUSE, Marked, Which, bound, doubts, earlier, files, internal};
+use crate::{
+    ServiceError,
+    retention::{Certified, Proof, under_way},
+};
 
 /// Looks in a row in which a file could not be read, after which somebody is told.
 const FAILURES: i64 = 3;
@@ -56,13 +58,15 @@ impl Examiner {
     /// Looks at one file, writes down that it was looked at, and marks it when it is not as it
     /// was entered. One that cannot be read is told when that stays so.
     pub async fn examine(&self, file: &FileRow, by: &str) -> Result<Found, ServiceError> {
-        let mut found = match self.look(file).await {
-            Ok(found) => found,
-            Err(error) => unread(&error),
-        };
+        let mut found = self.seen(file).await;
         if found.is_broken() && doubts::mark(&self.db, &self.clock, file, &found, by).await? == Marked::Deleted {
-            let request = register::deleted(&self.db, &file.id).await?.unwrap_or_default();
-            found = Found::Deleted { request };
+            // It went by decision while it was looked at: what the books say of it now counts.
+            let fresh = files(&self.db, Which::One(&file.id)).await?.pop();
+            let fresh = fresh.ok_or(ServiceError::NotFound { kind: "evidence file" })?;
+            found = self.seen(&fresh).await;
+            if found.is_broken() {
+                doubts::mark(&self.db, &self.clock, &fresh, &found, by).await?;
+            }
         }
         let row = sqlx::query(
             "INSERT INTO evidence_checks (file_id, checked_ms, verdict, failures) VALUES ($1, $2, $3, $4)
@@ -78,6 +82,10 @@ impl Examiner {
         .await?;
         self.tell_unread(file, &found, row.get(0)).await?;
         Ok(found)
+    }
+
+    async fn seen(&self, file: &FileRow) -> Found {
+        self.look(file).await.unwrap_or_else(|error| unread(&error))
     }
 
     async fn tell_unread(&self, file: &FileRow, found: &Found, failures: i64) -> Result<(), ServiceError> {
@@ -112,7 +120,7 @@ impl Examiner {
                 break;
             }
             match self.examine(&file, HOUSE).await {
-                Ok(Found::Deleted { .. }) => continue,
+                Ok(Found::Deleted { .. } | Found::Going { .. }) => continue,
                 Ok(found) => done.marked += usize::from(found.is_broken()),
                 Err(error) => tracing::error!(file = %file.id, %error, "an evidence file could not be looked at"),
             }
@@ -130,12 +138,15 @@ impl Examiner {
         let found = match file.kind.as_str() {
             register::RECORDING => self.recording(file).await?,
             register::TRANSCRIPT => self.transcript(file).await?,
+            register::CORRECTION => self.correction(file).await?,
+            register::CALL => self.call(file).await?,
             _ => self.object(file).await?,
         };
-        if matches!(found, Found::Missing { .. })
-            && let Some(request) = self.going(&file.id).await?
-        {
-            return Ok(Found::Deleted { request });
+        if matches!(found, Found::Missing { .. }) {
+            let mut conn = self.db.read().acquire().await.map_err(StoreError::from)?;
+            if let Some(request) = under_way(&mut conn, &self.clock, &file.id).await? {
+                return Ok(Found::Going { request });
+            }
         }
         Ok(found)
     }
@@ -152,30 +163,21 @@ impl Examiner {
                 )
             }
             register::TRANSCRIPT => self.transcript_body(&file.owner_id).await?.is_some(),
+            register::CORRECTION => self.correction_body(file).await?.is_some(),
             _ => self.objects.is_there(&file.id).await?,
         };
         if there {
             return Ok(altered("the books say that it was deleted, and it is there"));
         }
         let keys = self.keys.public_keys().map_err(|error| internal("reading the public keys", error))?;
-        Ok(match self.certified.check(&self.db, &self.objects, &keys, file, request).await? {
-            Ok(()) => Found::Deleted { request: request.to_owned() },
-            Err(why) => {
+        let books = (&self.db, &self.clock, &self.objects);
+        Ok(match self.certified.check(books, &keys, file, request).await? {
+            Proof::Certificate => Found::Deleted { request: request.to_owned() },
+            Proof::UnderWay => Found::Going { request: request.to_owned() },
+            Proof::None(why) => {
                 missing(&format!("it is not there, and what the books say of its deletion does not hold: {why}"))
             }
         })
-    }
-
-    /// The deletion that is taking this file away right now, or was when the process died.
-    async fn going(&self, file: &str) -> Result<Option<String>, ServiceError> {
-        let row = sqlx::query(
-            "SELECT i.request_id FROM deletion_items i JOIN retention_requests r ON r.id = i.request_id
-             WHERE i.file_id = $1 AND i.state = 'deleting' AND r.state = 'approved' LIMIT 1",
-        )
-        .bind(file)
-        .fetch_optional(self.db.read())
-        .await?;
-        Ok(row.map(|row| row.get(0)))
     }
 
     async fn recording(&self, file: &FileRow) -> Result<Found, ServiceError> {
@@ -189,6 +191,9 @@ impl Examiner {
         let Some(row) = row else { return Ok(altered("its row among the recordings is gone")) };
         if !same(file, &row.get::<String, _>(1), &row.get::<String, _>(2)) {
             return Ok(altered("the hashes in its row among the recordings were changed"));
+        }
+        if let Some(why) = self.homeless(&file.owner_id).await? {
+            return Ok(altered(why));
         }
         let id = recording_id(file)?;
         let (gaps, state): (String, String) = (row.get(3), row.get(4));
@@ -232,18 +237,90 @@ impl Examiner {
         })
     }
 
-    async fn transcript(&self, file: &FileRow) -> Result<Found, ServiceError> {
-        match self.transcript_body(&file.owner_id).await? {
-            None => Ok(missing(NOT_THERE)),
-            Some(Ok(body)) => Ok(compared(file, &body)),
-            Some(Err(StoreError::Key(KeyError::DoesNotOpen))) => Ok(altered("its seal does not open")),
-            Some(Err(error)) => Ok(Found::Unread { reason: error.to_string(), by_key: true }),
+    /// Why the call of a recording is none of the house's, if it is not: its row is gone, or
+    /// nothing in the register says what task it is of.
+    async fn homeless(&self, call: &str) -> Result<Option<&'static str>, ServiceError> {
+        let row = sqlx::query(
+            "SELECT (SELECT COUNT(*) FROM calls WHERE id = $1), (SELECT COUNT(*) FROM inbound_calls WHERE id = $1),
+                    (SELECT COUNT(*) FROM evidence_files WHERE id = $2)",
+        )
+        .bind(call)
+        .bind(register::binding_id(call))
+        .fetch_one(self.db.read())
+        .await?;
+        let (calls, callers, bound): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        if calls + callers == 0 {
+            return Ok(Some("its call is not in the books"));
         }
+        let unbound = calls > 0 && bound == 0 && self.was_taken_in(earlier::CALLS).await?;
+        Ok(unbound.then_some("nothing in the register says what task its call is of"))
+    }
+
+    /// What a call belongs to, against what was entered.
+    async fn call(&self, file: &FileRow) -> Result<Found, ServiceError> {
+        let Some(entered) = self.binding(&file.id).await? else {
+            return Ok(altered("the text of what its call belongs to is gone"));
+        };
+        let found = compared(file, entered.as_bytes());
+        if found != Found::Intact {
+            return Ok(found);
+        }
+        let mut conn = self.db.read().acquire().await.map_err(StoreError::from)?;
+        let Some(now) = bound::read(&mut conn, &file.owner_id).await? else {
+            return Ok(altered("its call, or the task or the case of it, is not in the books"));
+        };
+        if let Some((was, is)) = bound::difference(&entered, &now.text) {
+            return Ok(Found::Altered { reason: format!("entered as \"{was}\", and its rows say \"{is}\"") });
+        }
+        let strays = sqlx::query(
+            "SELECT COUNT(*) FROM attempts a JOIN calls c ON c.id = a.call_id WHERE c.id = $1 AND a.task_id <> c.task_id",
+        )
+        .bind(&file.owner_id)
+        .fetch_one(&mut *conn)
+        .await?;
+        Ok(if strays.get::<i64, _>(0) > 0 { altered("its outcome stands under another task") } else { Found::Intact })
+    }
+
+    async fn binding(&self, id: &str) -> Result<Option<String>, ServiceError> {
+        let row = sqlx::query("SELECT body FROM evidence_calls WHERE file_id = $1")
+            .bind(id)
+            .fetch_optional(self.db.read())
+            .await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    async fn correction(&self, file: &FileRow) -> Result<Found, ServiceError> {
+        Ok(opened(file, self.correction_body(file).await?))
+    }
+
+    /// A correction as it was entered; none when it is not there.
+    async fn correction_body(&self, file: &FileRow) -> Result<Option<Result<Vec<u8>, StoreError>>, ServiceError> {
+        let id = file.id.get(1..).unwrap_or_default();
+        let row =
+            sqlx::query("SELECT call_id, line_no, editor_id, at_ms, text_sealed FROM transcript_edits WHERE id = $1")
+                .bind(id)
+                .fetch_optional(self.db.read())
+                .await?;
+        let Some(row) = row else { return Ok(None) };
+        let (call, by): (String, String) = (row.get(0), row.get(2));
+        let words = self.sealer.open_sealed("transcript_edits", "text_sealed", id, &row.get::<Vec<u8>, _>(4));
+        Ok(Some(words.map(|words| {
+            let text = String::from_utf8_lossy(&words);
+            let (line_no, at_ms) = (row.get(1), row.get(3));
+            Correction { id, call: &call, line_no, by: &by, at_ms, text: &text }.body().into_bytes()
+        })))
+    }
+
+    async fn transcript(&self, file: &FileRow) -> Result<Found, ServiceError> {
+        Ok(opened(file, self.transcript_body(&file.owner_id).await?))
     }
 
     /// What the machine wrote of a call, as it was entered; none when it is not there, an error
     /// inside when its seal does not open.
-    async fn transcript_body(&self, call: &str) -> Result<Option<Result<Vec<u8>, StoreError>>, ServiceError> {
+    pub(super) async fn transcript_body(
+        &self,
+        call: &str,
+    ) -> Result<Option<Result<Vec<u8>, StoreError>>, ServiceError> {
         let row = sqlx::query(
             "SELECT body_sealed FROM transcripts WHERE call_id = $1
              UNION ALL SELECT body_sealed FROM inbound_transcripts WHERE inbound_id = $1",
@@ -281,60 +358,16 @@ impl Examiner {
         }
     }
 
-    /// Enters transcripts of a version that kept no hashes of them, as they are now. Answers how
-    /// many.
-    pub async fn enter_old_transcripts(&self) -> Result<usize, ServiceError> {
-        let rows = sqlx::query(
-            "SELECT c.id, c.court_id FROM transcripts t JOIN calls c ON c.id = t.call_id
-             WHERE t.body_sealed IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM evidence_files f WHERE f.kind = 'transcript' AND f.owner_id = c.id)
-             UNION ALL
-             SELECT i.id, i.court_id FROM inbound_transcripts t JOIN inbound_calls i ON i.id = t.inbound_id
-             WHERE t.body_sealed IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM evidence_files f WHERE f.kind = 'transcript' AND f.owner_id = i.id)",
-        )
-        .fetch_all(self.db.read())
-        .await?;
-        let mut entered = 0;
-        for row in rows {
-            let (call, court): (String, String) = (row.get(0), row.get(1));
-            let body = match self.transcript_body(&call).await? {
-                Some(Ok(body)) => body,
-                Some(Err(error)) => {
-                    tracing::error!(call, %error, "a transcript of an earlier version does not open");
-                    continue;
-                }
-                None => continue,
-            };
-            let (sha256, sm3) = register::hashes(&body);
-            let entry = register::Entry {
-                id: &register::transcript_id(&call),
-                court: &court,
-                kind: register::TRANSCRIPT,
-                owner: &call,
-                sha256: &sha256,
-                sm3: &sm3,
-                size: body.len() as i64,
-            };
-            let mut tx = self.db.begin().await?;
-            register::book(&mut tx, &self.clock, entry).await?;
-            let about = json!({ "call": call, "sha256": sha256 });
-            let entry = audit::Entry::of_the_house(&court, "evidence.enter_old", ("call", &call), about);
-            audit::append(&mut tx, &self.clock, entry).await?;
-            tx.commit().await?;
-            entered += 1;
-        }
-        Ok(entered)
-    }
-
     /// The clear content of a stored file or transcript, for whoever exports it.
     pub async fn content(&self, file: &FileRow) -> Result<Vec<u8>, ServiceError> {
-        if file.kind == register::TRANSCRIPT {
-            let body = self.transcript_body(&file.owner_id).await?;
-            let body = body.ok_or(ServiceError::NotFound { kind: "transcript" })?;
-            return body.map_err(|error| internal("opening a transcript", error));
-        }
-        Ok(self.objects.unsealed(&file.id).await?)
+        let body = match file.kind.as_str() {
+            register::TRANSCRIPT => self.transcript_body(&file.owner_id).await?,
+            register::CORRECTION => self.correction_body(file).await?,
+            register::CALL => self.binding(&file.id).await?.map(|body| Ok(body.into_bytes())),
+            _ => return Ok(self.objects.unsealed(&file.id).await?),
+        };
+        let body = body.ok_or(ServiceError::NotFound { kind: "evidence file" })?;
+        body.map_err(|error| internal("opening an evidence file", error))
     }
 }
 
@@ -380,6 +413,16 @@ fn told_otherwise(row: &Manifest, state: &str, closing: Option<Manifest>) -> Opt
 
 fn altered(reason: &str) -> Found {
     Found::Altered { reason: reason.to_owned() }
+}
+
+/// What stands sealed in a row, against what was entered.
+fn opened(file: &FileRow, body: Option<Result<Vec<u8>, StoreError>>) -> Found {
+    match body {
+        None => missing(NOT_THERE),
+        Some(Ok(body)) => compared(file, &body),
+        Some(Err(StoreError::Key(KeyError::DoesNotOpen))) => altered("its seal does not open"),
+        Some(Err(error)) => Found::Unread { reason: error.to_string(), by_key: true },
+    }
 }
 
 fn same(file: &FileRow, sha256: &str, sm3: &str) -> bool {

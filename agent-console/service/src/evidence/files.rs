@@ -14,7 +14,7 @@ pub struct FileRow {
     pub court_id: String,
     /// `recording`, `transcript`, `report`, `document`, `push` …
     pub kind: String,
-    /// The call of a recording or transcript; empty for stored files.
+    /// The call of a recording, transcript or correction; empty for stored files.
     pub owner_id: String,
     /// SHA-256 of the clear content, hex.
     pub sha256: String,
@@ -24,6 +24,9 @@ pub struct FileRow {
     pub size: i64,
     /// When it was entered, unix milliseconds.
     pub booked_ms: i64,
+    /// From when its period counts at the earliest, unix milliseconds: its own entry, of a
+    /// correction that of its transcript.
+    pub since_ms: i64,
     /// Case, or empty.
     pub case_id: String,
     /// 案号, or empty.
@@ -84,6 +87,11 @@ pub(super) const OF_CASE: &str = "f.id IN (
     UNION SELECT d.object_id FROM documents d JOIN orders o ON o.id = d.order_id WHERE o.case_id = $1
     UNION SELECT o.body_object FROM orders o WHERE o.case_id = $1)";
 
+/// When the period of a file begins to count. A correction has that of its transcript: they go
+/// together.
+pub(crate) const SINCE: &str = "COALESCE((SELECT w.booked_ms FROM evidence_files w
+    WHERE f.kind = 'correction' AND w.id = 'T' || f.owner_id), f.booked_ms)";
+
 fn sql(which: Which<'_>) -> String {
     let (condition, order) = match which {
         Which::Case(_) => (OF_CASE.to_owned(), "x.booked_ms, x.id"),
@@ -119,8 +127,9 @@ fn sql(which: Which<'_>) -> String {
     format!(
         "SELECT x.id, x.court_id, x.kind, x.owner_id, x.sha256, x.sm3, x.size, x.booked_ms,
                 COALESCE(k.id, ''), COALESCE(k.number, ''), COALESCE(t.id, ''), COALESCE(t.number, ''),
-                COALESCE(x.name, ''), x.version, l.day, l.leaf_no, g.request_id
+                COALESCE(x.name, ''), x.version, l.day, l.leaf_no, g.request_id, x.since_ms
          FROM (SELECT f.id, f.court_id, f.kind, f.owner_id, f.sha256, f.sm3, f.size, f.booked_ms,
+                      {SINCE} AS since_ms,
                       COALESCE((SELECT c.task_id FROM calls c WHERE c.id = f.owner_id),
                                (SELECT MIN(r.task_id) FROM reports r WHERE r.object_id = f.id),
                                (SELECT MIN(td.task_id) FROM documents d JOIN task_documents td ON td.document_id = d.id
@@ -158,6 +167,7 @@ fn read(row: &AnyRow) -> FileRow {
         name: version.map_or_else(|| row.get(12), |version| format!("v{version}")),
         leaf: day.map(|day| (day, row.get(15))),
         deleted: row.get(16),
+        since_ms: row.get(17),
     }
 }
 

@@ -4,16 +4,19 @@
 //! A file is entered with both hashes in the transaction that makes it
 //! ([`songda_store::evidence`]). `roots` makes the root of each day of a court, chained to the
 //! day before and signed. `examine` compares files with the register, `chain` the register with
-//! the roots. What does not fit is 待核查 (`doubts`) until a person clears it with a reason; it
+//! the roots. `bound` enters what a call belongs to, and what was corrected. What does not fit is 待核查 (`doubts`) until a person clears it with a reason; it
 //! is never hashed again to make it fit.
 
+mod bound;
 mod chain;
 mod doubts;
+mod earlier;
 mod examine;
-mod files;
+pub(crate) mod files;
 mod roots;
 mod signed;
 
+pub use bound::{Correction, bind_call, enter_correction};
 pub use chain::{RootCheck, check_chain, check_missing, check_oldest, check_root};
 pub use doubts::{DoubtRow, Found, Marked, clear, doubts, doubts_of_case, mark};
 pub use examine::{Examiner, Progress, looked_at};

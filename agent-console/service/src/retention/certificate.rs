@@ -10,8 +10,8 @@ use songda_recordings::{
     evidence::{Leaf, Tree},
     keys::PublicKey,
 };
-use songda_store::{Db, Objects, StoreError, audit, clock::rfc3339, evidence, new_id};
-use sqlx::{Row, any::AnyRow};
+use songda_store::{Clock, Db, Objects, StoreError, audit, clock::rfc3339, evidence, new_id};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::run::{Approved, Deleter};
 use crate::{
@@ -198,6 +198,43 @@ type Files = BTreeMap<String, (String, String)>;
 /// A request and the files of its certificate.
 type Listed = (String, Arc<Files>);
 
+/// Longest time for which a deletion that was approved may stand still, milliseconds. After that
+/// what it took away without a certificate is a loss.
+const PATIENCE_MS: i64 = 24 * 3_600_000;
+
+/// The request that is taking this file away right now, or was when the process died: approved,
+/// and moving within the last day.
+pub(crate) async fn under_way(
+    conn: &mut AnyConnection,
+    clock: &Clock,
+    file: &str,
+) -> Result<Option<String>, ServiceError> {
+    let row = sqlx::query(
+        "SELECT i.request_id, r.decided_ms, (SELECT MAX(d.done_ms) FROM deletion_items d WHERE d.request_id = r.id)
+         FROM deletion_items i JOIN retention_requests r ON r.id = i.request_id
+         WHERE i.file_id = $1 AND i.state IN ('deleting', 'deleted') AND r.state = 'approved' LIMIT 1",
+    )
+    .bind(file)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.filter(|row| is_moving(clock, row.get(1), row.get(2))).map(|row| row.get(0)))
+}
+
+fn is_moving(clock: &Clock, decided_ms: Option<i64>, done_ms: Option<i64>) -> bool {
+    decided_ms.max(done_ms).is_some_and(|last_ms| clock.now_ms() - last_ms <= PATIENCE_MS)
+}
+
+/// What proves that a file went by decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// A certificate of this house, whose signature and list hold, names it with its hashes.
+    Certificate,
+    /// Nothing yet: the deletion that two persons decided is being carried out.
+    UnderWay,
+    /// Nothing, and why.
+    None(String),
+}
+
 /// Checks what the books say of deletions; the certificate that was checked last is remembered.
 #[derive(Debug, Clone, Default)]
 pub struct Certified {
@@ -206,21 +243,20 @@ pub struct Certified {
 
 impl Certified {
     /// Whether this file went under this request: two persons decided, its item is on the list,
-    /// and once the request is done a certificate of this house names the file with its hashes.
-    /// Answers why not, if not.
+    /// and a certificate of this house names the file with its hashes.
     pub async fn check(
         &self,
-        db: &Db,
-        objects: &Objects,
+        (db, clock, objects): (&Db, &Clock, &Objects),
         keys: &[PublicKey],
         file: &FileRow,
         request: &str,
-    ) -> Result<Result<(), String>, ServiceError> {
+    ) -> Result<Proof, ServiceError> {
         let row = sqlx::query(
             "SELECT r.state, CASE WHEN r.decided_by IS NULL OR r.decided_by = r.asked_by THEN 1 ELSE 0 END,
                     (SELECT COUNT(*) FROM deletion_items i WHERE i.request_id = r.id AND i.file_id = $2
                       AND i.state = 'deleted'),
-                    (SELECT c.object_id FROM deletion_certificates c WHERE c.request_id = r.id)
+                    (SELECT c.object_id FROM deletion_certificates c WHERE c.request_id = r.id), r.decided_ms,
+                    (SELECT MAX(d.done_ms) FROM deletion_items d WHERE d.request_id = r.id)
              FROM retention_requests r WHERE r.id = $1 AND r.kind = 'deletion' AND r.court_id = $3",
         )
         .bind(request)
@@ -228,7 +264,7 @@ impl Certified {
         .bind(&file.court_id)
         .fetch_optional(db.read())
         .await?;
-        let no = |why: &str| Ok(Err(why.to_owned()));
+        let no = |why: &str| Ok(Proof::None(why.to_owned()));
         let Some(row) = row else { return no("its request is not in the books") };
         let (state, alone, item): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
         let object: Option<String> = row.get(3);
@@ -239,15 +275,16 @@ impl Certified {
             return no("it is not among the files of its request");
         }
         match (state.as_str(), object) {
-            ("approved", None) => Ok(Ok(())),
+            ("approved", None) if is_moving(clock, row.get(4), row.get(5)) => Ok(Proof::UnderWay),
+            ("approved", None) => no("its deletion has stood still for a day and has no certificate"),
             ("approved" | "done" | "ended", Some(object)) => {
                 let files = match self.files(db, objects, keys, &object, request).await? {
                     Ok(files) => files,
-                    Err(why) => return Ok(Err(why)),
+                    Err(why) => return Ok(Proof::None(why)),
                 };
                 let listed =
                     files.get(&file.id).is_some_and(|(sha256, sm3)| *sha256 == file.sha256 && *sm3 == file.sm3);
-                if listed { Ok(Ok(())) } else { no("its certificate does not name it with its hashes") }
+                if listed { Ok(Proof::Certificate) } else { no("its certificate does not name it with its hashes") }
             }
             _ => no("there is no certificate"),
         }

@@ -1,5 +1,7 @@
 //! Legal holds (E71): while one stands on a case, no job deletes anything of it.
 
+use std::time::Duration;
+
 use serde_json::json;
 use songda_people::Actor;
 use songda_store::{Clock, Db, StoreError, audit, new_id};
@@ -63,7 +65,12 @@ pub async fn active_holds(db: &Db, court: &str) -> Result<Vec<HoldRow>, ServiceE
     Ok(rows.iter().map(read).collect())
 }
 
-/// Sets a hold on a case that has none.
+/// How often, and how many times, it is looked whether a removal has ended.
+const LOOK: Duration = Duration::from_millis(50);
+const LOOKS: usize = 600;
+
+/// Sets a hold on a case that has none. A file of it that is being taken away at this very moment
+/// is waited for, up to half a minute: what is there when this answers stays.
 pub async fn set_hold(db: &Db, clock: &Clock, actor: &Actor, case: &str, why: &str) -> Result<(), ServiceError> {
     let why = reason(why)?;
     let mut tx = db.begin().await?;
@@ -92,7 +99,21 @@ pub async fn set_hold(db: &Db, clock: &Clock, actor: &Actor, case: &str, why: &s
     }
     let entry = actor.did("hold.set", ("case", case), json!({ "hold": id, "reason": why }));
     audit::append(&mut tx, clock, audit::Entry { case_id: Some(case), ..entry }).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    for _ in 0..LOOKS {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM deletion_items WHERE case_id = $1 AND state = 'deleting' AND until_ms > $2",
+        )
+        .bind(case)
+        .bind(clock.now_ms())
+        .fetch_one(db.read())
+        .await?;
+        if row.get::<i64, _>(0) == 0 {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 /// Lifts the hold of a case.

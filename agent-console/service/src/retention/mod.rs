@@ -14,7 +14,8 @@ mod requests;
 mod run;
 mod standing;
 
-pub use certificate::{CertificateRow, Certified, certificate, certificate_of, certificates, signed_files};
+pub(crate) use certificate::under_way;
+pub use certificate::{CertificateRow, Certified, Proof, certificate, certificate_of, certificates, signed_files};
 pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold};
 pub use plan::{Kept, Plan, Planned, plan};
 pub use policy::{Class, Policy, policies, policy};

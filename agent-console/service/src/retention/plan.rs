@@ -86,7 +86,7 @@ impl Plan {
             Ok(at_ms) => at_ms,
             Err(block) => return self.keep(block.word(), &file),
         };
-        let due_ms = due(returned_ms, file.booked_ms, self.policy.days(class));
+        let due_ms = due(returned_ms, file.since_ms, self.policy.days(class));
         let root = file.leaf.as_ref().map(|(day, _)| format!("root:{day}"));
         if due_ms > self.at_ms {
             self.keep("not_due", &file);
@@ -149,8 +149,8 @@ pub async fn plan(db: &Db, clock: &Clock, court: &str, case: Option<&str>) -> Re
 
 /// Since when a file is due: its days count from the return of its case, or from its own entry
 /// where that was later, as of a caller who was linked to an old case.
-pub(super) fn due(returned_ms: i64, booked_ms: i64, days: i64) -> i64 {
-    returned_ms.max(booked_ms).saturating_add(days.saturating_mul(DAY_MS))
+pub(super) fn due(returned_ms: i64, since_ms: i64, days: i64) -> i64 {
+    returned_ms.max(since_ms).saturating_add(days.saturating_mul(DAY_MS))
 }
 
 /// Nothing is reckoned, and nothing goes, by a clock that is wrong.

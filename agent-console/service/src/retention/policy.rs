@@ -56,11 +56,11 @@ impl Class {
     }
 
     /// The class of a file of this kind in the register; none for what is never deleted
-    /// (certificates, proofs of numbers).
+    /// (certificates, what calls belong to, proofs of numbers).
     pub fn of(kind: &str) -> Option<Self> {
         match kind {
             evidence::RECORDING => Some(Self::Recording),
-            evidence::TRANSCRIPT => Some(Self::Transcript),
+            evidence::TRANSCRIPT | evidence::CORRECTION => Some(Self::Transcript),
             "report" => Some(Self::Receipt),
             "document" | "push" => Some(Self::Document),
             _ => None,

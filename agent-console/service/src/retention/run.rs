@@ -1,9 +1,11 @@
 //! An approved deletion, file by file, so that a kill leaves each of them before or after.
 //!
-//! First the item says that its file is going, and that is committed. Then, in one transaction
-//! that holds the case's row, hold and standing are looked at once more, the file is taken away
-//! and the books are written. A kill between file and books leaves an item that says what became
-//! of the file: the next run writes it down, and no look in between takes it for a loss.
+//! In one transaction that holds the case's row, hold and standing are looked at once more and the
+//! item says that its file is going. Then, with no transaction open, the file is taken away, from
+//! the disk and from the S3 server. Then the books are written. A kill at any of these steps leaves
+//! an item that says what may have become of the file: the next run looks, asks for the hold again,
+//! and goes on from there; removing twice is no error. A hold that comes while a file is being taken
+//! away is set at once and answered when the removal has ended: what is there then stays.
 
 use std::sync::Arc;
 
@@ -20,7 +22,7 @@ use super::{
     plan::{due, timely},
     policy, standing,
 };
-use crate::ServiceError;
+use crate::{ServiceError, evidence::files::SINCE};
 
 /// Carries out approved deletions.
 #[derive(Clone)]
@@ -61,6 +63,20 @@ struct Item {
     case: String,
     going: bool,
 }
+
+impl Item {
+    /// Whether it stands in the database, and not as a file beside it.
+    fn is_in_books(&self) -> bool {
+        matches!(self.kind.as_str(), evidence::TRANSCRIPT | evidence::CORRECTION)
+    }
+
+    fn case(&self) -> Option<&str> {
+        Some(self.case.as_str()).filter(|case| !case.is_empty())
+    }
+}
+
+/// Longest time that the removal of one file is waited for, milliseconds.
+const REMOVAL_MS: i64 = 10 * 60_000;
 
 /// Why a file could not be taken away: the file alone, or the books, where all stops.
 enum Fault {
@@ -150,35 +166,69 @@ impl Deleter {
     }
 
     async fn carry_out(&self, approved: &Approved, item: &Item) -> Result<(), Fault> {
-        if !item.going {
-            let mut tx = self.db.begin().await?;
-            let stays = self.stays(&mut tx, &approved.court, item).await?;
-            if !self.is_open(&mut tx, approved, item).await? {
-                return Ok(());
-            }
-            match stays {
-                None => self.state(&mut tx, approved, item, "deleting", "").await?,
-                Some(why) => self.settle(&mut tx, approved, item, "kept", why).await?,
-            }
-            tx.commit().await?;
-            if stays.is_some() {
-                return Ok(());
-            }
-        }
+        // What a killed run was at may be gone already; that is asked before any row is held.
+        let there = !item.going || self.is_there(item).await?;
         let mut tx = self.db.begin().await?;
-        // A hold may have come since: it keeps what is still there. What a killed run took away
-        // before it came is gone, and is written down as that.
+        // A hold may have come since the approval, and since a kill: it keeps what is still there.
+        // What was taken away before it came is gone, and is written down as that.
         let stays = self.stays(&mut tx, &approved.court, item).await?;
         if !self.is_open(&mut tx, approved, item).await? {
             return Ok(());
         }
-        if let Some(why) = stays
-            && self.is_there(&mut tx, item).await?
-        {
+        if let Some(why) = stays.filter(|_| there) {
             self.settle(&mut tx, approved, item, "kept", why).await?;
             return Ok(tx.commit().await?);
         }
-        self.take_away(&mut tx, item).await?;
+        if item.is_in_books() {
+            // Words that stand in the books go with what the books say of them, or neither does.
+            self.erase(&mut tx, item).await?;
+            return self.gone(tx, approved, item).await;
+        }
+        if there {
+            // What is meant is said before it is done. A hold that comes from here on is set, and
+            // answered once this removal has ended.
+            self.begin(&mut tx, approved, item).await?;
+            tx.commit().await?;
+            self.take_away(item).await?;
+            tx = self.db.begin().await?;
+            if !self.is_open(&mut tx, approved, item).await? {
+                return Ok(());
+            }
+        }
+        self.gone(tx, approved, item).await
+    }
+
+    async fn begin(&self, tx: &mut Tx, approved: &Approved, item: &Item) -> Result<(), Fault> {
+        sqlx::query(
+            "UPDATE deletion_items SET state = 'deleting', until_ms = $3
+             WHERE request_id = $1 AND file_id = $2 AND state IN ('waiting', 'deleting')",
+        )
+        .bind(&approved.id)
+        .bind(&item.file)
+        .bind(self.clock.now_ms() + REMOVAL_MS)
+        .execute(&mut *tx.conn())
+        .await?;
+        Ok(())
+    }
+
+    /// Writes down that a file is gone.
+    async fn gone(&self, mut tx: Tx, approved: &Approved, item: &Item) -> Result<(), Fault> {
+        if item.kind == evidence::RECORDING {
+            for table in ["recordings", "inbound_recordings"] {
+                let sql = format!("UPDATE {table} SET state = 'deleted' WHERE id = $1");
+                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&item.file).execute(&mut *tx.conn()).await?;
+            }
+            // The words of an announcement repeat it, where no transcript does.
+            sqlx::query(
+                "UPDATE call_progress SET text_sealed = NULL
+                 WHERE call_id = (SELECT f.owner_id FROM evidence_files f WHERE f.id = $1)
+                   AND NOT EXISTS (SELECT 1 FROM transcripts t WHERE t.call_id = call_progress.call_id
+                                   AND t.body_sealed IS NOT NULL)",
+            )
+            .bind(&item.file)
+            .execute(&mut *tx.conn())
+            .await?;
+        }
         sqlx::query("INSERT INTO deletions (file_id, court_id, request_id, deleted_ms) VALUES ($1, $2, $3, $4)")
             .bind(&item.file)
             .bind(&approved.court)
@@ -189,7 +239,7 @@ impl Deleter {
         self.state(&mut tx, approved, item, "deleted", "").await?;
         let detail = json!({ "request": approved.id, "kind": item.kind, "class": item.class.code() });
         let entry = audit::Entry::of_the_house(&approved.court, "evidence.delete", ("evidence", &item.file), detail);
-        audit::append(&mut tx, &self.clock, audit::Entry { case_id: Some(&item.case), ..entry }).await?;
+        audit::append(&mut tx, &self.clock, audit::Entry { case_id: item.case(), ..entry }).await?;
         Ok(tx.commit().await?)
     }
 
@@ -201,13 +251,10 @@ impl Deleter {
             Ok(at_ms) => at_ms,
             Err(block) => return Ok(Some(block.word())),
         };
-        let row = sqlx::query(
-            "SELECT f.booked_ms, l.day FROM evidence_files f LEFT JOIN evidence_leaves l ON l.file_id = f.id
-             WHERE f.id = $1",
-        )
-        .bind(&item.file)
-        .fetch_one(&mut *tx.conn())
-        .await?;
+        let sql = format!(
+            "SELECT {SINCE}, l.day FROM evidence_files f LEFT JOIN evidence_leaves l ON l.file_id = f.id WHERE f.id = $1"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&item.file).fetch_one(&mut *tx.conn()).await?;
         if due(returned_ms, row.get(0), days) > self.clock.now_ms() {
             return Ok(Some("not_due"));
         }
@@ -247,7 +294,7 @@ impl Deleter {
         let detail = json!({ "request": approved.id, "why": why });
         let entry = audit::Entry::of_the_house(&approved.court, "evidence.keep", ("evidence", &item.file), detail);
         let result = if state == "failed" { "failed" } else { entry.result };
-        audit::append(tx, &self.clock, audit::Entry { case_id: Some(&item.case), result, ..entry }).await?;
+        audit::append(tx, &self.clock, audit::Entry { case_id: item.case(), result, ..entry }).await?;
         Ok(())
     }
 
@@ -272,7 +319,8 @@ impl Deleter {
         Ok(())
     }
 
-    async fn is_there(&self, tx: &mut Tx, item: &Item) -> Result<bool, Fault> {
+    /// Whether a file that lies outside the books is there.
+    async fn is_there(&self, item: &Item) -> Result<bool, Fault> {
         match item.kind.as_str() {
             evidence::RECORDING => {
                 let (vault, id) = (self.vault.clone(), recording(&item.file)?);
@@ -281,47 +329,40 @@ impl Deleter {
                     .map_err(|error| StoreError::internal("looking for a recording", error))?;
                 Ok(!matches!(read, Err(VaultError::Missing(_))))
             }
-            evidence::TRANSCRIPT => {
-                let row = sqlx::query(
-                    "SELECT (SELECT COUNT(*) FROM transcripts WHERE call_id = $1 AND body_sealed IS NOT NULL)
-                          + (SELECT COUNT(*) FROM inbound_transcripts WHERE inbound_id = $1 AND body_sealed IS NOT NULL)",
-                )
-                .bind(call(&item.file))
-                .fetch_one(&mut *tx.conn())
-                .await?;
-                Ok(row.get::<i64, _>(0) > 0)
-            }
+            _ if item.is_in_books() => Ok(true),
             _ => Ok(self.objects.is_there(&item.file).await?),
         }
     }
 
-    /// Takes a file away; one that is gone already is no error.
-    async fn take_away(&self, tx: &mut Tx, item: &Item) -> Result<(), Fault> {
-        match item.kind.as_str() {
-            evidence::RECORDING => {
-                let (vault, id) = (self.vault.clone(), recording(&item.file)?);
-                tokio::task::spawn_blocking(move || vault.remove(&id))
-                    .await
-                    .map_err(|error| StoreError::internal("removing a recording", error))?
-                    .map_err(|error| StoreError::internal("removing a recording", error))?;
-                for table in ["recordings", "inbound_recordings"] {
-                    let sql = format!("UPDATE {table} SET state = 'deleted' WHERE id = $1");
-                    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&item.file).execute(&mut *tx.conn()).await?;
-                }
-            }
-            evidence::TRANSCRIPT => {
-                // Corrections repeat what was said: they go with it.
-                for sql in [
-                    "UPDATE transcripts SET body_sealed = NULL, state = 'deleted' WHERE call_id = $1",
-                    "UPDATE inbound_transcripts SET body_sealed = NULL, state = 'deleted' WHERE inbound_id = $1",
-                    "DELETE FROM transcript_edits WHERE call_id = $1",
-                ] {
-                    sqlx::query(sql).bind(call(&item.file)).execute(&mut *tx.conn()).await?;
-                }
-            }
-            _ => {
-                self.objects.remove(&item.file).await?;
-            }
+    /// Takes a file away, from the disk and from the S3 server, with no transaction open: a
+    /// server that does not answer keeps nobody from the books. One that is gone is no error.
+    async fn take_away(&self, item: &Item) -> Result<(), Fault> {
+        if item.kind != evidence::RECORDING {
+            self.objects.remove(&item.file).await?;
+            return Ok(());
+        }
+        let (vault, id) = (self.vault.clone(), recording(&item.file)?);
+        tokio::task::spawn_blocking(move || vault.remove(&id))
+            .await
+            .map_err(|error| StoreError::internal("removing a recording", error))?
+            .map_err(|error| StoreError::internal("removing a recording", error))?;
+        Ok(())
+    }
+
+    /// Takes words away that stand in the books.
+    async fn erase(&self, tx: &mut Tx, item: &Item) -> Result<(), Fault> {
+        if item.kind == evidence::CORRECTION {
+            let id = item.file.get(1..).unwrap_or_default();
+            sqlx::query("DELETE FROM transcript_edits WHERE id = $1").bind(id).execute(&mut *tx.conn()).await?;
+            return Ok(());
+        }
+        for sql in [
+            "UPDATE transcripts SET body_sealed = NULL, state = 'deleted' WHERE call_id = $1",
+            "UPDATE inbound_transcripts SET body_sealed = NULL, state = 'deleted' WHERE inbound_id = $1",
+            // The words of an announcement repeat what the recording says.
+            "UPDATE call_progress SET text_sealed = NULL WHERE call_id = $1",
+        ] {
+            sqlx::query(sql).bind(call(&item.file)).execute(&mut *tx.conn()).await?;
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ async fn x2_every_file_is_entered_with_both_hashes_and_knows_its_case_and_task()
         let found = files(&shelf.house.on.db, Which::Case(&served.case)).await.unwrap();
         let mut kinds: Vec<&str> = found.iter().map(|file| file.kind.as_str()).collect();
         kinds.sort_unstable();
-        assert_eq!(kinds, ["document", "recording", "report", "transcript"], "{}", shelf.engine());
+        assert_eq!(kinds, ["call", "document", "recording", "report", "transcript"], "{}", shelf.engine());
         for file in &found {
             assert_eq!((file.sha256.len(), file.sm3.len()), (64, 64), "{}", file.kind);
             assert_eq!((&file.case_number, &file.task_number), (&served.number, &served.task_number), "{}", file.kind);
@@ -94,7 +94,7 @@ async fn x2_each_day_has_a_signed_root_that_follows_the_day_before_days_without_
         assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 0, "each once");
         let chain = evidence::chain_of(&on.db, &shelf.house.court).await.unwrap();
         let days: Vec<(&str, i64)> = chain.iter().map(|root| (root.day.as_str(), root.files)).collect();
-        assert_eq!(days, [("2026-11-23", 4), ("2026-11-24", 0), ("2026-11-25", 0), ("2026-11-26", 4)]);
+        assert_eq!(days, [("2026-11-23", 5), ("2026-11-24", 0), ("2026-11-25", 0), ("2026-11-26", 5)]);
         assert_eq!(shelf.file(&served.recording).await.leaf.unwrap().0, "2026-11-23");
         assert_eq!(shelf.file(&late.recording).await.leaf.unwrap().0, "2026-11-26");
         for root in &chain {
@@ -128,7 +128,7 @@ async fn x2_a_flipped_byte_is_named_by_file_case_and_task_marked_once_and_never_
         flip(&shelf.sealed_recording(&served.recording));
         flip(&shelf.sealed_object(&served.report));
         let done = shelf.examiner().round(u64::MAX).await.unwrap();
-        assert_eq!((done.files, done.marked), (4, 2), "{}", shelf.engine());
+        assert_eq!((done.files, done.marked), (5, 2), "{}", shelf.engine());
         let marked = open(&shelf).await;
         let mut objects: Vec<&str> = marked.iter().map(|doubt| doubt.object_id.as_str()).collect();
         objects.sort_unstable();
@@ -251,11 +251,11 @@ async fn x2_the_round_reads_what_was_looked_at_longest_ago_within_its_measure() 
         shelf.case(1).await;
         let looked = async || -> i64 {
             let count = sqlx::query_scalar("SELECT COUNT(*) FROM evidence_checks WHERE checked_ms >= $1");
-            count.bind(on.clock.now_ms() - 4 * 60_000).fetch_one(on.db.read()).await.unwrap()
+            count.bind(on.clock.now_ms() - 5 * 60_000).fetch_one(on.db.read()).await.unwrap()
         };
         for turn in 1..=2 {
             on.clock.advance(HOUR_MS);
-            for rounds in 1..=4 {
+            for rounds in 1..=5 {
                 assert_eq!(shelf.examiner().round(1).await.unwrap().files, 1, "one at least");
                 assert_eq!(looked().await, rounds, "{}: turn {turn}: another file each time", shelf.engine());
                 on.clock.advance(60_000);
@@ -264,7 +264,8 @@ async fn x2_the_round_reads_what_was_looked_at_longest_ago_within_its_measure() 
         let new = shelf.case(2).await;
         assert_eq!(shelf.examiner().round(1).await.unwrap().files, 1);
         let mut found = 0;
-        for id in [&new.recording, &new.transcript, &new.report, &new.document] {
+        let bound = format!("B{}", &new.transcript[1..]);
+        for id in [&new.recording, &new.transcript, &new.report, &new.document, &bound] {
             let count = sqlx::query_scalar::<_, i64>(
                 "SELECT COUNT(*) FROM evidence_checks WHERE file_id = $1 AND checked_ms > 0",
             );
@@ -395,7 +396,7 @@ async fn x2_a_file_that_cannot_be_read_is_told_after_a_while_and_hides_no_other(
         flip(&shelf.sealed_object(&served.document));
         for turn in 1..=3 {
             let done = shelf.examiner().round(u64::MAX).await.unwrap();
-            assert_eq!((done.files, done.marked), (4, 1), "{}: the others are looked at", shelf.engine());
+            assert_eq!((done.files, done.marked), (5, 1), "{}: the others are looked at", shelf.engine());
             let told = alarms::open(&on.db).await.unwrap();
             assert_eq!(
                 told.iter().any(|alarm| alarm.kind == "evidence.unread"),
@@ -473,5 +474,85 @@ async fn x2_alarms_that_name_a_case_are_read_in_its_court_alone() {
         let of_case = evidence::doubts_of_case(&on.db, &shelf.house.court, &served.case).await.unwrap();
         assert_eq!(of_case[0].object_id, served.report, "{}", shelf.engine());
         assert!(evidence::doubts_of_case(&on.db, "another", &served.case).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn x2_a_call_that_was_moved_to_another_task_is_found_and_named() {
+    for shelf in shelves().await {
+        let (served, other) = (shelf.case(1).await, shelf.case(2).await);
+        let call = served.transcript[1..].to_owned();
+        let bound = shelf.file(&format!("B{call}")).await;
+        assert_eq!((bound.kind.as_str(), &bound.task_number), ("call", &served.task_number), "{}", shelf.engine());
+        assert_eq!(shelf.examiner().look(&bound).await.unwrap(), Found::Intact, "{}", shelf.engine());
+        sqlx::query("UPDATE calls SET task_id = $2 WHERE id = $1")
+            .bind(&call)
+            .bind(&other.task)
+            .execute(shelf.house.on.db.read())
+            .await
+            .unwrap();
+        // Whoever asks for either case finds it: the recording is in the one, its text names the other.
+        let bound = shelf.file(&bound.id).await;
+        let found = shelf.examiner().examine(&bound, HOUSE).await.unwrap();
+        let Found::Altered { reason } = &found else { panic!("{}: {found:?}", shelf.engine()) };
+        for number in [&served.task_number, &other.task_number] {
+            assert!(reason.contains(number.as_str()), "{}: {reason}", shelf.engine());
+        }
+        assert_eq!(open(&shelf).await[0].object_id, bound.id);
+        // The outcome alone that stands under another task.
+        let call = other.transcript[1..].to_owned();
+        shelf.without("no_update", "attempts").await;
+        sqlx::query("UPDATE attempts SET task_id = $2, no = 9 WHERE call_id = $1")
+            .bind(&call)
+            .bind(&served.task)
+            .execute(shelf.house.on.db.read())
+            .await
+            .unwrap();
+        let found = shelf.examiner().look(&shelf.file(&format!("B{call}")).await).await.unwrap();
+        assert!(matches!(&found, Found::Altered { reason } if reason.contains("outcome")), "{found:?}");
+        // Nor is the text itself changed, by the product's own means or behind its back.
+        assert!(shelf.sql("UPDATE evidence_calls SET body = 'x'").await.is_err(), "{}", shelf.engine());
+        shelf.without("no_update", "evidence_calls").await;
+        shelf.sql("UPDATE evidence_calls SET body = REPLACE(body, 'task', 'tusk')").await.unwrap();
+        let found = shelf.examiner().look(&bound).await.unwrap();
+        assert!(
+            matches!(&found, Found::Altered { reason } if reason.contains("hash")),
+            "{}: {found:?}",
+            shelf.engine()
+        );
+    }
+}
+
+#[tokio::test]
+async fn x2_calls_of_an_earlier_version_are_entered_once_and_none_later_behind_its_back() {
+    for shelf in shelves().await {
+        let served = shelf.case(1).await;
+        let old = shelf.recorded_unbound(&served).await;
+        let look = async |id: &str| shelf.examiner().look(&shelf.file(id).await).await.unwrap();
+        assert_eq!(look(&old).await, Found::Intact, "{}: nobody took it in yet", shelf.engine());
+        assert_eq!(shelf.examiner().enter_earlier().await.unwrap(), 1, "{}", shelf.engine());
+        assert_eq!(shelf.audited("evidence.enter_old").await.len(), 1);
+        assert_eq!(look(&format!("B{}", shelf.file(&old).await.owner_id)).await, Found::Intact);
+        let new = shelf.recorded_unbound(&served).await;
+        assert_eq!(shelf.examiner().enter_earlier().await.unwrap(), 0, "{}: once", shelf.engine());
+        let found = look(&new).await;
+        assert!(matches!(&found, Found::Altered { reason } if reason.contains("what task")), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn x2_a_correction_is_entered_and_one_that_was_changed_is_found() {
+    for shelf in shelves().await {
+        let served = shelf.case(1).await;
+        let id = shelf.corrected(&served.transcript, "本人已收到").await;
+        let file = shelf.file(&id).await;
+        assert_eq!((&file.case_number, &file.task_number), (&served.number, &served.task_number), "{}", shelf.engine());
+        assert_eq!(shelf.examiner().look(&file).await.unwrap(), Found::Intact, "{}", shelf.engine());
+        let content = shelf.examiner().content(&file).await.unwrap();
+        assert!(String::from_utf8(content).unwrap().ends_with("\n\n本人已收到"), "{}", shelf.engine());
+        shelf.sql("UPDATE transcript_edits SET line_no = 7").await.unwrap();
+        assert!(matches!(shelf.examiner().look(&file).await.unwrap(), Found::Altered { .. }), "{}", shelf.engine());
+        shelf.sql("DELETE FROM transcript_edits").await.unwrap();
+        assert!(matches!(shelf.examiner().look(&file).await.unwrap(), Found::Missing { .. }), "{}", shelf.engine());
     }
 }

@@ -160,7 +160,11 @@ async fn x6_two_persons_delete_with_a_signed_certificate_and_the_roots_still_ver
         assert!(chain[1].fault.as_ref().unwrap().contains("have no root"), "ten years without a root are told");
         assert_eq!(shelf.file(&row.object_id).await.kind, "certificate");
         let looked = shelf.examiner().round(u64::MAX).await.unwrap();
-        assert_eq!((looked.files, looked.marked), (1, 0), "only the certificate is left to look at");
+        assert_eq!(
+            (looked.files, looked.marked),
+            (2, 0),
+            "the certificate and what its call was of are left to look at"
+        );
         assert_eq!(code(&shelf.ask(None).await.unwrap_err()), "retention.nothing", "a certificate never goes");
     }
 }
@@ -234,7 +238,7 @@ async fn e71_a_hold_between_the_word_and_the_deed_still_keeps_the_file() {
         std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
         assert_eq!(
             shelf.examiner().look(&shelf.file(&served.report).await).await.unwrap(),
-            Found::Deleted { request: id.clone() },
+            Found::Going { request: id.clone() },
             "{}: in between it is no loss",
             shelf.engine()
         );
@@ -592,5 +596,116 @@ async fn x6_another_court_reads_decides_and_holds_nothing() {
         assert!(certificates(&on.db, "another").await.unwrap().is_empty());
         assert!(requests(&on.db, "another").await.unwrap().is_empty());
         assert!(plan(&on.db, &on.clock, "another", None).await.unwrap().items.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn x2_a_deletion_without_its_certificate_is_under_way_for_a_day_and_a_loss_after_that() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // Somebody takes a file away, and writes into the books that the deletion did.
+        std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
+        for sql in [
+            "UPDATE deletion_items SET state = 'deleted', done_ms = $3 WHERE request_id = $1 AND file_id = $2",
+            "INSERT INTO deletions (file_id, court_id, request_id, deleted_ms)
+             SELECT i.file_id, r.court_id, r.id, $3 FROM deletion_items i JOIN retention_requests r ON r.id = i.request_id
+             WHERE r.id = $1 AND i.file_id = $2",
+        ] {
+            let done = sqlx::query(sql).bind(&id).bind(&served.report).bind(on.clock.now_ms());
+            assert_eq!(done.execute(on.db.read()).await.unwrap().rows_affected(), 1, "{}", shelf.engine());
+        }
+        let look = async || shelf.examiner().examine(&shelf.file(&served.report).await, HOUSE).await.unwrap();
+        assert_eq!(look().await, Found::Going { request: id.clone() }, "{}: not well, not lost", shelf.engine());
+        on.clock.advance(DAY_MS);
+        assert_eq!(look().await, Found::Going { request: id.clone() }, "{}", shelf.engine());
+        on.clock.advance(1);
+        let found = look().await;
+        assert!(matches!(&found, Found::Missing { reason } if reason.contains("stood still")), "{found:?}");
+        let marked = evidence::doubts(&on.db, &shelf.house.court).await.unwrap();
+        assert_eq!(marked[0].object_id, served.report, "{}: a person must look", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_corrections_go_with_their_transcript_and_stand_in_the_certificate() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        let first = shelf.corrected(&served.transcript, "第一处").await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS - 1).await;
+        // Corrected in the last moment: its time is that of its transcript all the same.
+        let late = shelf.corrected(&served.transcript, "第二处").await;
+        on.clock.advance(DAY_MS);
+        shelf.roots().make_all(3_600_000).await.unwrap();
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // And one between the approval and the deed.
+        let last = shelf.corrected(&served.transcript, "第三处").await;
+        shelf.deleter().run(&id).await.unwrap();
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
+        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        for correction in [&first, &late] {
+            let file = shelf.file(correction).await;
+            let listed = told["files"].as_array().unwrap().iter().find(|listed| listed["file"] == correction.as_str());
+            assert_eq!(listed.unwrap()["sha256"], file.sha256.as_str(), "{}", shelf.engine());
+            let found = shelf.examiner().look(&file).await.unwrap();
+            assert_eq!(found, Found::Deleted { request: id.clone() }, "{}", shelf.engine());
+        }
+        let left: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM transcript_edits").fetch_one(on.db.read()).await.unwrap();
+        assert_eq!(left, 1, "{}: what nobody approved is not taken along", shelf.engine());
+        on.clock.advance(DAY_MS);
+        shelf.roots().make_all(3_600_000).await.unwrap();
+        let next = shelf.ask(None).await.unwrap();
+        let names: Vec<String> = shelf.states(&next).await.into_keys().collect();
+        assert_eq!(names, [last], "{}: it is due at once", shelf.engine());
+    }
+}
+
+/// Opens the other end of a pipe once somebody reads from it.
+async fn somebody_reads(pipe: std::path::PathBuf) -> std::fs::File {
+    tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe).unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold_waits_for_the_removal() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let (served, other) = (shelf.case(1).await, shelf.case(2).await);
+        shelf.returned(&served).await;
+        shelf.pass(THREE_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // In the place of the sealed file a pipe: whoever opens it waits for the other end, as
+        // for a server that does not answer.
+        let place = shelf.sealed_recording(&served.recording);
+        std::fs::remove_file(&place).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
+        let (deleter, request) = (shelf.deleter(), id.clone());
+        let running = tokio::spawn(async move { deleter.run(&request).await });
+        let end = somebody_reads(place.clone()).await;
+        // The removal is under way now. Everybody else writes.
+        let limit = std::time::Duration::from_secs(5);
+        tokio::time::timeout(limit, shelf.hold(&other.case)).await.expect("no transaction is open meanwhile");
+        let state = shelf.states(&id).await[&served.recording].clone();
+        assert_eq!(state.0, "deleting", "{}: what is meant stands there", shelf.engine());
+        // A hold of the same case stands at once, and is answered when the removal has ended.
+        let mut hold = Box::pin(shelf.hold(&served.case));
+        let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut hold).await;
+        assert!(early.is_err(), "{}: its answer would say that the file stays", shelf.engine());
+        let standing = holds_of(&on.db, &shelf.house.court, &served.case).await.unwrap();
+        assert_eq!(standing.len(), 1, "{}: it beats every job from now on", shelf.engine());
+        drop(end);
+        hold.await;
+        assert!(!place.exists(), "{}: what had begun has ended", shelf.engine());
+        running.await.unwrap().unwrap();
+        assert_eq!(shelf.states(&id).await[&served.recording].0, "deleted", "{}", shelf.engine());
     }
 }

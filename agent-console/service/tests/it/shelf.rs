@@ -9,7 +9,7 @@ use songda_recordings::{
 };
 use songda_service::{
     cases,
-    evidence::{Examiner, FileRow, Roots, Which, files},
+    evidence::{Correction, Examiner, FileRow, Roots, Which, bind_call, enter_correction, files},
     retention::{Certified, Deleter},
 };
 use songda_store::{evidence, new_id};
@@ -137,13 +137,13 @@ impl Shelf {
             .unwrap();
         let phone = cases::phones(&on.db, &party).await.unwrap().remove(0).id;
         let call = self.house.ended_call(&task_id, &phone, "C01").await;
-        let recording = self.record(&call).await;
+        let recording = self.record(&call, true).await;
         let transcript = self.write_down(&call).await;
         let report = self.report(&task_id, &call).await;
         Served { case: accepted.case_id, number, task_number, task: task_id, recording, transcript, report, document }
     }
 
-    async fn record(&self, call: &str) -> String {
+    async fn record(&self, call: &str, bound: bool) -> String {
         let on = &self.house.on;
         let id = new_id();
         let name = RecordingId::new(&id).unwrap();
@@ -179,20 +179,59 @@ impl Shelf {
             size: manifest.bytes as i64,
         };
         evidence::book(&mut tx, &on.clock, entry).await.unwrap();
+        if bound {
+            bind_call(&mut tx, &on.clock, call).await.unwrap();
+        }
         tx.commit().await.unwrap();
         id
     }
 
+    /// A person's correction of a line of a transcript, entered as the desk does; its id in the
+    /// register.
+    pub(crate) async fn corrected(&self, transcript: &str, text: &str) -> String {
+        let on = &self.house.on;
+        let (id, call, at_ms) = (new_id(), &transcript[1..], on.clock.now_ms());
+        let court = &self.house.court;
+        let sealed =
+            on.sealer.seal(court, "transcript", "transcript_edits", "text_sealed", &id, text.as_bytes()).unwrap();
+        let mut tx = on.db.begin().await.unwrap();
+        sqlx::query(
+            "INSERT INTO transcript_edits (id, call_id, line_no, text_sealed, editor_id, editor_name, at_ms)
+             VALUES ($1, $2, 1, $3, 'u', 'name', $4)",
+        )
+        .bind(&id)
+        .bind(call)
+        .bind(sealed)
+        .bind(at_ms)
+        .execute(&mut *tx.conn())
+        .await
+        .unwrap();
+        let correction = Correction { id: &id, call, line_no: 1, by: "u", at_ms, text };
+        enter_correction(&mut tx, &on.clock, court, &correction).await.unwrap();
+        tx.commit().await.unwrap();
+        evidence::correction_id(&id)
+    }
+
     /// One more call of the same task, recorded now.
     pub(crate) async fn recorded_again(&self, served: &Served) -> String {
+        let call = self.called_again(served).await;
+        self.record(&call, true).await
+    }
+
+    /// The same, as a version did that entered no calls.
+    pub(crate) async fn recorded_unbound(&self, served: &Served) -> String {
+        let call = self.called_again(served).await;
+        self.record(&call, false).await
+    }
+
+    async fn called_again(&self, served: &Served) -> String {
         let on = &self.house.on;
         let phone: String = sqlx::query_scalar("SELECT phone_id FROM calls WHERE task_id = $1 LIMIT 1")
             .bind(&served.task)
             .fetch_one(on.db.read())
             .await
             .unwrap();
-        let call = self.house.ended_call(&served.task, &phone, "C01").await;
-        self.record(&call).await
+        self.house.ended_call(&served.task, &phone, "C01").await
     }
 
     async fn write_down(&self, call: &str) -> String {
