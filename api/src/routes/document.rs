@@ -85,6 +85,8 @@ use super::{
         retention::retention_request,
         retention::decide_retention,
         retention::withdraw,
+        retention::ask_for_end,
+        retention::decide_end,
         retention::certificate,
         retention::holds,
         retention::set_hold,

@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 use songda_people::Permission;
-use songda_service::evidence::{self, DoubtRow, FileRow, RootRow, Which};
+use songda_service::evidence::{self, DoubtRow, FileRow, Place, RootRow, Which};
 use songda_store::clock::rfc3339;
 
 use super::{note, require};
@@ -94,15 +94,40 @@ fn doubt_view(doubt: DoubtRow, file: Option<&FileRow>) -> DoubtView {
     }
 }
 
-/// What is 待核查 in the court, and what was, with file, case and task.
-#[utoipa::path(get, path = "/api/v1/evidence/doubts", tag = "evidence",
-    responses((status = 200, body = DoubtsView), (status = 403, body = ProblemBody)))]
-pub(super) async fn doubts(State(house): State<House>, SignedIn(actor): SignedIn) -> Result<Json<DoubtsView>, Problem> {
+/// Where a page of doubts starts.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AfterDoubt {
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Doubts of a page.
+const DOUBTS: i64 = 100;
+
+/// What is 待核查 in the court, and what was, with file, case and task; page by page.
+#[utoipa::path(get, path = "/api/v1/evidence/doubts", tag = "evidence", params(AfterDoubt),
+    responses((status = 200, body = DoubtsView), (status = 403, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(super) async fn doubts(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+    Asked(after): Asked<AfterDoubt>,
+) -> Result<Json<DoubtsView>, Problem> {
     require(&house, &actor, Permission::EvidenceRead).await?;
-    let files = evidence::files(&house.db, Which::Doubted(&actor.court_id)).await?;
-    let items = with_files(evidence::doubts(&house.db, &actor.court_id).await?, &files);
+    let after = match after.cursor.as_deref() {
+        None => Place::START,
+        Some(text) => Place::parse(text).ok_or_else(|| {
+            let text = "this is no cursor: take next_cursor of the page before";
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "cursor.unfit", text)
+        })?,
+    };
+    let found = evidence::doubts(&house.db, &actor.court_id, &after, DOUBTS).await?;
+    let files = evidence::files(&house.db, Which::Doubted(&actor.court_id, &after, DOUBTS)).await?;
+    let next_cursor =
+        (found.len() as i64 == DOUBTS).then(|| found.last().map(|doubt| Place::of(doubt).to_string())).flatten();
+    let items = with_files(found, &files);
     note(&house, &actor, "evidence.doubts", ("court", &actor.court_id), "ok", json!({ "shown": items.len() })).await?;
-    Ok(Json(DoubtsView { items }))
+    Ok(Json(DoubtsView { items, next_cursor }))
 }
 
 fn with_files(doubts: Vec<DoubtRow>, files: &[FileRow]) -> Vec<DoubtView> {

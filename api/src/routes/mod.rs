@@ -130,6 +130,8 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/retention/requests/{id}", get(retention::retention_request)) // retention.read
         .route("/api/v1/retention/requests/{id}/decision", post(retention::decide_retention)) // retention.decide
         .route("/api/v1/retention/requests/{id}/withdraw", post(retention::withdraw)) // retention.ask
+        .route("/api/v1/retention/requests/{id}/end", post(retention::ask_for_end)) // retention.ask
+        .route("/api/v1/retention/requests/{id}/end/decision", post(retention::decide_end)) // retention.decide
         .route("/api/v1/retention/certificates/{id}", get(retention::certificate)) // retention.read
         .route("/api/v1/alarms", get(admin::alarms)) // alarms.read
         .route("/api/v1/users", get(admin::users)) // users.read

@@ -21,9 +21,9 @@ use crate::{
     input::JsonBody,
     problem::Problem,
     shapes::{
-        Amount, Arisen, CertificateView, ClassView, HoldView, HoldsView, PolicyView, ProblemBody, Retention,
-        RetentionDecision, RetentionItem, RetentionPlan, RetentionRequest, RetentionRequestDetail, WantedDeletion,
-        WantedPolicy, Why,
+        Amount, Arisen, CertificateView, ClassView, EndDecision, EndingView, HoldView, HoldsView, PolicyView,
+        ProblemBody, Retention, RetentionDecision, RetentionItem, RetentionPlan, RetentionRequest,
+        RetentionRequestDetail, WantedDeletion, WantedPolicy, Why,
     },
     who::SignedIn,
 };
@@ -73,6 +73,13 @@ fn request_view(actor: &Actor, row: RequestRow) -> RetentionRequest {
         reason: row.reason,
         done_at: row.done_ms.map(rfc3339),
         certificate: row.certificate,
+        ending: row.ending.map(|ending| EndingView {
+            own: ending.by == actor.user_id,
+            by: ending.name,
+            at: rfc3339(ending.at_ms),
+            reason: ending.reason,
+            agreed: ending.agreed,
+        }),
     }
 }
 
@@ -238,6 +245,39 @@ pub(super) async fn withdraw(
 ) -> Result<StatusCode, Problem> {
     require(&house, &actor, Permission::RetentionAsk).await?;
     keeping::withdraw(&house.db, &house.clock, &actor, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Asks that an approved deletion ends before it is done; another person decides.
+#[utoipa::path(post, path = "/api/v1/retention/requests/{id}/end", tag = "retention", params(("id" = String, Path)),
+    request_body = Why,
+    responses((status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(super) async fn ask_for_end(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<String>,
+    JsonBody(why): JsonBody<Why>,
+) -> Result<StatusCode, Problem> {
+    require(&house, &actor, Permission::RetentionAsk).await?;
+    keeping::ask_for_end(&house.db, &house.clock, &actor, &id, &why.reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Agrees that an approved deletion ends, or lets it go on. Whoever asked cannot. What is gone by
+/// then gets its certificate, what is there stays.
+#[utoipa::path(post, path = "/api/v1/retention/requests/{id}/end/decision", tag = "retention",
+    params(("id" = String, Path)), request_body = EndDecision,
+    responses((status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody)))]
+pub(super) async fn decide_end(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+    Path(id): Path<String>,
+    JsonBody(decision): JsonBody<EndDecision>,
+) -> Result<StatusCode, Problem> {
+    require(&house, &actor, Permission::RetentionDecide).await?;
+    keeping::decide_end(&house.db, &house.clock, &actor, &id, decision.end).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct DoubtView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DoubtsView {
     pub(crate) items: Vec<DoubtView>,
+    /// Where the next page starts; none on the last.
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Why something is done.
@@ -128,7 +130,8 @@ pub(crate) struct RetentionRequest {
     /// The days per class, or the totals of the deletion.
     pub(crate) body: Value,
     pub(crate) policy_version: i64,
-    /// `waiting`, `refused`, `withdrawn`, `approved` (being carried out) or `done`.
+    /// `waiting`, `refused`, `withdrawn`, `approved` (being carried out), `done`, or `ended` by two
+    /// persons before it was done.
     pub(crate) state: String,
     pub(crate) asked_by: String,
     pub(crate) asked_at: String,
@@ -139,6 +142,28 @@ pub(crate) struct RetentionRequest {
     pub(crate) reason: String,
     pub(crate) done_at: Option<String>,
     pub(crate) certificate: Option<String>,
+    /// Who asked that an approved deletion ends, when somebody did.
+    pub(crate) ending: Option<EndingView>,
+}
+
+/// The end of an approved deletion, as it was asked for.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EndingView {
+    pub(crate) by: String,
+    pub(crate) at: String,
+    pub(crate) reason: String,
+    /// Whether whoever reads this asked for it: he cannot decide about it.
+    pub(crate) own: bool,
+    /// Who agreed; nothing more goes since.
+    pub(crate) agreed: Option<String>,
+}
+
+/// Whether an approved deletion ends.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndDecision {
+    /// No: it goes on.
+    pub(crate) end: bool,
 }
 
 /// How long a court keeps what, and what was asked for.

@@ -79,6 +79,8 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("GET", "/api/v1/retention/requests/none", [false, true, false, false, true, false]),
     ("POST", "/api/v1/retention/requests/none/decision", [false, true, false, false, false, false]),
     ("POST", "/api/v1/retention/requests/none/withdraw", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/retention/requests/none/end", [false, false, false, false, true, false]),
+    ("POST", "/api/v1/retention/requests/none/end/decision", [false, true, false, false, false, false]),
     ("GET", "/api/v1/retention/certificates/none", [false, true, false, false, true, false]),
     ("GET", "/api/v1/users", [false, false, false, false, true, false]),
     ("GET", "/api/v1/audit", [false, false, false, false, false, true]),
@@ -110,6 +112,10 @@ fn body(path: &str) -> serde_json::Value {
         serde_json::json!({ "reason": "再审立案" })
     } else if path.ends_with("/retention/policy") {
         serde_json::json!({ "days": {} })
+    } else if path.ends_with("/requests/none/end") {
+        serde_json::json!({ "reason": "先停下" })
+    } else if path.ends_with("/end/decision") {
+        serde_json::json!({ "end": true })
     } else if path.ends_with("/requests/none/decision") {
         serde_json::json!({ "approve": true })
     } else if path.contains("/telephony/") {

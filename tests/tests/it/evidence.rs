@@ -112,7 +112,7 @@ async fn x2_x6_e71_evidence_is_rooted_checked_here_and_elsewhere_held_and_delete
     let task = served(&world).await;
     let (code, said) = command(&world.server, &["evidence", "verify"]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.starts_with("OK: 6 files"), "recording, transcript, two reports, document, push: {said}");
+    assert!(said.starts_with("OK: 7 files"), "recording, call, transcript, two reports, document, push: {said}");
     assert!(said.contains("in no root yet"), "{said}");
     // All of it was two days ago; the next start makes the roots.
     let back = 2 * 86_400_000_i64;
@@ -133,26 +133,70 @@ async fn x2_x6_e71_evidence_is_rooted_checked_here_and_elsewhere_held_and_delete
     let report: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((code, &report["ok"], &report["not_in_a_root_yet"]), (0, &json!(true), &json!(0)), "{said}");
 
-    bundle(&world);
+    refusals(&world);
+    bundle(&world).await;
     broken(&world, &task).await;
+    kept(&mut world, &task).await;
     deletion(&mut world, &task).await;
 }
 
+/// What names nothing is an error with a word of what to do, and marks nothing.
+fn refusals(world: &World) {
+    for (asked, said) in [
+        (["--day", "yesterday"], "write it as 2026-11-27"),
+        (["--day", "2062-11-27"], "is not over"),
+        (["--call", "none"], "there is no evidence of a call none"),
+        (["--case", "（2026）陕0102民初9999号"], "there is no case"),
+        (["--court", "none"], "`songda court list` names them"),
+    ] {
+        let (code, answer) = command(&world.server, &["evidence", "verify", asked[0], asked[1]]);
+        assert!(code == 1 && answer.contains(said), "{asked:?}: {code} {answer}");
+    }
+    assert_eq!(command(&world.server, &["evidence", "verify"]).0, 0, "nothing was marked by that");
+}
+
+/// The running house finds by itself what was altered, and rings.
+async fn kept(world: &mut World, task: &Value) {
+    let number = task["number"].as_str().unwrap();
+    sql(&world.server, &format!("UPDATE tasks SET number = 'SD-9' WHERE number = '{number}';"));
+    world.server.kill_and_restart();
+    let admin = world.server.cookie("admin").await;
+    let told = async || read(&world.server, "/api/v1/alarms", &admin).await;
+    let alarms = until(told, |alarms| alarms.to_string().contains("evidence.altered")).await.unwrap();
+    assert!(alarms.to_string().contains(CASE), "{alarms}");
+    let (code, said) = command(&world.server, &["evidence", "verify"]);
+    assert!(code == 1 && said.contains("BROKEN call B") && said.contains(number) && said.contains("SD-9"), "{said}");
+    sql(&world.server, &format!("UPDATE tasks SET number = '{number}' WHERE number = 'SD-9';"));
+    let listed = read(&world.server, "/api/v1/evidence/doubts", &admin).await;
+    let doubt = listed["items"][0]["id"].as_str().unwrap();
+    let supervisor = world.server.cookie("supervisor").await;
+    let clear = format!("/api/v1/evidence/doubts/{doubt}/clear");
+    let why = json!({ "reason": "任务编号被改动，已改回" });
+    assert_eq!(post(&world.server, &clear, &supervisor, &why).await.0, 204);
+    assert_eq!(command(&world.server, &["evidence", "verify"]).0, 0);
+}
+
 /// Taken out of the house it verifies by itself, and not when a byte of it was touched.
-fn bundle(world: &World) {
+async fn bundle(world: &World) {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("bundle");
     let to_text = to.to_str().unwrap();
     let (code, said) = command(&world.server, &["evidence", "export", "--case", CASE, "--to", to_text]);
     assert_eq!(code, 0, "{said}");
+    let auditor = world.server.cookie("auditor").await;
+    let audited = read(&world.server, "/api/v1/audit", &auditor).await;
+    let exports: Vec<&Value> =
+        audited["items"].as_array().unwrap().iter().filter(|row| row["action"] == "evidence.export").collect();
+    let results: Vec<&Value> = exports.iter().map(|row| &row["result"]).collect();
+    assert_eq!(results, ["ok", "begun"], "who takes evidence out stands there before the first byte: {exports:?}");
     // By its own keys it fits itself and no more; by those of the house it is well.
     let (code, said) = elsewhere(&to, &[]);
-    assert!(code == 2 && said.contains("KEYS NOT TRUSTED: 6 files"), "{said}");
+    assert!(code == 2 && said.contains("KEYS NOT TRUSTED: 7 files"), "{said}");
     let known = folder.path().join("house.pem");
     std::fs::copy(to.join("keys.pem"), &known).unwrap();
     let known = known.to_str().unwrap();
     let (code, said) = elsewhere(&to, &["--keys", known]);
-    assert!(code == 0 && said.contains("OK: 6 files"), "{said}");
+    assert!(code == 0 && said.contains("OK: 7 files"), "{said}");
     std::fs::write(to.join("files/more.wav"), b"x").unwrap();
     let (code, said) = elsewhere(&to, &["--keys", known]);
     assert!(code == 1 && said.contains("BROKEN files/more.wav"), "{said}");

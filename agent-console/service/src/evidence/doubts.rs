@@ -99,8 +99,7 @@ pub struct DoubtRow {
     pub reason: String,
 }
 
-const COLUMNS: &str =
-    "SELECT id, object_id, verdict, detail, found_ms, cleared_ms, cleared_name, reason FROM evidence_doubts";
+const FIELDS: &str = "SELECT id, object_id, verdict, detail, found_ms, cleared_ms, cleared_name, reason";
 
 fn read(row: &AnyRow) -> DoubtRow {
     DoubtRow {
@@ -115,19 +114,62 @@ fn read(row: &AnyRow) -> DoubtRow {
     }
 }
 
-/// What is and was in doubt in a court: what is open first, then the latest.
-pub async fn doubts(db: &Db, court: &str) -> Result<Vec<DoubtRow>, ServiceError> {
-    let sql = format!(
-        "{COLUMNS} WHERE court_id = $1 ORDER BY CASE WHEN open_object IS NULL THEN 1 ELSE 0 END, found_ms DESC, id LIMIT 500"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(court).fetch_all(db.read()).await?;
+/// A place in the list of doubts: that of the last one of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// 1 when it was cleared, else 0.
+    pub(super) settled: i64,
+    pub(super) found_ms: i64,
+    pub(super) id: String,
+}
+
+impl Place {
+    /// Before the first.
+    pub const START: Self = Self { settled: -1, found_ms: 0, id: String::new() };
+
+    /// Where a doubt stands.
+    pub fn of(doubt: &DoubtRow) -> Self {
+        Self { settled: doubt.cleared_ms.is_some().into(), found_ms: doubt.found_ms, id: doubt.id.clone() }
+    }
+
+    /// Reads what [`Display`](std::fmt::Display) wrote; none when that is no place.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '-');
+        let (settled, found_ms) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Self { settled, found_ms, id: parts.next()?.to_owned() })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}-{}", self.settled, self.found_ms, self.id)
+    }
+}
+
+/// A page of the doubts of a court: what is open first, then the latest.
+pub(super) const PAGE: &str = "FROM evidence_doubts WHERE court_id = $1
+    AND ((CASE WHEN open_object IS NULL THEN 1 ELSE 0 END) > $2
+         OR ((CASE WHEN open_object IS NULL THEN 1 ELSE 0 END) = $2 AND (found_ms < $3 OR (found_ms = $3 AND id > $4))))
+    ORDER BY CASE WHEN open_object IS NULL THEN 1 ELSE 0 END, found_ms DESC, id LIMIT $5";
+
+/// What is and was in doubt in a court, after a place: what is open first, then the latest.
+pub async fn doubts(db: &Db, court: &str, after: &Place, most: i64) -> Result<Vec<DoubtRow>, ServiceError> {
+    let sql = format!("{FIELDS} {PAGE}");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(court)
+        .bind(after.settled)
+        .bind(after.found_ms)
+        .bind(&after.id)
+        .bind(most)
+        .fetch_all(db.read())
+        .await?;
     Ok(rows.iter().map(read).collect())
 }
 
 /// The open doubts among the files of a case, oldest first.
 pub async fn doubts_of_case(db: &Db, court: &str, case: &str) -> Result<Vec<DoubtRow>, ServiceError> {
     let sql = format!(
-        "{COLUMNS} d WHERE d.court_id = $2 AND d.open_object IS NOT NULL AND d.object_id IN
+        "{FIELDS} FROM evidence_doubts d WHERE d.court_id = $2 AND d.open_object IS NOT NULL AND d.object_id IN
          (SELECT f.id FROM evidence_files f WHERE {OF_CASE}) ORDER BY d.found_ms, d.id"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(case).bind(court).fetch_all(db.read()).await?;
@@ -278,7 +320,7 @@ async fn enter(mut tx: Tx, clock: &Clock, new: Mark<'_>, recording: bool) -> Res
 /// was entered has its state of before again.
 pub async fn clear(db: &Db, clock: &Clock, actor: &Actor, id: &str, why: &str) -> Result<(), ServiceError> {
     let why = reason(why)?;
-    let sql = format!("{COLUMNS} WHERE id = $1 AND court_id = $2");
+    let sql = format!("{FIELDS} FROM evidence_doubts WHERE id = $1 AND court_id = $2");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(&actor.court_id).fetch_optional(db.read()).await?;
     let doubt = row.as_ref().map(read).ok_or(ServiceError::NotFound { kind: "doubt" })?;
     let mut tx = db.begin().await?;

@@ -3,6 +3,7 @@
 use songda_store::{Db, Tx, evidence};
 use sqlx::{Row, any::AnyRow};
 
+use super::doubts::{PAGE, Place};
 use crate::ServiceError;
 
 /// An evidence file, and whose it is.
@@ -76,13 +77,14 @@ pub enum Which<'a> {
     Unrooted(&'a str, i64),
     /// Those of all courts that were never looked at or longest ago, at most so many.
     Oldest(i64),
-    /// Those of a court that are or were in doubt.
-    Doubted(&'a str),
+    /// Those of a page of doubts: court, place of the one before, and at most how many.
+    Doubted(&'a str, &'a Place, i64),
 }
 
 /// Each part by its own index, on either engine.
 pub(super) const OF_CASE: &str = "f.id IN (
     SELECT e.id FROM evidence_files e JOIN calls c ON c.id = e.owner_id JOIN tasks t ON t.id = c.task_id WHERE t.case_id = $1
+    UNION SELECT e.id FROM evidence_files e JOIN inbound_calls i ON i.id = e.owner_id JOIN tasks t ON t.id = i.task_id WHERE t.case_id = $1
     UNION SELECT r.object_id FROM reports r JOIN tasks t ON t.id = r.task_id WHERE t.case_id = $1
     UNION SELECT d.object_id FROM documents d JOIN orders o ON o.id = d.order_id WHERE o.case_id = $1
     UNION SELECT o.body_object FROM orders o WHERE o.case_id = $1)";
@@ -119,10 +121,9 @@ fn sql(which: Which<'_>) -> String {
             "f.id IN (SELECT s.file_id FROM evidence_checks s ORDER BY s.checked_ms, s.file_id LIMIT $1)".to_owned(),
             "(SELECT s.checked_ms FROM evidence_checks s WHERE s.file_id = x.id), x.id",
         ),
-        Which::Doubted(_) => (
-            "f.id IN (SELECT d.object_id FROM evidence_doubts d WHERE d.court_id = $1)".to_owned(),
-            "x.booked_ms, x.id",
-        ),
+        Which::Doubted(..) => {
+            (format!("f.id IN (SELECT p.object_id FROM (SELECT object_id {PAGE}) p)"), "x.booked_ms, x.id")
+        }
     };
     format!(
         "SELECT x.id, x.court_id, x.kind, x.owner_id, x.sha256, x.sm3, x.size, x.booked_ms,
@@ -131,6 +132,7 @@ fn sql(which: Which<'_>) -> String {
          FROM (SELECT f.id, f.court_id, f.kind, f.owner_id, f.sha256, f.sm3, f.size, f.booked_ms,
                       {SINCE} AS since_ms,
                       COALESCE((SELECT c.task_id FROM calls c WHERE c.id = f.owner_id),
+                               (SELECT i.task_id FROM inbound_calls i WHERE i.id = f.owner_id),
                                (SELECT MIN(r.task_id) FROM reports r WHERE r.object_id = f.id),
                                (SELECT MIN(td.task_id) FROM documents d JOIN task_documents td ON td.document_id = d.id
                                 WHERE d.object_id = f.id)) AS task_id,
@@ -176,7 +178,10 @@ pub async fn files(db: &Db, which: Which<'_>) -> Result<Vec<FileRow>, ServiceErr
     let sql = sql(which);
     let query = sqlx::query(sqlx::AssertSqlSafe(sql));
     let query = match which {
-        Which::Case(id) | Which::Call(id) | Which::One(id) | Which::Doubted(id) => query.bind(id),
+        Which::Case(id) | Which::Call(id) | Which::One(id) => query.bind(id),
+        Which::Doubted(court, after, most) => {
+            query.bind(court).bind(after.settled).bind(after.found_ms).bind(&after.id).bind(most)
+        }
         Which::Root(court, day) => query.bind(court).bind(day),
         Which::After(court, (at_ms, id), most) => query.bind(court).bind(at_ms).bind(id).bind(most),
         Which::Unrooted(court, before_ms) => query.bind(court).bind(before_ms),

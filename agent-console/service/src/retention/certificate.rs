@@ -161,11 +161,14 @@ pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), S
         .await?;
         named = id;
     }
-    sqlx::query("UPDATE retention_requests SET state = 'done', live = NULL, done_ms = $2 WHERE id = $1")
-        .bind(&approved.id)
-        .bind(now)
-        .execute(&mut *tx.conn())
-        .await?;
+    sqlx::query(
+        "UPDATE retention_requests SET state = CASE WHEN ended_by IS NULL THEN 'done' ELSE 'ended' END, live = NULL,
+                done_ms = $2 WHERE id = $1",
+    )
+    .bind(&approved.id)
+    .bind(now)
+    .execute(&mut *tx.conn())
+    .await?;
     let detail = json!({ "files": gone.len(), "kept": kept.len(), "certificate": named });
     let object = ("retention", approved.id.as_str());
     let entry = audit::Entry::of_the_house(&approved.court, "retention.done", object, detail);

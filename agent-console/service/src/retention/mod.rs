@@ -7,6 +7,7 @@
 //! transaction that deletes.
 
 mod certificate;
+mod ending;
 mod holds;
 mod plan;
 mod policy;
@@ -16,6 +17,7 @@ mod standing;
 
 pub(crate) use certificate::under_way;
 pub use certificate::{CertificateRow, Certified, Proof, certificate, certificate_of, certificates, signed_files};
+pub use ending::{Ending, ask_for_end, decide_end};
 pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold};
 pub use plan::{Kept, Plan, Planned, plan};
 pub use policy::{Class, Policy, policies, policy};

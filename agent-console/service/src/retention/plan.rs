@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use super::{
     Class, Policy, policy,
-    standing::{self, Standing},
+    standing::{self, Block, Standing},
 };
 use crate::{
     ServiceError,
@@ -27,7 +27,8 @@ pub struct Planned {
     pub file: FileRow,
     /// Its class.
     pub class: Class,
-    /// When its case came back to the court, unix milliseconds.
+    /// When its case came back to the court, or when a caller of no case was entered, unix
+    /// milliseconds.
     pub returned_ms: i64,
     /// Since when it is due, unix milliseconds.
     pub due_ms: i64,
@@ -53,8 +54,8 @@ pub struct Plan {
     pub items: Vec<Planned>,
     /// Whether there is more than one deletion takes.
     pub more: bool,
-    /// What stays: `hold`, `open_task`, `live_call`, `not_returned`, `doubt`, `no_root` or
-    /// `not_due`.
+    /// What stays: `hold`, `open_task`, `live_call`, `not_returned`, `unsettled`, `doubt`,
+    /// `no_root` or `not_due`.
     pub kept: BTreeMap<&'static str, Kept>,
 }
 
@@ -76,13 +77,20 @@ impl Plan {
     }
 
     /// Enters a file of a case, where it belongs to one of those that are meant.
-    fn look_at(&mut self, file: FileRow, standings: &HashMap<&str, &Standing>, doubted: &HashSet<String>) {
-        let Some(standing) = standings.get(file.case_id.as_str()) else { return };
-        let Some(class) = Class::of(&file.kind).filter(|class| class.is_deleted()) else { return };
+    fn look_at(&mut self, file: FileRow, standings: &HashMap<&str, &Standing>, seen: &Seen) {
+        let Seen { doubted, unsettled } = seen;
+        let Some(class) = Class::of_file(&file).filter(|class| class.is_deleted()) else { return };
         if file.deleted.is_some() {
             return;
         }
-        let returned_ms = match standing.returned() {
+        let stands = match standings.get(file.case_id.as_str()) {
+            Some(standing) => standing.returned(),
+            // A caller of no case: there is no return to count from.
+            None if class != Class::Caller => return,
+            None if unsettled.contains(&file.owner_id) => Err(Block::Unsettled),
+            None => Ok(file.since_ms),
+        };
+        let returned_ms = match stands {
             Ok(at_ms) => at_ms,
             Err(block) => return self.keep(block.word(), &file),
         };
@@ -108,6 +116,14 @@ impl Plan {
     }
 }
 
+/// What keeps files beside their cases.
+struct Seen {
+    /// Files and roots that wait for examination.
+    doubted: HashSet<String>,
+    /// Callers whose call is not settled.
+    unsettled: HashSet<String>,
+}
+
 /// What would go of a court, or of one case, at this moment. Deletes nothing. A case of which
 /// nothing may go is refused with the reason when it is asked for by itself, and everything is
 /// while the clock is not trusted.
@@ -119,6 +135,7 @@ pub async fn plan(db: &Db, clock: &Clock, court: &str, case: Option<&str>) -> Re
     let doubted = doubted(db, court).await?;
     let mut conn = db.read().acquire().await.map_err(StoreError::from)?;
     let standings = standing::standings(&mut conn, court, case).await?;
+    let seen = Seen { doubted, unsettled: standing::unsettled(&mut conn, court).await? };
     drop(conn);
     if let Some(case) = case {
         let one: &Standing = standings
@@ -131,7 +148,7 @@ pub async fn plan(db: &Db, clock: &Clock, court: &str, case: Option<&str>) -> Re
         standings.iter().map(|standing| (standing.case_id.as_str(), standing)).collect();
     if let Some(case) = case {
         for file in files(db, Which::Case(case)).await? {
-            plan.look_at(file, &standings, &doubted);
+            plan.look_at(file, &standings, &seen);
         }
         return Ok(plan);
     }
@@ -142,7 +159,7 @@ pub async fn plan(db: &Db, clock: &Clock, court: &str, case: Option<&str>) -> Re
         let Some(last) = page.last() else { return Ok(plan) };
         after = (last.booked_ms, last.id.clone());
         for file in page {
-            plan.look_at(file, &standings, &doubted);
+            plan.look_at(file, &standings, &seen);
         }
     }
 }

@@ -7,7 +7,7 @@ use songda_people::Actor;
 use songda_store::{Clock, Db, Tx, evidence};
 use sqlx::Row;
 
-use crate::ServiceError;
+use crate::{ServiceError, evidence::FileRow};
 
 /// What is kept for a time of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub enum Class {
     Receipt,
     /// Documents and order bodies that the court pushed.
     Document,
+    /// Sound and words of callers who belong to no case, counted from their own entry.
+    Caller,
     /// Cases, tasks, timelines, calls. No job deletes them in this version.
     Metadata,
     /// The audit log. No job deletes it.
@@ -34,8 +36,16 @@ const LONGEST: i64 = 36_525;
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 7] =
-        [Self::Recording, Self::Transcript, Self::Receipt, Self::Document, Self::Metadata, Self::Audit, Self::Access];
+    pub const ALL: [Self; 8] = [
+        Self::Recording,
+        Self::Transcript,
+        Self::Receipt,
+        Self::Document,
+        Self::Caller,
+        Self::Metadata,
+        Self::Audit,
+        Self::Access,
+    ];
 
     /// The stored word.
     pub fn code(self) -> &'static str {
@@ -44,6 +54,7 @@ impl Class {
             Self::Transcript => "transcript",
             Self::Receipt => "receipt",
             Self::Document => "document",
+            Self::Caller => "caller",
             Self::Metadata => "metadata",
             Self::Audit => "audit",
             Self::Access => "access",
@@ -67,11 +78,20 @@ impl Class {
         }
     }
 
+    /// The class of a file: that of its kind, or of a caller where it belongs to no case.
+    pub fn of_file(file: &FileRow) -> Option<Self> {
+        let is_callers = file.case_id.is_empty() && !file.owner_id.is_empty();
+        match Self::of(&file.kind) {
+            Some(Self::Recording | Self::Transcript) if is_callers => Some(Self::Caller),
+            other => other,
+        }
+    }
+
     /// Days that hold where a court set none: recordings three years after the return, the
     /// rest ten (domain 7).
     pub fn default_days(self) -> i64 {
         match self {
-            Self::Recording => 1_096,
+            Self::Recording | Self::Caller => 1_096,
             _ => 3_653,
         }
     }
@@ -82,7 +102,7 @@ impl Class {
     /// the pen from emptying the vault.
     pub fn least_days(self) -> i64 {
         match self {
-            Self::Recording | Self::Transcript | Self::Document => 30,
+            Self::Recording | Self::Transcript | Self::Document | Self::Caller => 30,
             Self::Receipt | Self::Metadata | Self::Audit => 1_096,
             Self::Access => 366,
         }
@@ -90,7 +110,7 @@ impl Class {
 
     /// Whether files of this class are deleted by the job.
     pub fn is_deleted(self) -> bool {
-        matches!(self, Self::Recording | Self::Transcript | Self::Receipt | Self::Document)
+        matches!(self, Self::Recording | Self::Transcript | Self::Receipt | Self::Document | Self::Caller)
     }
 }
 

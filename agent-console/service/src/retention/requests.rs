@@ -7,7 +7,7 @@ use songda_people::Actor;
 use songda_store::{Clock, Db, StoreError, Tx, audit, jobs, new_id};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Class, JOB, Plan, plan, plan::timely, policy, reason};
+use super::{Class, Ending, JOB, Plan, plan, plan::timely, policy, reason};
 use crate::ServiceError;
 
 /// Something that was asked for.
@@ -21,7 +21,8 @@ pub struct RequestRow {
     pub body: Value,
     /// Version of the periods by which it was made.
     pub policy_version: i64,
-    /// `waiting`, `refused`, `withdrawn`, `approved` (being carried out) or `done`.
+    /// `waiting`, `refused`, `withdrawn`, `approved` (being carried out), `done`, or `ended` by two
+    /// persons before it was done.
     pub state: String,
     /// Who asked, by id.
     pub asked_by: String,
@@ -41,6 +42,8 @@ pub struct RequestRow {
     pub done_ms: Option<i64>,
     /// Its certificate.
     pub certificate: Option<String>,
+    /// Who asked that it ends before it is done, when somebody did.
+    pub ending: Option<Ending>,
 }
 
 /// A file of a deletion.
@@ -70,7 +73,8 @@ pub struct ItemRow {
 
 const COLUMNS: &str = "SELECT r.id, r.kind, r.body, r.policy_version, r.state, r.asked_by, r.asked_name, r.asked_ms,
     r.decided_by, r.decided_name, r.decided_ms, r.reason, r.done_ms,
-    (SELECT c.id FROM deletion_certificates c WHERE c.request_id = r.id) FROM retention_requests r";
+    (SELECT c.id FROM deletion_certificates c WHERE c.request_id = r.id), r.ending_by, r.ending_name, r.ending_ms,
+    r.ending_reason, r.ended_name FROM retention_requests r";
 
 fn read(row: &AnyRow) -> RequestRow {
     RequestRow {
@@ -88,6 +92,7 @@ fn read(row: &AnyRow) -> RequestRow {
         reason: row.get(11),
         done_ms: row.get(12),
         certificate: row.get(13),
+        ending: Ending::read(row, 14),
     }
 }
 
@@ -230,7 +235,7 @@ async fn enter(
     Ok(id)
 }
 
-async fn waiting(tx: &mut Tx, court: &str, id: &str) -> Result<RequestRow, ServiceError> {
+pub(super) async fn waiting(tx: &mut Tx, court: &str, id: &str) -> Result<RequestRow, ServiceError> {
     let sql = format!("{COLUMNS} WHERE r.id = $1 AND r.court_id = $2");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(court).fetch_optional(&mut *tx.conn()).await?;
     row.as_ref().map(read).ok_or(ServiceError::NotFound { kind: "request" })
@@ -313,7 +318,7 @@ pub async fn decide(
 }
 
 /// Whether two accounts are one person's: they have the same staff number.
-async fn same_person(tx: &mut Tx, user: &str, actor: &Actor) -> Result<bool, ServiceError> {
+pub(super) async fn same_person(tx: &mut Tx, user: &str, actor: &Actor) -> Result<bool, ServiceError> {
     let row =
         sqlx::query("SELECT COUNT(*) FROM users WHERE id = $1 AND court_id = $2 AND staff_no = $3 AND staff_no <> ''")
             .bind(user)

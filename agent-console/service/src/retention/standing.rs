@@ -1,5 +1,7 @@
 //! How a case stands: whether anything of it may be deleted, and from when on.
 
+use std::collections::HashSet;
+
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use crate::ServiceError;
@@ -29,6 +31,10 @@ pub(super) enum Block {
     Open,
     Live,
     NotReturned,
+    /// A caller whose call waits to be settled.
+    Unsettled,
+    /// A caller who was linked to a case: its own rules hold.
+    Linked,
 }
 
 impl Block {
@@ -38,6 +44,8 @@ impl Block {
             Self::Open => "open_task",
             Self::Live => "live_call",
             Self::NotReturned => "not_returned",
+            Self::Unsettled => "unsettled",
+            Self::Linked => "linked",
         }
     }
 
@@ -48,6 +56,7 @@ impl Block {
             Self::Live => {
                 ("retention.live_call", format!("{number} has a call that is up or whose outcome is owed: wait for it"))
             }
+            Self::Unsettled | Self::Linked => ("retention.unsettled", format!("{number} waits to be settled")),
             Self::NotReturned => {
                 ("retention.not_returned", format!("{number} is not returned to the court yet: its evidence stays"))
             }
@@ -130,4 +139,36 @@ pub(super) async fn locked(conn: &mut AnyConnection, court: &str, case: &str) ->
         .execute(&mut *conn)
         .await?;
     standings(conn, court, Some(case)).await?.pop().ok_or(ServiceError::NotFound { kind: "case" })
+}
+
+/// Callers of a court who belong to no case and of whom nothing goes yet: their call is up, or
+/// waits to be settled.
+pub(super) async fn unsettled(conn: &mut AnyConnection, court: &str) -> Result<HashSet<String>, ServiceError> {
+    let rows = sqlx::query(
+        "SELECT id FROM inbound_calls WHERE court_id = $1 AND task_id IS NULL AND (state <> 'ended' OR list_state = 'open')",
+    )
+    .bind(court)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+}
+
+/// Whether a file of a caller without a case may go, its row held until the transaction ends. Its
+/// period counts from its own entry: it has no return.
+pub(super) async fn caller(conn: &mut AnyConnection, file: &str) -> Result<Result<i64, Block>, ServiceError> {
+    let row = sqlx::query(
+        "UPDATE inbound_calls SET state = state WHERE id = (SELECT f.owner_id FROM evidence_files f WHERE f.id = $1)
+         RETURNING state, list_state, CASE WHEN task_id IS NULL THEN 0 ELSE 1 END",
+    )
+    .bind(file)
+    .fetch_optional(conn)
+    .await?;
+    let row = row.ok_or(ServiceError::NotFound { kind: "inbound call" })?;
+    let (state, list, linked): (String, String, i64) = (row.get(0), row.get(1), row.get(2));
+    Ok(match (state.as_str(), list.as_str()) {
+        _ if linked > 0 => Err(Block::Linked),
+        ("ended", "open") => Err(Block::Unsettled),
+        ("ended", _) => Ok(0),
+        _ => Err(Block::Live),
+    })
 }

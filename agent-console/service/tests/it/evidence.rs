@@ -6,7 +6,8 @@ use songda_people::Role;
 use songda_recordings::{keys::KeyFile, vault::Vault};
 use songda_service::{
     evidence::{
-        self, DoubtRow, Examiner, Found, HOUSE, Which, check_chain, check_oldest, check_root, clear, doubts, files,
+        self, DoubtRow, Examiner, Found, HOUSE, Place, Which, check_chain, check_oldest, check_root, clear, doubts,
+        files,
     },
     retention,
 };
@@ -17,7 +18,7 @@ use crate::shelf::{DAY_MS, Shelf, flip, shelves};
 const HOUR_MS: i64 = 3_600_000;
 
 async fn open(shelf: &Shelf) -> Vec<DoubtRow> {
-    let all = doubts(&shelf.house.on.db, &shelf.house.court).await.unwrap();
+    let all = doubts(&shelf.house.on.db, &shelf.house.court, &Place::START, 500).await.unwrap();
     all.into_iter().filter(|doubt| doubt.cleared_ms.is_none()).collect()
 }
 
@@ -554,5 +555,40 @@ async fn x2_a_correction_is_entered_and_one_that_was_changed_is_found() {
         assert!(matches!(shelf.examiner().look(&file).await.unwrap(), Found::Altered { .. }), "{}", shelf.engine());
         shelf.sql("DELETE FROM transcript_edits").await.unwrap();
         assert!(matches!(shelf.examiner().look(&file).await.unwrap(), Found::Missing { .. }), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_the_list_of_doubts_is_turned_page_by_page_and_hides_none() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let mut broken = Vec::new();
+        for no in 1..=2 {
+            let served = shelf.case(no).await;
+            for file in [&served.report, &served.document] {
+                flip(&shelf.sealed_object(file));
+                broken.push(file.clone());
+            }
+            shelf.examiner().round(u64::MAX).await.unwrap();
+            on.clock.advance(1_000);
+        }
+        // One is settled: it comes last, however new.
+        let newest = doubts(&on.db, &shelf.house.court, &Place::START, 1).await.unwrap().remove(0);
+        clear(&on.db, &on.clock, &shelf.actor(Role::Supervisor), &newest.id, "已核实").await.unwrap();
+        let (mut after, mut seen) = (Place::START, Vec::new());
+        loop {
+            let page = doubts(&on.db, &shelf.house.court, &after, 3).await.unwrap();
+            let Some(last) = page.last() else { break };
+            let named = files(&on.db, Which::Doubted(&shelf.house.court, &after, 3)).await.unwrap();
+            assert_eq!(named.len(), page.len(), "{}: with its files, and no others", shelf.engine());
+            // As it goes over the wire.
+            after = Place::parse(&Place::of(last).to_string()).unwrap();
+            seen.extend(page.into_iter().map(|doubt| doubt.object_id));
+        }
+        assert_eq!(seen.last(), Some(&newest.object_id), "{}", shelf.engine());
+        seen.sort();
+        broken.sort();
+        assert_eq!(seen, broken, "{}: each once", shelf.engine());
+        assert_eq!(Place::parse("x"), None);
     }
 }

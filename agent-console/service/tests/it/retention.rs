@@ -14,8 +14,8 @@ use songda_service::{
     ServiceError,
     evidence::{self, Found, HOUSE, check_chain},
     retention::{
-        Class, ask_for_deletion, ask_for_policy, certificate, certificates, decide, holds_of, items, lift_hold, plan,
-        policy, request, requests, set_hold, withdraw,
+        Class, ask_for_deletion, ask_for_end, ask_for_policy, certificate, certificates, decide, decide_end, holds_of,
+        items, lift_hold, plan, policy, request, requests, set_hold, withdraw,
     },
 };
 use songda_store::jobs;
@@ -586,7 +586,7 @@ async fn x6_another_court_reads_decides_and_holds_nothing() {
         nothing(request(&on.db, "another", &id).await.unwrap_err());
         nothing(set_hold(&on.db, &on.clock, &stranger, &served.case, "x").await.unwrap_err());
         nothing(plan(&on.db, &on.clock, "another", Some(&served.case)).await.unwrap_err());
-        let doubt = evidence::doubts(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        let doubt = evidence::doubts(&on.db, &shelf.house.court, &evidence::Place::START, 500).await.unwrap().remove(0);
         nothing(evidence::clear(&on.db, &on.clock, &stranger, &doubt.id, "x").await.unwrap_err());
         nothing(evidence::file(&on.db, "another", &served.recording).await.unwrap_err());
         shelf.approve(&id).await;
@@ -626,7 +626,7 @@ async fn x2_a_deletion_without_its_certificate_is_under_way_for_a_day_and_a_loss
         on.clock.advance(1);
         let found = look().await;
         assert!(matches!(&found, Found::Missing { reason } if reason.contains("stood still")), "{found:?}");
-        let marked = evidence::doubts(&on.db, &shelf.house.court).await.unwrap();
+        let marked = evidence::doubts(&on.db, &shelf.house.court, &evidence::Place::START, 500).await.unwrap();
         assert_eq!(marked[0].object_id, served.report, "{}: a person must look", shelf.engine());
     }
 }
@@ -707,5 +707,127 @@ async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold
         assert!(!place.exists(), "{}: what had begun has ended", shelf.engine());
         running.await.unwrap().unwrap();
         assert_eq!(shelf.states(&id).await[&served.recording].0, "deleted", "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_two_persons_end_an_approved_deletion_and_what_is_there_stays() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let court = &shelf.house.court;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let (admin, supervisor) = (shelf.actor(Role::Admin), shelf.actor(Role::Supervisor));
+        let id = shelf.ask(None).await.unwrap();
+        let early = ask_for_end(&on.db, &on.clock, &admin, &id, "停").await.unwrap_err();
+        assert_eq!(code(&early), "retention.no_end", "{}: it is not approved", shelf.engine());
+        shelf.approve(&id).await;
+        assert_eq!(code(&decide_end(&on.db, &on.clock, &supervisor, &id, true).await.unwrap_err()), "retention.no_end");
+        ask_for_end(&on.db, &on.clock, &admin, &id, "名单有误").await.unwrap();
+        assert_eq!(code(&decide_end(&on.db, &on.clock, &admin, &id, true).await.unwrap_err()), "retention.own");
+        let stranger = songda_people::Actor { court_id: "another".into(), ..supervisor.clone() };
+        let other = decide_end(&on.db, &on.clock, &stranger, &id, true).await.unwrap_err();
+        assert!(matches!(other, ServiceError::NotFound { .. }), "{}: {other}", shelf.engine());
+        decide_end(&on.db, &on.clock, &supervisor, &id, false).await.unwrap();
+        assert!(request(&on.db, court, &id).await.unwrap().ending.is_none(), "{}: it goes on", shelf.engine());
+        ask_for_end(&on.db, &on.clock, &admin, &id, "名单有误").await.unwrap();
+        decide_end(&on.db, &on.clock, &supervisor, &id, true).await.unwrap();
+        let jobs = jobs::claim(&on.db, &on.clock, &["retention.delete"], 1_000, 10).await.unwrap();
+        assert_eq!(jobs.len(), 2, "{}: it is looked at at once", shelf.engine());
+        // A run was killed when one file had gone.
+        sqlx::query("UPDATE deletion_items SET state = 'deleting' WHERE file_id = $1")
+            .bind(&served.report)
+            .execute(on.db.read())
+            .await
+            .unwrap();
+        std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        assert_eq!(states[&served.report].0, "deleted", "{}", shelf.engine());
+        for kept in [&served.recording, &served.transcript, &served.document] {
+            assert_eq!(states[kept], ("kept".into(), "ended".into()), "{}", shelf.engine());
+        }
+        let ended = request(&on.db, court, &id).await.unwrap();
+        assert_eq!((ended.state.as_str(), ended.certificate.is_some()), ("ended", true), "{}", shelf.engine());
+        assert_eq!(ended.ending.unwrap().agreed.as_deref(), Some("name of supervisor"));
+        let found = shelf.examiner().look(&shelf.file(&served.report).await).await.unwrap();
+        assert_eq!(found, Found::Deleted { request: id }, "{}: with its certificate", shelf.engine());
+        assert_eq!(shelf.states(&shelf.ask(None).await.unwrap()).await.len(), 3, "{}: due as before", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_callers_of_no_case_have_a_class_and_their_own_time() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let caller = shelf.caller("open").await;
+        shelf.pass(THREE_YEARS).await;
+        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+        assert!(report.items.is_empty(), "{}: {:?}", shelf.engine(), report.items);
+        assert_eq!(report.kept["unsettled"].files, 1, "{}: nobody settled the call", shelf.engine());
+        shelf.sql("UPDATE inbound_calls SET list_state = 'dismissed'").await.unwrap();
+        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+        let item = &report.items[0];
+        assert_eq!((item.class, &item.file.id), (Class::Caller, &caller), "{}", shelf.engine());
+        assert_eq!(item.due_ms - item.file.booked_ms, THREE_YEARS, "{}", shelf.engine());
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // Opened again meanwhile: it stays.
+        shelf.sql("UPDATE inbound_calls SET list_state = 'open'").await.unwrap();
+        shelf.deleter().run(&id).await.unwrap();
+        assert_eq!(shelf.states(&id).await[&caller], ("kept".into(), "unsettled".into()), "{}", shelf.engine());
+        shelf.sql("UPDATE inbound_calls SET list_state = 'dismissed'").await.unwrap();
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        shelf.deleter().run(&id).await.unwrap();
+        assert!(!shelf.sealed_recording(&caller).exists(), "{}", shelf.engine());
+        let found = shelf.examiner().look(&shelf.file(&caller).await).await.unwrap();
+        assert_eq!(found, Found::Deleted { request: id }, "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_a_caller_whose_number_is_a_partys_is_kept_with_the_case_and_by_its_hold() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        let caller = shelf.caller("dismissed").await;
+        sqlx::query("UPDATE inbound_calls SET task_id = $1").bind(&served.task).execute(on.db.read()).await.unwrap();
+        shelf.pass(THREE_YEARS).await;
+        shelf.hold(&served.case).await;
+        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+        assert!(report.items.is_empty(), "{}: {:?}", shelf.engine(), report.items);
+        assert_eq!(shelf.file(&caller).await.case_number, served.number, "{}", shelf.engine());
+        assert_eq!(report.kept["hold"].files, 5, "{}: {:?}", shelf.engine(), report.kept);
+    }
+}
+
+#[tokio::test]
+async fn x6_an_order_that_waits_for_correction_keeps_its_case() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let mut tx = on.db.begin().await.unwrap();
+        let file = on.objects.put(&mut tx, &shelf.house.court, "push", "application/json", b"{}").await.unwrap();
+        let key = songda_service::intake::OrderKey { source: "ajxt".into(), order_no: "late".into(), revision: 1 };
+        let kept = songda_service::intake::keep_incomplete(
+            &mut tx,
+            &on.clock,
+            &shelf.house.court,
+            (&key, &served.number),
+            "hash",
+            &file.id,
+            &[],
+        );
+        kept.await.unwrap();
+        tx.commit().await.unwrap();
+        let refused = shelf.ask(Some(&served.case)).await.unwrap_err();
+        assert_eq!(code(&refused), "retention.open", "{}: 待补正 counts as open", shelf.engine());
+        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+        assert!(report.items.is_empty(), "{}: {:?}", shelf.engine(), report.kept);
     }
 }

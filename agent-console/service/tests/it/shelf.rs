@@ -36,6 +36,14 @@ pub(crate) struct Served {
     pub(crate) document: String,
 }
 
+/// Whose a recording is, and whether the register says what its call is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Bound,
+    Unbound,
+    Caller,
+}
+
 pub(crate) async fn shelves() -> Vec<Shelf> {
     let mut shelves = Vec::new();
     for house in houses().await {
@@ -144,6 +152,10 @@ impl Shelf {
     }
 
     async fn record(&self, call: &str, bound: bool) -> String {
+        self.record_of(call, if bound { Whose::Bound } else { Whose::Unbound }).await
+    }
+
+    async fn record_of(&self, call: &str, whose: Whose) -> String {
         let on = &self.house.on;
         let id = new_id();
         let name = RecordingId::new(&id).unwrap();
@@ -154,21 +166,26 @@ impl Shelf {
         }
         let manifest = writer.finish(vec![]).unwrap();
         let mut tx = on.db.begin().await.unwrap();
-        sqlx::query(
-            "INSERT INTO recordings (id, call_id, court_id, state, started_ms, frames, bytes, sha256, sm3, gaps, closed_ms)
-             VALUES ($1, $2, $3, 'closed', $4, $5, $6, $7, $8, '[]', $4)",
-        )
-        .bind(&id)
-        .bind(call)
-        .bind(&self.house.court)
-        .bind(on.clock.now_ms())
-        .bind(manifest.frames as i64)
-        .bind(manifest.bytes as i64)
-        .bind(&manifest.sha256)
-        .bind(&manifest.sm3)
-        .execute(&mut *tx.conn())
-        .await
-        .unwrap();
+        let (table, owner) = match whose {
+            Whose::Caller => ("inbound_recordings", "inbound_id"),
+            Whose::Bound | Whose::Unbound => ("recordings", "call_id"),
+        };
+        let sql = format!(
+            "INSERT INTO {table} (id, {owner}, court_id, state, started_ms, frames, bytes, sha256, sm3, gaps, closed_ms)
+             VALUES ($1, $2, $3, 'closed', $4, $5, $6, $7, $8, '[]', $4)"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(&id)
+            .bind(call)
+            .bind(&self.house.court)
+            .bind(on.clock.now_ms())
+            .bind(manifest.frames as i64)
+            .bind(manifest.bytes as i64)
+            .bind(&manifest.sha256)
+            .bind(&manifest.sm3)
+            .execute(&mut *tx.conn())
+            .await
+            .unwrap();
         let entry = evidence::Entry {
             id: &id,
             court: &self.house.court,
@@ -179,7 +196,7 @@ impl Shelf {
             size: manifest.bytes as i64,
         };
         evidence::book(&mut tx, &on.clock, entry).await.unwrap();
-        if bound {
+        if whose == Whose::Bound {
             bind_call(&mut tx, &on.clock, call).await.unwrap();
         }
         tx.commit().await.unwrap();
@@ -293,6 +310,26 @@ impl Shelf {
         .unwrap();
         tx.commit().await.unwrap();
         object.id
+    }
+
+    /// A recorded call of somebody who belongs to no case, in this state of the list.
+    pub(crate) async fn caller(&self, list: &str) -> String {
+        let on = &self.house.on;
+        let call = new_id();
+        sqlx::query(
+            "INSERT INTO inbound_calls (id, court_id, called, trunk_id, number_index, masked, state, list_state, message,
+                                        call_back, created_ms, talk_ms, ended_by, end_facts, recording_id, language,
+                                        prompt_spans, quality, marks, settled_reason)
+             VALUES ($1, $2, '', '', '', '', 'ended', $3, 1, 0, $4, 0, '', '{}', '', '', '[]', '{}', '[]', '')",
+        )
+        .bind(&call)
+        .bind(&self.house.court)
+        .bind(list)
+        .bind(on.clock.now_ms())
+        .execute(on.db.read())
+        .await
+        .unwrap();
+        self.record_of(&call, Whose::Caller).await
     }
 
     /// The task of the case is served, and its report has reached the court.

@@ -1,17 +1,16 @@
 // 待核查: which file of which case and task is not what it was, until a person says what was
 // found out.
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Button, Table } from "antd";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useWords } from "../../i18n/index.ts";
-import { get, id, post } from "../../lib/http.ts";
+import { id, post } from "../../lib/http.ts";
 import { may } from "../../lib/session.ts";
 import { dateTime } from "../../lib/time.ts";
 import type { Doubt, Me } from "../../lib/types.ts";
-import { Loading } from "../../ui/Loading.tsx";
-import { Failed } from "../../ui/problem.tsx";
+import { List } from "../../ui/List.tsx";
 import { Reason } from "./Reason.tsx";
 
 const PATH = "/evidence/doubts";
@@ -21,88 +20,76 @@ export function Doubts({ me }: { me: Me }) {
   const words = useWords();
   const queries = useQueryClient();
   const [clearing, setClearing] = useState<Doubt | null>(null);
-  const query = useQuery({
-    queryKey: [PATH],
-    queryFn: () => get<{ items: Doubt[] }>(PATH),
-    refetchInterval: 60_000,
-  });
   const clear = useMutation({
     mutationFn: (reason: string) => post(`${PATH}/${id(clearing?.id ?? "")}/clear`, { reason }),
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: [PATH] });
+      await queries.invalidateQueries({ queryKey: ["list", PATH] });
       setClearing(null);
     },
   });
-  if (query.error && !query.data) {
-    return <Failed error={query.error} onRetry={() => void query.refetch()} />;
-  }
-  if (!query.data) return <Loading />;
   return (
     <>
       <p className="muted">{t("evidence.doubts_help")}</p>
-      <div className="card list">
-        <Table<Doubt>
-          size="middle"
-          rowKey={(row) => row.id}
-          pagination={false}
-          dataSource={query.data.items}
-          onRow={() => ({ "data-testid": "doubt" }) as object}
-          locale={{ emptyText: <p className="none">{t("evidence.no_doubts")}</p> }}
-          columns={[
-            {
-              title: t("evidence.file"),
-              render: (_v, row) => (
+      <List<Doubt>
+        path={PATH}
+        rowKey={(row) => row.id}
+        testId="doubt"
+        every={60_000}
+        empty={t("evidence.no_doubts")}
+        columns={[
+          {
+            title: t("evidence.file"),
+            render: (_v, row) => (
+              <>
+                {words("evidence.kind", row.kind)} {row.name}
+                <div className="mono">{row.object_id}</div>
+              </>
+            ),
+          },
+          {
+            title: t("evidence.case"),
+            render: (_v, row) => (
+              <>
+                {row.case_number || "—"}
+                <div className="muted small">{row.task_number}</div>
+              </>
+            ),
+          },
+          {
+            title: t("evidence.found"),
+            render: (_v, row) => (
+              <>
+                <span className={`tag ${row.cleared_at ? "" : "red"}`}>
+                  {words("evidence.verdict", row.verdict)}
+                </span>{" "}
+                {dateTime(row.found_at)}
+                <div className="small">{row.detail}</div>
+              </>
+            ),
+          },
+          {
+            title: t("users.state"),
+            width: 280,
+            render: (_v, row) =>
+              row.cleared_at ? (
                 <>
-                  {words("evidence.kind", row.kind)} {row.name}
-                  <div className="mono">{row.object_id}</div>
+                  {t("evidence.cleared", { who: row.cleared_by, at: dateTime(row.cleared_at) })}
+                  <div className="small">{row.reason}</div>
                 </>
+              ) : (
+                <span className="row">
+                  <span className="tag red">{t("evidence.doubtful")}</span>
+                  <span className="grow" />
+                  {may(me, "evidence.clear") && (
+                    <Button size="small" data-testid="clear" onClick={() => setClearing(row)}>
+                      {t("evidence.clear")}
+                    </Button>
+                  )}
+                </span>
               ),
-            },
-            {
-              title: t("evidence.case"),
-              render: (_v, row) => (
-                <>
-                  {row.case_number || "—"}
-                  <div className="muted small">{row.task_number}</div>
-                </>
-              ),
-            },
-            {
-              title: t("evidence.found"),
-              render: (_v, row) => (
-                <>
-                  <span className={`tag ${row.cleared_at ? "" : "red"}`}>
-                    {words("evidence.verdict", row.verdict)}
-                  </span>{" "}
-                  {dateTime(row.found_at)}
-                  <div className="small">{row.detail}</div>
-                </>
-              ),
-            },
-            {
-              title: t("users.state"),
-              width: 280,
-              render: (_v, row) =>
-                row.cleared_at ? (
-                  <>
-                    {t("evidence.cleared", { who: row.cleared_by, at: dateTime(row.cleared_at) })}
-                    <div className="small">{row.reason}</div>
-                  </>
-                ) : (
-                  <span className="row">
-                    <span className="tag red">{t("evidence.doubtful")}</span>
-                    <span className="grow" />
-                    {may(me, "evidence.clear") && (
-                      <Button size="small" data-testid="clear" onClick={() => setClearing(row)}>
-                        {t("evidence.clear")}
-                      </Button>
-                    )}
-                  </span>
-                ),
-            },
-          ]}
-        />
-      </div>
+          },
+        ]}
+      />
       {clearing && (
         <Reason
           title={t("evidence.clear_title")}

@@ -23,6 +23,7 @@ const COLOURS: Record<string, string> = {
   approved: "blue",
   done: "green",
   refused: "red",
+  ended: "amber",
 };
 
 export function Kept({ me }: { me: Me }) {
@@ -66,18 +67,20 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
   const words = useWords();
   const queries = useQueryClient();
   const [refusing, setRefusing] = useState<string | null>(null);
+  const [stopping, setStopping] = useState<string | null>(null);
   const act = useMutation({
     mutationFn: ({ path, body }: { path: string; body?: object }) => post(path, body),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: [RETENTION] });
       setRefusing(null);
+      setStopping(null);
     },
   });
   const one = (row: RetentionRequest) => `${RETENTION}/requests/${id(row.id)}`;
   return (
     <section className="card list" aria-label={t("retention.requests")}>
       <h2 className="inset">{t("retention.requests")}</h2>
-      {act.error && !refusing ? <Failed error={act.error} /> : null}
+      {act.error && !refusing && !stopping ? <Failed error={act.error} /> : null}
       <Table<RetentionRequest>
         size="middle"
         rowKey={(row) => row.id}
@@ -114,6 +117,15 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
                 <div className="muted small">
                   {[dateTime(row.decided_at), row.reason].filter(Boolean).join(" · ")}
                 </div>
+                {row.ending && (
+                  <div className="small" data-testid="ending">
+                    {t(row.ending.agreed ? "retention.end_agreed" : "retention.end_asked", {
+                      who: row.ending.by,
+                      agreed: row.ending.agreed,
+                      why: row.ending.reason,
+                    })}
+                  </div>
+                )}
               </>
             ),
           },
@@ -149,6 +161,16 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
                     </Button>
                   </>
                 )}
+                {row.kind === "deletion" && row.state === "approved" && (
+                  <End
+                    row={row}
+                    me={me}
+                    onAsk={() => setStopping(one(row))}
+                    onDecide={(end) =>
+                      act.mutate({ path: `${one(row)}/end/decision`, body: { end } })
+                    }
+                  />
+                )}
                 {row.state === "waiting" && row.own && may(me, "retention.ask") && (
                   <Button
                     size="small"
@@ -179,6 +201,49 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
           }}
         />
       )}
+      {stopping && (
+        <Reason
+          title={t("retention.end")}
+          help={t("retention.end_help")}
+          confirm={t("retention.end")}
+          pending={act.isPending}
+          error={act.error}
+          onDone={(reason) => act.mutate({ path: `${stopping}/end`, body: { reason } })}
+          onClose={() => {
+            act.reset();
+            setStopping(null);
+          }}
+        />
+      )}
     </section>
+  );
+}
+
+/** The end of a deletion that is under way: one asks, another decides. */
+function End(props: {
+  row: RetentionRequest;
+  me: Me;
+  onAsk: () => void;
+  onDecide: (end: boolean) => void;
+}) {
+  const { t } = useTranslation();
+  const { ending } = props.row;
+  if (!ending) {
+    return may(props.me, "retention.ask") ? (
+      <Button size="small" data-testid="end" onClick={props.onAsk}>
+        {t("retention.end")}
+      </Button>
+    ) : null;
+  }
+  if (ending.agreed || ending.own || !may(props.me, "retention.decide")) return null;
+  return (
+    <>
+      <Button size="small" danger data-testid="end-agree" onClick={() => props.onDecide(true)}>
+        {t("retention.end_agree")}
+      </Button>
+      <Button size="small" data-testid="end-go-on" onClick={() => props.onDecide(false)}>
+        {t("retention.end_go_on")}
+      </Button>
+    </>
   );
 }
