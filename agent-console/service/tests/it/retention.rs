@@ -638,7 +638,11 @@ async fn x6_corrections_go_with_their_transcript_and_stand_in_the_certificate() 
         let served = shelf.case(1).await;
         let first = shelf.corrected(&served.transcript, "第一处").await;
         shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS - 1).await;
+        let mut days = policy(&on.db, &shelf.house.court).await.unwrap().days;
+        days.insert(Class::Transcript, 30);
+        let wanted = ask_for_policy(&on.db, &on.clock, &shelf.actor(Role::Admin), &days).await.unwrap();
+        shelf.approve(&wanted).await;
+        shelf.pass(29 * DAY_MS).await;
         // Corrected in the last moment: its time is that of its transcript all the same.
         let late = shelf.corrected(&served.transcript, "第二处").await;
         on.clock.advance(DAY_MS);
@@ -669,9 +673,10 @@ async fn x6_corrections_go_with_their_transcript_and_stand_in_the_certificate() 
     }
 }
 
-/// Opens the other end of a pipe once somebody reads from it.
-async fn somebody_reads(pipe: std::path::PathBuf) -> std::fs::File {
-    tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe).unwrap()).await.unwrap()
+/// Opens the other end of a pipe, for which whoever reads it waits.
+async fn somebody_opens(pipe: std::path::PathBuf) {
+    let opened = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
+    opened.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -690,19 +695,22 @@ async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold
         assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
         let (deleter, request) = (shelf.deleter(), id.clone());
         let running = tokio::spawn(async move { deleter.run(&request).await });
-        let end = somebody_reads(place.clone()).await;
+        let begun = async {
+            while shelf.states(&id).await[&served.recording].0 != "deleting" {
+                tokio::task::yield_now().await;
+            }
+        };
+        let limit = std::time::Duration::from_secs(10);
+        tokio::time::timeout(limit, begun).await.expect("what is meant stands there before it is done");
         // The removal is under way now. Everybody else writes.
-        let limit = std::time::Duration::from_secs(5);
         tokio::time::timeout(limit, shelf.hold(&other.case)).await.expect("no transaction is open meanwhile");
-        let state = shelf.states(&id).await[&served.recording].clone();
-        assert_eq!(state.0, "deleting", "{}: what is meant stands there", shelf.engine());
         // A hold of the same case stands at once, and is answered when the removal has ended.
         let mut hold = Box::pin(shelf.hold(&served.case));
         let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut hold).await;
         assert!(early.is_err(), "{}: its answer would say that the file stays", shelf.engine());
         let standing = holds_of(&on.db, &shelf.house.court, &served.case).await.unwrap();
         assert_eq!(standing.len(), 1, "{}: it beats every job from now on", shelf.engine());
-        drop(end);
+        somebody_opens(place.clone()).await;
         hold.await;
         assert!(!place.exists(), "{}: what had begun has ended", shelf.engine());
         running.await.unwrap().unwrap();

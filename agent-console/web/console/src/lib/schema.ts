@@ -336,7 +336,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is 待核查 in the court, and what was, with file, case and task. */
+        /** What is 待核查 in the court, and what was, with file, case and task; page by page. */
         get: operations["doubts"];
         put?: never;
         post?: never;
@@ -687,6 +687,43 @@ export interface paths {
         put?: never;
         /** Approves a request, or refuses it with a reason. Whoever asked cannot. */
         post: operations["decide_retention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/requests/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks that an approved deletion ends before it is done; another person decides. */
+        post: operations["ask_for_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/requests/{id}/end/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agrees that an approved deletion ends, or lets it go on. Whoever asked cannot. What is gone by
+         *     then gets its certificate, what is there stays.
+         */
+        post: operations["decide_end"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1681,6 +1718,23 @@ export interface components {
         /** @description What is 待核查 first, then what was. */
         DoubtsView: {
             items: components["schemas"]["DoubtView"][];
+            /** @description Where the next page starts; none on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description Whether an approved deletion ends. */
+        EndDecision: {
+            /** @description No: it goes on. */
+            end: boolean;
+        };
+        /** @description The end of an approved deletion, as it was asked for. */
+        EndingView: {
+            /** @description Who agreed; nothing more goes since. */
+            agreed?: string | null;
+            at: string;
+            by: string;
+            /** @description Whether whoever reads this asked for it: he cannot decide about it. */
+            own: boolean;
+            reason: string;
         };
         /** @description Something that the judge must look at. */
         EscalationRow: {
@@ -1703,6 +1757,11 @@ export interface components {
             channel: string;
             /** Format: int64 */
             from_ms: number;
+            /**
+             * @description `lost`: it was sent and did not come in time; `unsent`: nothing was sent, the other end was
+             *     silent; `unlisted`: more holes lie in here than are listed; `unknown`.
+             */
+            kind: string;
             /** Format: int64 */
             to_ms: number;
         };
@@ -2394,6 +2453,7 @@ export interface components {
             decided_at?: string | null;
             decided_by?: string | null;
             done_at?: string | null;
+            ending?: components["schemas"]["EndingView"] | null;
             id: string;
             /** @description `policy` or `deletion`. */
             kind: string;
@@ -2402,7 +2462,10 @@ export interface components {
             /** Format: int64 */
             policy_version: number;
             reason: string;
-            /** @description `waiting`, `refused`, `withdrawn`, `approved` (being carried out) or `done`. */
+            /**
+             * @description `waiting`, `refused`, `withdrawn`, `approved` (being carried out), `done`, or `ended` by two
+             *     persons before it was done.
+             */
             state: string;
         };
         /** @description A request with its files. */
@@ -3612,7 +3675,10 @@ export interface operations {
     };
     doubts: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3628,6 +3694,14 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4461,6 +4535,108 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ask_for_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    decide_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndDecision"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
