@@ -8,7 +8,7 @@ use songda_recordings::{
     evidence::{DayRoot, Listed, Offline, Standing, check_chain},
     keys::PublicKey,
 };
-use songda_service::{date, evidence::Signed, midnight_after, retention::signed_files};
+use songda_service::{date, evidence::Signed, midnight_after, moment, retention::signed_files};
 
 use super::{Meter, Verify};
 
@@ -102,7 +102,7 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
     };
     let keys = public_keys(&keys)?;
     let mut broken = Vec::new();
-    if let Err(detail) = signature(folder, &body, &keys) {
+    if let Err(detail) = signature(folder, &body, moment(&bundle.exported_at), &keys) {
         broken.push(Broken { what: BUNDLE.to_owned(), verdict: "signature", detail });
     }
     chain(&roots, &keys, &mut broken);
@@ -200,7 +200,7 @@ fn read(folder: &Path, name: &str) -> anyhow::Result<String> {
 }
 
 /// Every key of a file of keys.
-fn public_keys(pem: &str) -> anyhow::Result<Vec<PublicKey>> {
+pub(super) fn public_keys(pem: &str) -> anyhow::Result<Vec<PublicKey>> {
     const END: &str = "-----END PUBLIC KEY-----";
     let parts = pem.split_inclusive(END).filter(|part| part.contains(END));
     let keys: Vec<PublicKey> = parts.map(PublicKey::from_pem).collect::<Result<_, _>>()?;
@@ -208,10 +208,10 @@ fn public_keys(pem: &str) -> anyhow::Result<Vec<PublicKey>> {
     Ok(keys)
 }
 
-fn signature(folder: &Path, body: &str, keys: &[PublicKey]) -> Result<(), String> {
+fn signature(folder: &Path, body: &str, at_ms: Option<i64>, keys: &[PublicKey]) -> Result<(), String> {
     let text = read(folder, SIGNATURE).map_err(|error| format!("{error:#}"))?;
     let signed: Signed = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    signed.check(body, keys)
+    signed.check(body, at_ms, keys)
 }
 
 /// Each root signed, following the one before, and no day between them.

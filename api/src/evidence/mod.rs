@@ -51,8 +51,9 @@ pub struct Verify {
     /// An exported folder instead: no database, configuration or key is needed.
     #[arg(long, conflicts_with = "court")]
     bundle: Option<PathBuf>,
-    /// Public keys that came another way than in the bundle, PEM: only they are trusted.
-    #[arg(long, requires = "bundle")]
+    /// Public keys that came another way than in the bundle, or than from this house, PEM: only
+    /// they are trusted.
+    #[arg(long)]
     keys: Option<PathBuf>,
     /// Answers in JSON.
     #[arg(long)]

@@ -1,15 +1,18 @@
 //! The check of what the house keeps.
 
-use std::{collections::BTreeSet, io::Write};
+use std::{collections::BTreeSet, io::Write, path::Path};
 
+use anyhow::Context as _;
 use serde::Serialize;
 use songda_people::courts::Court;
 use songda_service::{
     date,
-    evidence::{FileRow, Found, RootCheck, Which, check_chain, check_root, files},
+    evidence::{FileRow, Found, RootCheck, Which, chain_of, check_chain, check_root, files},
+    retention::{certificates, signed_files},
 };
+use songda_store::evidence::CERTIFICATE;
 
-use super::{Meter, Verify, case_meant, courts_meant};
+use super::{Meter, Verify, bundle::public_keys, case_meant, courts_meant};
 use crate::house::House;
 
 /// Who is written down as having looked.
@@ -85,6 +88,9 @@ pub async fn verify(house: &House, asked: &Verify, after_ms: i64, out: &mut impl
             check.whole(court).await?;
         }
     }
+    if let Some(path) = &asked.keys {
+        check.by_keys(&courts, path).await?;
+    }
     let Check { mut report, meter, .. } = check;
     meter.end();
     report.nothing = report.files + report.deleted + report.under_way + report.roots == 0;
@@ -119,6 +125,36 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// What was signed, by keys that came another way than from this house. Marks nothing: it may be
+    /// the file of keys that is another's.
+    async fn by_keys(&mut self, courts: &[Court], path: &Path) -> anyhow::Result<()> {
+        let name = || format!("reading the public keys {}", path.display());
+        let keys = public_keys(&std::fs::read_to_string(path).with_context(name)?).with_context(name)?;
+        for court in courts {
+            for row in chain_of(&self.house.db, &court.id).await? {
+                // One that cannot be read was told already.
+                let Some(fault) = row.signed().ok().and_then(|root| root.verify(&keys).err()) else { continue };
+                let detail = format!("by the keys given: {fault}");
+                self.report.broken_roots.push(BrokenRoot { court: court.code.clone(), day: row.day, detail });
+            }
+            for certificate in certificates(&self.house.db, &court.id).await? {
+                let content = self.house.objects.get(&self.house.db, &certificate.object_id).await?;
+                let Err(why) = signed_files(&content, &keys, &certificate.request_id) else { continue };
+                self.report.broken.push(Broken {
+                    court: court.code.clone(),
+                    file: certificate.object_id,
+                    kind: CERTIFICATE.to_owned(),
+                    name: String::new(),
+                    case: String::new(),
+                    task: String::new(),
+                    verdict: "signature".to_owned(),
+                    detail: format!("by the keys given: {why}"),
+                });
+            }
+        }
+        Ok(())
+    }
+
     async fn whole(&mut self, court: &Court) -> anyhow::Result<()> {
         for check in check_chain(&self.house.roots(), &court.id, self.after_ms, BY).await? {
             self.note_root(court, check);

@@ -59,7 +59,8 @@ pub async fn rotate_keys(house: &House, file: &Path, what: Rotation) -> anyhow::
     };
     let mut tx = house.db.begin().await?;
     note(&mut tx, &house.clock, "", "keys.rotate", ("keys", word), "ok", json!({})).await?;
-    KeyFile::rotate(file, what).with_context(|| format!("making new keys in {}", file.display()))?;
+    KeyFile::rotate(file, what, house.clock.now_ms())
+        .with_context(|| format!("making new keys in {}", file.display()))?;
     tx.commit().await.context("the keys are new, but that could not be written into the audit log")?;
     let id = house.keys.public_keys()?.first().map(songda_recordings::keys::PublicKey::id).unwrap_or_default();
     Ok(format!(

@@ -82,7 +82,8 @@ async fn call_row(
             state,
             duration_ms: (manifest.frames / FRAMES_PER_MS) as i64,
             bytes: manifest.bytes as i64,
-            gaps: manifest.gaps.iter().filter(|gap| gap.kind != GapKind::ListLost).count(),
+            // What nobody sent is no loss, and a list that was lost is no hole.
+            gaps: manifest.gaps.iter().filter(|gap| !matches!(gap.kind, GapKind::Unsent | GapKind::ListLost)).count(),
             sha256: manifest.sha256,
             sm3: manifest.sm3,
         }),

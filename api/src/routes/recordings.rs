@@ -114,11 +114,22 @@ pub(super) async fn recording(
                 channel: if gap.channel == 0 { "left" } else { "right" },
                 from_ms: gap.from_frame / FRAMES_PER_MS,
                 to_ms: gap.to_frame / FRAMES_PER_MS,
+                kind: gap_word(gap.kind),
             })
             .collect(),
         sha256: manifest.sha256,
         sm3: manifest.sm3,
     }))
+}
+
+/// What a hole in a recording is, in a word.
+fn gap_word(kind: GapKind) -> &'static str {
+    match kind {
+        GapKind::Lost => "lost",
+        GapKind::Unsent => "unsent",
+        GapKind::Unlisted => "unlisted",
+        GapKind::Unknown | GapKind::ListLost => "unknown",
+    }
 }
 
 /// A reader of a recording that is intact, or the problem to show instead.

@@ -297,7 +297,7 @@ pub(super) async fn certificate(
     let signature: Signed = serde_json::from_value(body).map_err(unreadable)?;
     let content: Value = serde_json::from_str(&signed).map_err(unreadable)?;
     let keys = house.keys.public_keys().map_err(StoreError::from)?;
-    let is_genuine = signature.check(&signed, &keys).is_ok();
+    let is_genuine = signature.check(&signed, keeping::finished_ms(&content), &keys).is_ok();
     note(&house, &actor, "retention.certificate", ("certificate", &id), "ok", json!({})).await?;
     Ok(Json(CertificateView {
         id: row.id,

@@ -148,6 +148,9 @@ pub(crate) struct GapRow {
     pub(crate) channel: &'static str,
     pub(crate) from_ms: u64,
     pub(crate) to_ms: u64,
+    /// `lost`: it was sent and did not come in time; `unsent`: nothing was sent, the other end was
+    /// silent; `unlisted`: more holes lie in here than are listed; `unknown`.
+    pub(crate) kind: &'static str,
 }
 
 /// A recording, checked against its hashes.

@@ -1,6 +1,6 @@
 //! How the house opens.
 
-use songda_recordings::keys::Rotation;
+use songda_recordings::keys::{PublicKey, Rotation};
 
 use crate::running::{reopened, running};
 
@@ -67,10 +67,13 @@ async fn the_keys_are_made_anew_while_the_house_runs_and_the_audit_log_says_so()
     let said = songda_api::operator::rotate_keys(&house.house, &file, Rotation::Both).await.unwrap();
     let after = house.house.keys.public_keys().unwrap();
     assert!(said.contains(&after[0].id()), "{said}");
-    assert_eq!(after[1..], before[..], "the old public key stays");
+    let ids = |keys: &[PublicKey]| keys.iter().map(PublicKey::id).collect::<Vec<_>>();
+    assert_eq!(ids(&after[1..]), ids(&before), "the old public key stays");
+    assert!(after[0].until_ms().is_none() && after[1].until_ms().is_some(), "and signs nothing later");
     assert_eq!(*house.house.keys.unwrap(&wrapped, b"here").unwrap(), [7; 32]);
     let printed = songda_api::operator::public_keys(&house.house).unwrap();
     assert_eq!(printed.matches("BEGIN PUBLIC KEY").count(), 2);
+    assert_eq!(printed.matches("Valid until").count(), 1, "{printed}");
     let rows = songda_store::audit::list(&house.house.db, "", None, 500).await.unwrap();
     assert!(rows.iter().any(|row| row.action == "keys.rotate"), "written down for the house");
     let admin = house.cookie("admin").await;

@@ -55,6 +55,9 @@ pub enum RootFault {
     /// A suite that is not known.
     #[error("it was signed with the suite {0}, which is not known")]
     UnknownSuite(String),
+    /// The key had been retired when it was signed, or before the day began.
+    #[error("it was signed with key {0}, which had been retired before")]
+    RetiredKey(String),
     /// The signature is not of these bytes.
     #[error("its signature does not fit: it was altered")]
     BadSignature,
@@ -129,13 +132,17 @@ impl DayRoot {
         Hashes::of(&[&self.signed_bytes()])
     }
 
-    /// Checks the signature with public keys alone.
+    /// Checks the signature with public keys alone; a key that was retired before the signature, or
+    /// before the day began, is not believed.
     pub fn verify(&self, keys: &[PublicKey]) -> Result<(), RootFault> {
         if self.suite != SIGNING_SUITE {
             return Err(RootFault::UnknownSuite(self.suite.clone()));
         }
         let key = keys.iter().find(|key| key.id() == self.key_id);
         let key = key.ok_or_else(|| RootFault::UnknownKey(self.key_id.clone()))?;
+        if !key.signs_at(self.signed_ms) || begins_ms(&self.day).is_some_and(|at_ms| !key.signs_at(at_ms)) {
+            return Err(RootFault::RetiredKey(self.key_id.clone()));
+        }
         let signature = hex::decode(&self.signature).map_err(|_| RootFault::BadSignature)?;
         let plain = check_name("the court", &self.court).is_ok() && check_day(&self.day).is_ok();
         if plain && key.verifies(&self.signed_bytes(), &signature) { Ok(()) } else { Err(RootFault::BadSignature) }
@@ -194,4 +201,16 @@ pub(super) fn check_day(day: &str) -> Result<(), EvidenceError> {
         && number(5, 7).is_some_and(|month| (1..=12).contains(&month))
         && number(8, 10).is_some_and(|day| (1..=31).contains(&day));
     if fits { Ok(()) } else { Err(EvidenceError::BadDay(day.to_owned())) }
+}
+
+/// A moment before which a day has begun nowhere, unix milliseconds: midnight at UTC+14. None for
+/// what is no day.
+fn begins_ms(day: &str) -> Option<i64> {
+    check_day(day).ok()?;
+    let number = |from: usize, to: usize| day.get(from..to).and_then(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    // Days since 1970-01-01 of a date of the Gregorian calendar, the year beginning in March.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468;
+    Some((days * 24 - 14) * 3_600_000)
 }

@@ -2,7 +2,8 @@
 //!
 //! First layout: `SONGDAK1`, 32 bytes master key, 32 bytes index key, SHA-256 of all before
 //! it. Second layout: `SONGDAK2`, number of entries (2 bytes, big endian), entries of a kind
-//! (1 byte) and 32 bytes, SHA-256 of all before it. A file of the first layout is read for
+//! (1 byte) and 32 bytes, SHA-256 of all before it. Behind a retired key stands, as an entry of
+//! its own, until when it signed: unix milliseconds (8 bytes, big endian), then zeros. A file of the first layout is read for
 //! ever; it becomes one of the second when its keys are rotated.
 
 use ::ring::signature::{Ed25519KeyPair, KeyPair};
@@ -25,6 +26,7 @@ const MASTER: u8 = 1;
 const INDEX: u8 = 2;
 const SIGNING: u8 = 3;
 const RETIRED: u8 = 4;
+const UNTIL: u8 = 5;
 
 pub(super) type Secret = Zeroizing<[u8; 32]>;
 
@@ -53,8 +55,8 @@ impl Content {
     }
 
     /// A new signing key; of the one before only the public half stays.
-    pub(super) fn rotate_signing(&mut self) -> Result<(), KeyError> {
-        self.retired.insert(0, public(&self.pair()?)?);
+    pub(super) fn rotate_signing(&mut self, now_ms: i64) -> Result<(), KeyError> {
+        self.retired.insert(0, public(&self.pair()?)?.until(now_ms));
         self.signing = random()?;
         Ok(())
     }
@@ -107,6 +109,11 @@ impl Content {
                 INDEX if index.is_none() => index = Some(secret(&entry[1..])?),
                 SIGNING if signing.is_none() => signing = Some(secret(&entry[1..])?),
                 RETIRED => retired.push(PublicKey::new(entry[1..].try_into().ok()?)),
+                UNTIL => {
+                    let at_ms = i64::from_be_bytes(entry[1..9].try_into().ok()?);
+                    let key = retired.pop().filter(|key: &PublicKey| key.until_ms().is_none())?;
+                    retired.push(key.until(at_ms));
+                }
                 _ => return None,
             }
         }
@@ -118,7 +125,8 @@ impl Content {
 
     /// Always the second layout; none when there are too many keys for one file.
     pub(super) fn write(&self) -> Option<Zeroizing<Vec<u8>>> {
-        let count = self.masters.len() + 2 + self.retired.len();
+        let spans = self.retired.iter().filter(|key| key.until_ms().is_some()).count();
+        let count = self.masters.len() + 2 + self.retired.len() + spans;
         if count > ENTRIES {
             return None;
         }
@@ -127,9 +135,18 @@ impl Content {
         bytes.extend_from_slice(&(count as u16).to_be_bytes());
         let secrets = self.masters.iter().map(|key| (MASTER, &**key));
         let secrets = secrets.chain([(INDEX, &*self.index), (SIGNING, &*self.signing)]);
-        for (kind, key) in secrets.chain(self.retired.iter().map(|key| (RETIRED, key.bytes()))) {
+        for (kind, key) in secrets {
             bytes.push(kind);
             bytes.extend_from_slice(key);
+        }
+        for key in &self.retired {
+            bytes.push(RETIRED);
+            bytes.extend_from_slice(key.bytes());
+            if let Some(until_ms) = key.until_ms() {
+                bytes.push(UNTIL);
+                bytes.extend_from_slice(&until_ms.to_be_bytes());
+                bytes.extend_from_slice(&[0; 24]);
+            }
         }
         let check = Sha256::digest(&bytes[..]);
         bytes.extend_from_slice(&check);

@@ -78,18 +78,37 @@ impl KeyFile {
     /// Makes new keys in a key file. What was sealed before still opens, and what was signed
     /// before still verifies: master keys stay for unwrapping, of signing keys the public
     /// half stays. The new file is on the disk before it takes the place of the old one; a
-    /// server that runs takes it up by itself.
-    pub fn rotate(path: &Path, what: Rotation) -> Result<(), KeyError> {
+    /// server that runs takes it up by itself. What the key before signs after `now_ms`, unix
+    /// milliseconds, is not believed. One rotation at a time; what a killed one left beside the
+    /// file is nobody's key yet, and is cleared away.
+    pub fn rotate(path: &Path, what: Rotation, now_ms: i64) -> Result<(), KeyError> {
+        let alone = fs::File::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => KeyError::Missing { path: path.display().to_string() },
+            _ => io(path)(error),
+        })?;
+        alone.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => KeyError::Busy { path: path.display().to_string() },
+            fs::TryLockError::Error(error) => io(path)(error),
+        })?;
+        let mine = alone.metadata().map_err(io(path))?.ino();
+        if fs::metadata(path).map_err(io(path))?.ino() != mine {
+            // Another rotation came to its end between the two.
+            return Err(KeyError::Busy { path: path.display().to_string() });
+        }
         let mut content = read(path)?.content;
         if matches!(what, Rotation::Master | Rotation::Both) {
             content.rotate_master()?;
         }
         if matches!(what, Rotation::Signing | Rotation::Both) {
-            content.rotate_signing()?;
+            content.rotate_signing(now_ms)?;
         }
         let mut new = path.as_os_str().to_owned();
         new.push(".new");
         let new = PathBuf::from(new);
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(&new)(error)),
+            _ => {}
+        }
         write(&new, &content, path)?;
         fs::rename(&new, path).map_err(io(path))?;
         sync_folder(path)

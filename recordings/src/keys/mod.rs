@@ -44,6 +44,12 @@ pub enum KeyError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// Another rotation is at it.
+    #[error("new keys are being made in {path} right now: wait for that, and look whether they are needed again")]
+    Busy {
+        /// Path.
+        path: String,
+    },
     /// Sealed data does not open: another key, another place, or altered.
     #[error("sealed data does not open: it was sealed under another key, moved, or altered")]
     DoesNotOpen,

@@ -8,6 +8,9 @@ use songda_recordings::{
     vault::{BLOCK_FRAMES, RecordingId, Vault},
 };
 
+/// When a signing key is rotated here: on the afternoon of 2026-11-26.
+const ROTATED_MS: i64 = 1_795_700_000_000;
+
 fn keys(folder: &Path) -> Arc<KeyFile> {
     Arc::new(KeyFile::create(&folder.join("key")).unwrap())
 }
@@ -224,11 +227,33 @@ fn x2_roots_that_an_older_key_signed_verify_after_the_signing_key_was_rotated() 
     let folder = tempfile::tempdir().unwrap();
     let keys = keys(folder.path());
     let old = sign(&keys, "2026-11-26", None, &tree(3));
-    KeyFile::rotate(&folder.path().join("key"), Rotation::Signing).unwrap();
+    KeyFile::rotate(&folder.path().join("key"), Rotation::Signing, ROTATED_MS).unwrap();
     let new = sign(&keys, "2026-11-27", Some(&old), &tree(3));
     assert_ne!(old.key_id, new.key_id, "the running house takes the new key up");
     let public = KeyFile::open(&folder.path().join("key")).unwrap().public_keys().unwrap();
     assert!(check_chain(&[old, new], &public, true).is_whole());
+}
+
+#[test]
+fn x2_a_retired_key_is_not_believed_for_a_later_day_however_it_is_dated() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = keys(folder.path());
+    let old = sign(&keys, "2026-11-26", None, &tree(3));
+    // Somebody kept a copy of the key file from before.
+    let copy = folder.path().join("stolen");
+    std::fs::copy(folder.path().join("key"), &copy).unwrap();
+    let stolen = KeyFile::open(&copy).unwrap();
+    KeyFile::rotate(&folder.path().join("key"), Rotation::Signing, ROTATED_MS).unwrap();
+    let public = keys.public_keys().unwrap();
+    let forged = |day: &str, signed_ms: i64| {
+        let tree = tree(3);
+        let draft = Draft { court: &old.court, day, previous: Some(&old), tree: &tree, signed_ms };
+        DayRoot::sign(&draft, &stolen).unwrap().verify(&public)
+    };
+    old.verify(&public).unwrap();
+    let retired = |found: Result<(), RootFault>| matches!(found, Err(RootFault::RetiredKey(id)) if id == old.key_id);
+    assert!(retired(forged("2026-11-27", ROTATED_MS + 3_600_000)), "signed later");
+    assert!(retired(forged("2026-12-24", ROTATED_MS - 1)), "a day that had not begun, dated back");
 }
 
 struct Package {

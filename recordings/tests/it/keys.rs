@@ -3,7 +3,10 @@
 use std::{os::unix::fs::PermissionsExt, sync::Arc};
 
 use sha2::Digest;
-use songda_recordings::keys::{KeyError, KeyFile, KeyProvider, Keyring, Rotation};
+use songda_recordings::keys::{KeyError, KeyFile, KeyProvider, Keyring, PublicKey, Rotation};
+
+/// When keys are rotated here.
+const NOW_MS: i64 = 1_764_201_600_000;
 
 #[test]
 fn r4_3d_the_key_file_is_its_owners_alone_and_made_once() {
@@ -95,11 +98,11 @@ fn an_old_key_file_is_left_as_it_is_and_signs_with_the_same_key_each_time() {
     assert!(public.verifies(b"words", &signature.bytes) && !public.verifies(b"word", &signature.bytes));
     assert_eq!(std::fs::read(&path).unwrap(), before);
     let index = keys.mac("phone", b"1").unwrap();
-    KeyFile::rotate(&path, Rotation::Both).unwrap();
+    KeyFile::rotate(&path, Rotation::Both, NOW_MS).unwrap();
     let rotated = KeyFile::open(&path).unwrap();
     assert_eq!(*rotated.unwrap(&wrapped, b"place").unwrap(), [7; 32], "what was sealed before opens");
     assert_eq!(rotated.mac("phone", b"1").unwrap(), index, "blind indexes stay");
-    assert_eq!(rotated.public_keys().unwrap()[1], public, "the old public key stays");
+    assert_eq!(rotated.public_keys().unwrap()[1], public.clone().until(NOW_MS), "the old public key stays");
     assert_ne!(rotated.public_keys().unwrap()[0], public);
 }
 
@@ -109,7 +112,7 @@ fn a_house_that_runs_takes_up_keys_that_another_process_made() {
     let path = folder.path().join("k");
     let house = KeyFile::create(&path).unwrap();
     let old = house.wrap(&[1; 32], b"x").unwrap();
-    KeyFile::rotate(&path, Rotation::Master).unwrap();
+    KeyFile::rotate(&path, Rotation::Master, NOW_MS).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let other = KeyFile::open(&path).unwrap();
     let new = other.wrap(&[2; 32], b"x").unwrap();
@@ -124,14 +127,41 @@ fn a_house_that_runs_takes_up_keys_that_another_process_made() {
 }
 
 #[test]
-fn a_second_rotation_does_not_run_into_the_first() {
+fn a_rotation_that_was_killed_blocks_no_later_one_and_two_at_once_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k");
+    let house = KeyFile::create(&path).unwrap();
+    let before = house.public_keys().unwrap().remove(0);
+    // Killed between writing the new file and its taking the place of the old one.
+    std::fs::write(folder.path().join("k.new"), "half a key file").unwrap();
+    KeyFile::rotate(&path, Rotation::Both, NOW_MS).unwrap();
+    assert_eq!(KeyFile::open(&path).unwrap().public_keys().unwrap()[1].id(), before.id());
+    assert!(!folder.path().join("k.new").exists());
+    let other = std::fs::File::open(&path).unwrap();
+    other.lock().unwrap();
+    let error = KeyFile::rotate(&path, Rotation::Master, NOW_MS).unwrap_err().to_string();
+    assert!(error.contains("right now"), "{error}");
+    drop(other);
+    KeyFile::rotate(&path, Rotation::Master, NOW_MS).unwrap();
+}
+
+#[test]
+fn a_retired_key_says_until_when_it_signed_in_its_file_and_in_its_pem() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("k");
     KeyFile::create(&path).unwrap();
-    std::fs::write(folder.path().join("k.new"), "another rotation").unwrap();
-    let error = KeyFile::rotate(&path, Rotation::Master).unwrap_err().to_string();
-    assert!(error.contains("k.new"), "{error}");
-    KeyFile::open(&path).unwrap();
+    for turn in 0..3 {
+        KeyFile::rotate(&path, Rotation::Signing, NOW_MS + turn).unwrap();
+    }
+    let keys = KeyFile::open(&path).unwrap().public_keys().unwrap();
+    let until: Vec<_> = keys.iter().map(PublicKey::until_ms).collect();
+    assert_eq!(until, [None, Some(NOW_MS + 2), Some(NOW_MS + 1), Some(NOW_MS)]);
+    for key in &keys {
+        assert_eq!(&PublicKey::from_pem(&key.to_pem()).unwrap(), key);
+    }
+    assert!(keys[3].signs_at(NOW_MS) && !keys[3].signs_at(NOW_MS + 3_600_000) && keys[0].signs_at(i64::MAX));
+    let spoilt = keys[3].to_pem().replace("ms): ", "ms): soon ");
+    assert!(PublicKey::from_pem(&spoilt).is_err(), "a span that cannot be read is no key without one");
 }
 
 #[test]
@@ -171,7 +201,7 @@ fn readers_open_before_during_and_after_rotations_and_each_new_recording_is_unde
             .collect();
         for round in 0..10 {
             // As `songda keys rotate` does it, in another process.
-            KeyFile::rotate(&path, Rotation::Master).unwrap();
+            KeyFile::rotate(&path, Rotation::Master, NOW_MS).unwrap();
             let (writer, _) = record(&format!("01ROUND{round}"), 3);
             manifests.push(writer.finish(Vec::new()).unwrap());
             across.put(&vec![2; BLOCK_FRAMES * 2]).unwrap();

@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use songda_media::{CallMedia, Engine, EngineConfig, MediaEvent, Rest, Tap};
+use songda_media::{CallMedia, Engine, EngineConfig, GapKind, MediaEvent, Rest, Tap};
 use songda_recordings::{
     keys::KeyFile,
     vault::{self, RecordingId, Vault, VaultError, Writer},
@@ -158,7 +158,12 @@ impl Recording {
             channel: gap.channel,
             from_frame: gap.from_frame,
             to_frame: gap.to_frame,
-            kind: vault::GapKind::Unknown,
+            kind: match gap.kind {
+                GapKind::Lost => vault::GapKind::Lost,
+                GapKind::Unsent => vault::GapKind::Unsent,
+                GapKind::Unknown => vault::GapKind::Unknown,
+                GapKind::Unlisted => vault::GapKind::Unlisted,
+            },
         });
         let gaps = gaps.collect();
         tokio::task::spawn_blocking(move || {

@@ -24,13 +24,17 @@ impl Signed {
         Ok(Self { suite: made.suite.to_owned(), key_id: made.key_id, signature: hex::encode(made.bytes) })
     }
 
-    /// Whether one of these keys signed exactly this text; why not, if not.
-    pub fn check(&self, text: &str, keys: &[PublicKey]) -> Result<(), String> {
+    /// Whether one of these keys signed exactly this text, at the moment that it names, unix
+    /// milliseconds; why not, if not. A key that had been retired by then is not believed.
+    pub fn check(&self, text: &str, at_ms: Option<i64>, keys: &[PublicKey]) -> Result<(), String> {
         if self.suite != SIGNING_SUITE {
             return Err(format!("it is signed with {}, which is not known", self.suite));
         }
         let key = keys.iter().find(|key| key.id() == self.key_id);
         let key = key.ok_or_else(|| format!("it is signed with the key {}, which is not trusted", self.key_id))?;
+        if !at_ms.is_some_and(|at_ms| key.signs_at(at_ms)) && key.until_ms().is_some() {
+            return Err(format!("the key {} had been retired when it was signed", self.key_id));
+        }
         let bytes = hex::decode(&self.signature).map_err(|_| "its signature cannot be read".to_owned())?;
         if key.verifies(text.as_bytes(), &bytes) {
             Ok(())

@@ -17,6 +17,7 @@ use super::run::{Approved, Deleter};
 use crate::{
     ServiceError,
     evidence::{FileRow, Signed},
+    moment,
 };
 
 /// A certificate.
@@ -321,13 +322,18 @@ impl Certified {
     }
 }
 
+/// When the deletion of a certificate was done, unix milliseconds.
+pub fn finished_ms(told: &Value) -> Option<i64> {
+    moment(told["finished_at"].as_str()?)
+}
+
 /// The files of a certificate whose signature, request and list hold.
 pub fn signed_files(content: &[u8], keys: &[PublicKey], request: &str) -> Result<Files, String> {
     let body: Value = serde_json::from_slice(content).map_err(|_| "it cannot be read")?;
     let signed = body["signed"].as_str().ok_or("it has no signed text")?;
     let seal: Signed = serde_json::from_value(body.clone()).map_err(|_| "it has no signature")?;
-    seal.check(signed, keys)?;
     let told: Value = serde_json::from_str(signed).map_err(|_| "its signed text cannot be read")?;
+    seal.check(signed, finished_ms(&told), keys)?;
     if told["request"] != request {
         return Err("it is of another request".to_owned());
     }

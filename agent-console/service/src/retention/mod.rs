@@ -16,7 +16,9 @@ mod run;
 mod standing;
 
 pub(crate) use certificate::under_way;
-pub use certificate::{CertificateRow, Certified, Proof, certificate, certificate_of, certificates, signed_files};
+pub use certificate::{
+    CertificateRow, Certified, Proof, certificate, certificate_of, certificates, finished_ms, signed_files,
+};
 pub use ending::{Ending, ask_for_end, decide_end};
 pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold};
 pub use plan::{Kept, Plan, Planned, plan};

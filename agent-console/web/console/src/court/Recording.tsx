@@ -197,12 +197,32 @@ function Sound(props: {
         player={player}
       />
       {!verdict.gaps_known && <p className="muted small">{t("recording.gaps_unknown")}</p>}
-      {verdict.gaps.length > 0 && (
-        <p className="muted small">{t("recording.gaps", { n: verdict.gaps.length })}</p>
-      )}
+      <Gaps gaps={verdict.gaps} />
       <Marks call={call} onSeek={player.playFrom} />
       <TranscriptView me={me} call={call} ms={player.ms} onSeek={player.playFrom} />
       <Hashes sha256={verdict.sha256} sm3={verdict.sm3} />
+    </>
+  );
+}
+
+/** How many holes of which kind; what the other end never sent is no loss and counts apart. */
+function Gaps({ gaps }: { gaps: RecordingVerdict["gaps"] }) {
+  const { t } = useTranslation();
+  const lost = gaps.filter((gap) => gap.kind !== "unsent");
+  const unsent = gaps.length - lost.length;
+  return (
+    <>
+      {lost.length > 0 && (
+        <p className="muted small" data-testid="gaps-lost">
+          {t("recording.gaps", { n: lost.length })}
+          {lost.some((gap) => gap.kind === "unlisted") && t("recording.gaps_more")}
+        </p>
+      )}
+      {unsent > 0 && (
+        <p className="muted small" data-testid="gaps-unsent">
+          {t("recording.gaps_unsent", { n: unsent })}
+        </p>
+      )}
     </>
   );
 }
@@ -251,7 +271,8 @@ function WaveForm(props: {
         {props.gaps.map((gap) => (
           <span
             key={`${gap.channel} ${gap.from_ms}`}
-            className={`gap ${gap.channel}`}
+            className={`gap ${gap.channel} ${gap.kind}`}
+            title={t(`recording.gap.${gap.kind}`)}
             style={{ left: share(gap.from_ms), width: share(gap.to_ms - gap.from_ms) }}
           />
         ))}
