@@ -5,6 +5,7 @@
 mod case_numbers;
 mod clear;
 mod evidence;
+mod going;
 mod house;
 mod outcomes;
 mod queue;

@@ -14,18 +14,18 @@ use songda_service::{
     ServiceError,
     evidence::{self, Found, HOUSE, check_chain},
     retention::{
-        Class, ask_for_deletion, ask_for_end, ask_for_policy, certificate, certificates, decide, decide_end, holds_of,
-        items, lift_hold, plan, policy, request, requests, set_hold, withdraw,
+        Class, ask_for_deletion, ask_for_policy, certificate, certificates, decide, holds_of, items, lift_hold, plan,
+        policy, request, requests, set_hold, withdraw,
     },
 };
 use songda_store::jobs;
 
 use crate::shelf::{DAY_MS, Served, Shelf, flip, shelves};
 
-const THREE_YEARS: i64 = 1_096 * DAY_MS;
-const TEN_YEARS: i64 = 3_653 * DAY_MS;
+pub(crate) const THREE_YEARS: i64 = 1_096 * DAY_MS;
+pub(crate) const TEN_YEARS: i64 = 3_653 * DAY_MS;
 
-fn code(error: &ServiceError) -> &'static str {
+pub(crate) fn code(error: &ServiceError) -> &'static str {
     match error {
         ServiceError::Refused { code, .. } => code,
         other => panic!("{other}"),
@@ -33,22 +33,22 @@ fn code(error: &ServiceError) -> &'static str {
 }
 
 impl Shelf {
-    async fn ask(&self, case: Option<&str>) -> Result<String, ServiceError> {
+    pub(crate) async fn ask(&self, case: Option<&str>) -> Result<String, ServiceError> {
         let on = &self.house.on;
         ask_for_deletion(&on.db, &on.clock, &self.actor(Role::Admin), case).await
     }
 
-    async fn approve(&self, id: &str) {
+    pub(crate) async fn approve(&self, id: &str) {
         let on = &self.house.on;
         decide(&on.db, &on.clock, &self.actor(Role::Supervisor), id, None).await.unwrap();
     }
 
-    async fn hold(&self, case: &str) {
+    pub(crate) async fn hold(&self, case: &str) {
         let on = &self.house.on;
         set_hold(&on.db, &on.clock, &self.actor(Role::Judge), case, "再审立案，暂停销毁").await.unwrap();
     }
 
-    async fn states(&self, id: &str) -> BTreeMap<String, (String, String)> {
+    pub(crate) async fn states(&self, id: &str) -> BTreeMap<String, (String, String)> {
         let all = items(&self.house.on.db, id).await.unwrap();
         all.into_iter().map(|item| (item.file_id, (item.state, item.why))).collect()
     }
@@ -596,246 +596,5 @@ async fn x6_another_court_reads_decides_and_holds_nothing() {
         assert!(certificates(&on.db, "another").await.unwrap().is_empty());
         assert!(requests(&on.db, "another").await.unwrap().is_empty());
         assert!(plan(&on.db, &on.clock, "another", None).await.unwrap().items.is_empty());
-    }
-}
-
-#[tokio::test]
-async fn x2_a_deletion_without_its_certificate_is_under_way_for_a_day_and_a_loss_after_that() {
-    for shelf in shelves().await {
-        let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
-        // Somebody takes a file away, and writes into the books that the deletion did.
-        std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
-        for sql in [
-            "UPDATE deletion_items SET state = 'deleted', done_ms = $3 WHERE request_id = $1 AND file_id = $2",
-            "INSERT INTO deletions (file_id, court_id, request_id, deleted_ms)
-             SELECT i.file_id, r.court_id, r.id, $3 FROM deletion_items i JOIN retention_requests r ON r.id = i.request_id
-             WHERE r.id = $1 AND i.file_id = $2",
-        ] {
-            let done = sqlx::query(sql).bind(&id).bind(&served.report).bind(on.clock.now_ms());
-            assert_eq!(done.execute(on.db.read()).await.unwrap().rows_affected(), 1, "{}", shelf.engine());
-        }
-        let look = async || shelf.examiner().examine(&shelf.file(&served.report).await, HOUSE).await.unwrap();
-        assert_eq!(look().await, Found::Going { request: id.clone() }, "{}: not well, not lost", shelf.engine());
-        on.clock.advance(DAY_MS);
-        assert_eq!(look().await, Found::Going { request: id.clone() }, "{}", shelf.engine());
-        on.clock.advance(1);
-        let found = look().await;
-        assert!(matches!(&found, Found::Missing { reason } if reason.contains("stood still")), "{found:?}");
-        let marked = evidence::doubts(&on.db, &shelf.house.court, &evidence::Place::START, 500).await.unwrap();
-        assert_eq!(marked[0].object_id, served.report, "{}: a person must look", shelf.engine());
-    }
-}
-
-#[tokio::test]
-async fn x6_corrections_go_with_their_transcript_and_stand_in_the_certificate() {
-    for shelf in shelves().await {
-        let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        let first = shelf.corrected(&served.transcript, "第一处").await;
-        shelf.returned(&served).await;
-        let mut days = policy(&on.db, &shelf.house.court).await.unwrap().days;
-        days.insert(Class::Transcript, 30);
-        let wanted = ask_for_policy(&on.db, &on.clock, &shelf.actor(Role::Admin), &days).await.unwrap();
-        shelf.approve(&wanted).await;
-        shelf.pass(29 * DAY_MS).await;
-        // Corrected in the last moment: its time is that of its transcript all the same.
-        let late = shelf.corrected(&served.transcript, "第二处").await;
-        on.clock.advance(DAY_MS);
-        shelf.roots().make_all(3_600_000).await.unwrap();
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
-        // And one between the approval and the deed.
-        let last = shelf.corrected(&served.transcript, "第三处").await;
-        shelf.deleter().run(&id).await.unwrap();
-        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
-        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
-        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
-        for correction in [&first, &late] {
-            let file = shelf.file(correction).await;
-            let listed = told["files"].as_array().unwrap().iter().find(|listed| listed["file"] == correction.as_str());
-            assert_eq!(listed.unwrap()["sha256"], file.sha256.as_str(), "{}", shelf.engine());
-            let found = shelf.examiner().look(&file).await.unwrap();
-            assert_eq!(found, Found::Deleted { request: id.clone() }, "{}", shelf.engine());
-        }
-        let left: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM transcript_edits").fetch_one(on.db.read()).await.unwrap();
-        assert_eq!(left, 1, "{}: what nobody approved is not taken along", shelf.engine());
-        on.clock.advance(DAY_MS);
-        shelf.roots().make_all(3_600_000).await.unwrap();
-        let next = shelf.ask(None).await.unwrap();
-        let names: Vec<String> = shelf.states(&next).await.into_keys().collect();
-        assert_eq!(names, [last], "{}: it is due at once", shelf.engine());
-    }
-}
-
-/// Opens the other end of a pipe, for which whoever reads it waits.
-async fn somebody_opens(pipe: std::path::PathBuf) {
-    let opened = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
-    opened.await.unwrap().unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold_waits_for_the_removal() {
-    for shelf in shelves().await {
-        let on = &shelf.house.on;
-        let (served, other) = (shelf.case(1).await, shelf.case(2).await);
-        shelf.returned(&served).await;
-        shelf.pass(THREE_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
-        // In the place of the sealed file a pipe: whoever opens it waits for the other end, as
-        // for a server that does not answer.
-        let place = shelf.sealed_recording(&served.recording);
-        std::fs::remove_file(&place).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
-        let (deleter, request) = (shelf.deleter(), id.clone());
-        let running = tokio::spawn(async move { deleter.run(&request).await });
-        let begun = async {
-            while shelf.states(&id).await[&served.recording].0 != "deleting" {
-                tokio::task::yield_now().await;
-            }
-        };
-        let limit = std::time::Duration::from_secs(10);
-        tokio::time::timeout(limit, begun).await.expect("what is meant stands there before it is done");
-        // The removal is under way now. Everybody else writes.
-        tokio::time::timeout(limit, shelf.hold(&other.case)).await.expect("no transaction is open meanwhile");
-        // A hold of the same case stands at once, and is answered when the removal has ended.
-        let mut hold = Box::pin(shelf.hold(&served.case));
-        let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut hold).await;
-        assert!(early.is_err(), "{}: its answer would say that the file stays", shelf.engine());
-        let standing = holds_of(&on.db, &shelf.house.court, &served.case).await.unwrap();
-        assert_eq!(standing.len(), 1, "{}: it beats every job from now on", shelf.engine());
-        somebody_opens(place.clone()).await;
-        hold.await;
-        assert!(!place.exists(), "{}: what had begun has ended", shelf.engine());
-        running.await.unwrap().unwrap();
-        assert_eq!(shelf.states(&id).await[&served.recording].0, "deleted", "{}", shelf.engine());
-    }
-}
-
-#[tokio::test]
-async fn x6_two_persons_end_an_approved_deletion_and_what_is_there_stays() {
-    for shelf in shelves().await {
-        let on = &shelf.house.on;
-        let court = &shelf.house.court;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let (admin, supervisor) = (shelf.actor(Role::Admin), shelf.actor(Role::Supervisor));
-        let id = shelf.ask(None).await.unwrap();
-        let early = ask_for_end(&on.db, &on.clock, &admin, &id, "停").await.unwrap_err();
-        assert_eq!(code(&early), "retention.no_end", "{}: it is not approved", shelf.engine());
-        shelf.approve(&id).await;
-        assert_eq!(code(&decide_end(&on.db, &on.clock, &supervisor, &id, true).await.unwrap_err()), "retention.no_end");
-        ask_for_end(&on.db, &on.clock, &admin, &id, "名单有误").await.unwrap();
-        assert_eq!(code(&decide_end(&on.db, &on.clock, &admin, &id, true).await.unwrap_err()), "retention.own");
-        let stranger = songda_people::Actor { court_id: "another".into(), ..supervisor.clone() };
-        let other = decide_end(&on.db, &on.clock, &stranger, &id, true).await.unwrap_err();
-        assert!(matches!(other, ServiceError::NotFound { .. }), "{}: {other}", shelf.engine());
-        decide_end(&on.db, &on.clock, &supervisor, &id, false).await.unwrap();
-        assert!(request(&on.db, court, &id).await.unwrap().ending.is_none(), "{}: it goes on", shelf.engine());
-        ask_for_end(&on.db, &on.clock, &admin, &id, "名单有误").await.unwrap();
-        decide_end(&on.db, &on.clock, &supervisor, &id, true).await.unwrap();
-        let jobs = jobs::claim(&on.db, &on.clock, &["retention.delete"], 1_000, 10).await.unwrap();
-        assert_eq!(jobs.len(), 2, "{}: it is looked at at once", shelf.engine());
-        // A run was killed when one file had gone.
-        sqlx::query("UPDATE deletion_items SET state = 'deleting' WHERE file_id = $1")
-            .bind(&served.report)
-            .execute(on.db.read())
-            .await
-            .unwrap();
-        std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
-        shelf.deleter().run(&id).await.unwrap();
-        let states = shelf.states(&id).await;
-        assert_eq!(states[&served.report].0, "deleted", "{}", shelf.engine());
-        for kept in [&served.recording, &served.transcript, &served.document] {
-            assert_eq!(states[kept], ("kept".into(), "ended".into()), "{}", shelf.engine());
-        }
-        let ended = request(&on.db, court, &id).await.unwrap();
-        assert_eq!((ended.state.as_str(), ended.certificate.is_some()), ("ended", true), "{}", shelf.engine());
-        assert_eq!(ended.ending.unwrap().agreed.as_deref(), Some("name of supervisor"));
-        let found = shelf.examiner().look(&shelf.file(&served.report).await).await.unwrap();
-        assert_eq!(found, Found::Deleted { request: id }, "{}: with its certificate", shelf.engine());
-        assert_eq!(shelf.states(&shelf.ask(None).await.unwrap()).await.len(), 3, "{}: due as before", shelf.engine());
-    }
-}
-
-#[tokio::test]
-async fn x6_callers_of_no_case_have_a_class_and_their_own_time() {
-    for shelf in shelves().await {
-        let on = &shelf.house.on;
-        let caller = shelf.caller("open").await;
-        shelf.pass(THREE_YEARS).await;
-        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
-        assert!(report.items.is_empty(), "{}: {:?}", shelf.engine(), report.items);
-        assert_eq!(report.kept["unsettled"].files, 1, "{}: nobody settled the call", shelf.engine());
-        shelf.sql("UPDATE inbound_calls SET list_state = 'dismissed'").await.unwrap();
-        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
-        let item = &report.items[0];
-        assert_eq!((item.class, &item.file.id), (Class::Caller, &caller), "{}", shelf.engine());
-        assert_eq!(item.due_ms - item.file.booked_ms, THREE_YEARS, "{}", shelf.engine());
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
-        // Opened again meanwhile: it stays.
-        shelf.sql("UPDATE inbound_calls SET list_state = 'open'").await.unwrap();
-        shelf.deleter().run(&id).await.unwrap();
-        assert_eq!(shelf.states(&id).await[&caller], ("kept".into(), "unsettled".into()), "{}", shelf.engine());
-        shelf.sql("UPDATE inbound_calls SET list_state = 'dismissed'").await.unwrap();
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
-        shelf.deleter().run(&id).await.unwrap();
-        assert!(!shelf.sealed_recording(&caller).exists(), "{}", shelf.engine());
-        let found = shelf.examiner().look(&shelf.file(&caller).await).await.unwrap();
-        assert_eq!(found, Found::Deleted { request: id }, "{}", shelf.engine());
-    }
-}
-
-#[tokio::test]
-async fn x6_a_caller_whose_number_is_a_partys_is_kept_with_the_case_and_by_its_hold() {
-    for shelf in shelves().await {
-        let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        let caller = shelf.caller("dismissed").await;
-        sqlx::query("UPDATE inbound_calls SET task_id = $1").bind(&served.task).execute(on.db.read()).await.unwrap();
-        shelf.pass(THREE_YEARS).await;
-        shelf.hold(&served.case).await;
-        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
-        assert!(report.items.is_empty(), "{}: {:?}", shelf.engine(), report.items);
-        assert_eq!(shelf.file(&caller).await.case_number, served.number, "{}", shelf.engine());
-        assert_eq!(report.kept["hold"].files, 5, "{}: {:?}", shelf.engine(), report.kept);
-    }
-}
-
-#[tokio::test]
-async fn x6_an_order_that_waits_for_correction_keeps_its_case() {
-    for shelf in shelves().await {
-        let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let mut tx = on.db.begin().await.unwrap();
-        let file = on.objects.put(&mut tx, &shelf.house.court, "push", "application/json", b"{}").await.unwrap();
-        let key = songda_service::intake::OrderKey { source: "ajxt".into(), order_no: "late".into(), revision: 1 };
-        let kept = songda_service::intake::keep_incomplete(
-            &mut tx,
-            &on.clock,
-            &shelf.house.court,
-            (&key, &served.number),
-            "hash",
-            &file.id,
-            &[],
-        );
-        kept.await.unwrap();
-        tx.commit().await.unwrap();
-        let refused = shelf.ask(Some(&served.case)).await.unwrap_err();
-        assert_eq!(code(&refused), "retention.open", "{}: 待补正 counts as open", shelf.engine());
-        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
-        assert!(report.items.is_empty(), "{}: {:?}", shelf.engine(), report.kept);
     }
 }
