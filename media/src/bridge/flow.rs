@@ -10,12 +10,15 @@ use super::{
     table::{AGENT, Company, Mouths, NOBODY, PARTY},
 };
 use crate::{
-    Law,
+    Law, RATE,
     egress::Head,
     timeline::{LEFT, RIGHT},
     watch::Change,
 };
 
+/// A recording that begins with a packet of the carrier begins half a second before it: others
+/// that it overtook, or that the network kept, lie there.
+const BEFORE: usize = RATE as usize / 2;
 /// News that may wait before further keys of the party are dropped.
 const NEWS: usize = 64;
 
@@ -60,7 +63,18 @@ impl Bridge {
             self.timeline.no_sound(RIGHT, packet.stamp());
             return;
         };
-        if self.mode == Mode::Waiting || packet.payload.is_empty() || packet.payload.len() > LARGEST {
+        if self.mode == Mode::Waiting {
+            return;
+        }
+        if packet.payload.is_empty() {
+            self.timeline.no_sound(RIGHT, packet.stamp());
+            return;
+        }
+        if packet.payload.len() > LARGEST {
+            // Too long to be passed on; it came all the same.
+            let frame = self.start(now, unix_ms, packet.payload.len() + BEFORE);
+            let samples = packet.payload.iter().map(|octet| law.decode(*octet));
+            self.timeline.hear(RIGHT, frame, packet.stamp(), samples);
             return;
         }
         if !self.party_heard {
@@ -70,7 +84,7 @@ impl Bridge {
             }
             self.news.push_back(MediaEvent::PartyHeard);
         }
-        let frame = self.start(now, unix_ms, packet.payload.len());
+        let frame = self.start(now, unix_ms, packet.payload.len() + BEFORE);
         let samples = packet.payload.iter().map(|octet| law.decode(*octet));
         if let Some(change) = self.watch.party_packet(now, samples.clone()) {
             self.changed(now, change);

@@ -69,14 +69,13 @@ impl Left {
     ) -> (u64, u64) {
         let turned = std::mem::replace(&mut self.writes, mouths) != mouths || begins;
         let from = run.begun + run.at;
-        let timestamp = run.at as u32;
         run.at += samples.len() as u64;
         // A packet sent now is heard from now on: its last sample lies ahead.
         self.made_to = run.begun + run.at;
         if turned {
             timeline.seam(LEFT, false);
         }
-        timeline.place(LEFT, self.made_to, run.source, timestamp, samples.iter().copied());
+        timeline.place(LEFT, self.made_to, run.source, samples.iter().copied());
         (from, self.made_to)
     }
 }

@@ -162,7 +162,8 @@ impl Bridge {
         };
         // What the party hears of us meanwhile is no voice, and nothing is missing.
         let (frame, source) = (self.frame(now), self.stage.source());
-        self.timeline.place(LEFT, frame, source, 0, std::iter::repeat_n(0, PACKET));
+        // It is heard from now on, behind what was made before.
+        self.timeline.place(LEFT, frame + PACKET as u64, source, std::iter::repeat_n(0, PACKET));
         match turn {
             Turn::Event { payload, first } => {
                 self.party.interrupted();

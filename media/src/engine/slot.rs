@@ -22,6 +22,10 @@ use crate::{
 /// A call with a browser has a turn this long after the last one at the latest: its stack has
 /// timers of its own.
 const TURN: Duration = Duration::from_millis(4);
+/// Who had no turn for this long was kept from it by a machine that stood still.
+const STOOD_STILL: Duration = Duration::from_millis(100);
+/// Most datagrams that are taken from one socket then, before any of the call's sound leaves.
+const KEPT: u64 = 1_024;
 /// The quality of a call is told this often.
 const MOMENT: Duration = Duration::from_secs(5);
 
@@ -133,6 +137,7 @@ pub(super) struct Slot {
     /// Its next turn; none: something came for a browser, or is to be told, and it has one in this
     /// sweep.
     due: Option<Instant>,
+    turned: Option<Instant>,
     /// When its quality is told next, and what is to be told.
     moment_due: Option<Instant>,
     moments: Option<Moments>,
@@ -191,6 +196,7 @@ impl Slot {
             events,
             owner,
             due: None,
+            turned: None,
             moment_due: None,
             moments: None,
             agent_before: Quality::default(),
@@ -315,6 +321,8 @@ impl Slot {
     }
 
     fn take_plain(&mut self, number: u32, control: bool, now: Instant, unix_ms: i64, buffer: &mut [u8]) -> u64 {
+        let stood_still = self.turned.is_some_and(|turned| now.saturating_duration_since(turned) > STOOD_STILL);
+        let most = if stood_still { KEPT } else { 1 };
         let Self { bridge, agent, target, supervisor, trunk, .. } = self;
         let beside = target.as_mut().and_then(|target| target.inner.plain(number));
         let house = agent.as_mut().and_then(|agent| agent.plain(number));
@@ -324,13 +332,13 @@ impl Slot {
             return leg.map_or(0, |leg| (0..FAIR).take_while(|_| leg.receive_control(now, buffer)).count() as u64);
         }
         if let Some(leg) = carrier {
-            receive(leg, now, buffer, |view, _| {
+            receive(leg, now, most, buffer, |view, _| {
                 let (agent, target, supervisor) = (agent.as_mut(), target.as_mut(), supervisor.as_mut());
                 let mut ends = Ends { now, agent, target, supervisor, trunk: None };
                 bridge.from_party(now, unix_ms, &view, &mut ends);
             })
         } else if let Some(leg) = house {
-            receive(leg, now, buffer, |view, expected| {
+            receive(leg, now, most, buffer, |view, expected| {
                 let (target, supervisor, trunk) = (target.as_mut(), supervisor.as_mut(), trunk.as_mut());
                 let mut ends = Ends { now, agent: None, target, supervisor, trunk };
                 if expected {
@@ -338,7 +346,7 @@ impl Slot {
                 }
             })
         } else if let Some(leg) = beside {
-            receive(leg, now, buffer, |view, expected| {
+            receive(leg, now, most, buffer, |view, expected| {
                 let (agent, supervisor, trunk) = (agent.as_mut(), supervisor.as_mut(), trunk.as_mut());
                 let mut ends = Ends { now, agent, target: None, supervisor, trunk };
                 if expected {
@@ -352,6 +360,7 @@ impl Slot {
 
     /// Its turn: what browsers said, what is to be made, what is to be told.
     pub(super) fn turn(&mut self, now: Instant, shore: &mut Shore) {
+        self.turned = Some(now);
         let Self { bridge, agent, target, supervisor, trunk, .. } = self;
         let mut stirred = false;
         if let Some(inner) = agent {
@@ -436,14 +445,17 @@ impl Slot {
 }
 
 /// Takes what came on a leg of plain RTP, and whether its type was agreed; how many datagrams.
-fn receive(leg: &mut RtpLeg, now: Instant, buffer: &mut [u8], mut heard: impl FnMut(View<'_>, bool)) -> u64 {
+fn receive(leg: &mut RtpLeg, now: Instant, most: u64, buffer: &mut [u8], mut heard: impl FnMut(View<'_>, bool)) -> u64 {
     // One look is enough where nothing else waits: what is left is told of in the next sweep.
-    let len = match leg.receive(now, buffer) {
-        Received::Packet(len) => len,
-        Received::Dropped => return 1,
-        Received::Nothing => return 0,
-    };
-    let Some(view) = View::read(&buffer[..len]) else { return 1 };
-    heard(view, leg.expects(view.payload_type));
-    1
+    for count in 1..=most {
+        let len = match leg.receive(now, buffer) {
+            Received::Packet(len) => len,
+            Received::Dropped => continue,
+            Received::Nothing => return count - 1,
+        };
+        if let Some(view) = View::read(&buffer[..len]) {
+            heard(view, leg.expects(view.payload_type));
+        }
+    }
+    most
 }

@@ -29,54 +29,95 @@ pub enum GapKind {
     /// Nothing was sent, and the numbers go on: silence suppression and comfort noise (RFC
     /// 3389), a key instead of a voice (RFC 4733), a sender that stood still.
     Unsent,
-    /// No number tells: the sender stopped, or another one followed.
+    /// No number tells: the sender stopped, another one followed, or the way became longer.
     #[default]
     Unknown,
-    /// The list is full: holes lie in here that are not listed one by one.
+    /// There are too many: several holes lie in here, and the sound between them.
     Unlisted,
 }
 
 /// The holes of one recording, each channel's in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gaps {
     listed: [Vec<Gap>; 2],
-    /// From the first to the last hole that found the list full.
-    beyond: [Option<Gap>; 2],
+    /// Holes that lie together within so many frames are listed as one.
+    grain: u64,
+}
+
+impl Default for Gaps {
+    fn default() -> Self {
+        Self { listed: [Vec::new(), Vec::new()], grain: 2 * PACKET as u64 }
+    }
 }
 
 impl Gaps {
     /// Writes a hole down; one that goes on over the edge of a block is one hole.
     pub(super) fn note(&mut self, gap: Gap) {
         let side = usize::from(gap.channel);
-        let full = self.listed[0].len() + self.listed[1].len() >= LIMIT;
-        if let Some(beyond) = &mut self.beyond[side] {
-            beyond.to_frame = gap.to_frame;
-            return;
+        if self.listed[0].len() + self.listed[1].len() >= LIMIT {
+            self.coarsen();
         }
         match self.listed[side].last_mut() {
             Some(last) if last.to_frame == gap.from_frame && last.kind == gap.kind => last.to_frame = gap.to_frame,
             // What is no hole after all makes room.
-            Some(last) if !counts(last) => *last = gap,
-            _ if full => self.beyond[side] = Some(Gap { kind: GapKind::Unlisted, ..gap }),
+            Some(last) if !counts(last) && last.to_frame > 0 => *last = gap,
             _ => self.listed[side].push(gap),
         }
     }
 
-    /// What is known only now about holes that left with their block: nothing was sent for all of
-    /// it, or some of it was lost.
+    /// What is known only now about holes that left with their block.
     pub(super) fn explain(&mut self, channel: usize, from: u64, to: u64, kind: GapKind) {
-        for gap in self.listed[channel].iter_mut().rev().take_while(|gap| gap.to_frame > from) {
-            let within = from <= gap.from_frame && gap.to_frame <= to;
-            if within || (kind == GapKind::Lost && gap.from_frame < to) {
-                gap.kind = kind;
+        let listed = &mut self.listed[channel];
+        let mut no = listed.len();
+        while no > 0 && listed[no - 1].to_frame > from {
+            no -= 1;
+            let gap = listed[no];
+            if gap.from_frame >= to || gap.kind == kind || gap.kind == GapKind::Unlisted {
+                continue;
             }
+            let (begin, end) = (gap.from_frame.max(from), gap.to_frame.min(to));
+            listed[no] = Gap { from_frame: begin, to_frame: end, kind, ..gap };
+            if end < gap.to_frame {
+                listed.insert(no + 1, Gap { from_frame: end, ..gap });
+            }
+            if gap.from_frame < begin {
+                listed.insert(no, Gap { to_frame: begin, ..gap });
+            }
+        }
+    }
+
+    /// Sound came that lies before the first frame: a hole without a length says so.
+    pub(super) fn before_the_beginning(&mut self, channel: usize) {
+        let none = Gap { channel: channel as u8, from_frame: 0, to_frame: 0, kind: GapKind::Lost };
+        if self.listed[channel].first() != Some(&none) {
+            self.listed[channel].insert(0, none);
+        }
+    }
+
+    /// Makes room: short holes that lie near each other become one, in which they are not
+    /// listed one by one; no nearer ones are left than there must be.
+    fn coarsen(&mut self) {
+        loop {
+            let grain = self.grain;
+            for listed in &mut self.listed {
+                listed.dedup_by(|next, gap| {
+                    let near = next.to_frame - gap.from_frame <= grain;
+                    if near {
+                        (gap.to_frame, gap.kind) = (next.to_frame, GapKind::Unlisted);
+                    }
+                    near
+                });
+            }
+            if self.listed[0].len() + self.listed[1].len() <= LIMIT * 3 / 4 {
+                return;
+            }
+            self.grain *= 2;
         }
     }
 
     /// Every hole in the order of time.
     pub(super) fn all(&self) -> Vec<Gap> {
-        let beyond = self.beyond.iter().flatten();
-        let mut all: Vec<Gap> = self.listed.iter().flatten().filter(|gap| counts(gap)).chain(beyond).copied().collect();
+        let mut all: Vec<Gap> = self.listed.iter().flatten().filter(|gap| counts(gap)).copied().collect();
         all.sort_by_key(|gap| (gap.from_frame, gap.channel));
         all
     }
@@ -97,17 +138,22 @@ mod tests {
     }
 
     #[test]
-    fn a_full_list_says_that_it_is_full_and_how_far_the_rest_reaches() {
+    fn a_list_that_is_full_becomes_coarser_and_loses_no_hole() {
         let mut gaps = Gaps::default();
-        for no in 0..LIMIT as u64 + 50 {
+        let holes = 5 * LIMIT as u64;
+        for no in 0..holes {
             gaps.note(hole((no % 2) as u8, no));
         }
         let all = gaps.all();
-        assert_eq!(all.len(), LIMIT + 2);
-        let beyond: Vec<_> = all.iter().filter(|gap| gap.kind == GapKind::Unlisted).collect();
-        let (first, last) = (LIMIT as u64, LIMIT as u64 + 49);
-        assert_eq!((beyond[0].channel, beyond[0].from_frame), (0, first * 1_000));
-        assert_eq!((beyond[1].channel, beyond[1].to_frame), (1, last * 1_000 + 160));
+        assert!((LIMIT / 8..=LIMIT).contains(&all.len()), "{}", all.len());
+        for no in 0..holes {
+            let Gap { channel, from_frame, to_frame, .. } = hole((no % 2) as u8, no);
+            let within = |gap: &Gap| gap.channel == channel && gap.from_frame <= from_frame && gap.to_frame >= to_frame;
+            assert!(all.iter().any(within), "hole {no}");
+        }
+        assert!(all.iter().all(|gap| gap.to_frame - gap.from_frame <= gaps.grain), "no coarser than it must be");
+        assert!(gaps.grain <= 50_000, "{}", gaps.grain);
+        assert_eq!(all.last().map(|gap| gap.kind), Some(GapKind::Lost), "the newest are listed one by one");
     }
 
     #[test]
@@ -119,12 +165,15 @@ mod tests {
         gaps.note(part(200, 400, GapKind::Unknown));
         gaps.note(part(500, 580, GapKind::Lost));
         assert_eq!(gaps.all(), [part(100, 400, GapKind::Unknown), part(500, 580, GapKind::Lost)]);
-        gaps.explain(1, 100, 450, GapKind::Unsent);
-        assert_eq!(gaps.all()[0].kind, GapKind::Unsent);
-        gaps.explain(1, 300, 500, GapKind::Unsent);
-        gaps.explain(1, 400, 500, GapKind::Lost);
-        assert_eq!(gaps.all()[0].kind, GapKind::Unsent, "only what lies within");
-        gaps.explain(1, 300, 500, GapKind::Lost);
-        assert_eq!(gaps.all()[0].kind, GapKind::Lost);
+        gaps.explain(1, 50, 450, GapKind::Unsent);
+        assert_eq!(gaps.all()[0], part(100, 400, GapKind::Unsent));
+        gaps.explain(1, 200, 300, GapKind::Lost);
+        let parts = [
+            part(100, 200, GapKind::Unsent),
+            part(200, 300, GapKind::Lost),
+            part(300, 400, GapKind::Unsent),
+            part(500, 580, GapKind::Lost),
+        ];
+        assert_eq!(gaps.listed[1], parts, "only what lies within");
     }
 }

@@ -1,6 +1,6 @@
-//! One source of packets: where its clock stands beside ours, and what its numbers tell.
+//! One source of packets: where its clock stands beside ours, piece by piece.
 
-use super::track::Slot;
+use super::past::Past;
 use crate::{PACKET, RATE};
 
 /// Over this long the least delayed packet is looked for.
@@ -10,37 +10,15 @@ pub(super) const APART: i64 = PACKET as i64 / 2;
 /// By this much it is followed at once: 20 ms.
 const FAR: i64 = PACKET as i64;
 /// A packet that came so much before its time shows that the clock was read wrong: 30 ms.
-const EARLY: i64 = PACKET as i64 * 3 / 2;
-/// A packet that is later than this is held until it is known why: 40 ms.
+pub(super) const EARLY: i64 = PACKET as i64 * 3 / 2;
+/// A packet that is later than this and was not overtaken lies where it arrived: 40 ms.
 const DOUBT: i64 = 2 * PACKET as i64;
-/// Who is as late for so long, and with so many packets, will be later from now on. Less than
-/// the edge, so that what was held still finds its place.
-const CERTAIN: u64 = RATE as u64 * 3 / 10;
-const PACKETS: u32 = 5;
-/// Numbers that are remembered: more than a second.
-const PAST: usize = 64;
-/// Numbers that jump further are another run (RFC 3550, appendix A.1).
-const DROPOUT: u16 = 3_000;
-
-/// What came: who sent it, its number if it has one, its timestamp.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) source: u64,
-    pub(super) seq: Option<u16>,
-    pub(super) timestamp: u32,
-}
-
-/// What is to become of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It belongs where its timestamp says.
-    Usual,
-    /// It came before its time, which cannot be: the clock was read wrong by so much.
-    Early(i64),
-    /// It is late: either the network kept it, and what follows will be on time again, or the
-    /// sender stood still, and what follows will be as late.
-    Held,
-}
+/// What is caught up where nothing is quiet is caught up by 10 ms in this time: 0.2 s.
+const PATIENCE: u64 = RATE as u64 / 5;
+/// Frames of the longest packet.
+const LONGEST: i64 = 6 * PACKET as i64;
+/// Pieces of a clock that are remembered.
+const PIECES: usize = 8;
 
 /// How the channel is to be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,47 +30,75 @@ pub(super) enum Slip {
     Now(i64),
 }
 
-#[derive(Debug)]
-struct Doubt {
-    since: u64,
-    /// How late the packets were when that began.
-    reference: i64,
-    least: i64,
-    packets: u32,
+/// A piece of the source's clock: from this offset on, offset 0 is frame `base`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    pub(super) offset: i64,
+    pub(super) base: i64,
+    /// By so much it may turn out to have been begun too late.
+    pub(super) room: i64,
+    /// The edge when it was begun.
+    pub(super) edge: u64,
+    /// What was sent before it and comes after it lies by this one too: the way became shorter.
+    pub(super) shorter: bool,
+}
+
+impl Piece {
+    /// Where it begins.
+    pub(super) fn start(&self) -> i64 {
+        self.base + self.offset
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) id: u64,
-    /// Frame of offset 0.
-    pub(super) base: i64,
+    /// Packets of the other end, and none of our own making.
+    pub(super) heard: bool,
     /// Where it took the channel over.
     pub(super) from: i64,
     /// Behind its last sample.
     pub(super) end: i64,
+    pub(super) heard_at: u64,
+    /// The oldest first; never empty.
+    pieces: [Piece; PIECES],
+    count: usize,
     last_timestamp: u32,
     last_offset: i64,
+    /// Of the newest packet.
+    pub(super) high: i64,
     window_from: u64,
     least: Option<i64>,
     slip: Slip,
-    doubt: Option<Doubt>,
+    /// By how much it is known to lie too late: it came before its time, and there was no room.
+    pub(super) surplus: i64,
+    forced_at: u64,
+    /// No sample before is cut again.
+    pub(super) cut_to: u64,
     pub(super) past: Past,
 }
 
 impl Source {
     /// Its first packet begins at frame `base`.
-    pub(super) fn new(now: u64, stamp: Stamp, base: i64) -> Self {
+    pub(super) fn new(now: u64, id: u64, timestamp: u32, base: i64, edge: u64, heard: bool) -> Self {
+        let first = Piece { offset: 0, base, room: i64::MAX / 4, edge, shorter: false };
         Self {
-            id: stamp.source,
-            base,
+            id,
+            heard,
             from: base,
             end: base,
-            last_timestamp: stamp.timestamp,
+            heard_at: now,
+            pieces: [first; PIECES],
+            count: 1,
+            last_timestamp: timestamp,
             last_offset: 0,
+            high: 0,
             window_from: now,
             least: None,
             slip: Slip::No,
-            doubt: None,
+            surplus: 0,
+            forced_at: now,
+            cut_to: 0,
             past: Past::default(),
         }
     }
@@ -104,33 +110,95 @@ impl Source {
         self.last_offset
     }
 
-    /// What a packet that is so late tells.
-    pub(super) fn judge(&mut self, now: u64, late: i64) -> Verdict {
-        if late > DOUBT {
-            let doubt = self.doubt.get_or_insert(Doubt { since: now, reference: late, least: late, packets: 0 });
-            // What the network kept comes faster than it was sent.
-            if late < doubt.reference - FAR {
-                *doubt = Doubt { since: now, reference: late, least: late, packets: 0 };
-            }
-            doubt.least = doubt.least.min(late);
-            doubt.packets += 1;
-            return Verdict::Held;
+    /// Whether others that were sent after it came before it: its number and its timestamp both
+    /// say so.
+    pub(super) fn is_overtaken(&self, seq: u16, offset: i64) -> bool {
+        let behind = self.past.behind(seq).map_or(0, i64::from);
+        (1..=behind * LONGEST).contains(&(self.high - offset))
+    }
+
+    pub(super) fn pieces(&mut self) -> &mut [Piece] {
+        &mut self.pieces[..self.count]
+    }
+
+    pub(super) fn newest(&self) -> Piece {
+        self.pieces[self.count - 1]
+    }
+
+    /// The frame of a sample.
+    pub(super) fn frame(&self, offset: i64) -> i64 {
+        let pieces = &self.pieces[..self.count];
+        let no = pieces.iter().rposition(|piece| piece.offset <= offset).unwrap_or(0);
+        let shorter = pieces[no + 1..].iter().filter(|piece| piece.shorter).map(|piece| piece.base);
+        shorter.fold(pieces[no].base, i64::min) + offset
+    }
+
+    /// By how much it is to be pulled back when a packet came too early by so much: who is nearly
+    /// as he was before is as he was.
+    pub(super) fn wanted(&self, early: i64) -> i64 {
+        let newest = self.newest();
+        if self.count > 1 && newest.room > early && newest.room - early <= EARLY { newest.room } else { early }
+    }
+
+    /// From this sample on the clock stands elsewhere.
+    pub(super) fn begin(&mut self, offset: i64, by: i64, room: i64, edge: u64) {
+        let newest = self.newest();
+        let piece = Piece { offset, base: newest.base + by, room, edge, shorter: false };
+        if newest.offset >= offset && room == 0 {
+            self.pieces[self.count - 1].base += by;
+            return;
         }
-        self.doubt = None;
-        if late < -EARLY {
-            return Verdict::Early(late);
+        if self.count == PIECES {
+            self.pieces.copy_within(1.., 0);
+            self.count -= 1;
         }
+        self.pieces[self.count] = piece;
+        self.count += 1;
+    }
+
+    /// From this sample on it comes so much earlier.
+    pub(super) fn shorten(&mut self, offset: i64, by: i64, edge: u64) {
+        self.begin(offset, -by, 0, edge);
+        self.pieces[self.count - 1].shorter = true;
+    }
+
+    /// Its timestamps begin anew: this sample lies there, and nothing is known of those before.
+    pub(super) fn begin_anew(&mut self, offset: i64, at: i64, edge: u64) {
+        self.pieces[0] = Piece { offset, base: at - offset, room: 0, edge, shorter: false };
+        self.count = 1;
+        self.past = Past::default();
+    }
+
+    /// A piece that was wholly taken back is none.
+    pub(super) fn join(&mut self) {
+        while self.count > 1 && self.newest().base == self.pieces[self.count - 2].base {
+            self.count -= 1;
+        }
+    }
+
+    /// Whether a packet that comes in its turn lies where it arrived, and not where its
+    /// timestamp says.
+    pub(super) fn is_late(late: i64) -> bool {
+        late > DOUBT
+    }
+
+    /// A packet that is placed now was so late: its clock is followed.
+    pub(super) fn follow(&mut self, now: u64, late: i64) {
         self.least = Some(self.least.map_or(late, |least| least.min(late)));
         if now >= self.window_from + WINDOW {
             let least = self.least.take().unwrap_or(0);
             self.window_from = now;
+            self.surplus = self.surplus.min(-least).max(0);
             self.slip = match least.abs() {
                 ..APART => Slip::No,
                 APART..FAR => Slip::Quiet(least.signum()),
                 FAR.. => Slip::Now(least.signum()),
             };
         }
-        Verdict::Usual
+        if self.surplus >= FAR && late <= -APART {
+            let waited = now >= self.forced_at + PATIENCE;
+            self.slip = if waited { Slip::Now(-1) } else { Slip::Quiet(-1) };
+        }
     }
 
     /// How the channel is to be moved.
@@ -139,36 +207,19 @@ impl Source {
     }
 
     /// It was moved, so much is left to do.
-    pub(super) fn slipped(&mut self, by: i64) {
-        self.base += by;
+    pub(super) fn slipped(&mut self, now: u64, by: i64) {
         self.least = self.least.map(|least| least - by);
-        self.slip = Slip::No;
-    }
-
-    /// How late its packets are from now on, once it is certain.
-    pub(super) fn later(&self, now: u64) -> Option<i64> {
-        let doubt = self.doubt.as_ref()?;
-        (doubt.packets >= PACKETS && now >= doubt.since + CERTAIN).then_some(doubt.least)
-    }
-
-    /// The same when nothing more comes that would tell: what the few packets say.
-    pub(super) fn lateness(&self, now: u64) -> Option<i64> {
-        let few = |doubt: &&Doubt| doubt.packets < PACKETS && now >= doubt.since + CERTAIN;
-        self.doubt.as_ref().filter(few).map(|doubt| doubt.least)
-    }
-
-    /// Its clock is read anew.
-    pub(super) fn anchor(&mut self, now: u64, by: i64) {
-        self.base += by;
-        self.forget(now);
+        self.surplus = (self.surplus + by).max(0);
+        (self.slip, self.forced_at) = (Slip::No, now);
     }
 
     /// From which frame on its samples may still be moved.
     pub(super) fn reach(&self, flushed: u64) -> u64 {
-        flushed.max(u64::try_from(self.from).unwrap_or(0))
+        let newest = u64::try_from(self.newest().start()).unwrap_or(0);
+        flushed.max(newest).max(self.cut_to)
     }
 
-    /// It has the channel again from this frame on; its clock goes on, its numbers do not.
+    /// It has the channel again after a while: its clock goes on, its numbers do not.
     pub(super) fn return_at(&mut self, now: u64, at: i64) {
         (self.from, self.end) = (at, at);
         self.past = Past::default();
@@ -182,71 +233,8 @@ impl Source {
     }
 
     /// What was thought of its clock.
-    fn forget(&mut self, now: u64) {
+    pub(super) fn forget(&mut self, now: u64) {
         (self.least, self.window_from) = (None, now);
-        (self.slip, self.doubt) = (Slip::No, None);
-    }
-}
-
-/// A packet that was placed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Placed {
-    seq: u16,
-    timestamp: u32,
-    from: i64,
-    to: i64,
-}
-
-/// The numbers of the last packets, and where they lie.
-#[derive(Debug)]
-pub(super) struct Past {
-    placed: [Option<Placed>; PAST],
-    highest: Option<u16>,
-}
-
-impl Default for Past {
-    fn default() -> Self {
-        Self { placed: [None; PAST], highest: None }
-    }
-}
-
-impl Past {
-    fn get(&self, seq: u16) -> Option<Placed> {
-        self.placed[usize::from(seq) % PAST].filter(|placed| placed.seq == seq)
-    }
-
-    /// Whether this very packet came before.
-    pub(super) fn knows(&self, seq: u16, timestamp: u32) -> bool {
-        self.get(seq).is_some_and(|placed| placed.timestamp == timestamp)
-    }
-
-    /// A packet lies there now: what that tells of the frames before and behind it.
-    pub(super) fn note(&mut self, seq: u16, timestamp: u32, from: i64, to: i64) -> [Option<(i64, i64, Slot)>; 2] {
-        let step = self.highest.map_or(0, |highest| seq.wrapping_sub(highest));
-        if (DROPOUT..DROPOUT.wrapping_neg()).contains(&step) {
-            *self = Self::default();
-        }
-        let newest = self.highest.filter(|_| step < DROPOUT);
-        let before = match self.get(seq.wrapping_sub(1)) {
-            Some(before) => Some((before.to, from, Slot::Unsent)),
-            None => newest.and_then(|newest| self.get(newest)).map(|before| (before.to, from, Slot::Lost)),
-        };
-        let behind = self.get(seq.wrapping_add(1)).map(|next| (to, next.from, Slot::Unsent));
-        if self.highest.is_none() || (1..DROPOUT).contains(&step) {
-            self.highest = Some(seq);
-        }
-        self.placed[usize::from(seq) % PAST] = Some(Placed { seq, timestamp, from, to });
-        [before, behind]
-    }
-
-    fn moved(&mut self, from: i64, by: i64) {
-        for placed in self.placed.iter_mut().flatten() {
-            if placed.from >= from {
-                placed.from += by;
-            }
-            if placed.to > from {
-                placed.to += by;
-            }
-        }
+        (self.slip, self.surplus) = (Slip::No, 0);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     BLOCK,
     gaps::{Gap, GapKind, Gaps},
 };
-use crate::RATE;
+use crate::{PACKET, RATE};
 
 /// Frames that are kept: the machine may stand still for a second and a half before sound of
 /// the two channels would part.
@@ -54,38 +54,37 @@ impl Track {
         }
     }
 
-    /// Puts samples where they belong; the ring reaches so far. Answers how many came too
-    /// late, and the loudest.
+    /// Puts samples where they belong; the ring reaches so far. Of two who speak at once both
+    /// are heard. Answers how many came too late, and the loudest.
     pub(super) fn write(
         &mut self,
         flushed: u64,
         at: i64,
+        both: bool,
         mut samples: impl ExactSizeIterator<Item = i16>,
     ) -> (u64, u16) {
-        let early = usize::try_from(-at).unwrap_or(0).min(samples.len());
-        let late = u64::try_from(flushed as i64 - at.max(0)).unwrap_or(0).min((samples.len() - early) as u64);
-        let passed_over = early + late as usize;
-        let from = (at + passed_over as i64) as u64;
-        let len = samples.len() - passed_over;
+        let late = usize::try_from(flushed as i64 - at).unwrap_or(0).min(samples.len());
+        let (from, len) = ((at + late as i64) as u64, samples.len() - late);
         if len == 0 {
-            return (late, 0);
+            return (late as u64, 0);
         }
-        if passed_over > 0 {
-            samples.nth(passed_over - 1);
+        if late > 0 {
+            samples.nth(late - 1);
         }
         let begin = slot(from);
         let (first, again) = (len.min(RING as usize - begin), len.saturating_sub(RING as usize - begin));
         let mut loudest = 0;
         for places in [begin..begin + first, 0..again] {
-            self.slots[places.clone()].fill(Slot::Sound);
-            for (place, sample) in self.samples[places].iter_mut().zip(&mut samples) {
-                *place = sample;
+            for (place, sample) in places.clone().zip(&mut samples) {
+                let there = both && self.slots[place] == Slot::Sound;
+                self.samples[place] = if there { self.samples[place].saturating_add(sample) } else { sample };
                 loudest = loudest.max(sample.unsigned_abs());
             }
+            self.slots[places].fill(Slot::Sound);
         }
         self.end = self.end.max(from + len as u64);
         self.expected_from = Some(self.expected_from.map_or(from, |before| before.min(from)));
-        (late, loudest)
+        (late as u64, loudest)
     }
 
     /// What was heard before this frame fades out in what begins there, within 4 ms, and what
@@ -126,6 +125,40 @@ impl Track {
                 *slot = why;
             }
         }
+    }
+
+    /// So many frames before this one are empty, and not handed out.
+    pub(super) fn room(&self, flushed: u64, before: u64, most: u64) -> u64 {
+        let from = before.saturating_sub(most).max(flushed).min(before);
+        let empty = (from..before).rev().take_while(|frame| self.slots[slot(*frame)] != Slot::Sound);
+        empty.count() as u64
+    }
+
+    /// What lies between two frames comes nearer by so many. What would lie behind the edge is
+    /// gone. What follows is moved, too.
+    pub(super) fn pull(&mut self, flushed: u64, from: u64, by: u64) {
+        for frame in from.max(flushed + by)..self.end {
+            let (old, new) = (slot(frame), slot(frame - by));
+            (self.samples[new], self.slots[new]) = (self.samples[old], self.slots[old]);
+        }
+        for frame in self.end.saturating_sub(by).max(flushed)..self.end {
+            self.slots[slot(frame)] = Slot::Empty;
+        }
+        self.end = self.end.saturating_sub(by).max(flushed);
+        let first = from.saturating_sub(by);
+        self.expected_from = self.expected_from.map(|expected| expected.min(first.max(flushed)));
+    }
+
+    /// What lies from there on is not kept, and the packet's time before it says so.
+    pub(super) fn drop_from(&mut self, flushed: u64, at: u64) -> u64 {
+        let at = at.max(flushed);
+        let from = at.saturating_sub(PACKET as u64).max(flushed);
+        for frame in from..self.end {
+            self.slots[slot(frame)] = if frame < at { Slot::Lost } else { Slot::Empty };
+        }
+        let gone = self.end.saturating_sub(from);
+        self.end = self.end.min(at);
+        gone
     }
 
     /// Takes so many frames of the quietest sound away, and what follows comes nearer. Answers
@@ -225,7 +258,7 @@ mod tests {
     fn what_is_cut_is_the_quietest_and_never_a_hole() {
         let mut track = Track::new();
         let loud = |frame: u64| if (2_000..2_160).contains(&frame) { 5 } else { 1_000 + (frame % 7) as i16 };
-        track.write(0, 0, (0..4_000u32).map(|frame| loud(frame.into())));
+        track.write(0, 0, false, (0..4_000u32).map(|frame| loud(frame.into())));
         // A hole is quieter than anything, and evidence.
         track.explain(0, 1_000, 1_160, Slot::Lost);
         for frame in 1_000..1_160 {
@@ -244,7 +277,7 @@ mod tests {
     fn what_is_put_in_is_silence_and_nothing_else_is_changed() {
         let mut track = Track::new();
         let loud = |frame: u64| if (8_080..8_240).contains(&frame) { -3 } else { 1_000 };
-        track.write(8_000, 8_000, (8_000..9_600u32).map(|frame| loud(frame.into())));
+        track.write(8_000, 8_000, false, (8_000..9_600u32).map(|frame| loud(frame.into())));
         assert_eq!(track.stretch(8_000, 160), Some(8_080));
         let all: Vec<i16> = (8_000..9_760).map(|frame| track.samples[slot(frame)]).collect();
         let wanted: Vec<i16> = (8_000..8_080).map(loud).chain([0; 160]).chain((8_080..9_600).map(loud)).collect();

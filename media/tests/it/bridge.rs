@@ -20,10 +20,12 @@ fn r2_1a_early_media_reaches_the_agent_and_the_recording_and_the_agent_reaches_n
     assert!(line.heard.party.iter().all(|(_, _, octets)| octets.iter().all(|octet| *octet == Law::Pcma.silence())));
     assert!(line.heard.party.len() >= 99, "a carrier that waits for our sound gets silence");
     assert_eq!(line.news(), [MediaEvent::PartyHeard]);
-    assert_eq!(line.shelf.0.lock().unwrap().0, Some(1_000_000), "the recording starts with the first early media");
+    let started = line.shelf.0.lock().unwrap().0;
+    assert_eq!(started, Some(999_500), "the recording starts half a second before the first early media");
     let (left, right, _) = line.close();
     assert!(left.iter().all(|sample| *sample == 0));
-    assert!(right[..15_000].iter().all(|sample| *sample == Law::Pcma.decode(PARTY)));
+    assert!(right[..4_000].iter().all(|sample| *sample == 0));
+    assert!(right[4_000..19_000].iter().all(|sample| *sample == Law::Pcma.decode(PARTY)));
 }
 
 #[test]

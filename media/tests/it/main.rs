@@ -13,6 +13,7 @@ mod line;
 mod long_call;
 mod marker_tones;
 mod modes;
+mod nothing_lost;
 mod progress;
 mod prompts;
 mod quality;

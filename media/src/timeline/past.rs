@@ -1,0 +1,98 @@
+//! What the numbers of a source tell: which packets came, where they lie, what is missing.
+
+use super::track::Slot;
+use crate::PACKET;
+
+/// Numbers that are remembered: more than a second.
+const PAST: usize = 64;
+/// Numbers that jump further are another run (RFC 3550, appendix A.1).
+const DROPOUT: u16 = 3_000;
+
+/// A span of frames, and why there is no sound in it.
+pub(super) type Reason = (i64, i64, Slot);
+
+/// A packet that was placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Placed {
+    seq: u16,
+    timestamp: u32,
+    from: i64,
+    to: i64,
+}
+
+/// The numbers of the last packets, and where they lie.
+#[derive(Debug)]
+pub(super) struct Past {
+    placed: [Option<Placed>; PAST],
+    highest: Option<u16>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self { placed: [None; PAST], highest: None }
+    }
+}
+
+impl Past {
+    fn get(&self, seq: u16) -> Option<Placed> {
+        self.placed[usize::from(seq) % PAST].filter(|placed| placed.seq == seq)
+    }
+
+    /// Whether this very packet came before.
+    pub(super) fn knows(&self, seq: u16, timestamp: u32) -> bool {
+        self.get(seq).is_some_and(|placed| placed.timestamp == timestamp)
+    }
+
+    /// How many numbers it lies behind the newest one; none when it is no older one.
+    pub(super) fn behind(&self, seq: u16) -> Option<u16> {
+        self.highest.map(|highest| highest.wrapping_sub(seq)).filter(|behind| (1..DROPOUT).contains(behind))
+    }
+
+    /// Whether none is missing between the newest one and this one.
+    pub(super) fn is_next(&self, seq: u16) -> bool {
+        self.highest.is_none_or(|highest| highest.wrapping_add(1) == seq)
+    }
+
+    /// A packet lies there now: what that tells of the frames before and behind it.
+    pub(super) fn note(&mut self, seq: u16, timestamp: u32, from: i64, to: i64) -> [Option<Reason>; 3] {
+        let step = self.highest.map_or(0, |highest| seq.wrapping_sub(highest));
+        if (DROPOUT..DROPOUT.wrapping_neg()).contains(&step) {
+            *self = Self::default();
+        }
+        let newest = self.highest.filter(|_| step < DROPOUT);
+        let (before, more) = match self.get(seq.wrapping_sub(1)) {
+            Some(before) => (Some((before.to, from, Slot::Unsent)), None),
+            None => match newest.and_then(|newest| self.get(newest)) {
+                // So many numbers are missing: of a longer hole the rest was never sent.
+                Some(before) => {
+                    let each = (before.to - before.from).max(to - from).max(1);
+                    let lost_to = before.to + i64::from(step - 1) * each;
+                    if from - lost_to < PACKET as i64 {
+                        (Some((before.to, from, Slot::Lost)), None)
+                    } else {
+                        (Some((before.to, lost_to, Slot::Lost)), Some((lost_to, from, Slot::Unsent)))
+                    }
+                }
+                None => (None, None),
+            },
+        };
+        let behind = self.get(seq.wrapping_add(1)).map(|next| (to, next.from, Slot::Unsent));
+        if self.highest.is_none() || (1..DROPOUT).contains(&step) {
+            self.highest = Some(seq);
+        }
+        self.placed[usize::from(seq) % PAST] = Some(Placed { seq, timestamp, from, to });
+        [before, more, behind]
+    }
+
+    /// What lies from there on was moved.
+    pub(super) fn moved(&mut self, from: i64, by: i64) {
+        for placed in self.placed.iter_mut().flatten() {
+            if placed.from >= from {
+                placed.from += by;
+            }
+            if placed.to > from {
+                placed.to += by;
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Where a packet lies.
+//!
+//! It is put down at once. What turns out to lie too late, because the next ones show that the
+//! network only kept it, is pulled back into the room before it as long as that has not left.
+
+use super::{
+    BLOCK, Timeline,
+    gaps::GapKind,
+    source::{APART, EARLY, Slip, Source},
+    track::{QUIET, RING, Slot},
+};
+use crate::{PACKET, RATE};
+
+/// Nothing lies later than it arrived by more: 0.4 s. What cannot be caught up within is cut.
+const BEHIND: i64 = RATE as i64 * 2 / 5;
+/// A hole that is longer is no few packets that are missing.
+const LONG: i64 = 10 * PACKET as i64;
+/// Who was away for longer has lost count: 1 s.
+const AWAY: u64 = RATE as u64;
+
+impl Timeline {
+    /// Puts a packet of the other end down.
+    pub(super) fn sound(
+        &mut self,
+        channel: usize,
+        now: u64,
+        (ssrc, seq, timestamp): (u32, u16, u32),
+        samples: impl ExactSizeIterator<Item = i16>,
+    ) {
+        let len = samples.len() as i64;
+        let arrival = now as i64 - len;
+        self.turn(channel, now, (ssrc.into(), timestamp), arrival, true);
+        let Some(source) = &mut self.lanes[channel].source else { return };
+        if source.past.knows(seq, timestamp) {
+            return;
+        }
+        source.heard_at = now;
+        let offset = source.offset(timestamp);
+        if !source.is_overtaken(seq, offset) {
+            source.high = offset;
+            let next = source.past.is_next(seq);
+            self.read(channel, now, (offset, len, next), arrival);
+        }
+        self.put(channel, now, offset, Some((seq, timestamp)), samples);
+    }
+
+    /// Puts samples of our own making down, which end at `now`.
+    pub(super) fn own(&mut self, channel: usize, now: u64, id: u64, samples: impl ExactSizeIterator<Item = i16>) {
+        let at = now as i64 - samples.len() as i64;
+        self.turn(channel, now, (id, 0), at, false);
+        let Some(source) = &mut self.lanes[channel].source else { return };
+        let offset = at - source.newest().base;
+        self.put(channel, now, offset, None, samples);
+    }
+
+    /// Another source has the channel now; one that was there just before has kept its clock.
+    fn turn(&mut self, channel: usize, now: u64, (id, timestamp): (u64, u32), at: i64, heard: bool) {
+        let flushed = self.flushed;
+        let lane = &mut self.lanes[channel];
+        let is = |source: &Source| source.id == id && source.heard == heard;
+        if lane.source.as_ref().is_some_and(is) {
+            return;
+        }
+        let back = lane.before.take().filter(is);
+        lane.before = lane.source.take();
+        if let Some(before) = &mut lane.before {
+            // What comes behind it now is not moved with it.
+            before.pieces().iter_mut().for_each(|piece| piece.room = 0);
+        }
+        lane.source = Some(match back {
+            Some(mut back) => {
+                if now > back.heard_at + AWAY {
+                    back.return_at(now, at);
+                }
+                back
+            }
+            None => Source::new(now, id, timestamp, at, flushed, heard),
+        });
+    }
+
+    /// Reads the source's clock by a packet that comes in its turn.
+    fn read(&mut self, channel: usize, now: u64, (offset, len, next): (i64, i64, bool), arrival: i64) {
+        let flushed = self.flushed;
+        let Some(source) = &mut self.lanes[channel].source else { return };
+        let place = source.frame(offset);
+        if offset < source.newest().offset && !(-EARLY..RING as i64).contains(&(arrival - place)) {
+            source.begin_anew(offset, arrival, flushed);
+            source.forget(now);
+            return;
+        }
+        // No further than the ring reaches: while the machine stood still, nothing left it.
+        let late = (arrival - place).min((flushed + RING) as i64 - len - place);
+        if Source::is_late(late) {
+            source.begin(offset, late, late, flushed);
+            source.forget(now);
+            return;
+        }
+        let mut late = arrival - place;
+        if late < 0 {
+            let wanted = source.wanted(-late);
+            late += self.pull(channel, wanted);
+            late = self.catch_up(channel, (offset, next), arrival, late);
+        }
+        if let Some(source) = &mut self.lanes[channel].source {
+            source.follow(now, late);
+        }
+    }
+
+    /// A packet came before its time: what lies before it lies too late, and is pulled back into
+    /// the room before it, by as much as is known and there is. Answers by how much.
+    fn pull(&mut self, channel: usize, wanted: i64) -> i64 {
+        let (flushed, edge) = (self.flushed as i64, self.flushed);
+        let mut left = wanted;
+        let mut gone = 0;
+        let mut hole: Option<(i64, i64)> = None;
+        let lane = &mut self.lanes[channel];
+        let Some(source) = &mut lane.source else { return 0 };
+        for no in (0..source.pieces().len()).rev() {
+            let piece = source.pieces()[no];
+            let start = piece.start();
+            let shared = lane.before.as_ref().is_some_and(|before| before.heard && before.end > start);
+            // All of it is still here: what was kept for too long is lost in the hole before it.
+            let whole = no > 0 && (start >= flushed || piece.edge == edge);
+            if left == 0 || shared || (start <= flushed && !whole) {
+                break;
+            }
+            let most = left.min(piece.room);
+            let Ok(most_frames) = u64::try_from(most) else { continue };
+            let by = if start > flushed {
+                let room = lane.track.room(edge, start as u64, most_frames) as i64;
+                if whole && room == start - flushed { most } else { room }
+            } else {
+                most
+            };
+            if by <= 0 {
+                continue;
+            }
+            let dropped = (flushed + by).min(source.end) - start.max(flushed);
+            lane.track.pull(edge, start.max(0) as u64, by as u64);
+            source.moved(start, -by);
+            for piece in &mut source.pieces()[no..] {
+                piece.base -= by;
+            }
+            source.pieces()[no].room -= by;
+            if no == 0 {
+                source.from -= by;
+            }
+            if dropped > 0 {
+                gone += dropped as u64;
+                let piece = source.pieces()[no];
+                hole = Some((piece.start() - piece.room, flushed));
+            }
+            left -= by;
+        }
+        source.join();
+        self.late += gone;
+        if let Some((from, to)) = hole {
+            self.explain(channel, from, to, Slot::Lost);
+        }
+        wanted - left
+    }
+
+    /// What came too early for any room lies behind what was heard, and is caught up where it is
+    /// quiet. Answers how late it is where it lies.
+    fn catch_up(&mut self, channel: usize, (offset, next): (i64, bool), arrival: i64, late: i64) -> i64 {
+        let edge = self.flushed;
+        let lane = &mut self.lanes[channel];
+        let Some(source) = &mut lane.source else { return late };
+        if late >= -(source.surplus + EARLY) {
+            return late;
+        }
+        // It was no stall of the sender's: the network was slower for a while.
+        let newest = source.newest();
+        let refuted =
+            (newest.room > 0 && source.pieces().len() > 1).then(|| (newest.start() - newest.room, newest.start()));
+        source.pieces().iter_mut().for_each(|piece| piece.room = 0);
+        let (place, end) = (arrival - late, source.end);
+        // Those that it overtook may still come, and need their room.
+        let free = next && (arrival >= end || place - end > LONG);
+        let to = if free || late < -BEHIND { arrival.max(end) } else { place };
+        if to < place {
+            source.shorten(offset, place - to, edge);
+        }
+        source.surplus = to - arrival;
+        if source.surplus > BEHIND {
+            source.shorten(offset, source.surplus, edge);
+            source.surplus = 0;
+            source.end = source.end.min(arrival);
+            let gone = lane.track.drop_from(edge, u64::try_from(arrival).unwrap_or(0));
+            self.late += gone;
+            self.slips += 1;
+        }
+        let late = -source.surplus;
+        if let Some((from, to)) = refuted
+            && let (Ok(from), Ok(to)) = (u64::try_from(from), u64::try_from(to))
+        {
+            self.gaps.explain(channel, from, to.min(edge), GapKind::Unknown);
+        }
+        late
+    }
+
+    fn put(
+        &mut self,
+        channel: usize,
+        now: u64,
+        offset: i64,
+        number: Option<(u16, u32)>,
+        samples: impl ExactSizeIterator<Item = i16>,
+    ) {
+        let Some(source) = &self.lanes[channel].source else { return };
+        let (at, len) = (source.frame(offset), samples.len() as i64);
+        while at + len > (self.flushed + RING) as i64 {
+            let block = self.take(BLOCK);
+            self.ahead.push_back(block);
+        }
+        let lane = &mut self.lanes[channel];
+        let Some(source) = &mut lane.source else { return };
+        let seam = lane.seam.take();
+        if let (Some(_), Some(before)) = (seam, &mut lane.before) {
+            before.end = before.end.min(at);
+        }
+        let both = source.heard && lane.before.as_ref().is_some_and(|before| before.heard && before.end > at);
+        let (late, loudest) = lane.track.write(self.flushed, at, both, samples);
+        self.late += late;
+        if let Some(fades_in) = seam {
+            lane.track.seam(self.flushed, at, fades_in);
+        }
+        source.end = source.end.max(at + len);
+        if late > 0 {
+            // It was sent, and is not there.
+            if at < 0 {
+                self.gaps.before_the_beginning(channel);
+            }
+            self.explain(channel, at, at + len, Slot::Lost);
+        }
+        let Some((seq, timestamp)) = number else { return };
+        let Some(source) = &mut self.lanes[channel].source else { return };
+        for (from, to, why) in source.past.note(seq, timestamp, at, at + len).into_iter().flatten() {
+            self.explain(channel, from, to, why);
+        }
+        if !both {
+            self.slip(channel, now, (offset, len), loudest);
+        }
+    }
+
+    /// Says why there is no sound between two frames, wherever there is none.
+    pub(super) fn explain(&mut self, channel: usize, from: i64, to: i64, why: Slot) {
+        let Ok(to) = u64::try_from(to) else { return };
+        let from = u64::try_from(from).unwrap_or(0);
+        if from >= to {
+            return;
+        }
+        self.lanes[channel].track.explain(self.flushed, from, to, why);
+        if from < self.flushed {
+            let kind = if why == Slot::Unsent { GapKind::Unsent } else { GapKind::Lost };
+            self.gaps.explain(channel, from, to, kind);
+        }
+    }
+
+    /// Follows a clock that ran apart. A packet that is quiet is the place for it: the next one
+    /// begins 10 ms later, or lies upon its end.
+    fn slip(&mut self, channel: usize, now: u64, (offset, len): (i64, i64), loudest: u16) {
+        let (edge, step) = (self.flushed, len.min(APART));
+        let lane = &mut self.lanes[channel];
+        let (track, Some(source)) = (&mut lane.track, &mut lane.source) else { return };
+        let end = source.frame(offset) + len;
+        let newest = track.end as i64 == end && track.end > edge;
+        let by = match source.slip() {
+            Slip::Quiet(way) | Slip::Now(way) if newest && loudest <= QUIET => {
+                if way > 0 {
+                    track.rest(step as u64);
+                    source.end += step;
+                }
+                source.begin(offset + len, step * way, 0, edge);
+                step * way
+            }
+            Slip::Now(way) => {
+                let reach = source.reach(edge);
+                let moved = if way > 0 { track.stretch(reach, step as u64) } else { track.cut(reach, step as u64) };
+                match moved {
+                    Some(from) => {
+                        let from = from as i64 + if way > 0 { 0 } else { step };
+                        let offset = from - source.newest().base;
+                        source.moved(from, step * way);
+                        source.begin(offset, step * way, 0, edge);
+                        source.cut_to = from as u64;
+                    }
+                    None => source.begin(offset + len, step * way, 0, edge),
+                }
+                step * way
+            }
+            Slip::Quiet(_) | Slip::No => return,
+        };
+        source.slipped(now, by);
+        self.slips += 1;
+    }
+}

@@ -1,0 +1,323 @@
+//! Sound that came is never lost silently: whatever networks and senders do, each packet that
+//! arrived lies in the recording near its place, or the list of holes says that it does not.
+
+use proptest::prelude::*;
+use songda_media::{Gap, inside::Timeline};
+
+const PACKET: u64 = 160;
+/// The recording begins so long before the first packet.
+const BEFORE: u64 = 4_000;
+/// How far off a place may be: 40 ms.
+const NEAR: u64 = 320;
+/// What came faster than it was spoken may lie this much later than it arrived.
+const BEHIND: u64 = 3_200;
+
+/// What befalls a sender or its network at a moment, for so many packet times.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// The sender stands still, and its clock.
+    Frozen(u64),
+    /// The sender has nothing to say: timestamps jump, numbers go on.
+    Suppressed(u64),
+    /// The network drops all.
+    Dropped(u64),
+    /// The network keeps all and gives it back at once.
+    Kept(u64),
+    /// The network keeps all and gives it back at so many hundredths of real time.
+    Drained(u64, u64),
+    /// The way is so much longer for a while: packet times, and frames.
+    Longer(u64, u64),
+    /// Another SSRC goes on.
+    Replaced,
+    /// The machine stands still: packets wait in the kernel.
+    Machine(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (1u64..150).prop_map(Event::Frozen),
+        (1u64..150).prop_map(Event::Suppressed),
+        (1u64..150).prop_map(Event::Dropped),
+        (1u64..150).prop_map(Event::Kept),
+        (5u64..250, 105u64..300).prop_map(|(kept, speed)| Event::Drained(kept, speed)),
+        (2u64..200, 40u64..3_000).prop_map(|(packets, frames)| Event::Longer(packets, frames)),
+        Just(Event::Replaced),
+        (5u64..65).prop_map(Event::Machine),
+    ]
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Packet {
+    /// When it was sent and when it arrives, in frames: its end.
+    sent: u64,
+    arrives: u64,
+    ssrc: u32,
+    seq: u16,
+    timestamp: u32,
+    level: i16,
+}
+
+/// Every packet has a level of its own among its neighbours; each third second is quiet, so
+/// that what is behind can be caught up.
+fn level(no: u64) -> i16 {
+    if no % 150 >= 100 { 3 } else { 1_000 + (no % 1_500) as i16 * 20 }
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit.max(1)
+    }
+}
+
+/// Every few seconds something happens; in the order of arrival.
+fn packets(seed: u64, events: &[Event], jitter: u64, first_kept: u64) -> Vec<Packet> {
+    let mut dice = Dice(seed | 1);
+    let (mut all, mut sent, mut ssrc) = (Vec::new(), BEFORE, 7);
+    let (mut seq, mut timestamp) = (dice.below(65_536) as u16, dice.below(1 << 32) as u32);
+    // Until when the network keeps what it has, how fast it gives it back, and what it adds.
+    let (mut kept_to, mut speed, mut longer) = (0u64, 0u64, (0u64, 0u64));
+    let mut drained_at = 0u64;
+    if first_kept > 0 {
+        kept_to = BEFORE + first_kept * PACKET;
+    }
+    let mut machine = (0u64, 0u64);
+    for no in 0..(events.len() as u64 + 1) * 450 {
+        sent += PACKET;
+        let (turn, within) = (no / 450, no % 450);
+        let event = events.get(turn as usize).copied();
+        let mut drop = false;
+        if within == 120 {
+            match event {
+                Some(Event::Frozen(packets)) => sent += packets * PACKET,
+                Some(Event::Suppressed(packets)) => {
+                    sent += packets * PACKET;
+                    timestamp = timestamp.wrapping_add((packets * PACKET) as u32);
+                }
+                Some(Event::Kept(packets)) => (kept_to, speed) = (sent + packets * PACKET, 0),
+                Some(Event::Drained(packets, hundredths)) => {
+                    (kept_to, speed) = (sent + packets * PACKET, hundredths);
+                    drained_at = kept_to;
+                }
+                Some(Event::Longer(packets, frames)) => longer = (sent + packets * PACKET, frames),
+                Some(Event::Replaced) => {
+                    ssrc += 1;
+                    (seq, timestamp) = (dice.below(65_536) as u16, dice.below(1 << 32) as u32);
+                }
+                Some(Event::Machine(packets)) => machine = (sent, sent + packets * PACKET),
+                Some(Event::Dropped(_)) | None => {}
+            }
+        }
+        if let Some(Event::Dropped(packets)) = event {
+            drop = (120..120 + packets).contains(&within);
+        }
+        (seq, timestamp) = (seq.wrapping_add(1), timestamp.wrapping_add(PACKET as u32));
+        if drop || dice.below(100) < 1 {
+            continue;
+        }
+        let mut arrives = sent + dice.below(jitter + 1);
+        if sent < longer.0 {
+            arrives += longer.1;
+        }
+        if speed > 0 {
+            arrives = arrives.max(drained_at);
+            drained_at += PACKET * 100 / speed;
+            if arrives > drained_at {
+                speed = 0;
+            }
+        } else {
+            arrives = arrives.max(kept_to);
+        }
+        if (machine.0..machine.1).contains(&arrives) {
+            arrives = machine.1;
+        }
+        all.push(Packet { sent, arrives, ssrc, seq, timestamp, level: level(no) });
+        if dice.below(100) < 1 {
+            all.push(Packet { sent, arrives: arrives + dice.below(400), ssrc, seq, timestamp, level: level(no) });
+        }
+    }
+    all.sort_by_key(|packet| packet.arrives);
+    all
+}
+
+fn record(packets: &[Packet]) -> (Vec<i16>, Vec<Gap>) {
+    let (mut timeline, mut out) = (Timeline::default(), Vec::new());
+    let mut at = 0;
+    let mut next = packets.iter().peekable();
+    let end = packets.iter().map(|packet| packet.arrives).max().unwrap_or(0);
+    while let Some(packet) = next.next() {
+        // Blocks leave on a tick of 4 ms, which stands still with the machine.
+        let mut tick = at;
+        while tick + 32 < packet.arrives && packet.arrives - at < 100 * PACKET {
+            tick += 32;
+            timeline.flush(tick, |block| out.extend_from_slice(block));
+        }
+        at = packet.arrives;
+        timeline.hear(
+            1,
+            packet.arrives,
+            (packet.ssrc, packet.seq, packet.timestamp),
+            std::iter::repeat_n(packet.level, PACKET as usize),
+        );
+        if next.peek().is_none_or(|next| next.arrives > at) {
+            timeline.flush(at, |block| out.extend_from_slice(block));
+        }
+    }
+    timeline.finish(end, |block| out.extend_from_slice(block));
+    (out.chunks_exact(2).map(|frame| frame[1]).collect(), timeline.gaps())
+}
+
+/// Each loud packet lies where it was said or where it arrived, or between; or a hole says
+/// that it does not.
+fn check(packets: &[Packet]) -> Result<(usize, usize), TestCaseError> {
+    let (right, gaps) = record(packets);
+    let (mut there, mut missing) = (0, 0);
+    let mut seen = std::collections::HashSet::new();
+    for packet in packets.iter().filter(|packet| packet.level > 256) {
+        if !seen.insert((packet.ssrc, packet.seq, packet.timestamp)) {
+            continue;
+        }
+        let from = (packet.sent - PACKET).saturating_sub(NEAR);
+        let to = packet.arrives + BEHIND + NEAR;
+        let span = from as usize..(to as usize).min(right.len());
+        let span = span.start.min(span.end)..span.end;
+        if right[span].iter().filter(|sample| **sample == packet.level).count() >= 72 {
+            there += 1;
+            continue;
+        }
+        let listed = gaps.iter().any(|gap| gap.channel == 1 && gap.from_frame <= to && gap.to_frame >= from);
+        prop_assert!(
+            listed,
+            "sent {}, arrived {}: neither there nor listed in {:?}",
+            packet.sent,
+            packet.arrives,
+            gaps.iter().filter(|gap| gap.to_frame + 16_000 > from && gap.from_frame < to + 16_000).collect::<Vec<_>>()
+        );
+        missing += 1;
+    }
+    Ok((there, missing))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn r4_2a_what_arrived_lies_near_its_place_or_is_listed_whatever_happens(
+        seed in any::<u64>(), events in prop::collection::vec(event(), 1..5), jitter in 0u64..200, first_kept in 0u64..40,
+    ) {
+        check(&packets(seed, &events, jitter, first_kept))?;
+    }
+}
+
+/// How many loud packets are missing.
+fn missing(events: &[Event], first_kept: u64) -> usize {
+    check(&packets(5, events, 80, first_kept)).unwrap().1
+}
+
+#[test]
+fn a_source_that_begins_with_a_burst_is_whole() {
+    for kept in [5, 10, 24] {
+        assert_eq!(missing(&[], kept), 0, "{kept} packets");
+    }
+    // As a second source too.
+    let mut later: Vec<Packet> = packets(5, &[], 80, 24);
+    let mut first = packets(9, &[], 0, 0);
+    first.truncate(100);
+    for packet in &mut later {
+        packet.ssrc = 99;
+        packet.sent += 30_000;
+        packet.arrives += 30_000;
+    }
+    first.extend(later);
+    assert_eq!(check(&first).unwrap().1, 0);
+}
+
+#[test]
+fn a_way_that_is_longer_for_a_while_costs_nothing() {
+    for packets in [10, 20, 60, 150] {
+        for frames in [800, 1_600, 2_400] {
+            assert_eq!(missing(&[Event::Longer(packets, frames)], 0), 0, "{packets} packets, {frames} frames");
+        }
+    }
+}
+
+#[test]
+fn a_backlog_that_drains_slowly_is_recorded_and_not_thrown_away() {
+    // What cannot fit is listed: of five seconds at double speed half.
+    for (speed, most) in [(107, 5), (130, 120), (200, 200), (300, 240)] {
+        let missing = missing(&[Event::Drained(250, speed)], 0);
+        assert!(missing <= most, "{speed}: {missing} missing");
+    }
+}
+
+#[test]
+fn few_packets_after_a_stall_lie_where_they_arrived() {
+    for stall in [20u64, 40, 60] {
+        for few in 1..5u64 {
+            let (mut timeline, mut out) = (Timeline::default(), Vec::new());
+            for no in 0..100 + few {
+                let now = BEFORE + PACKET * (no + 1 + if no >= 100 { stall } else { 0 });
+                timeline.flush(now, |block| out.extend_from_slice(block));
+                let samples = std::iter::repeat_n(no as i16 + 1, PACKET as usize);
+                timeline.hear(1, now, (9, no as u16, no as u32 * 160), samples);
+            }
+            timeline.finish(BEFORE + 50_000, |block| out.extend_from_slice(block));
+            let right: Vec<i16> = out.chunks_exact(2).map(|frame| frame[1]).collect();
+            let at = right.iter().position(|sample| *sample == 101).unwrap() as u64;
+            assert_eq!(at, BEFORE + PACKET * (100 + stall), "stall {stall}, {few} packets");
+        }
+    }
+}
+
+#[test]
+fn a_packet_that_comes_after_the_channel_was_moved_lies_beside_its_neighbours() {
+    // The clock runs away until the channel is moved; one packet of before comes after that.
+    let (mut timeline, mut out) = (Timeline::default(), Vec::new());
+    let mut late = None;
+    for no in 0..3_000u64 {
+        let now = 8_000 + PACKET * (no + 1) + no / 20;
+        timeline.flush(now, |block| out.extend_from_slice(block));
+        let stamp = (9, no as u16, no as u32 * 160);
+        let level = if no % 10 == 9 { 3 } else { 1_000 + no as i16 };
+        if no % 10 == 8 {
+            late = Some((stamp, level));
+            continue;
+        }
+        timeline.hear(1, now, stamp, std::iter::repeat_n(level, PACKET as usize));
+        if no % 10 == 1
+            && let Some((stamp, level)) = late.take()
+        {
+            timeline.hear(1, now, stamp, std::iter::repeat_n(level, PACKET as usize));
+        }
+    }
+    timeline.finish(1_000_000, |block| out.extend_from_slice(block));
+    assert!(timeline.slips() >= 1);
+    let right: Vec<i16> = out.chunks_exact(2).map(|frame| frame[1]).collect();
+    for no in (8..2_990u64).step_by(10) {
+        let level = 1_000 + no as i16;
+        assert_eq!(right.iter().filter(|sample| **sample == level).count(), 160, "packet {no}");
+        let at = right.iter().position(|sample| *sample == level).unwrap();
+        assert_eq!(right[at - 1], level - 1, "packet {no} follows its neighbour");
+    }
+}
+
+#[test]
+fn of_two_who_speak_at_once_both_are_heard() {
+    let (mut timeline, mut out) = (Timeline::default(), Vec::new());
+    for no in 0..200u64 {
+        let now = BEFORE + PACKET * (no + 1);
+        timeline.flush(now, |block| out.extend_from_slice(block));
+        for (ssrc, level) in [(5, 1_000), (6, 300)] {
+            let stamp = (ssrc, no as u16, no as u32 * 160 + ssrc * 77);
+            timeline.hear(1, now, stamp, std::iter::repeat_n(level, PACKET as usize));
+        }
+    }
+    timeline.finish(BEFORE + 200 * PACKET, |block| out.extend_from_slice(block));
+    let both = out.chunks_exact(2).filter(|frame| frame[1] == 1_300).count();
+    assert!(both >= 199 * 160, "{both} frames hold both");
+    assert!(timeline.gaps().is_empty());
+}
