@@ -33,6 +33,24 @@ pub fn mask_digits(text: &str) -> String {
     shown
 }
 
+/// Text that a machine wrote down from speech, with every number of seven or more digits hidden: they
+/// may be written as words (一三八, 幺), and with blanks or commas between them.
+pub fn mask_spoken(text: &str) -> String {
+    let digit = |sign: char| sign.is_numeric() || "零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖".contains(sign);
+    let between = |sign: char| sign.is_whitespace() || "-—,，、.。".contains(sign);
+    let signs: Vec<char> = text.chars().collect();
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < signs.len() {
+        let run = signs[at..].iter().take_while(|sign| digit(**sign) || between(**sign)).count().max(1);
+        let run = &signs[at..at + run];
+        let long = run.iter().filter(|sign| digit(**sign)).count() >= 7;
+        shown.extend(run.iter().map(|sign| if long && digit(*sign) { '*' } else { *sign }));
+        at += run.len();
+    }
+    shown
+}
+
 /// A telephone number in normal form: national digits, with `+` for a foreign one, and
 /// `,` before an extension.
 #[derive(Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use self::draft::Form;
 use crate::{
     DeskError, Ground, calls,
     checklist::{self, Tick},
-    work_orders,
+    progress, work_orders,
 };
 
 /// Longest note, characters.
@@ -49,19 +49,21 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, form: Form) -> Res
         recorded,
         is_attempt: row.is_attempt,
         child: row.end_reason == "child",
-        machine: row.technical_code == "C10",
+        // A mailbox, or a notice behind a 200 OK: whoever took the call, nobody was reached.
+        machine: row.answered_ms.is_some() && row.technical_code != "C01",
         now_ms: ground.clock.now_ms(),
     };
     let fields = outcomes::check(catalogue, &facts, &choice)?;
     all_said(&row.script, &choice, &checklist::ticks(&ground.db, call).await?)?;
     let mut tx = ground.db.begin().await?;
     let saving = take(&mut tx, call).await?;
+    let technical = progress::picked(ground, &mut tx, actor, &row, &choice.contact).await?;
     let to_record = CallToRecord {
         court: &actor.court_id,
         call,
         task: &row.task_id,
         phone: &row.phone_id,
-        technical: &row.technical_code,
+        technical: &technical,
         agent: By { actor: &actor.user_id, name: &actor.name },
         note,
         fields: &fields,
@@ -81,7 +83,7 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, form: Form) -> Res
         actor.did(
             "outcome.save",
             ("call", call),
-            json!({ "technical": row.technical_code, "contact": choice.contact, "business": choice.business,
+            json!({ "technical": technical, "contact": choice.contact, "business": choice.business,
                             "heard_all": choice.heard_all, "attempt": saved.no, "late": saving == Saving::Late }),
         ),
     )

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use songda_people::Actor;
 use songda_service::{
     ServiceError,
-    outcomes::{LineFacts, announced},
+    outcomes::{CauseTable, LineFacts, announced},
     timeline::{self, By, Kind},
 };
-use songda_store::{audit, masked::mask_digits};
+use songda_store::{Tx, audit, masked::mask_spoken};
 
 pub use self::{
     job::{Hearer, JOB, enqueue},
@@ -52,15 +52,21 @@ pub async fn decide(ground: &Ground, actor: &Actor, call: &str, verdict: Verdict
     }
     let heard = find(&ground.db, &ground.sealer, call).await?;
     let Some(mut heard) = heard else { return Err(ServiceError::NotFound { kind: "suggestion of this call" }.into()) };
-    let class = (verdict == Verdict::Confirmed).then(|| heard.class.clone());
-    let code = class.as_deref().and_then(announced).unwrap_or_default();
+    // A notice before the answer says nothing of who answered after all.
+    let past = row.answered_ms.is_some() && heard.place == EARLY;
+    let class = (verdict == Verdict::Confirmed && !past).then(|| heard.class.clone());
+    let said = (verdict == Verdict::Confirmed).then_some(heard.class.as_str());
+    let code = said.and_then(announced).unwrap_or_default();
     let mut tx = ground.db.begin().await?;
+    if !store::take(&mut tx, call).await? {
+        return Err(DeskError::OutcomeSaved);
+    }
     let judged = match store::ending(&mut tx, call).await? {
         Some((mut facts, trunk)) => {
             facts.announced = class;
             let table = match trunk {
                 Some(trunk) => causes::table_at(&ground.db, &trunk, ground.clock.now_ms()).await?,
-                None => songda_service::outcomes::CauseTable::default(),
+                None => CauseTable::default(),
             };
             let judged = table.judge(&facts);
             store::judged(&mut tx, call, &facts, &judged).await?;
@@ -87,8 +93,74 @@ pub async fn decide(ground: &Ground, actor: &Actor, call: &str, verdict: Verdict
 /// Takes what the agent confirmed while the call went on into the facts of its end.
 pub async fn confirmed(ground: &Ground, call: &str, facts: &mut LineFacts) -> Result<(), DeskError> {
     let heard = find(&ground.db, &ground.sealer, call).await?;
-    facts.announced = heard.filter(|heard| heard.state == "confirmed").map(|heard| heard.class);
+    let counts = |heard: &Heard| heard.state == "confirmed" && !(facts.answered && heard.place == EARLY);
+    facts.announced = heard.filter(counts).map(|heard| heard.class);
     Ok(())
+}
+
+/// Where a notice of the network stands.
+const EARLY: &str = "early";
+/// Who spoke was a machine (2.4).
+const MACHINE: &str = "W12";
+
+/// Who spoke, as the agent picked it with the outcome of an answered call, is his word on what the
+/// line said, too: a machine that was picked is confirmed and no answer (C10), and what says that a
+/// machine answered is refused where a person was picked. Answers the technical code of the call.
+pub(crate) async fn picked(
+    ground: &Ground,
+    tx: &mut Tx,
+    actor: &Actor,
+    row: &calls::CallRow,
+    contact: &str,
+) -> Result<String, DeskError> {
+    let technical = row.technical_code.clone();
+    if row.answered_ms.is_none() || contact.is_empty() {
+        return Ok(technical);
+    }
+    let machine = contact == MACHINE;
+    let heard = store::of_who_answered(tx, &row.id).await?;
+    let said = heard.as_ref().and_then(|(class, ..)| announced(class));
+    let verdict = heard.as_ref().and_then(|(class, ..)| match (said, class.as_str()) {
+        (Some("C10"), _) if machine => Some(Verdict::Confirmed),
+        (Some(_), _) if !machine => Some(Verdict::Rejected),
+        (None, "person") if machine => Some(Verdict::Rejected),
+        (None, "person") => Some(Verdict::Confirmed),
+        _ => None,
+    });
+    let verdict = verdict.filter(|verdict| heard.as_ref().is_some_and(|(.., state)| state != verdict.word()));
+    let (class, confidence) = match &heard {
+        Some((class, confidence, _)) if !machine || said == Some("C10") => (class.as_str(), Some(*confidence)),
+        _ => ("machine", None),
+    };
+    let mut judged = technical;
+    if machine
+        && judged == "C01"
+        && let Some((mut facts, _)) = store::ending(tx, &row.id).await?
+    {
+        facts.announced = Some(class.to_owned());
+        let anew = CauseTable::default().judge(&facts);
+        if anew.code == "C10" {
+            store::judged(tx, &row.id, &facts, &anew).await?;
+            anew.code.clone_into(&mut judged);
+        }
+    }
+    if let Some(verdict) = verdict {
+        store::decided(tx, &ground.clock, &actor.user_id, &row.id, verdict, false).await?;
+    }
+    // That a person was heard where a person was picked is no news.
+    if (verdict.is_some() && said.is_some()) || judged != row.technical_code {
+        let (word, code) = if machine {
+            (Verdict::Confirmed.word(), "C10")
+        } else {
+            (Verdict::Rejected.word(), said.unwrap_or_default())
+        };
+        let detail = json!({ "class": class, "confidence": confidence, "verdict": word, "code": code,
+                             "technical": judged, "conflict": false, "contact": contact });
+        let by = By { actor: &actor.user_id, name: &actor.name };
+        timeline::append(tx, &ground.clock, &row.task_id, &by, Kind::LineJudged, &row.id, &detail).await?;
+        audit::append(tx, &ground.clock, actor.did("call.line_judged", ("call", &row.id), detail)).await?;
+    }
+    Ok(judged)
 }
 
 impl Heard {
@@ -96,7 +168,7 @@ impl Heard {
     pub fn frame(&self) -> Value {
         json!({
             "class": self.class, "confidence": self.confidence, "place": self.place,
-            "from_ms": self.from_ms, "to_ms": self.to_ms, "text": self.text.as_deref().map(mask_digits),
+            "from_ms": self.from_ms, "to_ms": self.to_ms, "text": self.text.as_deref().map(mask_spoken),
             "test_model": self.test_model, "state": self.state, "conflict": self.conflict,
             "code": announced(&self.class).map(crate::seats::technical_words),
         })

@@ -1,4 +1,5 @@
-//! SQL of what the line said. What was decided is not overwritten by what is heard later.
+//! SQL of what the line said. What was decided is not overwritten by what is heard later, save that
+//! a notice before the answer says nothing of who answers after it.
 
 use serde_json::json;
 use songda_calls::progress::LineStatus;
@@ -34,7 +35,7 @@ pub struct Heard {
     pub technical: Option<String>,
 }
 
-/// Keeps what was heard; false when the agent has decided already.
+/// Keeps what was heard; false when the agent has decided already, or has saved the outcome.
 pub async fn put(
     db: &Db,
     clock: &Clock,
@@ -57,8 +58,11 @@ pub async fn put(
          ON CONFLICT (call_id) DO UPDATE SET class = excluded.class, confidence = excluded.confidence,
                 place = excluded.place, from_ms = excluded.from_ms, to_ms = excluded.to_ms,
                 text_sealed = excluded.text_sealed, rule = excluded.rule, model = excluded.model,
-                test_model = excluded.test_model, code = excluded.code, heard_ms = excluded.heard_ms
-         WHERE call_progress.state = 'suggested'",
+                test_model = excluded.test_model, code = excluded.code, heard_ms = excluded.heard_ms,
+                state = 'suggested', conflict = 0, decided_by = NULL, decided_ms = NULL
+         WHERE (call_progress.state = 'suggested'
+                OR (call_progress.place = 'early' AND excluded.place = 'answered'))
+           AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = excluded.call_id AND c.outcome_state = 'saved')",
     )
     .bind(call)
     .bind(court)
@@ -109,6 +113,26 @@ pub async fn find(db: &Db, sealer: &Sealer, call: &str) -> Result<Option<Heard>,
         conflict: row.get::<i64, _>(8) == 1,
         technical: None,
     }))
+}
+
+/// Takes the call so that its outcome is not saved meanwhile; false when it is saved.
+pub(super) async fn take(tx: &mut Tx, call: &str) -> Result<bool, DeskError> {
+    let taken =
+        sqlx::query("UPDATE calls SET outcome_state = outcome_state WHERE id = $1 AND outcome_state <> 'saved'")
+            .bind(call)
+            .execute(&mut *tx.conn())
+            .await?;
+    Ok(taken.rows_affected() == 1)
+}
+
+/// What the line says of who answered, how surely, and what the agent made of it.
+pub(super) async fn of_who_answered(tx: &mut Tx, call: &str) -> Result<Option<(String, i64, String)>, DeskError> {
+    let row =
+        sqlx::query("SELECT class, confidence, state FROM call_progress WHERE call_id = $1 AND place = 'answered'")
+            .bind(call)
+            .fetch_optional(&mut *tx.conn())
+            .await?;
+    Ok(row.map(|row| (row.get(0), row.get(1), row.get(2))))
 }
 
 /// What ended a call that is over, and over which trunk it went.

@@ -13,6 +13,7 @@ mod checklist;
 mod desk;
 mod drafts;
 mod escalations;
+mod heard;
 mod inbound;
 mod legs;
 mod lines;

@@ -1,6 +1,6 @@
 //! Numbers of people are read in every spelling and never show themselves.
 
-use songda_store::masked::{IdNumber, Phone, mask_address, mask_digits, mask_email};
+use songda_store::masked::{IdNumber, Phone, mask_address, mask_digits, mask_email, mask_spoken};
 
 #[test]
 fn r4_3b_one_number_in_many_spellings_is_one_number_and_stays_masked() {
@@ -71,4 +71,8 @@ fn r4_3b_a_number_inside_a_text_is_hidden_where_nobody_expects_one() {
     assert_eq!(mask_digits("１３８００００１２３４"), "***********");
     assert_eq!(mask_digits("明确送达联系方式 2026"), "明确送达联系方式 2026");
     assert_eq!(mask_digits(""), "");
+    assert_eq!(mask_spoken("已转移到一三八零零零零一二三四，请稍候"), "已转移到***********，请稍候");
+    assert_eq!(mask_spoken("幺三八, 0000 一二三四。"), "***, **** ****。");
+    assert_eq!(mask_spoken("二零二六年十月，一楼，第一、二、三号"), "二零二六年十月，一楼，第一、二、三号");
+    assert_eq!(mask_spoken(""), "");
 }
