@@ -20,6 +20,8 @@ pub(crate) enum Behaviour {
     Reject { ring_ms: u64, status: u16, q850: Option<u8> },
     /// A spoken announcement in 183, then a final answer.
     Announce { clip: &'static str, status: u16, q850: u8 },
+    /// The busy tone in 183, then a final answer.
+    Engaged { status: u16, q850: Option<u8> },
     /// Answers, begins a sentence and hangs up in the middle of it.
     CutOff,
     /// Answers and says nothing.
@@ -115,7 +117,14 @@ pub const TABLE: &[Row] = &[
         talk(Then::HangUp),
     ),
     row(2000, 2999, "no-answer", "180 for ever, until CANCEL", Behaviour::NoAnswer),
-    row(3000, 3499, "busy", "486 with Reason Q.850 cause 17, at once, no 180", reject(0, 486, Some(17))),
+    row(3000, 3399, "busy", "486 with Reason Q.850 cause 17, at once, no 180", reject(0, 486, Some(17))),
+    row(
+        3400,
+        3499,
+        "busy-tone",
+        "183 with the busy tone (450 Hz, 0.35 s on and off) for 5 s, then 486 without Reason",
+        Behaviour::Engaged { status: 486, q850: None },
+    ),
     row(3500, 3999, "refuse", "180, after 4 s 603 with Q.850 cause 21", reject(4_000, 603, Some(21))),
     row(
         4000,
@@ -305,6 +314,7 @@ pub(crate) fn plan(behaviour: Behaviour, own: Option<(Clip, u32)>) -> Option<Pla
         Behaviour::Announce { clip: name, .. } => {
             vec![Step::Wait { ms: 200 }, Step::Say(clip(name)?), Step::Wait { ms: 300 }]
         }
+        Behaviour::Engaged { .. } => vec![Step::Wait { ms: 200 }, Step::Busy { ms: 4_900 }],
         Behaviour::CutOff => vec![Step::Wait { ms: 500 }, Step::Begin { clip: clip("cut-off")?, ms: 4_000 }],
         Behaviour::Voicemail => vec![
             Step::Wait { ms: 600 },
@@ -367,6 +377,19 @@ mod tests {
         // 1000 Hz repeats every eight samples.
         let tone = before[before.len() - 25..].iter();
         assert!(tone.flat_map(|frame| frame.samples.as_chunks::<8>().0).all(|period| period[2] == 8_000));
+    }
+
+    #[test]
+    fn an_engaged_line_beeps_at_450_hertz_as_long_as_it_is_silent() {
+        let mut plan = plan(behaviour(3_400).0, None).unwrap();
+        let frames: Vec<player::Frame> =
+            std::iter::from_fn(|| Some(plan.frame(false)).filter(|frame| !frame.over)).collect();
+        let sound: Vec<i16> = frames.iter().skip(10).flat_map(|frame| frame.samples).collect();
+        let loud = |ms: usize| sound[ms * 8..(ms + 20) * 8].iter().any(|sample| *sample > 4_000);
+        assert!(loud(100) && loud(300) && !loud(380) && !loud(660) && loud(720) && !loud(1_100));
+        // 450 Hz repeats every 160 samples, nine times.
+        let ups = sound[..160].windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+        assert!((8..=9).contains(&ups), "{ups}");
     }
 
     #[test]

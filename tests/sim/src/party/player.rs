@@ -14,6 +14,9 @@ const FRAME_MS: u32 = 20;
 /// Silence after which the other side counts as having finished its sentence.
 const PAUSE_MS: u32 = 900;
 const TONE_HZ: f32 = 1000.0;
+const BUSY_HZ: f32 = 450.0;
+/// 0.35 s.
+const BUSY_SAMPLES: usize = 2_800;
 const TONE_AMPLITUDE: f32 = 8_000.0;
 /// White noise of −40 dBFS: uniform samples have a mean square of a third of their peak's.
 const NOISE_PEAK: i32 = 568;
@@ -37,6 +40,8 @@ pub(crate) enum Step {
     Listen { at_most_ms: u32 },
     /// 1000 Hz for a time; without one, without end.
     Tone { ms: Option<u32> },
+    /// 450 Hz for 0.35 s and silence for as long, in turn (GF 002-9002).
+    Busy { ms: u32 },
     /// These keys, one each second, as telephone-events.
     Keys(std::sync::Arc<str>),
     /// White noise without end.
@@ -158,6 +163,15 @@ impl Plan {
                     self.done %= 8;
                 }
                 ms.is_some_and(|ms| self.done >= samples(ms))
+            }
+            Step::Busy { ms } => {
+                for (n, sample) in frame.samples.iter_mut().enumerate() {
+                    // 450 Hz repeats every 160 samples.
+                    let phase = ((at + n) % 160) as f32 * BUSY_HZ / 8000.0;
+                    let on = ((at + n) / BUSY_SAMPLES).is_multiple_of(2);
+                    *sample = if on { (TONE_AMPLITUDE * (TAU * phase).sin()) as i16 } else { 0 };
+                }
+                self.done >= samples(*ms)
             }
             Step::Keys(keys) => {
                 frame.key = key(keys, at);

@@ -146,7 +146,7 @@ impl Carrier {
         match (local, behaviour) {
             (None, _) => self.finish(call_id, 500, None, "carrier", now),
             (Some(_), _) if call.key().is_none() => self.ask(call_id, now),
-            (Some(_), Behaviour::Announce { .. }) => {
+            (Some(_), Behaviour::Announce { .. } | Behaviour::Engaged { .. }) => {
                 call.phase = Phase::Announcing;
                 self.answer_with_sdp(call_id, 183, now);
                 self.play(call_id);
@@ -164,6 +164,9 @@ impl Carrier {
         match (call.phase, call.behaviour) {
             (Phase::Announcing, Behaviour::Announce { status, q850, .. }) => {
                 self.finish(call_id, status, Some(q850), "party", now);
+            }
+            (Phase::Announcing, Behaviour::Engaged { status, q850 }) => {
+                self.finish(call_id, status, q850, "party", now);
             }
             (
                 Phase::Answered,

@@ -150,9 +150,10 @@ impl Carrier {
         let behaviour = match ending.map(|ending| party::behaviour(ending).0) {
             _ if spoken => Behaviour::Speaker,
             // Whoever calls has a telephone that works.
-            None | Some(Behaviour::NoAnswer | Behaviour::Reject { .. } | Behaviour::Announce { .. }) => {
-                Behaviour::Silent
-            }
+            None
+            | Some(
+                Behaviour::NoAnswer | Behaviour::Reject { .. } | Behaviour::Announce { .. } | Behaviour::Engaged { .. },
+            ) => Behaviour::Silent,
             Some(behaviour) => behaviour,
         };
         let keys = call.keys.map(|keys| (call.keys_after_ms, Arc::from(keys)));
