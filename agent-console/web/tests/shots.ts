@@ -123,7 +123,7 @@ async function desk() {
   await page.keyboard.press("Alt+e");
   const said = stage.received.map((each) => each.type).filter((type) => type !== "ping");
   const wanted =
-    "hello,hello,transfer_decline,opened,dial,tick,hold,keypad,keypad,transfer,transfer_join,transfer_complete,transfer_cancel,end_politely,hello,opened,mute,hang_up";
+    "hello,hello,transfer_decline,opened,dial,tick,hold,keypad,keypad,transfer,transfer_join,transfer_complete,transfer_cancel,judge,end_politely,hello,opened,mute,hang_up";
   const samples = said.filter((type) => type !== "samples" && type !== "resume");
   if (samples.join() !== wanted) fault("commands sent:", said.join());
   const technical = { code: "C01", zh: "接通", en: "Answered" };
@@ -264,6 +264,50 @@ async function handsOver(page: Page, now: object) {
   await shot(page, "desk-transfer-failed", { fits: true });
 }
 
+/** What the line seems to say: suggested, confirmed by keyboard, at odds with the exchange. */
+async function lineSays(page: Page, now: object) {
+  const machine = { code: "C10", zh: "机器代接", en: "Answered by a machine" };
+  const heard = {
+    class: "voicemail",
+    confidence: 91,
+    place: "answered",
+    from_ms: 6_600,
+    to_ms: 10_200,
+    text: "您好，我现在不方便接听电话，请在嘀声后留言。",
+    test_model: true,
+    state: "suggested",
+    conflict: false,
+    code: machine,
+  };
+  stage.call("talking", { ...now, heard });
+  await page.waitForSelector(testId("line-confirm"));
+  await shot(page, "desk-line-says", { fits: true });
+  await large(page, "desk-line-says-1920");
+  await page.click(testId("lang"));
+  await shot(page, "desk-line-says-en", { fits: true });
+  await large(page, "desk-line-says-en-1920");
+  await page.click(testId("lang"));
+  const judged = stage.commanded("judge");
+  await page.keyboard.press("Alt+y");
+  if ((await judged).confirmed !== true) fault("Alt Y does not confirm what the line says");
+  stage.call("talking", { ...now, heard: { ...heard, state: "confirmed", conflict: true } });
+  await page.waitForSelector(testId("line-undo"));
+  await shot(page, "desk-line-judged", { fits: true });
+  const person = { ...heard, class: "person", text: "喂，你好。", confidence: 95, code: null };
+  stage.call("talking", { ...now, heard: person });
+  await page.waitForSelector(`${testId("line-says")}[data-class="person"]`);
+  await shot(page, "desk-line-person", { fits: true });
+  stage.call("talking", now);
+  await page.waitForSelector(testId("line-says"), { state: "hidden" });
+}
+
+/** The same screen on a large monitor. */
+async function large(page: Page, name: string) {
+  await page.setViewportSize(LARGE);
+  await page.screenshot({ path: join(out, `${name}.png`) });
+  await page.setViewportSize(SMALL);
+}
+
 /** A supervisor listens, whispers and barges in, by mouse and by keyboard. */
 async function supervises() {
   const page = await fresh();
@@ -340,6 +384,7 @@ async function duringCall(page: Page, answered_at: string) {
   await page.keyboard.press("Escape");
   await page.waitForSelector(testId("keypad-sent"), { state: "hidden" });
   await handsOver(page, now);
+  await lineSays(page, now);
   stage.call("talking", { ...now, party: "silent" });
   await page.waitForSelector(testId("notice-party.silent"));
   await shot(page, "desk-silent");
