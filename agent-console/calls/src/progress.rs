@@ -7,7 +7,7 @@
 
 use songda_asr::{
     Reading,
-    words::{Match, Said, Table},
+    words::{Leaning, Match, Said, Table},
 };
 use songda_media::{
     RATE,
@@ -89,6 +89,8 @@ struct Told {
 struct Heard {
     sound: Option<Finding>,
     words: Option<Told>,
+    /// Of all that was read.
+    leaning: Option<Leaning>,
 }
 
 /// Puts together what is heard in one call.
@@ -98,6 +100,8 @@ pub struct Progress {
     answered: Heard,
     told: Option<LineStatus>,
     read: u32,
+    /// What was said after the answer and before this frame is past.
+    since: u64,
 }
 
 /// A beep after speech, a fax or a modem: no words change that.
@@ -106,6 +110,14 @@ const CERTAIN: u8 = 90;
 const LEAST: u8 = 40;
 /// Below this the length of what was said does not tell a person from a short notice: words must.
 const DOUBTFUL: u8 = 65;
+/// Words that fit the phrases of recordings no better than this are none of a recording, even where
+/// they were read badly: on the building set no machine lies below that greets as shortly as a person
+/// and then waits.
+const NOTHING_LIKE: f32 = -0.25;
+/// The same of words that begin with 喂.
+const HAILING: f32 = -0.12;
+/// So many syllables must have been read for that to mean something.
+const SYLLABLES: usize = 4;
 
 impl Progress {
     /// What the ear found; the status, when it is a new one.
@@ -118,9 +130,14 @@ impl Progress {
     pub fn words(&mut self, read: Read, table: &Table) -> Option<LineStatus> {
         self.read += 1;
         let place = read.place;
+        if place == Place::Answered && read.from_frame < self.since {
+            return None;
+        }
         let found = table.find(&read.reading.text);
+        let leaning = table.leaning(&read.reading.text);
         let told = Told { read, found, rule: table.rule() };
         let heard = self.heard(place);
+        heard.leaning = Some(heard.leaning.map_or(leaning, |before| together(before, leaning)));
         let weight = |told: &Told| {
             told.found.as_ref().map_or(0.0, |found| found.score + f32::from(u8::from(telling(found.said))))
         };
@@ -128,6 +145,13 @@ impl Progress {
             heard.words = Some(told);
         }
         self.news(place)
+    }
+
+    /// Keys went out at this frame: a menu that was heard before says nothing of who answers them.
+    /// What was told stands until something else is heard.
+    pub fn anew(&mut self, frame: u64) {
+        self.answered = Heard::default();
+        self.since = frame;
     }
 
     /// What was told last.
@@ -189,7 +213,7 @@ pub fn listen(
                             progress.words(Read { place, from_frame, to_frame, reading }, table);
                         }
                     }
-                    News::Tone { .. } | News::Voice { .. } => {}
+                    News::Anew { .. } | News::Tone { .. } | News::Voice { .. } => {}
                 }
             }
             if ear.is_done() {
@@ -225,19 +249,13 @@ fn judge(heard: &Heard, place: Place) -> Option<LineStatus> {
             said if certain.is_some() && !is_machine(said) => {}
             said if telling(said) => return by_words(said.as_str(), confidence),
             Said::Network => return by_words(ANNOUNCEMENT, confidence.min(85)),
-            _ if place == Place::Answered => {
-                let short = sound.filter(|sound| sound.class == SoundClass::Person);
-                match (short, sound) {
-                    (Some(short), _) => return by_words(PERSON, (short.confidence + 15).min(95)),
-                    // He says what persons say, and says it longer than they do.
-                    (None, Some(sound)) if sound.class == SoundClass::Machine && sound.confidence < 80 => {
-                        return (found.score >= 0.95).then(|| status_by_words(PERSON, 55, told));
-                    }
-                    (None, _) => {}
-                }
-            }
             _ => {}
         }
+    }
+    if let Some(told) = heard.words.as_ref().filter(|_| place == Place::Answered)
+        && let Some(confidence) = answers(sound, heard.leaning, words.is_some())
+    {
+        return Some(status_by_words(PERSON, confidence, told));
     }
     let least = |class| if class == SoundClass::Person { DOUBTFUL } else { LEAST };
     let sound = sound.filter(|sound| sound.confidence >= least(sound.class))?;
@@ -249,6 +267,32 @@ fn judge(heard: &Heard, place: Place) -> Option<LineStatus> {
         place,
         words: None,
     })
+}
+
+/// How surely somebody answers who waits for words of ours, by what he said. A greeting alone is no
+/// sign of a person: machines greet, too.
+fn answers(sound: Option<Finding>, leaning: Option<Leaning>, greets: bool) -> Option<u8> {
+    let sound = sound.filter(|sound| sound.waits)?;
+    let leaning = leaning?;
+    let limit = if leaning.hails { HAILING } else { NOTHING_LIKE };
+    let unlike = leaning.recorded < limit && leaning.syllables >= SYLLABLES;
+    let speaks = leaning.hails || leaning.person >= 0.0;
+    match sound.class {
+        SoundClass::Person if sound.confidence >= DOUBTFUL => greets.then_some((sound.confidence + 15).min(95)),
+        SoundClass::Person if unlike => Some(if speaks { 75 } else { 65 }),
+        // It was long for a greeting: what was said must be what persons say.
+        SoundClass::Machine if sound.confidence < 80 && unlike && speaks => Some(60),
+        _ => None,
+    }
+}
+
+fn together(one: Leaning, other: Leaning) -> Leaning {
+    Leaning {
+        recorded: one.recorded.max(other.recorded),
+        person: one.person.max(other.person),
+        hails: one.hails || other.hails,
+        syllables: one.syllables + other.syllables,
+    }
 }
 
 /// How well the phrase fits, and how sure the model was of what it wrote.

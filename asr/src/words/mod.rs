@@ -88,6 +88,20 @@ pub struct Match {
     pub phrase: String,
 }
 
+/// How near a text comes to what only recordings say, and to what persons do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Leaning {
+    /// How well the best phrase of a notice, a mailbox or an assistant fits, beyond what is enough
+    /// for one of its length: 0 and more is found, far below 0 is nothing like it.
+    pub recorded: f32,
+    /// The same of what persons say beside a greeting, which machines say too.
+    pub person: f32,
+    /// It begins with 喂, as persons do and hardly a recording does.
+    pub hails: bool,
+    /// Syllables of the text.
+    pub syllables: usize,
+}
+
 #[derive(Deserialize)]
 struct Written {
     version: u32,
@@ -150,6 +164,24 @@ impl Table {
     /// Name of the table with its version, which stays with what it found.
     pub fn rule(&self) -> String {
         format!("announcements v{}", self.version)
+    }
+
+    /// Whether a text, however badly it was read, sounds like a recording or like a person.
+    pub fn leaning(&self, text: &str) -> Leaning {
+        let said = tokens(text);
+        let best = |wanted: fn(&&Phrase) -> bool| {
+            let fits = self.phrases.iter().filter(wanted).map(|phrase| {
+                let needed = enough(phrase.tokens.len());
+                fit(&phrase.tokens, &said) - needed
+            });
+            fits.fold(-1.0, f32::max)
+        };
+        Leaning {
+            recorded: best(|phrase| phrase.said != Said::Person && phrase.tokens.len() > 2),
+            person: best(|phrase| phrase.said == Said::Person && !phrase.first),
+            hails: said.first() == tokens("喂").first(),
+            syllables: said.len(),
+        }
     }
 
     /// What a text says, when it says something that the table knows.

@@ -2,7 +2,7 @@
 //! minute after it, and anew when keys went out.
 
 use super::{MediaEvent, View};
-use crate::progress::{Ear, Place};
+use crate::progress::{Ear, Heard, Place};
 
 /// Who listens to the party's side, when somebody does.
 #[derive(Debug, Default)]
@@ -10,6 +10,8 @@ pub(super) struct Listener {
     ear: Option<Box<Ear>>,
     /// Keys go out: what follows them is listened to anew.
     anew: bool,
+    /// It was begun anew at this frame, which was not told yet.
+    begun: Option<u64>,
 }
 
 impl Listener {
@@ -35,6 +37,7 @@ impl Listener {
         if self.anew && !sending {
             self.anew = false;
             self.begin(Place::Answered, frame);
+            self.begun = Some(frame);
         }
         if let Some(ear) = &mut self.ear {
             ear.tick(frame);
@@ -43,6 +46,9 @@ impl Listener {
 
     /// The next thing that was heard; nobody listens any more once all is found out.
     pub(super) fn news(&mut self) -> Option<MediaEvent> {
+        if let Some(frame) = self.begun.take() {
+            return Some(MediaEvent::Heard(Heard::Anew { frame }));
+        }
         let ear = self.ear.as_mut()?;
         let heard = ear.news().map(MediaEvent::Heard);
         if heard.is_none() && ear.is_done() {

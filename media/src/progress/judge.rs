@@ -2,7 +2,8 @@
 //!
 //! Whoever answers as a person says little and waits: the first utterance is short, and nothing
 //! follows it. A machine says what it has to say at once, and a mailbox beeps after it. Between the
-//! two lies a region where the sound alone does not tell, and the confidence says so.
+//! two lies a region where the sound alone does not tell, and the confidence says so; the longer
+//! the greeting, the longer must be the wait behind it before a person is told at all.
 
 use super::{
     Place, SoundClass,
@@ -11,10 +12,18 @@ use super::{
     voice::{Change, Utterance},
 };
 
-/// A first utterance up to so long is a person's greeting, milliseconds, with its confidence.
-const GREETINGS: [(u64, u8); 4] = [(1_300, 80), (1_800, 70), (2_400, 50), (3_200, 40)];
-/// Who waits so long after it waits for an answer, milliseconds.
-const WAITS: u64 = 1_500;
+/// A first utterance up to so long, and so long a wait behind it, both in milliseconds, are a
+/// person's greeting, with its confidence. A mailbox beeps within the shortest of the waits.
+const GREETINGS: [(u64, u64, u8); 4] = [(1_300, 1_000, 80), (1_800, 1_000, 70), (2_400, 2_000, 50), (3_200, 2_200, 40)];
+/// Who waits so much longer surely waits for an answer, milliseconds.
+const LONGER: u64 = 500;
+/// What holds less sound than this is a click, a door or a breath, and nobody's greeting, blocks.
+const SAYS: u32 = 8;
+/// Who spoke for longer than a greeting and waits so long behind it, milliseconds, may be somebody
+/// who speaks for a firm: words must tell.
+const WAITS: u64 = 2_200;
+/// Longer than this nobody greets, milliseconds.
+const LONGEST: u64 = 5_000;
 /// An utterance that is longer than this is no greeting of a person, milliseconds.
 const MONOLOGUE: u64 = 3_200;
 /// What is said in the first six seconds, more than this is a machine's, milliseconds.
@@ -52,6 +61,8 @@ pub(super) struct Found {
     pub(super) confidence: u8,
     pub(super) from: u64,
     pub(super) to: u64,
+    /// Nothing was said behind it, for as long as one waits who wants an answer.
+    pub(super) waits: bool,
 }
 
 /// Judges block by block.
@@ -79,7 +90,9 @@ impl Judge {
     pub(super) fn block(&mut self, seen: &Seen) -> Option<Found> {
         self.heard |= seen.sound;
         let found = self.tone(seen).or_else(|| self.voice(seen)).or_else(|| self.silence(seen));
-        if let Some(Change::Ended(said)) = seen.change {
+        if let Some(Change::Ended(said)) = seen.change
+            && said.sounds >= SAYS
+        {
             self.first.get_or_insert(said);
             self.spoken += said.to - said.from;
             self.last_word = said.to;
@@ -91,7 +104,9 @@ impl Judge {
     fn news(&mut self, found: Found) -> Option<Found> {
         let new = match self.told {
             None => true,
-            Some(told) if told.class == found.class => found.confidence >= told.confidence + 5,
+            Some(told) if told.class == found.class => {
+                found.confidence >= told.confidence + 5 || (found.waits && !told.waits)
+            }
             // A beep, or what was said after it, is stronger than how long somebody spoke before.
             Some(told) => self.outranks(told.class, found),
         };
@@ -121,7 +136,8 @@ impl Judge {
     fn tone(&mut self, seen: &Seen) -> Option<Found> {
         if let Some(rhythm) = seen.rhythm {
             let from = (seen.at + 1).saturating_sub(u64::from(rhythm.blocks));
-            return Some(Found { class: rhythm.class, confidence: rhythm.confidence, from, to: seen.at + 1 });
+            let (class, confidence) = (rhythm.class, rhythm.confidence);
+            return Some(Found { class, confidence, from, to: seen.at + 1, waits: false });
         }
         if let Some((Pitch::Answer, from, to, turns)) = seen.holds
             && (to - from) * 20 >= 1_000
@@ -130,12 +146,12 @@ impl Judge {
                 0 | 1 => (SoundClass::Fax, if (to - from) * 20 >= 2_400 { 90 } else { 75 }),
                 _ => (SoundClass::Modem, 90),
             };
-            return Some(Found { class, confidence, from, to });
+            return Some(Found { class, confidence, from, to, waits: false });
         }
         let (pitch, from, to) = seen.ended?;
         let Pitch::Beep(hertz) = pitch else { return None };
         let ms = (to - from) * 20;
-        let found = |class, confidence| Some(Found { class, confidence, from, to });
+        let found = |class, confidence| Some(Found { class, confidence, from, to, waits: false });
         self.steps = match (self.steps, hertz, ms) {
             (_, 900..=1_000, 240..=420) => 1,
             (1, 1_350..=1_450, 240..=420) => 2,
@@ -154,8 +170,9 @@ impl Judge {
     }
 
     fn voice(&self, seen: &Seen) -> Option<Found> {
-        let told =
-            |said: &Utterance, class, confidence| Some(Found { class, confidence, from: said.from, to: said.to });
+        let told = |said: &Utterance, class, confidence| {
+            Some(Found { class, confidence, from: said.from, to: said.to, waits: false })
+        };
         let now = match seen.change {
             Some(Change::Ended(said)) => Some((said, true)),
             _ => seen.utterance.map(|said| (said, false)),
@@ -179,32 +196,43 @@ impl Judge {
     /// Who answers.
     fn answer(&self, seen: &Seen, now: Option<(Utterance, bool)>) -> Option<Found> {
         let first = self.first.or(now.map(|(said, _)| said))?;
-        let span = |class, confidence, to| Some(Found { class, confidence, from: first.from, to });
+        let span = |class, confidence, to, waits| Some(Found { class, confidence, from: first.from, to, waits });
         let present = now.map_or(0, |(said, _)| said.to - said.from);
         let within = seen.at < first.from + FIRST;
         if within && (self.spoken + present) * 20 > TALKATIVE && self.first.is_some() {
-            return span(SoundClass::Machine, 65, seen.at + 1);
+            return span(SoundClass::Machine, 65, seen.at + 1, false);
         }
         if self.first.is_none() {
-            let (said, over) = now?;
+            let (said, _) = now?;
             if said.ms() > MONOLOGUE {
-                let confidence = if said.ms() > 4_500 { 80 } else { 65 };
-                return span(SoundClass::Machine, confidence, said.to);
+                return span(SoundClass::Machine, monologue(said.ms()), said.to, false);
             }
-            let (_, confidence) = GREETINGS.into_iter().find(|(ms, _)| over && said.ms() <= *ms)?;
-            return span(SoundClass::Person, confidence, said.to);
+            return None;
         }
-        // Who said little and waits.
+        // Who said little and waits. A tone that is still under way is no waiting.
+        if now.is_some() || seen.holds.is_some() || self.spoken * 20 > first.ms() + 200 {
+            return None;
+        }
         let waited = (seen.at + 1).saturating_sub(self.last_word) * 20;
-        let (_, confidence) = GREETINGS.into_iter().find(|(ms, _)| first.ms() <= *ms)?;
-        if now.is_none() && waited >= WAITS && self.spoken * 20 <= first.ms() + 200 {
-            return span(SoundClass::Person, confidence + 10, first.to);
+        if first.ms() > MONOLOGUE {
+            let firm = first.ms() <= LONGEST && waited >= WAITS;
+            return if firm { span(SoundClass::Machine, monologue(first.ms()), first.to, true) } else { None };
         }
-        None
+        let (_, waits, confidence) = GREETINGS.into_iter().find(|(ms, ..)| first.ms() <= *ms)?;
+        match waited {
+            waited if waited >= waits + LONGER => span(SoundClass::Person, confidence + 10, first.to, true),
+            waited if waited >= waits => span(SoundClass::Person, confidence, first.to, true),
+            _ => None,
+        }
     }
 
     fn silence(&self, seen: &Seen) -> Option<Found> {
         let nothing = !self.heard && seen.at >= SILENT;
-        nothing.then_some(Found { class: SoundClass::Silence, confidence: 80, from: 0, to: seen.at + 1 })
+        nothing.then_some(Found { class: SoundClass::Silence, confidence: 80, from: 0, to: seen.at + 1, waits: false })
     }
+}
+
+/// How surely who spoke so long without a pause is a machine.
+fn monologue(ms: u64) -> u8 {
+    if ms > 4_500 { 80 } else { 65 }
 }

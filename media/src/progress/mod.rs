@@ -85,6 +85,8 @@ pub struct Finding {
     pub to_frame: u64,
     /// Where in the call it is.
     pub place: Place,
+    /// Who spoke says nothing more, for as long as one waits who wants an answer.
+    pub waits: bool,
 }
 
 /// Where in the call it is heard.
@@ -111,6 +113,11 @@ pub enum Heard {
     /// The line's tone has been on for 0.3 s.
     Tone {
         /// Now.
+        frame: u64,
+    },
+    /// Keys went out: what is heard from here on says who answers them, and what was heard before does not.
+    Anew {
+        /// From when.
         frame: u64,
     },
     /// Something was said that may be read: as soon as it is over, or 6 s of it are there.
@@ -205,7 +212,7 @@ impl Ear {
             before: Spectrum::EMPTY,
             cadence: Cadence::new(),
             run: None,
-            voice: Voice::new(),
+            voice: Voice::new(place),
             judge: Judge::new(place),
             lead: [0; LEAD],
             piece: None,
@@ -318,6 +325,7 @@ impl Ear {
                 from_frame: self.frame(found.from),
                 to_frame: self.frame(found.to),
                 place: self.place,
+                waits: found.waits,
             };
             self.tell(Heard::Class(finding));
         }
@@ -366,12 +374,14 @@ impl Ear {
             }
             None => {}
         }
-        if let Some((_, piece)) = &mut self.piece {
+        if let Some((from, piece)) = &mut self.piece {
             piece.extend_from_slice(&self.block);
             if piece.len() >= PIECE {
                 let music = self.voice.utterance().is_some_and(|said| said.music);
                 if music {
-                    self.forget_piece();
+                    // A notice may follow the tune without a pause.
+                    piece.clear();
+                    *from = at + 1;
                 } else {
                     self.hand_out();
                     self.piece = self.room().map(|piece| (at + 1, piece));
@@ -410,11 +420,14 @@ impl Ear {
     }
 
     fn hand_out(&mut self) {
-        let Some((from, samples)) = self.piece.take() else { return };
-        if samples.len() as u64 > WORTH * PACKET as u64 {
-            let (from_frame, place) = (self.frame(from), self.place);
-            self.tell(Heard::Speech { samples, from_frame, place });
+        let heard = |(_, samples): &(u64, Vec<i16>)| samples.len() as u64 > WORTH * PACKET as u64;
+        if !self.piece.as_ref().is_some_and(heard) || self.news.len() >= NEWS {
+            self.forget_piece();
+            return;
         }
+        let Some((from, samples)) = self.piece.take() else { return };
+        let (from_frame, place) = (self.frame(from), self.place);
+        self.tell(Heard::Speech { samples, from_frame, place });
     }
 
     fn tell(&mut self, heard: Heard) {

@@ -1,6 +1,6 @@
 //! Where somebody speaks or something plays, and what of both it is.
 
-use super::spectrum::Spectrum;
+use super::{Place, spectrum::Spectrum};
 
 /// Blocks of which the last must hold sound for an utterance to begin, and how many of them.
 const ONSET: (u32, u32) = (5, 3);
@@ -14,6 +14,14 @@ const LOUD: f32 = -37.0;
 const FAINT: f32 = -50.0;
 /// Over so many blocks the least level is the line's noise: 2 s.
 const NOISE: usize = 100;
+/// So many of them must be no tone for a loud noise to be known as one: 0.2 s.
+const KNOWN: usize = 10;
+/// Noise is never taken to be louder than this, dBFS: whoever speaks on and on has his pauses, too.
+const NOISIEST: f32 = -24.0;
+/// Above such a noise a voice lies by so much, dB.
+const OVER_NOISE: f32 = 7.0;
+/// A sound that is as like the one before as this is a tone or a note, and none of a noise.
+const TONAL: f32 = 0.93;
 /// Blocks after which music is told from speech: 2 s.
 const TELLS: u32 = 100;
 
@@ -28,6 +36,8 @@ pub(super) struct Utterance {
     pub(super) music: bool,
     /// It was told whether it is.
     pub(super) told: bool,
+    /// Blocks of it that held sound.
+    pub(super) sounds: u32,
 }
 
 impl Utterance {
@@ -47,7 +57,12 @@ pub(super) enum Change {
 /// Listens for voices.
 #[derive(Debug)]
 pub(super) struct Voice {
+    /// Somebody may stand in a noise: behind the answer. Before it the network plays its sounds, and a
+    /// tune that goes on must not be taken for a noise.
+    noises: bool,
     levels: [f32; NOISE],
+    /// Which of them were no tone.
+    noisy: [bool; NOISE],
     /// Of the last blocks, which held sound; the newest in bit 0.
     recent: u32,
     now: Option<Utterance>,
@@ -56,8 +71,16 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new() -> Self {
-        Self { levels: [-96.0; NOISE], recent: 0, now: None, quiet: 0, manner: Manner::default() }
+    pub(super) fn new(place: Place) -> Self {
+        Self {
+            noises: place == Place::Answered,
+            levels: [-96.0; NOISE],
+            noisy: [false; NOISE],
+            recent: 0,
+            now: None,
+            quiet: 0,
+            manner: Manner::default(),
+        }
     }
 
     /// What is being said.
@@ -71,10 +94,23 @@ impl Voice {
         level > LOUD || (level > FAINT && level > noise + ABOVE)
     }
 
+    /// Whether a level is that of a voice: a street, a machine shop or a fan behind it is none, however
+    /// loud. Tones are no noise, so that music is not taken for it.
+    fn is_voice(&self, level: f32) -> bool {
+        let noises = self.levels.iter().zip(&self.noisy).filter(|(level, noisy)| **noisy && **level > -75.0);
+        let (least, count) = noises.fold((0.0f32, 0), |(least, count), (level, _)| (least.min(*level), count + 1));
+        match least.min(NOISIEST) {
+            noise if self.noises && count >= KNOWN && noise > LOUD - ABOVE => level > noise + OVER_NOISE,
+            _ => self.is_sound(level),
+        }
+    }
+
     /// One block, with its number; `tone` is none of a voice.
     pub(super) fn block(&mut self, at: u64, spectrum: &Spectrum, before: &Spectrum, tone: bool) -> Option<Change> {
         self.levels[at as usize % NOISE] = spectrum.level;
-        let sound = !tone && self.is_sound(spectrum.level);
+        self.noisy[at as usize % NOISE] = !tone && spectrum.likeness(before) < TONAL;
+        let known = !self.noises || at >= KNOWN as u64;
+        let sound = !tone && known && self.is_voice(spectrum.level);
         self.recent = (self.recent << 1) | u32::from(sound);
         let Some(now) = &mut self.now else {
             let held = (self.recent & ((1 << ONSET.0) - 1)).count_ones();
@@ -82,13 +118,14 @@ impl Voice {
                 return None;
             }
             let from = (at + 1).saturating_sub(u64::from(ONSET.0));
-            self.now = Some(Utterance { from, to: at + 1, music: false, told: false });
+            self.now = Some(Utterance { from, to: at + 1, music: false, told: false, sounds: held });
             (self.quiet, self.manner) = (0, Manner::default());
             return Some(Change::Began);
         };
         self.manner.block(spectrum, before);
         if sound {
             (self.quiet, now.to) = (0, at + 1);
+            now.sounds += 1;
         } else {
             self.quiet += 1;
         }

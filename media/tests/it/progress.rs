@@ -201,3 +201,27 @@ fn the_ear_ends_half_a_minute_after_the_answer_and_bears_any_time_and_any_packet
     ear.tick(u64::from(u32::MAX) + 8_000 * 3_600);
     assert!(ear.is_done());
 }
+
+#[test]
+fn e44_who_greets_from_a_noisy_street_is_a_person_and_a_click_is_nobody() {
+    let mut state = 0x5eed_2026_u32;
+    let mut noise = |sound: &mut Vec<i16>, from: usize| {
+        for sample in &mut sound[from..] {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *sample = sample.saturating_add(((state >> 16) as i32 / 16 - 2_048) as i16);
+        }
+    };
+    let mut street = vec![0; 5_600];
+    voice(&mut street, 900);
+    street.extend([0; 28_000]);
+    noise(&mut street, 0);
+    assert_eq!(class(Place::Answered, &street), Some(SoundClass::Person), "noise of -29 dBFS is no speech");
+    let mut alone = vec![0; 48_000];
+    noise(&mut alone, 0);
+    assert_ne!(class(Place::Answered, &alone), Some(SoundClass::Person));
+
+    let mut click = vec![0; 5_600];
+    voice(&mut click, 80);
+    click.extend([0; 40_000]);
+    assert_ne!(class(Place::Answered, &click), Some(SoundClass::Person));
+}

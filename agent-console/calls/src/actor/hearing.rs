@@ -35,6 +35,11 @@ impl Hearing {
         self.progress.sound(finding)
     }
 
+    /// Keys went out at this frame.
+    pub(super) fn anew(&mut self, frame: u64) {
+        self.progress.anew(frame);
+    }
+
     /// Something was said: it is read, when somebody is free to do it.
     pub(super) fn speech(&mut self, call: &str, samples: Vec<i16>, from_frame: u64, place: Place) {
         let Some(reader) = self.reader.clone().filter(|_| self.pieces < PIECES) else { return };

@@ -457,6 +457,10 @@ impl Actor {
                 self.hearing.speech(&self.call, samples, from_frame, place);
                 None
             }
+            Heard::Anew { frame } => {
+                self.hearing.anew(frame);
+                None
+            }
             Heard::Tone { .. } => Some(Input::Tone),
             Heard::Voice { on, .. } => Some(Input::Voice(on)),
         }

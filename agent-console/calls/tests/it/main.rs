@@ -5,6 +5,7 @@
 mod any_order;
 mod call;
 mod classifier;
+mod heard;
 mod incoming;
 mod machine;
 mod marks;

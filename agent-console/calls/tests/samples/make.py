@@ -3,8 +3,9 @@
 Needs espeak-ng 1.51, and pip install numpy scipy soxr pypinyin. The same files come out each time.
 
 `building/` is what thresholds and tables were fitted on, `judging/` is what they are judged by: other
-voices, other sentences of persons and machines, other impairments. Only the second is kept in the repository. Neither has a voice in common with
-the other, and the judging voices are none of those that the test model for speech was trained on or
+voices, other sentences of persons and machines, other impairments. Only the second is kept in the
+repository, with the tables of both: `classifier.rs` checks that they have no voice in common, not even two of
+one family, and that the judging voices are none of those that the test model for speech was trained on or
 validated with (`asr/fixtures/train/synth.py`).
 """
 import pathlib, re, shutil, struct, subprocess, zlib
@@ -17,6 +18,11 @@ RATE = 8000
 BUILDING = ['+f5', '+m5', '+m6', '+m8', '+edward', '+paul', '+shelby', '+anika', '+Denis', '+Gene', '+Marco', '+pedro']
 JUDGING = ['+Alex', '+Alicia', '+Andrea', '+Andy', '+Lee', '+rob', '+robert', '+quincy', '+travis', '+victor', '+sandro',
            '+pablo', '+miguel', '+norbert', '+marcelo', '+john', '+ed', '+david', '+benjamin', '+zac']
+
+# For the samples of the second half, so that the first ones stay as they are.
+BUILDING_MORE = ['+Gene2', '+edward2', '+iven', '+Diogo', '+Henrique', '+Hugo', '+Mario', '+iven2', '+klatt2', '+klatt4', '+steph2', '+iven4']
+JUDGING_MORE = ['+Jacky', '+Nguyen', '+aunty', '+antonio', '+boris', '+caleb', '+michel', '+gustave', '+Storm', '+grandma', '+kaukovalta',
+                '+grandpa', '+AnxiousAndy', '+announcer']
 
 # class of the announcement, words. All but the last four are sentences that the test model knows.
 NOTICES = [('no_such_number', '您拨打的号码是空号，请核对后再拨。'), ('suspended', '对不起，您拨打的用户已停机。'),
@@ -39,6 +45,41 @@ PERSONS_JUDGING = [('喂，你好。', 3.5, ''), ('喂？', 2.5, '喂，哪位�
                    ('您好，请问哪位？', 3.5, ''), ('喂，你说。', 3.0, ''), ('喂，你好，哪里？', 3.0, '喂？'),
                    ('您好，恒达物业，请问有什么事？', 3.5, ''), ('喂，我不方便，快说。', 3.5, ''), ('来了来了，喂？', 3.0, ''),
                    ('喂，听得到，你说。', 3.0, '')]
+
+# What a person says, his pause, what he says then, and how the line is: street, echo, faint, or rung before
+# in the same sound; with nothing it is as any other.
+MORE_PERSONS_BUILDING = [
+    ('您好，这里是明远律师事务所，请问您找哪位？', 4.0, '', ''), ('喂，您好，宏图装饰公司。', 3.5, '', 'street'), ('喂，你好，请问您是哪位？', 3.5, '', 'echo'),
+    ('你好，我是东升超市，你说。', 3.5, '', 'rung'), ('喂，我是陈丽，你哪位？', 3.5, '', 'faint'), ('您好，人民法庭旁边小卖部，找谁？', 3.5, '', ''),
+    ('喂，你好，我现在在外地，你说吧。', 3.5, '', 'street'), ('您好，安泰保险客户服务部，有什么可以帮您？', 4.0, '', ''), ('喂？', 3.0, '', 'street'),
+    ('你好，哪里？', 3.0, '喂？', 'faint'), ('喂，你好。', 3.5, '', 'street'), ('您好，请讲。', 3.5, '', 'echo'), ('喂，哪位啊？', 3.0, '', 'rung'),
+    ('你好，第三中学教务处，请讲。', 3.5, '', ''), ('喂，您好，我是她女儿，您有什么事？', 4.0, '', ''), ('喂，你找谁啊？打错了吧？', 3.5, '', ''),
+    ('哎，你好，我就是王建国。', 3.5, '', 'echo'), ('您好，新城物业前台。', 3.5, '', 'faint'), ('喂，等一下，我找个安静的地方。', 4.0, '好了，你说。', 'street'),
+    ('你好你好，我是小李，请问您是？', 3.5, '', ''), ('喂，谁？', 3.0, '', 'echo'), ('您好，四海物流，我姓陈，您请说。', 4.0, '', 'rung'),
+    ('喂，您好，这里是三号门岗。', 3.5, '', ''), ('嗯，喂，说话。', 3.0, '', 'faint')]
+MORE_PERSONS_JUDGING = [
+    ('喂，你好。', 3.5, '', 'street'), ('喂，哪位？', 3.0, '', 'echo'), ('你好，请讲。', 3.5, '', 'faint'), ('你好，我是恒通科技公司前台。', 3.5, '', ''),
+    ('您好，这里是安和律师事务所。', 4.0, '', ''), ('您好，西城医院办公室，请问您哪里？', 4.0, '', ''), ('喂，你好，我是赵志强，你是哪一位？', 3.5, '', ''),
+    ('你好，永兴小学门卫室，你找谁？', 3.5, '', 'rung'), ('喂，我在外面，你说吧。', 3.5, '', 'street'), ('哎，喂，听得见吗？', 3.0, '', ''),
+    ('喂，您好，我是她爱人，您是哪位？', 3.5, '', ''), ('您好，瑞丰建材销售部，请讲。', 4.0, '', 'echo'), ('你好，我是他妈妈，他上班去了。', 3.5, '', ''),
+    ('嗯，我是，你讲。', 3.0, '', 'rung'), ('喂，什么单位？', 3.0, '喂？', ''), ('您好，前台，请问您找哪个部门？', 3.5, '', ''), ('喂？', 3.0, '哪里？', 'faint'),
+    ('喂，我是周海燕，您请说。', 3.5, '', ''), ('你好，双桥派出所，请讲。', 3.5, '', ''), ('喂，您好，这边是金顺汽修厂。', 3.5, '', 'rung'), ('喂，你好，哪个？', 3.0, '', 'street'),
+    ('哦，你好，我是。', 3.0, '', 'echo'), ('您好，嘉和公司财务部，我姓孙。', 4.0, '', ''), ('喂，谁啊，大声点。', 3.0, '', 'street'), ('喂，您找谁？', 3.5, '', 'faint'), ('喂？喂，你好？', 3.0, '', 'rung')]
+
+# What a machine says, its tone, and how long it is silent then.
+MORE_MACHINES_BUILDING = [
+    ('您好，机主不在。', None, 4.0), ('你好，我在开会，请稍后再打，谢谢。', None, 4.0), ('您好，请说出您的留言。', None, 4.0), ('您好，我是机主的语音助手，请讲。', None, 4.0),
+    ('您好，主人不在家，请留言。', (1000, .4), 3.0), ('您好，我是电话秘书，请问您是哪位？', None, 4.0), ('您好，对方不方便接听，请问有什么事？', None, 4.0),
+    ('您好，请问您找机主有什么事情？', None, 4.0), ('您好，来电助手为您服务，请讲。', None, 4.0), ('您好，请输入分机号。', None, 4.0)]
+MORE_MACHINES_JUDGING = [
+    ('您好，机主现在有事，请留言。', None, 4.0), ('您好，我是机主的通信助理，您是哪位？', None, 4.0), ('你好，我现在不方便接听，请稍后再拨。', None, 4.0),
+    ('您好，请直拨分机号，查号请拨零。', None, 4.0), ('您好，我是来电秘书，请问您有什么事？', None, 4.0), ('请在提示音后留言。', (1300, .5), 3.0),
+    ('您好，机主暂时不方便，请讲。', None, 4.0), ('您好，语音信箱，请留言。', None, 4.0)]
+# A notice behind a 200 OK, and what comes then: silence, itself again, the busy tone, or itself in English.
+MORE_NOTICES = [('suspended', '您拨打的用户已停机。', 'silence', ''), ('switched_off', '您拨打的电话已关机。', 'again', ''), ('barred', '该用户已设置呼入限制。', 'silence', ''),
+                ('no_answer', '您拨打的电话无人接听。', 'busy', ''), ('expired', '您所拨打的号码已过期。', 'again', ''),
+                ('no_such_number', '您拨打的号码是空号，请核对后再拨。', 'english', 'Sorry, the number you have dialed does not exist.'),
+                ('user_busy', '您拨打的用户正忙。', 'silence', ''), ('unreachable', '您拨打的电话暂时无法接通。', 'again', '')]
 
 # What a machine says, and its tone: frequency and seconds, or none.
 MACHINES_BUILDING = [('您好，我现在不方便接听电话，请在滴声后留言。', (1000, .5)), ('请在滴声后留言。', (1400, .3)),
@@ -67,8 +108,9 @@ def pinyin(text):
     return ' '.join(stops.get(run) or ' '.join(lazy_pinyin(run, style=Style.TONE3, neutral_tone_with_five=True)) for run in runs)
 
 
-def say(text, voice, speed, pitch):
-    order = ['espeak-ng', '-v', 'cmn-latn-pinyin' + voice, '-s', str(speed), '-p', str(pitch), '--stdout', pinyin(text)]
+def say(text, voice, speed, pitch, english=False):
+    language, text = ('en-us', text) if english else ('cmn-latn-pinyin', pinyin(text))
+    order = ['espeak-ng', '-v', language + voice, '-s', str(speed), '-p', str(pitch), '--stdout', text]
     wav = subprocess.run(order, capture_output=True, check=True).stdout
     sound = soxr.resample(np.frombuffer(wav[44:], '<i2') / 32768, int.from_bytes(wav[24:28], 'little'), RATE, 'HQ')
     loud = np.flatnonzero(np.abs(sound) > 1e-2 * np.abs(sound).max())
@@ -119,17 +161,21 @@ def song(rng, seconds, plucked):
     return total / np.abs(total).max()
 
 
-def line(sound, rng):
-    """The telephone between: level, band, noise, A-law, loss."""
+def line(sound, rng, how=''):
+    """The telephone between: level, band, noise, A-law, loss; more noise, an echo or little of it where `how` says so."""
+    if how == 'echo':
+        for ms, share in ((45, .3), (110, .18), (230, .1)):
+            sound = sound + share * np.concatenate([quiet(ms / 1000), sound])[:len(sound)]
+        sound = sound / np.abs(sound).max()
     if rng.random() < .6:
         sound = ss.sosfilt(ss.butter(4, [300, 3400], 'bandpass', fs=RATE, output='sos'), sound)
-    sound = sound * 10 ** (rng.uniform(-18, -3) / 20)
+    sound = sound * 10 ** ((-24 if how == 'faint' else rng.uniform(-18, -3)) / 20)
     noise = rng.standard_normal(len(sound))
     if rng.random() < .5:
         noise = ss.lfilter([1], [1, -.8], noise)
         noise /= noise.std()
     loud = np.sqrt(np.mean(sound[np.abs(sound) > .05 * np.abs(sound).max()] ** 2))
-    sound = sound + loud * 10 ** (-rng.uniform(20, 45) / 20) * noise
+    sound = sound + loud * 10 ** (-(rng.uniform(12, 18) if how == 'street' else rng.uniform(20, 45)) / 20) * noise
     codes = alaw((np.clip(sound, -1, 1) * 32767).astype(int))
     if rng.random() < .5:
         for at in range(0, len(codes), 160):
@@ -155,21 +201,21 @@ def write(path, codes):
     path.write_bytes(struct.pack('<4sI', b'RIFF', len(body)) + body)
 
 
-def make(folder, voices, persons, machines, notices, seed, times=1):
+def make(folder, voices, persons, machines, notices, seed, more, times=1):
     """One set; `times` voices for each sentence."""
     out = HERE / folder
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     rows, turn = [], 0
 
-    def sample(name, group, right, when, build):
+    def sample(name, group, right, when, build, how=''):
         nonlocal turn
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         voice = voices[turn % len(voices)]
         turn += 1
         speak = lambda text: say(text, voice, int(rng.integers(135, 185)), int(rng.integers(35, 66)))
         sound, text = build(rng, speak)
-        write(out / f'{name}.wav', line(sound, rng))
+        write(out / f'{name}.wav', line(sound, rng, how))
         rows.append((f'{name}.wav', group, right, when, voice if text else '', text))
 
     for n, (right, text) in enumerate(notices * times):
@@ -203,6 +249,28 @@ def make(folder, voices, persons, machines, notices, seed, times=1):
     sample('modem', 'tone', 'modem', 'answered', lambda rng, _: (np.concatenate([quiet(1.0), answer_tone(3.3, True), quiet(.5)]), ''))
     for n in range(4 if folder == 'judging' else 3):
         sample(f'song-{n}', 'tone', 'music', 'early', lambda rng, _: (song(rng, 8, n % 2 == 1), ''))
+    voices, turn = more['voices'], 0
+    rung = lambda rng: np.concatenate([quiet(rng.uniform(.1, .6)), cadence(450 + rng.uniform(-20, 20), (1, 4), 1.0 + rng.uniform(.5, 3.9))])
+    for n, (text, pause, then, how) in enumerate(more['persons'] * max(1, times - 1)):
+        before = rung(np.random.default_rng([seed, n])) if how == 'rung' else quiet(0)
+        def build(rng, speak):
+            parts = [before, quiet(rng.uniform(.2, 1.2)), speak(text), quiet(pause)]
+            return np.concatenate(parts + ([speak(then), quiet(2)] if then else [quiet(1)])), text + then
+        when = str(len(before) * 1000 // RATE) if how == 'rung' else 'answered'
+        sample(f'person-more-{n:02}', 'speech', 'person', when, build, how)
+    for n, (text, beep, silent) in enumerate(more['machines'] * times):
+        def build(rng, speak):
+            parts = [quiet(rng.uniform(.3, 1.2)), speak(text)] + ([quiet(rng.uniform(.2, .7)), tone(*beep)] if beep else [])
+            return np.concatenate(parts + [quiet(silent)]), text
+        sample(f'machine-more-{n:02}', 'machine', 'machine', 'answered', build)
+    for n, (right, text, then, english) in enumerate(MORE_NOTICES * times):
+        def build(rng, speak):
+            said, voice = speak(text), voices[(turn - 1) % len(voices)]
+            tail = {'silence': lambda: [quiet(4)], 'again': lambda: [quiet(rng.uniform(1.5, 2.8)), said, quiet(1.5)],
+                    'busy': lambda: [quiet(.4), cadence(450, (.35, .35), 3)],
+                    'english': lambda: [quiet(.5), say(english, voice, 160, 50, True), quiet(1)]}[then]()
+            return np.concatenate([quiet(rng.uniform(.1, .8)), said] + tail), text
+        sample(f'notice-more-{n:02}', 'announcement', right, 'answered', build)
     with open(HERE / f'{folder}.tsv', 'w') as table:
         table.write('# file\tgroup\tclass\twhen\tvoice\twords\n')
         for row in rows:
@@ -211,5 +279,7 @@ def make(folder, voices, persons, machines, notices, seed, times=1):
     print(folder, len(rows), 'samples', f'{size / 1e6:.1f} MB')
 
 
-make('building', BUILDING, PERSONS_BUILDING, MACHINES_BUILDING, NOTICES, 1, times=3)
-make('judging', JUDGING, PERSONS_JUDGING, MACHINES_JUDGING, NOTICES + NOTICES[::-1], 2)
+make('building', BUILDING, PERSONS_BUILDING, MACHINES_BUILDING, NOTICES, 1,
+     dict(voices=BUILDING_MORE, persons=MORE_PERSONS_BUILDING, machines=MORE_MACHINES_BUILDING), times=3)
+make('judging', JUDGING, PERSONS_JUDGING, MACHINES_JUDGING, NOTICES + NOTICES[::-1], 2,
+     dict(voices=JUDGING_MORE, persons=MORE_PERSONS_JUDGING, machines=MORE_MACHINES_JUDGING))
