@@ -90,8 +90,10 @@ impl Queue {
             return;
         }
         self.late = 0;
-        if !self.primed && self.waiting() == 0 && ahead > 0 {
-            // Nothing was said for a while: time has passed by itself.
+        let gap = timestamp.wrapping_sub(self.end) as i32;
+        if !self.primed && ahead > 0 && (self.waiting() == 0 || gap > PACKET as i32) {
+            // Nothing was said for a while: time has passed by itself, and a lone packet before, for
+            // which nobody waited, would come late and keep everything behind it late.
             self.give_up(ahead);
             ahead = 0;
         }
@@ -311,6 +313,28 @@ mod tests {
         let begun = heard.iter().position(|sample| *sample != 0).unwrap();
         let silent = heard[begun + 100..].windows(100).position(|window| window.iter().all(|it| *it == 0)).unwrap();
         assert!((19 * 160..=21 * 160).contains(&(silent + 100)), "{silent}");
+    }
+
+    #[test]
+    fn a_lone_packet_before_a_pause_is_not_heard_behind_it_and_delays_nothing() {
+        for pause in 2..12i64 {
+            let mut queue = Queue::default();
+            let (mut heard, mut out) = (Vec::new(), [0; PACKET]);
+            let mut most = 0;
+            for no in 0..60i64 {
+                if no == 0 {
+                    queue.push(1, 0, std::iter::repeat_n(-20_000, 160));
+                } else if no > pause {
+                    queue.push(1, (no * 160) as u32, packet(no * 160));
+                }
+                queue.frame(&mut out);
+                heard.extend(out);
+                most = most.max(queue.waiting());
+            }
+            assert!(most <= 2 * PRIMED, "{most} samples wait after a pause of {pause}");
+            assert!(heard.iter().all(|sample| *sample > -10_000), "after a pause of {pause} it is heard");
+            assert!(heard.iter().any(|sample| *sample > 7_000), "and what follows is");
+        }
     }
 
     #[test]
