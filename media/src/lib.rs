@@ -28,7 +28,7 @@ mod web;
 
 pub use bridge::{MediaEvent, Summary, Supervision, Tap};
 pub use codec::Law;
-pub use engine::{CallMedia, CarrierSound, Engine, EngineConfig, EngineError, ThreadFigures, UnixMs};
+pub use engine::{CallMedia, CarrierSound, Engine, EngineConfig, EngineError, GuestLeg, ThreadFigures, UnixMs};
 pub use prompt::{Prompt, PromptError};
 pub use quality::{FarEnd, Moment, Moments, Quality};
 pub use rtp::MediaSource;

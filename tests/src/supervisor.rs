@@ -58,6 +58,19 @@ impl Supervisor {
         }
     }
 
+    /// Waits until the house closes the line; with which code.
+    pub async fn closed(&mut self) -> Option<u16> {
+        let closed = async {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if let Message::Close(frame) = message {
+                    return frame.map(|frame| frame.code.into());
+                }
+            }
+            None
+        };
+        timeout(PATIENCE, closed).await.expect("the line is closed in time")
+    }
+
     /// Into a call; answers what came of it.
     pub async fn enter(&mut self, call: &str, what: &str) -> Value {
         let peer = Peer::start();

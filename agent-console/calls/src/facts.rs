@@ -131,6 +131,8 @@ pub enum SupervisionEnd {
     Unusable,
     /// The call is over.
     CallOver,
+    /// He came in again by another page of his.
+    Elsewhere,
     /// Somebody else supervises this call.
     Busy,
     /// The call is not answered yet, or is ending.
@@ -145,6 +147,7 @@ impl SupervisionEnd {
             Self::Lost => "lost",
             Self::Unusable => "unusable",
             Self::CallOver => "call_over",
+            Self::Elsewhere => "elsewhere",
             Self::Busy => "busy",
             Self::NotNow => "not_now",
         }
@@ -294,8 +297,10 @@ pub struct CallEnd {
     pub recording_incomplete: bool,
     /// Everything we played to the party, as far as it was sent.
     pub prompt_spans: Vec<PromptSpan>,
-    /// What happened meanwhile, in order of time.
+    /// What happened meanwhile, in order of time; whatever became of the recording.
     pub marks: Vec<Mark>,
+    /// Nobody is left who knew prompts and marks: what was told of them meanwhile stands.
+    pub lost: bool,
     /// Losses, jitter and slips of both legs.
     pub quality: serde_json::Value,
     /// Something was said before the talk, and nobody had time to read it.

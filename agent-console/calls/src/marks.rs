@@ -7,11 +7,14 @@ use crate::facts::{Mark, MarkKind};
 pub struct Marks {
     open: Vec<Mark>,
     closed: Vec<Mark>,
+    /// Keys among them.
+    keys: usize,
     /// Something changed since [`Marks::news`] was asked.
     changed: bool,
 }
 
-/// Most marks of one call; who presses more keys than that has made his point.
+/// Most keys among the marks of one call; who presses more than that has made his point. What
+/// somebody did is never left out.
 const MOST: usize = 1_000;
 
 impl Marks {
@@ -37,7 +40,9 @@ impl Marks {
     }
 
     fn keep(&mut self, mark: Mark) {
-        if self.closed.len() < MOST {
+        let is_key = matches!(mark.kind, MarkKind::DigitIn | MarkKind::DigitOut);
+        if !is_key || self.keys < MOST {
+            self.keys += usize::from(is_key);
             self.closed.push(mark);
             self.changed = true;
         }

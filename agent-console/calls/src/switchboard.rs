@@ -3,7 +3,10 @@
 use std::{
     collections::HashSet,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -141,7 +144,8 @@ pub struct Overseer {
     pub id: String,
     /// His name, for the marks of the call.
     pub name: String,
-    /// Where he is told what becomes of it. What finds no room is lost.
+    /// Where he is told what becomes of it, the only sender that there is: when it is gone, so is his
+    /// place in the call, whether or not that found room. Who closes the other end has left.
     pub news: mpsc::Sender<OverseerNews>,
 }
 
@@ -161,6 +165,9 @@ impl Overseer {
         let _ = self.news.try_send(news);
     }
 }
+
+/// Wishes of supervisors that may wait for a call.
+const WISHES: usize = 4;
 
 /// Why a call does not go out.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +197,7 @@ pub enum DialError {
 #[derive(Debug, Clone)]
 pub struct CallHandle {
     orders: mpsc::Sender<Order>,
+    wishes: mpsc::Sender<Wish>,
 }
 
 impl CallHandle {
@@ -273,20 +281,29 @@ impl CallHandle {
     }
 
     /// A supervisor comes in, with this offer of his browser; one at a time. He comes in again by
-    /// another page of his.
-    pub fn supervise(&self, overseer: Overseer, what: Supervision, offer: String) {
-        let id = overseer.id.clone();
-        self.tell(Order::Supervisor(id, Wish::Come(Box::new(overseer), what, offer)));
+    /// another page of his. Answers the number of this entry. Waits while others wait before him.
+    pub async fn supervise(&self, overseer: Overseer, what: Supervision, offer: String) -> u64 {
+        static ENTRIES: AtomicU64 = AtomicU64::new(1);
+        let entry = ENTRIES.fetch_add(1, Ordering::Relaxed);
+        self.wish(Wish::Come(entry, Box::new(overseer), what, offer)).await;
+        entry
     }
 
-    /// The supervisor of this id listens, whispers or barges in.
-    pub fn supervision(&self, id: &str, what: Supervision) {
-        self.tell(Order::Supervisor(id.to_owned(), Wish::Change(what)));
+    /// The supervisor of this entry listens, whispers or barges in.
+    pub async fn supervision(&self, entry: u64, what: Supervision) {
+        self.wish(Wish::Change(entry, what)).await;
     }
 
-    /// The supervisor of this id leaves.
-    pub fn supervision_over(&self, id: &str) {
-        self.tell(Order::Supervisor(id.to_owned(), Wish::Leave));
+    async fn wish(&self, wish: Wish) {
+        // What a call that is over does not take is dropped, and so he hears that it is over.
+        if self.wishes.send(wish).await.is_err() {
+            tracing::debug!("a supervisor came to a call that is over");
+        }
+    }
+
+    /// Nobody of the house is left with the party: it is told so, and the call ends.
+    pub fn forsaken(&self) {
+        self.tell(Order::Forsaken);
     }
 
     /// Back to the party; the target is let go, or the third.
@@ -413,6 +430,7 @@ impl Switchboard {
         let Opening { call, sounds, opened, live, clock } = opening;
         let Opened { recorder, recording, media, news } = opened;
         let (orders, inbox) = mpsc::channel(16);
+        let (wishing, wishes) = mpsc::channel(WISHES);
         let (events, receiver) = mpsc::channel(64);
         let actor = Actor {
             ground: self.ground.clone(),
@@ -427,6 +445,7 @@ impl Switchboard {
             media,
             news,
             inbox,
+            wishes,
             events,
             parts: self.parts.subscribe(),
             live,
@@ -434,7 +453,7 @@ impl Switchboard {
             hearing: Hearing::new(self.ground.reader.clone()),
         };
         tokio::spawn(actor.run(begin));
-        (CallHandle { orders }, receiver)
+        (CallHandle { orders, wishes: wishing }, receiver)
     }
 
     fn enter(&self, call: &str) -> Result<Live, DialError> {

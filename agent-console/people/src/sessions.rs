@@ -187,6 +187,11 @@ pub async fn is_alive(db: &Db, clock: &Clock, cookie: &str) -> Result<bool, Peop
     Ok(look(db, clock, cookie, "").await?.is_some())
 }
 
+/// Who a cookie belongs to, if its session is alive, without keeping it so.
+pub async fn who(db: &Db, clock: &Clock, cookie: &str, ip: &str) -> Result<Option<Actor>, PeopleError> {
+    Ok(look(db, clock, cookie, ip).await?.map(|(actor, _)| actor))
+}
+
 /// Whose session it is, and when it was last used.
 async fn look(db: &Db, clock: &Clock, cookie: &str, ip: &str) -> Result<Option<(Actor, i64)>, PeopleError> {
     let session = digest(cookie);

@@ -8,6 +8,7 @@ mod document;
 mod evidence;
 mod health;
 mod inbound;
+mod line;
 mod orders;
 mod outcomes;
 mod recordings;

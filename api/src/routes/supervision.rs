@@ -2,47 +2,33 @@
 //!
 //! It carries one call at a time. What he hears and says goes by his browser's own leg; here he
 //! says which call, and what he does in it. A line that ends takes him out of the call, and the
-//! call goes on.
+//! call goes on. So do a sign-out and a right that is lost: they are looked at with each wish and
+//! every few seconds, and a sign-out is told. A line that stands open in no call keeps no session alive.
 
 use std::time::Duration;
 
 use axum::{
     extract::{
         State,
-        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+        ws::{Message, WebSocket},
     },
     http::HeaderMap,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use songda_desk::seats::{OverseerNews, Supervision, Watch};
-use songda_people::{Actor, Permission, sessions};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout},
-};
+use songda_people::{Actor, PeopleError, Permission, sessions};
+use tokio::{sync::broadcast::error::RecvError, time::Instant};
 
-use super::require;
-use crate::{
-    desk::Desk,
-    house::House,
-    problem::Problem,
-    shapes::ProblemBody,
-    who::{SignedIn, session_cookie},
+use super::{
+    line::{Asked, BAD_FRAME, Opened, SIGNED_OUT, SILENCE_LIMIT, close, open, send},
+    require,
 };
+use crate::{desk::Desk, house::House, problem::Problem, shapes::ProblemBody, who::SignedIn};
 
-/// Largest frame of a browser, bytes: an SDP offer with room.
-const FRAME_LIMIT: usize = 64 * 1024;
-/// A browser that is silent for this long is gone; it pings each five seconds.
-const SILENCE_LIMIT: Duration = Duration::from_secs(15);
-/// The session is looked at again this often.
-const SESSION_CHECK: Duration = Duration::from_secs(30);
-/// News of a call that may wait.
-const NEWS: usize = 16;
-/// Close codes in the range that applications may use (RFC 6455, section 7.4.2).
-const BAD_FRAME: u16 = 4400;
-const SIGNED_OUT: u16 = 4401;
+/// Session and right are looked at again this often.
+const SESSION_CHECK: Duration = Duration::from_secs(5);
 
 /// A frame of the browser.
 #[derive(Deserialize)]
@@ -85,21 +71,48 @@ pub(super) async fn supervision(
     State(desk): State<Option<Desk>>,
     SignedIn(actor): SignedIn,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     require(&house, &actor, Permission::CallSupervise).await?;
-    let desk = desk.ok_or_else(Problem::read_only)?;
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return Ok(rejection.into_response()),
+    let Opened { upgrade, desk, cookie } = match open(&house, desk, &headers, asked)? {
+        Ok(opened) => opened,
+        Err(answer) => return Ok(answer),
     };
-    let cookie = session_cookie(&house, &headers).ok_or_else(Problem::no_session)?;
-    let upgrade = upgrade.max_message_size(FRAME_LIMIT).max_frame_size(FRAME_LIMIT);
     Ok(upgrade.on_upgrade(move |mut socket| async move {
         let mut line = Line { house, desk, actor, cookie, watch: None };
-        let why = line.serve(&mut socket).await;
-        line.leave(why).await;
+        let gone = line.serve(&mut socket).await;
+        // He is out of the call before anybody waits for his browser.
+        line.leave(gone.why()).await;
+        match gone {
+            Gone::SignedOut => close(&mut socket, SIGNED_OUT, "session over").await,
+            Gone::BadFrame => close(&mut socket, BAD_FRAME, "a frame that cannot be read").await,
+            Gone::Left | Gone::Lost => {}
+        }
     }))
+}
+
+/// How a line ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// The page closed it.
+    Left,
+    /// It fell silent, or broke.
+    Lost,
+    /// It said something that cannot be read.
+    BadFrame,
+    /// The session is over, or the right is lost.
+    SignedOut,
+}
+
+impl Gone {
+    /// As it stands in the audit.
+    fn why(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost | Self::BadFrame => "lost",
+            Self::SignedOut => "signed_out",
+        }
+    }
 }
 
 struct Line {
@@ -113,16 +126,27 @@ struct Line {
 
 impl Line {
     /// Answers why the line ended.
-    async fn serve(&mut self, socket: &mut WebSocket) -> &'static str {
+    async fn serve(&mut self, socket: &mut WebSocket) -> Gone {
         let mut heard = Instant::now();
         let mut check = tokio::time::interval_at(heard + SESSION_CHECK, SESSION_CHECK);
-        let (mut sink, mut news) = mpsc::channel(NEWS);
+        let mut over = self.desk.seats.sessions_over();
         loop {
             tokio::select! {
-                told = news.recv(), if self.watch.is_some() => {
+                told = news(&mut self.watch) => {
                     let frame = self.told(told).await;
                     if !send(socket, &frame).await {
-                        return "lost";
+                        return Gone::Lost;
+                    }
+                }
+                session = over.recv() => {
+                    let his = match session {
+                        Ok(session) => session == self.actor.session,
+                        // So many went at once that he may be one of them.
+                        Err(RecvError::Lagged(_)) => matches!(self.may_go_on(false).await, Ok(false)),
+                        Err(RecvError::Closed) => true,
+                    };
+                    if his {
+                        return Gone::SignedOut;
                     }
                 }
                 message = socket.recv() => {
@@ -130,111 +154,115 @@ impl Line {
                     let text = match message {
                         Some(Ok(Message::Text(text))) => text,
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                        Some(Ok(Message::Close(_))) => return "left",
-                        _ => return "lost",
+                        Some(Ok(Message::Close(_))) => return Gone::Left,
+                        _ => return Gone::Lost,
                     };
-                    let Ok(frame) = serde_json::from_str::<Frame>(&text) else {
-                        close(socket, BAD_FRAME, "a frame that cannot be read").await;
-                        return "lost";
-                    };
+                    let Ok(frame) = serde_json::from_str::<Frame>(&text) else { return Gone::BadFrame };
                     let answer = match frame {
-                        Frame::Ping => json!({ "type": "pong" }),
-                        Frame::Leave => {
-                            self.leave("left").await;
-                            json!({ "type": "over", "why": "left" })
-                        }
-                        frame => {
-                            // News of a call before are none of the next one.
-                            if !self.is_in(&frame) {
-                                (sink, news) = mpsc::channel(NEWS);
+                        Frame::Ping => Some(json!({ "type": "pong" })),
+                        Frame::Leave => Some(self.over("left").await),
+                        frame => match self.may_go_on(true).await {
+                            Ok(false) => return Gone::SignedOut,
+                            Ok(true) => self.wished(frame).await,
+                            Err(error) => {
+                                tracing::error!(supervisor = %self.actor.user_id, %error, "a session could not be read");
+                                Some(json!({ "type": "error", "code": "desk.failed" }))
                             }
-                            match self.wished(frame, &sink).await {
-                                Some(answer) => answer,
-                                None => continue,
-                            }
-                        }
+                        },
                     };
-                    if !send(socket, &answer).await {
-                        return "lost";
+                    if let Some(answer) = answer
+                        && !send(socket, &answer).await
+                    {
+                        return Gone::Lost;
                     }
                 }
-                () = tokio::time::sleep_until(heard + SILENCE_LIMIT) => return "lost",
+                () = tokio::time::sleep_until(heard + SILENCE_LIMIT) => return Gone::Lost,
                 _ = check.tick() => {
-                    let (db, clock) = (&self.house.db, &self.house.clock);
                     // Who listens is not idle. A database that does not answer ends nobody's work.
-                    let alive = sessions::resume(db, clock, &self.cookie, &self.actor.ip).await;
-                    if matches!(alive, Ok(None)) {
-                        close(socket, SIGNED_OUT, "session over").await;
-                        return "signed_out";
+                    if matches!(self.may_go_on(self.watch.is_some()).await, Ok(false)) {
+                        return Gone::SignedOut;
                     }
                 }
             }
         }
     }
 
-    fn is_in(&self, frame: &Frame) -> bool {
-        let (Frame::Listen { call_id, sdp } | Frame::Whisper { call_id, sdp } | Frame::Barge { call_id, sdp }) = frame
-        else {
-            return true;
+    /// Whether he is signed in still, and may supervise; a session in use begins its idle time anew.
+    async fn may_go_on(&self, in_use: bool) -> Result<bool, PeopleError> {
+        let (db, clock) = (&self.house.db, &self.house.clock);
+        let actor = if in_use {
+            sessions::resume(db, clock, &self.cookie, &self.actor.ip).await?
+        } else {
+            sessions::who(db, clock, &self.cookie, &self.actor.ip).await?
         };
-        sdp.is_none() && self.watch.as_ref().is_some_and(|watch| watch.call() == call_id)
+        Ok(actor.is_some_and(|actor| actor.may(Permission::CallSupervise)))
     }
 
     /// Into a call, or something else in the same one; what is to be answered at once.
-    async fn wished(&mut self, frame: Frame, sink: &mpsc::Sender<OverseerNews>) -> Option<Value> {
+    async fn wished(&mut self, frame: Frame) -> Option<Value> {
         let (what, call, sdp) = frame.wish()?;
         let seats = self.desk.seats.clone();
-        let done = match (&self.watch, sdp) {
-            (Some(watch), None) if watch.call() == call => {
-                seats.change_supervision(&self.actor, watch, what).await.map(|()| None)
-            }
-            (_, None) => return Some(json!({ "type": "error", "code": "supervision.no_offer" })),
+        let watch = self.watch.as_ref().filter(|watch| watch.call() == call);
+        let done = match (watch, sdp) {
+            (Some(watch), None) => seats.change_supervision(&self.actor, watch, what).await.map(|()| None),
+            (None, None) => Ok(Some(Err("supervision.no_offer"))),
             (_, Some(sdp)) => {
-                // One call at a time.
-                if self.watch.as_ref().is_some_and(|watch| watch.call() != call) {
-                    self.leave("left").await;
-                }
-                seats.supervise(&self.actor, &call, what, sdp, sink.clone()).await.map(Some)
+                // One call at a time, and one entry.
+                self.leave("left").await;
+                seats.supervise(&self.actor, &call, what, sdp).await.map(Some)
             }
         };
-        match done {
-            Ok(None) => None,
+        let code = match done {
+            Ok(None) => return None,
             Ok(Some(Ok(watch))) => {
                 self.watch = Some(watch);
-                None
+                return None;
             }
-            Ok(Some(Err(code))) => Some(json!({ "type": "error", "code": code })),
+            Ok(Some(Err(code))) => code,
             Err(error) => {
                 tracing::error!(supervisor = %self.actor.user_id, %error, "a supervisor could not be let in");
-                Some(json!({ "type": "error", "code": "desk.failed" }))
+                "desk.failed"
             }
+        };
+        Some(json!({ "type": "error", "call_id": call, "code": code }))
+    }
+
+    /// What call control tells, as a frame; nothing more comes of a call that is over.
+    async fn told(&mut self, told: Option<OverseerNews>) -> Value {
+        let call = self.watch.as_ref().map(Watch::call).unwrap_or_default().to_owned();
+        match told {
+            Some(OverseerNews::Answer(sdp)) => json!({ "type": "answer", "call_id": call, "sdp": sdp }),
+            Some(OverseerNews::On(what)) => {
+                if let Err(error) = self.desk.seats.supervision_began(&self.actor, &call, what).await {
+                    tracing::error!(%call, %error, "what a supervisor does could not be written down");
+                }
+                json!({ "type": "on", "call_id": call, "what": word(what) })
+            }
+            Some(OverseerNews::Over(why)) => self.over(why.as_str()).await,
+            None => self.over("call_over").await,
         }
     }
 
-    /// What call control tells, as a frame.
-    async fn told(&mut self, told: Option<OverseerNews>) -> Value {
-        match told {
-            Some(OverseerNews::Answer(sdp)) => json!({ "type": "answer", "sdp": sdp }),
-            Some(OverseerNews::On(what)) => {
-                let call = self.watch.as_ref().map(Watch::call);
-                json!({ "type": "on", "call_id": call, "what": word(what) })
-            }
-            Some(OverseerNews::Over(why)) => {
-                self.leave(why.as_str()).await;
-                json!({ "type": "over", "why": why.as_str() })
-            }
-            None => {
-                self.leave("call_over").await;
-                json!({ "type": "over", "why": "call_over" })
-            }
-        }
+    /// Out of the call, and the frame that says so.
+    async fn over(&mut self, why: &str) -> Value {
+        let call = self.watch.as_ref().map(|watch| watch.call().to_owned());
+        self.leave(why).await;
+        json!({ "type": "over", "call_id": call, "why": why })
     }
 
     async fn leave(&mut self, why: &str) {
         let Some(watch) = self.watch.take() else { return };
-        if let Err(error) = self.desk.seats.end_supervision(&self.actor, &watch, why).await {
+        if let Err(error) = self.desk.seats.end_supervision(&self.actor, watch, why).await {
             tracing::error!(supervisor = %self.actor.user_id, %error, "that a supervisor left could not be written down");
         }
+    }
+}
+
+/// What he is told next of the call that he is in; never ready when he is in none.
+async fn news(watch: &mut Option<Watch>) -> Option<OverseerNews> {
+    match watch {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -244,13 +272,4 @@ fn word(what: Supervision) -> &'static str {
         Supervision::Whisper => "whisper",
         Supervision::Barge => "barge",
     }
-}
-
-async fn send(socket: &mut WebSocket, frame: &Value) -> bool {
-    let sent = timeout(SILENCE_LIMIT, socket.send(Message::Text(frame.to_string().into()))).await;
-    matches!(sent, Ok(Ok(())))
-}
-
-async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
 }

@@ -1,7 +1,10 @@
 //! Who of the house is in a call beside the agent (R4.1a, R4.4b): whom it is passed on to, or
 //! who is taken in as a third, and a supervisor. Who hears whom meanwhile stands in the table.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Bridge, MediaEvent, Mode, RingBack, View, Wires,
@@ -10,17 +13,28 @@ use super::{
 };
 use crate::{Law, Prompt, egress::Egress, timeline::LEFT, watch::AWAY};
 
+/// A third whose packets stop is waited for so long, because nobody waits for him meanwhile: the
+/// others go on talking.
+const THIRD_AWAY: Duration = Duration::from_secs(15);
+
 /// Somebody beside the agent.
 pub(super) struct Guest {
     pub(super) ear: Ear,
     phone: bool,
     /// His browser's leg is up: it was heard last then.
     heard_at: Option<Instant>,
+    /// His desk phone holds us: what it plays is for nobody.
+    pub(super) holds: bool,
 }
 
 impl Guest {
     fn new(to: Egress, law: Law, phone: bool) -> Self {
-        Self { ear: Ear::new(to, law), phone, heard_at: None }
+        Self { ear: Ear::new(to, law), phone, heard_at: None, holds: false }
+    }
+
+    /// The number of his leg: the source of the stream that he gets.
+    fn leg(&self) -> u32 {
+        self.ear.to.ssrc()
     }
 
     fn was_heard(&mut self, now: Instant) {
@@ -35,8 +49,8 @@ impl Guest {
     }
 
     /// A page that is closed says no goodbye that comes at once. True once.
-    fn is_missed(&mut self, now: Instant) -> bool {
-        let missed = self.heard_at.is_some_and(|at| now.saturating_duration_since(at) >= AWAY);
+    fn is_missed(&mut self, now: Instant, limit: Duration) -> bool {
+        let missed = self.heard_at.is_some_and(|at| now.saturating_duration_since(at) >= limit);
         if missed {
             self.heard_at = None;
         }
@@ -62,21 +76,22 @@ impl Bridge {
     pub fn target_connected(&mut self, now: Instant) {
         if let Some(target) = &mut self.target {
             target.heard_at = Some(now);
+            self.news.push_back(MediaEvent::TargetConnected { leg: target.leg() });
         }
-        self.news.push_back(MediaEvent::TargetConnected);
     }
 
     /// His browser's leg is gone.
     pub fn target_lost(&mut self) {
-        self.news.push_back(MediaEvent::TargetLost);
+        self.news.extend(self.target.as_ref().map(|target| MediaEvent::TargetLost { leg: target.leg() }));
     }
 
     /// Who is missed is told.
     pub(super) fn miss_guests(&mut self, now: Instant) {
-        if self.target.as_mut().is_some_and(|target| target.is_missed(now)) {
+        let limit = if self.company == Company::Joined { THIRD_AWAY } else { AWAY };
+        if self.target.as_mut().is_some_and(|target| target.is_missed(now, limit)) {
             self.target_lost();
         }
-        if self.supervisor.as_mut().is_some_and(|(guest, _)| guest.is_missed(now)) {
+        if self.supervisor.as_mut().is_some_and(|(guest, _)| guest.is_missed(now, AWAY)) {
             self.supervisor_lost();
         }
     }
@@ -98,6 +113,13 @@ impl Bridge {
     /// The agent, the target and the party all hear each other.
     pub fn join(&mut self) {
         self.meet(Company::Joined);
+    }
+
+    /// His desk phone holds us or not: meanwhile nobody hears what it plays, music mostly.
+    pub fn hold_target(&mut self, on: bool) {
+        if let Some(target) = &mut self.target {
+            target.holds = on;
+        }
     }
 
     fn meet(&mut self, company: Company) {
@@ -163,12 +185,14 @@ impl Bridge {
 
     /// His browser's leg is up. What he says is missed when it stops, and not before it began.
     pub fn supervisor_connected(&mut self) {
-        self.news.push_back(MediaEvent::SupervisorConnected);
+        let leg = self.supervisor.as_ref().map(|(guest, _)| guest.leg());
+        self.news.extend(leg.map(|leg| MediaEvent::SupervisorConnected { leg }));
     }
 
     /// His browser's leg is gone.
     pub fn supervisor_lost(&mut self) {
-        self.news.push_back(MediaEvent::SupervisorLost);
+        let leg = self.supervisor.as_ref().map(|(guest, _)| guest.leg());
+        self.news.extend(leg.map(|leg| MediaEvent::SupervisorLost { leg }));
     }
 
     /// He is in the call no more.

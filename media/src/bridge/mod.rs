@@ -33,7 +33,7 @@ use self::{
     left::{Left, Run},
     listener::Listener,
     queue::Queue,
-    table::{Company, Ears, PEOPLE, Scene},
+    table::{Company, Ears, PEOPLE, Scene, TARGET},
 };
 use crate::{
     Law, Moments, PACKET, Prompt, Quality, RATE, digits,
@@ -94,13 +94,25 @@ pub enum MediaEvent {
         frame: u64,
     },
     /// The browser of whom the call is passed on to is up.
-    TargetConnected,
+    TargetConnected {
+        /// Which leg it is, see [`GuestLeg`](crate::GuestLeg): news may come when the leg is gone.
+        leg: u32,
+    },
     /// The browser of whom the call is passed on to is gone.
-    TargetLost,
+    TargetLost {
+        /// Which leg it was.
+        leg: u32,
+    },
     /// The supervisor's browser is up.
-    SupervisorConnected,
+    SupervisorConnected {
+        /// Which leg it is.
+        leg: u32,
+    },
     /// The supervisor's browser is gone.
-    SupervisorLost,
+    SupervisorLost {
+        /// Which leg it was.
+        leg: u32,
+    },
     /// What the party's side sounds like.
     Heard(Heard),
     /// The target has the agent's place: what is told of the agent from here on is about him.
@@ -406,7 +418,9 @@ impl Bridge {
         };
         // Before the answer the agent hears that it rings until the carrier sends sound.
         let company = if self.ring_back.is_some() { Company::Ringing } else { self.company };
-        Ears::of(company, self.supervisor.as_ref().map(|(_, what)| *what), scene)
+        let ears = Ears::of(company, self.supervisor.as_ref().map(|(_, what)| *what), scene);
+        let holds = self.target.as_ref().is_some_and(|target| target.holds);
+        if holds { ears.without(TARGET) } else { ears }
     }
 
     fn start(&mut self, now: Instant, unix_ms: i64, samples: usize) -> u64 {

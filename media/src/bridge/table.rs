@@ -160,6 +160,13 @@ impl Ears {
         ears
     }
 
+    /// The same, and nobody hears this one.
+    pub(super) fn without(self, mouth: Mouths) -> Self {
+        let Self { party, agent, target, supervisor } = self;
+        let [party, agent, target, supervisor] = [party, agent, target, supervisor].map(|ear| ear.without(mouth));
+        Self { party, agent, target, supervisor }
+    }
+
     /// Who is in some mix.
     pub(super) fn mixed(self) -> Mouths {
         [self.party, self.agent, self.target, self.supervisor]

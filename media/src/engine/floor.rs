@@ -448,6 +448,11 @@ impl Floor {
                     slot.bridge.join();
                 }
             }
+            Command::HoldTarget { call, on } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.hold_target(on);
+                }
+            }
             Command::HandOver { call } => self.hand_over(now, call),
             Command::DropTarget { call } => self.drop_target(now, call),
             Command::Supervise { call, to, sdp, what, reply } => {

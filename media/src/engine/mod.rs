@@ -160,6 +160,7 @@ enum Command {
     RingAgent { call: u64, tone: Arc<Prompt> },
     Consult { call: u64 },
     Join { call: u64 },
+    HoldTarget { call: u64, on: bool },
     HandOver { call: u64 },
     DropTarget { call: u64 },
     Supervise { call: u64, to: Egress, sdp: String, what: Supervision, reply: Reply<String> },
@@ -192,6 +193,7 @@ impl Command {
             | Self::RingAgent { call, .. }
             | Self::Consult { call }
             | Self::Join { call }
+            | Self::HoldTarget { call, .. }
             | Self::HandOver { call }
             | Self::DropTarget { call }
             | Self::Supervise { call, .. }
@@ -295,6 +297,16 @@ fn stream() -> Result<Egress, EngineError> {
     Ok(Egress::new(word(0), word(4) as u16 & 0x7fff, word(8)))
 }
 
+/// A browser's leg beside the agent's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestLeg {
+    /// Its number, which stands in the news of it: the source of the stream that it gets
+    /// (RFC 3550, section 5.1).
+    pub number: u32,
+    /// Our answer to its offer: a session description.
+    pub answer: String,
+}
+
 /// The sound of one call. Dropped, it ends.
 #[derive(Debug)]
 pub struct CallMedia {
@@ -393,11 +405,13 @@ impl CallMedia {
         self.tell(Command::Mute { call: self.call, on })
     }
 
-    /// Takes the offer of the browser of whom the call is passed on to, and gives our answer.
+    /// Takes the offer of the browser of whom the call is passed on to, and gives his leg.
     /// Nobody hears him yet; [`MediaEvent::TargetConnected`] tells that his sound is up.
-    pub async fn target_browser(&self, sdp: String) -> Result<String, EngineError> {
+    pub async fn target_browser(&self, sdp: String) -> Result<GuestLeg, EngineError> {
         let to = stream()?;
-        self.ask(|reply| Command::TargetBrowser { call: self.call, to, sdp, reply }).await
+        let number = to.ssrc();
+        let answer = self.ask(|reply| Command::TargetBrowser { call: self.call, to, sdp, reply }).await?;
+        Ok(GuestLeg { number, answer })
     }
 
     /// Opens a port towards a desk phone that the call is passed on to, and gives our offer.
@@ -429,6 +443,11 @@ impl CallMedia {
         self.tell(Command::Join { call: self.call })
     }
 
+    /// The target's desk phone holds us or not: meanwhile nobody hears what it plays.
+    pub fn hold_target(&self, on: bool) -> Result<(), EngineError> {
+        self.tell(Command::HoldTarget { call: self.call, on })
+    }
+
     /// The target takes the agent's place, whose leg is closed. Told by
     /// [`MediaEvent::HandedOver`]; who hears whom is then as it is for an agent.
     pub fn hand_over(&self) -> Result<(), EngineError> {
@@ -440,11 +459,13 @@ impl CallMedia {
         self.tell(Command::DropTarget { call: self.call })
     }
 
-    /// Takes the offer of a supervisor's browser, and gives our answer; the leg of one before is
+    /// Takes the offer of a supervisor's browser, and gives his leg; that of one before is
     /// closed. [`MediaEvent::SupervisorConnected`] tells that his sound is up.
-    pub async fn supervise(&self, sdp: String, what: Supervision) -> Result<String, EngineError> {
+    pub async fn supervise(&self, sdp: String, what: Supervision) -> Result<GuestLeg, EngineError> {
         let to = stream()?;
-        self.ask(|reply| Command::Supervise { call: self.call, to, sdp, what, reply }).await
+        let number = to.ssrc();
+        let answer = self.ask(|reply| Command::Supervise { call: self.call, to, sdp, what, reply }).await?;
+        Ok(GuestLeg { number, answer })
     }
 
     /// What the supervisor does from here on.

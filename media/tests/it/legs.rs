@@ -179,11 +179,11 @@ async fn r4_1a_a_colleagues_browser_is_spoken_to_aside_and_then_has_the_party() 
     }
     call.hold();
     let mut target = Browser::open(TWO);
-    target.answer(call.media.target_browser(target.offer.clone()).await.unwrap());
+    target.answer(call.media.target_browser(target.offer.clone()).await.unwrap().answer);
     let events = &mut call.events;
     let connected = |_: &mut Browser| {
         agent.turn();
-        events.try_recv().ok().filter(|news| *news == MediaEvent::TargetConnected)
+        events.try_recv().ok().filter(|news| matches!(news, MediaEvent::TargetConnected { .. }))
     };
     target.until("the target's sound is up", connected).await;
     while call.hears().is_some() {}
@@ -207,7 +207,10 @@ async fn r4_1a_a_colleagues_browser_is_spoken_to_aside_and_then_has_the_party() 
     call.both_ways(&mut target, TWO).await;
     let news: Vec<_> = std::iter::from_fn(|| call.events.try_recv().ok()).collect();
     assert!(news.iter().any(|news| matches!(news, MediaEvent::HandedOver { .. })), "{news:?}");
-    assert!(!news.iter().any(|news| matches!(news, MediaEvent::BrowserLost | MediaEvent::TargetLost)), "{news:?}");
+    assert!(
+        !news.iter().any(|news| matches!(news, MediaEvent::BrowserLost | MediaEvent::TargetLost { .. })),
+        "{news:?}"
+    );
     // The new one may come back by another offer, as the old one could.
     let mut again = call.browser(0x85).await;
     // The recording holds what was said a moment before its end.

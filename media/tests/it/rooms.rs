@@ -132,8 +132,10 @@ async fn r4_1a_r4_4b_browsers_and_carrier_hear_whom_they_should_in_every_mode() 
     let music = Arc::new(Prompt::from_samples(vec![MUSIC as i16; 1_600]));
     house.media.rest(Rest::Hold { cue: 2, music }).unwrap();
     let mut target = Browser::open(octet(TARGET));
-    target.answer(house.media.target_browser(target.offer.clone()).await.unwrap());
-    house.told(&mut [&mut agent, &mut target], MediaEvent::TargetConnected).await;
+    let leg = house.media.target_browser(target.offer.clone()).await.unwrap();
+    target.answer(leg.answer);
+    let up = MediaEvent::TargetConnected { leg: leg.number };
+    house.told(&mut [&mut agent, &mut target], up).await;
     house.media.consult().unwrap();
     let aside = [Some(MUSIC), Some(TARGET), Some(AGENT), None];
     house.hears("consultation", &mut [&mut agent, &mut target], aside).await;
@@ -145,8 +147,10 @@ async fn r4_1a_r4_4b_browsers_and_carrier_hear_whom_they_should_in_every_mode() 
     // A supervisor listens to all three, whispers, barges in.
     let mut supervisor = Browser::open(octet(SUPERVISOR));
     let offer = supervisor.offer.clone();
-    supervisor.answer(house.media.supervise(offer, Supervision::Listen).await.unwrap());
-    house.told(&mut [&mut agent, &mut target, &mut supervisor], MediaEvent::SupervisorConnected).await;
+    let leg = house.media.supervise(offer, Supervision::Listen).await.unwrap();
+    supervisor.answer(leg.answer);
+    let up = MediaEvent::SupervisorConnected { leg: leg.number };
+    house.told(&mut [&mut agent, &mut target, &mut supervisor], up).await;
     let all = Some(AGENT + TARGET + PARTY);
     let mut people = [&mut agent, &mut target, &mut supervisor];
     house.hears("listening", &mut people, [three[0], three[1], three[2], all]).await;

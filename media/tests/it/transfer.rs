@@ -398,6 +398,6 @@ fn r4_1a_a_browser_that_falls_silent_before_it_has_the_party_is_lost_and_told_on
         call.steps(98);
         assert_eq!(call.news(), []);
         call.steps(200);
-        assert_eq!(call.news(), if phone { vec![] } else { vec![MediaEvent::TargetLost] });
+        assert_eq!(call.news(), if phone { vec![] } else { vec![MediaEvent::TargetLost { leg: 3 }] });
     }
 }

@@ -31,6 +31,7 @@ mod sessions;
 mod sight;
 mod sound;
 mod speech;
+mod supervised;
 mod survives;
 mod switchboard;
 mod three_way;

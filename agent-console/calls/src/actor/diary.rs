@@ -241,10 +241,19 @@ impl Diary {
         self.talk_from.map_or(0, |from| span_ms(from, ended) as i64)
     }
 
-    /// What stands beside the recording.
-    pub(super) fn side_record(self, summary: &Summary, sounds: &Sounds) -> (Vec<PromptSpan>, Vec<Mark>) {
-        let spans = summary.played.iter().map(|span| prompt(span, sounds)).collect();
-        (spans, self.marks.finish(ms(summary.frames)))
+    /// What stands beside the recording, also where that could not be closed: who listened, and
+    /// when, is known by nothing else (R4.4b). Without a summary the marks end with the call.
+    pub(super) fn side_record(
+        self,
+        summary: Option<&Summary>,
+        sounds: &Sounds,
+        ended: Instant,
+    ) -> (Vec<PromptSpan>, Vec<Mark>) {
+        let played = summary.map_or(&[][..], |summary| &summary.played);
+        let spans = played.iter().map(|span| prompt(span, sounds)).collect();
+        let live = || self.recording_from.map_or(0, |from| span_ms(from, ended));
+        let end_ms = summary.map_or_else(live, |summary| ms(summary.frames));
+        (spans, self.marks.finish(end_ms))
     }
 }
 
@@ -259,4 +268,44 @@ fn nothing() -> PromptSpan {
 
 fn ms(frame: u64) -> u64 {
     frame * 1000 / u64::from(RATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::sounds::Library;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn r4_4b_who_listened_stands_in_the_marks_whatever_became_of_sound_and_recording() {
+        let library = Library::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts"));
+        let sounds = library.sounds("", "zh").unwrap();
+        let from = Instant::now();
+        let summaries = [None, Some(five_seconds())];
+        for (summary, end_ms) in summaries.into_iter().zip([9_000, 5_000]) {
+            let mut diary = Diary::new(CallClock::new(from, 0));
+            diary.recording_began(from);
+            diary.supervised_by("赵主管");
+            diary.at(2 * u64::from(RATE));
+            diary.told(Told::Supervised(Supervision::Listen));
+            let (_, marks) = diary.side_record(summary.as_ref(), &sounds, from + 9 * SECOND);
+            let text = "赵主管".to_owned();
+            assert_eq!(marks, [Mark { kind: MarkKind::Listened, from_ms: 2_000, to_ms: end_ms, text }]);
+        }
+    }
+
+    fn five_seconds() -> Summary {
+        Summary {
+            frames: 5 * u64::from(RATE),
+            gaps: Vec::new(),
+            agent: songda_media::Quality::default(),
+            party: songda_media::Quality::default(),
+            late_samples: 0,
+            slips: 0,
+            played: Vec::new(),
+        }
+    }
 }

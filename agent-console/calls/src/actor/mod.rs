@@ -3,13 +3,14 @@
 mod diary;
 mod hearing;
 mod line;
+mod orders;
 mod supervision;
 mod transfer;
 mod ways;
 
 use std::{sync::Arc, time::Instant};
 
-use songda_media::{CallMedia, EngineError, Law, MediaEvent, Summary, progress::Heard};
+use songda_media::{CallMedia, Law, MediaEvent, Summary, progress::Heard};
 use songda_sip::{IncomingCall, LegEvent};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -31,9 +32,9 @@ use crate::{
     clock::CallClock,
     events::CallEvent,
     facts::{CallEnd, Farewell, Fault, SupervisionEnd, TransferFault, TransferMode},
-    machine::{Cue, Do, Input, Machine, Rest, Target, Welcome},
+    machine::{Do, Input, Machine, Target, Welcome},
     recorder::{Kept, Recorder},
-    sounds::{MUSIC_CUE, Sounds},
+    sounds::Sounds,
     switchboard::{Dial, Live, SwitchboardConfig, TransferTo},
 };
 
@@ -58,8 +59,8 @@ pub(crate) enum Order {
     TransferRefused(TransferFault),
     CompleteTransfer,
     JoinAll,
-    /// What a supervisor of this id wants.
-    Supervisor(String, Wish),
+    /// Nobody of the house is left with the party.
+    Forsaken,
 }
 
 /// How a call begins.
@@ -88,6 +89,8 @@ pub(crate) struct Actor {
     pub(crate) media: CallMedia,
     pub(crate) news: mpsc::Receiver<MediaEvent>,
     pub(crate) inbox: mpsc::Receiver<Order>,
+    /// Of supervisors, who take no place from the agent's orders.
+    pub(crate) wishes: mpsc::Receiver<Wish>,
     pub(crate) events: mpsc::Sender<CallEvent>,
     /// True once the house waits no longer for the end of a call.
     pub(crate) parts: watch::Receiver<bool>,
@@ -100,6 +103,7 @@ pub(crate) struct Actor {
 struct Open {
     news: bool,
     orders: bool,
+    wishes: bool,
     desk: bool,
     house: bool,
     recording: bool,
@@ -117,7 +121,7 @@ impl Actor {
         };
         let mut diary = Diary::new(self.clock);
         let mut line = Line::idle();
-        let mut open = Open { news: true, orders: true, desk: true, house: true, recording: true };
+        let mut open = Open { news: true, orders: true, wishes: true, desk: true, house: true, recording: true };
         if let Some(sdp) = answer {
             self.tell(CallEvent::BrowserAnswer { sdp }).await;
         }
@@ -152,6 +156,11 @@ impl Actor {
                     open.orders = false;
                 }
                 self.ordered(machine, order?)
+            }
+            gone = self.gallery.left() => Some(gone),
+            wish = self.wishes.recv(), if open.wishes => {
+                open.wishes = wish.is_some();
+                self.wished(machine.takes_supervisor(), machine.is_supervised(), wish?)
             }
             event = self.phone.next() => Some(self.phone.said(event)),
             step = line.step() => {
@@ -205,7 +214,7 @@ impl Actor {
             for order in orders {
                 match order {
                     Do::Tell(told) => {
-                        self.tell_overseer(told);
+                        self.gallery.told(told);
                         let event = diary.told(told);
                         // What is told is in the books by then.
                         self.tell_marks(diary).await;
@@ -247,7 +256,7 @@ impl Actor {
             Order::TransferRefused(why) => Input::TransferRefused(why),
             Order::CompleteTransfer => Input::CompleteTransfer,
             Order::JoinAll => Input::JoinAll,
-            Order::Supervisor(id, wish) => return self.wished(machine, &id, wish),
+            Order::Forsaken => Input::Forsaken,
             // One at a time, and only while nobody has answered.
             Order::CalledBack(incoming, back) => {
                 if self.caller.is_some() || self.dial.is_none() || !machine.gives_way() {
@@ -291,77 +300,52 @@ impl Actor {
 
     /// Does one thing; what came of it, when the machine must know.
     async fn act(&mut self, order: Do, line: &mut Line, diary: &mut Diary) -> Option<Input> {
-        let done = match order {
+        match order {
             Do::Dial => {
                 let Some(dial) = &self.dial else {
                     return Some(Input::NotPlaced(Fault::Desk, "nothing is to be dialled".into()));
                 };
                 line.dial(&self.line_stands_on(), ways::of(dial)).await;
-                Ok(())
+                None
             }
-            Do::Answer => return self.answer(line).await,
-            Do::GiveWay => return line.hang_up(causes::of_end(None)).await,
+            Do::Answer => self.answer(line).await,
+            Do::GiveWay => line.hang_up(causes::of_end(None)).await,
             Do::HangUp(why) => {
                 // Dropped, a caller who was not answered is refused.
                 self.caller = None;
-                return line.hang_up(why).await;
+                line.hang_up(why).await
             }
             Do::TrunkAnswer(sdp) => {
-                return self.media.trunk_answer(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()));
+                self.media.trunk_answer(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()))
             }
             Do::TrunkMoved(sdp) => {
-                return self.media.trunk_moved(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()));
+                self.media.trunk_moved(sdp).await.err().map(|error| Input::BadAnswer(error.to_string()))
             }
-            Do::TakeOffer(sdp) => return self.take_offer(sdp).await,
+            Do::TakeOffer(sdp) => self.take_offer(sdp).await,
             Do::Press(keys) => {
                 self.press(keys, diary).await;
-                Ok(())
+                None
             }
             Do::Extension(keys) => {
                 self.press_extension(keys, diary).await;
-                Ok(())
+                None
             }
-            Do::RingPhone => return self.ring_phone().await,
-            Do::TakeTarget(sdp) => return self.take_target(sdp).await,
-            Do::PhoneAnswer(sdp) => return self.phone_answer(sdp).await,
-            Do::RingAgent => self.media.ring_agent(self.sounds.ring_back.clone()),
-            Do::Consult => self.media.consult(),
-            Do::Join => self.media.join(),
-            Do::Supervise(what, sdp) => return self.supervise(what, sdp, diary).await,
-            Do::Supervision(what) => self.media.supervision(what),
-            Do::DropSupervisor => self.media.drop_supervisor(),
-            Do::HandOver => self.media.hand_over(),
+            Do::RingPhone => self.ring_phone().await,
+            Do::TakeTarget(sdp) => self.take_target(sdp).await,
+            Do::PhoneAnswer(sdp) => self.phone_answer(sdp).await,
+            Do::Supervise(what, sdp) => self.supervise(what, sdp, diary).await,
             Do::DropTarget => {
                 self.phone.drop_leg().await;
-                self.media.drop_target()
+                self.order(Do::DropTarget).await
             }
-            Do::OpenEarly => self.media.early(),
-            Do::RingBack => self.media.ring_back(self.sounds.ring_back.clone()),
-            Do::Announce(cue) => self.announce(cue),
-            Do::Hush => self.media.hush(),
-            Do::Rest(Rest::Talk) => self.media.rest(songda_media::Rest::Talk),
-            Do::Rest(Rest::Silence) => self.media.rest(songda_media::Rest::Silence),
-            Do::Rest(Rest::Hold) => {
-                self.media.rest(songda_media::Rest::Hold { cue: MUSIC_CUE, music: self.sounds.music.prompt.clone() })
-            }
-            Do::Mute(on) => self.media.mute(on),
             // Seen to by `turn`.
-            Do::Tell(_) | Do::Finish => Ok(()),
-        };
-        let error = done.err()?;
-        tracing::error!(call = %self.call, %error, "the media engine refused an order");
-        Some(Input::BadAnswer(error.to_string()))
+            Do::Tell(_) | Do::Finish => None,
+            order => self.order(order).await,
+        }
     }
 
     fn line_stands_on(&self) -> Ground<'_> {
         Ground { board: &self.ground, media: &self.media, events: &self.events }
-    }
-
-    fn announce(&self, cue: Cue) -> Result<(), EngineError> {
-        for (number, sound) in self.sounds.parts(cue) {
-            self.media.announce(number, sound.prompt.clone())?;
-        }
-        Ok(())
     }
 
     async fn take_offer(&self, sdp: String) -> Option<Input> {
@@ -426,10 +410,12 @@ impl Actor {
                 cue.map(Input::Said)
             }
             MediaEvent::Heard(heard) => self.heard(heard).await,
-            MediaEvent::TargetConnected => Some(Input::TargetUp),
-            MediaEvent::TargetLost => Some(Input::TargetLost),
-            MediaEvent::SupervisorConnected => Some(Input::SupervisorUp),
-            MediaEvent::SupervisorLost => Some(Input::SupervisorGone(SupervisionEnd::Lost)),
+            MediaEvent::TargetConnected { leg } => self.phone.browser_is(leg).then_some(Input::TargetUp),
+            MediaEvent::TargetLost { leg } => self.phone.browser_is(leg).then_some(Input::TargetLost),
+            MediaEvent::SupervisorConnected { leg } => self.gallery.is_at(leg).then_some(Input::SupervisorUp),
+            MediaEvent::SupervisorLost { leg } => {
+                self.gallery.is_at(leg).then_some(Input::SupervisorGone(SupervisionEnd::Lost))
+            }
             MediaEvent::HandedOver { frame } => {
                 diary.at(frame);
                 Some(Input::HandedOver)
@@ -495,10 +481,7 @@ impl Actor {
             Err(error) => lost(&error),
         };
         let talk_ms = diary.talk_ms(ended);
-        let (prompt_spans, marks) = match (&summary, &kept.manifest) {
-            (Some(summary), Some(_)) => diary.side_record(summary, &sounds),
-            _ => Default::default(),
-        };
+        let (prompt_spans, marks) = diary.side_record(summary.as_ref(), &sounds, ended);
         let end = CallEnd {
             facts: machine.facts(),
             ended_ms: clock.at(ended),
@@ -507,6 +490,7 @@ impl Actor {
             recording_incomplete: kept.incomplete,
             prompt_spans,
             marks,
+            lost: false,
             quality: summary.as_ref().map(quality).unwrap_or_default(),
             unread: dial.is_some() && !hearing.was_read(),
             farewell,

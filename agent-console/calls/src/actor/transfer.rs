@@ -12,12 +12,14 @@ use crate::{
     switchboard::DeskPhone,
 };
 
-/// The desk phone of one call.
+/// Whom one call is passed on to: mostly his desk phone.
 #[derive(Default)]
 pub(crate) struct Phone {
     /// To be rung.
     wanted: Option<DeskPhone>,
     leg: Option<Box<Leg>>,
+    /// Or the browser's leg.
+    browser: Option<u32>,
 }
 
 impl Phone {
@@ -25,8 +27,14 @@ impl Phone {
         self.wanted = Some(phone);
     }
 
+    /// Whether this is the leg of whom the call is passed on to: news of one before may come late.
+    pub(super) fn browser_is(&self, leg: u32) -> bool {
+        self.browser == Some(leg)
+    }
+
     /// Hangs up, whatever it is.
     pub(super) async fn drop_leg(&mut self) {
+        self.browser = None;
         if let Some(leg) = self.leg.take() {
             leg.handle().hang_up_with(causes::of_end(None)).await;
         }
@@ -85,10 +93,11 @@ impl Actor {
         })
     }
 
-    pub(super) async fn take_target(&self, sdp: String) -> Option<Input> {
+    pub(super) async fn take_target(&mut self, sdp: String) -> Option<Input> {
         match self.media.target_browser(sdp).await {
-            Ok(sdp) => {
-                self.tell(CallEvent::TransferAnswer { sdp }).await;
+            Ok(leg) => {
+                self.phone.browser = Some(leg.number);
+                self.tell(CallEvent::TransferAnswer { sdp: leg.answer }).await;
                 None
             }
             Err(error) => {

@@ -39,6 +39,17 @@ impl Machine {
         }
     }
 
+    /// Agent and colleague left the party at the same moment.
+    pub(super) fn forsaken(&mut self, now: Instant) {
+        if self.phase == Phase::Answered {
+            self.abandoned = true;
+            let why = "nobody of the house was left in the call";
+            self.part(now, Parting::Apology, EndedBy::System, why, Some(Fault::Desk));
+        } else {
+            self.end(now, EndedBy::System, "nobody of the house was left in the call", Some(Fault::Desk));
+        }
+    }
+
     /// Tells the party that the call ends, then ends it.
     pub(super) fn part(&mut self, now: Instant, why: Parting, by: EndedBy, cause: &'static str, fault: Option<Fault>) {
         self.ending = Some((by, cause, fault));

@@ -204,6 +204,7 @@ impl Machine {
             Input::HangUp | Input::EndPolitely => self.end(now, EndedBy::Agent, "hung up by the agent", None),
             Input::Abandoned => self.end(now, EndedBy::System, "the desk is gone", Some(Fault::Desk)),
             Input::HouseCloses => self.house_closes(now),
+            Input::Forsaken => self.forsaken(now),
             Input::Mute(on) => self.mute(on),
             Input::Hold(on) => self.hold(on),
             Input::Press(keys) => self.press(keys),

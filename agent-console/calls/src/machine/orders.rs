@@ -86,6 +86,9 @@ pub enum Do {
     Consult,
     /// Let agent, target and party all hear each other.
     Join,
+    /// A desk phone beside the agent holds: nobody hears what it plays meanwhile; or it does not
+    /// any more.
+    HoldTarget(bool),
     /// Give this offer of a supervisor's browser to the sound.
     Supervise(Supervision, String),
     /// What the supervisor does from here on.
@@ -220,6 +223,8 @@ pub enum Input {
     Abandoned,
     /// The house closes, and waits no longer for the end of the call.
     HouseCloses,
+    /// Nobody of the house is left with the party.
+    Forsaken,
     /// The agent mutes himself or not.
     Mute(bool),
     /// The agent holds the call or not.

@@ -34,7 +34,7 @@ impl Machine {
             return;
         }
         // The same one comes by another page: his time begins anew.
-        self.supervision_over(SupervisionEnd::Left);
+        self.supervision_over(SupervisionEnd::Elsewhere);
         self.supervisor = Some(Supervisor { what, until: Some(now + BROWSER_LIMIT) });
         self.out.push(Do::Supervise(what, sdp));
     }

@@ -58,6 +58,8 @@ pub(super) struct Transfer {
     mode: TransferMode,
     target: Target,
     stage: Stage,
+    /// The desk phone holds us (RFC 3264, section 8.4).
+    holds: bool,
 }
 
 impl Machine {
@@ -89,7 +91,8 @@ impl Machine {
             self.tell(Told::TransferFailed(TransferFault::NotNow));
             return;
         }
-        self.transfer = Some(Transfer { mode, target, stage: Stage::Ringing { until: now + RING_LIMIT } });
+        self.transfer =
+            Some(Transfer { mode, target, stage: Stage::Ringing { until: now + RING_LIMIT }, holds: false });
         self.settle();
         self.out.push(Do::RingAgent);
         self.tell(Told::TransferRinging(mode));
@@ -162,6 +165,7 @@ impl Machine {
         let Some(transfer) = &mut self.transfer else { return };
         transfer.stage = Stage::Changing { lost: false };
         self.phone = transfer.target == Target::Phone;
+        let holds = transfer.holds;
         self.end_whisper();
         self.out.push(Do::HandOver);
         if self.muted {
@@ -169,9 +173,10 @@ impl Machine {
             self.out.push(Do::Mute(false));
             self.tell(Told::Muted(false));
         }
-        if self.held {
-            self.held = false;
-            self.tell(Told::Held(false));
+        // A phone that held us beside the agent holds the party now.
+        if self.held != holds {
+            self.held = holds;
+            self.tell(Told::Held(holds));
         }
         if self.presence.away().is_some() {
             self.tell(Told::AgentBack);
@@ -280,6 +285,10 @@ impl Machine {
     /// The sound took the desk phone's description; one that does not listen holds the call.
     pub(super) fn phone_listens(&mut self, listens: bool) {
         if !self.phone {
+            if let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.holds == listens) {
+                transfer.holds = !listens;
+                self.out.push(Do::HoldTarget(!listens));
+            }
             self.target_up();
         } else if self.phase == Phase::Answered && self.held == listens {
             self.held = !listens;

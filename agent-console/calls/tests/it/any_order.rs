@@ -61,6 +61,7 @@ fn transfer() -> impl Strategy<Value = Input> {
         3 => Just(Input::TransferTaken("offer".into())),
         3 => Just(Input::TargetUp),
         1 => Just(Input::TargetLost),
+        1 => Just(Input::Forsaken),
         1 => Just(Input::TransferRefused(TransferFault::Declined)),
         3 => Just(Input::CompleteTransfer),
         3 => Just(Input::JoinAll),

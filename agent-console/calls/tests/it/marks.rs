@@ -40,6 +40,19 @@ fn r4_2a_marks_are_told_as_they_come_and_what_is_open_ends_where_it_begins() {
 }
 
 #[test]
+fn r4_4b_a_party_who_presses_thousands_of_keys_hides_no_mark_of_a_supervisor() {
+    let mut marks = Marks::default();
+    for at in 0..3_000 {
+        marks.point(MarkKind::DigitIn, at, "1");
+    }
+    marks.open(MarkKind::Whispered, 4_000, "赵主管");
+    marks.close(MarkKind::Whispered, 5_000);
+    let all = marks.finish(9_000);
+    assert_eq!(all.len(), 1_001, "keys have a limit");
+    assert_eq!(all.last(), Some(&mark(MarkKind::Whispered, 4_000, 5_000, "赵主管")));
+}
+
+#[test]
 fn kinds_are_stored_by_these_names() {
     let names = [
         MarkKind::AgentAway,

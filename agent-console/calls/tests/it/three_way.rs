@@ -169,3 +169,39 @@ fn r4_4b_a_supervisor_stays_through_holds_and_transfers_and_goes_with_the_call()
     assert_eq!(call.at(30, Input::Deadline), gone);
     assert_eq!(call.machine.deadline(), None);
 }
+
+#[test]
+fn r4_1a_a_desk_phone_that_holds_is_heard_by_nobody_and_holds_the_party_once_it_has_it() {
+    let holds = |call: &mut Call, at, listens| call.at(at, Input::PhoneListens(listens));
+    let mut call = joined(Target::Phone);
+    assert_eq!(holds(&mut call, 31, false), [Do::HoldTarget(true)], "the party hears the agent, and no music of his");
+    assert_eq!(holds(&mut call, 31, false), [], "once");
+    assert_eq!(holds(&mut call, 32, true), [Do::HoldTarget(false)]);
+    holds(&mut call, 33, false);
+    // The agent leaves it to a phone that still holds: the party hears our music, and no silence.
+    let orders = call.at(40, Input::CompleteTransfer);
+    assert_eq!(orders[..2], [Do::HandOver, Do::Tell(Told::Held(true))]);
+    assert!(holds_music(&orders), "{orders:?}");
+    call.at(40, Input::HandedOver);
+    let orders = holds(&mut call, 45, true);
+    assert_eq!(orders[0], Do::Tell(Told::Held(false)));
+    assert!(talks(&orders), "{orders:?}");
+}
+
+fn holds_music(orders: &[Do]) -> bool {
+    orders.contains(&Do::Rest(Rest::Hold))
+}
+
+#[test]
+fn r4_1a_a_party_whom_agent_and_colleague_left_at_once_hears_an_apology() {
+    let mut call = joined(Target::Desk);
+    call.at(40, Input::CompleteTransfer);
+    // The colleague's leave comes when the call is his already.
+    assert_eq!(call.at(40, Input::TransferRefused(TransferFault::Declined)), []);
+    call.at(40, Input::HandedOver);
+    let orders = call.at(41, Input::Forsaken);
+    assert!(orders.contains(&Do::Announce(Cue::Parting(Parting::Apology))), "{orders:?}");
+    let orders = call.at(45, Input::Said(Cue::Parting(Parting::Apology)));
+    assert!(matches!(orders[..], [Do::HangUp(_)]), "{orders:?}");
+    assert!(call.machine.facts().abandoned);
+}

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use songda_calls::{Mark, MarkKind};
+use songda_calls::{CallEnd, Mark, MarkKind};
 use songda_store::{Db, Tx};
 use sqlx::Row;
 
@@ -23,20 +23,54 @@ pub fn marks_to_store(marks: &[Mark]) -> Value {
     kept
 }
 
-/// Marks that a killed call left, for a recording of this length: what had not ended goes on
-/// to its end, and nothing lies behind it.
-pub fn marks_until(stored: &str, end_ms: i64) -> Value {
+/// Marks of a call that ended, as they are stored; null where nobody is left who knew them.
+pub(crate) fn marks_of(end: &CallEnd) -> Value {
+    if end.lost { Value::Null } else { marks_to_store(&end.marks) }
+}
+
+/// Its prompts, in the same way.
+pub(crate) fn prompts_of(end: &CallEnd) -> Value {
+    if end.lost { Value::Null } else { json!(end.prompt_spans) }
+}
+
+/// Marks that last, as they are stored.
+const SPANS: [&str; 8] =
+    ["agent_away", "hold", "party_silent", "transfer", "three_way", "listened", "whispered", "barged"];
+
+/// Marks that a killed call left, for a recording of this length in milliseconds: what had not
+/// ended goes on to its end, and nothing lies behind it. Where nobody knows the end, they stand as
+/// they were told.
+pub fn marks_until(stored: &str, end_ms: Option<i64>) -> Value {
     let mut marks: Vec<Value> = serde_json::from_str(stored).unwrap_or_default();
+    let Some(end_ms) = end_ms else { return json!(marks) };
     for mark in &mut marks {
         let at = |name: &str| mark[name].as_i64().unwrap_or_default();
         let (from, to) = (at("from_ms"), at("to_ms"));
-        let spans =
-            ["agent_away", "hold", "party_silent", "transfer"].contains(&mark["kind"].as_str().unwrap_or_default());
+        let spans = SPANS.contains(&mark["kind"].as_str().unwrap_or_default());
         let to = if spans && to == from { end_ms } else { to };
         mark["from_ms"] = json!(from.min(end_ms));
         mark["to_ms"] = json!(to.min(end_ms));
     }
     json!(marks)
+}
+
+/// What was written down of a call while it was on the line.
+pub(crate) struct Written {
+    pub(crate) marks: String,
+    pub(crate) prompt_spans: String,
+    /// Its first frame, Unix milliseconds.
+    pub(crate) recording_from_ms: Option<i64>,
+}
+
+impl Written {
+    /// Prompt spans and marks to store of a call that ended then: as its end tells them, and as they
+    /// were written down where it does not.
+    pub(crate) fn unless_known(self, prompt_spans: &Value, marks: &Value, ended_ms: i64) -> (String, String) {
+        let length_ms = self.recording_from_ms.map(|from| (ended_ms - from).max(0));
+        let marks = if marks.is_null() { &marks_until(&self.marks, length_ms) } else { marks };
+        let prompt_spans = if prompt_spans.is_null() { self.prompt_spans } else { prompt_spans.to_string() };
+        (prompt_spans, marks.to_string())
+    }
 }
 
 /// What a browser measured of its line.

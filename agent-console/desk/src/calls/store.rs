@@ -15,6 +15,7 @@ use sqlx::{Row, any::AnyRow};
 use super::{
     legs::{self, Way, WayEnd},
     recorded::{self, Owner},
+    side::Written,
 };
 use crate::DeskError;
 
@@ -285,11 +286,12 @@ pub struct Ending<'a> {
     pub recording: Option<&'a Manifest>,
     /// A part of the recording was lost (录音缺失).
     pub incomplete: bool,
-    /// Prompt spans.
+    /// Prompt spans; null: those that were written down meanwhile stand.
     pub prompt_spans: Value,
     /// Quality of both legs.
     pub quality: Value,
-    /// What a listener must know.
+    /// What a listener must know; null: what was written down meanwhile stands, and what had not
+    /// ended by then ends now.
     pub marks: Value,
     /// What the party was told at the end, or empty.
     pub parting: &'a str,
@@ -315,6 +317,12 @@ pub enum Leg {
 /// Closes a call: row, recording, transcript in waiting, timeline. Answers false when it
 /// was closed already.
 pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>) -> Result<bool, DeskError> {
+    let written = Written {
+        marks: call.marks.clone(),
+        prompt_spans: call.prompt_spans.clone(),
+        recording_from_ms: call.recording_from_ms,
+    };
+    let (prompt_spans, marks) = written.unless_known(&ending.prompt_spans, &ending.marks, ending.ended_ms);
     let closed = sqlx::query(
         "UPDATE calls SET state = 'ended', live_agent = NULL, live_task = NULL, ended_ms = $2, ended_by = $3,
                 talk_ms = $4, end_facts = $5, technical_code = $6, is_attempt = $7,
@@ -330,9 +338,9 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     .bind(ending.technical)
     .bind(i64::from(ending.is_attempt))
     .bind(ending.answered_ms)
-    .bind(ending.prompt_spans.to_string())
+    .bind(prompt_spans)
     .bind(ending.quality.to_string())
-    .bind(ending.marks.to_string())
+    .bind(marks)
     .bind(ending.parting)
     .bind(i64::from(ending.broken_consent))
     .bind(ending.wrap_until_ms.filter(|_| ending.is_attempt))

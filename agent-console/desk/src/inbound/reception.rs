@@ -261,9 +261,9 @@ pub(crate) async fn write(ground: &Ground, hours: &Hours, call: &Inbound, end: &
         facts: json!(known),
         recording: end.recording.as_ref(),
         incomplete: end.recording_incomplete,
-        prompt_spans: json!(end.prompt_spans),
+        prompt_spans: calls::prompts_of(end),
         quality: json!(end.quality),
-        marks: calls::marks_to_store(&end.marks),
+        marks: calls::marks_of(end),
         message: call.message,
         leg: if end.farewell.is_down() { Leg::Down } else { Leg::MayBeUp },
     };

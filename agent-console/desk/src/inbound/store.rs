@@ -15,7 +15,7 @@ use super::{caller, caller::Match, hours::Hours};
 use crate::{
     DeskError,
     calls::{
-        Leg,
+        Leg, Written,
         recorded::{self, Owner},
     },
     transcripts,
@@ -369,6 +369,14 @@ pub async fn take_stray(tx: &mut Tx, clock: &Clock, id: &str, agent: &Actor) -> 
     Ok(taken.rows_affected() == 1)
 }
 
+async fn written(tx: &mut Tx, id: &str) -> Result<Option<Written>, DeskError> {
+    let row = sqlx::query("SELECT marks, prompt_spans, recording_from_ms FROM inbound_calls WHERE id = $1")
+        .bind(id)
+        .fetch_optional(&mut *tx.conn())
+        .await?;
+    Ok(row.map(|row| Written { marks: row.get(0), prompt_spans: row.get(1), recording_from_ms: row.get(2) }))
+}
+
 /// How a call that is no task's ended.
 #[derive(Debug)]
 pub struct End<'a> {
@@ -386,11 +394,12 @@ pub struct End<'a> {
     pub recording: Option<&'a Manifest>,
     /// A part of it was lost.
     pub incomplete: bool,
-    /// What was said to the caller.
+    /// What was said to the caller; null: what was written down meanwhile stands.
     pub prompt_spans: Value,
     /// Quality of both legs.
     pub quality: Value,
-    /// What a listener must know.
+    /// What a listener must know; null: what was written down meanwhile stands, and what had not
+    /// ended by then ends now.
     pub marks: Value,
     /// The caller left a message.
     pub message: bool,
@@ -406,6 +415,8 @@ pub async fn end(tx: &mut Tx, clock: &Clock, hours: &Hours, call: &Inbound, end:
     let spoken = end.talk_ms > 0 || call.talk_from_ms.is_some();
     let call_back = !spoken && call.has_number;
     let listed = call_back || end.recording.is_some() || call.answered_ms.or(end.answered_ms).is_some();
+    let Some(written) = written(tx, &call.id).await? else { return Ok(false) };
+    let (prompt_spans, marks) = written.unless_known(&end.prompt_spans, &end.marks, end.ended_ms);
     let closed = sqlx::query(
         "UPDATE inbound_calls SET state = 'ended', live_person = NULL, list_state = $2, message = $3, call_back = $4,
                 ended_ms = $5, ended_by = $6, talk_ms = $7, end_facts = $8, answered_ms = COALESCE(answered_ms, $9),
@@ -420,9 +431,9 @@ pub async fn end(tx: &mut Tx, clock: &Clock, hours: &Hours, call: &Inbound, end:
     .bind(end.talk_ms)
     .bind(end.facts.to_string())
     .bind(end.answered_ms)
-    .bind(end.prompt_spans.to_string())
+    .bind(prompt_spans)
     .bind(end.quality.to_string())
-    .bind(end.marks.to_string())
+    .bind(marks)
     .execute(&mut *tx.conn())
     .await?;
     if closed.rows_affected() != 1 {

@@ -17,8 +17,9 @@ use crate::{
 /// Closes one. Its leg is taken down by itself.
 pub(super) async fn close(ground: &Ground, call: &Inbound) -> Result<(), DeskError> {
     let manifest = on_shelf(ground, &call.id, &call.recording_id).await?;
-    let length_ms = manifest.as_ref().map_or(0, |manifest| (manifest.frames / 8) as i64);
-    let ended_ms = manifest.as_ref().map_or_else(|| ground.clock.now_ms(), |manifest| manifest.started_ms + length_ms);
+    let length_ms = manifest.as_ref().map(|manifest| (manifest.frames / 8) as i64);
+    let recorded_to = manifest.as_ref().zip(length_ms).map(|(manifest, length_ms)| manifest.started_ms + length_ms);
+    let ended_ms = recorded_to.unwrap_or_else(|| ground.clock.now_ms());
     let end = End {
         ended_ms,
         by: "system",

@@ -167,7 +167,7 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         // The notice, when it was said to its end before the kill.
         prompt_spans: serde_json::from_str(&call.prompt_spans).unwrap_or_default(),
         quality: json!({}),
-        marks: calls::marks_until(&call.marks, manifest.as_ref().map_or(0, |manifest| (manifest.frames / 8) as i64)),
+        marks: calls::marks_until(&call.marks, manifest.as_ref().map(|manifest| (manifest.frames / 8) as i64)),
         parting: "",
         broken_consent: answered
             && checklist::script(&call.script).consent_is_open(&checklist::ticks(&ground.db, &call.id).await?),

@@ -342,6 +342,7 @@ pub(crate) fn lost_end(call: Option<&LiveCall>, now_ms: i64) -> CallEnd {
         recording_incomplete: false,
         prompt_spans: Vec::new(),
         marks: Vec::new(),
+        lost: true,
         quality: Value::Null,
         unread: false,
         farewell: Farewell::unknown(),

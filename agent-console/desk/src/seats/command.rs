@@ -231,6 +231,13 @@ pub enum Command {
         /// Call.
         call: String,
     },
+    /// Who supervises the call in which this agent is as a third, as far as he may see it.
+    TransferSupervised {
+        /// Call.
+        call: String,
+        /// The `supervision` of his frame.
+        shown: Option<Value>,
+    },
     /// A supervisor asks for a call (R4.4b): the way to it, where it may be supervised.
     Supervise {
         /// Call.

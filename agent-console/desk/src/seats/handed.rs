@@ -44,6 +44,11 @@ pub(super) struct Handed {
     offer: TransferOffer,
     /// `ringing`, `joining`, `consulting` or `joined`.
     phase: &'static str,
+    /// The agent here let it go, and whoever leads has not said so yet: the call may be on its way
+    /// here at this moment.
+    leaving: bool,
+    /// Who supervises it, as far as the agent here may see it.
+    supervision: Option<Value>,
 }
 
 impl Handed {
@@ -59,6 +64,11 @@ impl Handed {
         self.phase == "ringing"
     }
 
+    /// The agent here talks to the colleague, or to all.
+    fn is_in(&self) -> bool {
+        matches!(self.phase, "consulting" | "joined")
+    }
+
     /// Who has the call sees by the time, or by the sound, where his inbox is full.
     fn refuse(&self, agent: &str, why: TransferFault) {
         let _ = self.offer.from.try_send(Command::TransferRefused {
@@ -72,7 +82,7 @@ impl Handed {
 impl Seat {
     /// A colleague's call rings here, unless the agent is busy.
     pub(super) async fn transfer_offered(&mut self, offer: TransferOffer) -> Result<(), DeskError> {
-        let handed = Handed { offer, phase: "ringing" };
+        let handed = Handed { offer, phase: "ringing", leaving: false, supervision: None };
         let free = matches!(self.state, AgentState::Ready | AgentState::Reserved) && self.call.is_none();
         if !free || self.browser.is_none() || self.rings() {
             handed.refuse(&self.actor.user_id, TransferFault::Busy);
@@ -100,7 +110,7 @@ impl Seat {
 
     /// The `transfer_offer` of the contract; null when there is none.
     pub(super) async fn handed_frame(&self) -> Result<Value, DeskError> {
-        let Some(Handed { offer, phase }) = &self.handed else { return Ok(Value::Null) };
+        let Some(Handed { offer, phase, supervision, .. }) = &self.handed else { return Ok(Value::Null) };
         let envelope = match &offer.task {
             Some(task) => self.sealed_while_it_rings(&offer.call, task).await?,
             None => Value::Null,
@@ -113,6 +123,7 @@ impl Seat {
             "phase": phase,
             "known": offer.task.is_some(),
             "until_at": rfc3339(offer.until_ms),
+            "supervision": supervision,
             "envelope": envelope,
         }))
     }
@@ -144,12 +155,24 @@ impl Seat {
 
     /// The agent leaves it to the colleague, or lets him go on alone.
     pub(super) async fn transfer_decline(&mut self, call: &str) -> Result<(), DeskError> {
-        let Some(handed) = self.handed.as_ref().filter(|handed| handed.of(call)) else { return Ok(()) };
-        handed.refuse(&self.actor.user_id, TransferFault::Declined);
+        let Some(handed) = self.handed.as_mut().filter(|handed| handed.of(call)) else { return Ok(()) };
+        let is_in = handed.is_in();
+        handed.leaving = is_in;
+        let refused = Command::TransferRefused {
+            call: call.to_owned(),
+            agent: self.actor.user_id.clone(),
+            why: TransferFault::Declined,
+        };
+        // Whoever leads says when it is over here; a full inbox only makes that later.
+        let leader = handed.offer.from.clone();
+        self.house.tasks.spawn(async move {
+            let _ = leader.send(refused).await;
+        });
         let mut tx = self.ground.db.begin().await?;
         self.audit(&mut tx, "call.transfer_decline", "call", call, "ok", json!({})).await?;
         tx.commit().await?;
-        self.transfer_withdrawn(call, "declined").await
+        // Who is in the call goes by the word of whoever leads: he may be leaving it, too.
+        if is_in { Ok(()) } else { self.transfer_withdrawn(call, "declined").await }
     }
 
     /// Nothing of it rings or is talked over here any more.
@@ -192,6 +215,16 @@ impl Seat {
         self.tell_handed().await
     }
 
+    /// Somebody supervises the call, or nobody does any more.
+    pub(super) async fn transfer_supervised(&mut self, call: &str, shown: Option<Value>) -> Result<(), DeskError> {
+        let Some(handed) = self.handed.as_mut().filter(|handed| handed.of(call)) else { return Ok(()) };
+        if handed.supervision == shown {
+            return Ok(());
+        }
+        handed.supervision = shown;
+        self.tell_handed().await
+    }
+
     /// Nobody sits here any more, or another page does, which has no sound of it.
     pub(super) fn let_handed_go(&mut self, why: TransferFault) {
         if let Some(handed) = self.handed.take() {
@@ -208,15 +241,26 @@ impl Seat {
 
     /// The party is this agent's, with work order, ticks and draft.
     pub(super) async fn handed_over(&mut self, handed: HandedCall) -> Result<(), DeskError> {
+        if self.call.is_some() {
+            // He went, and has another call by now: nobody is with this party.
+            if let Some(handle) = &handed.call.handle {
+                handle.forsaken();
+            }
+            self.follow(Box::new(handed), self.actor.clone());
+            return Ok(());
+        }
         let HandedCall { call, events, order, bell } = handed;
-        self.handed = None;
+        let left = self.handed.take().is_some_and(|handed| handed.leaving);
         drop(bell);
         let id = call.id.clone();
         self.call = Some(call);
         self.events = Some(events);
         self.order = order;
         self.go(AgentState::Calling);
-        if self.browser.is_none() {
+        if left {
+            // Both went at the same moment, and nobody is with the party.
+            self.with_call(songda_calls::CallHandle::forsaken);
+        } else if self.browser.is_none() {
             // He went at the very moment: the party waits for him as for anybody.
             self.lose_sound();
         }

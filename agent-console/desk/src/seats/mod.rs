@@ -44,7 +44,7 @@ use songda_service::{
     tasks,
 };
 use songda_store::alarms;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use bell::{Bell, Ring, bell};
@@ -147,7 +147,12 @@ pub struct Seats {
     closing: CancellationToken,
     /// Held while legs of silent trunks are being ended.
     ending: Arc<Mutex<()>>,
+    /// Sessions that were signed out of.
+    over: broadcast::Sender<String>,
 }
+
+/// Sessions that are over and that a line may not have heard of yet.
+const OVER: usize = 64;
 
 impl Seats {
     /// An empty house.
@@ -162,6 +167,7 @@ impl Seats {
             cancel,
             closing: CancellationToken::new(),
             ending: Arc::default(),
+            over: broadcast::Sender::new(OVER),
         }
     }
 
@@ -310,8 +316,15 @@ impl Seats {
         Ok(saved)
     }
 
-    /// The agent signed out: his browser is told and let go.
+    /// Sessions that are signed out of from here on.
+    pub fn sessions_over(&self) -> broadcast::Receiver<String> {
+        self.over.subscribe()
+    }
+
+    /// Somebody signed out: his browser is told and let go, and he supervises nobody.
     pub async fn signed_out(&self, actor: &Actor) {
+        // Mostly nobody listens.
+        let _ = self.over.send(actor.session.clone());
         let seat = self.chairs.lock().await.get(&actor.user_id).map(|chair| chair.commands.clone());
         if let Some(seat) = seat {
             let _ = seat.send(Command::SignedOut { session: actor.session.clone() }).await;

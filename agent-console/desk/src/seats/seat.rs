@@ -234,6 +234,7 @@ impl Seat {
             Command::TransferOffered(offer) => self.transfer_offered(*offer).await,
             Command::TransferConsulting { call } => self.transfer_consulting(&call).await,
             Command::TransferJoined { call } => self.transfer_joined(&call).await,
+            Command::TransferSupervised { call, shown } => self.transfer_supervised(&call, shown).await,
             Command::HandedOver(handed) => self.handed_over(*handed).await,
             command => {
                 self.at_once(command);

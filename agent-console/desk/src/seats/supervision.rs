@@ -24,12 +24,23 @@ pub(super) struct Supervised {
     by: String,
     /// The agent sees it.
     shown: bool,
+    /// A colleague in the call sees it: he hears who barges in, and a whisper is for the agent alone.
+    shown_to_third: bool,
 }
 
 impl Supervised {
     /// The `supervision` of a `call` frame.
     pub(super) fn frame(&self) -> Option<Value> {
-        self.shown.then(|| json!({ "what": word(self.what), "by_name": self.by }))
+        self.shown.then(|| self.words())
+    }
+
+    /// The `supervision` of a colleague's `transfer_offer` frame.
+    pub(super) fn frame_of_third(&self) -> Option<Value> {
+        self.shown_to_third.then(|| self.words())
+    }
+
+    fn words(&self) -> Value {
+        json!({ "what": word(self.what), "by_name": self.by })
     }
 }
 
@@ -75,28 +86,43 @@ impl Seat {
 
     /// Somebody supervises the call at hand.
     pub(super) async fn supervised(&mut self, what: Supervision, by: String) -> Result<(), DeskError> {
-        let shown = what != Supervision::Listen
-            || settings::of(&self.ground.db, &self.actor.court_id).await?.supervision == SupervisionShown::Always;
+        let always = settings::of(&self.ground.db, &self.actor.court_id).await?.supervision == SupervisionShown::Always;
+        let shown = what != Supervision::Listen || always;
+        let shown_to_third = what == Supervision::Barge || always;
         if let Some(call) = &mut self.call {
-            call.supervised = Some(Supervised { what, by, shown });
+            call.supervised = Some(Supervised { what, by, shown, shown_to_third });
         }
+        self.tell_third();
         self.view();
         Ok(())
+    }
+
+    /// The colleague in the call sees who supervises, as far as he may.
+    pub(super) fn tell_third(&self) {
+        let Some(call) = &self.call else { return };
+        if let Some(transfer) = call.transfer.as_ref().filter(|transfer| transfer.is_there()) {
+            let shown = call.supervised.as_ref().and_then(Supervised::frame_of_third);
+            transfer.tell(Command::TransferSupervised { call: call.id.clone(), shown });
+        }
     }
 
     pub(super) fn unsupervised(&mut self) {
         if let Some(call) = &mut self.call {
             call.supervised = None;
         }
+        self.tell_third();
         self.view();
     }
 }
 
-/// A supervisor's place in one call.
+/// A supervisor's place in one call. Dropped, he is out of it.
 #[derive(Debug)]
 pub struct Watch {
     call: String,
     handle: CallHandle,
+    entry: u64,
+    news: mpsc::Receiver<OverseerNews>,
+    heard: bool,
 }
 
 impl Watch {
@@ -104,30 +130,52 @@ impl Watch {
     pub fn call(&self) -> &str {
         &self.call
     }
+
+    /// What he is told next; nothing when his place in the call is gone. May be dropped at any time.
+    pub async fn next(&mut self) -> Option<OverseerNews> {
+        let news = self.news.recv().await;
+        self.heard |= matches!(news, Some(OverseerNews::On(_)));
+        news
+    }
+}
+
+/// News of an entry that may wait.
+const NEWS: usize = 16;
+/// Characters of a call's id (ULID).
+const ID: usize = 26;
+
+/// Whether this can be the id of a call at all: only such a one reaches seats and log.
+fn is_id(call: &str) -> bool {
+    call.len() == ID && call.bytes().all(|octet| octet.is_ascii_alphanumeric())
 }
 
 impl Seats {
-    /// Lets a supervisor into a live call of his own court, with this offer of his browser. What
-    /// becomes of it is told to `news`. Or the code of why not.
+    /// Lets a supervisor into a live call of his own court, with this offer of his browser. Or the
+    /// code of why not.
     pub async fn supervise(
         &self,
         actor: &Actor,
         call: &str,
         what: Supervision,
         sdp: String,
-        news: mpsc::Sender<OverseerNews>,
     ) -> Result<Result<Watch, &'static str>, DeskError> {
-        let handle = self.way_to(actor, call).await;
+        let known = is_id(call);
+        let handle = if known { self.way_to(actor, call).await } else { Err("supervision.no_call") };
         let (code, result) = match &handle {
             Ok(_) => ("", "ok"),
             Err(code) => (*code, "denied"),
         };
         // Nobody is heard before it is written down who heard him.
-        self.note_supervision(actor, action(what), call, result, json!({ "code": code })).await?;
-        Ok(handle.map(|handle| {
-            handle.supervise(Overseer { id: actor.user_id.clone(), name: actor.name.clone(), news }, what, sdp);
-            Watch { call: call.to_owned(), handle }
-        }))
+        let object = if known { call } else { "-" };
+        self.note_supervision(actor, action(what), object, result, json!({ "code": code })).await?;
+        let handle = match handle {
+            Ok(handle) => handle,
+            Err(code) => return Ok(Err(code)),
+        };
+        let (sender, news) = mpsc::channel(NEWS);
+        let overseer = Overseer { id: actor.user_id.clone(), name: actor.name.clone(), news: sender };
+        let entry = handle.supervise(overseer, what, sdp).await;
+        Ok(Ok(Watch { call: call.to_owned(), handle, entry, news, heard: false }))
     }
 
     async fn way_to(&self, actor: &Actor, call: &str) -> Result<CallHandle, &'static str> {
@@ -149,17 +197,24 @@ impl Seats {
         answer.await.map_err(|_| "supervision.no_call")?
     }
 
-    /// He listens, whispers or barges in from here on.
+    /// He wants to listen, whisper or barge in from here on.
     pub async fn change_supervision(&self, actor: &Actor, watch: &Watch, what: Supervision) -> Result<(), DeskError> {
         self.note_supervision(actor, action(what), &watch.call, "ok", json!({ "code": "" })).await?;
-        watch.handle.supervision(&actor.user_id, what);
+        watch.handle.supervision(watch.entry, what).await;
         Ok(())
     }
 
-    /// He leaves, or is gone.
-    pub async fn end_supervision(&self, actor: &Actor, watch: &Watch, why: &str) -> Result<(), DeskError> {
-        watch.handle.supervision_over(&actor.user_id);
-        self.note_supervision(actor, "call.supervision_over", &watch.call, "ok", json!({ "why": why })).await
+    /// Call control says that it is so.
+    pub async fn supervision_began(&self, actor: &Actor, call: &str, what: Supervision) -> Result<(), DeskError> {
+        self.note_supervision(actor, "call.supervised", call, "ok", json!({ "what": word(what) })).await
+    }
+
+    /// He leaves, is gone or was never there; he is out of the call before it is written down.
+    pub async fn end_supervision(&self, actor: &Actor, watch: Watch, why: &str) -> Result<(), DeskError> {
+        let Watch { call, news, heard, .. } = watch;
+        drop(news);
+        let detail = json!({ "why": why, "heard": heard });
+        self.note_supervision(actor, "call.supervision_over", &call, "ok", detail).await
     }
 
     async fn note_supervision(
@@ -174,5 +229,25 @@ impl Seats {
         let entry = audit::Entry { result, ..actor.did(action, ("call", call), detail) };
         audit::append(&mut tx, &self.ground.clock, entry).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_a_call_has_the_form_of_one_or_reaches_nothing() {
+        assert!(is_id(&songda_store::new_id()));
+        for wrong in [
+            "",
+            "none",
+            &"0".repeat(27),
+            &"x".repeat(64 * 1024),
+            "01ARZ3NDEKTSV4RRFFQ69G5FA\u{e9}",
+            "../../../../../etc/passwd.",
+        ] {
+            assert!(!is_id(wrong), "{}", &wrong[..wrong.len().min(30)]);
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Transfer {
     }
 
     /// The target talks, to the agent or to both.
-    fn is_there(&self) -> bool {
+    pub(super) fn is_there(&self) -> bool {
         matches!(self.phase, Phase::Consulting | Phase::Joined)
     }
 
@@ -104,7 +104,7 @@ impl Transfer {
     }
 
     /// Tells the colleague's seat what it can do without: what ends it goes by the bell.
-    fn tell(&self, command: Command) {
+    pub(super) fn tell(&self, command: Command) {
         if let Some(seat) = &self.seat {
             let _ = seat.try_send(command);
         }
@@ -305,6 +305,7 @@ impl Seat {
         transfer.due = None;
         transfer.tell(Command::TransferConsulting { call: id.clone() });
         let transfer = transfer.id.clone();
+        self.tell_third();
         self.tell_call();
         let mut tx = self.ground.db.begin().await?;
         transfers::consulting(&mut tx, &self.ground.clock, &transfer).await?;
@@ -319,6 +320,7 @@ impl Seat {
         transfer.due = None;
         transfer.tell(Command::TransferJoined { call: id.clone() });
         let transfer = transfer.id.clone();
+        self.tell_third();
         self.tell_call();
         let mut tx = self.ground.db.begin().await?;
         transfers::joined(&mut tx, &self.ground.clock, &transfer).await?;

@@ -17,6 +17,7 @@ mod heard;
 mod inbound;
 mod legs;
 mod lines;
+mod marks;
 mod owed;
 mod phones;
 mod profiles;

@@ -12,10 +12,10 @@ use axum::{
     Json,
     extract::{
         State,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
+        ws::{Message, Utf8Bytes, WebSocket},
     },
     http::HeaderMap,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde_json::{Value, json};
 use songda_desk::seats::{Command, takes_calls};
@@ -30,21 +30,20 @@ use tokio::{
 };
 
 use self::frame::Frame;
-use super::{note, require};
+use super::{
+    line::{Asked, BAD_FRAME, Opened, SIGNED_OUT, SILENCE_LIMIT, close, open, send},
+    note, require,
+};
 use crate::{
     desk::Desk,
     house::House,
     problem::Problem,
     shapes::{ProblemBody, TransferPhone, TransferSeat, TransferTargets},
-    who::{SignedIn, session_cookie},
+    who::SignedIn,
 };
 
-/// Largest frame of a browser, bytes: an SDP offer with room.
-const FRAME_LIMIT: usize = 64 * 1024;
 /// The first frame must come within this time.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// A browser that is silent for this long is gone; it pings each five seconds.
-const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 /// The session is looked at again this often.
 const SESSION_CHECK: Duration = Duration::from_secs(30);
 /// Frames that may wait for a slow browser.
@@ -60,17 +59,14 @@ pub(super) async fn line(
     State(desk): State<Option<Desk>>,
     SignedIn(actor): SignedIn,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     require(&house, &actor, Permission::DeskWork).await?;
-    let desk = desk.ok_or_else(Problem::read_only)?;
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return Ok(rejection.into_response()),
+    let Opened { upgrade, desk, cookie } = match open(&house, desk, &headers, asked)? {
+        Ok(opened) => opened,
+        Err(answer) => return Ok(answer),
     };
-    let cookie = session_cookie(&house, &headers).ok_or_else(Problem::no_session)?;
     let court = courts::by_id(&house.db, &actor.court_id).await?.ok_or_else(|| Problem::not_found("court"))?;
-    let upgrade = upgrade.max_message_size(FRAME_LIMIT).max_frame_size(FRAME_LIMIT);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let browser = Browser { house, desk, actor, cookie, court };
         browser.serve(socket).await;
@@ -121,10 +117,6 @@ struct Browser {
     cookie: String,
     court: Court,
 }
-
-/// Close codes in the range that applications may use (RFC 6455, section 7.4.2).
-const BAD_FRAME: u16 = 4400;
-const SIGNED_OUT: u16 = 4401;
 
 /// How a line ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -209,8 +201,7 @@ impl Browser {
                     };
                     line.attached |= frame["type"] == "snapshot";
                     line.calling = has_live_call(&frame).unwrap_or(line.calling);
-                    let sent = timeout(SILENCE_LIMIT, socket.send(Message::Text(frame.to_string().into()))).await;
-                    if !matches!(sent, Ok(Ok(()))) {
+                    if !send(socket, &frame).await {
                         return Gone::Lost;
                     }
                     if line.expired && !line.calling {
@@ -303,8 +294,4 @@ fn has_live_call(frame: &Value) -> Option<bool> {
         "snapshot" => Some(!frame["call"].is_null() && frame["call"]["phase"] != "ended"),
         _ => None,
     }
-}
-
-async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
 }
