@@ -46,6 +46,11 @@ export function Handed({ desk }: { desk: Desk }) {
           {t("desk.recording")}
         </span>
       )}
+      {talking && call.supervision && (
+        <span className="tag blue" data-testid="handed-supervision" role="status">
+          {t(`supervise.chip.${call.supervision.what}`, { name: call.supervision.by_name })}
+        </span>
+      )}
       {talking && (
         <Button
           data-testid="handed-mute"

@@ -170,6 +170,8 @@ export interface HandedCall {
   known: boolean;
   until_at: string;
   envelope: Envelope | null;
+  /** A supervisor who is heard here, or whom the court lets agents see. */
+  supervision?: CallState["supervision"];
 }
 
 export interface CallState {

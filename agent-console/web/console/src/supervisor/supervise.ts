@@ -24,6 +24,11 @@ export interface SuperviseEvents {
   over: (code: string) => void;
 }
 
+/** He hears the call within this time, or is told that it did not come about. */
+const COMES_MS = 15_000;
+/** The close code of a session that is over. */
+const SIGNED_OUT = 4401;
+
 export class Supervisor {
   readonly #audio: () => HTMLAudioElement | null;
   readonly #raw: boolean;
@@ -33,6 +38,10 @@ export class Supervisor {
   #peer: RTCPeerConnection | null = null;
   #microphone: MediaStream | null = null;
   #place: Place | null = null;
+  /** Counts what he wanted: whatever still goes on for a wish before the last one comes to nothing. */
+  #wish = 0;
+  #late: ReturnType<typeof setTimeout> | undefined;
+  readonly #goes = (): void => this.leave();
 
   constructor(audio: () => HTMLAudioElement | null, raw: boolean, events: SuperviseEvents) {
     this.#audio = audio;
@@ -40,30 +49,53 @@ export class Supervisor {
     this.#events = events;
     this.#beat = new Worker(new URL("../desk/beat.worker.ts", import.meta.url), { type: "module" });
     this.#beat.onmessage = () => this.#send({ type: "ping" });
+    window.addEventListener("pagehide", this.#goes);
   }
 
   /** Into this call, or something else in it. Throws where there is no microphone to speak by. */
   async go(callId: string, agent: string, what: Watching): Promise<void> {
-    if (this.#place?.call_id === callId) {
-      await this.#speak(what);
+    const peer = this.#peer;
+    // An entry whose offer has not gone out yet begins anew.
+    if (peer?.localDescription && this.#place?.call_id === callId) {
+      const wish = ++this.#wish;
+      const before = this.#place.what;
       this.#set({ ...this.#place, what });
+      try {
+        if (!(await this.#speak(peer, what, wish))) return;
+      } catch (error) {
+        // Without a microphone he goes on with what he did.
+        if (wish === this.#wish && this.#place) this.#set({ ...this.#place, what: before });
+        throw error;
+      }
       this.#send({ type: what, call_id: callId });
       return;
     }
     this.#drop();
+    const wish = this.#wish;
     this.#set({ call_id: callId, agent, what, on: null, since: null });
     try {
-      const peer = this.#open();
-      await this.#speak(what);
-      await peer.setLocalDescription(await peer.createOffer());
-      await this.#connect();
-      if (this.#peer !== peer) return;
-      this.#send({ type: what, call_id: callId, sdp: peer.localDescription?.sdp ?? "" });
+      await this.#enter(callId, what, wish);
     } catch (error) {
+      if (wish !== this.#wish) return;
       this.#drop();
       this.#set(null);
       throw error;
     }
+  }
+
+  async #enter(callId: string, what: Watching, wish: number): Promise<void> {
+    const peer = this.#open();
+    if (!(await this.#speak(peer, what, wish))) return;
+    const offer = await peer.createOffer();
+    await this.#connect();
+    if (wish !== this.#wish) return;
+    await peer.setLocalDescription(offer);
+    if (wish !== this.#wish) return;
+    this.#send({ type: what, call_id: callId, sdp: peer.localDescription?.sdp ?? "" });
+    this.#late = setTimeout(() => {
+      this.#send({ type: "leave" });
+      this.#over("lost");
+    }, COMES_MS);
   }
 
   /** Out of the call. */
@@ -73,11 +105,14 @@ export class Supervisor {
     this.#set(null);
   }
 
-  /** The page goes: so does the line, and the house takes him out of the call. */
+  /** The page goes: he is out of the call, and so is the line. */
   close(): void {
-    this.#place = null;
+    window.removeEventListener("pagehide", this.#goes);
+    this.#send({ type: "leave" });
     this.#drop();
+    this.#place = null;
     this.#socket?.close();
+    this.#socket = null;
     this.#beat.terminate();
   }
 
@@ -98,22 +133,22 @@ export class Supervisor {
     return peer;
   }
 
-  /** The microphone is open while he is heard, and only then. */
-  async #speak(what: Watching): Promise<void> {
-    const peer = this.#peer;
-    const sender = peer?.getSenders()[0];
+  /** The microphone is open while he is heard, and only then. False: he wants something else by now. */
+  async #speak(peer: RTCPeerConnection, what: Watching, wish: number): Promise<boolean> {
+    const sender = peer.getSenders()[0];
     if (what === "listen") {
-      await sender?.replaceTrack(null);
       this.#mute();
+      await sender?.replaceTrack(null);
     } else if (!this.#microphone) {
       const stream = await openMicrophone(this.#raw);
-      if (this.#peer !== peer || !sender) {
+      if (wish !== this.#wish || !sender) {
         for (const track of stream.getTracks()) track.stop();
-        return;
+        return false;
       }
       this.#microphone = stream;
       await sender.replaceTrack(stream.getAudioTracks()[0] ?? null);
     }
+    return wish === this.#wish;
   }
 
   #mute(): void {
@@ -130,17 +165,19 @@ export class Supervisor {
     return new Promise((resolve, reject) => {
       socket.addEventListener("open", () => resolve());
       socket.addEventListener("message", (event) => this.#heard(String(event.data)));
-      socket.addEventListener("close", () => {
+      socket.addEventListener("close", (event) => {
         reject(new Error("the line to the server was closed"));
         if (this.#socket !== socket) return;
         this.#socket = null;
-        if (this.#place) this.#over("lost");
+        if (this.#place) this.#over(event.code === SIGNED_OUT ? "signed_out" : "lost");
       });
     });
   }
 
   #heard(text: string): void {
     const frame = JSON.parse(text) as Record<string, unknown>;
+    // What is told of a call before is nothing of the one that he is in.
+    if (frame.type !== "pong" && frame.call_id && frame.call_id !== this.#place?.call_id) return;
     switch (frame.type) {
       case "answer":
         this.#peer
@@ -148,13 +185,15 @@ export class Supervisor {
           .catch(() => this.#over("unusable"));
         break;
       case "on":
-        if (this.#place && this.#place.call_id === frame.call_id) {
+        clearTimeout(this.#late);
+        if (this.#place) {
           const since = this.#place.since ?? Date.now();
           this.#set({ ...this.#place, on: frame.what as Watching, since });
         }
         break;
       case "over":
-        if (this.#place) this.#over(String(frame.why ?? "lost"));
+        // That he left he knows, and he may be in another call or in the same one again by now.
+        if (this.#place && frame.why !== "left") this.#over(String(frame.why ?? "lost"));
         break;
       case "error":
         this.#over(String(frame.code ?? "unknown").replace("supervision.", ""));
@@ -165,7 +204,7 @@ export class Supervisor {
   #over(code: string): void {
     this.#drop();
     this.#set(null);
-    if (code !== "left") this.#events.over(code);
+    this.#events.over(code);
   }
 
   #send(frame: Record<string, unknown>): void {
@@ -178,6 +217,8 @@ export class Supervisor {
   }
 
   #drop(): void {
+    this.#wish += 1;
+    clearTimeout(this.#late);
     this.#mute();
     this.#peer?.close();
     this.#peer = null;
