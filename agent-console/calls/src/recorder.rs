@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -22,6 +22,9 @@ const FIRST: Duration = Duration::from_millis(20);
 /// Seconds that may wait for the recorder's thread before the recording counts as failed. It waits
 /// itself once as many were written and are not on the disk.
 const WAITING: usize = 30;
+/// A recording that is not closed by then, with all that waited for it, is told as failed. It is
+/// closed nevertheless when the disk lets it.
+const CLOSING: Duration = Duration::from_mins(1);
 
 enum Piece {
     Started(i64),
@@ -72,7 +75,9 @@ pub(crate) struct Kept {
 
 /// A recording under way.
 pub(crate) struct Recorder {
-    thread: thread::JoinHandle<(Writer, Option<VaultError>)>,
+    /// Says to the thread that it may close, and with which holes.
+    end: mpsc::Sender<Vec<vault::Gap>>,
+    closed: Mutex<mpsc::Receiver<Result<Kept, VaultError>>>,
     failed: Arc<AtomicBool>,
 }
 
@@ -86,32 +91,60 @@ impl Recorder {
         let (pieces, inbox) = mpsc::sync_channel(WAITING);
         let failed = Arc::new(AtomicBool::new(false));
         let flag = failed.clone();
-        let thread = thread::Builder::new().name("recorder".into()).spawn(move || seal(writer, &inbox, &flag))?;
+        let (end, ends) = mpsc::channel();
+        let (result, closed) = mpsc::sync_channel(1);
+        thread::Builder::new().name("recorder".into()).spawn(move || {
+            let (writer, lost) = seal(writer, &inbox, &flag);
+            // Whoever began it gave it up: it stays live, and is closed at the next look.
+            let Ok(gaps) = ends.recv() else { return };
+            if result.send(close(writer, lost, gaps, &flag)).is_err() {
+                tracing::warn!("a recording was closed after it had been given up; it is entered at the next look");
+            }
+        })?;
         let (began, word) = oneshot::channel();
         let feed = Feed { pieces, failed: failed.clone(), began: Some(began), clock };
-        Ok((Self { thread, failed }, Box::new(feed), word))
+        Ok((Self { end, closed: Mutex::new(closed), failed }, Box::new(feed), word))
     }
 
-    /// Waits until everything is sealed and closes the recording. The tap must be gone.
-    /// Blocks.
+    /// Waits until everything is sealed and closes the recording. The tap must be gone. Blocks, but
+    /// no longer than a minute: a disk that stands still for good is an error.
     pub(crate) fn finish(self, gaps: &[Gap]) -> Result<Kept, VaultError> {
-        let Ok((writer, failed)) = self.thread.join() else {
-            return Err(VaultError::Io {
-                action: "seal",
-                path: "the live recording".into(),
-                error: std::io::Error::other("the recorder's thread died"),
-            });
-        };
-        if let Some(error) = failed {
-            tracing::error!(%error, "a block of a recording was lost");
-        }
-        let incomplete = self.failed.load(Ordering::Relaxed);
-        if writer.frames() == 0 {
-            return writer.abandon().map(|()| Kept { manifest: None, incomplete });
-        }
-        let gaps = gaps.iter().map(listed).collect();
-        writer.finish(gaps).map(|manifest| Kept { manifest: Some(manifest), incomplete })
+        self.finish_within(gaps, CLOSING)
     }
+
+    fn finish_within(self, gaps: &[Gap], limit: Duration) -> Result<Kept, VaultError> {
+        let failed = |error| VaultError::Io { action: "close", path: "the live recording".into(), error };
+        let died = || failed(std::io::Error::other("the recorder's thread died"));
+        self.end.send(gaps.iter().map(listed).collect()).map_err(|_| died())?;
+        let closed = self.closed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        closed.recv_timeout(limit).map_err(|error| {
+            // Nothing of the call may be believed whole.
+            self.failed.store(true, Ordering::Relaxed);
+            match error {
+                mpsc::RecvTimeoutError::Disconnected => died(),
+                mpsc::RecvTimeoutError::Timeout => failed(std::io::Error::new(
+                    std::io::ErrorKind::TimedOut,
+                    format!("the disk has not answered for {} s", limit.as_secs()),
+                )),
+            }
+        })?
+    }
+}
+
+fn close(
+    writer: Writer,
+    lost: Option<VaultError>,
+    gaps: Vec<vault::Gap>,
+    failed: &AtomicBool,
+) -> Result<Kept, VaultError> {
+    if let Some(error) = lost {
+        tracing::error!(%error, "a block of a recording was lost");
+    }
+    let incomplete = failed.load(Ordering::Relaxed);
+    if writer.frames() == 0 {
+        return writer.abandon().map(|()| Kept { manifest: None, incomplete });
+    }
+    writer.finish(gaps).map(|manifest| Kept { manifest: Some(manifest), incomplete })
 }
 
 /// A hole as the vault lists it.
@@ -144,7 +177,7 @@ fn seal(mut writer: Writer, inbox: &mpsc::Receiver<Piece>, failed: &AtomicBool) 
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, io, sync::Condvar, sync::Mutex};
+    use std::{fs::File, io, sync::Condvar};
 
     use songda_recordings::{
         keys::KeyFile,
@@ -236,6 +269,34 @@ mod tests {
             assert_eq!(vault.verify(&manifest.id, &manifest).unwrap(), Verdict::Intact);
             let (left, _) = vault.read(&manifest.id).unwrap().channels().unwrap();
             assert_eq!((left[0], left[11 * BLOCK_FRAMES]), (1, 12));
+        }
+    }
+
+    #[test]
+    fn e44_a_recording_on_a_disk_that_never_answers_ends_with_an_error_and_is_closed_when_it_does() {
+        for writes in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let (vault, gate, recorder, mut tap) = stuck(folder.path(), writes);
+            for number in 0..3 {
+                assert!(tap.block(&second(number)));
+            }
+            drop(tap);
+            let began = Instant::now();
+            let Err(error) = recorder.finish_within(&[], Duration::from_millis(50)) else { panic!("it is not closed") };
+            assert!(error.to_string().contains("has not answered"), "{error}");
+            assert!(began.elapsed() < Duration::from_secs(10), "bounded: {:?}", began.elapsed());
+            gate.open();
+            // The thread that was left behind closes it; nothing is lost silently.
+            let id = RecordingId::new("01STUCK").unwrap();
+            let manifest = loop {
+                match vault.manifest(&id) {
+                    Ok(manifest) => break manifest,
+                    Err(VaultError::Missing(_)) => thread::yield_now(),
+                    Err(error) => panic!("{error}"),
+                }
+            };
+            assert_eq!(manifest.frames, 3 * BLOCK_FRAMES as u64);
+            assert_eq!(vault.verify(&id, &manifest).unwrap(), Verdict::Intact);
         }
     }
 

@@ -16,8 +16,8 @@ use super::{
 
 /// Bytes of a block of a whole second in the file.
 pub(super) const SLOT: u64 = (BLOCK_HEAD + OVERHEAD + BLOCK_BYTES) as u64;
-/// Blocks that may be written and not on the disk yet.
-pub(super) const UNSYNCED: u64 = 30;
+/// Blocks that may be written and not on the disk yet: a minute.
+pub(super) const UNSYNCED: u64 = 60;
 /// So many zeros in a row are none of a cipher's.
 const ZEROS: usize = 64;
 /// Seconds before the end where the reading of a file that is far away begins: closing blocks

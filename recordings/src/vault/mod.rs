@@ -79,6 +79,16 @@ pub enum VaultError {
     /// It is closed already.
     #[error("the recording {0} is closed already: it is not written over")]
     Shelved(String),
+    /// The disk stands still.
+    #[error(
+        "the disk has not taken the recording {id} for {seconds} s: what was written of it stays, and is closed when the disk answers"
+    )]
+    Stalled {
+        /// Recording.
+        id: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// It is not closed yet.
     #[error("the recording {0} is not closed: it cannot be removed")]
     Live(String),
@@ -150,7 +160,11 @@ pub struct Vault {
     files: files::Wrap,
     shelf: Arc<Shelf>,
     lost: Lost,
+    patience: Duration,
 }
+
+/// So long the disk may stand still while somebody waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Recordings that this process is writing.
 type Writing = Arc<Mutex<HashSet<RecordingId>>>;
@@ -181,6 +195,7 @@ impl Vault {
             files: files::plain(),
             shelf: Arc::new(Shelf::new(root.join("closed"))),
             lost: Lost::new(root.join("live/lost")),
+            patience: PATIENCE,
         })
     }
 
@@ -188,6 +203,12 @@ impl Vault {
     #[must_use]
     pub fn with_files(self, wrap: impl Fn(fs::File) -> Arc<dyn BlockFile> + Send + Sync + 'static) -> Self {
         Self { files: Arc::new(wrap), ..self }
+    }
+
+    /// The same, in which a writer waits so long for a disk that stands still, and not half a minute.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Has each sync of a recording told, with the time that it took.

@@ -29,6 +29,15 @@ const IDLE: Duration = Duration::from_secs(5);
 
 type Observer = Box<dyn Fn(Duration) + Send + Sync>;
 
+/// Why what was written is not on the disk.
+#[derive(Debug)]
+pub(super) enum Unsynced {
+    /// A sync failed.
+    Failed(io::Error),
+    /// None returned while it was waited for.
+    Stalled,
+}
+
 /// The written end of a recording, and how far it is on the disk.
 pub(super) struct Tail {
     file: Arc<dyn BlockFile>,
@@ -40,19 +49,24 @@ pub(super) struct Tail {
 struct State {
     written: u64,
     durable: u64,
-    /// Something before the end was written anew.
-    dirty: bool,
+    /// How often something before the end was written anew, and how much of that is on the disk.
+    rewritten: u64,
+    rewritten_durable: u64,
     queued: bool,
     running: bool,
     failed: Option<io::Error>,
     /// What a sync that failed leaves is not known, and a later one that succeeds says
-    /// nothing about it: the file must be cut first.
+    /// nothing about it: it must be written again, or cut off, first.
     broken: bool,
 }
 
 impl State {
     fn is_pending(&self) -> bool {
-        !self.broken && (self.dirty || self.written > self.durable)
+        !self.broken && !(self.is_rewritten() && self.written <= self.durable)
+    }
+
+    fn is_rewritten(&self) -> bool {
+        self.rewritten == self.rewritten_durable
     }
 }
 
@@ -66,25 +80,12 @@ impl Tail {
         self.lock().durable
     }
 
-    /// Why the last sync failed, told once.
-    pub(super) fn fault(&self) -> Option<io::Error> {
-        self.lock().failed.take()
-    }
-
-    /// The file was cut to this length.
+    /// The file was cut to this length, or written again up to there.
     pub(super) fn was_cut(&self, length: u64) {
         let mut state = self.lock();
         state.written = length;
         state.durable = state.durable.min(length);
         state.broken = false;
-    }
-
-    /// Waits until no more than so many bytes are not on the disk yet, or a sync failed.
-    pub(super) fn wait_below(&self, bytes: u64) {
-        let mut state = self.lock();
-        while !state.broken && state.written - state.durable > bytes {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -131,12 +132,24 @@ struct Queue {
 }
 
 /// The syncs of a vault.
-#[derive(Default)]
 pub(super) struct Syncs {
     queue: Mutex<Queue>,
     wake: Condvar,
     recordings: AtomicU64,
     observer: OnceLock<Observer>,
+    spawn: fn(Arc<Syncs>) -> io::Result<()>,
+}
+
+impl Default for Syncs {
+    fn default() -> Self {
+        Self {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            recordings: AtomicU64::new(0),
+            observer: OnceLock::new(),
+            spawn: |own| thread::Builder::new().name("vault-sync".into()).spawn(move || own.work()).map(drop),
+        }
+    }
 }
 
 impl Syncs {
@@ -148,7 +161,8 @@ impl Syncs {
         let state = State {
             written: length,
             durable: length,
-            dirty: false,
+            rewritten: 0,
+            rewritten_durable: 0,
             queued: false,
             running: false,
             failed: None,
@@ -162,42 +176,48 @@ impl Syncs {
         let _ = self.observer.set(observer);
     }
 
-    /// The file was written up to here, and is synced when its time comes.
-    pub(super) fn written(self: &Arc<Self>, tail: &Arc<Tail>, end: u64) {
+    /// The file was written up to here, and is synced when its time comes; false where there is no
+    /// thread that would, and who wrote it must.
+    pub(super) fn written(self: &Arc<Self>, tail: &Arc<Tail>, end: u64) -> bool {
         let mut state = tail.lock();
         state.written = end;
-        self.later(tail, &mut state);
+        self.queue(tail, &mut state, tail.delay)
     }
 
     /// Something before the end was written anew.
     pub(super) fn rewritten(self: &Arc<Self>, tail: &Arc<Tail>) {
         let mut state = tail.lock();
-        state.dirty = true;
-        self.later(tail, &mut state);
+        state.rewritten += 1;
+        // What no thread does is done with the first block.
+        self.queue(tail, &mut state, tail.delay);
     }
 
-    fn later(self: &Arc<Self>, tail: &Arc<Tail>, state: &mut State) {
+    /// Has a file synced after a while; false where there is no thread that would.
+    fn queue(self: &Arc<Self>, tail: &Arc<Tail>, state: &mut State, after: Duration) -> bool {
         // Who runs looks again when it has done.
         if !state.queued && !state.running {
-            state.queued = true;
-            self.push(tail.clone(), Instant::now() + tail.delay);
+            state.queued = self.push(tail.clone(), Instant::now() + after);
         }
+        state.queued || state.running
     }
 
-    fn push(self: &Arc<Self>, tail: Arc<Tail>, at: Instant) {
+    fn push(self: &Arc<Self>, tail: Arc<Tail>, at: Instant) -> bool {
         let mut queue = self.lock();
-        queue.turn += 1;
-        let turn = queue.turn;
-        queue.due.push(Reverse(Due { at, turn, tail }));
-        if queue.threads < THREADS && queue.threads < queue.due.len() + queue.running.len() {
-            let own = self.clone();
-            match thread::Builder::new().name("vault-sync".into()).spawn(move || own.work()) {
-                Ok(_) => queue.threads += 1,
-                Err(error) if queue.threads == 0 => tracing::error!(%error, "no thread to sync recordings with"),
+        if queue.threads < THREADS && queue.threads <= queue.due.len() + queue.running.len() {
+            match (self.spawn)(self.clone()) {
+                Ok(()) => queue.threads += 1,
+                Err(error) if queue.threads == 0 => {
+                    tracing::error!(%error, "no thread to sync recordings with: each syncs its own, block by block");
+                    return false;
+                }
                 Err(_) => {}
             }
         }
+        queue.turn += 1;
+        let turn = queue.turn;
+        queue.due.push(Reverse(Due { at, turn, tail }));
         self.wake.notify_one();
+        true
     }
 
     fn work(self: Arc<Self>) {
@@ -232,38 +252,75 @@ impl Syncs {
         }
     }
 
-    /// Syncs here and now, when nobody else does, and waits until the file is on the disk up
-    /// to this place.
-    pub(super) fn now(self: &Arc<Self>, tail: &Arc<Tail>, end: u64) -> io::Result<()> {
+    /// Waits until no more than so many bytes are not on the disk yet.
+    pub(super) fn wait_below(
+        self: &Arc<Self>,
+        tail: &Arc<Tail>,
+        bytes: u64,
+        patience: Duration,
+    ) -> Result<(), Unsynced> {
+        self.wait(tail, patience, |state| !state.broken && state.written - state.durable <= bytes)
+    }
+
+    /// Has the file synced at once, and waits until it is on the disk up to this place.
+    pub(super) fn now(self: &Arc<Self>, tail: &Arc<Tail>, end: u64, patience: Duration) -> Result<(), Unsynced> {
+        {
+            let mut state = tail.lock();
+            state.written = state.written.max(end);
+        }
+        self.wait(tail, patience, |state| state.durable >= end && state.is_rewritten())
+    }
+
+    /// Waits for syncs until this is so, and no longer than this for each of them. Another thread
+    /// syncs, because a sync of a disk that stands still cannot be left; only where there is none
+    /// it is done here.
+    fn wait(
+        self: &Arc<Self>,
+        tail: &Arc<Tail>,
+        patience: Duration,
+        is_done: impl Fn(&State) -> bool,
+    ) -> Result<(), Unsynced> {
         let mut state = tail.lock();
-        state.written = state.written.max(end);
+        let (mut durable, mut since, mut asked) = (state.durable, Instant::now(), false);
         loop {
             if let Some(error) = state.failed.take() {
-                return Err(error);
+                return Err(Unsynced::Failed(error));
             }
-            if state.durable >= end {
+            if is_done(&state) {
                 return Ok(());
             }
             if state.broken {
-                return Err(io::Error::other("an earlier sync failed"));
+                return Err(Unsynced::Failed(io::Error::other("an earlier sync failed")));
             }
-            if state.running {
-                state = tail.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            } else {
-                state.running = true;
-                drop(state);
-                self.run(tail);
-                state = tail.lock();
+            if state.durable > durable {
+                (durable, since) = (state.durable, Instant::now());
             }
+            let left = patience.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return Err(Unsynced::Stalled);
+            }
+            if !state.running && !asked {
+                // Now, even where it is queued for later.
+                asked = true;
+                state.queued |= self.push(tail.clone(), Instant::now());
+                if !state.queued {
+                    state.running = true;
+                    drop(state);
+                    self.run(tail);
+                    (state, asked) = (tail.lock(), false);
+                    continue;
+                }
+            }
+            state = tail.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            asked &= !state.running && state.queued;
         }
     }
 
     /// One sync of a file of which no other is under way.
     fn run(self: &Arc<Self>, tail: &Arc<Tail>) {
-        let target = {
-            let mut state = tail.lock();
-            state.dirty = false;
-            state.written
+        let (target, rewritten) = {
+            let state = tail.lock();
+            (state.written, state.rewritten)
         };
         let began = Instant::now();
         let turn = {
@@ -287,15 +344,17 @@ impl Syncs {
         state.running = false;
         match done {
             // What was cut off meanwhile is not there any more.
-            Ok(()) => state.durable = state.durable.max(target.min(state.written)),
+            Ok(()) => {
+                state.durable = state.durable.max(target.min(state.written));
+                state.rewritten_durable = rewritten;
+            }
             Err(error) => {
                 state.failed = Some(error);
                 state.broken = true;
             }
         }
         if state.is_pending() && !state.queued {
-            state.queued = true;
-            self.push(tail.clone(), Instant::now());
+            state.queued = self.push(tail.clone(), Instant::now());
         }
         tail.changed.notify_all();
     }
@@ -309,5 +368,44 @@ impl Syncs {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, sync::atomic::AtomicUsize};
+
+    use super::*;
+
+    struct Counted(File, AtomicUsize);
+
+    impl BlockFile for Counted {
+        fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            self.0.write(bytes, offset)
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.sync()
+        }
+
+        fn cut(&self, length: u64) -> io::Result<()> {
+            self.0.cut(length)
+        }
+    }
+
+    #[test]
+    fn e44_where_no_thread_can_be_started_who_writes_is_told_and_syncs_without_waiting_for_one() {
+        let file = Arc::new(Counted(tempfile::tempfile().expect("a file"), AtomicUsize::new(0)));
+        let syncs = Arc::new(Syncs { spawn: |_| Err(io::ErrorKind::WouldBlock.into()), ..Syncs::default() });
+        let tail = syncs.tail(file.clone(), 0);
+        for block in 1..=3 {
+            assert!(!syncs.written(&tail, block * 100), "nobody else syncs it");
+            syncs.now(&tail, block * 100, Duration::from_secs(5)).expect("it is synced here");
+            assert_eq!((tail.durable(), file.1.load(Ordering::SeqCst)), (block * 100, block as usize));
+        }
+        syncs.rewritten(&tail);
+        syncs.now(&tail, 300, Duration::from_secs(5)).expect("what was written anew, too");
+        assert_eq!(file.1.load(Ordering::SeqCst), 4);
     }
 }

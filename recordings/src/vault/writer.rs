@@ -3,9 +3,10 @@
 use std::{
     fs::{self, OpenOptions},
     io::{ErrorKind, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::Path,
     sync::{Arc, PoisonError},
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -21,9 +22,9 @@ use super::{
     reserve::{Reserve, no_room},
     shelf::Shelf,
     sync_folder,
-    syncs::{Syncs, Tail},
+    syncs::{Syncs, Tail, Unsynced},
 };
-use crate::keys::{KeyError, SUITE, seal};
+use crate::keys::{KeyError, SUITE, open, seal};
 
 /// An open recording. Dropped without [`Writer::finish`], it stays live and is closed by
 /// [`Vault::finish_unclosed`].
@@ -47,6 +48,7 @@ pub struct Writer {
     /// The closing block is there already: only the way to the shelf is missing.
     manifest: Option<Manifest>,
     reserve: Arc<Reserve>,
+    patience: Duration,
     _written: Written,
 }
 
@@ -127,6 +129,7 @@ impl Writer {
             short: false,
             manifest: None,
             reserve: vault.reserve.clone(),
+            patience: vault.patience,
             _written: written,
         })
     }
@@ -190,6 +193,7 @@ impl Writer {
             short: !reader.frames().is_multiple_of(BLOCK_FRAMES as u64),
             manifest,
             reserve: vault.reserve.clone(),
+            patience: vault.patience,
             _written: written,
         };
         Ok(Resumed::Open(Box::new(writer), cut))
@@ -222,8 +226,9 @@ impl Writer {
 
     /// Seals one block of interleaved samples and writes it. A kill of the process leaves it
     /// where it is; it is on the disk about half a second later, without anybody waiting for
-    /// that. While the disk does not keep up, up to 30 seconds may be on their way to it; then
-    /// this waits.
+    /// that. While the disk does not keep up, up to 60 seconds may be on their way to it; then
+    /// this waits, and when no sync returns for half a minute it ends with [`VaultError::Stalled`]:
+    /// every block that it took is in the file.
     pub fn put(&mut self, pcm: &[i16]) -> Result<(), VaultError> {
         let channels = usize::from(CHANNELS);
         let whole = pcm.len() == BLOCK_FRAMES * channels;
@@ -238,10 +243,8 @@ impl Writer {
             // What is left is for the books.
             return Err(VaultError::Full { floor: self.reserve.missing() });
         }
-        self.tail.wait_below((UNSYNCED - 1) * SLOT);
-        if let Some(error) = self.tail.fault() {
-            return Err(self.lose(error));
-        }
+        let room = self.syncs.wait_below(&self.tail, (UNSYNCED - 1) * SLOT, self.patience);
+        self.settle(room)?;
         let mut clear = Zeroizing::new(Vec::with_capacity(BLOCK_BYTES));
         for sample in pcm {
             clear.extend_from_slice(&sample.to_le_bytes());
@@ -249,27 +252,97 @@ impl Writer {
         self.write(Kind::Audio, &clear)?;
         self.short = !whole;
         self.frames += (clear.len() / FRAME) as u64;
-        self.syncs.written(&self.tail, self.end);
-        Ok(())
+        if self.syncs.written(&self.tail, self.end) {
+            return Ok(());
+        }
+        // Nobody else brings it to the disk.
+        self.wait()
     }
 
     /// Waits until everything is on the disk.
     fn wait(&mut self) -> Result<(), VaultError> {
-        self.syncs.now(&self.tail, self.end).map_err(|error| self.lose(error))
+        let waited = self.syncs.now(&self.tail, self.end, self.patience);
+        self.settle(waited)
     }
 
-    /// A sync failed: goes back to what is known to be on the disk.
-    fn lose(&mut self, error: std::io::Error) -> VaultError {
+    fn settle(&mut self, waited: Result<(), Unsynced>) -> Result<(), VaultError> {
+        match waited {
+            Ok(()) => Ok(()),
+            Err(Unsynced::Stalled) => Err(self.stalled()),
+            Err(Unsynced::Failed(error)) => self.mend(error),
+        }
+    }
+
+    fn stalled(&self) -> VaultError {
+        VaultError::Stalled { id: self.id.to_string(), seconds: self.patience.as_secs() }
+    }
+
+    /// A sync failed. What it left on the disk is not known, and a later one that succeeds says
+    /// nothing about it: what can be read back is written once more. From the first block that does
+    /// not open on all is cut off, for nothing may stand at the wrong time; what opens is never cut,
+    /// even where the disk goes on failing.
+    fn mend(&mut self, error: std::io::Error) -> Result<(), VaultError> {
         if no_room(&error) {
             self.give_up();
         }
-        self.cut(self.tail.durable());
+        let end = self.end;
+        let opens = self.write_again(self.tail.durable()).map_err(io("write again", &self.live))?;
+        if opens < end {
+            tracing::error!(recording = %self.id, bytes = end - opens, %error, "a sync failed and blocks were lost");
+            self.cut(opens);
+            self.recount();
+        } else {
+            self.tail.was_cut(end);
+        }
+        match self.syncs.now(&self.tail, self.end, self.patience) {
+            Ok(()) if opens == end => {
+                tracing::warn!(recording = %self.id, %error, "a sync failed; what was written was written again");
+                Ok(())
+            }
+            Ok(()) => Err(io("sync", &self.live)(error)),
+            Err(Unsynced::Failed(again)) => Err(io("sync", &self.live)(again)),
+            Err(Unsynced::Stalled) => Err(self.stalled()),
+        }
+    }
+
+    /// Writes the blocks from there on once more, as far as they can be read and open, and says how
+    /// far that is.
+    fn write_again(&self, from: u64) -> std::io::Result<u64> {
+        let stamp = self.started_ms.to_be_bytes();
+        self.tail.file().write(&stamp, self.head - stamp.len() as u64)?;
+        let file = fs::File::open(&self.live)?;
+        let mut at = from;
+        while let Some(block) = self.read_back(&file, at) {
+            self.tail.file().write(&block, at)?;
+            at += block.len() as u64;
+        }
+        Ok(at)
+    }
+
+    /// A block that stands there and opens.
+    fn read_back(&self, file: &fs::File, at: u64) -> Option<Vec<u8>> {
+        let mut head = [0; BLOCK_HEAD];
+        file.read_exact_at(&mut head, at).ok()?;
+        let sealed = u64::from(u32::from_be_bytes([head[0], head[1], head[2], head[3]]));
+        let kind = Kind::read(head[4])?;
+        if at + BLOCK_HEAD as u64 + sealed > self.end {
+            return None;
+        }
+        let mut block = vec![0; BLOCK_HEAD + sealed as usize];
+        file.read_exact_at(&mut block, at).ok()?;
+        let place = (at - self.head).div_ceil(SLOT);
+        let aad = block_aad(&self.id, self.started_ms, place, kind);
+        open(&self.key, aad.as_bytes(), &block[BLOCK_HEAD..]).ok().map(Zeroizing::new)?;
+        Some(block)
+    }
+
+    /// Counts what is left after a cut.
+    fn recount(&mut self) {
         let blocks = self.end - self.head;
         let short = (blocks % SLOT).saturating_sub((BLOCK_HEAD + OVERHEAD) as u64) / FRAME as u64;
         self.place = blocks.div_ceil(SLOT);
         self.frames = blocks / SLOT * BLOCK_FRAMES as u64 + short;
         self.short = short > 0;
-        io("sync", &self.live)(error)
     }
 
     fn give_up(&self) {
@@ -315,8 +388,9 @@ impl Writer {
     }
 
     /// Closes the recording with the holes that are known, hashes it as WAV, and puts it
-    /// on its shelf. When that fails, on a full disk for one, every sealed second stays
-    /// where it is and [`Vault::finish_unclosed`] closes it when there is room.
+    /// on its shelf. When that fails, on a full disk for one or on one that stands still
+    /// ([`VaultError::Stalled`], after half a minute), every sealed second stays where it is and
+    /// [`Vault::finish_unclosed`] closes it when there is room.
     pub fn finish(self, gaps: Vec<Gap>) -> Result<Manifest, VaultError> {
         self.close(gaps, false)
     }
@@ -325,7 +399,7 @@ impl Writer {
     pub(super) fn finish_recovered(self) -> Result<Manifest, VaultError> {
         let to_frame = self.frames;
         let unknown = |channel| Gap { channel, from_frame: 0, to_frame, kind: GapKind::ListLost };
-        self.close((0..CHANNELS as u8).map(unknown).collect(), true)
+        self.close([0, 1].map(unknown).to_vec(), true)
     }
 
     fn close(mut self, gaps: Vec<Gap>, recovered: bool) -> Result<Manifest, VaultError> {
@@ -339,9 +413,13 @@ impl Writer {
 
     /// Writes the closing block, when every block before it is on the disk.
     fn seal_end(&mut self, gaps: Vec<Gap>, recovered: bool) -> Result<Manifest, VaultError> {
-        if let Err(error) = self.wait() {
+        match self.wait() {
+            Ok(()) => {}
+            Err(error @ VaultError::Stalled { .. }) => return Err(error),
             // What was lost is told; what is there is closed.
-            tracing::error!(recording = %self.id, %error, "the last seconds of a recording were lost");
+            Err(error) => {
+                tracing::error!(recording = %self.id, %error, "the end of a recording did not come to the disk")
+            }
         }
         let mut reader = WavReader::unfinished(&self.live, &self.id, self.keys.as_ref())?;
         if reader.frames() != self.frames {
@@ -366,9 +444,11 @@ impl Writer {
 
     /// Where no room is left for it, what was kept for the books is given up for it.
     fn write_closing(&mut self, clear: &[u8]) -> Result<(), VaultError> {
+        let begin = self.end;
         self.write(Kind::Closing, clear)?;
         match self.wait() {
-            Err(VaultError::Io { error, .. }) if no_room(&error) => {
+            // It alone was lost.
+            Err(VaultError::Io { .. }) if self.end == begin => {
                 self.write(Kind::Closing, clear)?;
                 self.wait()
             }
