@@ -36,6 +36,7 @@ pub(crate) use reader::hash_sealed;
 use reserve::Reserve;
 pub use reserve::Room;
 use shelf::{Shelf, shelf_of};
+use source::OnDisk;
 use syncs::Syncs;
 use writer::Resumed;
 pub use writer::Writer;
@@ -366,6 +367,26 @@ impl Vault {
         let manifest = self.manifest(id).ok();
         let (local_bytes, remote_bytes) = self.shelf.remove(id)?;
         Ok(Removed { local_bytes, remote_bytes, manifest })
+    }
+
+    /// The first half of [`Vault::remove`]: the local file of a closed recording, without asking
+    /// anybody over the network. Its copy is there until [`Vault::remove_copy`], and is read. What
+    /// is gone already is no error; one that is not closed is refused.
+    pub fn remove_local(&self, id: &RecordingId) -> Result<Removed, VaultError> {
+        if self.live_path(id).exists() {
+            return Err(VaultError::Live(id.to_string()));
+        }
+        let file = OnDisk::open(&self.shelf.path(id), id).ok();
+        let reader = file.and_then(|file| WavReader::finished(Box::new(file), id, self.keys.as_ref()).ok());
+        let manifest = reader.and_then(|reader| reader.manifest());
+        Ok(Removed { local_bytes: self.shelf.remove_local(id)?, remote_bytes: None, manifest })
+    }
+
+    /// The other half: the copy on the server, whole or begun, which may take as long as the server
+    /// likes. Answers the bytes of the copy; none where there was none, or no server. What is gone
+    /// already is no error. While the local file is there, it may be copied again.
+    pub fn remove_copy(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
+        self.shelf.remove_copy(id)
     }
 
     /// Bytes free on the vault's file system.

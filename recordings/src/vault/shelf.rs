@@ -1,18 +1,18 @@
 //! The closed recordings: a folder, and an S3 server behind it where one is named.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     fs,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use super::{
     RecordingId, Vault, VaultError, io,
-    s3::{Copied, Far, Note, Remote, is_noted, remove_notes},
+    s3::{Copied, Far, Note, Remote, is_noted, remove_note, remove_notes},
     source::{OnDisk, Source},
     sync_folder,
 };
@@ -25,6 +25,9 @@ pub(super) struct Shelf {
     waiting: Mutex<BTreeSet<RecordingId>>,
     /// One throws out at a time.
     evicting: Mutex<()>,
+    /// Those that are being copied, thrown out or removed at this moment.
+    busy: Mutex<HashSet<RecordingId>>,
+    free: Condvar,
     looked: AtomicBool,
 }
 
@@ -33,6 +36,19 @@ pub(super) struct Shelf {
 pub(super) fn shelf_of(id: &RecordingId) -> &str {
     let text = id.as_str();
     &text[..text.len().min(5)]
+}
+
+/// Nobody else copies, throws out or removes this recording.
+struct Alone<'a> {
+    shelf: &'a Shelf,
+    id: RecordingId,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.shelf.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.shelf.free.notify_all();
+    }
 }
 
 /// A sealed file in the local folder.
@@ -49,6 +65,8 @@ impl Shelf {
             remote: OnceLock::new(),
             waiting: Mutex::default(),
             evicting: Mutex::default(),
+            busy: Mutex::default(),
+            free: Condvar::new(),
             looked: AtomicBool::new(false),
         }
     }
@@ -91,18 +109,50 @@ impl Shelf {
         }
     }
 
+    /// Waits until nobody else is at this recording.
+    fn alone(&self, id: &RecordingId) -> Alone<'_> {
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut busy = self.free.wait_while(busy, |busy| busy.contains(id)).unwrap_or_else(PoisonError::into_inner);
+        busy.insert(id.clone());
+        Alone { shelf: self, id: id.clone() }
+    }
+
     /// Removes file, copy and notes. The copy first: with the file there, all of it is found
     /// and asked for again.
     pub(super) fn remove(&self, id: &RecordingId) -> Result<(Option<u64>, Option<u64>), VaultError> {
-        let _alone = self.evicting.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.alone(id);
+        let remote_bytes = self.drop_copy(id)?;
+        Ok((self.drop_file(id)?, remote_bytes))
+    }
+
+    pub(super) fn remove_copy(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
+        let _alone = self.alone(id);
+        self.drop_copy(id)
+    }
+
+    pub(super) fn remove_local(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
+        let _alone = self.alone(id);
+        self.drop_file(id)
+    }
+
+    /// Removes the copy, whole or begun.
+    fn drop_copy(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
         self.waiting().remove(id);
-        let mut remote_bytes = None;
-        if let Some(remote) = self.remote.get() {
-            remote_bytes = remote.head(id)?.map(|about| about.size);
-            if remote_bytes.is_some() {
-                remote.delete(id)?;
-            }
+        let Some(remote) = self.remote.get() else { return Ok(None) };
+        let path = self.path(id);
+        remote.give_up(id, &path)?;
+        let bytes = remote.head(id)?.map(|about| about.size);
+        if bytes.is_some() {
+            remote.delete(id)?;
         }
+        remove_note(&path)?;
+        Ok(bytes)
+    }
+
+    /// Removes the file and the note of its copy. How far a copy got stays noted, for the server
+    /// must still be told.
+    fn drop_file(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
+        self.waiting().remove(id);
         let path = self.path(id);
         let local_bytes = match fs::metadata(&path) {
             Ok(about) => Some(about.len()),
@@ -112,11 +162,15 @@ impl Shelf {
         if local_bytes.is_some() {
             fs::remove_file(&path).map_err(io("remove", &path))?;
         }
-        remove_notes(&path)?;
+        if self.remote.get().is_some() {
+            remove_note(&path)?
+        } else {
+            remove_notes(&path)?
+        };
         if local_bytes.is_some() {
             sync_folder(&path)?;
         }
-        Ok((local_bytes, remote_bytes))
+        Ok(local_bytes)
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeSet<RecordingId>> {
@@ -195,6 +249,7 @@ impl Vault {
     /// last try ended, and does no harm when it is done already.
     pub fn copy(&self, id: &RecordingId) -> Result<Copied, VaultError> {
         let remote = self.shelf.remote.get().ok_or_else(|| VaultError::Missing(id.to_string()))?;
+        let _alone = self.shelf.alone(id);
         let done = remote.copy(id, &self.shelf.path(id));
         // One that was removed meanwhile need not wait.
         if matches!(done, Ok(_) | Err(VaultError::Missing(_))) {
@@ -220,6 +275,7 @@ impl Vault {
             if total - freed <= keep {
                 return Ok(false);
             }
+            let _alone = self.shelf.alone(&lying.id);
             let Some(note) = Note::read(&lying.path) else { return Ok(true) };
             if note.bytes != lying.bytes || !remote.still_holds(&lying.id, &note)? {
                 tracing::error!(recording = %lying.id, "the copy that was checked is not on the server any more");

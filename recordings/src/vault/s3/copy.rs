@@ -5,11 +5,14 @@ use std::{fs::File, io::Read as _, os::unix::fs::FileExt as _, path::Path};
 use object_store::path::Path as Object;
 use sha2::{Digest as _, Sha256};
 
-use super::{Note, Remote, S3Error, notes::Started};
+use super::{Note, Remote, S3Error, is_noted, notes::Started};
 use crate::vault::{RecordingId, VaultError, io};
 
 /// Bytes of a part; servers take no less than 5 MiB for any but the last.
 const PART: u64 = 8 << 20;
+
+/// So often in a row it goes on in vain with the same part before it begins anew.
+const IN_VAIN: u32 = 5;
 
 /// What a copy took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +36,26 @@ impl Remote {
             None => self.send(id, path, &file, bytes, &sha256)?,
         };
         let note = self.read_back(id, bytes, sha256)?;
+        // Another process removed it meanwhile: its copy must not outlive it. One that was thrown
+        // out has its note.
+        if !path.exists() && !is_noted(path) {
+            self.give_up(id, path)?;
+            self.delete(id)?;
+            return Err(VaultError::Missing(id.to_string()));
+        }
         note.write(path)?;
-        Started::forget(path);
+        // Somebody else's equal object came before our last part.
+        self.give_up(id, path)?;
         Ok(Copied { bytes, sent })
+    }
+
+    /// Gives up a copy that was begun and not completed.
+    pub(in crate::vault) fn give_up(&self, id: &RecordingId, path: &Path) -> Result<(), VaultError> {
+        if let Some(started) = Started::read(path) {
+            self.abort(&self.object(id), &started.upload)?;
+        }
+        Started::forget(path);
+        Ok(())
     }
 
     /// Sends what the server does not have yet, and says how much that was.
@@ -44,43 +64,78 @@ impl Remote {
         if bytes <= PART {
             return Ok(if self.create(&object, piece(file, path, 0, bytes)?)? { bytes } else { 0 });
         }
-        let known = Started::read(path).filter(|started| started.sha256 == sha256);
-        let resumed = known.is_some();
-        match self.send_parts(&object, path, file, bytes, sha256, known) {
-            // The server has forgotten what was sent before.
-            Err(VaultError::S3(S3Error::NotThere { .. } | S3Error::Unreachable { .. })) if resumed => {
-                Started::forget(path);
-                self.send_parts(&object, path, file, bytes, sha256, None)
+        match Started::read(path) {
+            Some(known) if known.sha256 == sha256 => {
+                let error = match self.send_parts(id, path, file, bytes, known.clone()) {
+                    Err(VaultError::S3(error)) => error,
+                    done => return done,
+                };
+                // How far it came this time.
+                let known = Started::read(path).unwrap_or(known);
+                if !has_forgotten(&error) {
+                    // Some servers break over an upload that they do not know. A network that is
+                    // away takes no new one either, and what was sent stays noted.
+                    let vain = known.vain + 1;
+                    if vain < IN_VAIN || !matches!(error, S3Error::Unreachable { .. }) {
+                        Started { vain, ..known }.write(path)?;
+                        return Err(error.into());
+                    }
+                }
+                let anew = self.begin_anew(&object, path, sha256, Some(&known))?;
+                self.send_parts(id, path, file, bytes, anew)
             }
-            done => done,
+            other => {
+                let anew = self.begin_anew(&object, path, sha256, other.as_ref())?;
+                self.send_parts(id, path, file, bytes, anew)
+            }
         }
     }
 
-    fn send_parts(
+    /// Begins a copy in parts, and gives up the one before it, once the server took the new one.
+    fn begin_anew(
         &self,
         object: &Object,
         path: &Path,
+        sha256: &str,
+        before: Option<&Started>,
+    ) -> Result<Started, VaultError> {
+        let started = Started { sha256: sha256.to_owned(), upload: self.begin(object)?, parts: Vec::new(), vain: 0 };
+        started.write(path)?;
+        if let Some(before) = before
+            && let Err(error) = self.abort(object, &before.upload)
+        {
+            tracing::warn!(%error, "parts of a copy that was given up stay on the server");
+        }
+        Ok(started)
+    }
+
+    /// Sends the parts that are missing. How far that is stays noted, whatever the network does.
+    fn send_parts(
+        &self,
+        id: &RecordingId,
+        path: &Path,
         file: &File,
         bytes: u64,
-        sha256: &str,
-        known: Option<Started>,
+        mut started: Started,
     ) -> Result<u64, VaultError> {
-        let mut started = match known {
-            Some(started) => started,
-            None => Started { sha256: sha256.to_owned(), upload: self.begin(object)?, parts: Vec::new() },
-        };
-        started.write(path)?;
+        let object = &self.object(id);
         let mut sent = 0;
         for place in started.parts.len()..bytes.div_ceil(PART) as usize {
+            if !path.exists() {
+                self.give_up(id, path)?;
+                return Err(VaultError::Missing(id.to_string()));
+            }
             let from = place as u64 * PART;
             let part = piece(file, path, from, PART.min(bytes - from))?;
             sent += part.len() as u64;
             started.parts.push(self.part(object, &started.upload, place, part)?);
+            started.vain = 0;
             started.write(path)?;
         }
         if !self.complete(object, &started.upload, &started.parts)? {
-            self.abort(object, &started.upload);
+            self.abort(object, &started.upload)?;
         }
+        Started::forget(path);
         Ok(sent)
     }
 
@@ -111,6 +166,16 @@ impl Remote {
     pub(in crate::vault) fn still_holds(&self, id: &RecordingId, note: &Note) -> Result<bool, S3Error> {
         let about = self.head(id)?;
         Ok(about.is_some_and(|about| about.size == note.bytes && about.e_tag == note.e_tag))
+    }
+}
+
+/// Whether the server does not know what was sent to it before; s3s-fs says that access to it is
+/// denied. A network that fails says nothing of the kind.
+fn has_forgotten(error: &S3Error) -> bool {
+    match error {
+        S3Error::NotThere { .. } | S3Error::Forgotten { .. } => true,
+        S3Error::Refused { code, .. } => code == "AccessDenied",
+        _ => false,
     }
 }
 

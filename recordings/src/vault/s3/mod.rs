@@ -15,7 +15,7 @@ mod remote;
 pub use config::{Credentials, S3Config};
 pub use copy::Copied;
 pub(super) use far::Far;
-pub(super) use notes::{Note, is_noted, remove_notes};
+pub(super) use notes::{Note, is_noted, remove_note, remove_notes};
 pub use remote::Remote;
 
 /// Why the S3 server, or a copy on it, could not be used. None of them holds a secret.
@@ -54,6 +54,12 @@ pub enum S3Error {
         place: String,
         /// Object.
         object: String,
+    },
+    /// Parts that were sent are not known any more.
+    #[error("{place} has forgotten parts of a copy that it had: they are sent again")]
+    Forgotten {
+        /// Bucket and server.
+        place: String,
     },
     /// The object is there already and is another.
     #[error(

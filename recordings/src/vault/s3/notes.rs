@@ -31,6 +31,9 @@ pub(super) struct Started {
     pub(super) upload: String,
     /// The server's marks of the parts that it has.
     pub(super) parts: Vec<String>,
+    /// How often it was gone on with in vain since the last part.
+    #[serde(default)]
+    pub(super) vain: u32,
 }
 
 impl Note {
@@ -54,13 +57,20 @@ pub(in crate::vault) fn is_noted(file: &Path) -> bool {
 
 /// Removes what is noted beside a file.
 pub(in crate::vault) fn remove_notes(file: &Path) -> Result<(), VaultError> {
-    for path in [Note::path(file), Started::path(file)] {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &path)(error)),
-            _ => {}
-        }
+    remove_note(file)?;
+    remove(&Started::path(file))
+}
+
+/// Removes the note that the copy was checked.
+pub(in crate::vault) fn remove_note(file: &Path) -> Result<(), VaultError> {
+    remove(&Note::path(file))
+}
+
+fn remove(path: &Path) -> Result<(), VaultError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", path)(error)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 impl Started {

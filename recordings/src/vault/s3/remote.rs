@@ -186,12 +186,17 @@ impl Remote {
         self.ask("complete a copy", asked)
     }
 
-    /// Gives up parts that were sent; that they stay is no harm but their room.
-    pub(super) fn abort(&self, object: &Path, upload: &str) {
+    /// Gives up parts that were sent; that the server does not know them is no error. Where it
+    /// refuses they stay, which is no harm but their room.
+    pub(super) fn abort(&self, object: &Path, upload: &str) -> Result<(), S3Error> {
         let (store, object, upload) = (self.store.clone(), object.clone(), upload.to_owned());
-        let asked = async move { store.abort_multipart(&object, &upload).await };
-        if let Err(error) = self.ask("give up a copy", asked) {
-            tracing::warn!(%error, "parts of a copy that was given up stay on the server");
+        match self.ask("give up a copy", async move { store.abort_multipart(&object, &upload).await }) {
+            Err(S3Error::NotThere { .. } | S3Error::Forgotten { .. }) => Ok(()),
+            Err(error @ S3Error::Refused { .. }) => {
+                tracing::warn!(%error, "parts of a copy that was given up stay on the server");
+                Ok(())
+            }
+            done => done,
         }
     }
 
@@ -229,6 +234,9 @@ impl Remote {
         let place = self.place.clone();
         let code = code(error);
         let said = code.clone().unwrap_or_else(|| "refused".into());
+        if matches!(said.as_str(), "NoSuchUpload" | "InvalidPart" | "InvalidPartOrder") {
+            return S3Error::Forgotten { place };
+        }
         match error {
             Error::NotFound { path, .. } if code.as_deref() != Some("NoSuchBucket") => {
                 S3Error::NotThere { place, object: path.clone() }
