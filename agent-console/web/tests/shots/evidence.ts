@@ -54,6 +54,7 @@ export const doubts = {
       reason: "从备份恢复，散列一致",
     }),
   ],
+  next_cursor: null,
 };
 
 const hold = (id: string, rest: object) => ({
@@ -85,6 +86,7 @@ const request = (id: string, rest: object) => ({
   reason: "",
   done_at: null,
   certificate: null,
+  ending: null,
   ...rest,
 });
 
@@ -106,6 +108,7 @@ export const retention = {
       period("transcript", 3653, 30, true),
       period("receipt", 3653, 1096, true),
       period("document", 3653, 30, true),
+      period("caller", 1096, 30, true),
       period("metadata", 3653, 1096, false),
       period("audit", 3653, 1096, false),
       period("access", 3653, 366, false),
@@ -113,6 +116,12 @@ export const retention = {
   },
   requests: [
     request("request-1", {}),
+    request("request-4", {
+      state: "approved",
+      decided_by: "陈静",
+      decided_at: day(-2, "10:00"),
+      ending: { by: "赵强", at: day(-1, "11:00"), reason: "名单有误", own: false, agreed: null },
+    }),
     request("request-2", {
       state: "done",
       decided_by: "陈静",

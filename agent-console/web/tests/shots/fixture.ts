@@ -497,7 +497,7 @@ export const verdict = (id: string) =>
         sha256: SHA,
         sm3: SHA,
         answer_offset_ms: 6_000,
-        gaps: [{ channel: "left", from_ms: 60_000, to_ms: 66_000 }],
+        gaps: [{ channel: "left", from_ms: 60_000, to_ms: 66_000, kind: "lost" }],
         gaps_known: true,
       };
 
