@@ -74,6 +74,10 @@ impl Line {
         self.t0 + Duration::from_millis(self.at)
     }
 
+    pub(crate) fn began(&self) -> Instant {
+        self.t0
+    }
+
     /// A notice, as each call begins with one.
     pub(crate) fn notice(&mut self, prompt: Arc<Prompt>) {
         let now = self.now();

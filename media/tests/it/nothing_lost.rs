@@ -2,7 +2,12 @@
 //! arrived lies in the recording near its place, or the list of holes says that it does not.
 
 use proptest::prelude::*;
-use songda_media::{Gap, inside::Timeline};
+use songda_media::{
+    Gap, Law, Rest,
+    inside::{Timeline, View},
+};
+
+use crate::line::{Line, PARTY};
 
 const PACKET: u64 = 160;
 /// The recording begins so long before the first packet.
@@ -123,9 +128,9 @@ fn packets(seed: u64, events: &[Event], jitter: u64, first_kept: u64) -> Vec<Pac
         if sent < longer.0 {
             arrives += longer.1;
         }
-        if speed > 0 {
+        if let Some(step) = (PACKET * 100).checked_div(speed) {
             arrives = arrives.max(drained_at);
-            drained_at += PACKET * 100 / speed;
+            drained_at += step;
             if arrives > drained_at {
                 speed = 0;
             }
@@ -320,4 +325,28 @@ fn of_two_who_speak_at_once_both_are_heard() {
     let both = out.chunks_exact(2).filter(|frame| frame[1] == 1_300).count();
     assert!(both >= 199 * 160, "{both} frames hold both");
     assert!(timeline.gaps().is_empty());
+}
+
+#[test]
+fn a_packet_of_the_party_that_is_too_long_is_recorded_and_an_empty_one_is_no_loss() {
+    let mut line = Line::new();
+    line.bridge.rest(line.now(), 0, Rest::Talk);
+    // Packet 51 is empty, and one stands for packets 101 to 108.
+    line.steps(50, None, Some(PARTY));
+    let passed_on = line.heard.agent.len();
+    let long = [0x91; 1_280];
+    for (packets, payload) in [(1, &long[..0]), (8, &long[..])] {
+        line.stall(packets);
+        let number = line.now().duration_since(line.began()).as_millis() as u64 / 20 + 1 - packets;
+        let (seq, timestamp) = (number as u16, number as u32 * 160);
+        let view = View { ssrc: 88, seq, timestamp, payload_type: 8, marker: false, payload };
+        let now = line.now();
+        line.bridge.from_party(now, 0, &view, &mut line.heard);
+        line.steps(if packets == 1 { 49 } else { 0 }, None, Some(PARTY));
+    }
+    assert_eq!(line.heard.agent.len(), passed_on + 49, "neither is passed on");
+    let (_, right, summary) = line.close();
+    let level = Law::Pcma.decode(0x91);
+    assert_eq!(right.iter().filter(|sample| **sample == level).count(), 1_280);
+    assert!(summary.gaps.iter().all(|gap| gap.kind != songda_media::GapKind::Lost), "{:?}", summary.gaps);
 }
