@@ -48,7 +48,7 @@ pub(crate) struct RtpLeg {
     keys: Vec<Crypto>,
     shield: Option<Shield>,
     /// Our answer to the first offer: later ones cannot agree on more than the suite in it.
-    said: Option<Option<Suite>>,
+    said: Said,
     /// The source that was authentic last.
     authentic: Option<u32>,
     /// Packets of other sources that were not authentic; each costs the receiver a little memory.
@@ -59,6 +59,17 @@ pub(crate) struct RtpLeg {
     /// What is missing there is concealed.
     concealment: Concealment,
     told: bool,
+}
+
+/// What we answered to an offer of the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// We were not asked.
+    Nothing,
+    /// It goes in the clear.
+    Clear,
+    /// It is secured by this suite.
+    By(Suite),
 }
 
 /// What a look at the socket brought.
@@ -97,7 +108,7 @@ impl RtpLeg {
             security: Security::Off,
             keys: Vec::new(),
             shield: None,
-            said: None,
+            said: Said::Nothing,
             authentic: None,
             forged: 0,
             unauthentic: 0,
@@ -127,7 +138,7 @@ impl RtpLeg {
     /// Our answer to its first offer agreed on this. Signalling answers later offers by that answer,
     /// and knows no more of us.
     pub(crate) fn has_said(&mut self, remote: &Remote) {
-        self.said = Some(remote.crypto.map(|theirs| theirs.suite));
+        self.said = remote.crypto.map_or(Said::Clear, |theirs| Said::By(theirs.suite));
     }
 
     /// Who listens to this leg has a browser, which conceals what is missing.
@@ -148,9 +159,9 @@ impl RtpLeg {
     pub(crate) fn own<'a>(&'a self, id: u64, ip: std::net::IpAddr, laws: &'a [Law]) -> Own<'a> {
         let (address, control) = (SocketAddr::new(ip, self.port), self.control_port);
         let (security, keys) = match self.said {
-            None => (self.security, &self.keys[..]),
-            Some(None) => (Security::Off, &[][..]),
-            Some(Some(suite)) => {
+            Said::Nothing => (self.security, &self.keys[..]),
+            Said::Clear => (Security::Off, &[][..]),
+            Said::By(suite) => {
                 let at = self.keys.iter().position(|key| key.suite == suite);
                 (self.security, at.map_or(&[][..], |at| &self.keys[at..=at]))
             }

@@ -158,7 +158,7 @@ fn a_leg_that_answered_in_the_clear_or_by_one_suite_agrees_on_no_more_later() {
     there.has_said(&remote);
     assert_eq!(there.own(2, HERE, &Law::BOTH).offered(&all).unwrap().crypto, None);
     let short: String = all.lines().filter(|line| !line.contains("_80 ")).map(|line| format!("{line}\r\n")).collect();
-    there.said = None;
+    there.said = Said::Nothing;
     let remote = there.own(2, HERE, &Law::BOTH).offered(&short).unwrap();
     there.has_said(&remote);
     let later = there.own(2, HERE, &Law::BOTH).offered(&all).unwrap();
