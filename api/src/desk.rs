@@ -102,6 +102,13 @@ impl Desk {
             build: entry_script().into(),
         };
         let tasks = TaskTracker::new();
+        let (measured, over) = (switchboard.clone(), cancel.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = measured.tell_figures() => {}
+                () = over.cancelled() => {}
+            }
+        });
         // First of all: a party of the last run may still hold the line.
         let legs = recovery::end_legs(&ground, &tasks, cancel).await.context("ending the last run's legs")?;
         if legs > 0 {

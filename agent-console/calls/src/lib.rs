@@ -11,6 +11,7 @@ mod causes;
 mod clock;
 mod events;
 mod facts;
+mod figures;
 mod machine;
 mod marks;
 pub mod numbering;

@@ -24,6 +24,7 @@ use crate::{
     clock::CallClock,
     events::CallEvent,
     facts::{SupervisionEnd, TransferFault, TransferMode},
+    figures,
     machine::Welcome,
     recorder::Recorder,
     sounds::{Library, SoundError, Sounds},
@@ -358,6 +359,11 @@ impl Switchboard {
     /// Signalling, for probes of a trunk.
     pub fn endpoint(&self) -> &Endpoint {
         &self.ground.endpoint
+    }
+
+    /// Tells what the media threads do, every few seconds, until it is dropped.
+    pub async fn tell_figures(&self) {
+        figures::tell(&self.ground.engine).await;
     }
 
     /// Everything that a call of this court would play in Chinese, as a call reads it.

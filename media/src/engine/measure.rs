@@ -3,11 +3,13 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
+
+use crate::rtp::Refusals;
 
 /// Upper borders of the classes of sweep times, microseconds.
 const BORDERS: [u64; 12] = [50, 100, 200, 400, 700, 1_000, 2_000, 4_000, 7_000, 10_000, 50_000, u64::MAX];
@@ -20,6 +22,7 @@ pub(super) struct Measure {
     handed_over: AtomicU64,
     not_handed_over: AtomicU64,
     calls: AtomicU64,
+    refusals: Arc<Refusals>,
 }
 
 /// What one media thread has done since the start.
@@ -35,11 +38,22 @@ pub struct ThreadFigures {
     pub handed_over: u64,
     /// The same, lost because that thread had too many already.
     pub not_handed_over: u64,
+    /// Packets at ports towards carriers and desk phones that were somebody else's.
+    pub foreign: u64,
+    /// Those above three times the agreed rate.
+    pub excess: u64,
+    /// Those of secured legs that were not authentic, or were heard before.
+    pub unauthentic: u64,
     /// Calls at this moment.
     pub calls: u64,
 }
 
 impl Measure {
+    /// Of a thread whose ports count there what they refuse.
+    pub(super) fn of_ports(refusals: Arc<Refusals>) -> Self {
+        Self { refusals, ..Self::default() }
+    }
+
     pub(super) fn swept(&self, took: Duration, datagrams: u64, calls: usize) {
         let micros = took.as_micros() as u64;
         let class = BORDERS.iter().position(|border| micros <= *border).unwrap_or(BORDERS.len() - 1);
@@ -77,6 +91,9 @@ impl Measure {
             datagrams: load(&self.datagrams),
             handed_over: load(&self.handed_over),
             not_handed_over: load(&self.not_handed_over),
+            foreign: load(&self.refusals.foreign),
+            excess: load(&self.refusals.excess),
+            unauthentic: load(&self.refusals.unauthentic),
             calls: load(&self.calls),
         }
     }

@@ -42,8 +42,8 @@ pub(super) fn start(config: &EngineConfig) -> Result<Engine, EngineError> {
     }
     let mut threads = Vec::new();
     for (number, (shore, (inbox, noted, heard, bell))) in shores.into_iter().zip(inboxes).enumerate() {
-        let measure = Arc::new(Measure::default());
         let ports = Ports::new(config.trunk_bind, &config.trunk_ports, number, count).map_err(EngineError::Start)?;
+        let measure = Arc::new(Measure::of_ports(ports.refusals().clone()));
         let neighbours = if count > 1 { ways.iter().map(|(_, way)| way.clone()).collect() } else { Vec::new() };
         let poll = Poll::new().map_err(EngineError::Start)?;
         let floor = Floor::new(number, config.unix_ms.clone(), shore, places.clone(), trunk_ip, ports)
