@@ -89,6 +89,12 @@ impl Bridge {
         if let Some(change) = self.watch.party_packet(now, samples.clone()) {
             self.changed(now, change);
         }
+        if self.party_events.is_none() && self.mode == Mode::Open {
+            let digit = self.tones_in.packet(packet.ssrc, packet.timestamp, samples.clone());
+            if let Some(digit) = digit.filter(|_| self.news.len() < NEWS) {
+                self.news.push_back(MediaEvent::Digit { digit, frame });
+            }
+        }
         self.timeline.hear(RIGHT, frame, packet.stamp(), samples.clone());
         self.listener.packet(frame, packet, samples);
         self.spoken(now, PARTY, packet, wires);

@@ -64,7 +64,7 @@ pub enum MediaEvent {
     PartyHeard,
     /// An announcement was played to its end.
     PromptFinished(Span),
-    /// The party pressed a key (RFC 4733).
+    /// The party pressed a key, by telephone-event (RFC 4733) or, where none was agreed, by its tones.
     Digit {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         digit: char,
@@ -239,6 +239,8 @@ pub struct Bridge {
     parcel: Parcel,
     keys_out: digits::Sender,
     keys_in: digits::Reader,
+    /// Keys in the party's sound, where no telephone-event was agreed.
+    tones_in: digits::tones::Hearer,
     watch: Watch,
     left: Left,
     /// The mix that the party hears, in the recording.
@@ -273,6 +275,7 @@ impl Bridge {
             parcel: Parcel::default(),
             keys_out: digits::Sender::default(),
             keys_in: digits::Reader::default(),
+            tones_in: digits::tones::Hearer::default(),
             watch: Watch::default(),
             left: Left::default(),
             mixing: None,
@@ -372,11 +375,11 @@ impl Bridge {
         }
     }
 
-    /// Sends digits to the party, one after another. False when the carrier takes none, or
-    /// one of them is no key. What is played to the party meanwhile drops those that have not
+    /// Sends digits to the party, one after another: as telephone-events, or as tones where none were
+    /// agreed. False before the answer, or when one of them is no key. What is played to the party meanwhile drops those that have not
     /// begun: a menu that has moved on must not get them late.
     pub fn digits(&mut self, digits: &str) -> bool {
-        let taken = self.mode == Mode::Open && self.party_events.is_some() && self.keys_out.push(digits);
+        let taken = self.mode == Mode::Open && self.keys_out.push(digits);
         if taken {
             self.listener.keys();
         }

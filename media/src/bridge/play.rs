@@ -155,23 +155,29 @@ impl Bridge {
 
     /// Twenty milliseconds of a key, in the place of the agent's voice.
     fn key(&mut self, now: Instant, wires: &mut impl Wires) -> bool {
-        let (Some(turn), Some(events)) = (self.keys_out.turn(), self.party_events) else {
-            // The carrier's new session takes none.
-            self.keys_out.clear();
-            return false;
-        };
+        let Some(turn) = self.keys_out.turn() else { return false };
         // What the party hears of us meanwhile is no voice, and nothing is missing.
         let (frame, source) = (self.frame(now), self.stage.source());
         // It is heard from now on, behind what was made before.
         self.timeline.place(LEFT, frame + PACKET as u64, source, std::iter::repeat_n(0, PACKET));
-        match turn {
-            Turn::Event { payload, first } => {
+        match (turn, self.party_events) {
+            (Turn::Event { payload, first }, Some(events)) => {
                 self.party.interrupted();
                 let head = if first { self.party.to.generate_marked(now) } else { self.party.to.again() };
                 send(head, events, &payload, wires);
                 true
             }
-            Turn::Pause => self.silence(now, wires),
+            (Turn::Pause, Some(_)) => self.silence(now, wires),
+            // In the recording it is silence all the same: the keys may be a number on file.
+            (turn, None) => {
+                turn.sound(&mut self.parcel.samples);
+                let law = self.party.law;
+                for (octet, sample) in self.parcel.octets.iter_mut().zip(&self.parcel.samples) {
+                    *octet = law.encode(*sample);
+                }
+                send(self.party.to.generate(now), law.payload_type(), &self.parcel.octets[..PACKET], wires);
+                true
+            }
         }
     }
 

@@ -6,7 +6,9 @@ use std::{
 };
 
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
-use songda_media::{Engine, EngineConfig, EngineError, MediaEvent, Prompt, Rest, SdpError, Tap};
+use songda_media::{
+    CarrierSound, Engine, EngineConfig, EngineError, Law, MediaEvent, Prompt, Rest, SdpError, Security, Tap,
+};
 
 pub(crate) struct Blocks(pub(crate) mpsc::Sender<Vec<i16>>);
 
@@ -117,7 +119,7 @@ async fn keys_go_both_ways_under_the_carriers_payload_type() {
     let ours = port(&media.trunk_offer().await.unwrap());
     media.trunk_answer(answer(&carrier)).await.unwrap();
     media.rest(Rest::Talk).unwrap();
-    let refused = media.digits("1".into()).await.unwrap_err();
+    let refused = media.digits("1x".into()).await.unwrap_err();
     assert!(matches!(refused, EngineError::NoKeys), "{refused}");
     let takes_keys = answer(&carrier).replace("RTP/AVP 8", "RTP/AVP 8 97") + "a=rtpmap:97 telephone-event/8000\r\n";
     media.trunk_answer(takes_keys).await.unwrap();
@@ -279,4 +281,99 @@ async fn a_call_ends_for_certain_however_many_orders_wait() {
     closing.await.unwrap();
     let gone = dropped_tap.recv_timeout(Duration::from_secs(5));
     assert_eq!(gone, Err(mpsc::RecvTimeoutError::Disconnected), "the tap of the dropped call is gone");
+}
+
+/// Power at a frequency, of a signal of this amplitude alone 1 (Goertzel).
+fn share(samples: &[f64], hertz: f64) -> f64 {
+    let factor = 2.0 * (std::f64::consts::TAU * hertz / 8_000.0).cos();
+    let (mut one, mut two) = (0.0, 0.0);
+    for sample in samples {
+        (one, two) = (sample + factor * one - two, one);
+    }
+    let energy: f64 = samples.iter().map(|sample| sample * sample).sum();
+    (one * one + two * two - factor * one * two) * 2.0 / samples.len() as f64 / energy.max(1.0)
+}
+
+#[tokio::test]
+async fn e44_keys_go_both_ways_as_tones_where_no_telephone_event_was_agreed() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, recorded) = mpsc::channel();
+    let (media, mut events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    carrier.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let ours = port(&media.trunk_offer().await.unwrap());
+    media.trunk_answer(answer(&carrier)).await.unwrap();
+    media.rest(Rest::Talk).unwrap();
+    media.digits("7".into()).await.unwrap();
+    let mut tones = 0;
+    while tones < 5 {
+        let mut buffer = [0u8; 500];
+        let len = carrier.recv(&mut buffer).unwrap();
+        let packet = RtpReader::new(&buffer[..len]).unwrap();
+        assert_eq!(packet.payload_type(), 8);
+        let samples: Vec<f64> = packet.payload().iter().map(|octet| f64::from(Law::Pcma.decode(*octet))).collect();
+        let (low, high) = (share(&samples, 852.0), share(&samples, 1_209.0));
+        if low + high > 0.8 {
+            assert!(low > 0.2 && high > 0.2, "{low} {high}");
+            tones += 1;
+        }
+    }
+    // Sixty milliseconds of a 3, and silence.
+    for seq in 1..=10u16 {
+        let payload: Vec<u8> = (0..160u32)
+            .map(|at| {
+                let turn = std::f64::consts::TAU * f64::from(u32::from(seq) * 160 + at) / 8_000.0;
+                let sound = ((turn * 697.0).sin() + (turn * 1_477.0).sin()) * 5_000.0;
+                Law::Pcma.encode(if (3..6).contains(&seq) { sound as i16 } else { 0 })
+            })
+            .collect();
+        let packet = RtpPacketBuilder::new().payload_type(8).ssrc(9).sequence(Seq::from(seq));
+        let packet = packet.timestamp(u32::from(seq) * 160).payload(&payload).build().unwrap();
+        carrier.send_to(&packet, ("127.0.0.1", ours)).unwrap();
+    }
+    let mut pressed = String::new();
+    while pressed.is_empty() {
+        if let MediaEvent::Digit { digit, .. } = events.recv().await.unwrap() {
+            pressed.push(digit);
+        }
+    }
+    assert_eq!(pressed, "3");
+    media.close().await.unwrap();
+    let left = recorded.try_iter().flatten().step_by(2).collect::<Vec<i16>>();
+    assert!(left.iter().all(|sample| sample.unsigned_abs() < 50), "keys that we press are in no recording");
+}
+
+#[tokio::test]
+async fn r4_1a_who_has_not_the_key_of_a_secured_leg_is_silence_and_is_counted() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, recorded) = mpsc::channel();
+    let (media, mut events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    media.carrier(CarrierSound { security: Security::Required, ..CarrierSound::default() }).unwrap();
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let refused = media.trunk_offered(answer(&carrier)).await.unwrap_err();
+    assert!(matches!(refused, EngineError::Sdp(SdpError::NotSecured)), "{refused}");
+    let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+    let offer = answer(&carrier).replace("RTP/AVP", "RTP/SAVP") + key;
+    let answered = media.trunk_offered(offer).await.unwrap();
+    assert!(answered.contains("RTP/SAVP 8\r\n") && answered.contains("a=crypto:1 "), "{answered}");
+    media.rest(Rest::Talk).unwrap();
+    for seq in 1..=20u16 {
+        // Sealed by another key, as far as we can tell.
+        let packet = RtpPacketBuilder::new().payload_type(8).ssrc(9).sequence(Seq::from(seq));
+        let packet = packet.timestamp(u32::from(seq) * 160).payload(&[0x91; 170]).build().unwrap();
+        carrier.send_to(&packet, ("127.0.0.1", port(&answered))).unwrap();
+    }
+    let counted = async {
+        while engine.figures()[0].unauthentic < 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), counted).await.expect("each is counted");
+    let summary = media.close().await.unwrap();
+    assert_eq!((summary.party.received, summary.party.unauthentic), (0, 20));
+    assert_eq!(summary.party.srtp, Some("AES_CM_128_HMAC_SHA1_80"));
+    while let Some(news) = events.recv().await {
+        assert_ne!(news, MediaEvent::PartyHeard);
+    }
+    assert!(recorded.try_iter().flatten().skip(1).step_by(2).all(|sample| sample == 0), "silence");
 }

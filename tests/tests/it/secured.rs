@@ -258,6 +258,14 @@ async fn r4_1a_x6_sound_to_a_carrier_that_requires_keys_is_secured_both_ways_and
     assert_eq!(quality["party"]["srtp"], "AES_CM_128_HMAC_SHA1_80", "{quality}");
     assert_eq!(quality["party"]["unauthentic"], 0, "{quality}");
     secured.no_key_stands_anywhere("RTP/SAVP crypto").await;
+    let told = || async { secured.world.server.metrics().await };
+    let all = [
+        "songda_media_refused_total{why=\"unauthentic\"} 0",
+        "songda_media_datagrams_total{thread=\"0\"}",
+        "songda_media_dropped_by_system_total",
+        "# HELP songda_media_sweep_p99_seconds ",
+    ];
+    until(told, |metrics| all.iter().all(|one| metrics.contains(one))).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

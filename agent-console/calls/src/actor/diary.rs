@@ -24,6 +24,16 @@ const SILENT: Duration = Duration::from_secs(5);
 /// choice but a number, and a number on file is nobody's to read.
 const CLEAR_KEYS: usize = 4;
 
+/// Some carriers tell a key in the sound and by INFO: what comes the other way within this time is the same.
+const TWICE: Duration = Duration::from_secs(1);
+
+/// By what a key of the party is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyWay {
+    Sound,
+    Signalling,
+}
+
 pub(super) struct Diary {
     clock: CallClock,
     recording_from: Option<Instant>,
@@ -32,6 +42,8 @@ pub(super) struct Diary {
     frame_ms: Option<u64>,
     notice: Option<PromptSpan>,
     marks: Marks,
+    /// The key of the party that was told last.
+    last_key: Option<(char, KeyWay, Instant)>,
     /// Name of the supervisor.
     supervisor: String,
 }
@@ -45,6 +57,7 @@ impl Diary {
             frame_ms: None,
             notice: None,
             marks: Marks::default(),
+            last_key: None,
             supervisor: String::new(),
         }
     }
@@ -84,16 +97,28 @@ impl Diary {
         self.frame_ms.take().unwrap_or_else(live)
     }
 
-    pub(super) fn digit(&mut self, digit: char, frame: u64) -> CallEvent {
-        self.at(frame);
-        self.digit_now(digit)
+    /// A key of the party in its sound, or beside it; none when signalling told it.
+    pub(super) fn digit(&mut self, digit: char, frame: u64) -> Option<CallEvent> {
+        self.key(digit, KeyWay::Sound, Instant::now(), Some(frame))
     }
 
-    /// A key of the party that signalling told.
-    pub(super) fn digit_now(&mut self, digit: char) -> CallEvent {
+    /// A key of the party that signalling told; none when the sound told it.
+    pub(super) fn digit_now(&mut self, digit: char) -> Option<CallEvent> {
+        self.key(digit, KeyWay::Signalling, Instant::now(), None)
+    }
+
+    fn key(&mut self, digit: char, way: KeyWay, now: Instant, frame: Option<u64>) -> Option<CallEvent> {
+        let twin = |(last, by, at): (char, KeyWay, Instant)| last == digit && by != way && now < at + TWICE;
+        if self.last_key.is_some_and(twin) {
+            return None;
+        }
+        self.last_key = Some((digit, way, now));
+        if let Some(frame) = frame {
+            self.at(frame);
+        }
         let offset_ms = self.offset_ms();
         self.marks.point(MarkKind::DigitIn, offset_ms, &digit.to_string());
-        CallEvent::Digit { digit, offset_ms }
+        Some(CallEvent::Digit { digit, offset_ms })
     }
 
     pub(super) fn pressed(&mut self, digits: String) -> CallEvent {
@@ -307,5 +332,18 @@ mod tests {
             slips: 0,
             played: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_key_that_is_told_in_the_sound_and_by_info_is_one_key_and_a_second_press_is_two() {
+        let t0 = Instant::now();
+        let mut diary = Diary::new(CallClock::new(t0, 0));
+        let mut told =
+            |digit: char, way: KeyWay, ms: u64| diary.key(digit, way, t0 + Duration::from_millis(ms), None).is_some();
+        assert!(told('5', KeyWay::Sound, 0) && !told('5', KeyWay::Signalling, 90), "the same press");
+        assert!(told('5', KeyWay::Sound, 300) && !told('5', KeyWay::Signalling, 400), "pressed again");
+        assert!(told('6', KeyWay::Signalling, 600), "another key");
+        assert!(told('6', KeyWay::Signalling, 800), "twice by INFO alone");
+        assert!(told('6', KeyWay::Sound, 1_801), "long after");
     }
 }

@@ -167,7 +167,9 @@ impl Actor {
                 match line.take(step, &self.line_stands_on()).await {
                     // A carrier that tells keys by INFO; those in the sound come with their frame.
                     Some(Input::Leg(LegEvent::Digit { digit, .. })) => {
-                        self.tell(diary.digit_now(digit)).await;
+                        if let Some(event) = diary.digit_now(digit) {
+                            self.tell(event).await;
+                        }
                         None
                     }
                     input => input,
@@ -401,7 +403,9 @@ impl Actor {
                 Some(Input::PartyHeardAgain)
             }
             MediaEvent::Digit { digit, frame } => {
-                self.tell(diary.digit(digit, frame)).await;
+                if let Some(event) = diary.digit(digit, frame) {
+                    self.tell(event).await;
+                }
                 None
             }
             MediaEvent::PromptFinished(span) => {

@@ -1,4 +1,7 @@
-//! Digits as telephone-events (RFC 4733): read from the carrier, made for it.
+//! Digits: as telephone-events (RFC 4733), read from the carrier and made for it; as tones in the
+//! sound where none was agreed.
+
+pub(crate) mod tones;
 
 use std::{collections::VecDeque, ops::RangeInclusive};
 
@@ -83,6 +86,20 @@ pub(crate) enum Turn {
     Pause,
 }
 
+impl Turn {
+    /// The same as sound, when no telephone-event was agreed.
+    pub(crate) fn sound(self, out: &mut [i16; PACKET]) {
+        match self {
+            Self::Event { payload: [code, flags, high, low], .. } if flags & 0x80 == 0 => {
+                let until = usize::from(u16::from_be_bytes([high, low]));
+                tones::make(code, until.saturating_sub(PACKET), usize::from(HELD) * PACKET, out);
+            }
+            // An event's end is told thrice; of a tone it is silence.
+            Self::Event { .. } | Self::Pause => out.fill(0),
+        }
+    }
+}
+
 /// Digits on their way to the carrier.
 #[derive(Debug, Default)]
 pub(crate) struct Sender {
@@ -112,10 +129,6 @@ impl Sender {
     /// Drops the digits that have not begun.
     pub(crate) fn cut(&mut self) {
         self.waiting.truncate(usize::from(self.is_underway()));
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
     }
 
     /// The next 20 ms; none when nothing is to be sent.
