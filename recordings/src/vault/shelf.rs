@@ -163,10 +163,10 @@ impl Shelf {
             fs::remove_file(&path).map_err(io("remove", &path))?;
         }
         if self.remote.get().is_some() {
-            remove_note(&path)?
+            remove_note(&path)?;
         } else {
-            remove_notes(&path)?
-        };
+            remove_notes(&path)?;
+        }
         if local_bytes.is_some() {
             sync_folder(&path)?;
         }

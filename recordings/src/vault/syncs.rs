@@ -62,7 +62,7 @@ struct State {
 
 impl State {
     fn is_pending(&self) -> bool {
-        !self.broken && !(self.is_rewritten() && self.written <= self.durable)
+        !self.broken && (!self.is_rewritten() || self.written > self.durable)
     }
 
     fn is_rewritten(&self) -> bool {

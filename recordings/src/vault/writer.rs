@@ -418,7 +418,7 @@ impl Writer {
             Err(error @ VaultError::Stalled { .. }) => return Err(error),
             // What was lost is told; what is there is closed.
             Err(error) => {
-                tracing::error!(recording = %self.id, %error, "the end of a recording did not come to the disk")
+                tracing::error!(recording = %self.id, %error, "the end of a recording did not come to the disk");
             }
         }
         let mut reader = WavReader::unfinished(&self.live, &self.id, self.keys.as_ref())?;

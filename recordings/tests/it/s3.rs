@@ -14,7 +14,7 @@ use std::{
 use songda_recordings::{
     keys::KeyFile,
     vault::{
-        BLOCK_FRAMES, Manifest, RecordingId, Vault, VaultError, Verdict,
+        BLOCK_FRAMES, Manifest, RecordingId, Removed, Vault, VaultError, Verdict,
         s3::{Remote, S3Config, S3Error},
     },
 };
@@ -230,7 +230,7 @@ fn x6_what_was_begun_of_a_removed_recordings_copy_is_given_up() {
             assert!(removed.manifest.is_some() && !house.path(name).exists());
             assert_eq!(house.vault.remove_copy(&id(name)).unwrap(), None);
             assert_eq!(house.vault.remove_copy(&id(name)).unwrap(), None, "a second time does no harm");
-            assert_eq!(house.vault.remove_local(&id(name)).unwrap(), Default::default());
+            assert_eq!(house.vault.remove_local(&id(name)).unwrap(), Removed::default());
         } else {
             house.vault.remove(&id(name)).unwrap();
         }

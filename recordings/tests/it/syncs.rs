@@ -77,7 +77,8 @@ fn house() -> House {
     let keys = Arc::new(KeyFile::create(&folder.path().join("key")).unwrap());
     let (sender, synced) = mpsc::channel();
     let fails = Arc::new(AtomicBool::new(false));
-    let (harm, gate) = <(Arc<Mutex<Option<Harm>>>, Arc<(Mutex<bool>, Condvar)>)>::default();
+    let harm: Arc<Mutex<Option<Harm>>> = Arc::default();
+    let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();
     let (sender, own) = (Mutex::new(sender), (fails.clone(), harm.clone(), gate.clone()));
     let vault = Vault::open(&folder.path().join("vault"), keys, 0).unwrap().with_files(move |file| {
         let (fails, harm, gate) = own.clone();
