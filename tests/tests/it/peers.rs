@@ -40,7 +40,8 @@ pub(crate) struct FarEnd {
 }
 
 impl FarEnd {
-    fn spawn(command: &mut Command, port: u16, folder: tempfile::TempDir) -> Self {
+    /// This program, in this folder.
+    pub(crate) fn spawn(command: &mut Command, port: u16, folder: tempfile::TempDir) -> Self {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let child = command
             .current_dir(folder.path())

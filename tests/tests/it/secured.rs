@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicU16, Ordering},
 };
 
@@ -15,14 +15,14 @@ use songda_tests::agent::{Agent, http, until};
 
 use crate::{
     inbound::{accept, set_hours},
-    peers::tone_file,
+    peers::{FarEnd, tone_file},
     road::tone,
     server::Machine,
     sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone},
     world::World,
 };
 
-const NUMBER: &str = "13800008009";
+pub(crate) const NUMBER: &str = "13800008009";
 
 /// One root, and one certificate for this machine.
 fn certificates(folder: &Path) {
@@ -58,16 +58,20 @@ fn free_port() -> u16 {
 }
 
 /// baresip as the party behind the carrier, whose voice is a tone.
-struct Party {
-    child: Child,
+pub(crate) struct Party {
+    pub(crate) far: FarEnd,
     port: u16,
     control: SocketAddr,
-    folder: tempfile::TempDir,
 }
 
 impl Party {
     /// `menc` is how it secures sound: `srtp`, which takes what comes, `srtp-mand`, or nothing.
     fn start(keys: &Path, menc: &str) -> Self {
+        Self::saying(PARTY_HZ, keys, menc)
+    }
+
+    /// The same with another voice.
+    pub(crate) fn saying(hertz: f64, keys: &Path, menc: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, control) = (free_port(), free_port());
         let modules =
@@ -79,7 +83,7 @@ impl Party {
              module_path /usr/lib/baresip/modules\n{modules}module_app account.so\nmodule_app menu.so\n\
              module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {here}\n",
             keys = keys.display(),
-            tone = tone_file(folder.path(), PARTY_HZ, 8_000).display(),
+            tone = tone_file(folder.path(), hertz, 8_000).display(),
             modules = modules.concat(),
             here = folder.path().display(),
         );
@@ -90,12 +94,10 @@ impl Party {
         for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut baresip = Command::new("baresip");
-        baresip.arg("-f").arg(folder.path()).arg("-v").current_dir(folder.path()).stdin(Stdio::null());
-        let child = baresip.stdout(log.try_clone().unwrap()).stderr(log).spawn();
+        baresip.arg("-f").arg(folder.path()).arg("-v");
         let control = SocketAddr::from(([127, 0, 0, 1], control));
-        Self { child: child.expect("scripts/test installs baresip"), port, control, folder }
+        Self { far: FarEnd::spawn(&mut baresip, port, folder), port, control }
     }
 
     fn tls(&self) -> SocketAddr {
@@ -103,7 +105,7 @@ impl Party {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        self.far.log()
     }
 
     async fn says(&self, words: &str) {
@@ -122,33 +124,22 @@ impl Party {
 
     /// Whether the last second of what it heard was the agent.
     fn heard_the_agent(&mut self) -> bool {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
-        self.child.wait().unwrap();
-        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
-        let Some(file) = files.into_iter().find(|path| path.to_string_lossy().ends_with("-dec.wav")) else {
-            return false;
-        };
+        self.far.leave();
+        let Some(file) = self.far.heard_in() else { return false };
         let samples: Vec<i16> = hound::WavReader::open(file).unwrap().samples().map(Result::unwrap).collect();
         samples.chunks(4_000).any(|half| half.len() == 4_000 && is_tone(half, AGENT_HZ))
     }
 }
 
-impl Drop for Party {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A world whose carriers are trusted by this root, and that listens for TLS.
-struct Secured {
-    world: World,
-    keys: tempfile::TempDir,
+pub(crate) struct Secured {
+    pub(crate) world: World,
+    pub(crate) keys: tempfile::TempDir,
     tls: SocketAddr,
 }
 
 impl Secured {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let keys = tempfile::tempdir().unwrap();
         certificates(keys.path());
         let tls = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -175,7 +166,7 @@ impl Secured {
     }
 
     /// The court's trunk leads to this party over TLS, with sound like this; as two people set it.
-    async fn leads_to(&self, party: &Party, srtp: &str) {
+    pub(crate) async fn leads_to(&self, party: &Party, srtp: &str) {
         let (_, found) = self.ask("admin", reqwest::Method::GET, "trunks", None).await;
         let row = &found["items"][0];
         let path = format!("trunks/{}", row["id"].as_str().unwrap());

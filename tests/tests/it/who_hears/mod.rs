@@ -4,6 +4,8 @@
 
 mod house;
 
+use songda_media::Law;
+
 use self::{
     Do::{Back, Barge, Consult, HandOver, Hold, Join, Leave, Listen, Ring, Talk, Whisper},
     house::{House, Person},
@@ -11,6 +13,8 @@ use self::{
 use crate::{
     peers::FarEnd,
     phones,
+    road::tone,
+    secured::{Party, Secured},
     sound::{PIECE, loudness, shares, stretch, tones},
     world::World,
 };
@@ -170,4 +174,25 @@ async fn r4_1a_r4_4b_in_every_mode_baresip_sipp_and_two_chromiums_hear_whom_they
     let password = phones::enter(&world, "8003", "王法官").await;
     let target = FarEnd::sipp_desk_phone(at, "8003", &password, voice('t'));
     every_mode(House::open(world, party, Some(target)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_r4_4b_x6_in_every_mode_baresip_over_srtp_and_two_agents_at_chromium_hear_whom_they_should() {
+    let secured = Secured::open().await;
+    // Neither side takes sound in the clear.
+    let party = Party::saying(voice('p'), secured.keys.path(), "srtp-mand");
+    secured.leads_to(&party, "required").await;
+    let Secured { world, keys: _keys, .. } = secured;
+    every_mode(House::open(world, party.far, None).await).await;
+}
+
+#[test]
+fn a_stranger_is_found_beside_those_who_are_allowed() {
+    let said = |who: char| tone(voice(who), 1.0).into_iter().map(|octet| Law::Pcma.decode(octet));
+    let agent: Vec<i16> = said('a').collect();
+    // The supervisor too, for 0.4 s.
+    let both = |at: usize, (one, other): (i16, i16)| if (2_000..5_200).contains(&at) { one + other } else { one };
+    let both: Vec<i16> = said('a').zip(said('s')).enumerate().map(|(at, pair)| both(at, pair)).collect();
+    assert_eq!((strangers(&agent, "a").as_str(), strangers(&both, "a").as_str()), ("", "s"));
+    assert_eq!((strangers(&both, "as").as_str(), story(&both)), ("", ["", "a", "as", "a"].map(str::to_owned).to_vec()));
 }
