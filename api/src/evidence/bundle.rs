@@ -21,7 +21,7 @@ pub(super) const SUMS: &str = "SHA256SUMS";
 pub(super) const CERTIFICATES: &str = "certificates";
 pub(super) const READ_ME: &str = "README.txt";
 pub(super) const README: &str = "\
-This folder holds the evidence of one case, exported from Songda.
+This folder holds the evidence of one case, or of a whole court, exported from Songda.
 
 files/            the evidence: recordings as WAV, papers as PDF, transcripts as JSON; as text, what task
                   and case each call is of, and each correction of a transcript
@@ -231,7 +231,8 @@ fn chain(roots: &[DayRoot], keys: &[PublicKey], broken: &mut Vec<Broken>) {
 }
 
 fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
-    writeln!(out, "{}, {}, exported {}", report.court, report.case, report.exported_at)?;
+    let case = if report.case.is_empty() { "the whole court" } else { &report.case };
+    writeln!(out, "{}, {case}, exported {}", report.court, report.exported_at)?;
     for item in &report.broken {
         writeln!(out, "BROKEN {}: {}", item.what, item.detail)?;
     }

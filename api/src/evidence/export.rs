@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use songda_people::courts::Court;
 use songda_recordings::{
     evidence::{DayRoot, Listed, Tree},
     vault::RecordingId,
@@ -31,13 +32,11 @@ use crate::{house::House, operator};
 /// Writes the bundle and says what is in it; answers whether every file of the case is.
 pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyhow::Result<bool> {
     let courts = courts_meant(house, asked.court.as_deref()).await?;
-    let (court, case) = case_meant(house, &courts, &asked.case).await?;
+    let (court, object, number, found) = meant(house, &courts, asked).await?;
     empty_folder(&asked.to)?;
-    let found = files(&house.db, Which::Case(&case)).await?;
-    anyhow::ensure!(!found.is_empty(), "the case {} has no evidence: there is nothing to export", asked.case);
-    let number = found.first().map_or_else(|| asked.case.clone(), |file| file.case_number.clone());
     // Before the first byte leaves: an export that is cut short stands there too.
-    note(house, &court.id, &case, "begun", &json!({ "case": number, "files": found.len() })).await?;
+    let object = (object.0, object.1.as_str());
+    note(house, &court.id, object, "begun", &json!({ "case": number, "files": found.len() })).await?;
     let mut trees: BTreeMap<String, Tree> = BTreeMap::new();
     let (mut listed, mut gone, mut broken, mut unrooted) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut meter = Meter::new();
@@ -99,15 +98,18 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
     };
     write_rest(house, &asked.to, &bundle, &roots)?;
     let detail = json!({ "case": bundle.case, "files": bundle.files.len(), "deleted": bundle.deleted.len() });
-    note(house, &court.id, &case, "ok", &detail).await?;
+    // A return of everything counts as one only when nothing of it was missing or broken.
+    let result = if broken.is_empty() { "ok" } else { "failed" };
+    note(house, &court.id, object, result, &detail).await?;
     for text in &broken {
         writeln!(out, "BROKEN {text}")?;
     }
     writeln!(
         out,
-        "{}: {} files of {number} in {}, {} broken, {} deleted before; check it with: songda evidence verify --bundle {} --keys PUBLIC-KEYS.pem",
+        "{}: {} files of {} in {}, {} broken, {} deleted before; check it with: songda evidence verify --bundle {} --keys PUBLIC-KEYS.pem",
         bundle.court,
         bundle.files.len(),
+        if number.is_empty() { "the whole court" } else { &number },
         asked.to.display(),
         broken.len(),
         bundle.deleted.len(),
@@ -121,6 +123,39 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
     }
     Ok(broken.is_empty())
 }
+
+/// Kind and id of what is taken out, as the audit log names it.
+type Object = (&'static str, String);
+
+/// Whose evidence is meant, what that is called, and its files.
+async fn meant(
+    house: &House,
+    courts: &[Court],
+    asked: &Export,
+) -> anyhow::Result<(Court, Object, String, Vec<FileRow>)> {
+    if let Some(number) = &asked.case {
+        let (court, case) = case_meant(house, courts, number).await?;
+        let found = files(&house.db, Which::Case(&case)).await?;
+        anyhow::ensure!(!found.is_empty(), "the case {number} has no evidence: there is nothing to export");
+        let number = found.first().map_or_else(|| number.clone(), |file| file.case_number.clone());
+        return Ok((court, ("case", case), number, found));
+    }
+    let court = courts.first().context("there is no court")?.clone();
+    let mut found: Vec<FileRow> = Vec::new();
+    let mut after = (0, String::new());
+    loop {
+        let page = files(&house.db, Which::After(&court.id, (after.0, &after.1), PAGE)).await?;
+        let Some(last) = page.last() else { break };
+        after = (last.booked_ms, last.id.clone());
+        found.extend(page);
+    }
+    anyhow::ensure!(!found.is_empty(), "the court {} has no evidence: there is nothing to export", court.code);
+    let object = ("court", court.id.clone());
+    Ok((court, object, String::new(), found))
+}
+
+/// Files of a page of the register.
+const PAGE: i64 = 500;
 
 /// How a person finds it.
 fn about(file: &FileRow) -> String {
@@ -221,8 +256,14 @@ async fn certificate(house: &House, request: &str, to: &Path) -> anyhow::Result<
 }
 
 /// Who takes evidence out of the house is written down.
-async fn note(house: &House, court: &str, case: &str, result: &str, detail: &Value) -> Result<(), StoreError> {
+async fn note(
+    house: &House,
+    court: &str,
+    object: (&str, &str),
+    result: &str,
+    detail: &Value,
+) -> Result<(), StoreError> {
     let mut tx = house.db.begin().await?;
-    operator::note(&mut tx, &house.clock, court, "evidence.export", ("case", case), result, detail.clone()).await?;
+    operator::note(&mut tx, &house.clock, court, "evidence.export", object, result, detail.clone()).await?;
     tx.commit().await
 }

@@ -28,7 +28,7 @@ pub enum EvidenceCommand {
     /// Makes the day roots that are due though nothing was entered for weeks: only when the clock
     /// of this machine is right, for a root stays for ever.
     Roots,
-    /// Writes the evidence of a case with its proofs into a folder that `verify --bundle` checks
+    /// Writes the evidence of a case, or all of a court, with its proofs into a folder that `verify --bundle` checks
     /// anywhere.
     Export(Export),
 }
@@ -70,9 +70,12 @@ impl Verify {
 /// What is to be written, and where.
 #[derive(Debug, Args)]
 pub struct Export {
-    /// 案号.
-    #[arg(long)]
-    case: String,
+    /// 案号 of the one case that is meant.
+    #[arg(long, required_unless_present = "all")]
+    case: Option<String>,
+    /// Everything of a court instead: its return at the end of the contract (PIPL 21).
+    #[arg(long, conflicts_with = "case", requires = "court")]
+    all: bool,
     /// A folder that is not there yet, or empty.
     #[arg(long)]
     to: PathBuf,

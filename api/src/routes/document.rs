@@ -80,6 +80,8 @@ use super::{
         evidence::clear_doubt,
         retention::retained,
         retention::dry_run,
+        retention::end_plan,
+        retention::ask_for_contract_end,
         retention::ask_for_policy,
         retention::ask_for_deletion,
         retention::retention_request,

@@ -126,6 +126,7 @@ pub fn router(house: House, desk: Option<Desk>) -> Router {
         .route("/api/v1/evidence/doubts/{id}/clear", post(evidence::clear_doubt)) // evidence.clear
         .route("/api/v1/retention", get(retention::retained)) // retention.read
         .route("/api/v1/retention/plan", get(retention::dry_run)) // retention.read
+        .route("/api/v1/retention/contract-end", get(retention::end_plan).post(retention::ask_for_contract_end)) // retention.read, retention.ask
         .route("/api/v1/retention/policy", post(retention::ask_for_policy)) // retention.ask
         .route("/api/v1/retention/deletions", post(retention::ask_for_deletion)) // retention.ask
         .route("/api/v1/retention/requests/{id}", get(retention::retention_request)) // retention.read

@@ -160,6 +160,34 @@ pub(super) async fn dry_run(
     Ok(Json(plan_view(&plan)))
 }
 
+/// The dry run of the end of the contract (PIPL 21): everything of the court that would go.
+/// Nothing is deleted by it.
+#[utoipa::path(get, path = "/api/v1/retention/contract-end", tag = "retention",
+    responses((status = 200, body = RetentionPlan), (status = 403, body = ProblemBody)))]
+pub(super) async fn end_plan(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+) -> Result<Json<RetentionPlan>, Problem> {
+    require(&house, &actor, Permission::RetentionRead).await?;
+    let plan = keeping::plan_end(&house.db, &house.clock, &actor.court_id).await?;
+    let detail = json!({ "files": plan.items.len(), "bytes": plan.bytes(), "contract_end": true });
+    note(&house, &actor, "retention.plan", ("court", &actor.court_id), "ok", detail).await?;
+    Ok(Json(plan_view(&plan)))
+}
+
+/// Asks for the deletion of everything of the court at the end of the contract; another person
+/// decides. Refused while a case is under a hold, and before all of it was returned.
+#[utoipa::path(post, path = "/api/v1/retention/contract-end", tag = "retention",
+    responses((status = 201, body = Arisen), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(super) async fn ask_for_contract_end(
+    State(house): State<House>,
+    SignedIn(actor): SignedIn,
+) -> Result<(StatusCode, Json<Arisen>), Problem> {
+    require(&house, &actor, Permission::RetentionAsk).await?;
+    let id = keeping::ask_for_contract_end(&house.db, &house.clock, &actor).await?;
+    Ok((StatusCode::CREATED, Json(Arisen { id })))
+}
+
 /// Asks for other periods; another person decides.
 #[utoipa::path(post, path = "/api/v1/retention/policy", tag = "retention", request_body = WantedPolicy,
     responses((status = 201, body = Arisen), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),

@@ -125,7 +125,7 @@ pub(crate) struct HoldsView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RetentionRequest {
     pub(crate) id: String,
-    /// `policy` or `deletion`.
+    /// `policy`, `deletion` or `contract_end`.
     pub(crate) kind: String,
     /// The days per class, or the totals of the deletion.
     pub(crate) body: Value,

@@ -74,6 +74,8 @@ const MATRIX: &[(&str, &str, [bool; 6])] = &[
     ("POST", "/api/v1/evidence/doubts/none/clear", [false, true, false, false, false, false]),
     ("GET", "/api/v1/retention", [false, true, false, false, true, false]),
     ("GET", "/api/v1/retention/plan", [false, true, false, false, true, false]),
+    ("GET", "/api/v1/retention/contract-end", [false, true, false, false, true, false]),
+    ("POST", "/api/v1/retention/contract-end", [false, false, false, false, true, false]),
     ("POST", "/api/v1/retention/policy", [false, false, false, false, true, false]),
     ("POST", "/api/v1/retention/deletions", [false, false, false, false, true, false]),
     ("GET", "/api/v1/retention/requests/none", [false, true, false, false, true, false]),

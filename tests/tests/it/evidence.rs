@@ -135,6 +135,8 @@ async fn x2_x6_e71_evidence_is_rooted_checked_here_and_elsewhere_held_and_delete
 
     refusals(&world);
     bundle(&world).await;
+    let listed = command(&world.server, &["court", "list"]).1;
+    returned(&world, listed.split_whitespace().next().unwrap());
     broken(&world, &task).await;
     kept(&mut world, &task).await;
     deletion(&mut world, &task).await;
@@ -229,6 +231,17 @@ async fn bundle(world: &World) {
     let (code, said) = elsewhere(&to, &["--keys", foreign.to_str().unwrap()]);
     assert!(code == 1 && said.contains("not trusted"), "{said}");
     assert_eq!(elsewhere(&to, &["--keys", known]).0, 0, "put back it is well again");
+}
+
+/// Everything of the court, as it is returned at the end of the contract.
+fn returned(world: &World, court: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("all");
+    let asked = ["evidence", "export", "--court", court, "--all", "--to", to.to_str().unwrap()];
+    let (code, said) = command(&world.server, &asked);
+    assert!(code == 0 && said.contains("of the whole court"), "{said}");
+    let (code, said) = elsewhere(&to, &["--keys", to.join("keys.pem").to_str().unwrap()]);
+    assert!(code == 0 && said.contains("the whole court") && said.contains("OK: "), "{said}");
 }
 
 /// One byte of the sealed file: file, case and task by name, 待核查 on the judge's page, the hashes

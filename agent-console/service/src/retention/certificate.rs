@@ -129,6 +129,7 @@ pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), S
             "certificate": id,
             "court": { "code": court.get::<String, _>(0), "name": court.get::<String, _>(1) },
             "request": approved.id,
+            "contract_end": approved.is_end,
             "asked": { "by": approved.asked.0, "account": approved.accounts.0, "at": rfc3339(approved.asked.1) },
             "approved": { "by": approved.decided.0, "account": approved.accounts.1, "at": rfc3339(approved.decided.1) },
             "policy_version": approved.policy_version,
@@ -261,7 +262,7 @@ impl Certified {
                       AND i.state = 'deleted'),
                     (SELECT c.object_id FROM deletion_certificates c WHERE c.request_id = r.id), r.decided_ms,
                     (SELECT MAX(d.done_ms) FROM deletion_items d WHERE d.request_id = r.id)
-             FROM retention_requests r WHERE r.id = $1 AND r.kind = 'deletion' AND r.court_id = $3",
+             FROM retention_requests r WHERE r.id = $1 AND r.kind <> 'policy' AND r.court_id = $3",
         )
         .bind(request)
         .bind(&file.id)

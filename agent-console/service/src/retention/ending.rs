@@ -50,7 +50,7 @@ pub async fn ask_for_end(db: &Db, clock: &Clock, actor: &Actor, id: &str, why: &
     requests::waiting(&mut tx, &actor.court_id, id).await?;
     let asked = sqlx::query(
         "UPDATE retention_requests SET ending_by = $3, ending_name = $4, ending_ms = $5, ending_reason = $6
-         WHERE id = $1 AND court_id = $2 AND kind = 'deletion' AND state = 'approved' AND ending_by IS NULL",
+         WHERE id = $1 AND court_id = $2 AND kind <> 'policy' AND state = 'approved' AND ending_by IS NULL",
     )
     .bind(id)
     .bind(&actor.court_id)

@@ -21,9 +21,12 @@ pub use certificate::{
 };
 pub use ending::{Ending, ask_for_end, decide_end};
 pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold};
-pub use plan::{Kept, Plan, Planned, plan};
+pub use plan::{Kept, Plan, Planned, plan, plan_end};
 pub use policy::{Class, Policy, policies, policy};
-pub use requests::{ItemRow, RequestRow, ask_for_deletion, ask_for_policy, decide, items, request, requests, withdraw};
+pub use requests::{
+    ItemRow, RequestRow, ask_for_contract_end, ask_for_deletion, ask_for_policy, decide, items, request, requests,
+    withdraw,
+};
 pub use run::Deleter;
 
 use crate::ServiceError;

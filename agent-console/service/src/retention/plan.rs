@@ -54,6 +54,8 @@ pub struct Plan {
     pub items: Vec<Planned>,
     /// Whether there is more than one deletion takes.
     pub more: bool,
+    /// Whether it is the end of the contract, when no period counts.
+    pub is_end: bool,
     /// What stays: `hold`, `open_task`, `live_call`, `not_returned`, `unsettled`, `doubt`,
     /// `no_root` or `not_due`.
     pub kept: BTreeMap<&'static str, Kept>,
@@ -84,9 +86,10 @@ impl Plan {
             return;
         }
         let stands = match standings.get(file.case_id.as_str()) {
+            Some(standing) if self.is_end => standing.ends(),
             Some(standing) => standing.returned(),
             // A caller of no case: there is no return to count from.
-            None if class != Class::Caller => return,
+            None if class != Class::Caller && !self.is_end => return,
             None if unsettled.contains(&file.owner_id) => Err(Block::Unsettled),
             None => Ok(file.since_ms),
         };
@@ -94,7 +97,7 @@ impl Plan {
             Ok(at_ms) => at_ms,
             Err(block) => return self.keep(block.word(), &file),
         };
-        let due_ms = due(returned_ms, file.since_ms, self.policy.days(class));
+        let due_ms = if self.is_end { self.at_ms } else { due(returned_ms, file.since_ms, self.policy.days(class)) };
         let root = file.leaf.as_ref().map(|(day, _)| format!("root:{day}"));
         if due_ms > self.at_ms {
             self.keep("not_due", &file);
@@ -106,6 +109,25 @@ impl Plan {
             self.items.push(Planned { file, class, returned_ms, due_ms });
         } else {
             self.more = true;
+        }
+    }
+
+    /// Page by page through the register, whatever the number of cases.
+    async fn look_through(
+        &mut self,
+        db: &Db,
+        court: &str,
+        standings: &HashMap<&str, &Standing>,
+        seen: &Seen,
+    ) -> Result<(), ServiceError> {
+        let mut after = (0, String::new());
+        loop {
+            let page = files(db, Which::After(court, (after.0, &after.1), PAGE)).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = (last.booked_ms, last.id.clone());
+            for file in page {
+                self.look_at(file, standings, seen);
+            }
         }
     }
 
@@ -131,7 +153,7 @@ pub async fn plan(db: &Db, clock: &Clock, court: &str, case: Option<&str>) -> Re
     timely(clock)?;
     let at_ms = clock.now_ms();
     let policy = policy(db, court).await?;
-    let mut plan = Plan { at_ms, policy, items: vec![], more: false, kept: BTreeMap::new() };
+    let mut plan = Plan { at_ms, policy, items: vec![], more: false, is_end: false, kept: BTreeMap::new() };
     let doubted = doubted(db, court).await?;
     let mut conn = db.read().acquire().await.map_err(StoreError::from)?;
     let standings = standing::standings(&mut conn, court, case).await?;
@@ -152,16 +174,26 @@ pub async fn plan(db: &Db, clock: &Clock, court: &str, case: Option<&str>) -> Re
         }
         return Ok(plan);
     }
-    // Page by page through the register, whatever the number of cases.
-    let mut after = (0, String::new());
-    loop {
-        let page = files(db, Which::After(court, (after.0, &after.1), PAGE)).await?;
-        let Some(last) = page.last() else { return Ok(plan) };
-        after = (last.booked_ms, last.id.clone());
-        for file in page {
-            plan.look_at(file, &standings, &seen);
-        }
-    }
+    plan.look_through(db, court, &standings, &seen).await?;
+    Ok(plan)
+}
+
+/// What would go of a court at the end of the contract (PIPL 21): everything, whatever its period
+/// and whether it was returned case by case. What is under a hold or 待核查 stays, and a court with
+/// a live call waits. Deletes nothing.
+pub async fn plan_end(db: &Db, clock: &Clock, court: &str) -> Result<Plan, ServiceError> {
+    timely(clock)?;
+    let (at_ms, policy) = (clock.now_ms(), policy(db, court).await?);
+    let mut plan = Plan { at_ms, policy, items: vec![], more: false, is_end: true, kept: BTreeMap::new() };
+    let doubted = doubted(db, court).await?;
+    let mut conn = db.read().acquire().await.map_err(StoreError::from)?;
+    let standings = standing::standings(&mut conn, court, None).await?;
+    let seen = Seen { doubted, unsettled: standing::live_callers(&mut conn, court).await? };
+    drop(conn);
+    let standings: HashMap<&str, &Standing> =
+        standings.iter().map(|standing| (standing.case_id.as_str(), standing)).collect();
+    plan.look_through(db, court, &standings, &seen).await?;
+    Ok(plan)
 }
 
 /// Since when a file is due: its days count from the return of its case, or from its own entry

@@ -7,7 +7,7 @@ use songda_people::Actor;
 use songda_store::{Clock, Db, StoreError, Tx, audit, jobs, new_id};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Class, Ending, JOB, Plan, plan, plan::timely, policy, reason};
+use super::{Class, Ending, JOB, Plan, plan, plan::timely, plan_end, policy, reason};
 use crate::ServiceError;
 
 /// Something that was asked for.
@@ -15,7 +15,7 @@ use crate::ServiceError;
 pub struct RequestRow {
     /// Id.
     pub id: String,
-    /// `policy` or `deletion`.
+    /// `policy`, `deletion`, or `contract_end`: the deletion of everything.
     pub kind: String,
     /// The days per class, or the totals of the deletion.
     pub body: Value,
@@ -166,8 +166,48 @@ pub async fn ask_for_deletion(
         let text = "nothing is due: what is under a hold, open, or not returned stays".to_owned();
         return Err(ServiceError::Refused { code: "retention.nothing", field: "", text });
     }
+    list(db, clock, actor, "deletion", &plan).await
+}
+
+/// Asks for the deletion of everything of the court at the end of the contract. All of it must
+/// have been returned: exported whole since anything was last entered; and no case may be under a
+/// hold.
+pub async fn ask_for_contract_end(db: &Db, clock: &Clock, actor: &Actor) -> Result<String, ServiceError> {
+    let refused = |code, text: String| Err(ServiceError::Refused { code, field: "", text });
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM legal_holds WHERE court_id = $1 AND active_case IS NOT NULL),
+                (SELECT COUNT(*) FROM evidence_files f WHERE f.court_id = $1 AND f.kind <> 'certificate'
+                  AND f.booked_ms >= COALESCE((SELECT MAX(a.at_ms) FROM audit a WHERE a.court_id = $1
+                    AND a.action = 'evidence.export' AND a.object_kind = 'court' AND a.result = 'ok'), 0))",
+    )
+    .bind(&actor.court_id)
+    .fetch_one(db.read())
+    .await?;
+    let (held, unreturned): (i64, i64) = (row.get(0), row.get(1));
+    if held > 0 {
+        return refused(
+            "retention.hold",
+            format!("{held} cases are under a legal hold: nothing goes before it is lifted"),
+        );
+    }
+    if unreturned > 0 {
+        let text = format!(
+            "{unreturned} files were entered since everything was last returned to the court, or nothing ever was: \
+             write all of it with `songda evidence export --court CODE --all --to FOLDER` first"
+        );
+        return refused("retention.not_exported", text);
+    }
+    let plan = plan_end(db, clock, &actor.court_id).await?;
+    if plan.items.is_empty() {
+        return refused("retention.nothing", "nothing is left that could go".to_owned());
+    }
+    list(db, clock, actor, "contract_end", &plan).await
+}
+
+/// Enters a deletion with its list.
+async fn list(db: &Db, clock: &Clock, actor: &Actor, kind: &'static str, plan: &Plan) -> Result<String, ServiceError> {
     let mut tx = db.begin().await?;
-    let id = enter(&mut tx, clock, actor, "deletion", &totals(&plan), plan.policy.version).await?;
+    let id = enter(&mut tx, clock, actor, kind, &totals(plan), plan.policy.version).await?;
     for item in &plan.items {
         sqlx::query(
             "INSERT INTO deletion_items (request_id, file_id, class, kind, case_id, task_id, size, due_ms, state)
@@ -214,7 +254,8 @@ async fn enter(
     .bind(&id)
     .bind(&actor.court_id)
     .bind(kind)
-    .bind(format!("{}:{kind}", actor.court_id))
+    // A deletion and the end of the contract have one list at a time between them.
+    .bind(format!("{}:{}", actor.court_id, if kind == "policy" { kind } else { "deletion" }))
     .bind(body.to_string())
     .bind(policy_version)
     .bind(&actor.user_id)
@@ -282,7 +323,7 @@ pub async fn decide(
     let why = refused_because.map(reason).transpose()?.unwrap_or_default();
     let mut tx = db.begin().await?;
     let found = waiting(&mut tx, &actor.court_id, id).await?;
-    if refused_because.is_none() && found.kind == "deletion" {
+    if refused_because.is_none() && found.kind != "policy" {
         timely(clock)?;
     }
     if found.asked_by == actor.user_id || same_person(&mut tx, &found.asked_by, actor).await? {

@@ -54,6 +54,8 @@ pub(super) struct Approved {
     pub(super) decided: (String, i64),
     /// Who asked and who decided, by id: two persons may have one name.
     pub(super) accounts: (String, String),
+    /// The end of the contract: no period counts.
+    pub(super) is_end: bool,
 }
 
 struct Item {
@@ -123,8 +125,9 @@ impl Deleter {
     pub async fn run(&self, request: &str) -> Result<(), ServiceError> {
         let row = sqlx::query(
             "SELECT court_id, policy_version, asked_name, asked_ms, COALESCE(decided_name, ''), COALESCE(decided_ms, 0),
-                    asked_by, COALESCE(decided_by, ''), CASE WHEN ended_by IS NULL THEN 0 ELSE 1 END
-             FROM retention_requests WHERE id = $1 AND kind = 'deletion' AND state = 'approved'",
+                    asked_by, COALESCE(decided_by, ''), CASE WHEN ended_by IS NULL THEN 0 ELSE 1 END,
+                    CASE WHEN kind = 'contract_end' THEN 1 ELSE 0 END
+             FROM retention_requests WHERE id = $1 AND kind <> 'policy' AND state = 'approved'",
         )
         .bind(request)
         .fetch_optional(self.db.read())
@@ -140,6 +143,7 @@ impl Deleter {
             asked: (row.get(2), row.get(3)),
             decided: (row.get(4), row.get(5)),
             accounts: (row.get(6), row.get(7)),
+            is_end: row.get::<i64, _>(9) > 0,
         };
         while let Some(item) = self.next(request).await? {
             match self.carry_out(&approved, &item).await {
@@ -257,9 +261,10 @@ impl Deleter {
         }
         let days = policy(&self.db, court).await?.days(item.class);
         let stands = if item.case.is_empty() {
-            standing::caller(tx.conn(), &item.file).await?
+            standing::caller(tx.conn(), &item.file, approved.is_end).await?
         } else {
-            standing::locked(tx.conn(), court, &item.case).await?.returned()
+            let standing = standing::locked(tx.conn(), court, &item.case).await?;
+            if approved.is_end { standing.ends() } else { standing.returned() }
         };
         let returned_ms = match stands {
             Ok(at_ms) => at_ms,
@@ -269,7 +274,7 @@ impl Deleter {
             "SELECT {SINCE}, l.day FROM evidence_files f LEFT JOIN evidence_leaves l ON l.file_id = f.id WHERE f.id = $1"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&item.file).fetch_one(&mut *tx.conn()).await?;
-        if due(returned_ms, row.get(0), days) > self.clock.now_ms() {
+        if !approved.is_end && due(returned_ms, row.get(0), days) > self.clock.now_ms() {
             return Ok(Some("not_due"));
         }
         let Some(day) = row.get::<Option<String>, _>(1) else { return Ok(Some("no_root")) };

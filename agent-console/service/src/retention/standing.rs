@@ -84,6 +84,17 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// Whether its evidence may go at the end of the contract.
+    pub(super) fn ends(&self) -> Result<i64, Block> {
+        match (self.held, self.live) {
+            (1.., _) => Err(Block::Hold),
+            (_, 1..) => Err(Block::Live),
+            _ => Ok(self.returned_ms.unwrap_or_default()),
+        }
+    }
+}
+
 fn read(row: &AnyRow) -> Standing {
     Standing {
         case_id: row.get(0),
@@ -153,9 +164,23 @@ pub(super) async fn unsettled(conn: &mut AnyConnection, court: &str) -> Result<H
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
+/// Callers of a court who are on the line.
+pub(super) async fn live_callers(conn: &mut AnyConnection, court: &str) -> Result<HashSet<String>, ServiceError> {
+    let rows = sqlx::query("SELECT id FROM inbound_calls WHERE court_id = $1 AND state <> 'ended'")
+        .bind(court)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+}
+
 /// Whether a file of a caller without a case may go, its row held until the transaction ends. Its
-/// period counts from its own entry: it has no return.
-pub(super) async fn caller(conn: &mut AnyConnection, file: &str) -> Result<Result<i64, Block>, ServiceError> {
+/// period counts from its own entry: it has no return. At the end of the contract nobody settles
+/// anything any more, and what is of no call at all goes too.
+pub(super) async fn caller(
+    conn: &mut AnyConnection,
+    file: &str,
+    is_end: bool,
+) -> Result<Result<i64, Block>, ServiceError> {
     let row = sqlx::query(
         "UPDATE inbound_calls SET state = state WHERE id = (SELECT f.owner_id FROM evidence_files f WHERE f.id = $1)
          RETURNING state, list_state, CASE WHEN task_id IS NULL THEN 0 ELSE 1 END",
@@ -163,11 +188,15 @@ pub(super) async fn caller(conn: &mut AnyConnection, file: &str) -> Result<Resul
     .bind(file)
     .fetch_optional(conn)
     .await?;
-    let row = row.ok_or(ServiceError::NotFound { kind: "inbound call" })?;
+    let row = match row {
+        Some(row) => row,
+        None if is_end => return Ok(Ok(0)),
+        None => return Err(ServiceError::NotFound { kind: "inbound call" }),
+    };
     let (state, list, linked): (String, String, i64) = (row.get(0), row.get(1), row.get(2));
     Ok(match (state.as_str(), list.as_str()) {
         _ if linked > 0 => Err(Block::Linked),
-        ("ended", "open") => Err(Block::Unsettled),
+        ("ended", "open") if !is_end => Err(Block::Unsettled),
         ("ended", _) => Ok(0),
         _ => Err(Block::Live),
     })

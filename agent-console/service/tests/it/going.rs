@@ -5,7 +5,8 @@ use songda_service::{
     ServiceError,
     evidence::{self, Found, HOUSE},
     retention::{
-        Class, ask_for_end, ask_for_policy, certificate, certificates, decide_end, holds_of, plan, policy, request,
+        Class, ask_for_contract_end, ask_for_end, ask_for_policy, certificate, certificates, decide, decide_end,
+        holds_of, lift_hold, plan, plan_end, policy, request,
     },
 };
 use songda_store::jobs;
@@ -253,5 +254,81 @@ async fn x6_an_order_that_waits_for_correction_keeps_its_case() {
         assert_eq!(code(&refused), "retention.open", "{}: 待补正 counts as open", shelf.engine());
         let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
         assert!(report.items.is_empty(), "{}: {:?}", shelf.engine(), report.kept);
+    }
+}
+
+#[tokio::test]
+async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hold_refuses_it() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let court = &shelf.house.court;
+        let (open, held) = (shelf.case(1).await, shelf.case(2).await);
+        let caller = shelf.caller("open").await;
+        on.clock.advance(DAY_MS);
+        shelf.roots().make_due(3_600_000).await.unwrap();
+        let admin = shelf.actor(Role::Admin);
+        let ask = async || ask_for_contract_end(&on.db, &on.clock, &admin).await;
+        assert_eq!(
+            code(&ask().await.unwrap_err()),
+            "retention.not_exported",
+            "{}: nothing was returned",
+            shelf.engine()
+        );
+        let exported = async |result: &'static str| {
+            let mut tx = on.db.begin().await.unwrap();
+            let entry = songda_store::audit::Entry::of_the_house(
+                court,
+                "evidence.export",
+                ("court", court.as_str()),
+                serde_json::json!({}),
+            );
+            let entry = songda_store::audit::Entry { result, ..entry };
+            songda_store::audit::append(&mut tx, &on.clock, entry).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        for unfinished in ["begun", "failed"] {
+            exported(unfinished).await;
+            assert_eq!(code(&ask().await.unwrap_err()), "retention.not_exported", "{unfinished}");
+        }
+        exported("ok").await;
+        shelf.hold(&held.case).await;
+        assert_eq!(code(&ask().await.unwrap_err()), "retention.hold", "{}", shelf.engine());
+        // The dry run says what a hold keeps, and takes nothing.
+        let report = plan_end(&on.db, &on.clock, court).await.unwrap();
+        assert_eq!((report.items.len(), report.kept["hold"].files), (5, 4), "{}: {:?}", shelf.engine(), report.kept);
+        lift_hold(&on.db, &on.clock, &shelf.actor(Role::Supervisor), &held.case, "合同终止").await.unwrap();
+        // Open tasks, calls that nobody settled, periods: none of that keeps anything any more.
+        let id = ask().await.unwrap();
+        let live = shelf.ask(None).await.unwrap_err();
+        assert!(
+            ["retention.nothing", "retention.live"].contains(&code(&live)),
+            "{}: one list at a time",
+            shelf.engine()
+        );
+        let own = decide(&on.db, &on.clock, &admin, &id, None).await.unwrap_err();
+        assert_eq!(code(&own), "retention.own", "{}", shelf.engine());
+        shelf.approve(&id).await;
+        // A hold that comes now keeps what is there.
+        shelf.hold(&held.case).await;
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        for gone in [&open.recording, &open.transcript, &open.report, &open.document, &caller] {
+            assert_eq!(states[gone].0, "deleted", "{}: {states:?}", shelf.engine());
+            let found = shelf.examiner().look(&shelf.file(gone).await).await.unwrap();
+            assert_eq!(found, Found::Deleted { request: id.clone() }, "{}", shelf.engine());
+        }
+        for kept in [&held.recording, &held.transcript, &held.report, &held.document] {
+            assert_eq!(states[kept], ("kept".into(), "hold".into()), "{}", shelf.engine());
+        }
+        let row = certificates(&on.db, court).await.unwrap().remove(0);
+        let (_, body) = certificate(&on.db, &on.objects, court, &row.id).await.unwrap();
+        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        assert_eq!((&told["contract_end"], told["files"].as_array().unwrap().len()), (&serde_json::json!(true), 5));
+        assert_eq!(told["kept"].as_array().unwrap().len(), 4, "{}", shelf.engine());
+        // What is entered after the return must be returned first.
+        on.clock.advance(1);
+        shelf.recorded_again(&held).await;
+        lift_hold(&on.db, &on.clock, &shelf.actor(Role::Supervisor), &held.case, "合同终止").await.unwrap();
+        assert_eq!(code(&ask().await.unwrap_err()), "retention.not_exported", "{}", shelf.engine());
     }
 }

@@ -117,6 +117,7 @@ export const retention = {
   requests: [
     request("request-1", {}),
     request("request-4", {
+      kind: "contract_end",
       state: "approved",
       decided_by: "陈静",
       decided_at: day(-2, "10:00"),

@@ -605,6 +605,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/retention/contract-end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The dry run of the end of the contract (PIPL 21): everything of the court that would go.
+         *     Nothing is deleted by it.
+         */
+        get: operations["end_plan"];
+        put?: never;
+        /**
+         * Asks for the deletion of everything of the court at the end of the contract; another person
+         *     decides. Refused while a case is under a hold, and before all of it was returned.
+         */
+        post: operations["ask_for_contract_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/retention/deletions": {
         parameters: {
             query?: never;
@@ -2455,7 +2479,7 @@ export interface components {
             done_at?: string | null;
             ending?: components["schemas"]["EndingView"] | null;
             id: string;
-            /** @description `policy` or `deletion`. */
+            /** @description `policy`, `deletion` or `contract_end`. */
             kind: string;
             /** @description Whether whoever reads this asked for it: he cannot decide about it. */
             own: boolean;
@@ -4322,6 +4346,68 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    end_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPlan"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ask_for_contract_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arisen"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -10,18 +10,34 @@ import { dateTime, day } from "../../lib/time.ts";
 import type { RetentionItem, RetentionPlan } from "../../lib/types.ts";
 import { Failed } from "../../ui/problem.tsx";
 
-const PLAN = "/retention/plan";
+const OF = {
+  due: {
+    plan: "/retention/plan",
+    ask: "/retention/deletions",
+    title: "retention.dry_run",
+    help: "retention.dry_run_help",
+    confirm: "retention.ask_deletion",
+  },
+  contract: {
+    plan: "/retention/contract-end",
+    ask: "/retention/contract-end",
+    title: "retention.contract",
+    help: "retention.contract_help",
+    confirm: "retention.ask_contract",
+  },
+};
 
-export function DryRun({ mayAsk }: { mayAsk: boolean }) {
+export function DryRun(props: { of: keyof typeof OF; mayAsk: boolean }) {
+  const of = OF[props.of];
   const { t } = useTranslation();
   const queries = useQueryClient();
   const query = useQuery({
-    queryKey: [PLAN],
-    queryFn: () => get<RetentionPlan>(PLAN),
+    queryKey: [of.plan],
+    queryFn: () => get<RetentionPlan>(of.plan),
     enabled: false,
   });
   const ask = useMutation({
-    mutationFn: () => post("/retention/deletions", {}),
+    mutationFn: () => post(of.ask, {}),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: ["/retention"] });
       void message.success(t("retention.asked_done"));
@@ -29,30 +45,30 @@ export function DryRun({ mayAsk }: { mayAsk: boolean }) {
   });
   const plan = query.data;
   return (
-    <section className="card list" aria-label={t("retention.dry_run")}>
+    <section className="card list" aria-label={t(of.title)}>
       <div className="row inset">
-        <h2 className="grow">{t("retention.dry_run")}</h2>
+        <h2 className="grow">{t(of.title)}</h2>
         <Button
-          data-testid="dry-run"
+          data-testid={props.of === "due" ? "dry-run" : "dry-run-contract"}
           loading={query.isFetching}
           onClick={() => void query.refetch()}
         >
           {t("retention.look")}
         </Button>
-        {mayAsk && (
+        {props.mayAsk && (
           <Button
             danger
-            data-testid="ask-deletion"
+            data-testid={props.of === "due" ? "ask-deletion" : "ask-contract"}
             disabled={!plan || plan.items.length === 0}
             loading={ask.isPending}
             onClick={() => ask.mutate()}
           >
-            {t("retention.ask_deletion")}
+            {t(of.confirm)}
           </Button>
         )}
       </div>
       {query.error || ask.error ? <Failed error={query.error ?? ask.error} /> : null}
-      {plan ? <Plan plan={plan} /> : <p className="none">{t("retention.dry_run_help")}</p>}
+      {plan ? <Plan plan={plan} /> : <p className="none">{t(of.help)}</p>}
     </section>
   );
 }

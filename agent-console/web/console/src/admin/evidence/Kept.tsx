@@ -41,8 +41,9 @@ export function Kept({ me }: { me: Me }) {
   return (
     <>
       <Requests me={me} requests={requests} />
-      <DryRun mayAsk={may(me, "retention.ask")} />
+      <DryRun of="due" mayAsk={may(me, "retention.ask")} />
       <Periods policy={policy} mayAsk={may(me, "retention.ask")} />
+      <DryRun of="contract" mayAsk={may(me, "retention.ask")} />
       <section className="card" aria-label={t("retention.holds")}>
         <h2 className="inset">{t("retention.holds")}</h2>
         {holds.map((hold) => (
@@ -161,7 +162,7 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
                     </Button>
                   </>
                 )}
-                {row.kind === "deletion" && row.state === "approved" && (
+                {row.kind !== "policy" && row.state === "approved" && (
                   <End
                     row={row}
                     me={me}

@@ -10,7 +10,7 @@ export function bodyWords(
   words: (group: string, code: string) => string,
 ): string {
   const body = (row.body ?? {}) as Record<string, unknown>;
-  if (row.kind === "deletion") {
+  if (row.kind !== "policy") {
     return t("retention.amount", { n: body.files ?? 0, size: bytes(Number(body.bytes ?? 0)) });
   }
   return Object.entries(body)
