@@ -53,7 +53,7 @@ async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
             "calls, transcripts and corrections of an earlier version stand in the register now"
         ),
         Err(error) => {
-            tracing::error!(%error, "what an earlier version did not enter in the register could not be entered")
+            tracing::error!(%error, "what an earlier version did not enter in the register could not be entered");
         }
     }
     let make = || async {

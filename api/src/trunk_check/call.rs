@@ -31,14 +31,23 @@ pub(super) struct Seen {
     silence: Option<Silence>,
     /// The notice was said to its end.
     pub(super) noticed: bool,
-    /// How the carrier answered our keys: the suite of its own, or that it has none.
-    pub(super) keys: Option<Option<&'static str>>,
+    /// How the carrier answered our keys, when it has.
+    pub(super) keys: Option<Keys>,
     /// The carrier's description cannot be used.
     pub(super) codec: Option<String>,
     /// The recording broke.
     pub(super) recording_failed: bool,
     /// Ctrl-C.
     pub(super) interrupted: bool,
+}
+
+/// The carrier's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// It has none.
+    None,
+    /// Of this suite.
+    Of(&'static str),
 }
 
 /// What came of the sound.
@@ -143,7 +152,7 @@ impl TestCall<'_> {
     }
 
     async fn answered(&self, sdp: String, seen: &mut Seen) -> bool {
-        seen.keys = Some(suite(&sdp));
+        seen.keys = Some(suite(&sdp).map_or(Keys::None, Keys::Of));
         if let Err(error) = self.media.trunk_answer(sdp).await {
             seen.codec = Some(error.to_string());
             return false;

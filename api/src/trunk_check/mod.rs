@@ -276,9 +276,9 @@ fn tell_keys(report: &mut Report<'_>, seen: &Seen, srtp: Srtp) -> std::io::Resul
     let outcome = match seen.keys {
         _ if srtp == Srtp::Off => return Ok(()),
         None => Outcome::Skipped,
-        Some(Some(suite)) => Outcome::Passed(Said::Secured(suite)),
-        Some(None) if required => Outcome::Failed(Said::NoKey { required }, Advice::Keys),
-        Some(None) => Outcome::Passed(Said::NoKey { required }),
+        Some(call::Keys::Of(suite)) => Outcome::Passed(Said::Secured(suite)),
+        Some(call::Keys::None) if required => Outcome::Failed(Said::NoKey { required }, Advice::Keys),
+        Some(call::Keys::None) => Outcome::Passed(Said::NoKey { required }),
     };
     report.tell(Step::Srtp, &outcome)?;
     Ok(())

@@ -157,7 +157,9 @@ fn a_leg_that_answered_in_the_clear_or_by_one_suite_agrees_on_no_more_later() {
     let remote = there.own(2, HERE, &Law::BOTH).offered(clear).unwrap();
     there.has_said(&remote);
     assert_eq!(there.own(2, HERE, &Law::BOTH).offered(&all).unwrap().crypto, None);
-    let short: String = all.lines().filter(|line| !line.contains("_80 ")).map(|line| format!("{line}\r\n")).collect();
+    let mut short: Vec<&str> = all.lines().filter(|line| !line.contains("_80 ")).collect();
+    short.push("");
+    let short = short.join("\r\n");
     there.said = Said::Nothing;
     let remote = there.own(2, HERE, &Law::BOTH).offered(&short).unwrap();
     there.has_said(&remote);

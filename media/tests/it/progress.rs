@@ -213,7 +213,7 @@ fn e44_who_greets_from_a_noisy_street_is_a_person_and_a_click_is_nobody() {
     };
     let mut street = vec![0; 5_600];
     voice(&mut street, 900);
-    street.extend([0; 28_000]);
+    street.extend(std::iter::repeat_n(0, 28_000));
     noise(&mut street, 0);
     assert_eq!(class(Place::Answered, &street), Some(SoundClass::Person), "noise of -29 dBFS is no speech");
     let mut alone = vec![0; 48_000];
@@ -222,6 +222,6 @@ fn e44_who_greets_from_a_noisy_street_is_a_person_and_a_click_is_nobody() {
 
     let mut click = vec![0; 5_600];
     voice(&mut click, 80);
-    click.extend([0; 40_000]);
+    click.extend(std::iter::repeat_n(0, 40_000));
     assert_ne!(class(Place::Answered, &click), Some(SoundClass::Person));
 }

@@ -2,7 +2,7 @@
 //! written down in the audit log. What comes later without being entered is not believed.
 
 use serde_json::json;
-use songda_store::{StoreError, audit, evidence as register};
+use songda_store::{audit, evidence as register};
 use sqlx::Row;
 
 use super::{Correction, Examiner, bind_call, enter_correction};
@@ -149,7 +149,7 @@ impl Examiner {
                 audit::append(&mut tx, &self.clock, entry).await?;
             }
             entered += rows.len();
-            tx.commit().await.map_err(StoreError::from)?;
+            tx.commit().await?;
         }
     }
 }
