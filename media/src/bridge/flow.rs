@@ -1,6 +1,6 @@
 //! Packets: what goes through to whom, and what waits for the mixes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtp_rs::{RtpPacketBuilder, Seq};
 
@@ -10,7 +10,7 @@ use super::{
     table::{AGENT, Company, Mouths, NOBODY, PARTY},
 };
 use crate::{
-    Law, RATE,
+    Law, RATE, digits,
     egress::Head,
     timeline::{LEFT, RIGHT},
     watch::Change,
@@ -19,6 +19,8 @@ use crate::{
 /// A recording that begins with a packet of the carrier begins half a second before it: others
 /// that it overtook, or that the network kept, lie there.
 const BEFORE: usize = RATE as usize / 2;
+/// So long after the last of our own tones an echo of it may still come.
+const ECHO: Duration = Duration::from_millis(500);
 /// News that may wait before further keys of the party are dropped.
 const NEWS: usize = 64;
 
@@ -89,7 +91,13 @@ impl Bridge {
         if let Some(change) = self.watch.party_packet(now, samples.clone()) {
             self.changed(now, change);
         }
-        if self.party_events.is_none() && self.mode == Mode::Open {
+        if self.keys_out.is_busy() {
+            // An analog far end sends our own tones back: they are no keys of the party.
+            self.own_tones_to = Some(now + ECHO);
+            self.tones_in = digits::tones::Hearer::default();
+        }
+        let own = self.own_tones_to.is_some_and(|to| now < to);
+        if self.party_events.is_none() && self.mode == Mode::Open && !own {
             let digit = self.tones_in.packet(packet.ssrc, packet.timestamp, samples.clone());
             if let Some(digit) = digit.filter(|_| self.news.len() < NEWS) {
                 self.news.push_back(MediaEvent::Digit { digit, frame });

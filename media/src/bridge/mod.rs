@@ -241,6 +241,8 @@ pub struct Bridge {
     keys_in: digits::Reader,
     /// Keys in the party's sound, where no telephone-event was agreed.
     tones_in: digits::tones::Hearer,
+    /// Until then tones of ours may come back.
+    own_tones_to: Option<Instant>,
     watch: Watch,
     left: Left,
     /// The mix that the party hears, in the recording.
@@ -276,6 +278,7 @@ impl Bridge {
             keys_out: digits::Sender::default(),
             keys_in: digits::Reader::default(),
             tones_in: digits::tones::Hearer::default(),
+            own_tones_to: None,
             watch: Watch::default(),
             left: Left::default(),
             mixing: None,

@@ -66,7 +66,7 @@ impl Past {
                 // So many numbers are missing: of a longer hole the rest was never sent.
                 Some(before) => {
                     let each = (before.to - before.from).max(to - from).max(1);
-                    let lost_to = before.to + i64::from(step - 1) * each;
+                    let lost_to = before.to + i64::from(step.saturating_sub(1)) * each;
                     if from - lost_to < PACKET as i64 {
                         (Some((before.to, from, Slot::Lost)), None)
                     } else {

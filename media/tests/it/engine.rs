@@ -304,8 +304,32 @@ async fn e44_keys_go_both_ways_as_tones_where_no_telephone_event_was_agreed() {
     let ours = port(&media.trunk_offer().await.unwrap());
     media.trunk_answer(answer(&carrier)).await.unwrap();
     media.rest(Rest::Talk).unwrap();
+    let say = |seq: u16, payload: &[u8]| {
+        let packet = RtpPacketBuilder::new().payload_type(8).ssrc(9).sequence(Seq::from(seq));
+        let packet = packet.timestamp(u32::from(seq) * 160).payload(payload).build().unwrap();
+        carrier.send_to(&packet, ("127.0.0.1", ours)).unwrap();
+    };
+    // Sixty milliseconds of a 3, and silence.
+    for seq in 1..=10u16 {
+        let payload: Vec<u8> = (0..160u32)
+            .map(|at| {
+                let turn = std::f64::consts::TAU * f64::from(u32::from(seq) * 160 + at) / 8_000.0;
+                let sound = ((turn * 697.0).sin() + (turn * 1_477.0).sin()) * 5_000.0;
+                Law::Pcma.encode(if (3..6).contains(&seq) { sound as i16 } else { 0 })
+            })
+            .collect();
+        say(seq, &payload);
+    }
+    let mut pressed = String::new();
+    while pressed.is_empty() {
+        if let MediaEvent::Digit { digit, .. } = events.recv().await.unwrap() {
+            pressed.push(digit);
+        }
+    }
+    assert_eq!(pressed, "3");
+    // Ours go out, and an analog far end sends them back: no key of the party.
     media.digits("7".into()).await.unwrap();
-    let mut tones = 0;
+    let (mut tones, mut seq) = (0, 11);
     while tones < 5 {
         let mut buffer = [0u8; 500];
         let len = carrier.recv(&mut buffer).unwrap();
@@ -317,28 +341,16 @@ async fn e44_keys_go_both_ways_as_tones_where_no_telephone_event_was_agreed() {
             assert!(low > 0.2 && high > 0.2, "{low} {high}");
             tones += 1;
         }
+        say(seq, packet.payload());
+        seq += 1;
     }
-    // Sixty milliseconds of a 3, and silence.
-    for seq in 1..=10u16 {
-        let payload: Vec<u8> = (0..160u32)
-            .map(|at| {
-                let turn = std::f64::consts::TAU * f64::from(u32::from(seq) * 160 + at) / 8_000.0;
-                let sound = ((turn * 697.0).sin() + (turn * 1_477.0).sin()) * 5_000.0;
-                Law::Pcma.encode(if (3..6).contains(&seq) { sound as i16 } else { 0 })
-            })
-            .collect();
-        let packet = RtpPacketBuilder::new().payload_type(8).ssrc(9).sequence(Seq::from(seq));
-        let packet = packet.timestamp(u32::from(seq) * 160).payload(&payload).build().unwrap();
-        carrier.send_to(&packet, ("127.0.0.1", ours)).unwrap();
+    for seq in seq..seq + 4 {
+        say(seq, &[0xd5; 160]);
     }
-    let mut pressed = String::new();
-    while pressed.is_empty() {
-        if let MediaEvent::Digit { digit, .. } = events.recv().await.unwrap() {
-            pressed.push(digit);
-        }
-    }
-    assert_eq!(pressed, "3");
     media.close().await.unwrap();
+    while let Some(event) = events.recv().await {
+        assert!(!matches!(event, MediaEvent::Digit { .. }), "{event:?}");
+    }
     let left = recorded.try_iter().flatten().step_by(2).collect::<Vec<i16>>();
     assert!(left.iter().all(|sample| sample.unsigned_abs() < 50), "keys that we press are in no recording");
 }

@@ -223,7 +223,10 @@ impl Dialog {
     /// The connection is no more: requests go where the other end says that it is reached.
     pub(super) fn lost(&mut self, lost: &Flow) {
         if self.flow.connection == lost.connection && self.flow.protocol == lost.protocol {
-            self.flow = self.named_hop().unwrap_or(Flow { connection: 0, ..self.flow });
+            // What was said over TLS, keys of sound among it, is never said in the clear.
+            let secure = self.flow.protocol == Protocol::Tls;
+            let named = self.named_hop().filter(|hop| !secure || hop.protocol == Protocol::Tls);
+            self.flow = named.unwrap_or(Flow { connection: 0, ..self.flow });
         }
     }
 

@@ -23,6 +23,18 @@ pub struct Copied {
     pub sent: u64,
 }
 
+/// Whether a file was surely removed: a disk that fell away is an error, and no reason to remove
+/// its copy.
+fn is_gone(path: &Path) -> Result<bool, VaultError> {
+    let folder = path.parent().unwrap_or(path);
+    if !path.try_exists().map_err(io("look for", path))? {
+        // The folder of a vault has files beside this one, or is there at least.
+        std::fs::metadata(folder).map_err(io("look for", folder))?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
 impl Remote {
     /// Copies the sealed file of a recording and notes beside it that the copy was read back.
     pub(in crate::vault) fn copy(&self, id: &RecordingId, path: &Path) -> Result<Copied, VaultError> {
@@ -38,7 +50,7 @@ impl Remote {
         let note = self.read_back(id, bytes, sha256)?;
         // Another process removed it meanwhile: its copy must not outlive it. One that was thrown
         // out has its note.
-        if !path.exists() && !is_noted(path) {
+        if is_gone(path)? && !is_noted(path) {
             self.give_up(id, path)?;
             self.delete(id)?;
             return Err(VaultError::Missing(id.to_string()));
@@ -121,7 +133,7 @@ impl Remote {
         let object = &self.object(id);
         let mut sent = 0;
         for place in started.parts.len()..bytes.div_ceil(PART) as usize {
-            if !path.exists() {
+            if is_gone(path)? {
                 self.give_up(id, path)?;
                 return Err(VaultError::Missing(id.to_string()));
             }
