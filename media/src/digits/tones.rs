@@ -6,6 +6,9 @@
 //! energy, and their levels fit. Five windows in a row begin a digit: 40 ms of tone always hold five
 //! whole ones, and 23 ms, with what a window may miss at either end, never more than four. Five without it end
 //! it: a gap of 10 ms spoils four at most. Speech holds two pure tones seldom, and never for that long.
+//!
+//! While nothing is heard only each fourth window is looked at: five in a row hold one of those. Where it
+//! is a digit, those before it are looked at too, and each one from there on.
 
 use std::f32::consts::TAU;
 
@@ -22,6 +25,10 @@ const STEP: usize = 40;
 /// Windows that begin a digit, and that end one.
 const BEGINS: u8 = 5;
 const ENDS: u8 = 5;
+/// While nothing is heard one of so many windows is looked at; fewer than begin a digit.
+const EACH: usize = 4;
+/// Samples that are kept: the windows that were not looked at.
+const KEPT: usize = WINDOW + (EACH - 1) * STEP;
 /// Amplitude of a tone of -36 dBm0; Q.24 lets everything above -25 dBm0 be heard and nothing below
 /// -55 dBm0.
 const QUIETEST: f32 = 355.0;
@@ -47,8 +54,10 @@ const EDGE: usize = 40;
 #[derive(Debug)]
 pub(crate) struct Hearer {
     factors: [f32; 8],
-    samples: [f32; WINDOW],
+    samples: [f32; KEPT],
     filled: usize,
+    /// Whole windows that were not looked at.
+    unseen: usize,
     /// Source, and the timestamp that comes next.
     next: Option<(u32, u32)>,
     /// What the last windows were, and how many in a row.
@@ -64,7 +73,17 @@ impl Default for Hearer {
         for (factor, hertz) in factors.iter_mut().zip(ROWS.into_iter().chain(COLUMNS)) {
             *factor = 2.0 * (TAU * hertz / RATE as f32).cos();
         }
-        Self { factors, samples: [0.0; WINDOW], filled: 0, next: None, last: None, run: 0, present: None, missed: 0 }
+        Self {
+            factors,
+            samples: [0.0; KEPT],
+            filled: 0,
+            unseen: 0,
+            next: None,
+            last: None,
+            run: 0,
+            present: None,
+            missed: 0,
+        }
     }
 }
 
@@ -93,10 +112,9 @@ impl Hearer {
         for sample in samples {
             self.samples[self.filled] = f32::from(sample);
             self.filled += 1;
-            if self.filled == WINDOW {
-                digit = digit.or(self.window());
-                self.samples.copy_within(STEP.., 0);
-                self.filled -= STEP;
+            if self.filled == WINDOW + self.unseen * STEP {
+                self.unseen += 1;
+                digit = digit.or(self.windows());
             }
         }
         digit
@@ -104,11 +122,31 @@ impl Hearer {
 
     /// Nothing before this belongs to what follows.
     fn cut(&mut self) {
-        (self.filled, self.last, self.run, self.present, self.missed) = (0, None, 0, None, 0);
+        (self.filled, self.unseen) = (0, 0);
+        (self.last, self.run, self.present, self.missed) = (None, 0, None, 0);
     }
 
-    fn window(&mut self) -> Option<char> {
-        let hit = self.look();
+    /// The digit that begins in the windows that are looked at now.
+    fn windows(&mut self) -> Option<char> {
+        let calm = self.last.is_none() && self.present.is_none();
+        if calm && self.unseen < EACH {
+            return None;
+        }
+        let newest = self.look(self.filled - WINDOW);
+        let mut digit = None;
+        if !calm || newest.is_some() {
+            for no in 0..self.unseen - 1 {
+                digit = digit.or(self.window(self.look(no * STEP)));
+            }
+            digit = digit.or(self.window(newest));
+        }
+        self.samples.copy_within(self.filled - (WINDOW - STEP)..self.filled, 0);
+        (self.filled, self.unseen) = (WINDOW - STEP, 0);
+        digit
+    }
+
+    /// The digit that begins with a window that is this one.
+    fn window(&mut self, hit: Option<char>) -> Option<char> {
         self.run = if hit == self.last { self.run.saturating_add(1) } else { 1 };
         self.last = hit;
         if self.present.is_some() && hit != self.present {
@@ -124,22 +162,27 @@ impl Hearer {
         Some(begins)
     }
 
-    /// The digit of the present window.
-    fn look(&self) -> Option<char> {
-        let energy: f32 = self.samples.iter().map(|sample| sample * sample).sum();
+    /// The digit of the window that begins there.
+    fn look(&self, from: usize) -> Option<char> {
+        let samples = &self.samples[from..from + WINDOW];
+        let energy: f32 = samples.iter().map(|sample| sample * sample).sum();
         let window = WINDOW as f32;
         // A tone of this amplitude has that energy.
         if energy < QUIETEST * QUIETEST * window {
             return None;
         }
-        let mut powers = [0.0; 8];
-        for (power, factor) in powers.iter_mut().zip(self.factors) {
-            let (mut one, mut two) = (0.0f32, 0.0f32);
-            for sample in &self.samples {
-                (one, two) = (sample + factor * one - two, one);
+        // All filters side by side.
+        let (mut one, mut two) = ([0.0f32; 8], [0.0f32; 8]);
+        for sample in samples {
+            for at in 0..8 {
+                let next = sample + self.factors[at] * one[at] - two[at];
+                (two[at], one[at]) = (one[at], next);
             }
+        }
+        let mut powers = [0.0; 8];
+        for (at, power) in powers.iter_mut().enumerate() {
             // As the energy that a tone of this power has in the window.
-            *power = (one * one + two * two - factor * one * two) * 2.0 / window;
+            *power = (one[at] * one[at] + two[at] * two[at] - self.factors[at] * one[at] * two[at]) * 2.0 / window;
         }
         let (rows, columns) = powers.split_at(4);
         let (row, column) = (best(rows)?, best(columns)?);

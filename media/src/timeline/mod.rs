@@ -21,6 +21,7 @@
 mod gaps;
 mod past;
 mod place;
+mod slots;
 mod source;
 mod track;
 

@@ -1,6 +1,6 @@
 //! What the numbers of a source tell: which packets came, where they lie, what is missing.
 
-use super::track::Slot;
+use super::slots::Slot;
 use crate::PACKET;
 
 /// Numbers that are remembered: more than a second.

@@ -6,8 +6,9 @@
 use super::{
     BLOCK, Timeline,
     gaps::GapKind,
+    slots::Slot,
     source::{APART, EARLY, Slip, Source},
-    track::{QUIET, RING, Slot},
+    track::{QUIET, RING},
 };
 use crate::{PACKET, RATE};
 
