@@ -175,7 +175,8 @@ impl RtpLeg {
             return Err(SdpError::NoAddress);
         }
         match (remote.crypto, &mut self.shield) {
-            (None, shield) => *shield = None,
+            // The keys may come back, and their numbers go on then (RFC 3711, section 9.1).
+            (None, shield) => shield.iter_mut().for_each(Shield::rest),
             (Some(theirs), shield) => {
                 let ours = key_of(&self.keys, theirs.suite).ok_or(SdpError::NotSecured)?;
                 let kept = shield.as_mut().is_some_and(|shield| shield.rekey(ours, theirs));
@@ -224,7 +225,7 @@ impl RtpLeg {
 
     /// The packet in the clear, when the leg is secured; none when it is nobody's.
     fn opened(&mut self, now: Instant, from: SocketAddr, buffer: &mut [u8], len: usize) -> Option<usize> {
-        let Some(shield) = &mut self.shield else { return Some(len) };
+        let Some(shield) = self.shield.as_mut().filter(|shield| shield.is_up()) else { return Some(len) };
         let source = buffer.get(8..12).and_then(|octets| Some(u32::from_be_bytes(octets.try_into().ok()?)));
         let known = source.is_some() && source == self.authentic;
         if !self.latch.may(now, from) || (!known && self.forged >= FORGERIES) {
@@ -282,8 +283,8 @@ impl RtpLeg {
             return false;
         }
         let len = match &mut self.shield {
-            Some(shield) => shield.open_control(buffer, len),
-            None => Some(len),
+            Some(shield) if shield.is_up() => shield.open_control(buffer, len),
+            _ => Some(len),
         };
         if len.is_none() {
             self.distrust();
@@ -304,11 +305,16 @@ impl RtpLeg {
         self.control.sent(now, packet);
         // A full socket buffer loses this packet as a full network would.
         let _ = match &mut self.shield {
-            None => self.sound.send_to(packet, address),
-            Some(shield) => match shield.seal(packet) {
+            Some(shield) if shield.is_up() => match shield.seal(packet) {
                 Some(sealed) => self.sound.send_to(&sealed, address),
                 None => return,
             },
+            rests => {
+                if let Some(shield) = rests {
+                    shield.pass(packet);
+                }
+                self.sound.send_to(packet, address)
+            }
         };
     }
 
@@ -330,7 +336,7 @@ impl RtpLeg {
 
     fn send_control(&mut self, report: &[u8]) {
         let Some(remote) = self.remote else { return };
-        let sealed = self.shield.as_mut().map(|shield| shield.seal_control(report));
+        let sealed = self.shield.as_mut().filter(|shield| shield.is_up()).map(|shield| shield.seal_control(report));
         let octets: &[u8] = match &sealed {
             None => report,
             Some(Some(sealed)) => sealed,
@@ -350,7 +356,7 @@ impl RtpLeg {
             foreign: self.latch.foreign(),
             excess: self.latch.excess(),
             unauthentic: self.unauthentic,
-            srtp: self.shield.as_ref().map(|shield| shield.suite().name()),
+            srtp: self.shield.as_ref().and_then(Shield::suite).map(Suite::name),
             ..quality
         }
     }

@@ -166,3 +166,45 @@ fn a_leg_that_answered_in_the_clear_or_by_one_suite_agrees_on_no_more_later() {
     let later = there.own(2, HERE, &Law::BOTH).offered(&all).unwrap();
     assert_eq!(later.crypto.map(|theirs| theirs.suite), Some(Suite::Short));
 }
+
+/// RFC 3711, section 9.1: a leg that goes in the clear and back has the same keys, and goes on where
+/// it was.
+#[test]
+fn r4_1a_a_leg_that_goes_clear_and_is_secured_again_uses_no_number_twice_with_its_key() {
+    let now = Instant::now();
+    let (mut leg, peer) = (leg(now), peer());
+    leg.secure(Security::Optional).unwrap();
+    let theirs = [Crypto::random(1, Suite::Long).unwrap()];
+    let address = peer.local_addr().unwrap();
+    let own = Own { id: 2, address, control: 9, laws: &Law::BOTH, security: Security::Optional, keys: &theirs };
+    let (_, secured) = own.answer(&leg.own(1, HERE, &Law::BOTH).offer()).unwrap();
+    let clear = described(&peer, "a=rtcp-mux\r\n");
+    let agree = |leg: &mut RtpLeg, answer: &str| {
+        let remote = leg.own(1, HERE, &Law::BOTH).answered(answer).unwrap();
+        leg.set_remote(now, remote).unwrap();
+    };
+    let mut reader = Shield::new(theirs[0], leg.keys[0]).unwrap();
+    let mut buffer = [0; 2048];
+    let mut reports = Vec::new();
+    for round in 0..3u16 {
+        agree(&mut leg, &secured);
+        leg.send(now, &sound(10 * round + 1));
+        let len = peer.recv(&mut buffer).unwrap();
+        assert_eq!((len, reader.open(&mut buffer, len)), (182, Some(172)), "{round}: it goes on");
+        leg.send_control(&[0x80, 201, 0, 1, 0, 0, 0, 7]);
+        let len = peer.recv(&mut buffer).unwrap();
+        assert_eq!((len, reader.open_control(&mut buffer.clone(), len)), (22, Some(8)), "{round}: no repeat");
+        reports.push(buffer[8..12].to_vec());
+        // What it has sealed once under this number it seals no second time.
+        leg.send(now, &sound(10 * round + 1));
+        agree(&mut leg, &clear);
+        assert_eq!(leg.quality().srtp, None);
+        leg.send(now, &sound(10 * round + 2));
+        assert_eq!(peer.recv(&mut buffer).unwrap(), 172, "in the clear, and nothing was sealed again");
+        assert_eq!(buffer[..172], sound(10 * round + 2));
+        peer.send_to(&sound(round), ("127.0.0.1", leg.port())).unwrap();
+        assert_eq!(leg.receive(now, &mut buffer), Received::Packet(172));
+    }
+    reports.dedup();
+    assert_eq!(reports, [1u32, 2, 3].map(|index| (index | 1 << 31).to_be_bytes().to_vec()));
+}
