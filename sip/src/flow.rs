@@ -41,6 +41,11 @@ impl Protocol {
         if self == Self::Tls { 5061 } else { 5060 }
     }
 
+    /// What is said over it is read by nobody on the way: keys of sound may stand there.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
     /// Nothing is lost underway: the transactions repeat nothing (RFC 3261, 17.1.1.2).
     pub fn is_reliable(self) -> bool {
         self != Self::Udp
@@ -79,6 +84,11 @@ impl Flow {
     /// Address of the other end, without its port.
     pub fn ip(&self) -> IpAddr {
         self.remote.ip()
+    }
+
+    /// See [`Protocol::is_secure`].
+    pub fn is_secure(&self) -> bool {
+        self.protocol.is_secure()
     }
 
     /// See [`Protocol::is_reliable`].

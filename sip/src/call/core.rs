@@ -368,6 +368,10 @@ impl CallCore {
             return;
         };
         let Some(call) = self.calls.get_mut(&id) else { return };
+        // An answer that comes late, to a transaction that is over, was not looked at there.
+        if call.flow.is_secure() && !from.is_secure() {
+            return;
+        }
         let post = &mut self.post;
         match (owner.map(|owner| owner.purpose), key.method()) {
             (Some(Purpose::Invite), _) => call.invite_answer(post, now, key, response, from),

@@ -220,12 +220,16 @@ impl Dialog {
         if self.flow.is_reliable() { self.flow } else { self.named_hop().unwrap_or(self.flow) }
     }
 
+    /// Whether what comes by this flow may belong to it: a dialog that began under TLS stays there.
+    pub(super) fn admits(&self, from: &Flow) -> bool {
+        from.is_secure() || !self.flow.is_secure()
+    }
+
     /// The connection is no more: requests go where the other end says that it is reached.
     pub(super) fn lost(&mut self, lost: &Flow) {
         if self.flow.connection == lost.connection && self.flow.protocol == lost.protocol {
             // What was said over TLS, keys of sound among it, is never said in the clear.
-            let secure = self.flow.protocol == Protocol::Tls;
-            let named = self.named_hop().filter(|hop| !secure || hop.protocol == Protocol::Tls);
+            let named = self.named_hop().filter(|hop| !self.flow.is_secure() || hop.is_secure());
             self.flow = named.unwrap_or(Flow { connection: 0, ..self.flow });
         }
     }

@@ -35,11 +35,11 @@ impl CallCore {
             }
             return;
         };
-        self.inside(now, key, &request, &id);
+        self.inside(now, key, &request, &flow, &id);
         self.settle(&id);
     }
 
-    fn inside(&mut self, now: Instant, key: &Key, request: &Request, id: &str) {
+    fn inside(&mut self, now: Instant, key: &Key, request: &Request, from: &Flow, id: &str) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let post = &mut self.post;
         let from_tag = tag_of(request, "From").unwrap_or_default();
@@ -49,6 +49,14 @@ impl CallCore {
             post.refuse(now, key, request, 481);
             return;
         };
+        // A call that is secured is changed by nobody in the clear; that it ends is believed.
+        if !dialog.admits(from) && !bye {
+            let tag = post.token(1);
+            let mut response = Response::to(request, 403, &tag);
+            response.headers.push_fmt("Warning", format_args!("399 {} \"This call is under TLS\"", post.host()));
+            post.respond(now, key, &response);
+            return;
+        }
         // Out of order: 500 (RFC 3261, 12.2.2).
         let number = request.headers.cseq().map_or(0, |(number, _)| number);
         if dialog.remote_cseq.is_some_and(|last| number <= last) {

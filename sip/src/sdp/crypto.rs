@@ -26,10 +26,10 @@ impl Srtp {
     /// What holds for a call whose signalling came this way: keys are given to nobody in the clear.
     /// None where such a call cannot be taken.
     pub fn over(self, protocol: Protocol) -> Option<Self> {
-        match (self, protocol) {
-            (srtp, Protocol::Tls | Protocol::Wss) => Some(srtp),
-            (Self::Required, _) => None,
-            (Self::Off | Self::Optional, _) => Some(Self::Off),
+        match self {
+            srtp if protocol.is_secure() => Some(srtp),
+            Self::Required => None,
+            Self::Off | Self::Optional => Some(Self::Off),
         }
     }
 }

@@ -1,9 +1,6 @@
 //! When a call that failed may be tried over the next trunk.
 
-use crate::{
-    call::{EndCause, Ended},
-    msg::is_of_the_callee,
-};
+use crate::call::{EndCause, Ended};
 
 /// Causes of Q.850 of a network that carried the call nowhere: no circuit, out of order,
 /// temporary failure, congestion, no channel, no resource.
@@ -15,10 +12,11 @@ const OF_THE_NETWORK: [u8; 6] = [34, 38, 41, 42, 44, 47];
 ///
 /// Of the line are 5xx, 408 (the carrier heard nothing in time), 488 and 606 (it wants another
 /// sound), and 403 without a cause (our account or calling number); every other 4xx or 6xx is the
-/// callee's word (domain 2.4, C11). A cause of Q.850 knows better than the status (RFC 3326;
-/// RFC 3398, 8.2.6.1).
+/// callee's word, unless a cause of Q.850 says that the network failed (RFC 3326). A callee's cause
+/// beside a status of the line changes nothing: the judgement takes our own fault first (domain
+/// 2.4), the call is C11 and no attempt, and another trunk says what is true.
 pub fn may_fail_over(ended: &Ended) -> bool {
-    if ended.provisional || ended.q850.is_some_and(is_of_the_callee) {
+    if ended.provisional {
         return false;
     }
     match ended.cause {

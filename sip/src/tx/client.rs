@@ -201,6 +201,10 @@ impl Layer {
             }
             return;
         };
+        // What we said under TLS is answered there: who answers in the clear would have us go on there.
+        if client.to.is_secure() && !from.is_secure() {
+            return;
+        }
         match (client.state, response.status) {
             (State::Calling | State::Proceeding, 100..=199) => {
                 let first = client.state == State::Calling;

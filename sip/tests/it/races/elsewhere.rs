@@ -245,6 +245,7 @@ fn a_3xx_to_the_address_of_another_host_is_followed_and_sips_where_tls_is_spoken
         let way = |name: &str, remote| (Arc::from(name), Flow::to(protocol, remote));
         let ways = Targets::new([way("one.test", one), way("two.test", other)]).unwrap();
         let mut bench = Bench::dialled_at(trunk, ways);
+        bench.by = Flow::to(protocol, one);
         bench.answer(302, "a", &[("Contact", contact)], "");
         let asked: Vec<SocketAddr> = std::iter::once(one).chain(followed).collect();
         assert_eq!(bench.asked(), asked, "{protocol} {contact}");

@@ -9,6 +9,7 @@ mod large;
 mod placed;
 mod refreshed;
 mod reliable;
+mod secured;
 mod taken;
 mod transferred;
 
@@ -38,6 +39,8 @@ fn far() -> SocketAddr {
 /// One call against an other end whose messages the test writes.
 struct Bench {
     core: CallCore,
+    /// By which way the other end's messages come.
+    by: Flow,
     now: Instant,
     id: String,
     /// From of the other end's requests without a tag, To with ours, Call-ID.
@@ -70,6 +73,7 @@ impl Bench {
         let core = CallCore::new(SocketAddr::from(([127, 0, 0, 1], 5060)), "songda-test".into(), Box::new(random));
         Self {
             core,
+            by: Flow::udp(far()),
             now: Instant::now(),
             id: String::new(),
             names: <_>::default(),
@@ -234,7 +238,7 @@ impl Bench {
             response.headers.push(name, *value);
         }
         response.body = body.as_bytes().to_vec();
-        self.core.receive(self.now, &print_response(&response), far());
+        self.core.receive(self.now, &print_response(&response), self.by);
         self.drain();
     }
 
@@ -261,7 +265,7 @@ impl Bench {
             text.push_str("Content-Type: application/sdp\r\n");
         }
         write!(text, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        self.core.receive(self.now, text.as_bytes(), far());
+        self.core.receive(self.now, text.as_bytes(), self.by);
         self.drain();
     }
 
@@ -278,7 +282,7 @@ impl Bench {
             write!(text, "{name}: {value}\r\n").unwrap();
         }
         text.push_str("Content-Length: 0\r\n\r\n");
-        self.core.receive(self.now, text.as_bytes(), far());
+        self.core.receive(self.now, text.as_bytes(), self.by);
         self.drain();
     }
 

@@ -93,6 +93,13 @@ fn the_next_trunk_is_tried_only_when_nobody_was_reached() {
         (E::Refused, 488, false, None, true),
         (E::Refused, 606, false, None, true),
         (E::Refused, 480, false, Some(34), true),
+        // Beside it, a cause of the callee's exchange: judged C11 all the same (domain 2.4), so that
+        // without another trunk nobody would ever know.
+        (E::Refused, 408, false, Some(18), true),
+        (E::Refused, 503, false, Some(1), true),
+        (E::Refused, 500, false, Some(17), true),
+        (E::Refused, 502, false, Some(27), true),
+        (E::Refused, 488, false, Some(16), true),
         // It rang.
         (E::Refused, 503, true, None, false),
         (E::Refused, 408, true, None, false),
@@ -103,15 +110,13 @@ fn the_next_trunk_is_tried_only_when_nobody_was_reached() {
         (E::Refused, 404, false, None, false),
         (E::Refused, 403, false, Some(21), false),
         (E::Refused, 403, false, Some(57), false),
-        (E::Refused, 408, false, Some(18), false),
         (E::Refused, 480, false, None, false),
         (E::Refused, 486, false, None, false),
         (E::Refused, 600, false, None, false),
         (E::Refused, 603, false, None, false),
         (E::Refused, 302, false, None, false),
-        (E::Refused, 503, false, Some(1), false),
-        (E::Refused, 500, false, Some(17), false),
-        (E::Refused, 502, false, Some(27), false),
+        (E::Refused, 486, false, Some(17), false),
+        (E::Refused, 500, true, Some(17), false),
         // Ours.
         (E::Cancelled, 487, false, None, false),
         (E::RingLimit, 487, false, None, false),
