@@ -84,7 +84,9 @@ impl Timeline {
         let flushed = self.flushed;
         let Some(source) = &mut self.lanes[channel].source else { return };
         let place = source.frame(offset);
-        if offset < source.newest().offset && !(-EARLY..RING as i64).contains(&(arrival - place)) {
+        // It lies in a piece that is over, and far from it: the timestamps went back.
+        let far = Source::is_late(arrival - place) || place - arrival > EARLY;
+        if far && offset < source.newest().offset {
             source.begin_anew(offset, arrival, flushed);
             source.forget(now);
             return;
