@@ -384,6 +384,18 @@ pub async fn find(db: &Db, court: &str, id: &str) -> Result<Option<CallRow>, Des
     Ok(row.as_ref().map(read))
 }
 
+/// One call of a court as it is now; until the transaction is over nobody else changes it.
+pub(crate) async fn locked(tx: &mut Tx, court: &str, id: &str) -> Result<Option<CallRow>, DeskError> {
+    sqlx::query("UPDATE calls SET outcome_state = outcome_state WHERE id = $1 AND court_id = $2")
+        .bind(id)
+        .bind(court)
+        .execute(&mut *tx.conn())
+        .await?;
+    let sql = format!("SELECT {COLUMNS} WHERE c.id = $1 AND c.court_id = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(court).fetch_optional(&mut *tx.conn()).await?;
+    Ok(row.as_ref().map(read))
+}
+
 /// A call of this agent: one of somebody else is not there.
 pub async fn own(db: &Db, actor: &Actor, id: &str) -> Result<CallRow, DeskError> {
     let row = find(db, &actor.court_id, id).await?.filter(|row| row.agent_id == actor.user_id);

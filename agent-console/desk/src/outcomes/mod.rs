@@ -42,6 +42,10 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, form: Form) -> Res
         Some((state, _)) => state == "closed" || state == "recovered",
         None => false,
     };
+    let ticks = checklist::ticks(&ground.db, call).await?;
+    let mut tx = ground.db.begin().await?;
+    // What the agent says of the line may reach us at the same moment: from here on it waits.
+    let row = calls::locked(&mut tx, &actor.court_id, call).await?.unwrap_or(row);
     let facts = CallFacts {
         ended: row.state == "ended",
         answered: row.answered_ms.is_some(),
@@ -54,8 +58,7 @@ pub async fn save(ground: &Ground, actor: &Actor, call: &str, form: Form) -> Res
         now_ms: ground.clock.now_ms(),
     };
     let fields = outcomes::check(catalogue, &facts, &choice)?;
-    all_said(&row.script, &choice, &checklist::ticks(&ground.db, call).await?)?;
-    let mut tx = ground.db.begin().await?;
+    all_said(&row.script, &choice, &ticks)?;
     let saving = take(&mut tx, call).await?;
     let technical = progress::picked(ground, &mut tx, actor, &row, &choice.contact).await?;
     let to_record = CallToRecord {

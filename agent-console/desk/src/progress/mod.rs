@@ -57,6 +57,7 @@ pub async fn decide(ground: &Ground, actor: &Actor, call: &str, verdict: Verdict
     let class = (verdict == Verdict::Confirmed && !past).then(|| heard.class.clone());
     let said = (verdict == Verdict::Confirmed).then_some(heard.class.as_str());
     let code = said.and_then(announced).unwrap_or_default();
+    let mut conflict = false;
     let mut tx = ground.db.begin().await?;
     if !store::take(&mut tx, call).await? {
         return Err(DeskError::OutcomeSaved);
@@ -70,12 +71,12 @@ pub async fn decide(ground: &Ground, actor: &Actor, call: &str, verdict: Verdict
             };
             let judged = table.judge(&facts);
             store::judged(&mut tx, call, &facts, &judged).await?;
+            conflict = said.is_some_and(|class| disagrees(class, &facts, judged.code));
             Some(judged.code)
         }
         // Its end is judged with it.
         None => None,
     };
-    let conflict = judged.is_some_and(|judged| !code.is_empty() && judged != code);
     store::decided(&mut tx, &ground.clock, &actor.user_id, call, verdict, conflict).await?;
     let detail = json!({ "class": heard.class, "confidence": heard.confidence, "verdict": verdict.word(),
                          "code": code, "technical": judged, "conflict": conflict,
@@ -98,6 +99,22 @@ pub async fn confirmed(ground: &Ground, call: &str, facts: &mut LineFacts) -> Re
     Ok(())
 }
 
+/// Writes down, with the end of a call, that its technical code says something else than what the
+/// agent confirmed while it went on.
+pub(crate) async fn settled(tx: &mut Tx, call: &str, facts: &LineFacts, technical: &str) -> Result<(), DeskError> {
+    let class = store::confirmed(tx, call).await?;
+    if class.is_some_and(|class| disagrees(&class, facts, technical)) {
+        store::conflicts(tx, call).await?;
+    }
+    Ok(())
+}
+
+/// Whether a class that was confirmed means another technical code than the one that the call has.
+fn disagrees(class: &str, facts: &LineFacts, technical: &str) -> bool {
+    let confirmed = LineFacts { announced: Some(class.to_owned()), ..facts.clone() };
+    confirmed.announced_code().is_some_and(|code| code != technical)
+}
+
 /// Where a notice of the network stands.
 const EARLY: &str = "early";
 /// Who spoke was a machine (2.4).
@@ -105,7 +122,9 @@ const MACHINE: &str = "W12";
 
 /// Who spoke, as the agent picked it with the outcome of an answered call, is his word on what the
 /// line said, too: a machine that was picked is confirmed and no answer (C10), and what says that a
-/// machine answered is refused where a person was picked. Answers the technical code of the call.
+/// machine answered is refused where a person was picked. Which notice a machine spoke he does not say
+/// with it: a number is marked as dead by his own word alone, so that one stays suggested. Answers the
+/// technical code of the call.
 pub(crate) async fn picked(
     ground: &Ground,
     tx: &mut Tx,

@@ -135,6 +135,24 @@ pub(super) async fn of_who_answered(tx: &mut Tx, call: &str) -> Result<Option<(S
     Ok(row.map(|row| (row.get(0), row.get(1), row.get(2))))
 }
 
+/// What the agent confirmed.
+pub(super) async fn confirmed(tx: &mut Tx, call: &str) -> Result<Option<String>, DeskError> {
+    let row = sqlx::query("SELECT class FROM call_progress WHERE call_id = $1 AND state = 'confirmed'")
+        .bind(call)
+        .fetch_optional(&mut *tx.conn())
+        .await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// What was confirmed and what ended the call do not agree.
+pub(super) async fn conflicts(tx: &mut Tx, call: &str) -> Result<(), DeskError> {
+    sqlx::query("UPDATE call_progress SET conflict = 1 WHERE call_id = $1 AND state = 'confirmed'")
+        .bind(call)
+        .execute(&mut *tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// What ended a call that is over, and over which trunk it went.
 pub(super) async fn ending(tx: &mut Tx, call: &str) -> Result<Option<(LineFacts, Option<String>)>, DeskError> {
     let row = sqlx::query("SELECT end_facts, trunk_id FROM calls WHERE id = $1 AND state = 'ended'")

@@ -2,13 +2,14 @@
 //! dialled again.
 //!
 //! A call that was answered keeps its recording up to the last sealed block and waits for
-//! its outcome (待补录). One that was not answered is our own failure and no attempt.
+//! its outcome (待补录), with what its agent had confirmed of the line. One that was not answered is
+//! our own failure and no attempt.
 
 use serde_json::{Value, json};
 use songda_recordings::vault::{Manifest, RecordingId, VaultError};
 use songda_service::{
     intake,
-    outcomes::{HOUSE, LineFacts},
+    outcomes::{self, CauseTable, LineFacts},
 };
 use songda_store::{StoreError, Tx, alarms, audit};
 
@@ -16,7 +17,7 @@ pub use self::legs::{end_left, end_legs};
 use crate::{
     DeskError, Ground,
     calls::{self, CallRow, Ending, Leg},
-    checklist, settings, transcripts, work_orders,
+    checklist, progress, settings, transcripts, work_orders,
 };
 
 mod inbound;
@@ -139,13 +140,17 @@ async fn enter(ground: &Ground, call: &CallRow) -> Result<bool, DeskError> {
 
 async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> Result<(), DeskError> {
     let answered = call.answered_ms.is_some();
-    let facts = LineFacts {
+    let mut facts = LineFacts {
         answered,
         our_fault: !answered,
         provisional: call.ringing_ms.is_some(),
         cause: "server restart".into(),
         ..Default::default()
     };
+    // What the agent said of the line before the kill is said: a machine that he confirmed is no answer.
+    progress::confirmed(ground, &call.id, &mut facts).await?;
+    let judged = CauseTable::default().judge(&facts);
+    let catalogue = outcomes::catalogue().map_err(DeskError::Rules)?;
     let ended_ms = match &manifest {
         Some(manifest) => manifest.started_ms + (manifest.frames / 8) as i64,
         None => ground.clock.now_ms(),
@@ -158,9 +163,9 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         by: "system",
         talk_ms,
         facts: &facts,
-        technical: if answered { "C01" } else { "C11" },
-        rule: HOUSE,
-        is_attempt: answered,
+        technical: judged.code,
+        rule: &judged.rule,
+        is_attempt: catalogue.technical(judged.code).is_some_and(|code| code.attempt),
         answered_ms: call.answered_ms,
         recording: manifest.as_ref(),
         incomplete: false,
@@ -172,14 +177,19 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         broken_consent: answered
             && checklist::script(&call.script).consent_is_open(&checklist::ticks(&ground.db, &call.id).await?),
         wrap_until_ms: wrap_up.is_timed().then(|| ground.clock.now_ms() + settings.wrap_up_ms() + COMING_BACK_MS),
-        unread: false,
+        // What was said before the talk is read from the recording.
+        unread: call.direction == "out",
         // Who takes it down asks the carrier, and writes that down by himself.
         leg: Leg::MayBeUp,
     };
     let mut tx = ground.db.begin().await?;
     calls::end(&mut tx, &ground.clock, call, &ending).await?;
+    progress::settled(&mut tx, &call.id, &facts, judged.code).await?;
     if answered && manifest.is_some() {
         transcripts::enqueue(&mut tx, &ground.clock, &call.id).await?;
+    }
+    if ending.unread && manifest.is_some() {
+        progress::enqueue(&mut tx, &ground.clock, &call.id).await?;
     }
     if !answered {
         let by = songda_service::timeline::SYSTEM;

@@ -322,6 +322,7 @@ impl Seat {
         if let Some(row) = row {
             let mut tx = self.ground.db.begin().await?;
             if calls::end(&mut tx, &self.ground.clock, &row, ending).await? {
+                progress::settled(&mut tx, id, ending.facts, ending.technical).await?;
                 if ending.facts.answered && ending.recording.is_some() {
                     transcripts::enqueue(&mut tx, &self.ground.clock, id).await?;
                 }
@@ -348,6 +349,12 @@ impl Seat {
                 ending.talk_ms,
                 ending.recording.is_some() && !ending.incomplete,
             ));
+        }
+        // The end may disagree with what was confirmed. It is written down, whatever can be shown of it.
+        if !self.has_stray()
+            && let Err(error) = self.refresh_heard().await
+        {
+            tracing::error!(agent = %self.actor.user_id, %error, "what a line said could not be read again");
         }
         self.tell_call();
         if ending.is_attempt {
