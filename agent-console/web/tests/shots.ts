@@ -373,7 +373,7 @@ async function duringCall(page: Page, answered_at: string) {
   await page.keyboard.press("1");
   await page.fill(testId("field-email"), "wang@example.cn");
   await shot(page, "desk-held", { fits: true });
-  stage.call("talking", { ...now, digits_in: "12" });
+  stage.call("talking", { ...now, digits_in: "••" });
   await page.keyboard.press("Escape");
   await page.locator("h1").first().click();
   await page.keyboard.press("Alt+k");

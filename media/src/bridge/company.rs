@@ -11,7 +11,7 @@ use super::{
     ear::Ear,
     table::{AGENT, Company, SUPERVISOR, Supervision, TARGET},
 };
-use crate::{Law, Prompt, egress::Egress, timeline::LEFT, watch::AWAY};
+use crate::{Law, Prompt, digits, egress::Egress, timeline::LEFT, watch::AWAY};
 
 /// A third whose packets stop is waited for so long, because nobody waits for him meanwhile: the
 /// others go on talking.
@@ -141,6 +141,7 @@ impl Bridge {
         self.heard_at[AGENT.place()] = None;
         self.timeline.another_source(LEFT);
         self.keys_out.cut();
+        (self.keys_of_agent, self.passes_key) = (digits::Reader::default(), false);
         self.watch.agent_replaced(now, phone);
         self.alone();
         self.news.push_back(MediaEvent::HandedOver { frame: self.frame(now) });

@@ -33,16 +33,31 @@ impl Bridge {
         if Law::of(packet.payload_type).is_none() {
             // What is no G.711 was negotiated as telephone-event.
             self.timeline.no_sound(LEFT, packet.stamp());
-            let alone = self.ears().party == AGENT && !self.sends_keys() && packet.payload.len() <= LARGEST;
-            if let Some(events) = self.party_events.filter(|_| alone && !self.muted) {
-                let mut head = self.party.to.relay(now, packet.ssrc, packet.seq, packet.timestamp);
-                head.marker |= packet.marker;
-                self.party.interrupted();
-                send(head, events, packet.payload, wires);
-            }
+            self.key_of_agent(now, packet, wires);
             return;
         }
         self.spoken(now, AGENT, packet, wires);
+    }
+
+    /// A telephone-event of the agent's leg. It goes through as it is where the party takes events and
+    /// hears him alone; otherwise its key goes out once, in its turn, as one of the desk would.
+    fn key_of_agent(&mut self, now: Instant, packet: &View<'_>, wires: &mut impl Wires) {
+        let ears = self.ears();
+        let heard = self.mode == Mode::Open && !self.muted && ears.party.has(AGENT);
+        let alone = heard && ears.party == AGENT && !self.sends_keys();
+        if let Some(key) = self.keys_of_agent.packet(packet) {
+            self.passes_key = alone && self.party_events.is_some();
+            if heard && (self.passes_key || self.keys_out.push_key(key)) {
+                self.listener.keys();
+            }
+        }
+        let passes = alone && self.passes_key && packet.payload.len() <= LARGEST;
+        if let Some(events) = self.party_events.filter(|_| passes) {
+            let mut head = self.party.to.relay(now, packet.ssrc, packet.seq, packet.timestamp);
+            head.marker |= packet.marker;
+            self.party.interrupted();
+            send(head, events, packet.payload, wires);
+        }
     }
 
     /// A packet of the carrier.

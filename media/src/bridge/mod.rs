@@ -238,6 +238,9 @@ pub struct Bridge {
     /// Where packets are put together.
     parcel: Parcel,
     keys_out: digits::Sender,
+    /// Keys of the agent's own leg, and whether the event of the last one is passed on as it is.
+    keys_of_agent: digits::Reader,
+    passes_key: bool,
     keys_in: digits::Reader,
     /// Keys in the party's sound, where no telephone-event was agreed.
     tones_in: digits::tones::Hearer,
@@ -276,6 +279,8 @@ impl Bridge {
             heard_at: [None; PEOPLE],
             parcel: Parcel::default(),
             keys_out: digits::Sender::default(),
+            keys_of_agent: digits::Reader::default(),
+            passes_key: false,
             keys_in: digits::Reader::default(),
             tones_in: digits::tones::Hearer::default(),
             own_tones_to: None,
@@ -379,8 +384,9 @@ impl Bridge {
     }
 
     /// Sends digits to the party, one after another: as telephone-events, or as tones where none were
-    /// agreed. False before the answer, or when one of them is no key. What is played to the party meanwhile drops those that have not
-    /// begun: a menu that has moved on must not get them late.
+    /// agreed. False before the answer, when one of them is no key, or when too many wait. What is played
+    /// to the party meanwhile drops those that have not begun: a menu that has moved on must not get them
+    /// late.
     pub fn digits(&mut self, digits: &str) -> bool {
         let taken = self.mode == Mode::Open && self.keys_out.push(digits);
         if taken {

@@ -101,14 +101,28 @@ impl Turn {
 }
 
 /// Digits on their way to the carrier.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sender {
     waiting: VecDeque<u8>,
     /// Packets of the present digit that went out.
     sent: u16,
 }
 
+impl Default for Sender {
+    fn default() -> Self {
+        // Keys of a desk phone come with its packets, and nothing is allocated for those.
+        Self { waiting: VecDeque::with_capacity(WAITING), sent: 0 }
+    }
+}
+
 impl Sender {
+    /// Adds one key; false when it is none or too many wait.
+    pub(crate) fn push_key(&mut self, key: char) -> bool {
+        let code = code(key).filter(|_| self.waiting.len() < WAITING);
+        self.waiting.extend(code);
+        code.is_some()
+    }
+
     /// Adds digits; false when one of them is no key or too many wait.
     pub(crate) fn push(&mut self, digits: &str) -> bool {
         let codes: Option<Vec<u8>> = digits.chars().map(code).collect();

@@ -113,8 +113,8 @@ pub enum EngineError {
     /// A session description cannot be used.
     #[error(transparent)]
     Sdp(#[from] SdpError),
-    /// The carrier takes no keys, or one of them is none.
-    #[error("the carrier of this call takes no such keys")]
+    /// Keys came before the answer, one of them is none, or too many wait.
+    #[error("keys can be sent once the party has answered: 0 to 9, *, # and A to D, and 64 may wait at most")]
     NoKeys,
     /// There is no desk phone whose description this could be.
     #[error("no desk phone is in this call")]

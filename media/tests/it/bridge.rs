@@ -202,6 +202,89 @@ fn keys_of_the_agent_reach_the_carrier_under_its_payload_type_and_not_the_record
     );
 }
 
+/// Two presses on the agent's own leg from this timestamp on, each of eight packets of which the last
+/// three are ends.
+fn presses(line: &mut Line, from: u32, keys: [u8; 2]) {
+    for (no, key) in (0_u16..).zip(keys) {
+        for part in 0..8_u16 {
+            let payload = &[key, if part > 4 { 0x8a } else { 10 }, 0, (part as u8 + 1).min(5) * 20];
+            let view = View {
+                ssrc: 77,
+                seq: 900 + no * 8 + part,
+                timestamp: from + u32::from(no) * 1_600,
+                payload_type: 101,
+                marker: part == 0,
+                payload,
+            };
+            let now = line.now();
+            line.bridge.from_agent(now, &view, &mut line.heard);
+        }
+        line.steps(20, Some(AGENT), Some(PARTY));
+    }
+}
+
+#[test]
+fn keys_of_a_desk_phone_reach_a_carrier_without_events_as_tones_once_each() {
+    let mut line = talking();
+    line.heard = Heard::default();
+    line.steps(5, Some(AGENT), Some(PARTY));
+    line.bridge.mute(true);
+    presses(&mut line, 144_000, [3, 3]);
+    line.bridge.mute(false);
+    presses(&mut line, 160_000, [4, 11]);
+    assert!(line.heard.party.iter().all(|(kind, _, _)| *kind == 8), "no event was agreed");
+    // What the carrier's own ear makes of it.
+    let mut far = Line::new();
+    far.notice(prompt(4_000, 1));
+    far.steps(5, None, None);
+    for (no, (_, timestamp, octets)) in (0_u16..).zip(&line.heard.party) {
+        let view = View {
+            ssrc: 5,
+            seq: no,
+            timestamp: *timestamp,
+            payload_type: 8,
+            marker: false,
+            payload: octets.as_slice(),
+        };
+        let now = far.now();
+        far.bridge.from_party(now, 0, &view, &mut far.heard);
+        far.steps(1, None, None);
+    }
+    let told = far.news().into_iter().filter_map(|news| match news {
+        MediaEvent::Digit { digit, .. } => Some(digit),
+        _ => None,
+    });
+    assert_eq!(told.collect::<String>(), "4#", "who is muted presses nothing");
+    let agent = line.heard.party.iter().filter(|(_, _, octets)| octets.iter().all(|octet| *octet == AGENT)).count();
+    assert!(agent > 10, "between them the agent is heard: {agent}");
+}
+
+#[test]
+fn a_key_that_begins_while_others_go_out_waits_for_its_turn_and_is_no_second_one_afterwards() {
+    let mut line = talking();
+    line.bridge.party_speaks(Law::Pcma, Some(101));
+    assert!(line.bridge.digits("1"));
+    line.steps(2, Some(AGENT), Some(PARTY));
+    line.heard = Heard::default();
+    let part = |part: u16, flags: u8| (part, [7, flags, 0, 160]);
+    for (no, payload) in [part(0, 0x0a), part(1, 0x0a), part(2, 0x8a)] {
+        let view =
+            View { ssrc: 77, seq: 900 + no, timestamp: 144_000, payload_type: 126, marker: no == 0, payload: &payload };
+        let now = line.now();
+        line.bridge.from_agent(now, &view, &mut line.heard);
+        line.steps(25, Some(AGENT), Some(PARTY));
+    }
+    let mut keys: Vec<(u32, u8)> = line
+        .heard
+        .party
+        .iter()
+        .filter(|(kind, ..)| *kind == 101)
+        .map(|(_, stamp, octets)| (*stamp, octets[0]))
+        .collect();
+    keys.dedup();
+    assert_eq!(keys.iter().map(|(_, key)| *key).collect::<Vec<_>>(), [1, 7]);
+}
+
 #[test]
 fn a_recording_that_cannot_be_kept_is_said_at_once() {
     struct Broken;

@@ -3,7 +3,10 @@
 //! Sound tells its frame of the recording; what comes from elsewhere is dated by the moment
 //! it is seen, counted from the recording's first frame.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use songda_media::{RATE, Span, Summary, Supervision};
 
@@ -24,8 +27,13 @@ const SILENT: Duration = Duration::from_secs(5);
 /// choice but a number, and a number on file is nobody's to read.
 const CLEAR_KEYS: usize = 4;
 
-/// Some carriers tell a key in the sound and by INFO: what comes the other way within this time is the same.
+/// Some carriers tell a key in the sound and by INFO: what comes the other way within this time is the
+/// same, and an INFO that is sent when a key is let go comes later by as long as it was held.
 const TWICE: Duration = Duration::from_secs(1);
+/// A key that is held longer than this is told as if it were not.
+const HELD: Duration = Duration::from_secs(10);
+/// Keys of the party that may wait for their twins; an older one has none any more.
+const TWINS: usize = 32;
 
 /// By what a key of the party is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +50,8 @@ pub(super) struct Diary {
     frame_ms: Option<u64>,
     notice: Option<PromptSpan>,
     marks: Marks,
-    /// The key of the party that was told last.
-    last_key: Option<(char, KeyWay, Instant)>,
+    /// Keys of the party that were told a moment ago, and that nothing told a second time yet.
+    untwinned: VecDeque<(char, KeyWay, Instant)>,
     /// Name of the supervisor.
     supervisor: String,
 }
@@ -57,7 +65,7 @@ impl Diary {
             frame_ms: None,
             notice: None,
             marks: Marks::default(),
-            last_key: None,
+            untwinned: VecDeque::with_capacity(TWINS),
             supervisor: String::new(),
         }
     }
@@ -99,20 +107,27 @@ impl Diary {
 
     /// A key of the party in its sound, or beside it; none when signalling told it.
     pub(super) fn digit(&mut self, digit: char, frame: u64) -> Option<CallEvent> {
-        self.key(digit, KeyWay::Sound, Instant::now(), Some(frame))
+        self.key(digit, KeyWay::Sound, Instant::now(), Duration::ZERO, Some(frame))
     }
 
-    /// A key of the party that signalling told; none when the sound told it.
-    pub(super) fn digit_now(&mut self, digit: char) -> Option<CallEvent> {
-        self.key(digit, KeyWay::Signalling, Instant::now(), None)
+    /// A key of the party that signalling told, held for so many milliseconds; none when the sound told it.
+    pub(super) fn digit_now(&mut self, digit: char, held_ms: u32) -> Option<CallEvent> {
+        let held = Duration::from_millis(u64::from(held_ms)).min(HELD);
+        self.key(digit, KeyWay::Signalling, Instant::now(), held, None)
     }
 
-    fn key(&mut self, digit: char, way: KeyWay, now: Instant, frame: Option<u64>) -> Option<CallEvent> {
-        let twin = |(last, by, at): (char, KeyWay, Instant)| last == digit && by != way && now < at + TWICE;
-        if self.last_key.is_some_and(twin) {
+    fn key(&mut self, digit: char, way: KeyWay, now: Instant, held: Duration, frame: Option<u64>) -> Option<CallEvent> {
+        self.untwinned.retain(|(.., at)| now < *at + TWICE + HELD);
+        // Each one that was told has one twin at most, and the first of two is the first one's.
+        let twin = |(told, by, at): &(char, KeyWay, Instant)| *told == digit && *by != way && now < *at + TWICE + held;
+        if let Some(at) = self.untwinned.iter().position(twin) {
+            self.untwinned.remove(at);
             return None;
         }
-        self.last_key = Some((digit, way, now));
+        if self.untwinned.len() == TWINS {
+            self.untwinned.pop_front();
+        }
+        self.untwinned.push_back((digit, way, now));
         if let Some(frame) = frame {
             self.at(frame);
         }
@@ -338,12 +353,36 @@ mod tests {
     fn a_key_that_is_told_in_the_sound_and_by_info_is_one_key_and_a_second_press_is_two() {
         let t0 = Instant::now();
         let mut diary = Diary::new(CallClock::new(t0, 0));
-        let mut told =
-            |digit: char, way: KeyWay, ms: u64| diary.key(digit, way, t0 + Duration::from_millis(ms), None).is_some();
+        let mut told = |digit: char, way: KeyWay, ms: u64| {
+            diary.key(digit, way, t0 + Duration::from_millis(ms), Duration::ZERO, None).is_some()
+        };
         assert!(told('5', KeyWay::Sound, 0) && !told('5', KeyWay::Signalling, 90), "the same press");
         assert!(told('5', KeyWay::Sound, 300) && !told('5', KeyWay::Signalling, 400), "pressed again");
         assert!(told('6', KeyWay::Signalling, 600), "another key");
         assert!(told('6', KeyWay::Signalling, 800), "twice by INFO alone");
         assert!(told('6', KeyWay::Sound, 1_801), "long after");
+    }
+
+    #[test]
+    fn keys_that_are_pressed_fast_are_told_once_each_whichever_way_comes_behind_and_however_long_they_are_held() {
+        let t0 = Instant::now();
+        for (first, behind) in [(KeyWay::Sound, KeyWay::Signalling), (KeyWay::Signalling, KeyWay::Sound)] {
+            let mut diary = Diary::new(CallClock::new(t0, 0));
+            let mut told = String::new();
+            let mut press = |digit: char, way: KeyWay, ms: u64, held_ms: u64| {
+                let (now, held) = (t0 + Duration::from_millis(ms), Duration::from_millis(held_ms));
+                told.extend(diary.key(digit, way, now, held, None).map(|_| digit));
+            };
+            for (no, digit) in (0..).zip("1553".chars()) {
+                press(digit, first, no * 150, 0);
+            }
+            for (no, digit) in (0..).zip("1553".chars()) {
+                press(digit, behind, 500 + no * 150, 0);
+            }
+            // Pressed once more, and held for three seconds before the INFO comes.
+            press('3', KeyWay::Sound, 4_000, 0);
+            press('3', KeyWay::Signalling, 7_200, 3_000);
+            assert_eq!(told, "15533");
+        }
     }
 }

@@ -166,8 +166,8 @@ impl Actor {
             step = line.step() => {
                 match line.take(step, &self.line_stands_on()).await {
                     // A carrier that tells keys by INFO; those in the sound come with their frame.
-                    Some(Input::Leg(LegEvent::Digit { digit, .. })) => {
-                        if let Some(event) = diary.digit_now(digit) {
+                    Some(Input::Leg(LegEvent::Digit { digit, ms })) => {
+                        if let Some(event) = diary.digit_now(digit, ms) {
                             self.tell(event).await;
                         }
                         None

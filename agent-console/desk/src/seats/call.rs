@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use songda_calls::{CallEnd, CallHandle, EndedBy, Facts, Farewell, Fault, Moments, Parting};
 use songda_service::{cases::PhoneRow, outcomes::LineFacts};
-use songda_store::{clock::rfc3339, masked::mask_digits};
+use songda_store::clock::rfc3339;
 
 use super::{supervision::Supervised, technical_words, transfer::Transfer};
 use crate::{
@@ -47,8 +47,9 @@ pub(crate) struct LiveCall {
     pub(super) parting: Option<&'static str>,
     /// How well both ends were heard in the last seconds.
     pub(super) quality: Option<Moments>,
-    /// Keys that the party pressed.
-    pub(super) keys: String,
+    /// How many keys the party pressed. Which they are is for the recording's marks: they may be a
+    /// number or a password, and no agent sees them.
+    pub(super) keys: usize,
     pub(super) ticks: Vec<Tick>,
     pub(super) end: Option<Value>,
     pub(super) wrap_up: Option<WrapUpTime>,
@@ -124,7 +125,7 @@ impl LiveCall {
             party: "heard",
             parting: None,
             quality: None,
-            keys: String::new(),
+            keys: 0,
             ticks: Vec::new(),
             end: None,
             wrap_up: None,
@@ -165,7 +166,7 @@ impl LiveCall {
             party: "heard",
             parting: None,
             quality: None,
-            keys: String::new(),
+            keys: 0,
             ticks: Vec::new(),
             end: None,
             wrap_up: None,
@@ -223,7 +224,7 @@ impl LiveCall {
             party: "heard",
             parting: parting_word(&row.parting),
             quality: None,
-            keys: String::new(),
+            keys: 0,
             ticks: Vec::new(),
             end: Some(end_frame(&row.ended_by, &row.technical_code, true, row.talk_ms, recorded)),
             wrap_up: Some(WrapUpTime {
@@ -279,7 +280,7 @@ impl LiveCall {
             "party": self.party,
             "parting": self.parting,
             "quality": self.quality,
-            "digits_in": mask_digits(&self.keys),
+            "digits_in": "•".repeat(self.keys),
             "ticks": self.ticks.iter().map(tick_frame).collect::<Vec<_>>(),
             "end": self.end,
             "wrap_up": self.wrap_up.as_ref().map(|time| json!({

@@ -19,7 +19,7 @@ use crate::{
     progress, settings, transcripts,
 };
 
-/// Keys of the party that are shown.
+/// Keys of the party that are counted.
 const KEYS_SHOWN: usize = 32;
 
 impl Seat {
@@ -128,11 +128,7 @@ impl Seat {
             }
             CallEvent::Supervised { what, by } => self.supervised(what, by).await?,
             CallEvent::Unsupervised => self.unsupervised(),
-            CallEvent::Digit { digit, .. } => {
-                if call.keys.len() < KEYS_SHOWN {
-                    call.keys.push(digit);
-                }
-            }
+            CallEvent::Digit { .. } => call.keys = (call.keys + 1).min(KEYS_SHOWN),
             CallEvent::Progress(status) => return self.line_says(&status).await,
             CallEvent::RecordingFailed => return self.recording_failed().await,
             CallEvent::Quality(moments) => {
