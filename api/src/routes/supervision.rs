@@ -52,6 +52,14 @@ enum Frame {
 }
 
 impl Frame {
+    /// Which call it is about.
+    fn call(&self) -> Option<&str> {
+        match self {
+            Self::Listen { call_id, .. } | Self::Whisper { call_id, .. } | Self::Barge { call_id, .. } => Some(call_id),
+            Self::Leave | Self::Ping => None,
+        }
+    }
+
     fn wish(self) -> Option<(Supervision, String, Option<String>)> {
         match self {
             Self::Listen { call_id, sdp } => Some((Supervision::Listen, call_id, sdp)),
@@ -166,7 +174,7 @@ impl Line {
                             Ok(true) => self.wished(frame).await,
                             Err(error) => {
                                 tracing::error!(supervisor = %self.actor.user_id, %error, "a session could not be read");
-                                Some(json!({ "type": "error", "code": "desk.failed" }))
+                                Some(json!({ "type": "error", "call_id": frame.call(), "code": "desk.failed" }))
                             }
                         },
                     };
@@ -236,7 +244,7 @@ impl Line {
                 if let Err(error) = self.desk.seats.supervision_began(&self.actor, &call, what).await {
                     tracing::error!(%call, %error, "what a supervisor does could not be written down");
                 }
-                json!({ "type": "on", "call_id": call, "what": word(what) })
+                json!({ "type": "on", "call_id": call, "what": what.as_str() })
             }
             Some(OverseerNews::Over(why)) => self.over(why.as_str()).await,
             None => self.over("call_over").await,
@@ -263,13 +271,5 @@ async fn news(watch: &mut Option<Watch>) -> Option<OverseerNews> {
     match watch {
         Some(watch) => watch.next().await,
         None => std::future::pending().await,
-    }
-}
-
-fn word(what: Supervision) -> &'static str {
-    match what {
-        Supervision::Listen => "listen",
-        Supervision::Whisper => "whisper",
-        Supervision::Barge => "barge",
     }
 }

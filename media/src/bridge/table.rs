@@ -98,6 +98,17 @@ pub enum Supervision {
     Barge,
 }
 
+impl Supervision {
+    /// As it is stored, told and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listen => "listen",
+            Self::Whisper => "whisper",
+            Self::Barge => "barge",
+        }
+    }
+}
+
 /// What the call is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scene {

@@ -40,16 +40,7 @@ impl Supervised {
     }
 
     fn words(&self) -> Value {
-        json!({ "what": word(self.what), "by_name": self.by })
-    }
-}
-
-/// The word on the wire and in the audit.
-fn word(what: Supervision) -> &'static str {
-    match what {
-        Supervision::Listen => "listen",
-        Supervision::Whisper => "whisper",
-        Supervision::Barge => "barge",
+        json!({ "what": self.what.as_str(), "by_name": self.by })
     }
 }
 
@@ -67,7 +58,7 @@ impl LiveCall {
         CallView {
             call_id: self.id.clone(),
             answered: self.may_be_supervised(),
-            supervised: self.supervised.as_ref().map(|it| (word(it.what), it.by.clone())),
+            supervised: self.supervised.as_ref().map(|it| (it.what.as_str(), it.by.clone())),
         }
     }
 
@@ -139,6 +130,16 @@ impl Watch {
     }
 }
 
+/// Takes him out of the call. What came and was not told yet he heard all the same.
+fn heard_untold(mut news: mpsc::Receiver<OverseerNews>) -> bool {
+    news.close();
+    let mut heard = false;
+    while let Ok(told) = news.try_recv() {
+        heard |= matches!(told, OverseerNews::On(_));
+    }
+    heard
+}
+
 /// News of an entry that may wait.
 const NEWS: usize = 16;
 /// Characters of a call's id (ULID).
@@ -206,13 +207,13 @@ impl Seats {
 
     /// Call control says that it is so.
     pub async fn supervision_began(&self, actor: &Actor, call: &str, what: Supervision) -> Result<(), DeskError> {
-        self.note_supervision(actor, "call.supervised", call, "ok", json!({ "what": word(what) })).await
+        self.note_supervision(actor, "call.supervised", call, "ok", json!({ "what": what.as_str() })).await
     }
 
     /// He leaves, is gone or was never there; he is out of the call before it is written down.
     pub async fn end_supervision(&self, actor: &Actor, watch: Watch, why: &str) -> Result<(), DeskError> {
         let Watch { call, news, heard, .. } = watch;
-        drop(news);
+        let heard = heard | heard_untold(news);
         let detail = json!({ "why": why, "heard": heard });
         self.note_supervision(actor, "call.supervision_over", &call, "ok", detail).await
     }
@@ -235,6 +236,22 @@ impl Seats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn r4_4b_who_left_before_he_was_told_that_he_hears_has_heard() {
+        for (news, heard) in [
+            (vec![OverseerNews::Answer("sdp".into()), OverseerNews::On(Supervision::Listen)], true),
+            (vec![OverseerNews::Answer("sdp".into())], false),
+            (vec![], false),
+        ] {
+            let (sender, told) = mpsc::channel(NEWS);
+            for one in news {
+                sender.try_send(one).unwrap();
+            }
+            assert_eq!(heard_untold(told), heard);
+            assert!(sender.is_closed(), "he is out of the call");
+        }
+    }
 
     #[test]
     fn an_id_of_a_call_has_the_form_of_one_or_reaches_nothing() {

@@ -13,6 +13,7 @@ class Track {
 let asked: { open: () => Track; refuse: () => void }[] = [];
 let sockets: Socket[] = [];
 let senders: { track: unknown }[] = [];
+let peers: Peer[] = [];
 
 class Socket extends EventTarget {
   static readonly OPEN = 1;
@@ -39,6 +40,10 @@ class Socket extends EventTarget {
 }
 
 class Peer extends EventTarget {
+  constructor() {
+    super();
+    peers.push(this);
+  }
   localDescription: { sdp: string } | null = null;
   connectionState = "new";
   #sender = {
@@ -65,7 +70,7 @@ class Peer extends EventTarget {
 }
 
 beforeEach(() => {
-  [asked, sockets, senders] = [[], [], []];
+  [asked, sockets, senders, peers] = [[], [], [], []];
   vi.useFakeTimers();
   vi.stubGlobal("WebSocket", Socket);
   vi.stubGlobal("RTCPeerConnection", Peer);
@@ -212,4 +217,21 @@ test("a session that is over is told as that", async () => {
   line.close(4401);
   expect(place()).toBeNull();
   expect(told).toEqual(["signed_out"]);
+});
+
+test("who does not hear the call any more is not left in it", async () => {
+  for (const ends of ["error", "sound"] as const) {
+    const { told, line, place } = await listening();
+    if (ends === "error") {
+      line.says({ type: "error", call_id: "A", code: "supervision.no_offer" });
+    } else {
+      const peer = peers.at(-1) as Peer;
+      peer.connectionState = "failed";
+      peer.dispatchEvent(new Event("connectionstatechange"));
+    }
+    expect(place()).toBeNull();
+    expect(told).toHaveLength(1);
+    expect(line.sent.map((frame) => frame.type)).toEqual(["listen", "leave"]);
+    sockets.length = 0;
+  }
 });

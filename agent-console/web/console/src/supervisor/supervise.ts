@@ -92,10 +92,7 @@ export class Supervisor {
     await peer.setLocalDescription(offer);
     if (wish !== this.#wish) return;
     this.#send({ type: what, call_id: callId, sdp: peer.localDescription?.sdp ?? "" });
-    this.#late = setTimeout(() => {
-      this.#send({ type: "leave" });
-      this.#over("lost");
-    }, COMES_MS);
+    this.#late = setTimeout(() => this.#over("lost"), COMES_MS);
   }
 
   /** Out of the call. */
@@ -201,7 +198,9 @@ export class Supervisor {
     }
   }
 
+  /** It ended, or came to nothing. The server may not know: nobody stays in a call that he does not hear. */
   #over(code: string): void {
+    this.#send({ type: "leave" });
     this.#drop();
     this.#set(null);
     this.#events.over(code);
