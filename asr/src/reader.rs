@@ -41,15 +41,17 @@ impl Reader {
         Self { workers: (0..at_once).map(|_| Mutex::new(Worker::new(config.clone()))).collect() }
     }
 
-    /// Reads a piece of 8 kHz sound. Blocks. Nothing when every worker is at work, or when
-    /// nothing was said in it.
+    /// Reads a piece of 8 kHz sound. Blocks. Nothing when nothing was said in it.
+    ///
+    /// # Errors
+    /// [`WorkerError::Busy`] when every worker is at work; else what became of the one that read it.
     pub fn read(&self, samples: Vec<i16>) -> Result<Option<Reading>, WorkerError> {
         let free = self.workers.iter().find_map(|worker| match worker.try_lock() {
             Ok(worker) => Some(worker),
             Err(TryLockError::Poisoned(broken)) => Some(PoisonError::into_inner(broken)),
             Err(TryLockError::WouldBlock) => None,
         });
-        let Some(mut worker) = free else { return Ok(None) };
+        let Some(mut worker) = free else { return Err(WorkerError::Busy) };
         let request = Request { left: Vec::new(), right: samples, rate: 8_000, speech_from_ms: 0, prompts: Vec::new() };
         Ok(Reading::of(worker.transcribe(&request)?))
     }

@@ -85,6 +85,9 @@ pub enum WorkerError {
     /// The child took too long and was stopped.
     #[error("the transcriber took longer than {0:?} and was stopped")]
     TooLong(Duration),
+    /// Every child is at work on something else.
+    #[error("every transcriber is at work")]
+    Busy,
     /// The engine refused this recording.
     #[error("the recording cannot be transcribed: {0}")]
     Refused(String),

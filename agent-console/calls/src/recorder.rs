@@ -112,11 +112,11 @@ impl Recorder {
         self.finish_within(gaps, CLOSING)
     }
 
-    fn finish_within(self, gaps: &[Gap], limit: Duration) -> Result<Kept, VaultError> {
+    fn finish_within(&self, gaps: &[Gap], limit: Duration) -> Result<Kept, VaultError> {
         let failed = |error| VaultError::Io { action: "close", path: "the live recording".into(), error };
         let died = || failed(std::io::Error::other("the recorder's thread died"));
         self.end.send(gaps.iter().map(listed).collect()).map_err(|_| died())?;
-        let closed = self.closed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         closed.recv_timeout(limit).map_err(|error| {
             // Nothing of the call may be believed whole.
             self.failed.store(true, Ordering::Relaxed);
@@ -287,14 +287,9 @@ mod tests {
             assert!(began.elapsed() < Duration::from_secs(10), "bounded: {:?}", began.elapsed());
             gate.open();
             // The thread that was left behind closes it; nothing is lost silently.
+            recorder.closed.lock().unwrap().recv().unwrap().unwrap();
             let id = RecordingId::new("01STUCK").unwrap();
-            let manifest = loop {
-                match vault.manifest(&id) {
-                    Ok(manifest) => break manifest,
-                    Err(VaultError::Missing(_)) => thread::yield_now(),
-                    Err(error) => panic!("{error}"),
-                }
-            };
+            let manifest = vault.manifest(&id).unwrap();
             assert_eq!(manifest.frames, 3 * BLOCK_FRAMES as u64);
             assert_eq!(vault.verify(&id, &manifest).unwrap(), Verdict::Intact);
         }

@@ -496,7 +496,7 @@ impl Actor {
             marks,
             lost: false,
             quality: summary.as_ref().map(quality).unwrap_or_default(),
-            unread: dial.is_some() && !hearing.was_read(),
+            unread: dial.is_some() && !hearing.was_all_read(),
             farewell,
         };
         drop(live);
