@@ -98,6 +98,7 @@ async function desk() {
   stage.send("agent", { state: "reserved", since_at: new Date().toISOString() });
   await page.waitForSelector(testId("dial-0"));
   await shot(page, "desk-order", { fits: true });
+  await ringsOverOrder(page);
   const dialled = stage.commanded("dial");
   await page.click(testId("dial-0"));
   await farEnd(String((await dialled).sdp ?? ""));
@@ -185,6 +186,20 @@ async function rings(page: Page) {
   await shot(page, "desk-incoming-unknown-en", { fits: true });
   await page.click(testId("lang"));
   stage.send("incoming_gone", { call_id: "in-2", reason: "hung_up" });
+  await page.waitForSelector(testId("incoming"), { state: "hidden" });
+}
+
+/** A call that comes in while a work order is open: what saves it stays in reach. */
+async function ringsOverOrder(page: Page) {
+  const until_at = new Date(Date.now() + 15_000).toISOString();
+  const call = { call_id: "in-3", phone_masked: "138****1234", until_at };
+  stage.send("incoming", { ...call, known: false, envelope: null });
+  await page.waitForSelector(testId("incoming"));
+  await shot(page, "desk-order-incoming");
+  const box = await page.locator(testId("save-outcome")).boundingBox();
+  if (!box || box.y + box.height > SMALL.height)
+    fault("desk-order-incoming", "saving is out of reach");
+  stage.send("incoming_gone", { call_id: "in-3", reason: "missed" });
   await page.waitForSelector(testId("incoming"), { state: "hidden" });
 }
 

@@ -453,6 +453,9 @@ function marks() {
     { kind: "agent_away", from_ms: 62_000, to_ms: 69_500, text: "" },
     { kind: "hold", from_ms: 96_000, to_ms: 118_000, text: "" },
     { kind: "digit_in", from_ms: 121_000, to_ms: 121_000, text: "2" },
+    { kind: "three_way", from_ms: 124_000, to_ms: 161_000, text: "" },
+    { kind: "whispered", from_ms: 126_000, to_ms: 131_000, text: "陈静" },
+    { kind: "barged", from_ms: 131_000, to_ms: 140_000, text: "陈静" },
   ];
 }
 
@@ -497,7 +500,12 @@ export const verdict = (id: string) =>
         sha256: SHA,
         sm3: SHA,
         answer_offset_ms: 6_000,
-        gaps: [{ channel: "left", from_ms: 60_000, to_ms: 66_000, kind: "lost" }],
+        gaps: [
+          { channel: "left", from_ms: 60_000, to_ms: 66_000, kind: "lost" },
+          { channel: "right", from_ms: 20_000, to_ms: 31_000, kind: "unsent" },
+          { channel: "right", from_ms: 132_000, to_ms: 138_000, kind: "unknown" },
+          { channel: "left", from_ms: 172_000, to_ms: 180_000, kind: "unlisted" },
+        ],
         gaps_known: true,
       };
 
@@ -679,18 +687,29 @@ export const users = {
   })),
 };
 
+/** What was done, to what, and what stands beside it. */
+const AUDITED = [
+  ["recording.play", "call", "ok", { sha256: "9f2c4be1" }],
+  ["call.end", "call", "ok", { technical: "C01", by: "party", attempt: true }],
+  ["telephony.manage", "permission", "denied", {}],
+  ["call.supervision_over", "call", "ok", { why: "left", heard: true }],
+  ["trunk.pause", "trunk", "ok", { on: false, reason: "" }],
+].map(([action, object_kind, result, detail]) => ({
+  action,
+  object_kind,
+  object_id: object_kind === "permission" ? action : "0199f2c4-be1a-70d3-83f5-580e61c2d9a0",
+  result,
+  detail,
+}));
+
 export const audit = {
   items: Array.from({ length: 14 }, (_, n) => ({
     seq: 900 - n,
     at: day(0, `09:${String(50 - n)}`),
     actor: n % 3 ? "刘敏" : "陆法官",
     role: n % 3 ? "agent" : "judge",
-    action: ["recording.play", "call.dial", "outcome.save", "work_order.open"][n % 4],
-    object_kind: ["call", "call", "call", "work_order"][n % 4],
-    object_id: `0199f2c4-be1a-70d3-83f5-580e61c2d9a${n % 10}`,
+    ...AUDITED[n % AUDITED.length],
     ip: "10.2.3.4",
-    result: n === 5 ? "denied" : "ok",
-    detail: { technical: "C01" },
   })),
   next_cursor: "886",
 };

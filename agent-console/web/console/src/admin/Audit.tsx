@@ -11,6 +11,7 @@ const WELL = ["ok", "intact"];
 export default function Audit() {
   const { t } = useTranslation();
   const words = useWords();
+  const written = useWritten();
   return (
     <div className="page wide">
       <div className="head">
@@ -37,7 +38,12 @@ export default function Audit() {
           },
           {
             title: t("audit.action"),
-            render: (_v, row) => <span title={row.action}>{words("action", row.action)}</span>,
+            // What was refused for want of a right is told by that right.
+            render: (_v, row) => (
+              <span title={row.action}>
+                {words(row.object_kind === "permission" ? "permission" : "action", row.action)}
+              </span>
+            ),
           },
           {
             title: t("audit.object"),
@@ -59,7 +65,11 @@ export default function Audit() {
           { title: t("audit.ip"), render: (_v, row) => row.ip || "—", width: 110 },
           {
             title: t("audit.detail"),
-            render: (_v, row) => <span className="mono">{written(row.detail)}</span>,
+            render: (_v, row) => (
+              <span className="small" data-testid="audit-detail">
+                {written(row.detail)}
+              </span>
+            ),
           },
         ]}
       />
@@ -67,8 +77,21 @@ export default function Audit() {
   );
 }
 
-function written(detail: unknown): string {
-  if (detail === null || detail === undefined) return "";
-  const text = typeof detail === "string" ? detail : JSON.stringify(detail);
-  return text === "{}" ? "" : text;
+/** What stands beside a row, in words where there are some; what is empty says nothing. */
+function useWritten(): (detail: unknown) => string {
+  const { t } = useTranslation();
+  const words = useWords();
+  const said = (value: unknown): string => {
+    if (typeof value === "boolean") return t(value ? "audit.yes" : "audit.no");
+    if (typeof value === "string") return words("audit_value", value);
+    return JSON.stringify(value);
+  };
+  return (detail) => {
+    if (detail === null || detail === undefined) return "";
+    if (typeof detail !== "object" || Array.isArray(detail)) return said(detail);
+    return Object.entries(detail)
+      .filter(([, value]) => value !== null && value !== "" && value !== undefined)
+      .map(([key, value]) => `${words("audit_key", key)} ${said(value)}`)
+      .join(" · ");
+  };
 }
