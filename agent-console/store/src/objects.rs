@@ -103,22 +103,27 @@ impl Objects {
     pub async fn remove(&self, id: &str) -> Result<bool, StoreError> {
         let path = self.path(id);
         tokio::task::spawn_blocking(move || match std::fs::remove_file(&path) {
-            Ok(()) => {
+            Ok(()) => sync(path.parent().unwrap_or(&path)).map(|()| true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // The try that took it away may have failed at this.
                 let folder = path.parent().unwrap_or(&path);
-                let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-                synced.map_err(io("sync", folder)).map(|()| true)
+                if folder.exists() { sync(folder).map(|()| false) } else { Ok(false) }
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(io("remove", &path)(error)),
         })
         .await
         .map_err(|error| StoreError::internal("removing a file", error))?
     }
 
-    /// Whether the file lies on the disk.
+    /// Whether the file lies on the disk. A disk that does not answer, or that fell away, is an
+    /// error, which says neither.
     pub async fn is_there(&self, id: &str) -> Result<bool, StoreError> {
         let path = self.path(id);
-        tokio::fs::try_exists(&path).await.map_err(io("look for", &path))
+        let there = tokio::fs::try_exists(&path).await.map_err(io("look for", &path))?;
+        if !there {
+            tokio::fs::metadata(&*self.root).await.map_err(io("look for", &self.root))?;
+        }
+        Ok(there)
     }
 
     /// The content of a file whose seal opens, whatever its hashes.

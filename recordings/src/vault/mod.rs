@@ -357,6 +357,13 @@ impl Vault {
         }
     }
 
+    /// Whether anything of a recording is there: its file, closed or live, or its copy on the
+    /// server. A disk or a server that does not answer is an error, which says neither.
+    pub fn is_there(&self, id: &RecordingId) -> Result<bool, VaultError> {
+        let live = self.live_path(id);
+        Ok(live.try_exists().map_err(io("look for", &live))? || self.shelf.is_there(id)?)
+    }
+
     /// Removes a closed recording, when its time is over. What is gone already is no error, so
     /// that it can be asked for again after a kill. One that is not closed is refused.
     pub fn remove(&self, id: &RecordingId) -> Result<Removed, VaultError> {

@@ -90,6 +90,21 @@ impl Shelf {
         })
     }
 
+    /// Whether the sealed file or its copy is there. A disk or a server that does not answer is an
+    /// error: it says neither.
+    pub(super) fn is_there(&self, id: &RecordingId) -> Result<bool, VaultError> {
+        let path = self.path(id);
+        if path.try_exists().map_err(io("look for", &path))? {
+            return Ok(true);
+        }
+        // A disk that fell away has no file of this name either.
+        fs::metadata(&self.folder).map_err(io("look for", &self.folder))?;
+        Ok(match self.remote.get() {
+            Some(remote) => remote.find(id)?.is_some(),
+            None => false,
+        })
+    }
+
     /// A recording was put on the shelf.
     pub(super) fn took(&self, id: &RecordingId) {
         if self.remote.get().is_some() {
@@ -135,24 +150,28 @@ impl Shelf {
         self.drop_file(id)
     }
 
-    /// Removes the copy, whole or begun.
+    /// Removes the copy, whole or begun. While the file lies here it waits for a copy again, as it
+    /// does after a removal that failed.
     fn drop_copy(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
-        self.waiting().remove(id);
         let Some(remote) = self.remote.get() else { return Ok(None) };
         let path = self.path(id);
         remote.give_up(id, &path)?;
-        let bytes = remote.head(id)?.map(|about| about.size);
+        let bytes = remote.find(id)?.map(|about| about.size);
         if bytes.is_some() {
             remote.delete(id)?;
         }
         remove_note(&path)?;
+        if path.exists() {
+            self.waiting().insert(id.clone());
+        } else {
+            self.waiting().remove(id);
+        }
         Ok(bytes)
     }
 
     /// Removes the file and the note of its copy. How far a copy got stays noted, for the server
     /// must still be told.
     fn drop_file(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
-        self.waiting().remove(id);
         let path = self.path(id);
         let local_bytes = match fs::metadata(&path) {
             Ok(about) => Some(about.len()),
@@ -162,12 +181,14 @@ impl Shelf {
         if local_bytes.is_some() {
             fs::remove_file(&path).map_err(io("remove", &path))?;
         }
+        self.waiting().remove(id);
         if self.remote.get().is_some() {
             remove_note(&path)?;
         } else {
             remove_notes(&path)?;
         }
-        if local_bytes.is_some() {
+        // Also where it was gone: the try that took it away may have failed at this.
+        if path.parent().is_some_and(Path::exists) {
             sync_folder(&path)?;
         }
         Ok(local_bytes)

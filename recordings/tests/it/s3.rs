@@ -241,6 +241,74 @@ fn x6_what_was_begun_of_a_removed_recordings_copy_is_given_up() {
 }
 
 #[test]
+fn x6_a_removal_that_fails_leaves_the_recording_waiting_for_its_copy() {
+    let server = Server::start(Kind::Moto);
+    let between = Between::default();
+    let house = house(&S3Config { endpoint: Some(between.start(&server)), ..server.config(KEY, SECRET) });
+    let name = id("01FAILS");
+    house.record("01FAILS", 1);
+    assert_eq!(house.vault.uncopied().unwrap(), std::slice::from_ref(&name));
+    between.breaks.store(0, Ordering::SeqCst);
+    house.vault.remove(&name).unwrap_err();
+    assert!(house.vault.is_there(&name).unwrap(), "its file is");
+    assert_eq!(house.vault.uncopied().unwrap(), std::slice::from_ref(&name), "it is copied all the same");
+    between.breaks.store(u64::MAX, Ordering::SeqCst);
+    house.vault.copy(&name).unwrap();
+    assert!(house.vault.uncopied().unwrap().is_empty());
+    // The copy went, and then the disk refuses: what is still there needs one again.
+    let shelf = house.path("01FAILS");
+    let whole = std::fs::read(&shelf).unwrap();
+    std::fs::remove_file(&shelf).unwrap();
+    std::fs::create_dir(&shelf).unwrap();
+    house.vault.remove(&name).unwrap_err();
+    assert!(server.get("01FAILS").is_none());
+    assert_eq!(house.vault.uncopied().unwrap(), std::slice::from_ref(&name));
+    std::fs::remove_dir(&shelf).unwrap();
+    std::fs::write(&shelf, whole).unwrap();
+    house.vault.copy(&name).unwrap();
+    house.vault.remove(&name).unwrap();
+    assert!(server.get("01FAILS").is_none() && house.vault.uncopied().unwrap().is_empty());
+    assert!(!house.vault.is_there(&name).unwrap());
+}
+
+#[test]
+fn x6_a_server_or_a_disk_that_does_not_answer_says_neither_that_a_recording_is_there_nor_that_it_is_gone() {
+    each_server(|server| {
+        let between = Between::default();
+        let config = S3Config { endpoint: Some(between.start(server)), ..server.config(KEY, SECRET) };
+        let House { folder, vault } = house(&S3Config { keep_local: Some(0), ..config.clone() });
+        let house = House { folder, vault };
+        let name = id("01THERE");
+        house.record("01THERE", 1);
+        house.vault.copy(&name).unwrap();
+        assert!(house.vault.evict().unwrap() > 0 && house.vault.is_there(&name).unwrap(), "its copy is");
+        between.breaks.store(0, Ordering::SeqCst);
+        let error = house.vault.is_there(&name).unwrap_err();
+        assert!(matches!(error, VaultError::S3(S3Error::Unreachable { .. })), "{error}");
+        between.breaks.store(u64::MAX, Ordering::SeqCst);
+        house.vault.remove(&name).unwrap();
+        assert!(!house.vault.is_there(&name).unwrap(), "now it is known");
+        // The disk of the recordings falls away.
+        let closed = house.folder.path().join("vault/closed");
+        std::fs::rename(&closed, house.folder.path().join("away")).unwrap();
+        assert!(matches!(house.vault.is_there(&name), Err(VaultError::Io { .. })));
+        std::fs::rename(house.folder.path().join("away"), &closed).unwrap();
+        assert!(!house.vault.is_there(&name).unwrap());
+    });
+}
+
+#[test]
+fn x6_no_bucket_is_not_no_copy() {
+    let server = Server::start(Kind::Moto);
+    let house = house(&S3Config { bucket: "nowhere".into(), ..server.config(KEY, SECRET) });
+    let error = house.vault.is_there(&id("01NONE")).unwrap_err();
+    assert!(matches!(error, VaultError::S3(S3Error::Refused { .. })), "{error}");
+    house.record("01HERE", 1);
+    house.vault.remove(&id("01HERE")).unwrap_err();
+    assert!(house.vault.is_there(&id("01HERE")).unwrap(), "it stays with its copy");
+}
+
+#[test]
 fn x6_a_recording_that_is_removed_while_it_is_copied_does_not_come_back_on_the_server() {
     each_server(|server| {
         for another_process in [false, true] {

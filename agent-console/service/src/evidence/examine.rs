@@ -156,11 +156,9 @@ impl Examiner {
         let there = match file.kind.as_str() {
             register::RECORDING => {
                 let (vault, id) = (self.vault.clone(), recording_id(file)?);
-                let read = tokio::task::spawn_blocking(move || vault.read(&id).map(drop)).await;
-                !matches!(
-                    read.map_err(|error| internal("looking for a recording", error))?,
-                    Err(VaultError::Missing(_))
-                )
+                let there = tokio::task::spawn_blocking(move || vault.is_there(&id)).await;
+                let there = there.map_err(|error| internal("looking for a recording", error))?;
+                there.map_err(|error| internal("looking for a recording", error))?
             }
             register::TRANSCRIPT => self.transcript_body(&file.owner_id).await?.is_some(),
             register::CORRECTION => self.correction_body(file).await?.is_some(),

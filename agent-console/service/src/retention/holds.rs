@@ -1,6 +1,6 @@
 //! Legal holds (E71): while one stands on a case, no job deletes anything of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use songda_people::Actor;
@@ -65,13 +65,27 @@ pub async fn active_holds(db: &Db, court: &str) -> Result<Vec<HoldRow>, ServiceE
     Ok(rows.iter().map(read).collect())
 }
 
-/// How often, and how many times, it is looked whether a removal has ended.
+/// How often it is looked whether a removal has ended, and for how long.
 const LOOK: Duration = Duration::from_millis(50);
-const LOOKS: usize = 600;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sets a hold on a case that has none. A file of it that is being taken away at this very moment
-/// is waited for, up to half a minute: what is there when this answers stays.
+/// is waited for, up to half a minute: what is there when this answers that it is set stays. When
+/// the removal runs even longer the hold stands, and the answer is `hold.removal`: whoever asks
+/// again waits again, and hears `hold.there` once it has ended.
 pub async fn set_hold(db: &Db, clock: &Clock, actor: &Actor, case: &str, why: &str) -> Result<(), ServiceError> {
+    set_hold_within(db, clock, actor, case, why, PATIENCE).await
+}
+
+/// The same with another patience than half a minute.
+pub async fn set_hold_within(
+    db: &Db,
+    clock: &Clock,
+    actor: &Actor,
+    case: &str,
+    why: &str,
+    patience: Duration,
+) -> Result<(), ServiceError> {
     let why = reason(why)?;
     let mut tx = db.begin().await?;
     standing::locked(tx.conn(), &actor.court_id, case).await?;
@@ -92,6 +106,8 @@ pub async fn set_hold(db: &Db, clock: &Clock, actor: &Actor, case: &str, why: &s
     match set.map_err(StoreError::from) {
         Ok(_) => {}
         Err(StoreError::Unique) => {
+            drop(tx);
+            removals_ended(db, clock, case, patience).await?;
             let text = "this case is under a hold already".to_owned();
             return Err(ServiceError::Refused { code: "hold.there", field: "", text });
         }
@@ -100,7 +116,13 @@ pub async fn set_hold(db: &Db, clock: &Clock, actor: &Actor, case: &str, why: &s
     let entry = actor.did("hold.set", ("case", case), json!({ "hold": id, "reason": why }));
     audit::append(&mut tx, clock, audit::Entry { case_id: Some(case), ..entry }).await?;
     tx.commit().await?;
-    for _ in 0..LOOKS {
+    removals_ended(db, clock, case, patience).await
+}
+
+/// Waits until no file of a case is being taken away.
+async fn removals_ended(db: &Db, clock: &Clock, case: &str, patience: Duration) -> Result<(), ServiceError> {
+    let begun = Instant::now();
+    loop {
         let row = sqlx::query(
             "SELECT COUNT(*) FROM deletion_items WHERE case_id = $1 AND state = 'deleting' AND until_ms > $2",
         )
@@ -109,11 +131,15 @@ pub async fn set_hold(db: &Db, clock: &Clock, actor: &Actor, case: &str, why: &s
         .fetch_one(db.read())
         .await?;
         if row.get::<i64, _>(0) == 0 {
-            break;
+            return Ok(());
+        }
+        if begun.elapsed() >= patience {
+            let text = "the hold stands; the removal of a file that had begun before it still runs: \
+                        try again to hear when it has ended";
+            return Err(ServiceError::Refused { code: "hold.removal", field: "", text: text.to_owned() });
         }
         tokio::time::sleep(LOOK).await;
     }
-    Ok(())
 }
 
 /// Lifts the hold of a case.

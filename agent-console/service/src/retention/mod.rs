@@ -20,7 +20,7 @@ pub use certificate::{
     CertificateRow, Certified, Proof, certificate, certificate_of, certificates, finished_ms, signed_files,
 };
 pub use ending::{Ending, ask_for_end, decide_end};
-pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold};
+pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold, set_hold_within};
 pub use plan::{Kept, Plan, Planned, plan, plan_end};
 pub use policy::{Class, Policy, policies, policy};
 pub use requests::{

@@ -7,12 +7,12 @@
 //! and goes on from there; removing twice is no error. A hold that comes while a file is being taken
 //! away is set at once and answered when the removal has ended: what is there then stays.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use songda_recordings::{
     keys::KeyProvider,
-    vault::{RecordingId, Vault, VaultError},
+    vault::{RecordingId, Vault},
 };
 use songda_store::{Clock, Db, Objects, StoreError, Tx, audit, evidence};
 use sqlx::{Row, any::AnyRow};
@@ -77,8 +77,10 @@ impl Item {
     }
 }
 
-/// Longest time that the removal of one file is waited for, milliseconds.
-const REMOVAL_MS: i64 = 10 * 60_000;
+/// So long after its last sign of life a removal counts as running, milliseconds.
+const REMOVAL_MS: i64 = 2 * 60_000;
+/// How often a removal that runs gives one.
+const SIGN: Duration = Duration::from_secs(30);
 
 /// Why a file could not be taken away: the file alone, or the books, where all stops.
 enum Fault {
@@ -121,7 +123,9 @@ fn item(row: &AnyRow) -> Result<Item, ServiceError> {
 impl Deleter {
     /// Carries out one request, from where a kill left it. One that is done, or was never
     /// approved, is left alone. A file that cannot be taken away stays, with why, and keeps no
-    /// other: the next request names it again.
+    /// other: the next request names it again. One of which nobody can say whether it is there, as
+    /// when the S3 server does not answer, is `deleting` until somebody can: that is an error, and
+    /// there is no certificate before that.
     pub async fn run(&self, request: &str) -> Result<(), ServiceError> {
         let row = sqlx::query(
             "SELECT court_id, policy_version, asked_name, asked_ms, COALESCE(decided_name, ''), COALESCE(decided_ms, 0),
@@ -145,27 +149,58 @@ impl Deleter {
             accounts: (row.get(6), row.get(7)),
             is_end: row.get::<i64, _>(9) > 0,
         };
-        while let Some(item) = self.next(request).await? {
+        let (mut after, mut unknown) = (String::new(), None);
+        while let Some(item) = self.next(request, &after).await? {
             match self.carry_out(&approved, &item).await {
                 Ok(()) => {}
                 Err(Fault::Books(error)) => return Err(error),
-                Err(Fault::File(why)) => {
-                    tracing::error!(file = %item.file, why, "an evidence file could not be deleted and stays");
-                    let mut tx = self.db.begin().await?;
-                    self.settle(&mut tx, &approved, &item, "failed", &why).await?;
-                    tx.commit().await?;
-                }
+                Err(Fault::File(why)) => unknown = self.after_fault(&approved, &item, why).await?.or(unknown),
             }
+            after = item.file;
         }
-        certificate::finish(self, &approved).await
+        match unknown {
+            Some(why) => Err(StoreError::internal("deleting evidence", why).into()),
+            None => certificate::finish(self, &approved).await,
+        }
     }
 
-    async fn next(&self, request: &str) -> Result<Option<Item>, ServiceError> {
+    /// What became of a file whose removal failed: what is there stays, what is gone is written
+    /// down as that. Answers why, where nobody can say.
+    async fn after_fault(&self, approved: &Approved, item: &Item, why: String) -> Result<Option<String>, ServiceError> {
+        let there = match self.is_there(item).await {
+            Ok(there) => there,
+            Err(Fault::Books(error)) => return Err(error),
+            Err(Fault::File(unknown)) => {
+                tracing::error!(file = %item.file, why, unknown, "nobody can say whether an evidence file is gone");
+                // Nothing runs any more: a hold need not wait, and is asked before the next try.
+                let mut tx = self.db.begin().await?;
+                self.begin(&mut tx, approved, item, 0).await?;
+                tx.commit().await?;
+                return Ok(Some(format!("{}: {unknown}", item.file)));
+            }
+        };
+        let mut tx = self.db.begin().await?;
+        if !self.is_open(&mut tx, approved, item).await? {
+            return Ok(None);
+        }
+        tracing::error!(file = %item.file, why, there, "the removal of an evidence file failed");
+        if there {
+            self.settle(&mut tx, approved, item, "failed", &why).await?;
+            tx.commit().await?;
+        } else {
+            self.gone(tx, approved, item).await?;
+        }
+        Ok(None)
+    }
+
+    /// The next file in the order of their ids that is not settled.
+    async fn next(&self, request: &str, after: &str) -> Result<Option<Item>, ServiceError> {
         let row = sqlx::query(
             "SELECT file_id, kind, class, case_id, state FROM deletion_items
-             WHERE request_id = $1 AND state IN ('waiting', 'deleting') ORDER BY state, file_id LIMIT 1",
+             WHERE request_id = $1 AND file_id > $2 AND state IN ('waiting', 'deleting') ORDER BY file_id LIMIT 1",
         )
         .bind(request)
+        .bind(after)
         .fetch_optional(self.db.read())
         .await?;
         row.as_ref().map(item).transpose()
@@ -188,37 +223,60 @@ impl Deleter {
         if item.is_in_books() {
             // Words that stand in the books go with what the books say of them, or neither does.
             self.erase(&mut tx, item).await?;
-            return self.gone(tx, approved, item).await;
+            return Ok(self.gone(tx, approved, item).await?);
         }
         if there {
             // What is meant is said before it is done. A hold that comes from here on is set, and
             // answered once this removal has ended.
-            self.begin(&mut tx, approved, item).await?;
+            self.begin(&mut tx, approved, item, REMOVAL_MS).await?;
             tx.commit().await?;
-            self.take_away(item).await?;
+            self.taken_away(approved, item).await?;
             tx = self.db.begin().await?;
             if !self.is_open(&mut tx, approved, item).await? {
                 return Ok(());
             }
         }
-        self.gone(tx, approved, item).await
+        Ok(self.gone(tx, approved, item).await?)
     }
 
-    async fn begin(&self, tx: &mut Tx, approved: &Approved, item: &Item) -> Result<(), Fault> {
+    /// Takes a file away, and says from time to time that it is still at it: a hold waits for it.
+    async fn taken_away(&self, approved: &Approved, item: &Item) -> Result<(), Fault> {
+        let mut removal = std::pin::pin!(self.take_away(item));
+        loop {
+            tokio::select! {
+                done = &mut removal => return done,
+                () = tokio::time::sleep(SIGN) => {
+                    // The removal goes on whether or not this can be told.
+                    if let Err(error) = self.sign(approved, item).await {
+                        tracing::error!(file = %item.file, %error, "that a removal goes on could not be told");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn sign(&self, approved: &Approved, item: &Item) -> Result<(), ServiceError> {
+        let mut tx = self.db.begin().await?;
+        self.begin(&mut tx, approved, item, REMOVAL_MS).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Says that the removal of a file begins or goes on, for so many milliseconds from now.
+    async fn begin(&self, tx: &mut Tx, approved: &Approved, item: &Item, ms: i64) -> Result<(), ServiceError> {
         sqlx::query(
             "UPDATE deletion_items SET state = 'deleting', until_ms = $3
              WHERE request_id = $1 AND file_id = $2 AND state IN ('waiting', 'deleting')",
         )
         .bind(&approved.id)
         .bind(&item.file)
-        .bind(self.clock.now_ms() + REMOVAL_MS)
+        .bind(self.clock.now_ms() + ms)
         .execute(&mut *tx.conn())
         .await?;
         Ok(())
     }
 
     /// Writes down that a file is gone.
-    async fn gone(&self, mut tx: Tx, approved: &Approved, item: &Item) -> Result<(), Fault> {
+    async fn gone(&self, mut tx: Tx, approved: &Approved, item: &Item) -> Result<(), ServiceError> {
         if item.kind == evidence::RECORDING {
             for table in ["recordings", "inbound_recordings"] {
                 let sql = format!("UPDATE {table} SET state = 'deleted' WHERE id = $1");
@@ -343,10 +401,10 @@ impl Deleter {
         match item.kind.as_str() {
             evidence::RECORDING => {
                 let (vault, id) = (self.vault.clone(), recording(&item.file)?);
-                let read = tokio::task::spawn_blocking(move || vault.read(&id).map(drop))
+                let there = tokio::task::spawn_blocking(move || vault.is_there(&id))
                     .await
                     .map_err(|error| StoreError::internal("looking for a recording", error))?;
-                Ok(!matches!(read, Err(VaultError::Missing(_))))
+                Ok(there.map_err(|error| StoreError::internal("looking for a recording", error))?)
             }
             _ if item.is_in_books() => Ok(true),
             _ => Ok(self.objects.is_there(&item.file).await?),

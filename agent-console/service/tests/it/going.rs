@@ -6,7 +6,7 @@ use songda_service::{
     evidence::{self, Found, HOUSE},
     retention::{
         Class, ask_for_contract_end, ask_for_end, ask_for_policy, certificate, certificates, decide, decide_end,
-        holds_of, lift_hold, plan, plan_end, policy, request,
+        holds_of, lift_hold, plan, plan_end, policy, request, set_hold_within,
     },
 };
 use songda_store::jobs;
@@ -132,6 +132,94 @@ async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold
         assert!(!place.exists(), "{}: what had begun has ended", shelf.engine());
         running.await.unwrap().unwrap();
         assert_eq!(shelf.states(&id).await[&served.recording].0, "deleted", "{}", shelf.engine());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn e71_a_hold_says_that_a_removal_still_runs_and_stands_all_the_same() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(THREE_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        let place = shelf.sealed_recording(&served.recording);
+        std::fs::remove_file(&place).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
+        let (deleter, request) = (shelf.deleter(), id.clone());
+        let running = tokio::spawn(async move { deleter.run(&request).await });
+        while shelf.states(&id).await[&served.recording].0 != "deleting" {
+            tokio::task::yield_now().await;
+        }
+        let judge = shelf.actor(Role::Judge);
+        let patience = std::time::Duration::from_millis(200);
+        let hold = async || set_hold_within(&on.db, &on.clock, &judge, &served.case, "再审立案", patience).await;
+        assert_eq!(code(&hold().await.unwrap_err()), "hold.removal", "{}", shelf.engine());
+        assert_eq!(holds_of(&on.db, &shelf.house.court, &served.case).await.unwrap().len(), 1, "{}", shelf.engine());
+        assert_eq!(code(&hold().await.unwrap_err()), "hold.removal", "{}: asked again", shelf.engine());
+        assert!(place.exists(), "{}: it runs", shelf.engine());
+        somebody_opens(place.clone()).await;
+        running.await.unwrap().unwrap();
+        assert_eq!(code(&hold().await.unwrap_err()), "hold.there", "{}: it has ended", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_a_file_that_went_before_its_removal_failed_is_certified_as_gone_and_not_as_kept() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // The file goes, and then the note beside it, which is a folder, does not.
+        let place = shelf.sealed_recording(&served.recording);
+        std::fs::create_dir(place.with_extension("s3")).unwrap();
+        shelf.deleter().run(&id).await.unwrap();
+        assert!(!place.exists(), "{}", shelf.engine());
+        assert_eq!(shelf.states(&id).await[&served.recording].0, "deleted", "{}", shelf.engine());
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
+        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        assert_eq!((told["files"].as_array().unwrap().len(), &told["kept"]), (4, &serde_json::json!([])));
+        let found = shelf.examiner().look(&shelf.file(&served.recording).await).await.unwrap();
+        assert_eq!(found, Found::Deleted { request: id }, "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_a_file_of_which_nobody_can_say_whether_it_is_gone_is_neither_kept_nor_deleted_until_somebody_can() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // A run was killed after the recording had gone; then the disk of the recordings fell away.
+        sqlx::query("UPDATE deletion_items SET state = 'deleting' WHERE file_id = $1")
+            .bind(&served.recording)
+            .execute(on.db.read())
+            .await
+            .unwrap();
+        std::fs::remove_file(shelf.sealed_recording(&served.recording)).unwrap();
+        let (closed, away) = (on.folder.join("recordings/closed"), on.folder.join("recordings/away"));
+        std::fs::rename(&closed, &away).unwrap();
+        let later = shelf.deleter().run(&id).await.unwrap_err();
+        assert!(later.to_string().contains(&served.recording), "{}: {later}", shelf.engine());
+        let states = shelf.states(&id).await;
+        assert_eq!(states[&served.recording].0, "deleting", "{}: {states:?}", shelf.engine());
+        assert_eq!(states[&served.report].0, "deleted", "{}: it keeps no other", shelf.engine());
+        assert!(certificates(&on.db, &shelf.house.court).await.unwrap().is_empty(), "{}", shelf.engine());
+        // Nothing runs: a hold is answered at once.
+        shelf.hold(&served.case).await;
+        std::fs::rename(&away, &closed).unwrap();
+        shelf.deleter().run(&id).await.unwrap();
+        assert_eq!(shelf.states(&id).await[&served.recording].0, "deleted", "{}", shelf.engine());
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        assert_eq!(row.files, 4, "{}", shelf.engine());
     }
 }
 

@@ -136,6 +136,19 @@ impl Remote {
         }
     }
 
+    /// The same, where a bucket that is gone, which the short answer does not tell from an object
+    /// that is, is an error: for those who must know that there is no copy.
+    pub(in crate::vault) fn find(&self, id: &RecordingId) -> Result<Option<ObjectMeta>, S3Error> {
+        if let Some(about) = self.head(id)? {
+            return Ok(Some(about));
+        }
+        match self.range(&self.object(id), 0..1) {
+            Err(S3Error::NotThere { .. }) => Ok(None),
+            Err(error) => Err(error),
+            Ok(_) => Err(self.unreachable("look for a copy", "it does not know what it has".into())),
+        }
+    }
+
     /// Part of an object.
     pub(super) fn range(&self, object: &Path, range: Range<u64>) -> Result<Vec<u8>, S3Error> {
         let (store, object, wanted) = (self.store.clone(), object.clone(), range.end - range.start);
