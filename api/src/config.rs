@@ -7,6 +7,7 @@ use std::{
 
 use serde::Deserialize;
 use songda_recordings::vault::s3::S3Config;
+use songda_sip::Srtp;
 
 use crate::listen::ListenAt;
 
@@ -118,6 +119,9 @@ pub struct Telephony {
     /// Hashes that desk phones are offered.
     #[serde(default)]
     pub phone_digest: PhoneDigest,
+    /// Whether sound to desk phones that registered by TLS is secured.
+    #[serde(default)]
+    pub phone_srtp: PhoneSrtp,
     /// The one UDP port for the sound of all browsers.
     pub web_listen: SocketAddr,
     /// Address that browsers are told, or several, when it is not that one.
@@ -190,6 +194,30 @@ pub enum PhoneDigest {
     /// MD5 alone, for phones that give up where they are offered another hash before it.
     #[serde(rename = "md5")]
     Md5,
+}
+
+/// Whether sound to desk phones that registered by TLS is secured (SDES; RFC 4568). Those that
+/// registered in the clear are never given a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhoneSrtp {
+    /// It is not.
+    Off,
+    /// It is where the phone knows it.
+    #[default]
+    Optional,
+    /// Nothing else is spoken: a phone that did not register by TLS is not rung.
+    Required,
+}
+
+impl From<PhoneSrtp> for Srtp {
+    fn from(srtp: PhoneSrtp) -> Self {
+        match srtp {
+            PhoneSrtp::Off => Self::Off,
+            PhoneSrtp::Optional => Self::Optional,
+            PhoneSrtp::Required => Self::Required,
+        }
+    }
 }
 
 /// TLS of the listeners for signalling.

@@ -84,6 +84,7 @@ impl Desk {
             vault: house.vault.clone(),
             prompts: lines.prompts.clone(),
             ring_limit: Duration::from_secs(lines.ring_limit_s),
+            phone_srtp: lines.phone_srtp.into(),
             reader: reader(config, config_path)?,
             now_ms: {
                 let clock = house.clock.clone();

@@ -7,11 +7,12 @@ use songda_sip::{
     ClientTls, EndpointConfig, Listen, OwnCertificate, Protocol, RegistrarSettings, ServerTls, machine::Algorithm,
 };
 
-use crate::config::{PhoneDigest, Telephony};
+use crate::config::{PhoneDigest, PhoneSrtp, Telephony};
 
 /// Keys of the configuration, as they are named when they are wrong.
 const LISTEN: &str = "telephony.listen";
 const CARRIER_TLS: &str = "telephony.carrier_tls";
+const PHONE_SRTP: &str = "telephony.phone_srtp";
 
 /// One listener: `"tls:0.0.0.0:5061"`, or `"udp:10.0.0.5:5060 as 203.0.113.5"` where the others
 /// see another address.
@@ -70,6 +71,9 @@ impl Telephony {
         let under_tls = |at: &ListenAt| matches!(at.protocol, Protocol::Tls | Protocol::Wss);
         if listeners.iter().any(under_tls) && self.tls.is_none() {
             return Some((LISTEN, "names tls or wss: set telephony.tls.certificate and telephony.tls.key"));
+        }
+        if self.phone_srtp == PhoneSrtp::Required && !listeners.iter().any(under_tls) {
+            return Some((PHONE_SRTP, "requires what no desk phone can have: no listener is under TLS"));
         }
         let open = |at: &ListenAt| at.protocol == Protocol::Ws && !at.address.ip().is_loopback();
         if listeners.iter().any(open) {

@@ -13,7 +13,7 @@ use std::{
 use songda_asr::Reader;
 use songda_media::{CallMedia, Engine, EngineError, MediaEvent, Supervision};
 use songda_recordings::vault::{RecordingId, Vault, VaultError};
-use songda_sip::{Endpoint, IncomingCall, Number, Target, Trunk};
+use songda_sip::{Endpoint, IncomingCall, Number, Srtp, Target, Trunk};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::spawn_blocking,
@@ -42,6 +42,8 @@ pub struct SwitchboardConfig {
     pub prompts: PathBuf,
     /// Given up after this long without an answer.
     pub ring_limit: Duration,
+    /// Whether sound to desk phones that registered under TLS is secured.
+    pub phone_srtp: Srtp,
     /// Reads what is said before the talk, when there is a model for it.
     pub reader: Option<Arc<Reader>>,
     /// The house's clock, Unix milliseconds. It is read once per call, at its beginning.

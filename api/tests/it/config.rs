@@ -45,6 +45,8 @@ fn settings_that_would_harm_are_refused() {
             "x, line 6: telephony.listen names tls or wss: set telephony.tls.certificate",
         ),
         (GOOD.replace("prompts =", "listen = [\"ws:0.0.0.0:80\"]\nprompts ="), "x, line 6: telephony.listen names ws"),
+        (GOOD.replace("prompts =", "phone_srtp = \"required\"\nprompts ="), "x, line 6: telephony.phone_srtp requires"),
+        (GOOD.replace("prompts =", "phone_srtp = \"always\"\nprompts ="), "x, line 6"),
         (GOOD.replace("sip_listen = \"127.0.0.1:5060\"\n", ""), "x, line 3: telephony.listen must name"),
         (
             GOOD.replace("prompts =", "listen = [\"sctp:0.0.0.0:5061\"]\nprompts ="),

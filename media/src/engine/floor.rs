@@ -427,8 +427,8 @@ impl Floor {
             Command::TargetBrowser { call, to, sdp, reply } => {
                 let _ = reply.send(self.target_browser(now, call, to, &sdp));
             }
-            Command::PhoneOffer { call, to, reply } => {
-                let _ = reply.send(self.phone_offer(now, call, to, poll));
+            Command::PhoneOffer { call, to, security, reply } => {
+                let _ = reply.send(self.phone_offer(now, call, to, security, poll));
             }
             Command::PhoneAnswer { call, sdp, reply } => {
                 let _ = reply.send(self.phone_answer(call, &sdp));

@@ -11,7 +11,9 @@ use super::{
 use crate::{
     Law, Supervision,
     egress::Egress,
-    sdp::Remote,
+    rtp::RtpLeg,
+    sdp::{Own, Remote},
+    srtp::Security,
     web::{Door, WebLeg},
 };
 
@@ -174,10 +176,12 @@ impl Floor {
         now: Instant,
         call: u64,
         to: Egress,
+        security: Security,
         poll: &Poll,
     ) -> Result<String, EngineError> {
         self.slot(call)?;
-        let leg = self.port(call, poll)?;
+        let mut leg = self.port(call, poll)?;
+        leg.secure(security).map_err(EngineError::Port)?;
         let ip = self.trunk_ip;
         let slot = self.slot(call)?;
         // The party's law first, so that nothing has to be converted when the phone knows it.
@@ -191,20 +195,29 @@ impl Floor {
 
     /// Of the phone that is rung, or of the one that has the call. True when it listens.
     pub(super) fn phone_answer(&mut self, call: u64, sdp: &str) -> Result<bool, EngineError> {
+        let ip = self.trunk_ip;
         let slot = self.slot(call)?;
-        let remote = Remote::answered(sdp, &Law::BOTH)?;
+        let laws = slot.bridge.party_law().first();
+        // Its answer to our offer names our keys by their numbers; later it offers itself.
+        let read = |leg: &RtpLeg| {
+            let own = leg.own(call, ip, &Law::BOTH);
+            if leg.is_described() { Own { laws: &laws, ..own }.offered(sdp) } else { own.answered(sdp) }
+        };
         if let Some(target) = &mut slot.target {
             let Inner::Phone(leg) = &mut target.inner else { return Err(EngineError::NoPhone) };
+            let remote = read(leg)?;
             leg.set_remote(Instant::now(), remote)?;
             target.law = remote.law;
             slot.bridge.target_speaks(remote.law);
+            Ok(remote.listens)
         } else {
             let Some(Inner::Phone(leg)) = &mut slot.agent else { return Err(EngineError::NoPhone) };
+            let remote = read(leg)?;
             leg.set_remote(Instant::now(), remote)?;
             slot.law = remote.law;
             slot.bridge.agent_speaks(remote.law);
+            Ok(remote.listens)
         }
-        Ok(remote.listens)
     }
 
     pub(super) fn hand_over(&mut self, now: Instant, call: u64) {

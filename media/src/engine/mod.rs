@@ -155,7 +155,7 @@ enum Command {
     Digits { call: u64, digits: String, reply: Reply<()> },
     Mute { call: u64, on: bool },
     TargetBrowser { call: u64, to: Egress, sdp: String, reply: Reply<String> },
-    PhoneOffer { call: u64, to: Egress, reply: Reply<String> },
+    PhoneOffer { call: u64, to: Egress, security: Security, reply: Reply<String> },
     PhoneAnswer { call: u64, sdp: String, reply: Reply<bool> },
     RingAgent { call: u64, tone: Arc<Prompt> },
     Consult { call: u64 },
@@ -414,10 +414,11 @@ impl CallMedia {
         Ok(GuestLeg { number, answer })
     }
 
-    /// Opens a port towards a desk phone that the call is passed on to, and gives our offer.
-    pub async fn phone_offer(&self) -> Result<String, EngineError> {
+    /// Opens a port towards a desk phone that the call is passed on to, secured like this, and gives
+    /// our offer.
+    pub async fn phone_offer(&self, security: Security) -> Result<String, EngineError> {
         let to = stream()?;
-        self.ask(|reply| Command::PhoneOffer { call: self.call, to, reply }).await
+        self.ask(|reply| Command::PhoneOffer { call: self.call, to, security, reply }).await
     }
 
     /// Takes the desk phone's answer or its new offer. True when it listens to us: one that does

@@ -169,6 +169,11 @@ impl RtpLeg {
         Own { id, address, control, laws, security, keys }
     }
 
+    /// Whether the other end has described itself.
+    pub(crate) fn is_described(&self) -> bool {
+        self.remote.is_some()
+    }
+
     /// What the other end said of itself.
     pub(crate) fn set_remote(&mut self, now: Instant, remote: Remote) -> Result<(), SdpError> {
         if !self.sound.local_addr().is_ok_and(|local| local.is_ipv4() == remote.address.is_ipv4()) {

@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use songda_media::{CallMedia, Engine, EngineConfig, GapKind, MediaEvent, Rest, Tap};
+use songda_media::{CallMedia, Engine, EngineConfig, GapKind, MediaEvent, Rest, Security, Tap};
 use songda_recordings::{
     keys::KeyFile,
     vault::{self, RecordingId, Vault, VaultError, Writer},
@@ -131,7 +131,7 @@ pub(crate) struct Recording {
 impl Recording {
     /// Takes the caller's offer: our answer to him, and our offer to the called side.
     pub(crate) async fn offered(&self, offer: String) -> anyhow::Result<(String, String)> {
-        Ok((self.media.trunk_offered(offer).await?, self.media.phone_offer().await?))
+        Ok((self.media.trunk_offered(offer).await?, self.media.phone_offer(Security::Off).await?))
     }
 
     /// The called side described itself, early or with its answer: both hear each other.

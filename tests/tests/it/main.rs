@@ -5,6 +5,7 @@
 mod bad_input;
 mod browser;
 mod carrier;
+mod certificates;
 mod changes;
 mod consent;
 mod desk;
@@ -26,6 +27,8 @@ mod push;
 mod resume;
 mod road;
 mod secured;
+mod secured_check;
+mod secured_phone;
 mod server;
 mod sessions;
 mod sight;

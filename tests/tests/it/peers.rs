@@ -1,10 +1,15 @@
 //! SIPp and baresip as the far end of a trunk, each with a party whose voice is a tone.
 
 use std::{
-    net::{SocketAddr, UdpSocket},
+    fmt::Write as _,
+    io::Write as _,
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
 };
+
+use songda_tests::agent::until;
 
 use crate::{road::tone, wire::Wire};
 
@@ -26,8 +31,19 @@ pub(crate) fn tone_file(folder: &Path, hertz: f64, rate: u32) -> PathBuf {
     path
 }
 
+/// A port for a program that is told it, and the next one, which it may take too: below those that
+/// the system hands out by itself, or somebody would have it before the program starts.
 fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let free =
+        |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok();
+    loop {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 9_000 + 2 * ((std::process::id().wrapping_mul(61) + step) % 10_000) as u16;
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
 }
 
 /// A program that takes calls until it is dropped.
@@ -37,6 +53,8 @@ pub(crate) struct FarEnd {
     folder: tempfile::TempDir,
     /// What stands before SIPp.
     wire: Option<Wire>,
+    /// Where baresip takes commands of its menu.
+    control: Option<SocketAddr>,
 }
 
 impl FarEnd {
@@ -50,7 +68,7 @@ impl FarEnd {
             .stderr(log)
             .spawn()
             .expect("scripts/test installs SIPp and baresip");
-        Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), folder, wire: None }
+        Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), folder, wire: None, control: None }
     }
 
     /// SIPp for one call: challenges, checks the court's number, plays 1,000 Hz.
@@ -120,24 +138,57 @@ impl FarEnd {
     }
 
     fn baresip_as(hertz: f64, account: impl FnOnce(u16) -> String) -> Self {
+        Self::baresip_with(Some(hertz), None, account)
+    }
+
+    /// baresip with this account at its port. Without a voice it says and keeps nothing. With keys it
+    /// speaks TLS at the next port, and knows SRTP.
+    pub(crate) fn baresip_with(voice: Option<f64>, keys: Option<&Path>, account: impl FnOnce(u16) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let modules =
-            ["g711.so", "aufile.so", "aubridge.so", "sndfile.so"].map(|name| format!("module {name}\n")).concat();
-        let config = format!(
-            "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\naudio_source aufile,{tone}\n\
-             audio_player aubridge,nobody\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
-             rtp_ports 31000-31999\nmodule_path /usr/lib/baresip/modules\n{modules}module_app account.so\n\
-             module_app menu.so\nsnd_path {}\n",
-            folder.path().display(),
-            tone = tone_file(folder.path(), hertz, 8_000).display(),
+        let (port, control) = (free_port(), SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let mut config = format!(
+            "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\naudio_player aubridge,nobody\n\
+             rtp_ports 31000-34999\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aubridge.so\n\
+             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen {control}\n"
         );
-        std::fs::write(folder.path().join("config"), config).unwrap();
-        std::fs::write(folder.path().join("accounts"), account(port)).unwrap();
-        std::fs::write(folder.path().join("contacts"), "").unwrap();
+        match voice {
+            None => config.push_str("audio_source aubridge,nobody\n"),
+            Some(hertz) => write!(
+                config,
+                "audio_source aufile,{tone}\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\n\
+                 auplay_channels 1\nmodule aufile.so\nmodule sndfile.so\nsnd_path {folder}\n",
+                tone = tone_file(folder.path(), hertz, 8_000).display(),
+                folder = folder.path().display(),
+            )
+            .unwrap(),
+        }
+        if let Some(keys) = keys {
+            let keys = keys.display();
+            write!(config, "sip_certificate {keys}/both.pem\nsip_cafile {keys}/root.pem\nmodule srtp.so\n").unwrap();
+        }
+        for (name, text) in [("config", config), ("accounts", account(port)), ("contacts", String::new())] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         let mut baresip = Command::new("baresip");
         baresip.arg("-f").arg(folder.path()).arg("-v");
-        Self::spawn(&mut baresip, port, folder)
+        let mut far = Self::spawn(&mut baresip, port, folder);
+        far.control = Some(control);
+        far
+    }
+
+    /// Waits until it said this so often.
+    pub(crate) async fn says(&self, words: &str, times: usize) {
+        let said = |log: &String| log.matches(words).count() >= times;
+        until(|| async { self.log() }, said).await.unwrap_or_else(|log| panic!("{words} is not in: {log}"));
+    }
+
+    /// A command of baresip's menu, as a netstring of JSON.
+    pub(crate) async fn tell(&self, command: &str, parameters: &str) -> TcpStream {
+        self.says("baresip is ready", 1).await;
+        let text = format!(r#"{{"command":"{command}","params":"{parameters}"}}"#);
+        let mut control = TcpStream::connect(self.control.unwrap()).unwrap();
+        control.write_all(format!("{}:{text},", text.len()).as_bytes()).unwrap();
+        control
     }
 
     pub(crate) fn is_sipp(&self) -> bool {

@@ -1,17 +1,12 @@
 //! Desk phones of the built server: baresip registers with the account that an administrator
 //! made, and with no other.
 
-use std::{
-    io::Write as _,
-    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
-};
+use std::net::{SocketAddr, UdpSocket};
 
 use serde_json::{Value, json};
 use songda_tests::agent::{http, until};
 
-use crate::{server::Machine, world::World};
+use crate::{peers::FarEnd, server::Machine, world::World};
 
 const REALM: &str = "phones.court.test";
 
@@ -39,74 +34,14 @@ pub(crate) async fn enter(world: &World, extension: &str, name: &str) -> String 
     said.split_whitespace().nth(5).unwrap().to_owned()
 }
 
-/// A port for baresip, with the next one, which it takes too: below those that the system hands
-/// out by itself, or somebody would have it before baresip starts.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let free =
-        |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok();
-    loop {
-        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 20_000 + 2 * ((std::process::id().wrapping_mul(61) + step) % 4_000) as u16;
-        if free(port) && free(port + 1) {
-            return port;
-        }
-    }
-}
-
-/// baresip on a desk.
-struct Telephone {
-    child: Child,
-    control: SocketAddr,
-    folder: tempfile::TempDir,
-}
-
-impl Telephone {
-    fn start(house: SocketAddr, user: &str, password: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let control = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let config = format!(
-            "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\naudio_source aubridge,nobody\n\
-             audio_player aubridge,nobody\nrtp_ports 32000-32999\nmodule_path /usr/lib/baresip/modules\n\
-             module g711.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
-             ctrl_tcp_listen {control}\n"
-        );
-        let account = format!(
+/// baresip on a desk, with nobody before it.
+fn telephone(house: SocketAddr, user: &str, password: &str) -> FarEnd {
+    FarEnd::baresip_with(None, None, |_| {
+        format!(
             "<sip:{user}@{house}>;auth_user={user};auth_pass={password};regint=600;answermode=manual;\
              audio_codecs=PCMA/8000/1\n"
-        );
-        for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let mut baresip = Command::new("baresip");
-        let baresip = baresip.arg("-f").arg(folder.path()).arg("-v").current_dir(folder.path()).stdin(Stdio::null());
-        let child = baresip.stdout(log.try_clone().unwrap()).stderr(log).spawn();
-        Self { child: child.expect("scripts/test installs baresip"), control, folder }
-    }
-
-    /// Waits until it said this so often.
-    async fn says(&self, words: &str, times: usize) {
-        let log = || async { std::fs::read_to_string(self.folder.path().join("log")).unwrap() };
-        let said = |log: &String| log.matches(words).count() >= times;
-        until(log, said).await.unwrap_or_else(|log| panic!("{words} is not in: {log}"));
-    }
-
-    /// A command of its menu, as a netstring of JSON.
-    fn tell(&self, command: &str, parameters: &str) -> TcpStream {
-        let text = format!(r#"{{"command":"{command}","params":"{parameters}"}}"#);
-        let mut control = TcpStream::connect(self.control).unwrap();
-        control.write_all(format!("{}:{text},", text.len()).as_bytes()).unwrap();
-        control
-    }
-}
-
-impl Drop for Telephone {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+        )
+    })
 }
 
 async fn ask(world: &World, cookie: &str, method: reqwest::Method, path: &str, body: Option<Value>) -> Value {
@@ -135,22 +70,22 @@ async fn a_desk_phone_registers_with_the_account_that_was_made_for_it_and_is_gon
     let made = ask(&world, &admin, reqwest::Method::POST, "", Some(form)).await;
     let (id, password) = (made["phone"]["id"].as_str().unwrap(), made["password"].as_str().unwrap());
 
-    let stranger = Telephone::start(at, "8001", "guess");
+    let stranger = telephone(at, "8001", "guess");
     stranger.says("401 Unauthorized", 1).await;
     registered(&world, &admin, 0).await;
     drop(stranger);
 
-    let telephone = Telephone::start(at, "8001", password);
-    let phone = registered(&world, &admin, 1).await;
-    let device = &phone["devices"][0];
+    let phone = telephone(at, "8001", password);
+    let shown = registered(&world, &admin, 1).await;
+    let device = &shown["devices"][0];
     assert_eq!(device["protocol"], "UDP");
     assert!(device["agent"].as_str().unwrap().starts_with("baresip"), "{device}");
     assert!(device["since"].as_str() <= device["until"].as_str(), "{device}");
 
     // It takes calls that are handed on and places none: neither to a person nor to the court.
     for (before, number) in ["13800008001", "02988009000"].into_iter().enumerate() {
-        let _control = telephone.tell("dial", &format!("sip:{number}@{at}"));
-        telephone.says("session closed: 403 Forbidden", before + 1).await;
+        let _control = phone.tell("dial", &format!("sip:{number}@{at}")).await;
+        phone.says("session closed: 403 Forbidden", before + 1).await;
     }
     assert_eq!(world.server.sqlite("SELECT COUNT(*) FROM inbound_calls"), "[(0,)]");
     assert!(world.sim.journal().calls.is_empty());
@@ -159,7 +94,7 @@ async fn a_desk_phone_registers_with_the_account_that_was_made_for_it_and_is_gon
     ask(&world, &admin, reqwest::Method::PUT, &state, Some(json!({ "active": false }))).await;
     registered(&world, &admin, 0).await;
     ask(&world, &admin, reqwest::Method::PUT, &state, Some(json!({ "active": true }))).await;
-    let again = Telephone::start(at, "8001", password);
+    let again = telephone(at, "8001", password);
     registered(&world, &admin, 1).await;
     // A new password throws out whoever has the old one.
     ask(&world, &admin, reqwest::Method::POST, &format!("/{id}/password"), None).await;
@@ -177,7 +112,7 @@ async fn an_operator_enters_lists_and_removes_a_desk_phone_while_the_server_runs
     // A telephone that is refused comes again only after a while.
     let log = || async { world.server.log() };
     until(log, |log| log.contains("\"phones\":1")).await.unwrap();
-    let _telephone = Telephone::start(at, "8003", password);
+    let _telephone = telephone(at, "8003", password);
     let admin = world.server.cookie("admin").await;
     registered(&world, &admin, 1).await;
     assert_eq!(world.server.run(&["phone", "list"]), (true, "8003 值班室: on\n".to_owned()));

@@ -2,127 +2,58 @@
 //! baresip, over TLS, as a trunk is set on the page: who hears whom is told by tones.
 
 use std::{
-    io::Write as _,
-    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{SocketAddr, TcpListener},
     path::Path,
-    process::Command,
-    sync::atomic::{AtomicU16, Ordering},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::{Value, json};
+use songda_media::Law;
 use songda_tests::agent::{Agent, http, until};
 
 use crate::{
+    certificates::certificates,
     inbound::{accept, set_hours},
-    peers::{FarEnd, tone_file},
+    peers::FarEnd,
     road::tone,
     server::Machine,
-    sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone},
+    sound::{AGENT_HZ, HALF, PARTY_HZ, agent_hears, is_tone},
     world::World,
 };
 
 pub(crate) const NUMBER: &str = "13800008009";
 
-/// One root, and one certificate for this machine.
-fn certificates(folder: &Path) {
-    let mut root = CertificateParams::new(Vec::new()).unwrap();
-    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    root.distinguished_name.push(DnType::CommonName, "Test root");
-    let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let mut own = CertificateParams::new(vec!["127.0.0.1".into(), "localhost".into()]).unwrap();
-    own.distinguished_name.push(DnType::CommonName, "127.0.0.1");
-    let own = own.signed_by(&key, &root).unwrap();
-    let both = own.pem() + &key.serialize_pem();
-    for (name, text) in
-        [("root.pem", root.pem()), ("own.pem", own.pem()), ("key.pem", key.serialize_pem()), ("both.pem", both)]
-    {
-        std::fs::write(folder.join(name), text).unwrap();
-    }
-}
-
-/// A port for baresip and the next one, on which it speaks TLS: below those of the system.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let free =
-        |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok();
-    loop {
-        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 9_000 + 2 * ((std::process::id().wrapping_mul(61) + step) % 4_000) as u16;
-        if free(port) && free(port + 1) {
-            return port;
-        }
-    }
-}
-
 /// baresip as the party behind the carrier, whose voice is a tone.
 pub(crate) struct Party {
     pub(crate) far: FarEnd,
-    port: u16,
-    control: SocketAddr,
 }
 
 impl Party {
     /// `menc` is how it secures sound: `srtp`, which takes what comes, `srtp-mand`, or nothing.
-    fn start(keys: &Path, menc: &str) -> Self {
+    pub(crate) fn start(keys: &Path, menc: &str) -> Self {
         Self::saying(PARTY_HZ, keys, menc)
     }
 
     /// The same with another voice.
     pub(crate) fn saying(hertz: f64, keys: &Path, menc: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (port, control) = (free_port(), free_port());
-        let modules =
-            ["g711.so", "aufile.so", "aubridge.so", "sndfile.so", "srtp.so"].map(|name| format!("module {name}\n"));
-        let config = format!(
-            "poll_method epoll\nsip_listen 127.0.0.1:{port}\nsip_certificate {keys}/both.pem\nsip_cafile {keys}/root.pem\n\
-             net_interface 127.0.0.1\naudio_source aufile,{tone}\naudio_player aubridge,nobody\nausrc_srate 8000\n\
-             auplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nrtp_ports 34000-34999\n\
-             module_path /usr/lib/baresip/modules\n{modules}module_app account.so\nmodule_app menu.so\n\
-             module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {here}\n",
-            keys = keys.display(),
-            tone = tone_file(folder.path(), hertz, 8_000).display(),
-            modules = modules.concat(),
-            here = folder.path().display(),
-        );
         let menc = if menc.is_empty() { String::new() } else { format!(";mediaenc={menc}") };
-        let account = format!(
-            "<sip:{NUMBER}@127.0.0.1:{port};transport=tls>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1{menc}\n"
-        );
-        for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-        let mut baresip = Command::new("baresip");
-        baresip.arg("-f").arg(folder.path()).arg("-v");
-        let control = SocketAddr::from(([127, 0, 0, 1], control));
-        Self { far: FarEnd::spawn(&mut baresip, port, folder), port, control }
+        let account = |port| {
+            format!(
+                "<sip:{NUMBER}@127.0.0.1:{port};transport=tls>;regint=0;answermode=auto;audio_codecs=PCMA/8000/1{menc}\n"
+            )
+        };
+        Self { far: FarEnd::baresip_with(Some(hertz), Some(keys), account) }
     }
 
-    fn tls(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port + 1))
+    /// Where it speaks TLS.
+    pub(crate) fn tls(&self) -> SocketAddr {
+        SocketAddr::new(self.far.address.ip(), self.far.address.port() + 1)
     }
 
     fn log(&self) -> String {
         self.far.log()
     }
 
-    async fn says(&self, words: &str) {
-        let log = || async { self.log() };
-        until(log, |log| log.contains(words)).await.unwrap_or_else(|log| panic!("{words} is not in: {log}"));
-    }
-
-    /// A command of its menu, as a netstring of JSON.
-    async fn tell(&self, command: &str, parameters: &str) -> TcpStream {
-        self.says("baresip is ready").await;
-        let text = format!(r#"{{"command":"{command}","params":"{parameters}"}}"#);
-        let mut control = TcpStream::connect(self.control).unwrap();
-        control.write_all(format!("{}:{text},", text.len()).as_bytes()).unwrap();
-        control
-    }
-
-    /// Whether the last second of what it heard was the agent.
+    /// Hangs up; whether half a second of what it heard was the agent.
     fn heard_the_agent(&mut self) -> bool {
         self.far.leave();
         let Some(file) = self.far.heard_in() else { return false };
@@ -135,18 +66,23 @@ impl Party {
 pub(crate) struct Secured {
     pub(crate) world: World,
     pub(crate) keys: tempfile::TempDir,
-    tls: SocketAddr,
+    pub(crate) tls: SocketAddr,
 }
 
 impl Secured {
     pub(crate) async fn open() -> Self {
+        Self::open_with("").await
+    }
+
+    /// With these lines of the configuration's `telephony` besides.
+    pub(crate) async fn open_with(more: &str) -> Self {
         let keys = tempfile::tempdir().unwrap();
         certificates(keys.path());
         let tls = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let lines = format!(
             "sip_listen = \"127.0.0.1:0\"\nlisten = [\"tls:{tls}\"]\n\
              tls = {{ certificate = \"{0}/own.pem\", key = \"{0}/key.pem\" }}\n\
-             carrier_tls = {{ roots = \"{0}/root.pem\" }}",
+             carrier_tls = {{ roots = \"{0}/root.pem\" }}\n{more}",
             keys.path().display()
         );
         let configure = move |text: String| text.replace("sip_listen = \"127.0.0.1:0\"", &lines);
@@ -218,7 +154,7 @@ impl Secured {
     }
 
     /// How the only call's sound went.
-    async fn quality(&self) -> Value {
+    pub(crate) async fn quality(&self) -> Value {
         let row = || async { self.world.server.sqlite("SELECT quality FROM calls") };
         let row = until(row, |row| row.contains("received")).await.unwrap();
         let inner = row.trim_start_matches("[('").trim_end_matches("',)]");
@@ -279,9 +215,16 @@ async fn r4_1a_a_carrier_without_keys_gets_no_sound_where_they_are_required() {
     let mut party = Party::start(secured.keys.path(), "");
     secured.leads_to(&party, "required").await;
     let mut agent = secured.dials().await;
+    let peer = agent.peer.as_ref().unwrap();
+    peer.say(&tone(AGENT_HZ, 60.0));
+    let hears = peer.hears();
     let end = agent.phase("ended").await["end"].clone();
     assert_ne!(end["technical"]["code"], "C01", "nobody was spoken with: {end}");
-    assert!(!party.heard_the_agent());
+    let heard: Vec<i16> = hears.borrow().iter().map(|octet| Law::Pcma.decode(*octet)).collect();
+    assert!(!heard.chunks(HALF / 5).any(|piece| is_tone(piece, PARTY_HZ)), "the agent hears nothing of the party");
+    // Not even for a moment: that would be a file of it.
+    let heard = party.heard_the_agent();
+    assert!(!heard && party.far.heard().is_empty(), "the party hears nothing of the agent: {}", party.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -295,9 +238,10 @@ async fn r4_4a_a_caller_is_answered_by_a_key_and_one_in_the_clear_with_488_where
         secured.world.push(NUMBER).await;
         let mut agent = Agent::sign_in(&secured.world.server.url).await;
         agent.take().await;
-        let _control = party.tell("dial", &format!("sip:02988009000@{};transport=tls", secured.tls)).await;
+        let _control = party.far.tell("dial", &format!("sip:02988009000@{};transport=tls", secured.tls)).await;
         if menc.is_empty() {
-            party.says("488").await;
+            party.far.says("session closed: 488 Not Acceptable Here", 1).await;
+            assert_eq!(secured.world.server.sqlite("SELECT COUNT(*) FROM calls"), "[(0,)]", "nobody was rung");
             continue;
         }
         let rings = agent.frame("incoming").await;

@@ -22,7 +22,7 @@ use songda_recordings::{
     keys::KeyFile,
     vault::{RecordingId, Vault},
 };
-use songda_sip::{Endpoint, EndpointConfig, TrunkSettings, TrunkState};
+use songda_sip::{Endpoint, EndpointConfig, Srtp, TrunkSettings, TrunkState};
 use songda_tests::peer::Peer;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +66,7 @@ impl House {
             vault: vault.clone(),
             prompts: Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-console/calls/prompts"),
             ring_limit: Duration::from_secs(30),
+            phone_srtp: Srtp::Off,
             reader: None,
             now_ms: Arc::new(move || read.load(Ordering::Relaxed)),
         });

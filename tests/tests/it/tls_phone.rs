@@ -8,27 +8,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::json;
 use songda_tests::agent::until;
 
-use crate::{server::Machine, survives::talking, world::World};
+use crate::{certificates::certificates, server::Machine, survives::talking, world::World};
 
 const REALM: &str = "phones.court.test";
-
-/// A root that the telephone trusts, and a certificate of the house that it signed.
-fn certificates(folder: &Path) {
-    let mut root = CertificateParams::new(Vec::new()).unwrap();
-    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    root.distinguished_name.push(DnType::CommonName, "Test root");
-    let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let own = CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &root).unwrap();
-    for (name, text) in [("root.pem", root.pem()), ("own.pem", own.pem()), ("key.pem", key.serialize_pem())] {
-        std::fs::write(folder.join(name), text).unwrap();
-    }
-}
 
 /// A console of linphone, whose log shows the messages.
 struct Telephone {

@@ -17,13 +17,13 @@ use crate::server::songda;
 /// The operator's own telephone: answers and sends a tone.
 const OWN: &str = "13800008006";
 
-struct Operator {
+pub(crate) struct Operator {
     folder: tempfile::TempDir,
     sim: songda_sim::Running,
 }
 
 impl Operator {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
@@ -65,10 +65,21 @@ impl Operator {
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
+    /// This line, too, stands under `telephony`.
+    pub(crate) fn telephony(&self, line: &str) {
+        let path = self.folder.path().join("songda.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text.replace("[telephony]\n", &format!("[telephony]\n{line}\n"))).unwrap();
+    }
+
     /// A trunk of the court to this host, with the court's number.
     fn trunk(&self, host: &str, password: &str, more: &[&str]) {
-        let mut arguments = vec!["trunk", "add", "电信", "--domain", "songda-sim", "--username", "songda"];
-        arguments.extend(["--host", host]);
+        self.trunk_in("songda-sim", &[&["--username", "songda", "--host", host], more].concat(), password);
+    }
+
+    /// The same in this domain.
+    pub(crate) fn trunk_in(&self, domain: &str, more: &[&str], password: &str) {
+        let mut arguments = vec!["trunk", "add", "电信", "--domain", domain];
         arguments.extend(more);
         self.enters(&arguments, password);
         let proof = self.folder.path().join("proof.pdf");
@@ -77,19 +88,19 @@ impl Operator {
     }
 
     /// Whether every step passed, and the lines.
-    fn check(&self, more: &[&str]) -> (bool, Vec<String>) {
+    pub(crate) fn check(&self, more: &[&str]) -> (bool, Vec<String>) {
         let done = self.command(&[&["trunk", "check", "电信", "--lang", "en"], more].concat()).output().unwrap();
         let said = String::from_utf8(done.stdout).unwrap();
         (done.status.success(), said.lines().map(str::to_owned).collect())
     }
 
-    fn recording(&self) -> PathBuf {
+    pub(crate) fn recording(&self) -> PathBuf {
         self.folder.path().join("check.wav")
     }
 }
 
 /// The steps by how they went, such as `ok resolve`; a step that fails has its remedy.
-fn steps(lines: &[String]) -> Vec<String> {
+pub(crate) fn steps(lines: &[String]) -> Vec<String> {
     let step = |line: &String| {
         let (how, rest) = line.split_once(' ')?;
         let (name, said) = rest.trim_start().split_once(':')?;
@@ -99,7 +110,7 @@ fn steps(lines: &[String]) -> Vec<String> {
     lines.iter().filter_map(step).collect()
 }
 
-fn failed<'a>(lines: &'a [String], step: &str) -> &'a str {
+pub(crate) fn failed<'a>(lines: &'a [String], step: &str) -> &'a str {
     let line = lines.iter().find(|line| line.starts_with(&format!("FAILED  {step}: ")));
     line.unwrap_or_else(|| panic!("{step} does not fail: {lines:#?}"))
 }

@@ -1,9 +1,9 @@
 //! The other side of a call that is passed on: the colleague's browser, or the desk phone with
 //! its leg beside the carrier's. Dropped, the leg is hung up.
 
-use songda_sip::{Leg, LegEvent, PhoneCall};
+use songda_sip::{Leg, LegEvent, PhoneCall, Srtp, Target};
 
-use super::Actor;
+use super::{Actor, ways::security};
 use crate::{
     causes,
     events::CallEvent,
@@ -57,12 +57,26 @@ impl Phone {
     }
 }
 
+/// The devices that can be rung where sound to phones is secured like this, and how it is for them:
+/// keys are given to nobody in the clear, and all devices of a phone are made one offer.
+fn secured(srtp: Srtp, targets: Vec<Target>) -> (Vec<Target>, Srtp) {
+    let over = |target: &Target| srtp.over(target.flow.protocol);
+    let rung: Vec<Target> = targets.into_iter().filter(|target| over(target).is_some()).collect();
+    let all = rung.iter().all(|target| over(target) == Some(srtp));
+    (rung, if all { srtp } else { Srtp::Off })
+}
+
 impl Actor {
     /// Rings the desk phone; what came of it, when that is bad.
     pub(super) async fn ring_phone(&mut self) -> Option<Input> {
         let unreachable = Some(Input::TransferRefused(TransferFault::Unreachable));
         let Some(DeskPhone { user, targets, caller_name }) = self.phone.wanted.take() else { return unreachable };
-        let offer = match self.media.phone_offer().await {
+        let (targets, srtp) = secured(self.ground.phone_srtp, targets);
+        if targets.is_empty() {
+            tracing::warn!(call = %self.call, user, "no device of the desk phone has registered by TLS, as telephony.phone_srtp wants it");
+            return unreachable;
+        }
+        let offer = match self.media.phone_offer(security(srtp)).await {
             Ok(offer) => offer,
             Err(error) => {
                 tracing::error!(call = %self.call, %error, "no sound for a desk phone");
@@ -104,6 +118,36 @@ impl Actor {
                 tracing::warn!(call = %self.call, %error, "a colleague's browser cannot be used");
                 Some(Input::TransferRefused(TransferFault::Unreachable))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use songda_sip::{Flow, Protocol};
+
+    use super::*;
+
+    fn device(protocol: Protocol) -> Target {
+        let flow = Flow::to(protocol, ([127, 0, 0, 1], 5060).into());
+        Target { uri: "sip:8003@127.0.0.1".into(), flow, route: Vec::new() }
+    }
+
+    #[test]
+    fn r4_1a_a_desk_phone_is_given_keys_where_all_its_devices_registered_under_tls() {
+        use Protocol::{Tcp, Tls, Udp, Ws, Wss};
+        for (set, devices, rung, srtp) in [
+            (Srtp::Optional, &[Tls, Wss][..], 2, Srtp::Optional),
+            (Srtp::Optional, &[Tls, Udp], 2, Srtp::Off),
+            (Srtp::Optional, &[Tcp], 1, Srtp::Off),
+            (Srtp::Optional, &[Ws], 1, Srtp::Off),
+            (Srtp::Required, &[Tls], 1, Srtp::Required),
+            (Srtp::Required, &[Udp, Tls], 1, Srtp::Required),
+            (Srtp::Required, &[Udp], 0, Srtp::Required),
+            (Srtp::Off, &[Tls, Udp], 2, Srtp::Off),
+        ] {
+            let (targets, found) = secured(set, devices.iter().copied().map(device).collect());
+            assert_eq!((targets.len(), found), (rung, srtp), "{set:?} {devices:?}");
         }
     }
 }

@@ -58,16 +58,21 @@ pub(super) fn of(dial: &Dial) -> VecDeque<Try> {
 /// How sound goes over a trunk, for the media side.
 pub fn carrier_sound(sound: TrunkSound) -> CarrierSound {
     CarrierSound {
-        security: match sound.srtp {
-            Srtp::Off => Security::Off,
-            Srtp::Optional => Security::Optional,
-            Srtp::Required => Security::Required,
-        },
+        security: security(sound.srtp),
         source: match sound.source {
             MediaSource::Strict => songda_media::MediaSource::Strict,
             MediaSource::Port => songda_media::MediaSource::Port,
             MediaSource::Any => songda_media::MediaSource::Any,
         },
+    }
+}
+
+/// Whether sound is secured, for the media side.
+pub(super) fn security(srtp: Srtp) -> Security {
+    match srtp {
+        Srtp::Off => Security::Off,
+        Srtp::Optional => Security::Optional,
+        Srtp::Required => Security::Required,
     }
 }
 

@@ -20,7 +20,7 @@ use songda_service::{
     tasks::{self, TaskRow},
     timeline::{self, By},
 };
-use songda_sip::{Endpoint, EndpointConfig};
+use songda_sip::{Endpoint, EndpointConfig, Srtp};
 use songda_store::new_id;
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +76,7 @@ fn ground(house: &House) -> Ground {
         vault: vault.clone(),
         prompts: Path::new(env!("CARGO_MANIFEST_DIR")).join("../calls/prompts"),
         ring_limit: Duration::from_mins(1),
+        phone_srtp: Srtp::Off,
         reader: None,
         now_ms: Arc::new(move || now.now_ms()),
     });

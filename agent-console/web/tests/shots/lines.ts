@@ -21,12 +21,15 @@ const profile = {
   calling: { style: "national", without_area: false },
   session_expires_s: 1800,
   accept: ["203.0.113.0/24"],
+  srtp: "required",
+  media_source: "port",
 };
 
 const second = {
   ...profile,
   hosts: ["192.0.2.40:5060"],
   transport: "udp",
+  srtp: "off",
   register: false,
   weight: 10,
   max_calls: 30,

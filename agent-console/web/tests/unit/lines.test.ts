@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { differences } from "../../console/src/admin/lines/difference.ts";
-import { fieldPath } from "../../console/src/admin/lines/forms.ts";
+import { fieldPath, losesKeys } from "../../console/src/admin/lines/forms.ts";
 
 const now = {
   name: "电信主线",
@@ -40,4 +40,12 @@ test("a rule of causes says its parts and leaves out what it does not look at", 
 test("what the server says of one host is shown at the field of all hosts", () => {
   expect(fieldPath("profile.hosts[0]")).toEqual(["profile", "hosts"]);
   expect(fieldPath("profile.called.home.area")).toEqual(["profile", "called", "home", "area"]);
+});
+
+test("a trunk that leaves TLS leaves its keys of sound", () => {
+  expect(losesKeys({ profile: { transport: "udp" } })).toBe(true);
+  expect(losesKeys({ profile: { transport: "tcp" } })).toBe(true);
+  expect(losesKeys({ profile: { transport: "tls" } })).toBe(false);
+  expect(losesKeys({ profile: {} })).toBe(false);
+  expect(losesKeys({})).toBe(false);
 });

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use songda_media::{CallMedia, Engine, Rest};
+use songda_media::{CallMedia, Engine, Rest, Security};
 use songda_recordings::{
     keys::KeyFile,
     vault::{RecordingId, Vault},
@@ -81,7 +81,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         let answer = media.trunk_offered(super::description(trunk)).await?;
         let inner = match inner {
             Inner::Plain(address) => {
-                let offer = media.phone_offer().await?;
+                let offer = media.phone_offer(Security::Off).await?;
                 media.phone_answer(super::description(address)).await?;
                 media.hand_over()?;
                 Ok(super::port(&offer)?)

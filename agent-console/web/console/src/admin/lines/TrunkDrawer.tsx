@@ -4,7 +4,7 @@ import { Button, Checkbox, Drawer, Form, Input, InputNumber, Radio, Select, Swit
 import { useTranslation } from "react-i18next";
 import type { TrunkForm, TrunkRow } from "../../lib/types.ts";
 import { Failed } from "../../ui/problem.tsx";
-import { TRUNKS } from "./forms.ts";
+import { losesKeys, TRUNKS } from "./forms.ts";
 import { useAsk } from "./useAsk.ts";
 
 const ABROAD = ["hong_kong", "macau", "taiwan", "foreign"] as const;
@@ -36,6 +36,9 @@ export function TrunkDrawer(props: {
         layout="vertical"
         className="line-form"
         initialValues={begin}
+        onValuesChange={(changed) => {
+          if (losesKeys(changed)) form.setFieldValue(["profile", "srtp"], "off");
+        }}
         onFinish={(values) => ask.mutate({ ...values, password: values.password || null })}
       >
         <Form.Item name="name" label={label("name")} rules={[{ required: true, max: 40 }]}>

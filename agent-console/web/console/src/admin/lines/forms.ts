@@ -56,6 +56,12 @@ export function trunkForm(row: TrunkRow): TrunkForm {
   return { name, state, domain, username, profile, password: null };
 }
 
+/** Whether this change leaves a trunk without TLS: the keys of sound that it had would be refused. */
+export function losesKeys(changed: { profile?: { transport?: string } }): boolean {
+  const transport = changed.profile?.transport;
+  return transport !== undefined && transport !== "tls";
+}
+
 export function newNumber(trunks: string[]): NumberForm {
   return {
     number: "",

@@ -1,0 +1,73 @@
+//! Desk phones that registered by TLS: their sound is secured by keys, too.
+
+use std::path::Path;
+
+use serde_json::json;
+use songda_tests::agent::until;
+
+use crate::{
+    peers::FarEnd,
+    phones,
+    secured::Secured,
+    sound::{AGENT_HZ, HALF, agent_hears, is_tone},
+    survives::talking,
+};
+
+/// The judge's voice.
+const JUDGE_HZ: f64 = 700.0;
+
+/// baresip on the judge's desk, which registers by TLS and secures sound like this.
+fn judge(secured: &Secured, keys: &Path, password: &str, menc: &str) -> FarEnd {
+    let menc = if menc.is_empty() { String::new() } else { format!(";mediaenc={menc}") };
+    FarEnd::baresip_with(Some(JUDGE_HZ), Some(keys), |_| {
+        format!(
+            "<sip:8003@{};transport=tls>;auth_user=8003;auth_pass={password};regint=600;answermode=auto;\
+             audio_codecs=PCMA/8000/1{menc}\n",
+            secured.tls
+        )
+    })
+}
+
+/// The judge is asked and has the party then; the suite by which his leg was secured stands with the
+/// call.
+async fn handed_over(srtp: &str, menc: &str, suite: Option<&str>) {
+    // This baresip knows MD5 only.
+    let lines = format!("phone_realm = \"phones.court.test\"\nphone_digest = \"md5\"\nphone_srtp = \"{srtp}\"");
+    let secured = Secured::open_with(&lines).await;
+    let world = &secured.world;
+    let password = phones::enter(world, "8003", "王法官").await;
+    let mut phone = judge(&secured, secured.keys.path(), &password, menc);
+    let (mut agent, _) = talking(world, &world.server.url, "13800008034").await;
+    let to = loop {
+        let targets = agent.transfer_targets().await;
+        if targets["phones"][0]["free"] == true {
+            break targets["phones"][0]["id"].as_str().unwrap().to_owned();
+        }
+        agent.stay(std::time::Duration::from_millis(500)).await;
+    };
+    agent.transfer("attended", "phone", &to).await;
+    agent.call_until(|call| call["transfer"]["phase"] == "consulting").await;
+    agent_hears(&mut agent, JUDGE_HZ).await;
+    let heard = || async { phone.heard() };
+    let hears = |heard: &Vec<i16>| heard.len() >= HALF && is_tone(&heard[heard.len() - HALF..], AGENT_HZ);
+    assert!(until(heard, hears).await.is_ok(), "he hears the agent: {}", phone.log());
+    agent.send(json!({ "type": "transfer_complete", "call_id": agent.call["call_id"] })).await;
+    assert_eq!(agent.frame("work_order_closed").await["reason"], "transferred");
+    phone.leave();
+    agent.frame("owed").await;
+    let quality = secured.quality().await;
+    assert_eq!(quality["agent"]["srtp"].as_str(), suite, "{menc}: {quality}");
+    assert_eq!(quality["agent"]["unauthentic"], 0, "{quality}");
+    assert!(!world.server.log().contains("inline:"), "no key is told");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_a_desk_phone_that_registered_by_tls_has_its_sound_secured_where_it_knows_keys() {
+    handed_over("optional", "srtp", Some("AES_CM_128_HMAC_SHA1_80")).await;
+    handed_over("optional", "", None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_where_keys_are_required_of_desk_phones_one_that_takes_nothing_else_hears_and_is_heard() {
+    handed_over("required", "srtp-mand", Some("AES_CM_128_HMAC_SHA1_80")).await;
+}
