@@ -332,7 +332,7 @@ impl CallCore {
                 self.settle(&id);
             }
             Event::Request(key, request, from) => self.requested(now, &key, request, from),
-            Event::Ack(request) => self.acknowledged(now, &request),
+            Event::Ack(request, from) => self.acknowledged(now, &request, &from),
             Event::Cancelled(key, cancel) => {
                 let id = self.post.owners.get(&key).map(|owner| owner.call.clone());
                 // A re-INVITE is answered at once, and cannot be cancelled any more.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     CallCore, Out,
-    leg::State,
+    leg::{Call, State},
     serves::{allow, refused},
 };
 use crate::{
@@ -136,12 +136,14 @@ impl CallCore {
     }
 
     /// An ACK to a 2xx of ours.
-    pub(super) fn acknowledged(&mut self, now: Instant, request: &Request) {
+    pub(super) fn acknowledged(&mut self, now: Instant, request: &Request, from: &Flow) {
         let to_tag = tag_of(request, "To").unwrap_or_default();
         let id =
             request.headers.get("Call-ID").and_then(|call_id| self.find(call_id, &to_tag)).map(|call| call.id.clone());
         let Some(id) = id else { return };
-        if let Some(call) = self.calls.get_mut(&id) {
+        // A description may stand in it.
+        let admitted = |call: &&mut Call| from.is_secure() || !call.flow.is_secure();
+        if let Some(call) = self.calls.get_mut(&id).filter(admitted) {
             call.acknowledged(&mut self.post, now, request);
         }
         self.settle(&id);

@@ -39,7 +39,7 @@ pub enum Event {
     /// A new request. Answer it with [`Layer::respond`].
     Request(Key, Request, Flow),
     /// An ACK that belongs to a 2xx.
-    Ack(Request),
+    Ack(Request, Flow),
     /// The INVITE of this server transaction was cancelled, by this CANCEL.
     Cancelled(Key, Request),
     /// A response to one of ours, or a stray 2xx to an INVITE.

@@ -51,11 +51,11 @@ impl Layer {
         let from = from.into();
         let Some(key) = Key::server(&request) else { return };
         if self.servers.contains_key(&key) {
-            self.again(now, &key, request);
+            self.again(now, &key, request, from);
             return;
         }
         if request.method == Method::ACK {
-            self.tell(Event::Ack(request));
+            self.tell(Event::Ack(request, from));
             return;
         }
         let to = via::reply_flow(&request.headers, from);
@@ -99,7 +99,7 @@ impl Layer {
     }
 
     /// A request of a transaction that is known: a repeat, or an ACK.
-    fn again(&mut self, now: Instant, key: &Key, request: Request) {
+    fn again(&mut self, now: Instant, key: &Key, request: Request, from: Flow) {
         let Some(server) = self.servers.get_mut(key) else { return };
         match (server.state, request.method == Method::ACK) {
             (State::Completed, true) if server.invite => {
@@ -112,7 +112,7 @@ impl Layer {
                     self.timers.arm(&mut server.armed, now + T4, key, Timer::Gone);
                 }
             }
-            (State::Accepted, true) => self.tell(Event::Ack(request)),
+            (State::Accepted, true) => self.tell(Event::Ack(request, from)),
             (State::Trying, false) if server.invite => self.trying(key),
             (State::Proceeding | State::Completed, false) => {
                 let (to, last) = (server.to, server.last.clone());

@@ -60,7 +60,7 @@ impl Side {
                             Message::Response(response) => response.status.to_string(),
                         },
                         Output::Event(Event::Request(..)) => "request".into(),
-                        Output::Event(Event::Ack(_)) => "ack".into(),
+                        Output::Event(Event::Ack(..)) => "ack".into(),
                         Output::Event(Event::Cancelled(..)) => "cancelled".into(),
                         Output::Event(Event::Response(_, response, _)) => format!("got {}", response.status),
                         Output::Event(Event::Timeout(_)) => "timeout".into(),

@@ -122,6 +122,28 @@ fn r4_1a_what_comes_in_the_clear_changes_no_call_that_is_under_tls() {
 }
 
 #[test]
+fn r4_1a_an_ack_in_the_clear_moves_no_call_that_is_under_tls() {
+    for protocol in SECURE {
+        for mut bench in both(protocol, &[]) {
+            let secure = bench.by;
+            // Our offer, with our keys, is in the 200; the answer is in the ACK.
+            bench.ask("INVITE", 9, "a", "");
+            let told = bench.events.len();
+            bench.by = Flow::udp(far());
+            bench.ask("ACK", 9, "a", &sdp(6666));
+            assert_eq!(bench.events.len(), told, "{:?}", bench.events);
+            bench.by = secure;
+            bench.ask("ACK", 9, "a", &sdp(6100));
+            assert_eq!(bench.events.last(), Some(&LegEvent::Reoffered { sdp: sdp(6100) }));
+            bench.hang_up();
+            let bye = bench.last(&Method::BYE);
+            bench.answer_to(&bye, 200);
+            bench.settle();
+        }
+    }
+}
+
+#[test]
 fn r4_1a_an_answer_in_the_clear_to_a_call_under_tls_is_nobodys() {
     for protocol in SECURE {
         let way = connection(protocol, 7);
