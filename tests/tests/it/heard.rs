@@ -104,3 +104,20 @@ async fn r4_2a_a_notice_that_agrees_with_the_cause_is_in_the_record_and_what_is_
     let (call, _) = judged(&world, &order, |call| !call["marks"].to_string().contains("\"heard\"")).await;
     assert_eq!(call["technical"]["code"], "C06", "the cause of the exchange says so by itself");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_what_was_confirmed_while_it_rang_and_is_not_what_ended_the_call_is_shown_as_a_conflict() {
+    let world = World::start().await;
+    world.push("13800003400").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    agent.take().await;
+    agent.dial().await;
+    agent.call_until(|call| call["heard"]["class"] == "busy").await;
+    let call = judge(&mut agent, true).await;
+    assert!(call["end"].is_null() && call["heard"]["conflict"] == false, "nothing has ended it yet: {call}");
+    // Five seconds of the tone: he gives up before the exchange does.
+    agent.hang_up().await;
+    let ended = agent.phase("ended").await;
+    assert_eq!(ended["end"]["technical"]["code"], "C02", "given up by the agent");
+    assert_eq!(ended["heard"]["conflict"], true, "the line was busy, and that is not what ended the call: {ended}");
+}
