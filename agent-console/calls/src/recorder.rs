@@ -154,6 +154,7 @@ fn listed(gap: &Gap) -> vault::Gap {
         GapKind::Unsent => vault::GapKind::Unsent,
         GapKind::Unknown => vault::GapKind::Unknown,
         GapKind::Unlisted => vault::GapKind::Unlisted,
+        GapKind::Cut => vault::GapKind::Cut,
     };
     vault::Gap { channel: gap.channel, from_frame: gap.from_frame, to_frame: gap.to_frame, kind }
 }

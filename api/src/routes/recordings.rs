@@ -128,6 +128,7 @@ fn gap_word(kind: GapKind) -> &'static str {
         GapKind::Lost => "lost",
         GapKind::Unsent => "unsent",
         GapKind::Unlisted => "unlisted",
+        GapKind::Cut => "cut",
         GapKind::Unknown | GapKind::ListLost => "unknown",
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct RecordingBrief {
     pub(crate) bytes: i64,
     pub(crate) sha256: String,
     pub(crate) sm3: String,
-    /// How many holes.
+    /// How many holes and cuts.
     pub(crate) gaps: usize,
 }
 
@@ -149,7 +149,8 @@ pub(crate) struct GapRow {
     pub(crate) from_ms: u64,
     pub(crate) to_ms: u64,
     /// `lost`: it was sent and did not come in time; `unsent`: nothing was sent, the other end was
-    /// silent; `unlisted`: more holes lie in here than are listed; `unknown`.
+    /// silent; `unlisted`: more holes lie in here than are listed; `cut`: sound that came was left out
+    /// here, nothing is silent for it, and it begins where it ends; `unknown`.
     pub(crate) kind: &'static str,
 }
 

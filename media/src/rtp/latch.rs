@@ -8,7 +8,8 @@
 //!   heard too, and from another address only where the trunk is set to that ([`MediaSource`]);
 //! - from then on nobody else is, until another description comes; and we answer there
 //!   (symmetric RTP, RFC 4961);
-//! - nobody is heard above three times the agreed rate.
+//! - nobody is heard above three times the agreed rate; what waited while the machine, or the way
+//!   to it, stood still is not above it.
 
 use std::{
     net::SocketAddr,
@@ -19,6 +20,8 @@ use std::{
 pub(crate) const WINDOW: Duration = Duration::from_secs(3);
 /// Times the agreed rate.
 const GENEROSITY: u64 = 3;
+/// What waited for so long comes at once and is heard: 20 s.
+const WAITED: Duration = Duration::from_secs(20);
 /// Parts of a packet in which the allowance is counted.
 const PARTS: u64 = 1_000_000;
 /// Largest payload of sound that is taken: 120 ms.
@@ -130,7 +133,9 @@ impl Latch {
         let since = now.saturating_duration_since(self.counted.unwrap_or(now)).as_micros() as u64;
         self.counted = Some(now);
         let earned = since.saturating_mul(GENEROSITY * u64::from(described.rate));
-        self.allowance = self.allowance.saturating_add(earned).min(full(described));
+        let waited = since.min(WAITED.as_micros() as u64).saturating_mul(described.rate.into());
+        let most = full(described).saturating_add(waited).max(self.allowance);
+        self.allowance = self.allowance.saturating_add(earned).min(most);
         if self.allowance < PARTS {
             return false;
         }
@@ -277,6 +282,26 @@ mod tests {
         calm.describe(t0, described(false));
         let heard = (0..5_000u32).filter(|no| calm.admit(t0 + *no * 20 * MS, from, &SOUND, true) == Verdict::Heard);
         assert_eq!(heard.count(), 5_000, "an honest sender is never checked");
+    }
+
+    #[test]
+    fn what_waited_while_nothing_was_read_is_heard_and_no_more() {
+        let t0 = Instant::now();
+        let from = described(false).address;
+        for seconds in [1, 5, 20] {
+            let mut latch = latch(t0, false);
+            for no in 0..100 {
+                assert_eq!(latch.admit(t0 + no * 20 * MS, from, &SOUND, true), Verdict::Heard);
+            }
+            // All that was sent meanwhile, and what an allowance is for.
+            let then = t0 + 2_000 * MS + seconds * 1_000 * MS;
+            let heard = (0..2_000).filter(|_| latch.admit(then, from, &SOUND, true) == Verdict::Heard).count() as u32;
+            assert!((50 * seconds + 150..=50 * seconds + 155).contains(&heard), "{seconds} s: {heard}");
+            // From then on as ever.
+            let later = (1..5_000).filter(|no| latch.admit(then + *no * 2 * MS, from, &SOUND, true) == Verdict::Heard);
+            let later = later.count();
+            assert!((1_490..=1_510).contains(&later), "{seconds} s: {later}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The list of holes: where the recording is silent because no sound was there to be kept.
+//! The list of holes: where the recording is silent because no sound was there to be kept, and
+//! where sound that was there was left out.
 
 use serde::Serialize;
 
@@ -7,7 +8,7 @@ use crate::PACKET;
 /// Most holes that are written down one by one.
 const LIMIT: usize = 10_000;
 
-/// A hole: sound was expected and is not there. Frames of the recording.
+/// A hole: sound was expected and is not there. Frames of the recording; a cut has no length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Gap {
     /// 0: what the party heard, 1: what came from the party.
@@ -34,6 +35,9 @@ pub enum GapKind {
     Unknown,
     /// There are too many: several holes lie in here, and the sound between them.
     Unlisted,
+    /// Sound that came was left out here, and what lies on both sides adjoins: it begins and ends
+    /// at one frame.
+    Cut,
 }
 
 /// The holes of one recording, each channel's in order.
@@ -54,13 +58,11 @@ impl Gaps {
     /// Writes a hole down; one that goes on over the edge of a block is one hole.
     pub(super) fn note(&mut self, gap: Gap) {
         let side = usize::from(gap.channel);
-        if self.listed[0].len() + self.listed[1].len() >= LIMIT {
-            self.coarsen();
-        }
+        self.make_room();
         match self.listed[side].last_mut() {
             Some(last) if last.to_frame == gap.from_frame && last.kind == gap.kind => last.to_frame = gap.to_frame,
             // What is no hole after all makes room.
-            Some(last) if !counts(last) && last.to_frame > 0 => *last = gap,
+            Some(last) if !counts(last) => *last = gap,
             _ => self.listed[side].push(gap),
         }
     }
@@ -72,7 +74,13 @@ impl Gaps {
         while no > 0 && listed[no - 1].to_frame > from {
             no -= 1;
             let gap = listed[no];
-            if gap.from_frame >= to || gap.kind == kind || gap.kind == GapKind::Unlisted {
+            let stays = match gap.kind {
+                GapKind::Unlisted | GapKind::Cut => true,
+                // That it is lost is known.
+                GapKind::Lost => kind == GapKind::Unknown,
+                GapKind::Unsent | GapKind::Unknown => false,
+            };
+            if gap.from_frame >= to || gap.kind == kind || stays {
                 continue;
             }
             let (begin, end) = (gap.from_frame.max(from), gap.to_frame.min(to));
@@ -86,11 +94,41 @@ impl Gaps {
         }
     }
 
-    /// Sound came that lies before the first frame: a hole without a length says so.
-    pub(super) fn before_the_beginning(&mut self, channel: usize) {
-        let none = Gap { channel: channel as u8, from_frame: 0, to_frame: 0, kind: GapKind::Lost };
-        if self.listed[channel].first() != Some(&none) {
-            self.listed[channel].insert(0, none);
+    /// Sound that came was left out there.
+    pub(super) fn mark(&mut self, channel: usize, at: u64) {
+        self.make_room();
+        let listed = &mut self.listed[channel];
+        let no = listed.partition_point(|gap| gap.to_frame <= at);
+        let at = match listed.get(no) {
+            // In a hole that says so it is said.
+            Some(hole) if hole.from_frame < at && tells(hole) => return,
+            Some(hole) => hole.from_frame.min(at),
+            None => at,
+        };
+        let mark = Gap { channel: channel as u8, from_frame: at, to_frame: at, kind: GapKind::Cut };
+        if no == 0 || listed[no - 1] != mark {
+            listed.insert(no, mark);
+        }
+    }
+
+    /// Whether it is listed of each of these frames that it was sent and is not there.
+    pub(super) fn covers(&self, channel: usize, from: u64, to: u64) -> bool {
+        let mut left = to;
+        for hole in self.listed[channel].iter().rev().filter(|gap| gap.kind != GapKind::Cut) {
+            if hole.from_frame >= left {
+                continue;
+            }
+            if left <= from || hole.to_frame < left || !tells(hole) {
+                break;
+            }
+            left = hole.from_frame;
+        }
+        left <= from
+    }
+
+    fn make_room(&mut self) {
+        if self.listed[0].len() + self.listed[1].len() >= LIMIT {
+            self.coarsen();
         }
     }
 
@@ -123,10 +161,15 @@ impl Gaps {
     }
 }
 
-/// A packet that was lost counts however short it is. Where nothing was sent, or one source
-/// follows another, less than 20 ms are only the seam.
+/// That sound which was sent is not here.
+fn tells(gap: &Gap) -> bool {
+    matches!(gap.kind, GapKind::Lost | GapKind::Unlisted)
+}
+
+/// A packet that was lost counts however short it is, and a cut. Where nothing was sent, or one
+/// source follows another, less than 20 ms are only the seam.
 fn counts(gap: &Gap) -> bool {
-    gap.kind == GapKind::Lost || gap.to_frame - gap.from_frame >= PACKET as u64
+    matches!(gap.kind, GapKind::Lost | GapKind::Cut) || gap.to_frame - gap.from_frame >= PACKET as u64
 }
 
 #[cfg(test)]
@@ -175,5 +218,33 @@ mod tests {
             part(500, 580, GapKind::Lost),
         ];
         assert_eq!(gaps.listed[1], parts, "only what lies within");
+    }
+
+    #[test]
+    fn a_cut_has_no_length_and_its_place_in_the_order() {
+        let mut gaps = Gaps::default();
+        let part = |from_frame, to_frame, kind| Gap { channel: 1, from_frame, to_frame, kind };
+        gaps.note(part(100, 400, GapKind::Lost));
+        gaps.note(part(800, 1_000, GapKind::Unsent));
+        for at in [1_200, 300, 900, 0, 500, 500, 400] {
+            gaps.mark(1, at);
+        }
+        let cut = |at| part(at, at, GapKind::Cut);
+        let lost = part(100, 400, GapKind::Lost);
+        let all = [cut(0), lost, cut(400), cut(500), cut(800), part(800, 1_000, GapKind::Unsent), cut(1_200)];
+        assert_eq!(gaps.all(), all, "what lies in a hole of lost sound is told by it");
+        gaps.explain(1, 0, 2_000, GapKind::Unknown);
+        assert_eq!((gaps.all()[1], gaps.all()[5].kind), (lost, GapKind::Unknown));
+        gaps.note(part(1_400, 1_500, GapKind::Lost));
+        gaps.note(part(1_500, 1_700, GapKind::Unsent));
+        assert!(gaps.covers(1, 1_400, 1_500) && gaps.covers(1, 150, 400));
+        assert!(!gaps.covers(1, 1_390, 1_500) && !gaps.covers(1, 1_450, 1_510) && !gaps.covers(1, 450, 500));
+        for at in 0..2 * LIMIT as u64 {
+            gaps.mark(1, 2_000 + 400 * at);
+        }
+        let all = gaps.all();
+        assert!(all.len() <= LIMIT);
+        let near = |at: u64| all.iter().any(|gap| gap.from_frame <= at && gap.to_frame >= at);
+        assert!((0..2 * LIMIT as u64).all(|no| near(2_000 + 400 * no)), "no cut is forgotten");
     }
 }

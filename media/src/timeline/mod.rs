@@ -14,11 +14,14 @@
 //! Where there is no room any more it is not cut but lies up to 0.4 s late, and is caught up
 //! where it is quiet.
 //!
-//! No sound that came is lost without a hole that says so. Why there is a hole is read from the
+//! No sound that came is lost without a hole that says so, or, where nothing is silent for it, a
+//! cut: what was too late for its place, what other sound hides, and what was taken away to catch
+//! up. Why there is a hole is read from the
 //! sequence numbers: what nobody sent was not lost (`past.rs`). Of two sources that speak at
 //! once both are heard.
 
 mod gaps;
+mod marks;
 mod past;
 mod place;
 mod slots;
@@ -154,12 +157,18 @@ impl Timeline {
             out(&block);
         }
         // What we made ahead of time is heard by nobody any more; what came is kept.
-        let heard = |lane: &Lane| lane.source.as_ref().filter(|source| source.heard).map_or(0, |source| source.end);
+        let heard = |lane: &Lane| {
+            let sources = lane.source.iter().chain(&lane.before).filter(|source| source.heard);
+            sources.map(|source| source.end).max().unwrap_or(0)
+        };
         let end = |lane: &Lane| lane.track.end.min(now.max(u64::try_from(heard(lane)).unwrap_or(0)));
         let end = self.lanes.iter().map(end).max().unwrap_or(0);
         while self.flushed < end {
             let frames = BLOCK.min((end - self.flushed) as usize);
             out(&self.take(frames));
+        }
+        for (channel, lane) in self.lanes.iter_mut().enumerate() {
+            lane.track.tell_all(channel, self.flushed, &mut self.gaps);
         }
     }
 

@@ -48,9 +48,10 @@ impl Past {
         self.highest.map(|highest| highest.wrapping_sub(seq)).filter(|behind| (1..DROPOUT).contains(behind))
     }
 
-    /// Whether none is missing between the newest one and this one.
-    pub(super) fn is_next(&self, seq: u16) -> bool {
-        self.highest.is_none_or(|highest| highest.wrapping_add(1) == seq)
+    /// How many numbers are missing between the newest one and this one; none in another run.
+    pub(super) fn missing(&self, seq: u16) -> u16 {
+        let step = self.highest.map_or(0, |highest| seq.wrapping_sub(highest));
+        if step < DROPOUT { step.saturating_sub(1) } else { 0 }
     }
 
     /// A packet lies there now: what that tells of the frames before and behind it.

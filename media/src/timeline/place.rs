@@ -7,8 +7,8 @@ use super::{
     BLOCK, Timeline,
     gaps::GapKind,
     slots::Slot,
-    source::{APART, EARLY, Slip, Source},
-    track::{QUIET, RING},
+    source::{APART, EARLY, LONGEST, Slip, Source},
+    track::{Over, QUIET, RING},
 };
 use crate::{PACKET, RATE};
 
@@ -39,8 +39,8 @@ impl Timeline {
         let offset = source.offset(timestamp);
         if !source.is_overtaken(seq, offset) {
             source.high = offset;
-            let next = source.past.is_next(seq);
-            self.read(channel, now, (offset, len, next), arrival);
+            let missing = i64::from(source.past.missing(seq));
+            self.read(channel, now, (offset, len, missing), arrival);
         }
         self.put(channel, now, offset, Some((seq, timestamp)), samples);
     }
@@ -80,7 +80,7 @@ impl Timeline {
     }
 
     /// Reads the source's clock by a packet that comes in its turn.
-    fn read(&mut self, channel: usize, now: u64, (offset, len, next): (i64, i64, bool), arrival: i64) {
+    fn read(&mut self, channel: usize, now: u64, (offset, len, missing): (i64, i64, i64), arrival: i64) {
         let flushed = self.flushed;
         let Some(source) = &mut self.lanes[channel].source else { return };
         let place = source.frame(offset);
@@ -100,9 +100,12 @@ impl Timeline {
         }
         let mut late = arrival - place;
         if late < 0 {
-            let wanted = source.wanted(-late);
+            // No network brings what was sent so much later next: the clock was set, and what was
+            // heard lies right.
+            let set = -late > LONG && place - source.end > missing * LONGEST + LONG;
+            let wanted = if set { 0 } else { source.wanted(-late) };
             late += self.pull(channel, wanted);
-            late = self.catch_up(channel, (offset, next), arrival, late);
+            late = self.catch_up(channel, (offset, missing == 0, set), arrival, late);
         }
         if let Some(source) = &mut self.lanes[channel].source {
             source.follow(now, late);
@@ -151,21 +154,22 @@ impl Timeline {
             if dropped > 0 {
                 gone += dropped as u64;
                 let piece = source.pieces()[no];
-                hole = Some((piece.start() - piece.room, flushed));
+                hole = Some((piece.start(), piece.room));
             }
             left -= by;
         }
         source.join();
         self.late += gone;
-        if let Some((from, to)) = hole {
-            self.explain(channel, from, to, Slot::Lost);
+        if let Some((start, room)) = hole {
+            self.explain(channel, start - room, flushed, Slot::Lost);
+            self.left_out(channel, start, flushed);
         }
         wanted - left
     }
 
     /// What came too early for any room lies behind what was heard, and is caught up where it is
     /// quiet. Answers how late it is where it lies.
-    fn catch_up(&mut self, channel: usize, (offset, next): (i64, bool), arrival: i64, late: i64) -> i64 {
+    fn catch_up(&mut self, channel: usize, (offset, next, set): (i64, bool, bool), arrival: i64, late: i64) -> i64 {
         let edge = self.flushed;
         let lane = &mut self.lanes[channel];
         let Some(source) = &mut lane.source else { return late };
@@ -179,9 +183,11 @@ impl Timeline {
         source.pieces().iter_mut().for_each(|piece| piece.room = 0);
         let (place, end) = (arrival - late, source.end);
         // Those that it overtook may still come, and need their room.
-        let free = next && (arrival >= end || place - end > LONG);
+        let free = set || (next && (arrival >= end || place - end > LONG));
         let to = if free || late < -BEHIND { arrival.max(end) } else { place };
-        if to < place {
+        if set {
+            source.begin(offset, to - place, 0, edge);
+        } else if to < place {
             source.shorten(offset, place - to, edge);
         }
         source.surplus = to - arrival;
@@ -219,30 +225,47 @@ impl Timeline {
         let lane = &mut self.lanes[channel];
         let Some(source) = &mut lane.source else { return };
         let seam = lane.seam.take();
+        let mut hides = 0;
         if let (Some(_), Some(before)) = (seam, &mut lane.before) {
+            // Who was heard and lies behind loses his last words.
+            hides = if before.heard { before.end - at } else { 0 };
             before.end = before.end.min(at);
         }
-        let both = source.heard && lane.before.as_ref().is_some_and(|before| before.heard && before.end > at);
-        let (late, loudest) = lane.track.write(self.flushed, at, both, samples);
+        let meets = |heard| lane.before.as_ref().is_some_and(|before| before.heard == heard && before.end > at);
+        let over = match source.heard {
+            true if meets(true) => Over::Both,
+            // Another one begins where we want it to; what we made ahead of him is heard by nobody.
+            true if seam.is_none() && !meets(false) => Over::Marked,
+            _ => Over::Ends,
+        };
+        if seam.is_some() && hides > PACKET as i64 {
+            lane.track.mark(u64::try_from(at).unwrap_or(0).max(self.flushed));
+        }
+        let (late, loudest) = lane.track.write(self.flushed, at, over, samples);
         self.late += late;
         if let Some(fades_in) = seam {
             lane.track.seam(self.flushed, at, fades_in);
         }
         source.end = source.end.max(at + len);
         if late > 0 {
-            // It was sent, and is not there.
-            if at < 0 {
-                self.gaps.before_the_beginning(channel);
-            }
-            self.explain(channel, at, at + len, Slot::Lost);
+            self.left_out(channel, at, at + len);
         }
         let Some((seq, timestamp)) = number else { return };
         let Some(source) = &mut self.lanes[channel].source else { return };
         for (from, to, why) in source.past.note(seq, timestamp, at, at + len).into_iter().flatten() {
             self.explain(channel, from, to, why);
         }
-        if !both {
+        if over != Over::Both {
             self.slip(channel, now, (offset, len), loudest);
+        }
+    }
+
+    /// It was sent, came, and is not there: a hole says so, or else a mark.
+    fn left_out(&mut self, channel: usize, from: i64, to: i64) {
+        self.explain(channel, from, to, Slot::Lost);
+        let frame = |frame: i64| u64::try_from(frame).unwrap_or(0).min(self.flushed);
+        if from < 0 || !self.gaps.covers(channel, frame(from), frame(to)) {
+            self.gaps.mark(channel, frame(from));
         }
     }
 

@@ -16,7 +16,7 @@ const DOUBT: i64 = 2 * PACKET as i64;
 /// What is caught up where nothing is quiet is caught up by 10 ms in this time: 0.2 s.
 const PATIENCE: u64 = RATE as u64 / 5;
 /// Frames of the longest packet.
-const LONGEST: i64 = 6 * PACKET as i64;
+pub(super) const LONGEST: i64 = 6 * PACKET as i64;
 /// Pieces of a clock that are remembered.
 const PIECES: usize = 8;
 

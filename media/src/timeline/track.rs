@@ -3,9 +3,10 @@
 use super::{
     BLOCK,
     gaps::{Gap, GapKind, Gaps},
+    marks::Marks,
     slots::{Slot, Slots},
 };
-use crate::{PACKET, RATE};
+use crate::RATE;
 
 /// Frames that are kept at most: the machine may stand still for a second and a half before sound
 /// of the two channels would part.
@@ -22,6 +23,17 @@ pub(super) const QUIET: u16 = 256;
 /// Frames of a seam: 4 ms.
 const SEAM: i32 = 32;
 
+/// What becomes of sound that lies where other is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Both are heard.
+    Both,
+    /// It is hidden, and marked.
+    Marked,
+    /// It ends there, as it should.
+    Ends,
+}
+
 /// Frames from the edge on; those behind the last one that was written are empty.
 #[derive(Debug, Default)]
 pub(super) struct Track {
@@ -33,6 +45,8 @@ pub(super) struct Track {
     expected_from: Option<u64>,
     /// Behind the last frame that was heard.
     pub(super) end: u64,
+    /// Where sound was left out.
+    marks: Marks,
 }
 
 impl Track {
@@ -58,12 +72,13 @@ impl Track {
     }
 
     /// Puts samples where they belong; nothing lies further than `RING` behind the edge. Of two
-    /// who speak at once both are heard. Answers how many came too late, and the loudest.
+    /// who speak at once both are heard; where one is not, sound that it hides is marked. Answers
+    /// how many came too late, and the loudest.
     pub(super) fn write(
         &mut self,
         flushed: u64,
         at: i64,
-        both: bool,
+        over: Over,
         mut samples: impl ExactSizeIterator<Item = i16>,
     ) -> (u64, u16) {
         let late = usize::try_from(flushed as i64 - at).unwrap_or(0).min(samples.len());
@@ -76,8 +91,9 @@ impl Track {
         }
         self.reach(from + len as u64);
         let begin = self.place(from);
+        let hidden = if over == Over::Marked { (self.end.saturating_sub(from) as usize).min(len) } else { 0 };
         let here = &mut self.samples[begin..begin + len];
-        let loudest = if both {
+        let loudest = if over == Over::Both {
             let mut loudest = 0;
             for (step, (here, sample)) in here.iter_mut().zip(samples).enumerate() {
                 *here = if self.slots.is_sound(begin + step) { here.saturating_add(sample) } else { sample };
@@ -85,7 +101,15 @@ impl Track {
             }
             loudest
         } else {
-            here.iter_mut().zip(samples).for_each(|(here, sample)| *here = sample);
+            let mut is_hidden = false;
+            for (step, (here, sample)) in here[..hidden].iter_mut().zip(&mut samples).enumerate() {
+                is_hidden |= *here != sample && here.unsigned_abs() > QUIET && self.slots.is_sound(begin + step);
+                *here = sample;
+            }
+            if is_hidden {
+                self.marks.add(from);
+            }
+            here[hidden..].iter_mut().zip(samples).for_each(|(here, sample)| *here = sample);
             here.iter().fold(0, |loudest, sample| loudest.max(sample.unsigned_abs()))
         };
         self.slots.fill(begin, begin + len, Slot::Sound);
@@ -181,28 +205,41 @@ impl Track {
         self.clear(self.end.saturating_sub(by).max(flushed), self.end);
         self.end = self.end.saturating_sub(by).max(flushed);
         let first = from.saturating_sub(by);
+        self.marks.nearer(from.saturating_sub(1), by, first.max(flushed));
         self.expected_from = self.expected_from.map(|expected| expected.min(first.max(flushed)));
     }
 
-    /// What lies from there on is not kept, and the packet's time before it says so.
+    /// What lies from there on is not kept. Answers how many frames.
     pub(super) fn drop_from(&mut self, flushed: u64, at: u64) -> u64 {
-        let at = at.max(flushed);
-        let from = at.saturating_sub(PACKET as u64).max(flushed);
+        let at = at.max(flushed).min(self.end);
+        self.leave_out(at, self.end);
         self.clear(at, self.end);
-        if from < at.min(self.end) {
-            self.reach(at);
-            let (from, to) = (self.place(from), self.place(at.min(self.end)));
-            self.slots.fill(from, to, Slot::Lost);
-        }
-        let gone = self.end.saturating_sub(from);
-        self.end = self.end.min(at);
+        let gone = self.end - at;
+        self.end = at;
         gone
+    }
+
+    /// Sound that came is missing before this frame.
+    pub(super) fn mark(&mut self, frame: u64) {
+        self.marks.add(frame);
+    }
+
+    /// These frames are taken away, and what follows adjoins: of sound that is told.
+    fn leave_out(&mut self, from: u64, to: u64) {
+        let (begin, end) = (self.place(from), self.place(to).min(self.samples.len()));
+        let mut here = self.samples[begin.min(end)..end].iter().enumerate();
+        let is_sound = here.any(|(no, sample)| sample.unsigned_abs() > QUIET && self.slots.is_sound(begin + no));
+        self.marks.nearer(from, to - from, from);
+        if is_sound {
+            self.marks.add(from);
+        }
     }
 
     /// Takes so many frames of the quietest sound away, and what follows comes nearer. Answers
     /// where; none when there is no unbroken sound of this length.
     pub(super) fn cut(&mut self, flushed: u64, len: u64) -> Option<u64> {
         let from = self.quietest(flushed, len)?;
+        self.leave_out(from, from + len);
         self.shift(from + len, from);
         self.clear(self.end - len, self.end);
         self.end -= len;
@@ -214,6 +251,7 @@ impl Track {
         let from = self.quietest(flushed, len)?;
         self.shift(from, from + len);
         self.silence(from, len);
+        self.marks.farther(from, len);
         self.end += len;
         Some(from)
     }
@@ -274,7 +312,22 @@ impl Track {
                 kind,
             });
         }
+        self.tell(channel, flushed + frames as u64, gaps);
         self.leave(frames);
+    }
+
+    /// Lists where sound was left out before this frame.
+    pub(super) fn tell(&mut self, channel: usize, before: u64, gaps: &mut Gaps) {
+        while let Some(at) = self.marks.take(before) {
+            gaps.mark(channel, at);
+        }
+    }
+
+    /// Lists the rest of them, no further than there.
+    pub(super) fn tell_all(&mut self, channel: usize, end: u64, gaps: &mut Gaps) {
+        while let Some(at) = self.marks.take(u64::MAX) {
+            gaps.mark(channel, at.min(end));
+        }
     }
 
     /// The first frames have left.
@@ -297,7 +350,7 @@ mod tests {
     fn what_is_cut_is_the_quietest_and_never_a_hole() {
         let mut track = Track::new();
         let loud = |frame: u64| if (2_000..2_160).contains(&frame) { 5 } else { 1_000 + (frame % 7) as i16 };
-        track.write(0, 0, false, (0..4_000u32).map(|frame| loud(frame.into())));
+        track.write(0, 0, Over::Marked, (0..4_000u32).map(|frame| loud(frame.into())));
         // A hole is quieter than anything, and evidence.
         track.explain(0, 1_000, 1_160, Slot::Lost);
         track.slots.fill(1_000, 1_160, Slot::Lost);
@@ -314,7 +367,7 @@ mod tests {
     fn what_is_put_in_is_silence_and_nothing_else_is_changed() {
         let mut track = Track { edge: 8_000, ..Track::new() };
         let loud = |frame: u64| if (8_080..8_240).contains(&frame) { -3 } else { 1_000 };
-        track.write(8_000, 8_000, false, (8_000..9_600u32).map(|frame| loud(frame.into())));
+        track.write(8_000, 8_000, Over::Marked, (8_000..9_600u32).map(|frame| loud(frame.into())));
         assert_eq!(track.stretch(8_000, 160), Some(8_080));
         let all: Vec<i16> = (8_000..9_760).map(|frame| track.samples[track.place(frame)]).collect();
         let wanted: Vec<i16> = (8_000..8_080).map(loud).chain([0; 160]).chain((8_080..9_600).map(loud)).collect();

@@ -31,6 +31,8 @@ pub enum GapKind {
     Unknown,
     /// The list is full: holes lie in here that are not listed one by one.
     Unlisted,
+    /// Sound that came was left out here: it has no length, and what lies on both sides adjoins.
+    Cut,
     /// The list was lost with the process that kept it: whether holes lie in here is not known.
     ListLost,
 }

@@ -163,6 +163,7 @@ impl Recording {
                 GapKind::Unsent => vault::GapKind::Unsent,
                 GapKind::Unknown => vault::GapKind::Unknown,
                 GapKind::Unlisted => vault::GapKind::Unlisted,
+                GapKind::Cut => vault::GapKind::Cut,
             },
         });
         let gaps = gaps.collect();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use songda_media::{
-    Law, MediaEvent, Rest, Tap,
+    GapKind, Law, MediaEvent, Rest, Tap,
     inside::{Bridge, BrowserDoor, Egress, Head, Reports, View, Wires, browser_answer, only_telephone, read_rtp},
 };
 
@@ -72,16 +72,15 @@ impl Call {
 
     /// What is recorded is told, holes lie within it and in order, and it is not longer than the
     /// call was, with the half second before its first packet and the 0.4 s by which what came faster than
-    /// it was spoken may lie behind. Only the mark of sound that lies before
-    /// the beginning has no length.
+    /// it was spoken may lie behind. A cut has no length, and nothing else has none.
     fn end(self) {
         let passed = self.now.duration_since(self.begun).as_millis() as u64 * 8 + 4_000 + 3_200 + 960;
         let summary = self.bridge.close(self.now);
         assert_eq!(Some(summary.frames), self.frames.0.lock().ok().map(|all| *all));
         assert!(summary.frames <= passed, "{} frames in {passed}", summary.frames);
         for gap in &summary.gaps {
-            assert!(gap.from_frame < gap.to_frame || gap.to_frame == 0, "{gap:?}");
-            assert!(gap.to_frame <= summary.frames && gap.channel < 2, "{gap:?}");
+            assert!((gap.from_frame == gap.to_frame) == (gap.kind == GapKind::Cut), "{gap:?}");
+            assert!(gap.from_frame <= gap.to_frame && gap.to_frame <= summary.frames && gap.channel < 2, "{gap:?}");
         }
         for channel in 0..2 {
             let holes: Vec<_> = summary.gaps.iter().filter(|gap| gap.channel == channel).collect();

@@ -79,8 +79,8 @@ pub(super) struct Recording {
     pub(super) bytes: i64,
     pub(super) sha256: String,
     pub(super) sm3: String,
-    /// Places that were filled with silence.
-    pub(super) gaps: Option<usize>,
+    /// Places that were filled with silence, and those where late sound was left out.
+    pub(super) gaps: Option<(usize, usize)>,
 }
 
 /// A prompt that was played to the party.
@@ -188,17 +188,35 @@ fn call(row: &AnyRow) -> Call {
     }
 }
 
-/// How many interruptions a list of holes tells of; none where the list itself was lost.
-fn interruptions(gaps: &str) -> Option<usize> {
+/// How many interruptions a list of holes tells of, and how many cuts; none where the list itself
+/// was lost.
+fn interruptions(gaps: &str) -> Option<(usize, usize)> {
     let gaps: Vec<serde_json::Value> = serde_json::from_str(gaps).unwrap_or_default();
     // Where the far end sent nothing, nothing is missing.
-    let missing = gaps.iter().filter(|gap| gap["kind"] != "unsent").count();
-    gaps.iter().all(|gap| gap["kind"] != "list_lost").then_some(missing)
+    let missing = gaps.iter().filter(|gap| gap["kind"] != "unsent" && gap["kind"] != "cut").count();
+    let cuts = gaps.iter().filter(|gap| gap["kind"] == "cut").count();
+    gaps.iter().all(|gap| gap["kind"] != "list_lost").then_some((missing, cuts))
 }
 
 impl Facts {
     /// The latest attempt, with its call.
     pub(super) fn latest(&self) -> Option<(&Call, &Attempt)> {
         self.calls.iter().rev().find_map(|call| Some((call, call.attempt.as_ref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interruptions;
+
+    #[test]
+    fn holes_and_cuts_are_counted_apart_and_a_lost_list_tells_of_none() {
+        let list = |kinds: &[&str]| {
+            serde_json::json!(kinds.iter().map(|kind| serde_json::json!({ "kind": kind })).collect::<Vec<_>>())
+                .to_string()
+        };
+        assert_eq!(interruptions(&list(&["lost", "cut", "unsent", "unlisted", "cut", "unknown"])), Some((3, 2)));
+        assert_eq!(interruptions(&list(&["unsent"])), Some((0, 0)));
+        assert_eq!(interruptions(&list(&["list_lost", "list_lost"])), None);
     }
 }

@@ -316,8 +316,14 @@ fn recording_facts(no: usize, recording: &Recording) -> String {
         format!("编号 {}", recording.id),
     ];
     match recording.gaps {
-        Some(0) => {}
-        Some(gaps) => parts.push(format!("间断 {gaps} 处，以静音补齐")),
+        Some((gaps, cuts)) => {
+            if gaps > 0 {
+                parts.push(format!("间断 {gaps} 处，以静音补齐"));
+            }
+            if cuts > 0 {
+                parts.push(format!("略去迟到的声音 {cuts} 处，前后相接"));
+            }
+        }
         None => parts.push("间断清单未能保存，有无间断不详".to_owned()),
     }
     match recording.state.as_str() {

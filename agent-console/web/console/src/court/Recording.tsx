@@ -205,17 +205,23 @@ function Sound(props: {
   );
 }
 
-/** How many holes of which kind; what the other end never sent is no loss and counts apart. */
+/** How many holes of which kind; what the other end never sent is no loss, and a cut no silence: both count apart. */
 function Gaps({ gaps }: { gaps: RecordingVerdict["gaps"] }) {
   const { t } = useTranslation();
-  const lost = gaps.filter((gap) => gap.kind !== "unsent");
-  const unsent = gaps.length - lost.length;
+  const lost = gaps.filter((gap) => gap.kind !== "unsent" && gap.kind !== "cut");
+  const count = (kind: string) => gaps.filter((gap) => gap.kind === kind).length;
+  const [unsent, cuts] = [count("unsent"), count("cut")];
   return (
     <>
       {lost.length > 0 && (
         <p className="muted small" data-testid="gaps-lost">
           {t("recording.gaps", { n: lost.length })}
           {lost.some((gap) => gap.kind === "unlisted") && t("recording.gaps_more")}
+        </p>
+      )}
+      {cuts > 0 && (
+        <p className="muted small" data-testid="gaps-cut">
+          {t("recording.gaps_cut", { n: cuts })}
         </p>
       )}
       {unsent > 0 && (
@@ -270,7 +276,7 @@ function WaveForm(props: {
         <canvas ref={canvas} />
         {props.gaps.map((gap) => (
           <span
-            key={`${gap.channel} ${gap.from_ms}`}
+            key={`${gap.channel} ${gap.from_ms} ${gap.kind}`}
             className={`gap ${gap.channel} ${gap.kind}`}
             title={t(`recording.gap.${gap.kind}`)}
             style={{ left: share(gap.from_ms), width: share(gap.to_ms - gap.from_ms) }}

@@ -1783,7 +1783,8 @@ export interface components {
             from_ms: number;
             /**
              * @description `lost`: it was sent and did not come in time; `unsent`: nothing was sent, the other end was
-             *     silent; `unlisted`: more holes lie in here than are listed; `unknown`.
+             *     silent; `unlisted`: more holes lie in here than are listed; `cut`: sound that came was left out
+             *     here, nothing is silent for it, and it begins where it ends; `unknown`.
              */
             kind: string;
             /** Format: int64 */
@@ -2392,7 +2393,7 @@ export interface components {
             bytes: number;
             /** Format: int64 */
             duration_ms: number;
-            /** @description How many holes. */
+            /** @description How many holes and cuts. */
             gaps: number;
             sha256: string;
             sm3: string;
