@@ -35,6 +35,8 @@ const NOTICE: u64 = 1_200;
 const BEEP: std::ops::RangeInclusive<u64> = 160..=1_600;
 /// A tone of a fax that calls: 0.5 s ± 15 % (ITU-T T.30, 4.2).
 const CALLING: std::ops::RangeInclusive<u64> = 400..=600;
+/// So sure is who beeped after he spoke.
+const CERTAIN: u8 = 90;
 /// Without any sound for so many blocks it is silent: 5 s (E50).
 const SILENT: u64 = 250;
 
@@ -105,7 +107,9 @@ impl Judge {
         let new = match self.told {
             None => true,
             Some(told) if told.class == found.class => {
-                found.confidence >= told.confidence + 5 || (found.waits && !told.waits)
+                // Who beeped waits for a message, and not for an answer.
+                let waits = found.waits && !told.waits && told.confidence < CERTAIN;
+                found.confidence >= told.confidence + 5 || waits
             }
             // A beep, or what was said after it, is stronger than how long somebody spoke before.
             Some(told) => self.outranks(told.class, found),

@@ -176,6 +176,18 @@ fn e44_who_speaks_on_and_on_is_a_machine_after_the_answer_and_a_notice_before_it
 }
 
 #[test]
+fn e44_who_beeped_waits_for_a_message_and_not_for_an_answer() {
+    let mut sound = Vec::new();
+    tone(&mut sound, &[], 300);
+    voice(&mut sound, 4_000);
+    tone(&mut sound, &[], 400);
+    tone(&mut sound, &[1_000.0], 500);
+    tone(&mut sound, &[], 5_000);
+    let finding = found(&heard(Place::Answered, &sound, |_| false)).unwrap();
+    assert_eq!((finding.class, finding.confidence, finding.waits), (SoundClass::Machine, 95, false));
+}
+
+#[test]
 fn e50_five_seconds_of_nothing_are_silence_whether_packets_come_or_not() {
     assert_eq!(class(Place::Answered, &vec![8; 48_000]), Some(SoundClass::Silence));
     assert_eq!(

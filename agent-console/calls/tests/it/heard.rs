@@ -46,14 +46,26 @@ fn e44_a_longer_greeting_is_a_person_only_where_its_words_are_nothing_like_a_rec
 }
 
 #[test]
-fn e44_who_speaks_long_is_a_person_only_by_what_persons_say_and_once_he_waits() {
+fn e44_who_speaks_long_is_a_person_only_once_he_waits_and_where_his_words_are_nothing_like_a_recording() {
     let long = sound(SoundClass::Machine, 65);
     let firm = "喂，你好，永兴小学门卫室，请问找哪位？";
     assert_eq!(class(long, firm), "person");
     assert_eq!(class(Finding { waits: false, ..long }, firm), "machine", "it may go on");
-    assert_eq!(class(sound(SoundClass::Machine, 80), firm), "machine");
     assert_eq!(class(long, "您好，我是机主的智能助理，请问您是哪位？"), "assistant");
-    assert_eq!(class(long, "您好，今天天气很好，我们明天再去公园。"), "machine", "nothing that persons say who answer");
+    assert_eq!(class(long, "您好，地住再忙，有是请讲。"), "machine", "read badly, and near a recording");
+    assert_eq!(class(long, ""), "machine", "nothing was read");
+    // The less its words are those of persons who answer, the less sure it is.
+    let sure = |text: &str| told(long, text).map(|status| (status.class, status.confidence));
+    assert_eq!(sure("没红，是姓薛美伟诗，女证是。"), Some(("person", 50)), "read badly, and near none");
+    assert_eq!(sure(firm), Some(("person", 60)));
+}
+
+#[test]
+fn e44_who_speaks_for_almost_five_seconds_is_a_person_only_by_what_persons_say() {
+    let longest = sound(SoundClass::Machine, 80);
+    assert_eq!(class(longest, "喂，你好，我是老张，请问您是哪一位？"), "person");
+    assert_eq!(class(longest, "您好，四海物流，我姓陈，请讲。"), "machine", "recordings greet so, too");
+    assert_eq!(class(longest, "没红，是姓薛美伟诗，女证是。"), "machine");
 }
 
 #[test]
