@@ -88,6 +88,45 @@ async fn r4_2a_e50_a_notice_before_the_answer_is_read_confirmed_and_the_cause_of
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e44_a_machine_that_is_picked_without_confirming_is_no_answer_in_the_books() {
+    let world = World::start().await;
+    world.push("13800007500").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.phase("talking").await;
+    agent.stay(Duration::from_secs(8)).await;
+    agent.call_until(|call| call["heard"]["code"]["code"] == "C10").await;
+    agent.hang_up().await;
+    let ended = agent.phase("ended").await;
+    assert_eq!(ended["end"]["technical"]["code"], "C01", "nobody has confirmed it");
+    let (status, body) = agent.save(json!({ "contact": "W12", "business": "" })).await;
+    assert_eq!(status, 200, "{body}");
+    let (call, task) = judged(&world, &order, |call| call["outcome"]["contact"] == "W12").await;
+    assert_eq!(call["technical"]["code"], "C10");
+    assert!(task.to_string().contains("line_judged"), "the timeline tells it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_the_busy_tone_before_the_answer_is_known_by_its_rhythm() {
+    let world = World::start().await;
+    world.push("13800003400").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    agent.take().await;
+    agent.dial().await;
+    agent.phase("ended").await;
+    let call = agent.call_until(|call| call["heard"]["class"] == "busy").await;
+    let heard = &call["heard"];
+    assert_eq!(
+        (&heard["place"], &heard["code"]["code"], &heard["text"]),
+        (&json!("early"), &json!("C03"), &Value::Null)
+    );
+    assert!(heard["confidence"].as_i64().unwrap() >= 85, "{heard}");
+    let call = judge(&mut agent, true).await;
+    assert_eq!((&call["heard"]["conflict"], &call["end"]["technical"]["code"]), (&json!(false), &json!("C03")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_2a_a_notice_that_agrees_with_the_cause_is_in_the_record_and_what_is_refused_is_not() {
     let world = World::start().await;
     world.push("13800004600").await;
