@@ -1,5 +1,5 @@
 //! The ear for call progress, as long as there is something to find out: before the answer, half a
-//! minute after it, and anew when keys went out.
+//! minute after it, and anew when keys went out. Of who has called us nothing has to be found out.
 
 use super::{MediaEvent, View};
 use crate::progress::{Ear, Heard, Place};
@@ -8,6 +8,8 @@ use crate::progress::{Ear, Heard, Place};
 #[derive(Debug, Default)]
 pub(super) struct Listener {
     ear: Option<Box<Ear>>,
+    /// Nobody wants to know.
+    unasked: bool,
     /// Keys go out: what follows them is listened to anew.
     anew: bool,
     /// It was begun anew at this frame, which was not told yet.
@@ -17,12 +19,19 @@ pub(super) struct Listener {
 impl Listener {
     /// Begins at this frame of the recording.
     pub(super) fn begin(&mut self, place: Place, frame: u64) {
-        self.ear = Some(Box::new(Ear::new(place, frame)));
+        if !self.unasked {
+            self.ear = Some(Box::new(Ear::new(place, frame)));
+        }
+    }
+
+    /// Listens no more, and never again in this call.
+    pub(super) fn leave(&mut self) {
+        *self = Self { unasked: true, ..Self::default() };
     }
 
     /// Keys were taken.
     pub(super) fn keys(&mut self) {
-        self.anew = true;
+        self.anew = !self.unasked;
     }
 
     /// A packet of the party.

@@ -331,6 +331,11 @@ impl Bridge {
         self.party_listens = listens;
     }
 
+    /// The party has called us: what is at its end needs no finding out, and no ear listens.
+    pub fn comes_in(&mut self) {
+        self.listener.leave();
+    }
+
     /// Before the answer: what the carrier sends is heard and recorded.
     pub fn early(&mut self, now: Instant) {
         if self.mode == Mode::Waiting {

@@ -387,6 +387,11 @@ impl Floor {
             Command::TrunkMoved { call, sdp, reply } => {
                 let _ = reply.send(self.trunk_moved(call, &sdp));
             }
+            Command::ComesIn { call } => {
+                if let Some(slot) = self.calls.get_mut(&call) {
+                    slot.bridge.comes_in();
+                }
+            }
             Command::Early { call } => {
                 if let Some(slot) = self.calls.get_mut(&call) {
                     slot.bridge.early(now);

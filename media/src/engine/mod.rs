@@ -147,6 +147,7 @@ enum Command {
     TrunkOffered { call: u64, sdp: String, reply: Reply<String> },
     TrunkAnswer { call: u64, sdp: String, reply: Reply<()> },
     TrunkMoved { call: u64, sdp: String, reply: Reply<()> },
+    ComesIn { call: u64 },
     Early { call: u64 },
     RingBack { call: u64, tone: Arc<Prompt> },
     Announce { call: u64, cue: u32, prompt: Arc<Prompt> },
@@ -180,6 +181,7 @@ impl Command {
             | Self::TrunkOffered { call, .. }
             | Self::TrunkAnswer { call, .. }
             | Self::TrunkMoved { call, .. }
+            | Self::ComesIn { call }
             | Self::Early { call }
             | Self::RingBack { call, .. }
             | Self::Announce { call, .. }
@@ -277,7 +279,7 @@ impl Engine {
         let call = self.next.fetch_add(1, Ordering::Relaxed);
         let thread =
             self.threads.iter().min_by_key(|thread| Arc::strong_count(&thread.load)).ok_or(EngineError::Gone)?;
-        let (to_agent, to_party) = (stream()?, stream()?);
+        let (to_agent, to_party) = (start::stream()?, start::stream()?);
         let ssrc = to_agent.ssrc();
         let (sender, receiver) = events::channel(EVENTS);
         let bridge = Box::new(Bridge::new(tap, to_party, to_agent));
@@ -286,15 +288,6 @@ impl Engine {
         media.tell(Command::Open { call, bridge, ssrc, events: sender, owner })?;
         Ok((media, receiver))
     }
-}
-
-/// A stream that starts at random points (RFC 3550, section 5.1); its numbers in the lower half, so
-/// that who misses the first of a secured one does not miss their wrap (RFC 3711, section 3.3.1).
-fn stream() -> Result<Egress, EngineError> {
-    let mut random = [0u8; 12];
-    getrandom::fill(&mut random).map_err(|_| EngineError::Gone)?;
-    let word = |at: usize| u32::from_be_bytes([random[at], random[at + 1], random[at + 2], random[at + 3]]);
-    Ok(Egress::new(word(0), word(4) as u16 & 0x7fff, word(8)))
 }
 
 /// A browser's leg beside the agent's.
@@ -369,6 +362,11 @@ impl CallMedia {
         self.ask(|reply| Command::TrunkMoved { call: self.call, sdp, reply }).await
     }
 
+    /// The party has called us: what is at its end needs no finding out.
+    pub fn comes_in(&self) -> Result<(), EngineError> {
+        self.tell(Command::ComesIn { call: self.call })
+    }
+
     /// Lets the agent hear what the carrier sends before the answer.
     pub fn early(&self) -> Result<(), EngineError> {
         self.tell(Command::Early { call: self.call })
@@ -408,7 +406,7 @@ impl CallMedia {
     /// Takes the offer of the browser of whom the call is passed on to, and gives his leg.
     /// Nobody hears him yet; [`MediaEvent::TargetConnected`] tells that his sound is up.
     pub async fn target_browser(&self, sdp: String) -> Result<GuestLeg, EngineError> {
-        let to = stream()?;
+        let to = start::stream()?;
         let number = to.ssrc();
         let answer = self.ask(|reply| Command::TargetBrowser { call: self.call, to, sdp, reply }).await?;
         Ok(GuestLeg { number, answer })
@@ -417,7 +415,7 @@ impl CallMedia {
     /// Opens a port towards a desk phone that the call is passed on to, secured like this, and gives
     /// our offer.
     pub async fn phone_offer(&self, security: Security) -> Result<String, EngineError> {
-        let to = stream()?;
+        let to = start::stream()?;
         self.ask(|reply| Command::PhoneOffer { call: self.call, to, security, reply }).await
     }
 
@@ -463,7 +461,7 @@ impl CallMedia {
     /// Takes the offer of a supervisor's browser, and gives his leg; that of one before is
     /// closed. [`MediaEvent::SupervisorConnected`] tells that his sound is up.
     pub async fn supervise(&self, sdp: String, what: Supervision) -> Result<GuestLeg, EngineError> {
-        let to = stream()?;
+        let to = start::stream()?;
         let number = to.ssrc();
         let answer = self.ask(|reply| Command::Supervise { call: self.call, to, sdp, what, reply }).await?;
         Ok(GuestLeg { number, answer })

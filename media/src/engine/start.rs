@@ -14,6 +14,7 @@ use super::{
     poll::{Bell, Poll},
 };
 use crate::{
+    egress::Egress,
     rtp::Ports,
     web::{Lines, Places, Shore},
 };
@@ -106,4 +107,13 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// A stream that starts at random points (RFC 3550, section 5.1); its numbers in the lower half, so
+/// that who misses the first of a secured one does not miss their wrap (RFC 3711, section 3.3.1).
+pub(super) fn stream() -> Result<Egress, EngineError> {
+    let mut random = [0u8; 12];
+    getrandom::fill(&mut random).map_err(|_| EngineError::Gone)?;
+    let word = |at: usize| u32::from_be_bytes([random[at], random[at + 1], random[at + 2], random[at + 3]]);
+    Ok(Egress::new(word(0), word(4) as u16 & 0x7fff, word(8)))
 }

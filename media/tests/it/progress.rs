@@ -3,7 +3,7 @@
 use std::f32::consts::TAU;
 
 use songda_media::{
-    MediaEvent,
+    Law, MediaEvent, Rest,
     progress::{Ear, Finding, Heard, Place, SoundClass},
 };
 
@@ -212,6 +212,25 @@ fn the_ear_ends_half_a_minute_after_the_answer_and_bears_any_time_and_any_packet
     ear.packet(u64::from(u32::MAX), 2, 0, std::iter::empty());
     ear.tick(u64::from(u32::MAX) + 8_000 * 3_600);
     assert!(ear.is_done());
+}
+
+#[test]
+fn r4_2a_nobody_listens_to_who_called_us_not_even_behind_keys() {
+    let listens = |comes_in: bool| {
+        let mut line = Line::new();
+        line.bridge.party_speaks(Law::Pcma, Some(101));
+        if comes_in {
+            line.bridge.comes_in();
+        }
+        line.bridge.rest(line.now(), 1_000_000, Rest::Talk);
+        line.steps(300, None, Some(0xd5));
+        let before = line.news().iter().any(|event| matches!(event, MediaEvent::Heard(_)));
+        assert!(line.bridge.digits("1"));
+        line.steps(300, None, Some(0xd5));
+        (before, line.news().iter().any(|event| matches!(event, MediaEvent::Heard(_))))
+    };
+    assert_eq!(listens(false), (true, true), "who was called is heard, and anew behind the keys");
+    assert_eq!(listens(true), (false, false));
 }
 
 #[test]

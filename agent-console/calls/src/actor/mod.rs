@@ -277,6 +277,7 @@ impl Actor {
         let Some(caller) = self.caller.take() else { return Some(Input::BadAnswer("no caller is there".into())) };
         let IncomingCall { invite, leg, codecs, sound, .. } = *caller;
         let ours = async {
+            self.media.comes_in()?;
             self.media.trunk_speaks(Law::named(&codecs))?;
             self.media.carrier(carrier_sound(sound))?;
             match invite.offer {
