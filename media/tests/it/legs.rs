@@ -275,6 +275,19 @@ async fn r4_1a_a_desk_phone_is_spoken_to_aside_and_then_has_the_party_in_its_own
         (call.hears() == Some(says) && std::iter::from_fn(heard).last() == in_ulaw(0x91)).then_some(())
     };
     agent.until("the phone has the party", taken).await;
-    assert!(!call.media.phone_answer(sdp + "a=sendonly\r\n").await.unwrap(), "it holds");
+    assert!(!call.media.phone_answer(sdp.clone() + "a=sendonly\r\n").await.unwrap(), "it holds");
+    while heard().is_some() {}
+    for _ in 0..20 {
+        call.say();
+        agent.turn();
+        assert_eq!(heard(), None, "who holds is sent nothing");
+    }
+    assert!(call.media.phone_answer(sdp).await.unwrap(), "it is back");
+    let again = |_: &mut Browser| {
+        speak(0);
+        call.say();
+        (call.hears() == Some(says) && std::iter::from_fn(heard).last() == in_ulaw(0x91)).then_some(())
+    };
+    agent.until("the phone has the party again", again).await;
     call.media.close().await.unwrap();
 }
