@@ -503,6 +503,7 @@ export const verdict = (id: string) =>
         gaps: [
           { channel: "left", from_ms: 60_000, to_ms: 66_000, kind: "lost" },
           { channel: "right", from_ms: 20_000, to_ms: 31_000, kind: "unsent" },
+          { channel: "right", from_ms: 90_000, to_ms: 90_000, kind: "cut" },
           { channel: "right", from_ms: 132_000, to_ms: 138_000, kind: "unknown" },
           { channel: "left", from_ms: 172_000, to_ms: 180_000, kind: "unlisted" },
         ],
