@@ -40,14 +40,6 @@ pub struct PressConfig {
     pub font_dirs: Vec<PathBuf>,
 }
 
-impl PressConfig {
-    /// With the folders that `SONGDA_FONT_DIR` names, separated by colons.
-    pub fn from_environment() -> Self {
-        let folders = std::env::var_os("SONGDA_FONT_DIR");
-        Self { font_dirs: folders.iter().flat_map(std::env::split_paths).collect() }
-    }
-}
-
 /// A paper that the press can set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Template {

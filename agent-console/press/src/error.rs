@@ -7,7 +7,7 @@
 pub enum PressError {
     /// No font with Chinese characters was found.
     #[error(
-        "no Chinese font under {searched}: install one (apt-get install fonts-noto-cjk) or name its folder in SONGDA_FONT_DIR"
+        "no Chinese font under {searched}: install one (apt-get install fonts-noto-cjk) or name its folder in papers.fonts"
     )]
     NoChineseFont {
         /// Folders that were searched.

@@ -12,7 +12,7 @@ use std::{
 use crate::rtp::Refusals;
 
 /// Upper borders of the classes of sweep times, microseconds.
-const BORDERS: [u64; 12] = [50, 100, 200, 400, 700, 1_000, 2_000, 4_000, 7_000, 10_000, 50_000, u64::MAX];
+const BORDERS: [u64; 13] = [50, 100, 200, 400, 700, 1_000, 2_000, 4_000, 5_000, 7_000, 10_000, 50_000, u64::MAX];
 
 /// Counted by one thread; read by others.
 #[derive(Debug, Default)]

@@ -8,9 +8,9 @@ import { PHASES } from "../../console/src/court/phases.ts";
 import zh from "../../console/src/i18n/zh-CN.json";
 
 const house = join(process.cwd(), "../..");
-const rooms = ["api/src", ...["desk", "people", "service", "papers", "link"].map(room)];
+const rooms = ["api/src", ...["desk", "people", "service", "papers", "link", "store"].map(room)];
 /** Where figures are counted beside them. */
-const floors = ["sip/src", "media/src", "recordings/src", "asr/src", room("calls"), room("store")];
+const floors = ["sip/src", "media/src", "recordings/src", "asr/src", room("calls")];
 
 function room(name: string): string {
   return `agent-console/${name}/src`;
@@ -46,7 +46,7 @@ const actions = codes(
 
 /** What rings. */
 const alarms = codes(
-  /alarms::raise\([^;]*?"([a-z_]+\.[a-z_]+)"/g,
+  /alarms::raise\([^;{}]*?"([a-z_]+\.[a-z_]+)"/g,
   /\.alarm\(\s*"([a-z_]+\.[a-z_]+)"/g,
 );
 

@@ -269,7 +269,8 @@ impl Remote {
 }
 
 const KEYS: &str = "look whether access key and secret in vault.s3.credentials_file are those of this server";
-const RIGHTS: &str = "give the access key the right to read and write objects of this bucket";
+const RIGHTS: &str =
+    "give the access key the right to read and write objects of this bucket, to abort uploads and to list it";
 const CLOCK: &str = "the clocks of this machine and of the server differ: set them right";
 const NO_BUCKET: &str = "make the bucket, or put its right name into vault.s3.bucket";
 

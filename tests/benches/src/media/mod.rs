@@ -72,7 +72,7 @@ pub(crate) struct Media {
     #[arg(long, default_value_t = 1)]
     server_core: usize,
     /// Folder on a real disk for the recordings.
-    #[arg(long, default_value = ".")]
+    #[arg(long, default_value = "target")]
     record_in: PathBuf,
     /// Wait for so many seconds at most until the machine is idle.
     #[arg(long, default_value_t = 120)]
