@@ -25,6 +25,9 @@ const LONGEST_WAIT_MS: i64 = 600_000;
 const PATIENCE_MS: i64 = 900_000;
 /// How often what was thrown out of the folder is looked at without a new copy.
 const EVICTION_MS: i64 = 3_600_000;
+/// How often the server is asked for copies that were made, and for how many at once.
+const ASKING_MS: i64 = 600_000;
+const ASKED: usize = 200;
 /// What the alarm is about.
 const OBJECT: &str = "house";
 
@@ -73,6 +76,9 @@ pub struct Copier {
     wait_ms: i64,
     next_ms: i64,
     eviction_ms: i64,
+    asked_ms: i64,
+    /// Where the last asking ended.
+    asked_to: Option<RecordingId>,
     alarmed: bool,
 }
 
@@ -82,7 +88,8 @@ impl Copier {
         let differing = HashSet::new();
         // What an earlier run told is cleared by the first copy that succeeds.
         let alarmed = true;
-        Self { db, clock, vault, copies, differing, wait_ms: 0, next_ms: 0, eviction_ms: 0, alarmed }
+        let (wait_ms, next_ms, eviction_ms, asked_ms, asked_to) = (0, 0, 0, 0, None);
+        Self { db, clock, vault, copies, differing, wait_ms, next_ms, eviction_ms, asked_ms, asked_to, alarmed }
     }
 
     /// Copies until cancelled; ends at once where there is no server.
@@ -135,10 +142,26 @@ impl Copier {
                 // Removed meanwhile.
                 Err(VaultError::Missing(_)) => left -= 1,
                 Err(error @ VaultError::S3(S3Error::Differs { .. })) => self.differs(&id, &error).await?,
+                Err(error @ VaultError::Altered { .. }) => self.damaged(&id, &error).await?,
                 Err(error) => return self.failed(&error).await,
             }
         }
         let now = self.clock.now_ms();
+        if now - self.asked_ms >= ASKING_MS {
+            self.asked_ms = now;
+            let mut after = self.asked_to.take();
+            let asked = self.ask(move |vault| {
+                let lost = vault.look_for_copies(&mut after, ASKED)?;
+                Ok((lost, after))
+            });
+            match asked.await? {
+                Ok((lost, after)) => {
+                    self.asked_to = after;
+                    metrics::counter!("songda_vault_copies_lost_total").increment(lost as u64);
+                }
+                Err(error) => return self.failed(&error).await,
+            }
+        }
         if copied || now - self.eviction_ms >= EVICTION_MS {
             self.eviction_ms = now;
             match self.ask(Vault::evict).await? {
@@ -167,7 +190,9 @@ impl Copier {
     async fn succeeded(&mut self, id: &RecordingId) -> Result<(), StoreError> {
         self.wait_ms = 0;
         self.copies.set(|standing| standing.failing = None);
-        alarms::clear(&self.db, &self.clock, "recording.copy_differs", id.as_str()).await?;
+        for kind in ["recording.copy_differs", "recording.copy_damaged"] {
+            alarms::clear(&self.db, &self.clock, kind, id.as_str()).await?;
+        }
         if self.alarmed {
             alarms::clear(&self.db, &self.clock, "vault.copies_late", OBJECT).await?;
             self.alarmed = false;
@@ -181,6 +206,14 @@ impl Copier {
         self.copies.set(|standing| standing.differing += 1);
         let text = format!("存储服务器上同名录音与本地不一致，未覆盖，请核查是谁写入：{error}");
         alarms::raise(&self.db, &self.clock, "recording.copy_differs", id.as_str(), &text).await
+    }
+
+    /// One that is damaged on the disk keeps no other from being copied.
+    async fn damaged(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
+        tracing::error!(recording = %id, %error, "a damaged recording was not copied");
+        self.differing.insert(id.clone());
+        let text = format!("本地录音文件已损坏，未复制到存储服务器，请从备份恢复：{error}");
+        alarms::raise(&self.db, &self.clock, "recording.copy_damaged", id.as_str(), &text).await
     }
 
     async fn failed(&mut self, error: &VaultError) -> Result<(), StoreError> {

@@ -151,7 +151,7 @@ async fn intact(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Manif
         }
     }
     let (vault, recording) = (house.vault.clone(), manifest.id.clone());
-    let reader = spawn_blocking(move || vault.read(&recording))
+    let reader = spawn_blocking(move || vault.hear(&recording))
         .await
         .map_err(|error| StoreError::internal("opening a recording", error))?
         .map_err(|error| StoreError::internal("opening a recording", error))?;
@@ -168,7 +168,7 @@ async fn sealed(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Manif
         return Err(Problem::deleted("recording"));
     }
     let (vault, recording) = (house.vault.clone(), manifest.id.clone());
-    match spawn_blocking(move || vault.read(&recording)).await {
+    match spawn_blocking(move || vault.hear(&recording)).await {
         Ok(Ok(reader)) if reader.wav_bytes() == manifest.bytes => Ok((manifest, reader)),
         _ => intact(house, actor, owner).await,
     }

@@ -1,15 +1,43 @@
 //! Layout of a vault file.
 //!
-//! Header: magic `SDVAULT1`, suite, length of the wrapped key (2 bytes), wrapped key,
+//! Header: magic `SDVAULT2`, suite, length of the wrapped key (2 bytes), wrapped key,
 //! start time (8 bytes). Then blocks: length of the sealed body (4 bytes), kind (1 byte),
 //! sealed body. The body is bound to recording, start time, place and kind: with another time in
 //! the header no block opens. All numbers big endian.
+//!
+//! Songda 0.1.0 wrote `SDVAULT1`, whose bodies are not bound to the start time. Such files are read,
+//! and one that was left open is finished, by that rule for ever; no new one is made.
 
 use serde::{Deserialize, Serialize};
 
 use super::{BLOCK_FRAMES, CHANNELS, Gap, RATE, RecordingId};
 
-pub(super) const MAGIC: &[u8; 8] = b"SDVAULT1";
+/// Bytes of the magic.
+const MAGIC: usize = 8;
+
+/// By which rule a file was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    /// Of Songda 0.1.0: bodies are not bound to the start time.
+    First,
+    /// What is written now.
+    Second,
+}
+
+impl Version {
+    pub(super) fn magic(self) -> &'static [u8; MAGIC] {
+        match self {
+            Self::First => b"SDVAULT1",
+            Self::Second => b"SDVAULT2",
+        }
+    }
+
+    /// Reads the beginning of a file; none when it is no recording's.
+    pub(super) fn read(head: &[u8]) -> Option<Self> {
+        [Self::First, Self::Second].into_iter().find(|version| head.starts_with(version.magic()))
+    }
+}
+
 /// Bytes of a header without the wrapped key.
 pub(super) const HEAD: u64 = 19;
 /// Bytes in front of each block's body.
@@ -62,8 +90,12 @@ pub(super) fn key_aad(id: &RecordingId) -> String {
     format!("songda/recording|{id}")
 }
 
-pub(super) fn block_aad(id: &RecordingId, started_ms: i64, place: u64, kind: Kind) -> String {
-    format!("songda/recording|{id}|{started_ms}|{place}|{}", kind.byte())
+pub(super) fn block_aad(version: Version, id: &RecordingId, started_ms: i64, place: u64, kind: Kind) -> String {
+    let kind = kind.byte();
+    match version {
+        Version::First => format!("songda/recording|{id}|{place}|{kind}"),
+        Version::Second => format!("songda/recording|{id}|{started_ms}|{place}|{kind}"),
+    }
 }
 
 /// The WAV header for this many frames: RIFF, PCM16, 8 kHz, two channels.

@@ -1,13 +1,14 @@
 //! Reading a recording as WAV, by byte range. One block is in memory at a time.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use zeroize::Zeroizing;
 
 use super::{
     BLOCK_FRAMES, Manifest, Peaks, RecordingId, VaultError,
-    format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, Kind, MAGIC, WAV_HEAD, block_aad, key_aad, wav_header},
+    format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, Kind, Version, WAV_HEAD, block_aad, key_aad, wav_header},
     layout::{Block, Layout},
+    s3::{Far, Remote},
     source::{OnDisk, Source, Unread},
 };
 use crate::{
@@ -19,8 +20,11 @@ use crate::{
 pub(super) struct Sealed {
     id: RecordingId,
     source: Box<dyn Source>,
+    version: Version,
     key: Zeroizing<[u8; 32]>,
     started_ms: i64,
+    /// Where a copy lies that was checked, while what lies here was not found to be damaged.
+    spare: Option<Arc<Remote>>,
 }
 
 impl Sealed {
@@ -40,8 +44,23 @@ impl Sealed {
         VaultError::Altered { id: self.id.to_string(), block, reason }
     }
 
-    /// Opens a block; its head must be the one of its place, too.
+    /// Opens a block; its head must be the one of its place, too. Where it does not open and a
+    /// checked copy is elsewhere, it and all after it are read from there.
     pub(super) fn unseal(&mut self, block: Block, place: u64, kind: Kind) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let opened = self.unseal_here(block, place, kind);
+        if !matches!(opened, Err(VaultError::Altered { .. })) {
+            return opened;
+        }
+        let Some(remote) = self.spare.take() else { return opened };
+        match Far::open(&remote, &self.id)? {
+            Some(copy) if copy.length() == self.source.length() => self.source = Box::new(copy),
+            _ => return opened,
+        }
+        tracing::error!(recording = %self.id, block = place, "the local file is damaged: its checked copy is read");
+        self.unseal_here(block, place, kind)
+    }
+
+    fn unseal_here(&mut self, block: Block, place: u64, kind: Kind) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let broken = "its seal is broken";
         let mut bytes = vec![0u8; BLOCK_HEAD + block.sealed];
         match self.read(block.offset - BLOCK_HEAD as u64, &mut bytes) {
@@ -53,7 +72,8 @@ impl Sealed {
         if head[..4] != (block.sealed as u32).to_be_bytes() || head[4] != kind.byte() {
             return Err(self.altered(place, broken));
         }
-        let clear = open(&self.key, block_aad(&self.id, self.started_ms, place, kind).as_bytes(), sealed);
+        let aad = block_aad(self.version, &self.id, self.started_ms, place, kind);
+        let clear = open(&self.key, aad.as_bytes(), sealed);
         clear.map(Zeroizing::new).map_err(|_| self.altered(place, broken))
     }
 
@@ -94,6 +114,17 @@ impl WavReader {
         let (mut file, head) = header(Box::new(OnDisk::open(path, id)?), id, keys)?;
         let layout = Layout::unfinished(&mut file, head)?;
         Ok(Self { file, layout, cached: None })
+    }
+
+    /// The same, in which a block that is damaged here is read from its checked copy.
+    pub(super) fn with_spare(mut self, remote: Option<Arc<Remote>>) -> Self {
+        self.file.spare = remote;
+        self
+    }
+
+    /// By which rule it was written.
+    pub(super) fn version(&self) -> Version {
+        self.file.version
     }
 
     /// Frames per channel.
@@ -232,7 +263,8 @@ impl WavReader {
 
 /// Reads the header: the file with its key and its time, and bytes of the header.
 fn header(source: Box<dyn Source>, id: &RecordingId, keys: &dyn KeyProvider) -> Result<(Sealed, u64), VaultError> {
-    let mut file = Sealed { id: id.clone(), source, key: Zeroizing::new([0; 32]), started_ms: 0 };
+    let (version, key) = (Version::Second, Zeroizing::new([0; 32]));
+    let mut file = Sealed { id: id.clone(), source, version, key, started_ms: 0, spare: None };
     let mut head = [0u8; 11];
     // What the disk does not give is not what was cut off: only the latter may be thrown away.
     let cut = |unread| match unread {
@@ -243,8 +275,9 @@ fn header(source: Box<dyn Source>, id: &RecordingId, keys: &dyn KeyProvider) -> 
     if is_blank(&mut file) {
         return Err(file.altered(0, HEADER_CUT));
     }
-    if head[..8] != MAGIC[..] || head[8] != SUITE {
-        return Err(file.altered(0, "the header is not a recording's"));
+    match Version::read(&head) {
+        Some(version) if head[8] == SUITE => file.version = version,
+        _ => return Err(file.altered(0, "the header is not a recording's")),
     }
     let wrapped = usize::from(u16::from_be_bytes([head[9], head[10]]));
     let mut rest = vec![0u8; wrapped + 8];

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    RecordingId, Vault, VaultError, io,
+    RecordingId, Vault, VaultError, WavReader, io,
     s3::{Copied, Far, Note, Remote, is_noted, remove_note, remove_notes},
     source::{OnDisk, Source},
     sync_folder,
@@ -103,6 +103,19 @@ impl Shelf {
             Some(remote) => remote.find(id)?.is_some(),
             None => false,
         })
+    }
+
+    /// The server with a copy that was checked, when there is one.
+    pub(super) fn spare(&self, id: &RecordingId) -> Option<Arc<Remote>> {
+        self.remote.get().filter(|_| is_noted(&self.path(id))).cloned()
+    }
+
+    /// The server does not have this copy any more: it is made again.
+    fn lost_copy(&self, lying: &Lying) -> Result<(), VaultError> {
+        tracing::error!(recording = %lying.id, "the copy that was checked is not on the server any more: it is made again");
+        remove_note(&lying.path)?;
+        self.took(&lying.id);
+        Ok(())
     }
 
     /// A recording was put on the shelf.
@@ -271,12 +284,57 @@ impl Vault {
     pub fn copy(&self, id: &RecordingId) -> Result<Copied, VaultError> {
         let remote = self.shelf.remote.get().ok_or_else(|| VaultError::Missing(id.to_string()))?;
         let _alone = self.shelf.alone(id);
-        let done = remote.copy(id, &self.shelf.path(id));
+        let done = self.fit_to_copy(id).and_then(|()| remote.copy(id, &self.shelf.path(id)));
         // One that was removed meanwhile need not wait.
         if matches!(done, Ok(_) | Err(VaultError::Missing(_))) {
             self.shelf.waiting().remove(id);
         }
         done
+    }
+
+    /// Every block opens, and the sound is what the closing block says: what was damaged on the disk
+    /// is not copied as if it were well.
+    fn fit_to_copy(&self, id: &RecordingId) -> Result<(), VaultError> {
+        let file = OnDisk::open(&self.shelf.path(id), id)?;
+        let mut reader = WavReader::finished(Box::new(file), id, self.keys.as_ref())?;
+        let (sha256, sm3) = reader.hashes()?;
+        match reader.manifest() {
+            Some(closing) if closing.sha256 == sha256 && closing.sm3 == sm3 => Ok(()),
+            _ => Err(VaultError::Altered {
+                id: id.to_string(),
+                block: reader.blocks(),
+                reason: "its sound is not what its closing block says",
+            }),
+        }
+    }
+
+    /// Asks the server for the copies of up to so many recordings that lie here, going round by the
+    /// order of their ids: one that the server lost waits to be copied again. Answers how many were
+    /// lost. `after` is where the last call ended; it is moved on, and emptied at the end of a round.
+    pub fn look_for_copies(&self, after: &mut Option<RecordingId>, most: usize) -> Result<usize, VaultError> {
+        let Some(remote) = self.shelf.remote.get() else { return Ok(0) };
+        let from = after.take();
+        let (mut looked, mut lost) = (0, 0);
+        self.shelf.each(|lying| {
+            if from.as_ref().is_some_and(|from| lying.id <= *from) || !is_noted(&lying.path) {
+                return Ok(true);
+            }
+            if looked == most {
+                return Ok(false);
+            }
+            looked += 1;
+            let _alone = self.shelf.alone(&lying.id);
+            if is_noted(&lying.path) && lying.path.exists() && remote.find(&lying.id)?.is_none() {
+                self.shelf.lost_copy(&lying)?;
+                lost += 1;
+            }
+            *after = Some(lying.id);
+            Ok(true)
+        })?;
+        if looked < most {
+            *after = None;
+        }
+        Ok(lost)
     }
 
     /// Throws the oldest recordings out of the local folder while more lie there than are to
@@ -298,8 +356,12 @@ impl Vault {
             }
             let _alone = self.shelf.alone(&lying.id);
             let Some(note) = Note::read(&lying.path) else { return Ok(true) };
+            if remote.find(&lying.id)?.is_none() {
+                self.shelf.lost_copy(&lying)?;
+                return Ok(true);
+            }
             if note.bytes != lying.bytes || !remote.still_holds(&lying.id, &note)? {
-                tracing::error!(recording = %lying.id, "the copy that was checked is not on the server any more");
+                tracing::error!(recording = %lying.id, "the server has another copy than the one that was checked");
                 return Ok(true);
             }
             fs::remove_file(&lying.path).map_err(io("remove", &lying.path))?;

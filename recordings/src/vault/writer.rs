@@ -1,10 +1,11 @@
 //! Writing a recording.
 
+mod recover;
+
 use std::{
     fs::{self, OpenOptions},
     io::{ErrorKind, Write},
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
-    path::Path,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -12,24 +13,25 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    BLOCK_FRAMES, CHANNELS, Gap, GapKind, Manifest, RecordingId, SetAside, Vault, VaultError, WavReader, Writing,
+    BLOCK_FRAMES, CHANNELS, Gap, GapKind, Manifest, RecordingId, Vault, VaultError, WavReader, Writing,
     files::move_new,
-    format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, HEAD, Kind, MAGIC, OVERHEAD, WAV_HEAD, block_aad, key_aad},
+    format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, Kind, OVERHEAD, Version, WAV_HEAD, block_aad, key_aad},
     io,
     layout::{SLOT, UNSYNCED},
-    lost::{CLOSED_ALREADY, NO_BLOCK, NO_HEADER},
-    reader::HEADER_CUT,
     reserve::{Reserve, no_room},
     shelf::Shelf,
     sync_folder,
     syncs::{Syncs, Tail, Unsynced},
 };
+pub(super) use recover::Resumed;
+
 use crate::keys::{KeyError, SUITE, open, seal};
 
 /// An open recording. Dropped without [`Writer::finish`], it stays live and is closed by
 /// [`Vault::finish_unclosed`].
 pub struct Writer {
     id: RecordingId,
+    version: Version,
     key: Zeroizing<[u8; 32]>,
     tail: Arc<Tail>,
     syncs: Arc<Syncs>,
@@ -50,20 +52,6 @@ pub struct Writer {
     reserve: Arc<Reserve>,
     patience: Duration,
     _written: Written,
-}
-
-/// A live file that was found.
-pub(super) enum Resumed {
-    /// It goes on, without what was cut off its end.
-    Open(Box<Writer>, Option<SetAside>),
-    /// There is nothing but a header, or a piece of one.
-    Empty,
-    /// It could not go on, and lies elsewhere now.
-    Aside(SetAside),
-    /// The very same file is on its shelf.
-    Shelved,
-    /// It is being written.
-    Busy,
 }
 
 /// Notes that a recording is being written, for as long as it is.
@@ -104,7 +92,7 @@ impl Writer {
         getrandom::fill(&mut key[..]).map_err(|_| KeyError::Random)?;
         let wrapped = vault.keys.wrap(&key, key_aad(id).as_bytes())?;
         let mut head = Vec::with_capacity(96);
-        head.extend_from_slice(MAGIC);
+        head.extend_from_slice(Version::Second.magic());
         head.push(SUITE);
         head.extend_from_slice(&(wrapped.len() as u16).to_be_bytes());
         head.extend_from_slice(&wrapped);
@@ -115,6 +103,7 @@ impl Writer {
         sync_folder(&live)?;
         Ok(Self {
             id: id.clone(),
+            version: Version::Second,
             key,
             tail: vault.syncs.tail((vault.files)(file), head.len() as u64),
             syncs: vault.syncs.clone(),
@@ -132,71 +121,6 @@ impl Writer {
             patience: vault.patience,
             _written: written,
         })
-    }
-
-    /// Opens a live file again after a kill, cut to its last whole block; one that has its
-    /// closing block already stays whole. `far` says whether the server is asked for a closed one,
-    /// too, and is set back when it does not answer.
-    pub(super) fn resume(vault: &Vault, id: &RecordingId, far: &mut bool) -> Result<Resumed, VaultError> {
-        let Some(written) = Written::enter(vault, id) else { return Ok(Resumed::Busy) };
-        let live = vault.live_path(id);
-        if is_same(&live, &vault.shelf.path(id)) {
-            return Ok(Resumed::Shelved);
-        }
-        let closed = vault.shelf.holds(id)
-            || *far
-                && vault.shelf.holds_far(id).unwrap_or_else(|error| {
-                    // Its copy will not be written over either.
-                    tracing::warn!(%error, "whether unfinished recordings have a copy could not be asked");
-                    *far = false;
-                    false
-                });
-        let aside = |why| vault.lost.whole(&live, id, why).map(Resumed::Aside);
-        if closed {
-            return aside(CLOSED_ALREADY);
-        }
-        let length = fs::metadata(&live).map_err(io("measure", &live))?.len();
-        let reader = match WavReader::unfinished(&live, id, vault.keys.as_ref()) {
-            Ok(reader) => reader,
-            Err(VaultError::Altered { block: 0, reason: HEADER_CUT, .. }) => {
-                // Killed while the header was being written, when there is no more than that.
-                let whole = HEAD + vault.keys.wrap(&[0; 32], key_aad(id).as_bytes())?.len() as u64;
-                return if length <= whole { Ok(Resumed::Empty) } else { aside(NO_HEADER) };
-            }
-            Err(error) => return Err(error),
-        };
-        let manifest = reader.manifest();
-        if reader.frames() == 0 && manifest.is_none() {
-            return if length <= reader.head() { Ok(Resumed::Empty) } else { aside(NO_BLOCK) };
-        }
-        let file = OpenOptions::new().write(true).open(&live).map_err(io("open", &live))?;
-        let mut cut = None;
-        if manifest.is_none() && length > reader.end() {
-            cut = vault.lost.end(&live, reader.end(), id)?;
-            file.set_len(reader.end()).map_err(io("cut", &live))?;
-        }
-        // A kill may have come before the last sync.
-        file.sync_data().map_err(io("sync", &live))?;
-        let writer = Self {
-            id: id.clone(),
-            key: reader.key(),
-            tail: vault.syncs.tail((vault.files)(file), reader.end()),
-            syncs: vault.syncs.clone(),
-            head: reader.head(),
-            end: reader.end(),
-            shelf: vault.shelf.clone(),
-            live,
-            keys: vault.keys.clone(),
-            started_ms: reader.started_ms(),
-            place: reader.blocks(),
-            frames: reader.frames(),
-            short: !reader.frames().is_multiple_of(BLOCK_FRAMES as u64),
-            manifest,
-            reserve: vault.reserve.clone(),
-            patience: vault.patience,
-            _written: written,
-        };
-        Ok(Resumed::Open(Box::new(writer), cut))
     }
 
     /// Says when frame 0 was heard, for a recording that was opened before any sound came.
@@ -331,7 +255,7 @@ impl Writer {
         let mut block = vec![0; BLOCK_HEAD + sealed as usize];
         file.read_exact_at(&mut block, at).ok()?;
         let place = (at - self.head).div_ceil(SLOT);
-        let aad = block_aad(&self.id, self.started_ms, place, kind);
+        let aad = block_aad(self.version, &self.id, self.started_ms, place, kind);
         open(&self.key, aad.as_bytes(), &block[BLOCK_HEAD..]).ok().map(Zeroizing::new)?;
         Some(block)
     }
@@ -352,7 +276,8 @@ impl Writer {
     }
 
     fn write(&mut self, kind: Kind, clear: &[u8]) -> Result<(), VaultError> {
-        let sealed = seal(&self.key, block_aad(&self.id, self.started_ms, self.place, kind).as_bytes(), clear)?;
+        let aad = block_aad(self.version, &self.id, self.started_ms, self.place, kind);
+        let sealed = seal(&self.key, aad.as_bytes(), clear)?;
         let mut block = Vec::with_capacity(sealed.len() + BLOCK_HEAD);
         block.extend_from_slice(&(sealed.len() as u32).to_be_bytes());
         block.push(kind.byte());
@@ -485,10 +410,4 @@ impl Writer {
         }
         fs::remove_file(&self.live).map_err(io("remove", &self.live))
     }
-}
-
-/// Whether both names are of one file.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let place = |path| fs::metadata(path).ok().map(|about| (about.dev(), about.ino()));
-    place(one).is_some_and(|one| place(other) == Some(one))
 }

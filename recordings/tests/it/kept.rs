@@ -185,3 +185,13 @@ fn e44_what_holds_nothing_is_neither_kept_nor_told() {
     let done = house.recover(&bytes);
     assert!(done.aside.is_empty() && done.closed.len() == 1);
 }
+
+#[test]
+fn a_recording_that_was_closed_while_the_open_ones_were_looked_for_is_no_failure() {
+    let house = house();
+    let other = house.folder.path().join("vault/live/01AAAA.sdv");
+    // What is listed, and gone when it is its turn.
+    std::os::unix::fs::symlink(house.folder.path().join("nowhere"), &other).unwrap();
+    let done = house.vault.finish_unclosed().unwrap();
+    assert!(done.stayed.is_empty() && done.closed.is_empty() && done.aside.is_empty(), "{done:?}");
+}

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod copies;
 mod evidence;
+mod first;
 mod kept;
 mod keys;
 mod s3;

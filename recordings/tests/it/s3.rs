@@ -24,12 +24,12 @@ use crate::servers::{KEY, Kind, SECRET, Server};
 /// Longer than a part of eight megabytes.
 const LONG: usize = 270;
 
-struct House {
+pub struct House {
     folder: tempfile::TempDir,
-    vault: Vault,
+    pub vault: Vault,
 }
 
-fn house(config: &S3Config) -> House {
+pub fn house(config: &S3Config) -> House {
     let folder = tempfile::tempdir().unwrap();
     let keys = Arc::new(KeyFile::create(&folder.path().join("key")).unwrap());
     let vault = Vault::open(&folder.path().join("vault"), keys, 0).unwrap();
@@ -38,11 +38,11 @@ fn house(config: &S3Config) -> House {
 }
 
 impl House {
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("vault/closed/{}/{name}.sdv", &name[..5]))
     }
 
-    fn record(&self, name: &str, seconds: usize) -> Manifest {
+    pub fn record(&self, name: &str, seconds: usize) -> Manifest {
         let mut writer = self.vault.begin(&id(name), 0).unwrap();
         for second in 0..seconds {
             writer.put(&vec![second as i16 + 1; BLOCK_FRAMES * 2]).unwrap();
@@ -51,7 +51,7 @@ impl House {
     }
 }
 
-fn id(name: &str) -> RecordingId {
+pub fn id(name: &str) -> RecordingId {
     RecordingId::new(name).unwrap()
 }
 
@@ -126,7 +126,7 @@ impl Between {
     }
 }
 
-fn each_server(test: impl Fn(&Server)) {
+pub fn each_server(test: impl Fn(&Server)) {
     for kind in [Kind::S3sFs, Kind::Moto] {
         test(&Server::start(kind));
     }
@@ -463,12 +463,15 @@ fn the_oldest_go_first_and_only_while_their_copy_is_there() {
         }
         server.delete("01AAA1");
         house.vault.evict().unwrap();
+        assert_eq!(house.vault.uncopied().unwrap(), [id("01AAA1"), id("01DDD1")], "what was lost is copied again");
         let there: Vec<bool> = ["01AAA1", "01BBB1", "01CCC1", "01DDD1"].map(|name| house.path(name).exists()).into();
         assert_eq!(there, [true, false, false, true], "one has no copy any more, and one never had");
         // The next start finds what is waiting.
         let keys = Arc::new(KeyFile::open(&house.folder.path().join("key")).unwrap());
         let again = Vault::open(&house.folder.path().join("vault"), keys, 0).unwrap().with_s3(server.remote());
-        assert_eq!(again.uncopied().unwrap(), [id("01DDD1")]);
+        assert_eq!(again.uncopied().unwrap(), [id("01AAA1"), id("01DDD1")]);
+        again.copy(&id("01AAA1")).unwrap();
+        assert!(server.get("01AAA1").is_some());
     });
 }
 

@@ -64,7 +64,7 @@ impl Hearer {
         let broke = |error: &dyn std::fmt::Display| StoreError::internal("reading what a line said", error.to_string());
         tokio::task::spawn_blocking(move || {
             let (_, right) =
-                vault.read(&recording).and_then(|mut read| read.channels()).map_err(|error| error.to_string())?;
+                vault.hear(&recording).and_then(|mut read| read.channels()).map_err(|error| error.to_string())?;
             let table = words::table()?;
             let mut failed = None;
             let status = listen(&right, answered_ms, table, |samples| match read(&worker, samples) {

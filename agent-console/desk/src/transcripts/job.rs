@@ -104,7 +104,7 @@ impl Transcriber {
     ) -> Result<Transcript, DeskError> {
         let vault = self.vault.clone();
         let id: RecordingId = manifest.id.clone();
-        let (left, right) = tokio::task::spawn_blocking(move || vault.read(&id)?.channels())
+        let (left, right) = tokio::task::spawn_blocking(move || vault.hear(&id)?.channels())
             .await
             .map_err(|error| StoreError::internal("reading a recording", error))?
             .map_err(|error| StoreError::internal("reading a recording", error))?;

@@ -18,15 +18,23 @@ impl Examiner {
     /// this house. Answers how many. What does not open is told, and its kind tried again at the
     /// next start.
     pub async fn enter_earlier(&self) -> Result<usize, ServiceError> {
-        let mut entered = 0;
+        let (mut entered, mut failed) = (0, None);
         for kind in [TRANSCRIPTS, CORRECTIONS, CALLS] {
             if self.was_taken_in(kind).await? {
                 continue;
             }
-            let (done, whole) = match kind {
-                TRANSCRIPTS => self.transcripts().await?,
-                CORRECTIONS => self.corrections().await?,
-                _ => self.calls().await?,
+            let taken = match kind {
+                TRANSCRIPTS => self.transcripts().await,
+                CORRECTIONS => self.corrections().await,
+                _ => self.calls().await,
+            };
+            // What one kind meets keeps none of the others.
+            let (done, whole) = match taken {
+                Ok(taken) => taken,
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
             };
             entered += done;
             if whole {
@@ -39,7 +47,7 @@ impl Examiner {
                 .await?;
             }
         }
-        Ok(entered)
+        failed.map_or(Ok(entered), Err)
     }
 
     pub(super) async fn was_taken_in(&self, kind: &str) -> Result<bool, ServiceError> {
@@ -129,26 +137,36 @@ impl Examiner {
 
     /// Calls with a recording: page by page, some hundreds to a transaction.
     async fn calls(&self) -> Result<(usize, bool), ServiceError> {
-        let mut entered = 0;
+        let (mut entered, mut after) = (0, String::new());
         loop {
             let mut tx = self.db.begin().await?;
             let rows = sqlx::query(
                 "SELECT c.id, c.court_id FROM calls c JOIN recordings r ON r.call_id = c.id
-                 WHERE NOT EXISTS (SELECT 1 FROM evidence_files f WHERE f.id = 'B' || c.id) ORDER BY c.id LIMIT 200",
+                 WHERE c.id > $1 AND NOT EXISTS (SELECT 1 FROM evidence_files f WHERE f.id = 'B' || c.id)
+                 ORDER BY c.id LIMIT 200",
             )
+            .bind(&after)
             .fetch_all(&mut *tx.conn())
             .await?;
-            if rows.is_empty() {
-                return Ok((entered, true));
-            }
+            let Some(last) = rows.last() else { return Ok((entered, true)) };
+            after = last.get(0);
             for row in &rows {
                 let (call, court): (String, String) = (row.get(0), row.get(1));
-                bind_call(&mut tx, &self.clock, &call).await?;
+                match bind_call(&mut tx, &self.clock, &call).await {
+                    Ok(()) => {}
+                    // Its task or case is gone. It keeps no other from being entered, nor the check
+                    // for those that are not: that will name it.
+                    Err(ServiceError::NotFound { .. }) => {
+                        tracing::error!(call, "what a call of an earlier version belongs to is not in the books");
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
+                entered += 1;
                 let about = json!({ "kind": register::CALL, "call": call });
                 let entry = audit::Entry::of_the_house(&court, "evidence.enter_old", ("call", &call), about);
                 audit::append(&mut tx, &self.clock, entry).await?;
             }
-            entered += rows.len();
             tx.commit().await?;
         }
     }

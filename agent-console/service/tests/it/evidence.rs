@@ -542,6 +542,32 @@ async fn x2_calls_of_an_earlier_version_are_entered_once_and_none_later_behind_i
 }
 
 #[tokio::test]
+async fn x2_one_call_whose_task_is_gone_keeps_no_other_from_being_entered_nor_the_check_for_those_that_are_not() {
+    for shelf in shelves().await {
+        let served = shelf.case(1).await;
+        let (bad, good) = (shelf.recorded_unbound(&served).await, shelf.recorded_unbound(&served).await);
+        let call = shelf.file(&bad).await.owner_id;
+        let mut conn = shelf.house.on.db.read().acquire().await.unwrap();
+        let loosen = match shelf.engine() {
+            "postgres" => "ALTER TABLE calls DROP CONSTRAINT calls_task_id_fkey",
+            _ => "PRAGMA foreign_keys = OFF",
+        };
+        sqlx::query(loosen).execute(&mut *conn).await.unwrap();
+        let lost = sqlx::query("UPDATE calls SET task_id = 'nowhere' WHERE id = $1").bind(&call);
+        assert_eq!(lost.execute(&mut *conn).await.unwrap().rows_affected(), 1);
+        if shelf.engine() != "postgres" {
+            sqlx::query("PRAGMA foreign_keys = ON").execute(&mut *conn).await.unwrap();
+        }
+        drop(conn);
+        assert_eq!(shelf.examiner().enter_earlier().await.unwrap(), 1, "{}: the good one", shelf.engine());
+        let look = async |id: &str| shelf.examiner().look(&shelf.file(id).await).await.unwrap();
+        assert_eq!(look(&good).await, Found::Intact, "{}", shelf.engine());
+        let found = look(&bad).await;
+        assert!(matches!(&found, Found::Altered { reason } if reason.contains("what task")), "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn x2_a_correction_is_entered_and_one_that_was_changed_is_found() {
     for shelf in shelves().await {
         let served = shelf.case(1).await;

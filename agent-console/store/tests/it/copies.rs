@@ -28,15 +28,19 @@ use songda_store::{
 };
 use tokio_util::sync::CancellationToken;
 
+type Objects = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+
 /// Answers as an S3 server does to what the copier asks; the vault's own suite runs on real ones.
-fn serve(at: SocketAddr) {
+fn serve(at: SocketAddr) -> Objects {
     let listener = TcpListener::bind(at).unwrap();
+    let objects = Objects::default();
+    let own = objects.clone();
     thread::spawn(move || {
-        let mut objects = HashMap::new();
         for stream in listener.incoming().flatten() {
-            let _ = answer(stream, &mut objects);
+            let _ = answer(stream, &mut own.lock().unwrap());
         }
     });
+    objects
 }
 
 fn answer(stream: TcpStream, objects: &mut HashMap<String, Vec<u8>>) -> io::Result<()> {
@@ -87,6 +91,10 @@ fn record(vault: &Vault, name: &str) -> RecordingId {
 }
 
 fn remote(house: &Fixture, at: SocketAddr) -> Arc<Remote> {
+    remote_keeping(house, at, Some(0))
+}
+
+fn remote_keeping(house: &Fixture, at: SocketAddr, keep_local: Option<u64>) -> Arc<Remote> {
     http::install_crypto();
     let file = house.folder.join("s3.keys");
     let mut made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).unwrap();
@@ -99,7 +107,7 @@ fn remote(house: &Fixture, at: SocketAddr) -> Arc<Remote> {
         credentials_file: Some(file),
         path_style: true,
         allow_http: false,
-        keep_local: Some(0),
+        keep_local,
     };
     Arc::new(Remote::new(&config).unwrap())
 }
@@ -155,6 +163,48 @@ async fn a_server_that_stays_away_raises_one_alarm_which_the_next_copy_clears() 
         house.clock.advance(60 * 60_000);
         copier.round(&cancel).await.unwrap();
         assert!(open_alarms(&house).await.is_empty(), "{}", house.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_a_damaged_recording_keeps_no_other_from_being_copied_and_is_told() {
+    for house in databases().await.unwrap() {
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        serve(at);
+        let vault = Arc::new(vault(&house.folder).with_s3(remote(&house, at)));
+        let (rotten, _) = (record(&vault, "01AROT"), record(&vault, "01WELL"));
+        let place = house.folder.join("recordings/closed/01ARO/01AROT.sdv");
+        let mut bytes = std::fs::read(&place).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&place, bytes).unwrap();
+        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), Copies::default());
+        copier.round(&CancellationToken::new()).await.unwrap();
+        assert_eq!(vault.uncopied().unwrap(), [rotten], "{}: the other one is copied", house.engine);
+        assert_eq!(open_alarms(&house).await, ["recording.copy_damaged"], "{}", house.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_a_copy_that_the_server_lost_is_asked_for_and_made_again() {
+    for house in databases().await.unwrap() {
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let objects = serve(at);
+        let vault = Arc::new(vault(&house.folder).with_s3(remote_keeping(&house, at, None)));
+        record(&vault, "01LOST");
+        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), Copies::default());
+        let cancel = CancellationToken::new();
+        copier.round(&cancel).await.unwrap();
+        let copied = objects.lock().unwrap().clone();
+        assert_eq!(copied.len(), 1, "{}", house.engine);
+        objects.lock().unwrap().clear();
+        copier.round(&cancel).await.unwrap();
+        assert!(vault.uncopied().unwrap().is_empty(), "{}: the server is not asked all the time", house.engine);
+        house.clock.advance(10 * 60_000);
+        copier.round(&cancel).await.unwrap();
+        copier.round(&cancel).await.unwrap();
+        assert!(*objects.lock().unwrap() == copied, "{}: the very same", house.engine);
+        assert!(vault.uncopied().unwrap().is_empty() && open_alarms(&house).await.is_empty());
     }
 }
 

@@ -1,0 +1,81 @@
+//! What becomes of copies that are lost, and of files that are damaged here.
+
+use songda_recordings::vault::{BLOCK_FRAMES, VaultError, Verdict, s3::S3Config};
+
+use crate::{
+    s3::{each_server, house, id},
+    servers::{KEY, SECRET},
+};
+
+#[test]
+fn x2_a_copy_that_the_server_lost_is_found_on_the_round_and_made_again() {
+    each_server(|server| {
+        let house = house(&S3Config { keep_local: None, ..server.config(KEY, SECRET) });
+        let names = ["01AAA1", "01BBB1", "01CCC1"];
+        for name in names {
+            house.record(name, 1);
+            house.vault.copy(&id(name)).unwrap();
+        }
+        server.delete("01CCC1");
+        let mut after = None;
+        assert_eq!(house.vault.look_for_copies(&mut after, 2).unwrap(), 0);
+        assert_eq!(after, Some(id("01BBB1")), "so far it came");
+        assert_eq!(house.vault.look_for_copies(&mut after, 2).unwrap(), 1);
+        assert_eq!((after, house.vault.uncopied().unwrap()), (None, vec![id("01CCC1")]));
+        house.vault.copy(&id("01CCC1")).unwrap();
+        assert!(server.get("01CCC1").unwrap() == std::fs::read(house.path("01CCC1")).unwrap());
+        assert!(house.vault.uncopied().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn x2_what_is_damaged_on_the_disk_is_not_copied_as_if_it_were_well() {
+    each_server(|server| {
+        let house = house(&server.config(KEY, SECRET));
+        house.record("01ROT1", 3);
+        let path = house.path("01ROT1");
+        let whole = std::fs::read(&path).unwrap();
+        for at in [40, whole.len() / 2, whole.len() - 1] {
+            let mut rotten = whole.clone();
+            rotten[at] ^= 1;
+            std::fs::write(&path, rotten).unwrap();
+            let error = house.vault.copy(&id("01ROT1")).unwrap_err();
+            assert!(matches!(error, VaultError::Altered { .. } | VaultError::Key(_)), "{at}: {error}");
+            assert!(server.get("01ROT1").is_none(), "{at}: nothing is sent");
+            assert_eq!(house.vault.uncopied().unwrap(), [id("01ROT1")], "{at}: it goes on waiting");
+            assert_eq!(house.vault.evict().unwrap(), 0);
+        }
+        std::fs::write(&path, &whole).unwrap();
+        house.vault.copy(&id("01ROT1")).unwrap();
+        assert!(server.get("01ROT1").unwrap() == whole);
+    });
+}
+
+#[test]
+fn x2_a_damaged_local_file_is_heard_from_its_checked_copy_and_a_check_still_names_it() {
+    each_server(|server| {
+        let house = house(&S3Config { keep_local: None, ..server.config(KEY, SECRET) });
+        let manifest = house.record("01HEAR", 4);
+        let path = house.path("01HEAR");
+        let whole = std::fs::read(&path).unwrap();
+        let flipped = |at: usize| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            bytes
+        };
+        // A block, the closing block, the header, and a cut.
+        for damaged in [flipped(whole.len() / 2), flipped(whole.len() - 1), flipped(0), whole[..40_000].to_vec()] {
+            std::fs::write(&path, &whole).unwrap();
+            house.vault.copy(&id("01HEAR")).unwrap();
+            std::fs::write(&path, &damaged).unwrap();
+            let (left, _) = house.vault.hear(&id("01HEAR")).and_then(|mut reader| reader.channels()).unwrap();
+            let seconds: Vec<i16> = left.iter().step_by(BLOCK_FRAMES).copied().collect();
+            assert_eq!(seconds, [1, 2, 3, 4], "every second is the one that was spoken");
+            assert!(matches!(house.vault.verify(&id("01HEAR"), &manifest).unwrap(), Verdict::Altered { .. }));
+        }
+        // Without a checked copy nothing is taken for it.
+        std::fs::remove_file(path.with_extension("s3")).unwrap();
+        let heard = house.vault.hear(&id("01HEAR")).and_then(|mut reader| reader.channels());
+        assert!(matches!(heard, Err(VaultError::Altered { .. })));
+    });
+}
