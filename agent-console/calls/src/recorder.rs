@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn e44_a_disk_that_stands_still_for_ten_seconds_stops_no_call_and_loses_nothing() {
+    fn e52_a_disk_that_stands_still_for_ten_seconds_stops_no_call_and_loses_nothing() {
         for writes in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let (vault, gate, recorder, mut tap) = stuck(folder.path(), writes);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn e44_a_recording_on_a_disk_that_never_answers_ends_with_an_error_and_is_closed_when_it_does() {
+    fn e52_a_recording_on_a_disk_that_never_answers_ends_with_an_error_and_is_closed_when_it_does() {
         for writes in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let (vault, gate, recorder, mut tap) = stuck(folder.path(), writes);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn e44_a_disk_that_stands_still_for_longer_than_what_may_wait_is_told_and_what_was_before_is_kept() {
+    fn e52_a_disk_that_stands_still_for_longer_than_what_may_wait_is_told_and_what_was_before_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let (vault, gate, recorder, mut tap) = stuck(folder.path(), true);
         let taken = (0..200).take_while(|number| tap.block(&second(*number))).count();

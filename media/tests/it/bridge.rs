@@ -200,6 +200,11 @@ fn keys_of_the_agent_reach_the_carrier_under_its_payload_type_and_not_the_record
         line.heard.party.last().map(|(kind, _, octets)| (*kind, octets.clone())),
         Some((101, vec![5, 10, 0, 160]))
     );
+    let (left, right, summary) = line.close();
+    let said = |octet: u8| Law::Pcma.decode(octet);
+    assert!(left.iter().all(|sample| [0, said(AGENT)].contains(sample)), "no key is in the recording");
+    assert!(right.iter().all(|sample| [0, said(PARTY)].contains(sample)));
+    assert!(summary.gaps.iter().all(|gap| gap.kind != songda_media::GapKind::Lost), "{:?}", summary.gaps);
 }
 
 /// Two presses on the agent's own leg from this timestamp on, each of eight packets of which the last

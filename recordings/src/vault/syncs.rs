@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn e44_where_no_thread_can_be_started_who_writes_is_told_and_syncs_without_waiting_for_one() {
+    fn e52_where_no_thread_can_be_started_who_writes_is_told_and_syncs_without_waiting_for_one() {
         let file = Arc::new(Counted(tempfile::tempfile().expect("a file"), AtomicUsize::new(0)));
         let syncs = Arc::new(Syncs { spawn: |_| Err(io::ErrorKind::WouldBlock.into()), ..Syncs::default() });
         let tail = syncs.tail(file.clone(), 0);

@@ -137,7 +137,7 @@ fn x2_a_recording_that_is_closed_on_the_server_alone_is_kept_too() {
 }
 
 #[test]
-fn e44_what_a_recovery_believes_lost_is_set_aside_and_told() {
+fn e52_what_a_recovery_believes_lost_is_set_aside_and_told() {
     let house = house();
     drop(write(&house.vault, 3, 5));
     let whole = fs::read(house.live()).unwrap();
@@ -169,7 +169,7 @@ fn e44_what_a_recovery_believes_lost_is_set_aside_and_told() {
 }
 
 #[test]
-fn e44_what_holds_nothing_is_neither_kept_nor_told() {
+fn e52_what_holds_nothing_is_neither_kept_nor_told() {
     let house = house();
     drop(write(&house.vault, 1, 5));
     let whole = fs::read(house.live()).unwrap();

@@ -130,7 +130,7 @@ fn each_sync_is_told_with_its_time_and_one_that_does_not_return_is_seen() {
 }
 
 #[test]
-fn e44_a_sync_that_fails_once_loses_nothing_that_can_be_read_back() {
+fn e52_a_sync_that_fails_once_loses_nothing_that_can_be_read_back() {
     let house = house();
     let id = RecordingId::new("01ONCE").unwrap();
     let mut writer = house.vault.begin(&id, 0).unwrap();
@@ -147,7 +147,7 @@ fn e44_a_sync_that_fails_once_loses_nothing_that_can_be_read_back() {
 }
 
 #[test]
-fn e44_after_a_sync_that_failed_the_recording_is_cut_at_the_first_block_that_does_not_open() {
+fn e52_after_a_sync_that_failed_the_recording_is_cut_at_the_first_block_that_does_not_open() {
     let house = house();
     let id = RecordingId::new("01HARM").unwrap();
     let mut writer = house.vault.begin(&id, 0).unwrap();
@@ -171,7 +171,7 @@ fn e44_after_a_sync_that_failed_the_recording_is_cut_at_the_first_block_that_doe
 }
 
 #[test]
-fn e44_on_a_disk_that_stands_still_a_minute_is_written_and_then_it_is_told_and_all_of_it_is_kept() {
+fn e52_on_a_disk_that_stands_still_a_minute_is_written_and_then_it_is_told_and_all_of_it_is_kept() {
     let House { _folder: folder, vault, synced, fails, harm, gate } = house();
     let house =
         House { vault: vault.with_patience(Duration::from_millis(50)), _folder: folder, synced, fails, harm, gate };
@@ -217,7 +217,7 @@ fn a_disk_that_goes_on_failing_is_told_and_what_can_be_read_is_closed_when_it_is
 }
 
 #[test]
-fn e44_what_was_written_survives_a_kill_before_it_is_on_the_disk() {
+fn e52_what_was_written_survives_a_kill_before_it_is_on_the_disk() {
     let house = house();
     house.fails.store(true, Ordering::SeqCst);
     let mut writer = house.vault.begin(&RecordingId::new("01KILLED").unwrap(), 0).unwrap();

@@ -109,7 +109,7 @@ impl Live {
 }
 
 #[test]
-fn e44_every_length_to_which_three_blocks_can_be_cut_opens_with_exactly_the_whole_blocks() {
+fn e52_every_length_to_which_three_blocks_can_be_cut_opens_with_exactly_the_whole_blocks() {
     let live = live(3, 50);
     let file = std::fs::OpenOptions::new().write(true).open(live.path()).unwrap();
     for length in (0..=live.whole.len()).rev() {
@@ -136,7 +136,7 @@ fn e44_every_length_to_which_three_blocks_can_be_cut_opens_with_exactly_the_whol
 }
 
 #[test]
-fn e44_a_cut_one_byte_around_each_border_of_sixty_blocks_keeps_the_blocks_before_it() {
+fn e52_a_cut_one_byte_around_each_border_of_sixty_blocks_keeps_the_blocks_before_it() {
     let live = live(60, BLOCK_FRAMES);
     // The blocks before the last thirty are not opened again: that they are sound is told above.
     for border in live.borders.iter().skip(1) {
@@ -155,7 +155,7 @@ fn e44_a_cut_one_byte_around_each_border_of_sixty_blocks_keeps_the_blocks_before
 }
 
 #[test]
-fn e44_zeros_where_blocks_were_not_on_the_disk_yet_are_never_read_as_sound() {
+fn e52_zeros_where_blocks_were_not_on_the_disk_yet_are_never_read_as_sound() {
     let live = live(3, BLOCK_FRAMES);
     // The length is on the disk, what was written behind `from` is not.
     let dense = live.borders.iter().flat_map(|border| border.saturating_sub(10)..border + 70);
@@ -186,7 +186,7 @@ fn e44_zeros_where_blocks_were_not_on_the_disk_yet_are_never_read_as_sound() {
 }
 
 #[test]
-fn e44_pages_that_were_lost_in_any_order_leave_the_blocks_before_the_first_of_them() {
+fn e52_pages_that_were_lost_in_any_order_leave_the_blocks_before_the_first_of_them() {
     let live = live(8, BLOCK_FRAMES);
     let mut next = noise(7);
     for _ in 0..40 {
@@ -210,7 +210,7 @@ fn e44_pages_that_were_lost_in_any_order_leave_the_blocks_before_the_first_of_th
 }
 
 #[test]
-fn e44_a_power_cut_before_the_closing_block_was_on_the_disk_loses_no_sound() {
+fn e52_a_power_cut_before_the_closing_block_was_on_the_disk_loses_no_sound() {
     let live = live(2, BLOCK_FRAMES);
     let done = live.vault.finish_unclosed().unwrap();
     let manifest = &done.closed[0].manifest;
@@ -229,7 +229,7 @@ fn e44_a_power_cut_before_the_closing_block_was_on_the_disk_loses_no_sound() {
 }
 
 #[test]
-fn e44_what_was_altered_is_no_loss_and_nothing_is_cut_off_for_it() {
+fn e52_what_was_altered_is_no_loss_and_nothing_is_cut_off_for_it() {
     let live = live(40, BLOCK_FRAMES);
     let mut next = noise(11);
     // The length of a block, its kind, its body, in the middle: not the very last block.
@@ -248,7 +248,7 @@ fn e44_what_was_altered_is_no_loss_and_nothing_is_cut_off_for_it() {
 }
 
 #[test]
-fn e44_cuts_flips_and_zeros_at_random_never_give_other_samples_than_were_written() {
+fn e52_cuts_flips_and_zeros_at_random_never_give_other_samples_than_were_written() {
     let live = live(4, 50);
     let mut next = noise(0x5eed);
     let mut outcomes = (0, 0);
@@ -279,7 +279,7 @@ fn e44_cuts_flips_and_zeros_at_random_never_give_other_samples_than_were_written
 }
 
 #[test]
-fn e44_a_file_whose_header_never_came_to_the_disk_is_an_empty_one() {
+fn e52_a_file_whose_header_never_came_to_the_disk_is_an_empty_one() {
     let live = live(1, BLOCK_FRAMES);
     for bytes in [vec![], vec![0; 50], vec![0; live.borders[0]], live.whole[..30].to_vec()] {
         std::fs::write(live.path(), &bytes).unwrap();

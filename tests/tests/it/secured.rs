@@ -175,7 +175,7 @@ impl Secured {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r4_1a_x6_sound_to_a_carrier_that_requires_keys_is_secured_both_ways_and_no_key_is_told() {
+async fn r4_1a_sound_to_a_carrier_that_requires_keys_is_secured_both_ways_and_no_key_is_told() {
     let secured = Secured::open().await;
     let mut party = Party::start(secured.keys.path(), "srtp-mand");
     secured.leads_to(&party, "required").await;

@@ -25,7 +25,7 @@ async fn tries(menc: &str, srtp: &str) -> (bool, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r4_1a_x6_a_carrier_that_takes_secured_sound_alone_passes_with_its_suite() {
+async fn r4_1a_a_carrier_that_takes_secured_sound_alone_passes_with_its_suite() {
     let (passed, lines) = tries("srtp-mand", "required").await;
     assert!(passed, "{lines:#?}");
     let end = ["ok call", "ok srtp", "ok sound", "ok hang up"].map(str::to_owned);

@@ -233,7 +233,7 @@ impl BlockFile for Stuck {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn e44_a_sync_of_more_than_a_second_is_told_while_it_lasts_and_cleared_when_the_disk_is_well() {
+async fn e52_a_sync_of_more_than_a_second_is_told_while_it_lasts_and_cleared_when_the_disk_is_well() {
     for house in databases().await.unwrap() {
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let (own, (began, begins)) = (gate.clone(), mpsc::channel());

@@ -85,7 +85,7 @@ fn is_busy() -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r4_2a_a_power_cut_loses_two_seconds_at_most_and_nothing_that_was_answered() {
+async fn r4_2a_e52_a_power_cut_loses_two_seconds_at_most_and_nothing_that_was_answered() {
     for seed in 1..=cuts() {
         let mut lost = power_cut(seed).await;
         for _ in 0..3 {
