@@ -201,9 +201,9 @@ fn keys_of_the_agent_reach_the_carrier_under_its_payload_type_and_not_the_record
         Some((101, vec![5, 10, 0, 160]))
     );
     let (left, right, summary) = line.close();
-    let said = |octet: u8| Law::Pcma.decode(octet);
-    assert!(left.iter().all(|sample| [0, said(AGENT)].contains(sample)), "no key is in the recording");
-    assert!(right.iter().all(|sample| [0, said(PARTY)].contains(sample)));
+    let loudest = |octet: u8| Law::Pcma.decode(octet).unsigned_abs();
+    let within = |samples: &[i16], octet: u8| samples.iter().all(|sample| sample.unsigned_abs() <= loudest(octet));
+    assert!(within(&left, AGENT) && within(&right, PARTY), "no key is in the recording");
     assert!(summary.gaps.iter().all(|gap| gap.kind != songda_media::GapKind::Lost), "{:?}", summary.gaps);
 }
 
