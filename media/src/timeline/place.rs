@@ -186,7 +186,9 @@ impl Timeline {
         let free = set || (next && (arrival >= end || place - end > LONG));
         let to = if free || late < -BEHIND { arrival.max(end) } else { place };
         if set {
-            source.begin(offset, to - place, 0, edge);
+            // Whatever lies well behind what was heard is told by the new clock, also if it comes later.
+            source.begin(offset - (place - end) + LONG, to - place, 0, edge);
+            source.cut_to = source.cut_to.max(u64::try_from(to).unwrap_or(0));
         } else if to < place {
             source.shorten(offset, place - to, edge);
         }
