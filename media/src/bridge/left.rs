@@ -10,6 +10,9 @@ use crate::{
 /// Frames by which the machine must have stalled for what we make to be placed anew.
 const STALL: u64 = RATE as u64 / 5;
 
+/// What was heard up to so long ago is followed without a hole: a packet, and half of one for the way.
+const NEXT: u64 = PACKET as u64 * 3 / 2;
+
 /// What we make, one packet after the other.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
@@ -51,10 +54,11 @@ impl Left {
         timeline.hear(LEFT, frame, stamp, samples);
     }
 
-    /// A run of our own making that begins now: right behind what was heard last.
+    /// A run of our own making that begins now: right behind what was heard last. A packet that went
+    /// through ends with its arrival, and the next one is due now.
     pub(super) fn begin(&self, timeline: &Timeline, frame: u64, source: u64) -> Run {
         let (begun, end) = (frame.max(self.made_to), timeline.end(LEFT).max(self.made_to));
-        let begun = if begun.saturating_sub(end) < PACKET as u64 && end > 0 { end } else { begun };
+        let begun = if begun.saturating_sub(end) < NEXT && end > 0 { end } else { begun };
         Run { source, begun, at: 0 }
     }
 

@@ -17,9 +17,9 @@ use crate::line::Shelf;
 
 mod whispers;
 
-/// Whose tone it is, its frequency, Hz, and its loudness.
+/// Whose tone it is, its frequency, Hz, and its loudness. Of persons none is at rest where packets meet.
 const TONES: [(char, f64, f64); 7] = [
-    ('a', 100.0, 3_000.0),
+    ('a', 340.0, 3_000.0),
     ('t', 120.0, 3_000.0),
     ('p', 140.0, 3_000.0),
     ('s', 160.0, 3_000.0),
