@@ -17,7 +17,7 @@ use songda_recordings::{
 };
 use songda_service::{
     date,
-    evidence::{FileRow, Found, RootRow, Signed, Which, chain_of, files, leaf, media_type},
+    evidence::{FileRow, Found, Signed, Which, chain_of, files, leaf, media_type},
     retention::certificate_of,
 };
 use songda_store::{StoreError, clock::rfc3339, evidence as register};
@@ -32,21 +32,26 @@ use crate::{house::House, operator};
 /// Writes the bundle and says what is in it; answers whether every file of the case is.
 pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyhow::Result<bool> {
     let courts = courts_meant(house, asked.court.as_deref()).await?;
+    // What is entered from here on may be missing from the list, and is not returned by this.
+    let listed_before_ms = house.clock.now_ms();
     let (court, object, number, found) = meant(house, &courts, asked).await?;
+    let listed_files = found.iter().filter(|file| file.booked_ms < listed_before_ms).count();
     empty_folder(&asked.to)?;
     // Before the first byte leaves: an export that is cut short stands there too.
     let object = (object.0, object.1.as_str());
     note(house, &court.id, object, "begun", &json!({ "case": number, "files": found.len() })).await?;
-    let mut trees: BTreeMap<String, Tree> = BTreeMap::new();
+    let mut trees: BTreeMap<String, Option<Tree>> = BTreeMap::new();
     let (mut listed, mut gone, mut broken, mut unrooted) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut meter = Meter::new();
     for file in found {
         let (day, proof) = match &file.leaf {
             Some((day, _)) => {
                 if !trees.contains_key(day) {
-                    trees.insert(day.clone(), tree(house, &court.id, day).await?);
+                    let tree = tree(house, &court.id, day).await;
+                    let tree = tree.inspect_err(|why| broken.push(format!("day root of {day}: {why:#}")));
+                    trees.insert(day.clone(), tree.ok());
                 }
-                (day.clone(), trees.get(day).and_then(|tree| tree.proof(&file.id)))
+                (day.clone(), trees.get(day).and_then(|tree| tree.as_ref()?.proof(&file.id)))
             }
             None => (date(file.booked_ms), None),
         };
@@ -64,7 +69,13 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
             about: about(&file),
         };
         if let Some(request) = &file.deleted {
-            let certificate = certificate(house, request, &asked.to).await?;
+            let certificate = match certificate(house, request, &asked.to).await? {
+                Ok(name) => name,
+                Err(why) => {
+                    broken.push(format!("certificate of the deletion {request}: {why}"));
+                    None
+                }
+            };
             let seen = house.examiner().examine(&file, "operator").await?;
             if certificate.is_none() || seen.is_broken() {
                 broken.push(format!("{}: {}", about(&file), seen.detail()));
@@ -86,8 +97,13 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
         listed.push(was);
     }
     meter.end();
-    let roots: Vec<DayRoot> =
-        chain_of(&house.db, &court.id).await?.iter().map(RootRow::signed).collect::<Result<_, _>>()?;
+    let mut roots: Vec<DayRoot> = Vec::new();
+    for row in chain_of(&house.db, &court.id).await? {
+        match row.signed() {
+            Ok(root) => roots.push(root),
+            Err(why) => broken.push(format!("day root of {}: {why}", row.day)),
+        }
+    }
     let bundle = Bundle {
         format: FORMAT.to_owned(),
         court: format!("{} {}", court.code, court.name),
@@ -97,7 +113,10 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
         deleted: gone,
     };
     write_rest(house, &asked.to, &bundle, &roots)?;
-    let detail = json!({ "case": bundle.case, "files": bundle.files.len(), "deleted": bundle.deleted.len() });
+    let detail = json!({
+        "case": bundle.case, "files": bundle.files.len(), "deleted": bundle.deleted.len(),
+        "listed_before_ms": listed_before_ms, "listed_files": listed_files,
+    });
     // A return of everything counts as one only when nothing of it was missing or broken.
     let result = if broken.is_empty() { "ok" } else { "failed" };
     note(house, &court.id, object, result, &detail).await?;
@@ -243,16 +262,21 @@ fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> a
     write(&to.join(READ_ME), README.as_bytes())
 }
 
-/// Writes the certificate of a deletion once; answers where it lies, or nothing when there is none.
-async fn certificate(house: &House, request: &str, to: &Path) -> anyhow::Result<Option<String>> {
-    let Some(object) = certificate_of(&house.db, request).await? else { return Ok(None) };
+/// Writes the certificate of a deletion once; answers where it lies, or nothing when there is none,
+/// or why it cannot be read.
+async fn certificate(house: &House, request: &str, to: &Path) -> anyhow::Result<Result<Option<String>, StoreError>> {
+    let Some(object) = certificate_of(&house.db, request).await? else { return Ok(Ok(None)) };
     let name = format!("{CERTIFICATES}/{request}.json");
     let path = to.join(&name);
     if !path.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(to.join(CERTIFICATES))?;
-        write(&path, &house.objects.get(&house.db, &object).await?)?;
+        let content = match house.objects.get(&house.db, &object).await {
+            Ok(content) => content,
+            Err(error) => return Ok(Err(error)),
+        };
+        write(&path, &content)?;
     }
-    Ok(Some(name))
+    Ok(Ok(Some(name)))
 }
 
 /// Who takes evidence out of the house is written down.

@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, io::Write, path::Path};
 use anyhow::Context as _;
 use serde::Serialize;
 use songda_people::courts::Court;
+use songda_recordings::keys::PublicKey;
 use songda_service::{
     date,
     evidence::{FileRow, Found, RootCheck, Which, chain_of, check_chain, check_root, files},
-    retention::{certificates, signed_files},
+    retention::{CertificateRow, certificates_after, signed_files},
 };
 use songda_store::evidence::CERTIFICATE;
 
@@ -132,27 +133,48 @@ impl Check<'_> {
         let keys = public_keys(&std::fs::read_to_string(path).with_context(name)?).with_context(name)?;
         for court in courts {
             for row in chain_of(&self.house.db, &court.id).await? {
-                // One that cannot be read was told already.
-                let Some(fault) = row.signed().ok().and_then(|root| root.verify(&keys).err()) else { continue };
-                let detail = format!("by the keys given: {fault}");
+                let detail = match row.signed() {
+                    Ok(root) => match root.verify(&keys) {
+                        Ok(()) => continue,
+                        Err(fault) => format!("by the keys given: {fault}"),
+                    },
+                    Err(error) => format!("by the keys given: it cannot be read: {error}"),
+                };
                 self.report.broken_roots.push(BrokenRoot { court: court.code.clone(), day: row.day, detail });
             }
-            for certificate in certificates(&self.house.db, &court.id).await? {
-                let content = self.house.objects.get(&self.house.db, &certificate.object_id).await?;
-                let Err(why) = signed_files(&content, &keys, &certificate.request_id) else { continue };
-                self.report.broken.push(Broken {
-                    court: court.code.clone(),
-                    file: certificate.object_id,
-                    kind: CERTIFICATE.to_owned(),
-                    name: String::new(),
-                    case: String::new(),
-                    task: String::new(),
-                    verdict: "signature".to_owned(),
-                    detail: format!("by the keys given: {why}"),
-                });
+            let mut after = (0, String::new());
+            loop {
+                let page = certificates_after(&self.house.db, &court.id, (after.0, &after.1), PAGE).await?;
+                let Some(last) = page.last() else { break };
+                after = (last.created_ms, last.id.clone());
+                for certificate in page {
+                    self.certificate(court, certificate, &keys).await;
+                }
             }
         }
         Ok(())
+    }
+
+    /// One that cannot be read, or was signed by another, is named and keeps no other from being
+    /// looked at.
+    async fn certificate(&mut self, court: &Court, certificate: CertificateRow, keys: &[PublicKey]) {
+        let (verdict, why) = match self.house.objects.get(&self.house.db, &certificate.object_id).await {
+            Ok(content) => match signed_files(&content, keys, &certificate.request_id) {
+                Ok(_) => return,
+                Err(why) => ("signature", why),
+            },
+            Err(error) => ("unread", error.to_string()),
+        };
+        self.report.broken.push(Broken {
+            court: court.code.clone(),
+            file: certificate.object_id,
+            kind: CERTIFICATE.to_owned(),
+            name: String::new(),
+            case: String::new(),
+            task: String::new(),
+            verdict: verdict.to_owned(),
+            detail: format!("by the keys given: {why}"),
+        });
     }
 
     async fn whole(&mut self, court: &Court) -> anyhow::Result<()> {

@@ -66,7 +66,9 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
             _ => Found::Missing { reason: "the file is not there".to_owned() },
         };
         // It may have gone by decision while it was looked at.
-        if evidence::mark(&house.db, &house.clock, &file, &found, &actor.user_id).await? == Marked::Deleted {
+        let keys = house.keys.public_keys();
+        let keys = keys.map_err(|error| StoreError::internal("reading the public keys", error))?;
+        if evidence::mark(&house.db, &house.clock, &keys, &file, &found, &actor.user_id).await? == Marked::Deleted {
             return Err(Problem::deleted("recording"));
         }
     } else {

@@ -257,7 +257,7 @@ pub(super) async fn decide_retention(
 ) -> Result<StatusCode, Problem> {
     require(&house, &actor, Permission::RetentionDecide).await?;
     let refused = (!decision.approve).then_some(decision.reason.as_str());
-    keeping::decide(&house.db, &house.clock, &actor, &id, refused).await?;
+    keeping::decide(&house.db, &house.clock, house.keys.as_ref(), &actor, &id, refused).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -12,7 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{RecordingId, VaultError, files::move_new, io, sync_folder};
+use serde::{Deserialize, Serialize};
+
+use super::{RecordingId, VaultError, files::move_new, io, s3::hash_file, sync_folder};
 
 /// Something that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,17 @@ pub struct SetAside {
     pub bytes: u64,
     /// Why it was taken out of the way.
     pub why: &'static str,
+}
+
+/// A piece of a recording that lies aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostPiece {
+    /// Name of the file in `live/lost`.
+    pub file: String,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// SHA-256 of these bytes, sealed as they lie there, hex.
+    pub sha256: String,
 }
 
 /// The recording is closed already, and another of its name was still live.
@@ -81,6 +94,54 @@ impl Lost {
         )?;
         sync_folder(&file)?;
         Ok(Some(told(SetAside { id: id.clone(), file, bytes, why: LOST_END })))
+    }
+
+    /// The pieces of a recording, by name.
+    pub(super) fn of(&self, id: &RecordingId) -> Result<Vec<LostPiece>, VaultError> {
+        let mut pieces = Vec::new();
+        for path in self.paths(id)? {
+            let mut file = File::open(&path).map_err(io("open", &path))?;
+            let (bytes, sha256) = hash_file(&mut file).map_err(io("read", &path))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            pieces.push(LostPiece { file: name, bytes, sha256 });
+        }
+        Ok(pieces)
+    }
+
+    /// Whether there is a piece of a recording.
+    pub(super) fn holds(&self, id: &RecordingId) -> Result<bool, VaultError> {
+        Ok(!self.paths(id)?.is_empty())
+    }
+
+    /// Removes the pieces of a recording.
+    pub(super) fn remove(&self, id: &RecordingId) -> Result<(), VaultError> {
+        let paths = self.paths(id)?;
+        for path in &paths {
+            fs::remove_file(path).map_err(io("remove", path))?;
+        }
+        paths.first().map_or(Ok(()), |path| sync_folder(path))
+    }
+
+    fn paths(&self, id: &RecordingId) -> Result<Vec<PathBuf>, VaultError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(io("list", &self.folder))?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(io("list", &self.folder))?;
+            // An id has no hyphen.
+            if entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.split_once('-'))
+                .is_some_and(|(own, _)| own == id.as_str())
+            {
+                paths.push(entry.path());
+            }
+        }
+        paths.sort();
+        Ok(paths)
     }
 
     /// Puts something under the first name that is free.

@@ -29,7 +29,7 @@ use std::{
 
 pub use files::BlockFile;
 use lost::Lost;
-pub use lost::SetAside;
+pub use lost::{LostPiece, SetAside};
 pub use manifest::{Finished, Gap, GapKind, Manifest, Peaks, Recovered, Removed, Stayed, Verdict};
 pub use reader::WavReader;
 pub(crate) use reader::hash_sealed;
@@ -372,27 +372,36 @@ impl Vault {
         }
     }
 
-    /// Whether anything of a recording is there: its file, closed or live, or its copy on the
-    /// server. A disk or a server that does not answer is an error, which says neither.
+    /// Whether anything of a recording is there: its file, closed or live, its copy on the server,
+    /// or what a recovery set aside of it. A disk or a server that does not answer is an error,
+    /// which says neither.
     pub fn is_there(&self, id: &RecordingId) -> Result<bool, VaultError> {
         let live = self.live_path(id);
-        Ok(live.try_exists().map_err(io("look for", &live))? || self.shelf.is_there(id)?)
+        Ok(live.try_exists().map_err(io("look for", &live))? || self.lost.holds(id)? || self.shelf.is_there(id)?)
     }
 
-    /// Removes a closed recording, when its time is over. What is gone already is no error, so
-    /// that it can be asked for again after a kill. One that is not closed is refused.
+    /// What a recovery set aside of a recording, by name.
+    pub fn set_aside(&self, id: &RecordingId) -> Result<Vec<LostPiece>, VaultError> {
+        self.lost.of(id)
+    }
+
+    /// Removes a closed recording, when its time is over, with what a recovery set aside of it. What
+    /// is gone already is no error, so that it can be asked for again after a kill. One that is not
+    /// closed is refused.
     pub fn remove(&self, id: &RecordingId) -> Result<Removed, VaultError> {
         if self.live_path(id).exists() {
             return Err(VaultError::Live(id.to_string()));
         }
         // One that was altered has its time, too.
         let manifest = self.manifest(id).ok();
+        // Pieces first: while the file is there, all of it is found and asked for again.
+        self.lost.remove(id)?;
         let (local_bytes, remote_bytes) = self.shelf.remove(id)?;
         Ok(Removed { local_bytes, remote_bytes, manifest })
     }
 
-    /// The first half of [`Vault::remove`]: the local file of a closed recording, without asking
-    /// anybody over the network. Its copy is there until [`Vault::remove_copy`], and is read. What
+    /// The first half of [`Vault::remove`]: the local file of a closed recording, and what was set
+    /// aside of it, without asking anybody over the network. Its copy is there until [`Vault::remove_copy`], and is read. What
     /// is gone already is no error; one that is not closed is refused.
     pub fn remove_local(&self, id: &RecordingId) -> Result<Removed, VaultError> {
         if self.live_path(id).exists() {
@@ -401,6 +410,7 @@ impl Vault {
         let file = OnDisk::open(&self.shelf.path(id), id).ok();
         let reader = file.and_then(|file| WavReader::finished(Box::new(file), id, self.keys.as_ref()).ok());
         let manifest = reader.and_then(|reader| reader.manifest());
+        self.lost.remove(id)?;
         Ok(Removed { local_bytes: self.shelf.remove_local(id)?, remote_bytes: None, manifest })
     }
 

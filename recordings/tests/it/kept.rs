@@ -195,3 +195,28 @@ fn a_recording_that_was_closed_while_the_open_ones_were_looked_for_is_no_failure
     let done = house.vault.finish_unclosed().unwrap();
     assert!(done.stayed.is_empty() && done.closed.is_empty() && done.aside.is_empty(), "{done:?}");
 }
+
+#[test]
+fn x6_what_a_recovery_set_aside_goes_with_its_recording() {
+    let house = house();
+    write(&house.vault, 3, 5).finish(Vec::new()).unwrap();
+    let live = fs::read(house.another()).unwrap();
+    let aside = only(&house.recover(&live), &live);
+    // A piece of another recording, whose id begins alike.
+    let other = aside.file.with_file_name("01NAME2-1.sdv");
+    fs::write(&other, b"x").unwrap();
+    let pieces = house.vault.set_aside(&id()).unwrap();
+    assert_eq!(pieces.len(), 1);
+    assert_eq!((pieces[0].file.as_str(), pieces[0].bytes), ("01NAME-1.sdv", live.len() as u64));
+    assert_eq!(pieces[0].sha256, {
+        use sha2::Digest;
+        hex::encode(sha2::Sha256::digest(&live))
+    });
+    house.vault.remove(&id()).unwrap();
+    assert!(!aside.file.exists() && !house.closed().exists());
+    assert!(other.exists() && house.vault.set_aside(&id()).unwrap().is_empty());
+    assert!(!house.vault.is_there(&id()).unwrap());
+    // A disk that fell away has not removed anything.
+    fs::rename(house.folder.path().join("vault"), house.folder.path().join("away")).unwrap();
+    assert!(matches!(house.vault.is_there(&id()), Err(VaultError::Io { .. })), "that is not known");
+}

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use songda_people::Actor;
+use songda_recordings::keys::PublicKey;
 use songda_store::{Clock, Db, Tx, alarms, audit, new_id};
 use sqlx::{Row, any::AnyRow};
 
@@ -197,8 +198,16 @@ pub enum Marked {
 }
 
 /// Marks a file, unless it is marked: row, audit and alarm, all or none. `by` is a user id,
-/// `operator` or [`HOUSE`](super::HOUSE).
-pub async fn mark(db: &Db, clock: &Clock, file: &FileRow, found: &Found, by: &str) -> Result<Marked, ServiceError> {
+/// `operator` or [`HOUSE`](super::HOUSE). `keys` are those of the house, by which it signed what it
+/// deletes.
+pub async fn mark(
+    db: &Db,
+    clock: &Clock,
+    keys: &[PublicKey],
+    file: &FileRow,
+    found: &Found,
+    by: &str,
+) -> Result<Marked, ServiceError> {
     let (verdict, detail) = (found.word(), found.detail());
     let about = json!({ "kind": file.kind, "case": file.case_number, "task": file.task_number, "detail": detail });
     let case = Some(file.case_id.as_str()).filter(|id| !id.is_empty());
@@ -218,7 +227,7 @@ pub async fn mark(db: &Db, clock: &Clock, file: &FileRow, found: &Found, by: &st
     let mut tx = db.begin().await?;
     // It may have gone by decision since it was looked at. One that the books had as deleted
     // before was judged with its certificate.
-    if matches!(found, Found::Missing { .. }) && file.deleted.is_none() && goes(&mut tx, clock, &file.id).await? {
+    if matches!(found, Found::Missing { .. }) && file.deleted.is_none() && goes(&mut tx, clock, keys, &file.id).await? {
         return Ok(Marked::Deleted);
     }
     enter(tx, clock, new, file.is_recording()).await
@@ -249,10 +258,10 @@ pub(super) async fn mark_root(
 }
 
 /// Whether a file went under a request, or is going.
-async fn goes(tx: &mut Tx, clock: &Clock, file: &str) -> Result<bool, ServiceError> {
+async fn goes(tx: &mut Tx, clock: &Clock, keys: &[PublicKey], file: &str) -> Result<bool, ServiceError> {
     let row =
         sqlx::query("SELECT COUNT(*) FROM deletions WHERE file_id = $1").bind(file).fetch_one(&mut *tx.conn()).await?;
-    Ok(row.get::<i64, _>(0) > 0 || under_way(tx.conn(), clock, file).await?.is_some())
+    Ok(row.get::<i64, _>(0) > 0 || under_way(tx.conn(), clock, keys, file).await?.is_some())
 }
 
 struct Mark<'a> {

@@ -59,13 +59,13 @@ impl Examiner {
     /// was entered. One that cannot be read is told when that stays so.
     pub async fn examine(&self, file: &FileRow, by: &str) -> Result<Found, ServiceError> {
         let mut found = self.seen(file).await;
-        if found.is_broken() && doubts::mark(&self.db, &self.clock, file, &found, by).await? == Marked::Deleted {
+        if found.is_broken() && self.mark(file, &found, by).await? == Marked::Deleted {
             // It went by decision while it was looked at: what the books say of it now counts.
             let fresh = files(&self.db, Which::One(&file.id)).await?.pop();
             let fresh = fresh.ok_or(ServiceError::NotFound { kind: "evidence file" })?;
             found = self.seen(&fresh).await;
             if found.is_broken() {
-                doubts::mark(&self.db, &self.clock, &fresh, &found, by).await?;
+                self.mark(&fresh, &found, by).await?;
             }
         }
         let row = sqlx::query(
@@ -82,6 +82,11 @@ impl Examiner {
         .await?;
         self.tell_unread(file, &found, row.get(0)).await?;
         Ok(found)
+    }
+
+    async fn mark(&self, file: &FileRow, found: &Found, by: &str) -> Result<Marked, ServiceError> {
+        let keys = self.keys.public_keys().map_err(|error| internal("reading the public keys", error))?;
+        doubts::mark(&self.db, &self.clock, &keys, file, found, by).await
     }
 
     async fn seen(&self, file: &FileRow) -> Found {
@@ -143,8 +148,9 @@ impl Examiner {
             _ => self.object(file).await?,
         };
         if matches!(found, Found::Missing { .. }) {
+            let keys = self.keys.public_keys().map_err(|error| internal("reading the public keys", error))?;
             let mut conn = self.db.read().acquire().await.map_err(StoreError::from)?;
-            if let Some(request) = under_way(&mut conn, &self.clock, &file.id).await? {
+            if let Some(request) = under_way(&mut conn, &self.clock, &keys, &file.id).await? {
                 return Ok(Found::Going { request });
             }
         }

@@ -13,7 +13,10 @@ use songda_recordings::{
 use songda_store::{Clock, Db, Objects, StoreError, audit, clock::rfc3339, evidence, new_id};
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::run::{Approved, Deleter};
+use super::{
+    proof,
+    run::{Approved, Deleter},
+};
 use crate::{
     ServiceError,
     evidence::{FileRow, Signed},
@@ -51,6 +54,22 @@ fn read(row: &AnyRow) -> CertificateRow {
         root: row.get(5),
         created_ms: row.get(6),
     }
+}
+
+/// All certificates of a court, oldest first, page by page: those behind `after`, which is when a
+/// certificate was made, unix milliseconds, and its id.
+pub async fn certificates_after(
+    db: &Db,
+    court: &str,
+    after: (i64, &str),
+    limit: i64,
+) -> Result<Vec<CertificateRow>, ServiceError> {
+    let sql = format!(
+        "{COLUMNS} WHERE court_id = $1 AND (created_ms > $2 OR (created_ms = $2 AND id > $3))
+         ORDER BY created_ms, id LIMIT $4"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(court).bind(after.0).bind(after.1).bind(limit);
+    Ok(rows.fetch_all(db.read()).await?.iter().map(read).collect())
 }
 
 /// The certificates of a court, newest first.
@@ -100,7 +119,7 @@ pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), S
     let rows = sqlx::query(
         "SELECT i.file_id, i.kind, i.class, COALESCE(k.number, ''), COALESCE(t.number, ''), f.sha256, f.sm3, i.size,
                 f.booked_ms, COALESCE(l.day, ''), COALESCE(l.leaf_no, -1), i.due_ms, i.state, i.why,
-                COALESCE(i.done_ms, 0)
+                COALESCE(i.done_ms, 0), i.pieces
          FROM deletion_items i JOIN evidence_files f ON f.id = i.file_id
          LEFT JOIN cases k ON k.id = i.case_id LEFT JOIN tasks t ON t.id = i.task_id
          LEFT JOIN evidence_leaves l ON l.file_id = i.file_id
@@ -180,6 +199,8 @@ pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), S
 
 fn listed(row: &AnyRow) -> Value {
     let leaf_no: i64 = row.get(10);
+    // What a recovery had set aside of a recording went with it.
+    let pieces: Value = serde_json::from_str(&row.get::<String, _>(15)).unwrap_or_else(|_| json!([]));
     json!({
         "file": row.get::<String, _>(0),
         "kind": row.get::<String, _>(1),
@@ -194,6 +215,7 @@ fn listed(row: &AnyRow) -> Value {
         "leaf": (leaf_no >= 0).then_some(leaf_no),
         "due_at": rfc3339(row.get(11)),
         "deleted_at": rfc3339(row.get(14)),
+        "set_aside": pieces,
     })
 }
 
@@ -208,10 +230,11 @@ type Listed = (String, Arc<Files>);
 const PATIENCE_MS: i64 = 24 * 3_600_000;
 
 /// The request that is taking this file away right now, or was when the process died: approved,
-/// and moving within the last day.
+/// signed by this house, and moving within the last day.
 pub(crate) async fn under_way(
     conn: &mut AnyConnection,
     clock: &Clock,
+    keys: &[PublicKey],
     file: &str,
 ) -> Result<Option<String>, ServiceError> {
     let row = sqlx::query(
@@ -220,9 +243,11 @@ pub(crate) async fn under_way(
          WHERE i.file_id = $1 AND i.state IN ('deleting', 'deleted') AND r.state = 'approved' LIMIT 1",
     )
     .bind(file)
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await?;
-    Ok(row.filter(|row| is_moving(clock, row.get(1), row.get(2))).map(|row| row.get(0)))
+    let Some(row) = row.filter(|row| is_moving(clock, row.get(1), row.get(2))) else { return Ok(None) };
+    let request: String = row.get(0);
+    Ok(proof::check(conn, keys, &request).await?.is_ok().then_some(request))
 }
 
 fn is_moving(clock: &Clock, decided_ms: Option<i64>, done_ms: Option<i64>) -> bool {
@@ -280,7 +305,10 @@ impl Certified {
             return no("it is not among the files of its request");
         }
         match (state.as_str(), object) {
-            ("approved", None) if is_moving(clock, row.get(4), row.get(5)) => Ok(Proof::UnderWay),
+            ("approved", None) if is_moving(clock, row.get(4), row.get(5)) => {
+                let mut conn = db.read().acquire().await?;
+                Ok(proof::check(&mut conn, keys, request).await?.map_or_else(Proof::None, |()| Proof::UnderWay))
+            }
             ("approved", None) => no("its deletion has stood still for a day and has no certificate"),
             ("approved" | "done" | "ended", Some(object)) => {
                 let files = match self.files(db, objects, keys, &object, request).await? {

@@ -11,13 +11,15 @@ mod ending;
 mod holds;
 mod plan;
 mod policy;
+mod proof;
 mod requests;
 mod run;
 mod standing;
 
 pub(crate) use certificate::under_way;
 pub use certificate::{
-    CertificateRow, Certified, Proof, certificate, certificate_of, certificates, finished_ms, signed_files,
+    CertificateRow, Certified, Proof, certificate, certificate_of, certificates, certificates_after, finished_ms,
+    signed_files,
 };
 pub use ending::{Ending, ask_for_end, decide_end};
 pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold, set_hold_within};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use songda_people::Actor;
+use songda_recordings::keys::KeyProvider;
 use songda_store::{Clock, Db, StoreError, Tx, audit, jobs, new_id};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Class, Ending, JOB, Plan, plan, plan::timely, plan_end, policy, reason};
+use super::{Class, Ending, JOB, Plan, plan, plan::timely, plan_end, policy, proof, reason};
 use crate::ServiceError;
 
 /// Something that was asked for.
@@ -174,16 +175,22 @@ pub async fn ask_for_deletion(
 /// hold.
 pub async fn ask_for_contract_end(db: &Db, clock: &Clock, actor: &Actor) -> Result<String, ServiceError> {
     let refused = |code, text: String| Err(ServiceError::Refused { code, field: "", text });
+    // The list first: what is entered while this is looked at is in no list.
+    let mut plan = plan_end(db, clock, &actor.court_id).await?;
+    let returned = returned(db, &actor.court_id).await?;
     let row = sqlx::query(
         "SELECT (SELECT COUNT(*) FROM legal_holds WHERE court_id = $1 AND active_case IS NOT NULL),
                 (SELECT COUNT(*) FROM evidence_files f WHERE f.court_id = $1 AND f.kind <> 'certificate'
-                  AND f.booked_ms >= COALESCE((SELECT MAX(a.at_ms) FROM audit a WHERE a.court_id = $1
-                    AND a.action = 'evidence.export' AND a.object_kind = 'court' AND a.result = 'ok'), 0))",
+                  AND f.booked_ms >= $2),
+                (SELECT COUNT(*) FROM evidence_files f WHERE f.court_id = $1 AND f.booked_ms < $2)",
     )
     .bind(&actor.court_id)
+    .bind(returned.before_ms)
     .fetch_one(db.read())
     .await?;
-    let (held, unreturned): (i64, i64) = (row.get(0), row.get(1));
+    let (held, mut unreturned): (i64, i64) = (row.get(0), row.get(1));
+    // Entered before the listing by its time, and written into the books only after it.
+    unreturned += (row.get::<i64, _>(2) - returned.files).max(0);
     if held > 0 {
         return refused(
             "retention.hold",
@@ -197,11 +204,36 @@ pub async fn ask_for_contract_end(db: &Db, clock: &Clock, actor: &Actor) -> Resu
         );
         return refused("retention.not_exported", text);
     }
-    let plan = plan_end(db, clock, &actor.court_id).await?;
+    plan.items.retain(|item| item.file.booked_ms < returned.before_ms);
     if plan.items.is_empty() {
         return refused("retention.nothing", "nothing is left that could go".to_owned());
     }
     list(db, clock, actor, "contract_end", &plan).await
+}
+
+/// The last whole return of a court.
+struct Returned {
+    /// What was entered before this moment is in it, unix milliseconds.
+    before_ms: i64,
+    /// So many files were entered by then.
+    files: i64,
+}
+
+/// What the last export of everything said of its listing when it had succeeded; an export of a
+/// version that did not say so counts for nothing.
+async fn returned(db: &Db, court: &str) -> Result<Returned, ServiceError> {
+    let row = sqlx::query(
+        "SELECT detail FROM audit WHERE court_id = $1 AND action = 'evidence.export' AND object_kind = 'court'
+          AND result = 'ok' ORDER BY seq DESC LIMIT 1",
+    )
+    .bind(court)
+    .fetch_optional(db.read())
+    .await?;
+    let detail: Value = row.and_then(|row| serde_json::from_str(&row.get::<String, _>(0)).ok()).unwrap_or_default();
+    Ok(Returned {
+        before_ms: detail["listed_before_ms"].as_i64().unwrap_or_default(),
+        files: detail["listed_files"].as_i64().unwrap_or_default(),
+    })
 }
 
 /// Enters a deletion with its list.
@@ -312,10 +344,12 @@ async fn settle(
     Err(ServiceError::Refused { code: "retention.decided", field: "", text })
 }
 
-/// Approves, or refuses with a reason. Whoever asked decides nothing about it.
+/// Approves, or refuses with a reason. Whoever asked decides nothing about it. The approval of a
+/// deletion is signed by the house: without that nothing is carried out.
 pub async fn decide(
     db: &Db,
     clock: &Clock,
+    keys: &dyn KeyProvider,
     actor: &Actor,
     id: &str,
     refused_because: Option<&str>,
@@ -348,6 +382,7 @@ pub async fn decide(
             policy::enter(&mut tx, clock, &actor.court_id, &days, (&found.asked_by, &found.asked_name), actor).await?;
         }
         "approved" => {
+            proof::sign(tx.conn(), keys, id).await?;
             jobs::enqueue(&mut tx, clock, JOB, Some(&format!("{JOB}:{id}")), &json!({ "request": id }), clock.now_ms())
                 .await?;
         }

@@ -12,15 +12,15 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use songda_recordings::{
     keys::KeyProvider,
-    vault::{RecordingId, Vault},
+    vault::{LostPiece, RecordingId, Vault},
 };
-use songda_store::{Clock, Db, Objects, StoreError, Tx, audit, evidence};
+use songda_store::{Clock, Db, Objects, StoreError, Tx, alarms, audit, evidence};
 use sqlx::{Row, any::AnyRow};
 
 use super::{
     Class, certificate,
     plan::{due, timely},
-    policy, standing,
+    policy, proof, standing,
 };
 use crate::{ServiceError, evidence::files::SINCE};
 
@@ -64,6 +64,8 @@ struct Item {
     class: Class,
     case: String,
     going: bool,
+    /// What a recovery had set aside of it when its removal began, JSON.
+    pieces: String,
 }
 
 impl Item {
@@ -117,6 +119,7 @@ fn item(row: &AnyRow) -> Result<Item, ServiceError> {
         class: Class::parse(&class).ok_or(ServiceError::NotFound { kind: "class" })?,
         case: row.get(3),
         going: row.get::<String, _>(4) == "deleting",
+        pieces: row.get(5),
     })
 }
 
@@ -149,6 +152,13 @@ impl Deleter {
             accounts: (row.get(6), row.get(7)),
             is_end: row.get::<i64, _>(9) > 0,
         };
+        let keys = self.keys.public_keys().map_err(|error| StoreError::internal("reading the public keys", error))?;
+        let mut conn = self.db.read().acquire().await?;
+        let proven = proof::check(&mut conn, &keys, request).await?;
+        drop(conn);
+        if let Err(why) = proven {
+            return self.refuse(&approved, &why).await;
+        }
         let (mut after, mut unknown) = (String::new(), None);
         while let Some(item) = self.next(request, &after).await? {
             match self.carry_out(&approved, &item).await {
@@ -162,6 +172,29 @@ impl Deleter {
             Some(why) => Err(StoreError::internal("deleting evidence", why).into()),
             None => certificate::finish(self, &approved).await,
         }
+    }
+
+    /// A request that says that it is approved, and was not approved in this house as it stands
+    /// there: nothing of it is carried out or certified, and people are told.
+    async fn refuse(&self, approved: &Approved, why: &str) -> Result<(), ServiceError> {
+        tracing::error!(request = %approved.id, why, "a deletion that two persons did not decide was refused");
+        let mut tx = self.db.begin().await?;
+        let refused = sqlx::query(
+            "UPDATE retention_requests SET state = 'refused', live = NULL, reason = $2 WHERE id = $1 AND state = 'approved'",
+        )
+        .bind(&approved.id)
+        .bind(why)
+        .execute(&mut *tx.conn())
+        .await?;
+        if refused.rows_affected() != 1 {
+            return Ok(());
+        }
+        let object = ("retention", approved.id.as_str());
+        let entry = audit::Entry::of_the_house(&approved.court, "retention.forged", object, json!({ "why": why }));
+        audit::append(&mut tx, &self.clock, audit::Entry { result: "denied", ..entry }).await?;
+        let text = "数据库中有一条未经本机双人批准签名的销毁申请，已拒绝执行；请核查是谁写入";
+        alarms::raise_in(&mut tx, &self.clock, &approved.court, ("retention.forged", &approved.id), text).await?;
+        Ok(tx.commit().await?)
     }
 
     /// What became of a file whose removal failed: what is there stays, what is gone is written
@@ -196,7 +229,7 @@ impl Deleter {
     /// The next file in the order of their ids that is not settled.
     async fn next(&self, request: &str, after: &str) -> Result<Option<Item>, ServiceError> {
         let row = sqlx::query(
-            "SELECT file_id, kind, class, case_id, state FROM deletion_items
+            "SELECT file_id, kind, class, case_id, state, pieces FROM deletion_items
              WHERE request_id = $1 AND file_id > $2 AND state IN ('waiting', 'deleting') ORDER BY file_id LIMIT 1",
         )
         .bind(request)
@@ -209,6 +242,7 @@ impl Deleter {
     async fn carry_out(&self, approved: &Approved, item: &Item) -> Result<(), Fault> {
         // What a killed run was at may be gone already; that is asked before any row is held.
         let there = !item.going || self.is_there(item).await?;
+        let pieces = if there { self.pieces(item).await? } else { String::new() };
         let mut tx = self.db.begin().await?;
         // A hold may have come since the approval, and since a kill: it keeps what is still there.
         // What was taken away before it came is gone, and is written down as that.
@@ -229,6 +263,7 @@ impl Deleter {
             // What is meant is said before it is done. A hold that comes from here on is set, and
             // answered once this removal has ended.
             self.begin(&mut tx, approved, item, REMOVAL_MS).await?;
+            self.note(&mut tx, approved, item, &pieces).await?;
             tx.commit().await?;
             self.taken_away(approved, item).await?;
             tx = self.db.begin().await?;
@@ -273,6 +308,37 @@ impl Deleter {
         .execute(&mut *tx.conn())
         .await?;
         Ok(())
+    }
+
+    /// Writes down what lies aside of a recording, before it goes.
+    async fn note(&self, tx: &mut Tx, approved: &Approved, item: &Item, pieces: &str) -> Result<(), ServiceError> {
+        sqlx::query("UPDATE deletion_items SET pieces = $3 WHERE request_id = $1 AND file_id = $2")
+            .bind(&approved.id)
+            .bind(&item.file)
+            .bind(pieces)
+            .execute(&mut *tx.conn())
+            .await?;
+        Ok(())
+    }
+
+    /// What lies aside of a recording, with what lay there when a removal began before: JSON, or
+    /// empty.
+    async fn pieces(&self, item: &Item) -> Result<String, Fault> {
+        if item.kind != evidence::RECORDING {
+            return Ok(String::new());
+        }
+        let (vault, id) = (self.vault.clone(), recording(&item.file)?);
+        let found = tokio::task::spawn_blocking(move || vault.set_aside(&id))
+            .await
+            .map_err(|error| StoreError::internal("looking for what was set aside", error))?
+            .map_err(|error| StoreError::internal("looking for what was set aside", error))?;
+        let mut all: Vec<LostPiece> = serde_json::from_str(&item.pieces).unwrap_or_default();
+        for piece in found {
+            if !all.iter().any(|known| known.file == piece.file) {
+                all.push(piece);
+            }
+        }
+        Ok(if all.is_empty() { String::new() } else { json!(all).to_string() })
     }
 
     /// Writes down that a file is gone.

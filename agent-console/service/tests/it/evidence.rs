@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use songda_people::Role;
-use songda_recordings::{keys::KeyFile, vault::Vault};
+use songda_recordings::{
+    keys::{KeyFile, KeyProvider as _},
+    vault::Vault,
+};
 use songda_service::{
     evidence::{
         self, DoubtRow, Examiner, Found, HOUSE, Place, Which, check_chain, check_oldest, check_root, clear, doubts,
@@ -368,12 +371,14 @@ async fn x2_a_file_that_is_being_deleted_while_it_is_looked_at_is_no_loss() {
         shelf.pass(3_653 * DAY_MS).await;
         let (admin, supervisor) = (shelf.actor(Role::Admin), shelf.actor(Role::Supervisor));
         let id = retention::ask_for_deletion(&on.db, &on.clock, &admin, None).await.unwrap();
-        retention::decide(&on.db, &on.clock, &supervisor, &id, None).await.unwrap();
+        retention::decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &id, None).await.unwrap();
         // Looked up before, missed after.
         let before = shelf.file(&served.recording).await;
         shelf.deleter().run(&id).await.unwrap();
         let missing = Found::Missing { reason: "the file is not there".into() };
-        let marked = evidence::mark(&on.db, &on.clock, &before, &missing, HOUSE).await.unwrap();
+        let marked = evidence::mark(&on.db, &on.clock, &shelf.keys.public_keys().unwrap(), &before, &missing, HOUSE)
+            .await
+            .unwrap();
         assert_eq!(marked, evidence::Marked::Deleted, "{}", shelf.engine());
         assert!(open(&shelf).await.is_empty() && alarms::open(&on.db).await.unwrap().is_empty());
         let state: String = sqlx::query_scalar("SELECT state FROM recordings WHERE id = $1")

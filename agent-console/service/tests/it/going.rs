@@ -224,6 +224,115 @@ async fn x6_a_file_of_which_nobody_can_say_whether_it_is_gone_is_neither_kept_no
 }
 
 #[tokio::test]
+async fn x6_a_request_that_was_approved_by_nobody_is_refused_and_told_and_nothing_of_it_goes() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let court = &shelf.house.court;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let there = [&served.recording, &served.transcript, &served.report, &served.document];
+        // Written by hand: a request that waited; one whose signature is that of another.
+        let first = shelf.ask(None).await.unwrap();
+        let forged = "UPDATE retention_requests SET state = 'approved', decided_by = 'somebody', decided_name = 'x',
+                             decided_ms = 1 WHERE state = 'waiting'";
+        assert_eq!(shelf.sql(forged).await.unwrap(), 1);
+        // Of one of them it even says that it is gone.
+        std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
+        sqlx::query("UPDATE deletion_items SET state = 'deleted', done_ms = $2 WHERE file_id = $1")
+            .bind(&served.report)
+            .bind(on.clock.now_ms())
+            .execute(on.db.read())
+            .await
+            .unwrap();
+        let lost = shelf.examiner().look(&shelf.file(&served.report).await).await.unwrap();
+        assert!(matches!(lost, Found::Missing { .. }), "{}: not under way: {lost:?}", shelf.engine());
+        shelf.deleter().run(&first).await.unwrap();
+        let refused = request(&on.db, court, &first).await.unwrap();
+        assert_eq!((refused.state.as_str(), refused.certificate), ("refused", None), "{}", shelf.engine());
+        assert!(refused.reason.contains("did not sign"), "{}: {}", shelf.engine(), refused.reason);
+        assert_eq!(shelf.audited("retention.forged").await[0].result, "denied", "{}", shelf.engine());
+        let told = songda_store::alarms::open(&on.db).await.unwrap();
+        assert!(told.iter().any(|alarm| alarm.kind == "retention.forged"), "{}: {told:?}", shelf.engine());
+        // One that was approved, and a file more was put on its list.
+        let other = shelf.case(2).await;
+        let second = shelf.ask(None).await.unwrap();
+        shelf.approve(&second).await;
+        sqlx::query(
+            "INSERT INTO deletion_items (request_id, file_id, class, kind, case_id, task_id, size, due_ms, state)
+             VALUES ($1, $2, 'recording', 'recording', $3, $4, 0, 0, 'waiting')",
+        )
+        .bind(&second)
+        .bind(&other.recording)
+        .bind(&other.case)
+        .bind(&other.task)
+        .execute(on.db.read())
+        .await
+        .unwrap();
+        shelf.deleter().run(&second).await.unwrap();
+        let refused = request(&on.db, court, &second).await.unwrap();
+        assert_eq!(refused.state, "refused", "{}", shelf.engine());
+        assert!(refused.reason.contains("does not fit"), "{}: {}", shelf.engine(), refused.reason);
+        // The signature of one approval under another.
+        let third = shelf.ask(None).await.unwrap();
+        assert_eq!(shelf.sql(forged).await.unwrap(), 1);
+        sqlx::query(
+            "UPDATE retention_requests SET seal = (SELECT o.seal FROM retention_requests o WHERE o.id = $1) WHERE id = $2",
+        )
+        .bind(&second)
+        .bind(&third)
+        .execute(on.db.read())
+        .await
+        .unwrap();
+        shelf.deleter().run(&third).await.unwrap();
+        assert_eq!(request(&on.db, court, &third).await.unwrap().state, "refused", "{}", shelf.engine());
+        for file in there.into_iter().filter(|file| **file != served.report) {
+            let found = shelf.examiner().look(&shelf.file(file).await).await.unwrap();
+            assert_eq!(found, Found::Intact, "{}: {file}", shelf.engine());
+        }
+        assert!(certificates(&on.db, court).await.unwrap().is_empty(), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x6_what_a_recovery_set_aside_of_a_recording_goes_with_it_and_stands_in_the_certificate() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        let lost = on.folder.join("recordings/live/lost");
+        std::fs::create_dir_all(&lost).unwrap();
+        let (end, whole) = (format!("{}-1.from-4096", served.recording), format!("{}-1.sdv", served.recording));
+        std::fs::write(lost.join(&end), b"its end").unwrap();
+        std::fs::write(lost.join(&whole), b"another of its name").unwrap();
+        std::fs::write(lost.join("01OTHER-1.sdv"), b"of another").unwrap();
+        shelf.deleter().run(&id).await.unwrap();
+        assert!(!lost.join(&end).exists() && !lost.join(&whole).exists(), "{}", shelf.engine());
+        assert!(lost.join("01OTHER-1.sdv").exists(), "{}", shelf.engine());
+        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
+        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
+        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        let files = told["files"].as_array().unwrap();
+        let listed = files.iter().find(|file| file["file"] == served.recording.as_str()).unwrap();
+        let piece = |name: &str, content: &[u8]| {
+            let sha256 = songda_store::evidence::hashes(content).0;
+            serde_json::json!({ "file": name, "bytes": content.len(), "sha256": sha256 })
+        };
+        assert_eq!(
+            listed["set_aside"],
+            serde_json::json!([piece(&end, b"its end"), piece(&whole, b"another of its name")])
+        );
+        // What comes back there is not gone.
+        std::fs::write(lost.join(&end), b"its end").unwrap();
+        let found = shelf.examiner().look(&shelf.file(&served.recording).await).await.unwrap();
+        assert!(matches!(found, Found::Altered { .. }), "{}: {found:?}", shelf.engine());
+    }
+}
+
+#[tokio::test]
 async fn x6_two_persons_end_an_approved_deletion_and_what_is_there_stays() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
@@ -362,23 +471,32 @@ async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hol
             "{}: nothing was returned",
             shelf.engine()
         );
-        let exported = async |result: &'static str| {
+        let listed_files: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM evidence_files").fetch_one(on.db.read()).await.unwrap();
+        let listed = serde_json::json!({ "listed_before_ms": on.clock.now_ms(), "listed_files": listed_files });
+        let exported = async |result: &'static str, detail: &serde_json::Value| {
             let mut tx = on.db.begin().await.unwrap();
             let entry = songda_store::audit::Entry::of_the_house(
                 court,
                 "evidence.export",
                 ("court", court.as_str()),
-                serde_json::json!({}),
+                detail.clone(),
             );
             let entry = songda_store::audit::Entry { result, ..entry };
             songda_store::audit::append(&mut tx, &on.clock, entry).await.unwrap();
             tx.commit().await.unwrap();
         };
         for unfinished in ["begun", "failed"] {
-            exported(unfinished).await;
+            exported(unfinished, &listed).await;
             assert_eq!(code(&ask().await.unwrap_err()), "retention.not_exported", "{unfinished}");
         }
-        exported("ok").await;
+        exported("ok", &serde_json::json!({})).await;
+        assert_eq!(code(&ask().await.unwrap_err()), "retention.not_exported", "it does not say what it listed");
+        // Entered by its time before the list was read, and written into the books after it.
+        let late = serde_json::json!({ "listed_before_ms": on.clock.now_ms(), "listed_files": listed_files - 1 });
+        exported("ok", &late).await;
+        assert_eq!(code(&ask().await.unwrap_err()), "retention.not_exported", "{}: one is missing", shelf.engine());
+        exported("ok", &listed).await;
         shelf.hold(&held.case).await;
         assert_eq!(code(&ask().await.unwrap_err()), "retention.hold", "{}", shelf.engine());
         // The dry run says what a hold keeps, and takes nothing.
@@ -393,7 +511,7 @@ async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hol
             "{}: one list at a time",
             shelf.engine()
         );
-        let own = decide(&on.db, &on.clock, &admin, &id, None).await.unwrap_err();
+        let own = decide(&on.db, &on.clock, shelf.keys.as_ref(), &admin, &id, None).await.unwrap_err();
         assert_eq!(code(&own), "retention.own", "{}", shelf.engine());
         shelf.approve(&id).await;
         // A hold that comes now keeps what is there.
@@ -415,7 +533,17 @@ async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hol
         assert_eq!(told["kept"].as_array().unwrap().len(), 4, "{}", shelf.engine());
         // What is entered after the return must be returned first.
         on.clock.advance(1);
+        let before_ms = on.clock.now_ms();
         shelf.recorded_again(&held).await;
+        // An export that was at it meanwhile ends well, and has not got that one in its list.
+        on.clock.advance(1);
+        let listed_files: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM evidence_files WHERE booked_ms < $1")
+            .bind(before_ms)
+            .fetch_one(on.db.read())
+            .await
+            .unwrap();
+        let meanwhile = serde_json::json!({ "listed_before_ms": before_ms, "listed_files": listed_files });
+        exported("ok", &meanwhile).await;
         lift_hold(&on.db, &on.clock, &shelf.actor(Role::Supervisor), &held.case, "合同终止").await.unwrap();
         assert_eq!(code(&ask().await.unwrap_err()), "retention.not_exported", "{}", shelf.engine());
     }

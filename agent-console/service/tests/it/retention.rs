@@ -40,7 +40,7 @@ impl Shelf {
 
     pub(crate) async fn approve(&self, id: &str) {
         let on = &self.house.on;
-        decide(&on.db, &on.clock, &self.actor(Role::Supervisor), id, None).await.unwrap();
+        decide(&on.db, &on.clock, self.keys.as_ref(), &self.actor(Role::Supervisor), id, None).await.unwrap();
     }
 
     pub(crate) async fn hold(&self, case: &str) {
@@ -116,7 +116,8 @@ async fn x6_two_persons_delete_with_a_signed_certificate_and_the_roots_still_ver
         on.clock.advance(TEN_YEARS);
         let id = shelf.ask(None).await.unwrap();
         assert_eq!(code(&shelf.ask(None).await.unwrap_err()), "retention.live", "one at a time");
-        let own = decide(&on.db, &on.clock, &shelf.actor(Role::Admin), &id, None).await.unwrap_err();
+        let own =
+            decide(&on.db, &on.clock, shelf.keys.as_ref(), &shelf.actor(Role::Admin), &id, None).await.unwrap_err();
         assert_eq!(code(&own), "retention.own");
         assert_eq!(shelf.audited("retention.decide").await[0].result, "denied");
         shelf.deleter().run(&id).await.unwrap();
@@ -322,15 +323,15 @@ async fn x6_periods_are_versions_of_two_persons_and_the_law_has_its_least() {
         assert_eq!(code(&others), "retention.not_own", "only who asked takes it back");
         withdraw(&on.db, &on.clock, &admin, &first).await.unwrap();
         let second = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
-        decide(&on.db, &on.clock, &supervisor, &second, Some("太长")).await.unwrap();
+        decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &second, Some("太长")).await.unwrap();
         assert_eq!(policy(&on.db, &shelf.house.court).await.unwrap().version, 0, "refused is not in force");
         let third = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
-        decide(&on.db, &on.clock, &supervisor, &third, None).await.unwrap();
+        decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &third, None).await.unwrap();
         let now = policy(&on.db, &shelf.house.court).await.unwrap();
         assert_eq!((now.version, now.days(Class::Recording)), (1, 1_461), "{}", shelf.engine());
         assert_eq!((now.asked_by.as_str(), now.approved_by.as_str()), ("name of admin", "name of supervisor"));
         assert!(sqlx::query("UPDATE retention_policies SET periods = '{}'").execute(on.db.read()).await.is_err());
-        let again = decide(&on.db, &on.clock, &supervisor, &third, None).await.unwrap_err();
+        let again = decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &third, None).await.unwrap_err();
         assert_eq!(code(&again), "retention.decided");
     }
 }
@@ -436,7 +437,10 @@ async fn x6_a_clock_that_is_not_trusted_deletes_nothing() {
         let clock = songda_store::Clock::on(machine.clone());
         machine.0.fetch_add(61_000, std::sync::atomic::Ordering::Relaxed);
         let supervisor = shelf.actor(Role::Supervisor);
-        assert_eq!(code(&decide(&on.db, &clock, &supervisor, &id, None).await.unwrap_err()), "retention.clock");
+        assert_eq!(
+            code(&decide(&on.db, &clock, shelf.keys.as_ref(), &supervisor, &id, None).await.unwrap_err()),
+            "retention.clock"
+        );
         shelf.approve(&id).await;
         assert_eq!(code(&plan(&on.db, &clock, &shelf.house.court, None).await.unwrap_err()), "retention.clock");
         let deleter = songda_service::retention::Deleter { clock, ..shelf.deleter() };
@@ -557,10 +561,10 @@ async fn x6_one_person_with_two_accounts_is_one_person() {
         let actor =
             |at: usize| songda_people::Actor { user_id: shelf.house.agents[at].clone(), ..shelf.actor(Role::Admin) };
         let id = ask_for_policy(&on.db, &on.clock, &actor(0), &days).await.unwrap();
-        let own = decide(&on.db, &on.clock, &actor(1), &id, None).await.unwrap_err();
+        let own = decide(&on.db, &on.clock, shelf.keys.as_ref(), &actor(1), &id, None).await.unwrap_err();
         assert_eq!(code(&own), "retention.own", "{}", shelf.engine());
         let other = songda_people::Actor { staff_no: "2".into(), ..actor(1) };
-        decide(&on.db, &on.clock, &other, &id, None).await.unwrap();
+        decide(&on.db, &on.clock, shelf.keys.as_ref(), &other, &id, None).await.unwrap();
         let alone = shelf.sql("UPDATE retention_requests SET decided_by = asked_by").await;
         assert!(alone.is_err(), "{}: nor do the books take it", shelf.engine());
     }
@@ -580,8 +584,8 @@ async fn x6_another_court_reads_decides_and_holds_nothing() {
         let nothing = |refused: ServiceError| {
             assert!(matches!(refused, ServiceError::NotFound { .. }), "{}: {refused}", shelf.engine());
         };
-        nothing(decide(&on.db, &on.clock, &stranger, &id, None).await.unwrap_err());
-        nothing(decide(&on.db, &on.clock, &stranger, &id, Some("x")).await.unwrap_err());
+        nothing(decide(&on.db, &on.clock, shelf.keys.as_ref(), &stranger, &id, None).await.unwrap_err());
+        nothing(decide(&on.db, &on.clock, shelf.keys.as_ref(), &stranger, &id, Some("x")).await.unwrap_err());
         nothing(withdraw(&on.db, &on.clock, &stranger, &id).await.unwrap_err());
         nothing(request(&on.db, "another", &id).await.unwrap_err());
         nothing(set_hold(&on.db, &on.clock, &stranger, &served.case, "x").await.unwrap_err());
