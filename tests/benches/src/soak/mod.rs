@@ -39,8 +39,8 @@ pub(crate) struct Soak {
 pub(crate) const BAD: Quality = Quality { loss: 5, delayed: 20, twice: 2 };
 /// Memory may grow by so much in the last two thirds, KiB.
 pub(crate) const GROWTH: u64 = 1024;
-/// Seconds until as many calls are forgotten as are placed.
-const FULL: usize = 80;
+/// Seconds until as many calls are forgotten as are placed, and the heap has taken what it takes for that.
+const FULL: usize = 100;
 /// Seconds of which the memory is taken at either end.
 const TAKEN: usize = 5;
 /// The last transaction and the last call are forgotten in this time: 64 × T1 each, and some.

@@ -10,7 +10,7 @@ fn long() -> bool {
 #[test]
 fn calls_with_mixed_endings_over_a_bad_line_leave_empty_tables_and_no_memory() {
     let _alone = crate::alone();
-    let seconds = if long() { "900" } else { "120" };
+    let seconds = if long() { "900" } else { "180" };
     println!("{}", bench(&["soak", "--seconds", seconds]));
 }
 
