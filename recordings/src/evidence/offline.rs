@@ -10,18 +10,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{DayRoot, Facts, Hashes, Inclusion, Leaf, Tree, tree::Hashing};
-use crate::{
-    keys::{KeyProvider, PublicKey},
-    vault::{self, RecordingId, VaultError},
-};
+use crate::keys::PublicKey;
 
 /// A file that should be there, as its manifest has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     /// Object id, which is that of the leaf.
     pub object: String,
-    /// Where it lies, relative to the folder. A name that ends in `.sdv` is a sealed
-    /// recording of this object's id.
+    /// Where it lies, relative to the folder.
     pub file: String,
     /// Court.
     pub court: String,
@@ -66,8 +62,7 @@ pub enum Standing {
         /// Why.
         reason: String,
     },
-    /// Nothing could be found out: a sealed file without the keys, or a disk that does not
-    /// answer.
+    /// Nothing could be found out: a disk that does not answer.
     Unread {
         /// Why, and what to do.
         reason: String,
@@ -83,11 +78,9 @@ pub struct Checked<'a> {
     pub standing: Standing,
 }
 
-/// A folder, the roots and the public keys; the keys of the house only where sealed files
-/// are to be opened.
+/// A folder, the roots and the public keys.
 pub struct Offline<'a> {
     folder: &'a Path,
-    provider: Option<&'a dyn KeyProvider>,
     /// By court and day: the root, when it is signed, else what is wrong with it.
     roots: HashMap<(&'a str, &'a str), Result<&'a DayRoot, String>>,
 }
@@ -111,13 +104,7 @@ impl<'a> Offline<'a> {
             }
             by_day.insert(place, found);
         }
-        Self { folder, provider: None, roots: by_day }
-    }
-
-    /// The same, with the house's keys, for sealed recordings.
-    #[must_use]
-    pub fn with_keys(self, provider: &'a dyn KeyProvider) -> Self {
-        Self { provider: Some(provider), ..self }
+        Self { folder, roots: by_day }
     }
 
     /// Checks each file in turn, reading it piece by piece.
@@ -152,11 +139,7 @@ impl<'a> Offline<'a> {
         let expected = Hashes::from_hex(&listed.object, &listed.sha256, &listed.sm3)
             .map_err(|error| altered(format!("its manifest is unreadable: {error}")))?;
         let path = self.path(&listed.file).ok_or_else(|| altered("its manifest names a place outside".into()))?;
-        let (bytes, found) = if path.extension().is_some_and(|kind| kind == "sdv") {
-            self.read_sealed(listed, &path)?
-        } else {
-            read_plain(&path)?
-        };
+        let (bytes, found) = hashed(&path)?;
         if bytes != listed.bytes {
             return Err(altered(format!("{bytes} bytes instead of {}", listed.bytes)));
         }
@@ -166,23 +149,6 @@ impl<'a> Offline<'a> {
             }
         }
         Ok(())
-    }
-
-    fn read_sealed(&self, listed: &Listed, path: &Path) -> Result<(u64, Hashes), Standing> {
-        let altered = |reason: String| Standing::Altered { reason };
-        let id = RecordingId::new(&listed.object).map_err(|_| altered("its manifest names no recording".into()))?;
-        let Some(keys) = self.provider else {
-            if !path.exists() {
-                return Err(Standing::Missing);
-            }
-            let reason = "it is sealed: give the key file, or check the exported WAV".into();
-            return Err(Standing::Unread { reason });
-        };
-        vault::hash_sealed(path, &id, keys).map_err(|error| match error {
-            VaultError::Missing(_) => Standing::Missing,
-            VaultError::Io { .. } => Standing::Unread { reason: error.to_string() },
-            _ => altered(error.to_string()),
-        })
     }
 
     /// Never leads out of the folder.
@@ -251,7 +217,7 @@ impl<'a> Trees<'a> {
 }
 
 /// Hashes a file piece by piece.
-fn read_plain(path: &Path) -> Result<(u64, Hashes), Standing> {
+fn hashed(path: &Path) -> Result<(u64, Hashes), Standing> {
     let unread = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Standing::Missing,
         _ => Standing::Unread { reason: format!("{} cannot be read: {error}", path.display()) },

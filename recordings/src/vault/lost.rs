@@ -14,7 +14,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordingId, VaultError, files::move_new, io, s3::hash_file, sync_folder};
+use super::{RecordingId, VaultError, files::move_new, io, sync_folder};
+use crate::evidence::Hashing;
 
 /// Something that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,9 @@ pub struct LostPiece {
     pub bytes: u64,
     /// SHA-256 of these bytes, sealed as they lie there, hex.
     pub sha256: String,
+    /// SM3 of the same, hex.
+    #[serde(default)]
+    pub sm3: String,
 }
 
 /// The recording is closed already, and another of its name was still live.
@@ -98,50 +102,90 @@ impl Lost {
 
     /// The pieces of a recording, by name.
     pub(super) fn of(&self, id: &RecordingId) -> Result<Vec<LostPiece>, VaultError> {
-        let mut pieces = Vec::new();
-        for path in self.paths(id)? {
-            let mut file = File::open(&path).map_err(io("open", &path))?;
-            let (bytes, sha256) = hash_file(&mut file).map_err(io("read", &path))?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            pieces.push(LostPiece { file: name, bytes, sha256 });
+        let pieces = self.names(Some(id))?.into_iter().map(|(_, name)| self.piece(&name));
+        Ok(pieces.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// One piece; none when it is gone.
+    pub(super) fn piece(&self, name: &str) -> Result<Option<LostPiece>, VaultError> {
+        let Some(mut file) = self.open(name)? else { return Ok(None) };
+        let (mut hashing, mut part, mut bytes) = (Hashing::default(), vec![0; 256 << 10], 0);
+        loop {
+            match file.read(&mut part).map_err(io("read", &self.folder.join(name)))? {
+                0 => break,
+                read => {
+                    hashing.update(&part[..read]);
+                    bytes += read as u64;
+                }
+            }
         }
-        Ok(pieces)
+        let hashes = hashing.finish();
+        let (sha256, sm3) = (hex::encode(hashes.sha256), hex::encode(hashes.sm3));
+        Ok(Some(LostPiece { file: name.to_owned(), bytes, sha256, sm3 }))
+    }
+
+    /// Opens a piece; none when it is gone, or when nothing here is called so.
+    pub(super) fn open(&self, name: &str) -> Result<Option<File>, VaultError> {
+        if owner(name).is_none() {
+            return Ok(None);
+        }
+        let path = self.folder.join(name);
+        match File::open(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // A disk that fell away has no piece of this name either.
+                let above = self.folder.parent().unwrap_or(&self.folder);
+                fs::metadata(above).map_err(io("look for", above))?;
+                Ok(None)
+            }
+            Err(error) => Err(io("open", &path)(error)),
+        }
+    }
+
+    /// Every piece, by name.
+    pub(super) fn all(&self) -> Result<Vec<(RecordingId, String)>, VaultError> {
+        self.names(None)
+    }
+
+    /// Removes one piece.
+    pub(super) fn remove_piece(&self, name: &str) -> Result<(), VaultError> {
+        if owner(name).is_none() {
+            return Ok(());
+        }
+        let path = self.folder.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io("remove", &path)(error)),
+            // Also where it was gone: the try that took it away may have failed at this.
+            _ if self.folder.exists() => sync_folder(&path),
+            _ => Ok(()),
+        }
     }
 
     /// Whether there is a piece of a recording.
     pub(super) fn holds(&self, id: &RecordingId) -> Result<bool, VaultError> {
-        Ok(!self.paths(id)?.is_empty())
+        Ok(!self.names(Some(id))?.is_empty())
     }
 
     /// Removes the pieces of a recording.
     pub(super) fn remove(&self, id: &RecordingId) -> Result<(), VaultError> {
-        let paths = self.paths(id)?;
-        for path in &paths {
-            fs::remove_file(path).map_err(io("remove", path))?;
-        }
-        paths.first().map_or(Ok(()), |path| sync_folder(path))
+        self.names(Some(id))?.iter().try_for_each(|(_, name)| self.remove_piece(name))
     }
 
-    fn paths(&self, id: &RecordingId) -> Result<Vec<PathBuf>, VaultError> {
+    /// The pieces of one recording, or of all.
+    fn names(&self, id: Option<&RecordingId>) -> Result<Vec<(RecordingId, String)>, VaultError> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(io("list", &self.folder))?,
         };
-        let mut paths = Vec::new();
+        let mut names = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(io("list", &self.folder))?;
-            // An id has no hyphen.
-            if entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.split_once('-'))
-                .is_some_and(|(own, _)| own == id.as_str())
-            {
-                paths.push(entry.path());
+            let name = entry.map_err(io("list", &self.folder))?.file_name().to_string_lossy().into_owned();
+            if let Some(own) = owner(&name).filter(|own| id.is_none_or(|id| id == own)) {
+                names.push((own, name));
             }
         }
-        paths.sort();
-        Ok(paths)
+        names.sort();
+        Ok(names)
     }
 
     /// Puts something under the first name that is free.
@@ -162,6 +206,12 @@ impl Lost {
             }
         }
     }
+}
+
+/// The recording that a piece of this name is of: what stands before the hyphen, which no id has.
+fn owner(name: &str) -> Option<RecordingId> {
+    let (own, rest) = name.split_once('-')?;
+    (!rest.contains('/')).then(|| RecordingId::new(own).ok()).flatten()
 }
 
 fn told(aside: SetAside) -> SetAside {

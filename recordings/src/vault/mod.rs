@@ -32,11 +32,9 @@ use lost::Lost;
 pub use lost::{LostPiece, SetAside};
 pub use manifest::{Finished, Gap, GapKind, Manifest, Peaks, Recovered, Removed, Stayed, Verdict};
 pub use reader::WavReader;
-pub(crate) use reader::hash_sealed;
 use reserve::Reserve;
 pub use reserve::Room;
 use shelf::{Shelf, shelf_of};
-use source::OnDisk;
 use syncs::Syncs;
 use writer::Resumed;
 pub use writer::Writer;
@@ -89,6 +87,16 @@ pub enum VaultError {
         id: String,
         /// How long it was waited for.
         seconds: u64,
+    },
+    /// Its copy was checked, and the server that has it is not named any more.
+    #[error(
+        "the recording {id} has a copy on an S3 server, and none is named: name it in [vault.s3] again; where it is gone for good, remove the note {note} after the copy"
+    )]
+    CopyElsewhere {
+        /// Recording.
+        id: String,
+        /// The note that says so, beside the sealed file.
+        note: String,
     },
     /// It is not closed yet.
     #[error("the recording {0} is not closed: it cannot be removed")]
@@ -385,6 +393,35 @@ impl Vault {
         self.lost.of(id)
     }
 
+    /// Names of what was set aside of recordings of which nothing else is here: no closed file, nor
+    /// one that is being written. No [`Vault::remove`] of a recording takes these along.
+    pub fn only_set_aside(&self) -> Result<Vec<(RecordingId, String)>, VaultError> {
+        let mut found = self.lost.all()?;
+        found.retain(|(id, _)| !self.shelf.holds(id) && !self.live_path(id).exists());
+        Ok(found)
+    }
+
+    /// One piece that was set aside, by its name, as it lies there; none when it is gone.
+    pub fn piece(&self, name: &str) -> Result<Option<LostPiece>, VaultError> {
+        self.lost.piece(name)
+    }
+
+    /// Opens such a piece.
+    pub fn open_piece(&self, name: &str) -> Result<fs::File, VaultError> {
+        self.lost.open(name)?.ok_or_else(|| VaultError::Missing(name.to_owned()))
+    }
+
+    /// Removes such a piece, when its time is over. One that is gone already is no error.
+    pub fn remove_piece(&self, name: &str) -> Result<(), VaultError> {
+        self.lost.remove_piece(name)
+    }
+
+    /// Whether a recording was closed under this id: its file is here, or was until its copy was
+    /// checked. Nobody is asked over the network.
+    pub fn was_closed(&self, id: &RecordingId) -> bool {
+        self.shelf.holds(id)
+    }
+
     /// Removes a closed recording, when its time is over, with what a recovery set aside of it. What
     /// is gone already is no error, so that it can be asked for again after a kill. One that is not
     /// closed is refused.
@@ -398,27 +435,6 @@ impl Vault {
         self.lost.remove(id)?;
         let (local_bytes, remote_bytes) = self.shelf.remove(id)?;
         Ok(Removed { local_bytes, remote_bytes, manifest })
-    }
-
-    /// The first half of [`Vault::remove`]: the local file of a closed recording, and what was set
-    /// aside of it, without asking anybody over the network. Its copy is there until [`Vault::remove_copy`], and is read. What
-    /// is gone already is no error; one that is not closed is refused.
-    pub fn remove_local(&self, id: &RecordingId) -> Result<Removed, VaultError> {
-        if self.live_path(id).exists() {
-            return Err(VaultError::Live(id.to_string()));
-        }
-        let file = OnDisk::open(&self.shelf.path(id), id).ok();
-        let reader = file.and_then(|file| WavReader::finished(Box::new(file), id, self.keys.as_ref()).ok());
-        let manifest = reader.and_then(|reader| reader.manifest());
-        self.lost.remove(id)?;
-        Ok(Removed { local_bytes: self.shelf.remove_local(id)?, remote_bytes: None, manifest })
-    }
-
-    /// The other half: the copy on the server, whole or begun, which may take as long as the server
-    /// likes. Answers the bytes of the copy; none where there was none, or no server. What is gone
-    /// already is no error. While the local file is there, it may be copied again.
-    pub fn remove_copy(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
-        self.shelf.remove_copy(id)
     }
 
     /// Bytes free on the vault's file system.

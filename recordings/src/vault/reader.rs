@@ -12,7 +12,7 @@ use super::{
     source::{OnDisk, Source, Unread},
 };
 use crate::{
-    evidence::{Hashes, Hashing},
+    evidence::Hashing,
     keys::{KeyProvider, SUITE, open},
 };
 
@@ -247,17 +247,13 @@ impl WavReader {
 
     /// SHA-256 and SM3 of the whole WAV, hex.
     pub(super) fn hashes(&mut self) -> Result<(String, String), VaultError> {
-        let hashes = self.hash()?;
-        Ok((hex::encode(hashes.sha256), hex::encode(hashes.sm3)))
-    }
-
-    fn hash(&mut self) -> Result<Hashes, VaultError> {
         let mut hashing = Hashing::default();
         hashing.update(&wav_header(self.frames()));
         for place in 0..self.blocks() {
             hashing.update(self.block(place)?);
         }
-        Ok(hashing.finish())
+        let hashes = hashing.finish();
+        Ok((hex::encode(hashes.sha256), hex::encode(hashes.sm3)))
     }
 }
 
@@ -332,12 +328,6 @@ impl Loudest {
         }
         self.steps
     }
-}
-
-/// Bytes and hashes of the WAV in a sealed file that was finished, wherever it lies.
-pub(crate) fn hash_sealed(path: &Path, id: &RecordingId, keys: &dyn KeyProvider) -> Result<(u64, Hashes), VaultError> {
-    let mut reader = WavReader::finished(Box::new(OnDisk::open(path, id)?), id, keys)?;
-    Ok((reader.wav_bytes(), reader.hash()?))
 }
 
 fn copy(from: &[u8], to: &mut [u8]) -> usize {

@@ -99,10 +99,21 @@ impl Shelf {
         }
         // A disk that fell away has no file of this name either.
         fs::metadata(&self.folder).map_err(io("look for", &self.folder))?;
-        Ok(match self.remote.get() {
-            Some(remote) => remote.find(id)?.is_some(),
-            None => false,
-        })
+        match self.remote.get() {
+            Some(remote) => Ok(remote.find(id)?.is_some()),
+            None => self.no_copy_elsewhere(id).map(|()| false),
+        }
+    }
+
+    /// That no checked copy lies on a server which nobody names any more: such a one is neither
+    /// gone nor reached.
+    fn no_copy_elsewhere(&self, id: &RecordingId) -> Result<(), VaultError> {
+        let path = self.path(id);
+        if !is_noted(&path) {
+            return Ok(());
+        }
+        let note = Note::path(&path).display().to_string();
+        Err(VaultError::CopyElsewhere { id: id.to_string(), note })
     }
 
     /// The server with a copy that was checked, when there is one.
@@ -133,6 +144,7 @@ impl Shelf {
                 Some(copy) => Ok(Box::new(copy)),
                 None => Err(VaultError::Missing(id.to_string())),
             },
+            (Err(error @ VaultError::Missing(_)), None) => self.no_copy_elsewhere(id).and(Err(error)),
             (Err(error), _) => Err(error),
         }
     }
@@ -153,20 +165,10 @@ impl Shelf {
         Ok((self.drop_file(id)?, remote_bytes))
     }
 
-    pub(super) fn remove_copy(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
-        let _alone = self.alone(id);
-        self.drop_copy(id)
-    }
-
-    pub(super) fn remove_local(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
-        let _alone = self.alone(id);
-        self.drop_file(id)
-    }
-
     /// Removes the copy, whole or begun. While the file lies here it waits for a copy again, as it
     /// does after a removal that failed.
     fn drop_copy(&self, id: &RecordingId) -> Result<Option<u64>, VaultError> {
-        let Some(remote) = self.remote.get() else { return Ok(None) };
+        let Some(remote) = self.remote.get() else { return self.no_copy_elsewhere(id).map(|()| None) };
         let path = self.path(id);
         remote.give_up(id, &path)?;
         let bytes = remote.find(id)?.map(|about| about.size);

@@ -1,10 +1,15 @@
 //! What becomes of copies that are lost, and of files that are damaged here.
 
-use songda_recordings::vault::{BLOCK_FRAMES, VaultError, Verdict, s3::S3Config};
+use std::sync::Arc;
+
+use songda_recordings::{
+    keys::KeyFile,
+    vault::{BLOCK_FRAMES, Vault, VaultError, Verdict, s3::S3Config},
+};
 
 use crate::{
     s3::{each_server, house, id},
-    servers::{KEY, SECRET},
+    servers::{KEY, Kind, SECRET, Server},
 };
 
 #[test]
@@ -78,4 +83,32 @@ fn x2_a_damaged_local_file_is_heard_from_its_checked_copy_and_a_check_still_name
         let heard = house.vault.hear(&id("01HEAR")).and_then(|mut reader| reader.channels());
         assert!(matches!(heard, Err(VaultError::Altered { .. })));
     });
+}
+
+#[test]
+fn x2_a_copy_on_a_server_that_is_named_no_more_is_neither_lost_nor_gone() {
+    let server = Server::start(Kind::Moto);
+    let house = house(&server.config(KEY, SECRET));
+    let manifest = house.record("01AWAY", 1);
+    house.vault.copy(&id("01AWAY")).unwrap();
+    let folder = house.folder.path();
+    let keys = Arc::new(KeyFile::open(&folder.join("key")).unwrap());
+    let unnamed = Vault::open(&folder.join("vault"), keys, 0).unwrap();
+    // While the file lies here it is read; a deletion would leave its copy behind.
+    assert_eq!(unnamed.verify(&id("01AWAY"), &manifest).unwrap(), Verdict::Intact);
+    let error = unnamed.remove(&id("01AWAY")).unwrap_err();
+    assert!(matches!(error, VaultError::CopyElsewhere { .. }) && error.to_string().contains("[vault.s3]"), "{error}");
+    assert!(house.path("01AWAY").exists(), "it stays with its copy");
+    assert!(house.vault.evict().unwrap() > 0);
+    for error in [
+        unnamed.verify(&id("01AWAY"), &manifest).map(drop),
+        unnamed.is_there(&id("01AWAY")).map(drop),
+        unnamed.hear(&id("01AWAY")).map(drop),
+        unnamed.remove(&id("01AWAY")).map(drop),
+    ] {
+        assert!(matches!(error, Err(VaultError::CopyElsewhere { .. })), "{error:?}");
+    }
+    assert_eq!(house.vault.verify(&id("01AWAY"), &manifest).unwrap(), Verdict::Intact, "it is all there");
+    house.vault.remove(&id("01AWAY")).unwrap();
+    assert!(!unnamed.is_there(&id("01AWAY")).unwrap(), "and now it is known to be gone");
 }

@@ -263,7 +263,7 @@ struct Package {
     roots: Vec<DayRoot>,
 }
 
-/// A folder as it is handed out: an exported WAV, a paper, a sealed recording; one day.
+/// A folder as it is handed out: an exported WAV and a paper; one day.
 fn package(with_proofs: bool) -> Package {
     let folder = tempfile::tempdir().unwrap();
     let keys = keys(folder.path());
@@ -275,22 +275,15 @@ fn package(with_proofs: bool) -> Package {
         let (kind, owner) = (String::new(), String::new());
         list.push(Listed { object, file, court, day, bytes, sha256, sm3, proof: None, kind, owner, about });
     };
-    for (name, exported) in [("01SEALED", false), ("01EXPORT", true)] {
-        let id = RecordingId::new(name).unwrap();
-        let mut writer = vault.begin(&id, 0).unwrap();
-        writer.append(&vec![7; BLOCK_FRAMES * 2]).unwrap();
-        writer.append(&[9; 400]).unwrap();
-        let manifest = writer.finish(Vec::new()).unwrap();
-        let file = if exported {
-            let mut wav = vec![0; manifest.bytes as usize];
-            vault.read(&id).unwrap().read_at(0, &mut wav).unwrap();
-            std::fs::write(folder.path().join("export.wav"), wav).unwrap();
-            "export.wav".to_owned()
-        } else {
-            format!("vault/closed/{}/{name}.sdv", &name[..5])
-        };
-        listed(name, &file, manifest.bytes, manifest.sha256, manifest.sm3);
-    }
+    let id = RecordingId::new("01EXPORT").unwrap();
+    let mut writer = vault.begin(&id, 0).unwrap();
+    writer.append(&vec![7; BLOCK_FRAMES * 2]).unwrap();
+    writer.append(&[9; 400]).unwrap();
+    let manifest = writer.finish(Vec::new()).unwrap();
+    let mut wav = vec![0; manifest.bytes as usize];
+    vault.read(&id).unwrap().read_at(0, &mut wav).unwrap();
+    std::fs::write(folder.path().join("export.wav"), wav).unwrap();
+    listed("01EXPORT", "export.wav", manifest.bytes, manifest.sha256, manifest.sm3);
     std::fs::write(folder.path().join("paper.pdf"), b"%PDF paper").unwrap();
     let (sha256, sm3) = hashes(b"%PDF paper");
     listed("01PAPER", "paper.pdf", 10, sha256, sm3);
@@ -304,12 +297,9 @@ fn package(with_proofs: bool) -> Package {
 }
 
 impl Package {
-    fn standings(&self, with_keys: bool) -> Vec<Standing> {
+    fn standings(&self) -> Vec<Standing> {
         let public = self.keys.public_keys().unwrap();
-        let mut offline = Offline::new(self.folder.path(), &self.roots, &public);
-        if with_keys {
-            offline = offline.with_keys(&*self.keys);
-        }
+        let offline = Offline::new(self.folder.path(), &self.roots, &public);
         offline.check(&self.list).map(|checked| checked.standing).collect()
     }
 
@@ -324,35 +314,28 @@ impl Package {
 #[test]
 fn x2_files_manifests_and_roots_are_checked_without_the_house() {
     for with_proofs in [true, false] {
-        let package = package(with_proofs);
-        assert_eq!(package.standings(true), [Standing::Intact, Standing::Intact, Standing::Intact]);
-        let without = package.standings(false);
-        assert!(matches!(&without[0], Standing::Unread { reason } if reason.contains("key file")), "{without:?}");
-        assert_eq!(without[1..], [Standing::Intact, Standing::Intact]);
+        assert_eq!(package(with_proofs).standings(), [Standing::Intact, Standing::Intact]);
     }
 }
 
 #[test]
 fn x2_a_flipped_byte_a_lost_file_and_one_that_no_root_holds_are_each_told_by_their_name() {
     let mut package = package(true);
-    package.flip("vault/closed/01SEA/01SEALED.sdv", 20_000);
     package.flip("export.wav", 5_000);
-    let found = package.standings(true);
-    assert!(matches!(&found[0], Standing::Altered { reason } if reason.contains("block 0")), "{found:?}");
-    assert!(matches!(&found[1], Standing::Altered { reason } if reason.contains("SHA-256")), "{found:?}");
-    assert_eq!(found[2], Standing::Intact, "the others are as they were");
+    let found = package.standings();
+    assert!(matches!(&found[0], Standing::Altered { reason } if reason.contains("SHA-256")), "{found:?}");
+    assert_eq!(found[1], Standing::Intact, "the other is as it was");
     std::fs::remove_file(package.folder.path().join("export.wav")).unwrap();
-    std::fs::remove_file(package.folder.path().join("vault/closed/01SEA/01SEALED.sdv")).unwrap();
-    let found = package.standings(true);
-    assert_eq!(found[..2], [Standing::Missing, Standing::Missing]);
-    assert_eq!(package.standings(false)[0], Standing::Missing);
+    assert_eq!(package.standings()[0], Standing::Missing);
+    std::fs::create_dir(package.folder.path().join("export.wav")).unwrap();
+    assert!(matches!(package.standings()[0], Standing::Unread { .. }), "that is not known");
     // Somebody changes the paper and its manifest with it.
     std::fs::write(package.folder.path().join("paper.pdf"), b"%PDF forgery").unwrap();
     let (sha256, sm3) = hashes(b"%PDF forgery");
-    package.list[2] = Listed { bytes: 12, sha256, sm3, ..package.list[2].clone() };
-    assert!(matches!(package.standings(true)[2], Standing::NotInRoot { .. }));
+    package.list[1] = Listed { bytes: 12, sha256, sm3, ..package.list[1].clone() };
+    assert!(matches!(package.standings()[1], Standing::NotInRoot { .. }));
     package.roots.clear();
-    assert!(matches!(&package.standings(true)[2], Standing::NotInRoot { reason } if reason.contains("no root")));
+    assert!(matches!(&package.standings()[1], Standing::NotInRoot { reason } if reason.contains("no root")));
 }
 
 #[test]
@@ -360,22 +343,22 @@ fn x2_a_root_that_was_altered_or_stands_twice_proves_nothing() {
     let mut package = package(true);
     let good = package.roots[0].clone();
     package.roots[0].signed_ms += 1;
-    assert!(package.standings(true).iter().all(|one| matches!(one, Standing::NotInRoot { .. })));
+    assert!(package.standings().iter().all(|one| matches!(one, Standing::NotInRoot { .. })));
     package.roots.push(good.clone());
-    assert!(package.standings(true).iter().all(|one| matches!(one, Standing::NotInRoot { .. })));
+    assert!(package.standings().iter().all(|one| matches!(one, Standing::NotInRoot { .. })));
     package.roots = vec![good.clone(), good];
-    assert!(package.standings(true).iter().all(|one| *one == Standing::Intact), "the same root twice is one");
-    package.list[1].file = "../key".into();
-    assert!(matches!(&package.standings(true)[1], Standing::Altered { reason } if reason.contains("outside")));
+    assert!(package.standings().iter().all(|one| *one == Standing::Intact), "the same root twice is one");
+    package.list[0].file = "../key".into();
+    assert!(matches!(&package.standings()[0], Standing::Altered { reason } if reason.contains("outside")));
 }
 
 #[test]
 fn x2_without_proofs_a_file_that_was_left_off_the_list_is_told() {
     let mut package = package(false);
     package.list.pop();
-    let found = package.standings(true);
+    let found = package.standings();
     assert!(
-        found.iter().all(|one| matches!(one, Standing::NotInRoot { reason } if reason.contains("2 files"))),
+        found.iter().all(|one| matches!(one, Standing::NotInRoot { reason } if reason.contains("1 files"))),
         "{found:?}"
     );
 }

@@ -208,10 +208,11 @@ fn x6_what_a_recovery_set_aside_goes_with_its_recording() {
     let pieces = house.vault.set_aside(&id()).unwrap();
     assert_eq!(pieces.len(), 1);
     assert_eq!((pieces[0].file.as_str(), pieces[0].bytes), ("01NAME-1.sdv", live.len() as u64));
-    assert_eq!(pieces[0].sha256, {
+    {
         use sha2::Digest;
-        hex::encode(sha2::Sha256::digest(&live))
-    });
+        assert_eq!(pieces[0].sha256, hex::encode(sha2::Sha256::digest(&live)));
+        assert_eq!(pieces[0].sm3, hex::encode(sm3::Sm3::digest(&live)));
+    }
     house.vault.remove(&id()).unwrap();
     assert!(!aside.file.exists() && !house.closed().exists());
     assert!(other.exists() && house.vault.set_aside(&id()).unwrap().is_empty());
@@ -219,4 +220,34 @@ fn x6_what_a_recovery_set_aside_goes_with_its_recording() {
     // A disk that fell away has not removed anything.
     fs::rename(house.folder.path().join("vault"), house.folder.path().join("away")).unwrap();
     assert!(matches!(house.vault.is_there(&id()), Err(VaultError::Io { .. })), "that is not known");
+}
+
+#[test]
+fn x6_what_was_set_aside_of_a_recording_that_never_was_one_is_known_by_itself_and_goes_by_itself() {
+    let house = house();
+    drop(write(&house.vault, 3, 5));
+    let mut bytes = fs::read(house.live()).unwrap();
+    bytes[4_096..8_192].fill(0);
+    only(&house.recover(&bytes), &bytes);
+    let name = "01NAME-1.sdv".to_owned();
+    assert_eq!(house.vault.only_set_aside().unwrap(), [(id(), name.clone())]);
+    let piece = house.vault.piece(&name).unwrap().unwrap();
+    assert_eq!((piece.bytes, &piece), (bytes.len() as u64, &house.vault.set_aside(&id()).unwrap()[0]));
+    let mut read = Vec::new();
+    std::io::Read::read_to_end(&mut house.vault.open_piece(&name).unwrap(), &mut read).unwrap();
+    assert!(read == bytes);
+    // A name leads nowhere else.
+    for elsewhere in ["../01NAME-1.sdv", "01NAME-/../../../key", "01NAME", ""] {
+        assert_eq!(house.vault.piece(elsewhere).unwrap(), None, "{elsewhere}");
+        house.vault.remove_piece(elsewhere).unwrap();
+    }
+    // One that goes with its recording is none of these.
+    write(&house.vault, 1, 5).finish(Vec::new()).unwrap();
+    assert!(house.vault.only_set_aside().unwrap().is_empty());
+    fs::remove_file(house.closed()).unwrap();
+    house.vault.remove_piece(&name).unwrap();
+    house.vault.remove_piece(&name).unwrap();
+    assert_eq!((house.vault.piece(&name).unwrap(), house.vault.only_set_aside().unwrap()), (None, vec![]));
+    fs::rename(house.folder.path().join("vault"), house.folder.path().join("away")).unwrap();
+    assert!(matches!(house.vault.piece(&name), Err(VaultError::Io { .. })), "that is not known");
 }

@@ -192,7 +192,7 @@ fn has_forgotten(error: &S3Error) -> bool {
 }
 
 /// Bytes and SHA-256 of a file, hex.
-pub(in crate::vault) fn hash_file(file: &mut File) -> std::io::Result<(u64, String)> {
+fn hash_file(file: &mut File) -> std::io::Result<(u64, String)> {
     let mut hash = Sha256::new();
     let mut piece = vec![0; 256 << 10];
     let mut bytes = 0;

@@ -28,10 +28,10 @@ pub(in crate::vault) struct Far {
 }
 
 impl Far {
-    /// Opens the copy of a recording; none when there is no such.
+    /// Opens the copy of a recording; none when there is no such. A bucket that is gone is an error.
     pub(in crate::vault) fn open(remote: &Arc<Remote>, id: &RecordingId) -> Result<Option<Self>, S3Error> {
         let object = remote.object(id);
-        let found = remote.head(id)?.map(|about| about.size);
+        let found = remote.find(id)?.map(|about| about.size);
         Ok(found.map(|length| Self {
             remote: remote.clone(),
             object,

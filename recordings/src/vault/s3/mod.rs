@@ -14,7 +14,6 @@ mod remote;
 
 pub use config::{Credentials, S3Config};
 pub use copy::Copied;
-pub(super) use copy::hash_file;
 pub(super) use far::Far;
 pub(super) use notes::{Note, is_noted, remove_note, remove_notes};
 pub use remote::Remote;
