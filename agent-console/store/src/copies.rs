@@ -2,7 +2,7 @@
 //! stay away.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -30,6 +30,9 @@ const ASKING_MS: i64 = 600_000;
 const ASKED: usize = 200;
 /// What the alarm is about.
 const OBJECT: &str = "house";
+/// Alarms about one recording.
+const DIFFERS: &str = "recording.copy_differs";
+const DAMAGED: &str = "recording.copy_damaged";
 
 /// How the copies stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,8 +74,8 @@ pub struct Copier {
     clock: Clock,
     vault: Arc<Vault>,
     copies: Copies,
-    /// Left alone until the next start: people must look.
-    differing: HashSet<RecordingId>,
+    /// Left alone until the next start, because people must look: the kind of their alarm.
+    differing: HashMap<RecordingId, &'static str>,
     wait_ms: i64,
     next_ms: i64,
     eviction_ms: i64,
@@ -85,8 +88,8 @@ pub struct Copier {
 impl Copier {
     /// A copier of this vault, which says in `copies` how they stand.
     pub fn new(db: Db, clock: Clock, vault: Arc<Vault>, copies: Copies) -> Self {
-        let differing = HashSet::new();
-        // What an earlier run told is cleared by the first copy that succeeds.
+        let differing = HashMap::new();
+        // What an earlier run told is cleared by the first round in which nothing fails.
         let alarmed = true;
         let (wait_ms, next_ms, eviction_ms, asked_ms, asked_to) = (0, 0, 0, 0, None);
         Self { db, clock, vault, copies, differing, wait_ms, next_ms, eviction_ms, asked_ms, asked_to, alarmed }
@@ -121,13 +124,14 @@ impl Copier {
             Ok(waiting) => waiting,
             Err(error) => return self.failed(&error).await,
         };
+        self.forget_removed(&waiting).await?;
         let mut left = waiting.len();
         let mut copied = false;
         for id in waiting {
             if cancel.is_cancelled() {
                 return Ok(());
             }
-            if self.differing.contains(&id) {
+            if self.differing.contains_key(&id) {
                 continue;
             }
             let own = id.clone();
@@ -140,7 +144,10 @@ impl Copier {
                     self.succeeded(&id).await?;
                 }
                 // Removed meanwhile.
-                Err(VaultError::Missing(_)) => left -= 1,
+                Err(VaultError::Missing(_)) => {
+                    left -= 1;
+                    self.count(left);
+                }
                 Err(error @ VaultError::S3(S3Error::Differs { .. })) => self.differs(&id, &error).await?,
                 Err(error @ VaultError::Altered { .. }) => self.damaged(&id, &error).await?,
                 Err(error) => return self.failed(&error).await,
@@ -148,29 +155,56 @@ impl Copier {
         }
         let now = self.clock.now_ms();
         if now - self.asked_ms >= ASKING_MS {
-            self.asked_ms = now;
-            let mut after = self.asked_to.take();
+            let mut after = self.asked_to.clone();
             let asked = self.ask(move |vault| {
                 let lost = vault.look_for_copies(&mut after, ASKED)?;
                 Ok((lost, after))
             });
             match asked.await? {
                 Ok((lost, after)) => {
-                    self.asked_to = after;
+                    (self.asked_ms, self.asked_to) = (now, after);
                     metrics::counter!("songda_vault_copies_lost_total").increment(lost as u64);
                 }
                 Err(error) => return self.failed(&error).await,
             }
         }
         if copied || now - self.eviction_ms >= EVICTION_MS {
-            self.eviction_ms = now;
             match self.ask(Vault::evict).await? {
                 Ok(0) => {}
                 Ok(bytes) => tracing::info!(bytes, "recordings with a checked copy were taken out of the folder"),
                 Err(error) => return self.failed(&error).await,
             }
+            self.eviction_ms = now;
+        }
+        self.well().await
+    }
+
+    /// Nothing failed: what waited was copied, or was removed and waits no more.
+    async fn well(&mut self) -> Result<(), StoreError> {
+        self.wait_ms = 0;
+        self.copies.set(|standing| standing.failing = None);
+        if self.alarmed {
+            alarms::clear(&self.db, &self.clock, "vault.copies_late", OBJECT).await?;
+            self.alarmed = false;
         }
         Ok(())
+    }
+
+    /// Of what was removed nobody need look at the copy any more.
+    async fn forget_removed(&mut self, waiting: &[RecordingId]) -> Result<(), StoreError> {
+        let removed: Vec<RecordingId> = self.differing.keys().filter(|id| !waiting.contains(id)).cloned().collect();
+        for id in removed {
+            let Some(kind) = self.differing.get(&id).copied() else { continue };
+            alarms::clear(&self.db, &self.clock, kind, id.as_str()).await?;
+            self.differing.remove(&id);
+        }
+        self.tell_differing();
+        Ok(())
+    }
+
+    fn tell_differing(&self) {
+        let differing = self.differing.values().filter(|kind| **kind == DIFFERS).count();
+        self.copies.set(|standing| standing.differing = differing);
     }
 
     /// Waits for vault and server on a thread that may wait.
@@ -188,32 +222,27 @@ impl Copier {
     }
 
     async fn succeeded(&mut self, id: &RecordingId) -> Result<(), StoreError> {
-        self.wait_ms = 0;
-        self.copies.set(|standing| standing.failing = None);
-        for kind in ["recording.copy_differs", "recording.copy_damaged"] {
+        for kind in [DIFFERS, DAMAGED] {
             alarms::clear(&self.db, &self.clock, kind, id.as_str()).await?;
         }
-        if self.alarmed {
-            alarms::clear(&self.db, &self.clock, "vault.copies_late", OBJECT).await?;
-            self.alarmed = false;
-        }
-        Ok(())
+        // The server takes copies again, whatever comes of the others.
+        self.well().await
     }
 
     async fn differs(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         tracing::error!(recording = %id, %error, "a recording has another copy than itself");
-        self.differing.insert(id.clone());
-        self.copies.set(|standing| standing.differing += 1);
+        self.differing.insert(id.clone(), DIFFERS);
+        self.tell_differing();
         let text = format!("存储服务器上同名录音与本地不一致，未覆盖，请核查是谁写入：{error}");
-        alarms::raise(&self.db, &self.clock, "recording.copy_differs", id.as_str(), &text).await
+        alarms::raise(&self.db, &self.clock, DIFFERS, id.as_str(), &text).await
     }
 
     /// One that is damaged on the disk keeps no other from being copied.
     async fn damaged(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         tracing::error!(recording = %id, %error, "a damaged recording was not copied");
-        self.differing.insert(id.clone());
+        self.differing.insert(id.clone(), DAMAGED);
         let text = format!("本地录音文件已损坏，未复制到存储服务器，请从备份恢复：{error}");
-        alarms::raise(&self.db, &self.clock, "recording.copy_damaged", id.as_str(), &text).await
+        alarms::raise(&self.db, &self.clock, DAMAGED, id.as_str(), &text).await
     }
 
     async fn failed(&mut self, error: &VaultError) -> Result<(), StoreError> {

@@ -208,6 +208,66 @@ async fn x2_a_copy_that_the_server_lost_is_asked_for_and_made_again() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_removed_waits_for_no_copy_and_nobody_is_told_of_it_any_more() {
+    for house in databases().await.unwrap() {
+        // Nobody listens there.
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let vault = Arc::new(vault(&house.folder).with_s3(remote(&house, at)));
+        record(&vault, "01GONE");
+        let rotten = record(&vault, "01AROT");
+        let place = |name: &str| {
+            house.folder.join("recordings/closed").join(&name[..5.min(name.len())]).join(format!("{name}.sdv"))
+        };
+        let mut bytes = std::fs::read(place("01AROT")).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(place("01AROT"), bytes).unwrap();
+        let copies = Copies::default();
+        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), copies.clone());
+        let cancel = CancellationToken::new();
+        copier.round(&cancel).await.unwrap();
+        house.clock.advance(16 * 60_000);
+        copier.round(&cancel).await.unwrap();
+        assert!(copies.standing().is_late(house.clock.now_ms()), "{}", house.engine);
+        let told: std::collections::BTreeSet<String> = open_alarms(&house).await.into_iter().collect();
+        let wanted = ["recording.copy_damaged", "vault.copies_late"].map(str::to_owned);
+        assert_eq!(told, wanted.into_iter().collect(), "{}", house.engine);
+        // Their time was over, and the server knew of neither.
+        serve(at);
+        for id in [&rotten, &RecordingId::new("01GONE").unwrap()] {
+            vault.remove(id).unwrap();
+        }
+        house.clock.advance(60 * 60_000);
+        copier.round(&cancel).await.unwrap();
+        assert_eq!((copies.standing().waiting, copies.standing().failing), (0, None), "{}", house.engine);
+        assert!(open_alarms(&house).await.is_empty(), "{}", house.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_say_what_it_has_is_asked_again_and_counts_as_well_only_when_it_answers() {
+    for house in databases().await.unwrap() {
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let vault = Arc::new(vault(&house.folder).with_s3(remote_keeping(&house, at, None)));
+        record(&vault, "01ASKED");
+        // Copied by an earlier run; nobody listens now.
+        let note = r#"{"bytes":1,"sha256":"","e_tag":null}"#;
+        std::fs::write(house.folder.join("recordings/closed/01ASK/01ASKED.s3"), note).unwrap();
+        let copies = Copies::default();
+        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), copies.clone());
+        let cancel = CancellationToken::new();
+        for _ in 0..2 {
+            copier.round(&cancel).await.unwrap();
+            assert!(copies.standing().failing.is_some(), "{}: with nothing that waits", house.engine);
+            house.clock.advance(11 * 60_000);
+        }
+        serve(at).lock().unwrap().insert("/vault/recordings/01ask/01asked.sdv".into(), vec![1]);
+        copier.round(&cancel).await.unwrap();
+        assert_eq!(copies.standing().failing, None, "{}", house.engine);
+    }
+}
+
 /// A disk whose syncs stand still until they are let go.
 struct Stuck {
     file: File,
