@@ -366,14 +366,15 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     Ok(true)
 }
 
-/// Calls that ended, were to be recorded, and have no recording in the books. Most of them
-/// never had any sound.
-pub async fn without_recording_row(db: &Db) -> Result<Vec<CallRow>, DeskError> {
+/// Calls that ended, were to be recorded, and have no recording in the books, newest first: a page of
+/// those before this id, or of all. Most of them never had any sound.
+pub async fn without_recording_row(db: &Db, before: Option<&str>) -> Result<Vec<CallRow>, DeskError> {
     let sql = format!(
         "SELECT {COLUMNS} LEFT JOIN recordings r ON r.call_id = c.id
-         WHERE c.state = 'ended' AND c.recording_id IS NOT NULL AND r.id IS NULL ORDER BY c.created_ms DESC LIMIT 1000"
+         WHERE c.state = 'ended' AND c.recording_id IS NOT NULL AND r.id IS NULL
+           AND (CAST($1 AS TEXT) IS NULL OR c.id < $1) ORDER BY c.id DESC LIMIT 500"
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(db.read()).await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(before).fetch_all(db.read()).await?;
     Ok(rows.iter().map(read).collect())
 }
 

@@ -468,14 +468,15 @@ pub async fn unfinished(db: &Db) -> Result<Vec<Inbound>, DeskError> {
     Ok(rows.iter().map(read).collect())
 }
 
-/// Calls of no task that ended and have no recording in the books.
-pub async fn without_recording_row(db: &Db) -> Result<Vec<Inbound>, DeskError> {
+/// Calls of no task that ended and have no recording in the books, newest first: a page of those
+/// before this id, or of all.
+pub async fn without_recording_row(db: &Db, before: Option<&str>) -> Result<Vec<Inbound>, DeskError> {
     let sql = format!(
         "SELECT {COLUMNS} LEFT JOIN inbound_recordings r ON r.inbound_id = i.id
          WHERE i.state = 'ended' AND i.list_state IN ('open', 'dismissed') AND r.id IS NULL
-         ORDER BY i.created_ms DESC LIMIT 1000"
+           AND (CAST($1 AS TEXT) IS NULL OR i.id < $1) ORDER BY i.id DESC LIMIT 500"
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(db.read()).await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(before).fetch_all(db.read()).await?;
     Ok(rows.iter().map(read).collect())
 }
 

@@ -44,16 +44,26 @@ pub(super) async fn close(ground: &Ground, call: &Inbound) -> Result<(), DeskErr
 /// Enters recordings whose calls ended without one being written down; answers how many.
 pub(super) async fn enter_all(ground: &Ground) -> Result<usize, DeskError> {
     let mut entered = 0;
-    for call in inbound::without_recording_row(&ground.db).await? {
-        let Some(manifest) = on_shelf(ground, &call.id, &call.recording_id).await? else { continue };
-        let mut tx = ground.db.begin().await?;
-        recorded::enter(&mut tx, &ground.clock, Owner::Caller(&call.id), &call.court_id, &manifest, manifest.recovered)
-            .await?;
-        if call.talk_from_ms.is_some() || call.message {
-            crate::transcripts::enqueue_inbound(&mut tx, &ground.clock, &call.id).await?;
+    let mut before = None;
+    loop {
+        let page = inbound::without_recording_row(&ground.db, before.as_deref()).await?;
+        let Some(last) = page.last() else { return Ok(entered) };
+        before = Some(last.id.clone());
+        for call in &page {
+            entered += usize::from(enter(ground, call).await?);
         }
-        tx.commit().await?;
-        entered += 1;
     }
-    Ok(entered)
+}
+
+/// Enters the recording of one; false when there is none.
+async fn enter(ground: &Ground, call: &Inbound) -> Result<bool, DeskError> {
+    let Some(manifest) = on_shelf(ground, &call.id, &call.recording_id).await? else { return Ok(false) };
+    let mut tx = ground.db.begin().await?;
+    recorded::enter(&mut tx, &ground.clock, Owner::Caller(&call.id), &call.court_id, &manifest, manifest.recovered)
+        .await?;
+    if call.talk_from_ms.is_some() || call.message {
+        crate::transcripts::enqueue_inbound(&mut tx, &ground.clock, &call.id).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
 }

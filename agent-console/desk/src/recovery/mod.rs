@@ -84,9 +84,14 @@ async fn shelve(ground: &Ground) -> Result<usize, DeskError> {
 }
 
 async fn enter_all(ground: &Ground) -> Result<usize, DeskError> {
-    let mut entered = 0;
-    for call in calls::without_recording_row(&ground.db).await? {
-        entered += usize::from(enter(ground, &call).await?);
+    let (mut entered, mut before) = (0, None);
+    loop {
+        let page = calls::without_recording_row(&ground.db, before.as_deref()).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.id.clone());
+        for call in &page {
+            entered += usize::from(enter(ground, call).await?);
+        }
     }
     Ok(entered + inbound::enter_all(ground).await?)
 }
@@ -102,13 +107,14 @@ async fn shelved(ground: &Ground, call: &CallRow) -> Result<Option<Manifest>, De
 async fn on_shelf(ground: &Ground, call: &str, recording: &str) -> Result<Option<Manifest>, DeskError> {
     let Ok(id) = RecordingId::new(recording) else { return Ok(None) };
     let vault = ground.vault.clone();
-    let read = tokio::task::spawn_blocking(move || vault.manifest(&id))
+    // Most of them never had any sound: the S3 server is asked for none of those.
+    let read = tokio::task::spawn_blocking(move || vault.was_closed(&id).then(|| vault.manifest(&id)))
         .await
         .map_err(|error| StoreError::internal("reading a recording's end", error))?;
     match read {
-        Ok(manifest) => Ok(Some(manifest).filter(|manifest| manifest.frames > 0)),
-        Err(VaultError::Missing(_)) => Ok(None),
-        Err(error) => {
+        Some(Ok(manifest)) => Ok(Some(manifest).filter(|manifest| manifest.frames > 0)),
+        None | Some(Err(VaultError::Missing(_))) => Ok(None),
+        Some(Err(error)) => {
             tracing::error!(call, %error, "the recording of a call cannot be read");
             Ok(None)
         }

@@ -16,14 +16,16 @@ use songda_desk::{
     telephony::{self, Line, NewLine},
 };
 use songda_people::courts;
+use songda_recordings::vault::{BLOCK_FRAMES, RecordingId};
 use songda_service::outcomes::LineFacts;
 use songda_sip::{OutboundCall, PreparedLeg};
+use sqlx::{Column as _, Row as _};
 use tokio::net::UdpSocket;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clear,
-    desk::{Desk, desks},
+    desk::{Desk, Ended, desks},
 };
 
 const NUMBER: &str = "13800001234";
@@ -358,5 +360,70 @@ async fn r4_2a_what_ends_a_leg_is_kept_until_the_carrier_has_answered() {
         assert_eq!(open.len(), 1, "{}: the next run would find it", desk.engine());
         legs::down(&desk.ground.db, &call.id).await.unwrap();
         assert!(legs::open_legs(&desk.ground.db).await.unwrap().is_empty(), "{}", desk.engine());
+    }
+}
+
+/// So many more rows of a table like this one, newer than it, each with a recording of its own that
+/// never had any sound.
+async fn many_like(desk: &Desk, table: &str, id: &str, many: u32) {
+    let db = &desk.ground.db;
+    let one = format!("SELECT * FROM {table} WHERE id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(one)).bind(id).fetch_one(db.read()).await.unwrap();
+    let names: Vec<String> = row.columns().iter().map(|column| column.name().to_owned()).collect();
+    let values: Vec<String> = names
+        .iter()
+        .map(|name| match name.as_str() {
+            "id" => "'Z' || CAST(s.n AS TEXT)".to_owned(),
+            "recording_id" => "'R' || CAST(s.n AS TEXT)".to_owned(),
+            other => format!("c.{other}"),
+        })
+        .collect();
+    let sql = format!(
+        "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {many})
+         INSERT INTO {table} ({}) SELECT {} FROM {table} c, s WHERE c.id = $1",
+        names.join(", "),
+        values.join(", ")
+    );
+    let done = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).execute(db.read()).await.unwrap();
+    assert_eq!(done.rows_affected(), u64::from(many));
+}
+
+fn shelved(desk: &Desk, recording: &str) {
+    let id = RecordingId::new(recording).unwrap();
+    let mut writer = desk.ground.vault.begin(&id, desk.ground.clock.now_ms()).unwrap();
+    writer.append(&vec![7; BLOCK_FRAMES * 2]).unwrap();
+    writer.finish(Vec::new()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_a_recording_that_a_kill_kept_out_of_the_books_is_entered_however_many_calls_came_after_it() {
+    for desk in desks().await {
+        let order = desk.take(&desk.liu).await.unwrap();
+        let call = desk.ended(&desk.liu, &order, &Ended::default()).await;
+        shelved(&desk, call.recording_id.as_deref().unwrap());
+        many_like(&desk, "calls", &call.id, 1_100).await;
+        let caller = songda_store::new_id();
+        sqlx::query(
+            "INSERT INTO inbound_calls (id, court_id, called, trunk_id, number_index, masked, state, list_state, message,
+                                        call_back, created_ms, talk_ms, ended_by, end_facts, recording_id, language,
+                                        prompt_spans, quality, marks, settled_reason)
+             VALUES ($1, $2, '', '', '', '', 'ended', 'open', 1, 0, 0, 0, '', '{}', 'I1', '', '[]', '{}', '[]', '')",
+        )
+        .bind(&caller)
+        .bind(&desk.house.court)
+        .execute(desk.ground.db.read())
+        .await
+        .unwrap();
+        shelved(&desk, "I1");
+        many_like(&desk, "inbound_calls", &caller, 1_100).await;
+        let recovered = recovery::run(&desk.ground).await.unwrap();
+        assert_eq!((recovered.calls, recovered.recordings), (0, 2), "{}", desk.engine());
+        for (table, owner, call) in [("recordings", "call_id", &call.id), ("inbound_recordings", "inbound_id", &caller)]
+        {
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE {owner} = $1");
+            let found = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).bind(call);
+            assert_eq!(found.fetch_one(desk.ground.db.read()).await.unwrap(), 1, "{}: {table}", desk.engine());
+        }
+        assert_eq!(recovery::run(&desk.ground).await.unwrap().recordings, 0, "{}: once", desk.engine());
     }
 }
