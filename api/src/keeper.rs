@@ -57,6 +57,12 @@ async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
         }
     }
     let make = || async {
+        // What a recovery set aside stands in the register before its day has a root.
+        match house.examiner().enter_set_aside().await {
+            Ok(0) => {}
+            Ok(entered) => tracing::warn!(entered, "what a recovery set aside stands in the register now"),
+            Err(error) => tracing::error!(%error, "what a recovery set aside could not be entered"),
+        }
         // A day that is dated wrong cannot be dated again: where servers are named, one of them
         // must have been heard.
         let heard = house.time_servers == 0 || matches!(house.clock.reference(), Reference::Ntp { .. });

@@ -16,25 +16,27 @@ pub const TRANSCRIPT: &str = "transcript";
 pub const CALL: &str = "call";
 /// Kind of a person's correction of a line of a transcript.
 pub const CORRECTION: &str = "correction";
+/// Kind of what a recovery set aside of a recording that never became one: sealed bytes.
+pub const SET_ASIDE: &str = "set_aside";
 /// Kind of a deletion certificate, which is a stored file.
 pub const CERTIFICATE: &str = "certificate";
 
 /// A file about to be entered.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// Recording, object, [`transcript_id`], [`binding_id`] or [`correction_id`].
+    /// Recording, object, [`transcript_id`], [`binding_id`], [`correction_id`] or [`set_aside_id`].
     pub id: &'a str,
     /// Court.
     pub court: &'a str,
-    /// [`RECORDING`], [`TRANSCRIPT`], [`CALL`], [`CORRECTION`], or the kind of a stored file.
+    /// [`RECORDING`], [`TRANSCRIPT`], [`CALL`], [`CORRECTION`], [`SET_ASIDE`], or the kind of a stored file.
     pub kind: &'a str,
     /// The call of a recording or transcript; empty for stored files.
     pub owner: &'a str,
-    /// SHA-256 of the clear content, hex.
+    /// SHA-256 of the clear content, hex; of what was set aside, of its bytes as they lie there.
     pub sha256: &'a str,
-    /// SM3 of the clear content, hex.
+    /// SM3 of the same, hex.
     pub sm3: &'a str,
-    /// Bytes of the clear content.
+    /// Bytes of the same.
     pub size: i64,
 }
 
@@ -51,6 +53,16 @@ pub fn binding_id(call: &str) -> String {
 /// The id under which a correction stands in the register.
 pub fn correction_id(edit: &str) -> String {
     format!("E{edit}")
+}
+
+/// The id under which a piece of this name that was set aside stands in the register.
+pub fn set_aside_id(name: &str) -> String {
+    format!("L{name}")
+}
+
+/// The name of the piece that has this id; none when it is no such id.
+pub fn set_aside_name(id: &str) -> Option<&str> {
+    id.strip_prefix('L')
 }
 
 /// SHA-256 and SM3 of some content, hex.

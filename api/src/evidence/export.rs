@@ -178,8 +178,12 @@ const PAGE: i64 = 500;
 
 /// How a person finds it.
 fn about(file: &FileRow) -> String {
-    let task = if file.task_number.is_empty() { String::new() } else { format!(", task {}", file.task_number) };
-    format!("{}, case {}{task}", file.label(), file.case_number)
+    let part = |name: &str, number: &str| match number {
+        "" => String::new(),
+        number => format!(", {name} {number}"),
+    };
+    let case = if file.case_number.is_empty() { ", no case".to_owned() } else { part("case", &file.case_number) };
+    format!("{}{case}{}", file.label(), part("task", &file.task_number))
 }
 
 fn empty_folder(to: &Path) -> anyhow::Result<()> {

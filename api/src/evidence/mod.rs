@@ -42,7 +42,8 @@ pub struct Verify {
     /// The files in the root of one day only, as 2026-11-27.
     #[arg(long, conflicts_with_all = ["call", "case", "bundle"])]
     day: Option<String>,
-    /// The recording and the transcript of one call only.
+    /// What there is of one call only: recording, transcript with its corrections, task and case that
+    /// it was entered for, what a recovery set aside.
     #[arg(long, conflicts_with_all = ["case", "bundle"])]
     call: Option<String>,
     /// The files of one case (案号) only.
@@ -102,7 +103,8 @@ pub async fn make_roots(house: &House, after_ms: i64) -> anyhow::Result<usize> {
     let mut tx = house.db.begin().await?;
     for court in &courts {
         let detail = serde_json::json!({ "made": made });
-        operator::note(&mut tx, &house.clock, &court.id, "evidence.roots", ("court", &court.id), "ok", detail).await?;
+        operator::note(&mut tx, &house.clock, &court.id, "evidence.make_roots", ("court", &court.id), "ok", detail)
+            .await?;
     }
     tx.commit().await?;
     Ok(made)

@@ -29,12 +29,8 @@ use crate::{
 };
 
 fn policy_view(policy: &Policy) -> PolicyView {
-    let class = |class: Class| ClassView {
-        code: class.code(),
-        days: policy.days(class),
-        least_days: class.least_days(),
-        is_deleted: class.is_deleted(),
-    };
+    let class =
+        |class: Class| ClassView { code: class.code(), days: policy.days(class), least_days: class.least_days() };
     PolicyView {
         version: policy.version,
         valid_from: (policy.version > 0).then(|| rfc3339(policy.valid_from_ms)),
@@ -110,7 +106,8 @@ fn plan_view(plan: &Plan) -> RetentionPlan {
         case_number: item.file.case_number.clone(),
         task_number: item.file.task_number.clone(),
         bytes: item.file.size,
-        returned_at: Some(rfc3339(item.returned_ms)),
+        // At the end of the contract a case need not have come back.
+        returned_at: (item.returned_ms > 0).then(|| rfc3339(item.returned_ms)),
         due_at: rfc3339(item.due_ms),
         state: "planned".to_owned(),
         why: String::new(),

@@ -41,7 +41,7 @@ pub(crate) struct DoubtView {
     pub(crate) id: String,
     /// The file, or `root:` and the day.
     pub(crate) object_id: String,
-    /// `recording`, `transcript`, `report`, `document`, `root` …
+    /// `recording`, `transcript`, `set_aside`, `report`, `document`, `root` …
     pub(crate) kind: String,
     /// What a document is called; version of a report.
     pub(crate) name: String,
@@ -80,14 +80,12 @@ pub(crate) struct Why {
 /// A class and its period.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ClassView {
-    /// `recording`, `transcript`, `receipt`, `document`, `metadata`, `audit` or `access`.
+    /// `recording`, `transcript`, `receipt`, `document` or `caller`.
     pub(crate) code: &'static str,
     /// Days from the return of the case to the court.
     pub(crate) days: i64,
     /// Days below which no court may go.
     pub(crate) least_days: i64,
-    /// Whether a deletion takes files of it.
-    pub(crate) is_deleted: bool,
 }
 
 /// The periods of a court.
@@ -190,13 +188,14 @@ pub(crate) struct RetentionItem {
     pub(crate) case_number: String,
     pub(crate) task_number: String,
     pub(crate) bytes: i64,
-    /// When the case came back to the court; in a dry run only.
+    /// When the case came back to the court, or a caller of no case was entered; in a dry run only, and
+    /// none where that does not count.
     pub(crate) returned_at: Option<String>,
     pub(crate) due_at: String,
-    /// `planned`, `waiting`, `deleting`, `deleted` or `kept`.
+    /// `planned`, `waiting`, `deleting`, `deleted`, `kept`, or `failed`: it could not be taken away.
     pub(crate) state: String,
-    /// Why it was kept: `hold`, `open_task`, `live_call`, `not_returned`, `doubt`, `no_root` or `not_due`; or why it
-    /// could not be deleted.
+    /// Why it was kept: `hold`, `open_task`, `live_call`, `not_returned`, `unsettled`, `linked`, `doubt`, `no_root`,
+    /// `not_due` or `ended`; of one that failed, why, in words.
     pub(crate) why: String,
 }
 

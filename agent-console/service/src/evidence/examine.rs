@@ -9,7 +9,9 @@ use songda_recordings::{
 use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, evidence as register};
 use sqlx::Row;
 
-use super::{Correction, FileRow, Found, HOUSE, Marked, Which, bound, doubts, earlier, files, internal};
+use super::{
+    Correction, FileRow, Found, HOUSE, Marked, NOT_THERE, Which, bound, doubts, earlier, files, internal, missing,
+};
 use crate::{
     ServiceError,
     retention::{Certified, Proof, under_way},
@@ -145,6 +147,7 @@ impl Examiner {
             register::TRANSCRIPT => self.transcript(file).await?,
             register::CORRECTION => self.correction(file).await?,
             register::CALL => self.call(file).await?,
+            register::SET_ASIDE => self.set_aside(file).await?,
             _ => self.object(file).await?,
         };
         if matches!(found, Found::Missing { .. }) {
@@ -168,6 +171,7 @@ impl Examiner {
             }
             register::TRANSCRIPT => self.transcript_body(&file.owner_id).await?.is_some(),
             register::CORRECTION => self.correction_body(file).await?.is_some(),
+            register::SET_ASIDE => self.set_aside_is_there(file).await?,
             _ => self.objects.is_there(&file.id).await?,
         };
         if there {
@@ -388,12 +392,6 @@ pub async fn looked_at(db: &Db, court: &str) -> Result<(i64, Option<i64>), Servi
     .await?;
     let (all, seen): (i64, i64) = (row.get(0), row.get(1));
     Ok((all, (all == seen).then(|| row.get::<Option<i64>, _>(2)).flatten()))
-}
-
-const NOT_THERE: &str = "the file is not there";
-
-fn missing(reason: &str) -> Found {
-    Found::Missing { reason: reason.to_owned() }
 }
 
 fn unread(error: &ServiceError) -> Found {

@@ -9,13 +9,15 @@ use crate::ServiceError;
 /// An evidence file, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRow {
-    /// Recording, stored file, or transcript (`T` and its call).
+    /// Recording, stored file, transcript (`T` and its call), what a call belongs to (`B`), correction
+    /// (`E`), or what was set aside (`L` and the name of the piece).
     pub id: String,
     /// Court.
     pub court_id: String,
-    /// `recording`, `transcript`, `report`, `document`, `push` …
+    /// `recording`, `transcript`, `set_aside`, `report`, `document`, `push` …
     pub kind: String,
-    /// The call of a recording, transcript or correction; empty for stored files.
+    /// The call of a recording, of what was set aside of one, of a transcript or a correction; empty
+    /// for stored files.
     pub owner_id: String,
     /// SHA-256 of the clear content, hex.
     pub sha256: String,
@@ -65,7 +67,8 @@ impl FileRow {
 pub enum Which<'a> {
     /// Of a case.
     Case(&'a str),
-    /// Of a call: its recording and its transcript.
+    /// Of a call: its recording and its transcript with its corrections, what it belongs to, what was
+    /// set aside of it.
     Call(&'a str),
     /// One.
     One(&'a str),

@@ -4,9 +4,11 @@
 //! A file is entered with both hashes in the transaction that makes it
 //! ([`songda_store::evidence`]). `roots` makes the root of each day of a court, chained to the
 //! day before and signed. `examine` compares files with the register, `chain` the register with
-//! the roots. `bound` enters what a call belongs to, and what was corrected. What does not fit is 待核查 (`doubts`) until a person clears it with a reason; it
-//! is never hashed again to make it fit.
+//! the roots. `bound` enters what a call belongs to, and what was corrected; `aside` what a recovery
+//! set aside. What does not fit is 待核查 (`doubts`) until a person clears it with a reason; it is
+//! never hashed again to make it fit.
 
+mod aside;
 mod bound;
 mod chain;
 mod doubts;
@@ -28,6 +30,12 @@ use crate::ServiceError;
 
 /// What this house calls itself in the audit log when nobody asked.
 pub const HOUSE: &str = "system";
+
+const NOT_THERE: &str = "the file is not there";
+
+fn missing(reason: &str) -> Found {
+    Found::Missing { reason: reason.to_owned() }
+}
 
 fn internal(action: &'static str, error: impl std::fmt::Display) -> ServiceError {
     songda_store::StoreError::internal(action, error).into()

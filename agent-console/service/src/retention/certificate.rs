@@ -225,33 +225,37 @@ type Files = BTreeMap<String, (String, String)>;
 /// A request and the files of its certificate.
 type Listed = (String, Arc<Files>);
 
-/// Longest time for which a deletion that was approved may stand still, milliseconds. After that
-/// what it took away without a certificate is a loss.
+/// Longest time for which nothing is heard of a deletion that was approved, milliseconds. After that
+/// what it took away without a certificate is a loss. One that waits for an S3 server is heard of at
+/// each try, which comes every ten minutes.
 const PATIENCE_MS: i64 = 24 * 3_600_000;
 
+/// When something was last heard of a deletion: a file that went, or one that could not be reached.
+const HEARD: &str =
+    "(SELECT MAX(CASE WHEN COALESCE(d.until_ms, 0) > COALESCE(d.done_ms, 0) THEN d.until_ms ELSE d.done_ms END)
+     FROM deletion_items d WHERE d.request_id = r.id)";
+
 /// The request that is taking this file away right now, or was when the process died: approved,
-/// signed by this house, and moving within the last day.
+/// signed by this house, and heard of within the last day.
 pub(crate) async fn under_way(
     conn: &mut AnyConnection,
     clock: &Clock,
     keys: &[PublicKey],
     file: &str,
 ) -> Result<Option<String>, ServiceError> {
-    let row = sqlx::query(
-        "SELECT i.request_id, r.decided_ms, (SELECT MAX(d.done_ms) FROM deletion_items d WHERE d.request_id = r.id)
+    let sql = format!(
+        "SELECT i.request_id, r.decided_ms, {HEARD}
          FROM deletion_items i JOIN retention_requests r ON r.id = i.request_id
-         WHERE i.file_id = $1 AND i.state IN ('deleting', 'deleted') AND r.state = 'approved' LIMIT 1",
-    )
-    .bind(file)
-    .fetch_optional(&mut *conn)
-    .await?;
+         WHERE i.file_id = $1 AND i.state IN ('deleting', 'deleted') AND r.state = 'approved' LIMIT 1"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(file).fetch_optional(&mut *conn).await?;
     let Some(row) = row.filter(|row| is_moving(clock, row.get(1), row.get(2))) else { return Ok(None) };
     let request: String = row.get(0);
     Ok(proof::check(conn, keys, &request).await?.is_ok().then_some(request))
 }
 
-fn is_moving(clock: &Clock, decided_ms: Option<i64>, done_ms: Option<i64>) -> bool {
-    decided_ms.max(done_ms).is_some_and(|last_ms| clock.now_ms() - last_ms <= PATIENCE_MS)
+fn is_moving(clock: &Clock, decided_ms: Option<i64>, heard_ms: Option<i64>) -> bool {
+    decided_ms.max(heard_ms).is_some_and(|last_ms| (clock.now_ms() - last_ms).abs() <= PATIENCE_MS)
 }
 
 /// What proves that a file went by decision.
@@ -281,19 +285,15 @@ impl Certified {
         file: &FileRow,
         request: &str,
     ) -> Result<Proof, ServiceError> {
-        let row = sqlx::query(
+        let sql = format!(
             "SELECT r.state, CASE WHEN r.decided_by IS NULL OR r.decided_by = r.asked_by THEN 1 ELSE 0 END,
                     (SELECT COUNT(*) FROM deletion_items i WHERE i.request_id = r.id AND i.file_id = $2
                       AND i.state = 'deleted'),
-                    (SELECT c.object_id FROM deletion_certificates c WHERE c.request_id = r.id), r.decided_ms,
-                    (SELECT MAX(d.done_ms) FROM deletion_items d WHERE d.request_id = r.id)
-             FROM retention_requests r WHERE r.id = $1 AND r.kind <> 'policy' AND r.court_id = $3",
-        )
-        .bind(request)
-        .bind(&file.id)
-        .bind(&file.court_id)
-        .fetch_optional(db.read())
-        .await?;
+                    (SELECT c.object_id FROM deletion_certificates c WHERE c.request_id = r.id), r.decided_ms, {HEARD}
+             FROM retention_requests r WHERE r.id = $1 AND r.kind <> 'policy' AND r.court_id = $3"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(request).bind(&file.id).bind(&file.court_id);
+        let row = row.fetch_optional(db.read()).await?;
         let no = |why: &str| Ok(Proof::None(why.to_owned()));
         let Some(row) = row else { return no("its request is not in the books") };
         let (state, alone, item): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));

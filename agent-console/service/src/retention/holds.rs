@@ -72,7 +72,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Sets a hold on a case that has none. A file of it that is being taken away at this very moment
 /// is waited for, up to half a minute: what is there when this answers that it is set stays. When
 /// the removal runs even longer the hold stands, and the answer is `hold.removal`: whoever asks
-/// again waits again, and hears `hold.there` once it has ended.
+/// again waits again, and hears `hold.there` once it has ended. Where a removal had begun and broke
+/// off, as when the S3 server went away, the hold stands too, and the answer is `hold.unknown`: nobody
+/// can say yet whether that file is still there. The next run of the deletion finds out, and keeps
+/// what is.
 pub async fn set_hold(db: &Db, clock: &Clock, actor: &Actor, case: &str, why: &str) -> Result<(), ServiceError> {
     set_hold_within(db, clock, actor, case, why, PATIENCE).await
 }
@@ -119,19 +122,29 @@ pub async fn set_hold_within(
     removals_ended(db, clock, case, patience).await
 }
 
-/// Waits until no file of a case is being taken away.
+/// Waits until no file of a case is being taken away; an error where that is not known of one.
 async fn removals_ended(db: &Db, clock: &Clock, case: &str, patience: Duration) -> Result<(), ServiceError> {
     let begun = Instant::now();
     loop {
         let row = sqlx::query(
-            "SELECT COUNT(*) FROM deletion_items WHERE case_id = $1 AND state = 'deleting' AND until_ms > $2",
+            "SELECT COUNT(*), COUNT(CASE WHEN until_ms > $2 THEN 1 END)
+             FROM deletion_items WHERE case_id = $1 AND state = 'deleting'",
         )
         .bind(case)
         .bind(clock.now_ms())
         .fetch_one(db.read())
         .await?;
-        if row.get::<i64, _>(0) == 0 {
-            return Ok(());
+        let (begun_files, running): (i64, i64) = (row.get(0), row.get(1));
+        match (begun_files, running) {
+            (0, _) => return Ok(()),
+            (_, 1..) => {}
+            (files, _) => {
+                let text = format!(
+                    "the hold stands; files whose removal had begun before it and broke off: {files}. Whether they are \
+                     still there is not known before the deletion goes on, which keeps those that are"
+                );
+                return Err(ServiceError::Refused { code: "hold.unknown", field: "", text });
+            }
         }
         if begun.elapsed() >= patience {
             let text = "the hold stands; the removal of a file that had begun before it still runs: \

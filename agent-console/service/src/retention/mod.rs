@@ -3,8 +3,9 @@
 //! Each class of files has a period that counts from the return of its case to the court. What
 //! is due is shown first (`plan`), asked for by one person and approved by another
 //! (`requests`), and then deleted file by file with a certificate (`run`). A legal hold
-//! (`holds`) beats all of that until the moment of the deletion itself: it is looked for in the
-//! transaction that deletes.
+//! (`holds`) beats all of that: it is looked for in the transaction that says that a file is about
+//! to go. Then the file is taken away with no transaction open, and a second one writes that it is
+//! gone; a hold that comes in between is set, and answered when the removal has ended.
 
 mod certificate;
 mod ending;

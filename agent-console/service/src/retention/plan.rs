@@ -81,7 +81,7 @@ impl Plan {
     /// Enters a file of a case, where it belongs to one of those that are meant.
     fn look_at(&mut self, file: FileRow, standings: &HashMap<&str, &Standing>, seen: &Seen) {
         let Seen { doubted, unsettled } = seen;
-        let Some(class) = Class::of_file(&file).filter(|class| class.is_deleted()) else { return };
+        let Some(class) = Class::of_file(&file) else { return };
         if file.deleted.is_some() {
             return;
         }

@@ -1,4 +1,9 @@
 //! Periods per class, as versioned data of a court.
+//!
+//! Only what a deletion takes has a period. The audit log, in which the accesses stand too, and the
+//! data of cases are kept as long as the house: the log is the proof of every deletion, and its time
+//! is that of the case files, which no job deletes (domain 7; 网络安全法 23(3) and 网络数据安全管理条例
+//! 12 ask for six months and three years at least).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +18,7 @@ use crate::{ServiceError, evidence::FileRow};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// Recordings (WAV).
+    /// Recordings (WAV), and what a recovery set aside of one.
     Recording,
     /// Transcripts and their corrections.
     Transcript,
@@ -23,12 +28,6 @@ pub enum Class {
     Document,
     /// Sound and words of callers who belong to no case, counted from their own entry.
     Caller,
-    /// Cases, tasks, timelines, calls. No job deletes them in this version.
-    Metadata,
-    /// The audit log. No job deletes it.
-    Audit,
-    /// Who looked at what, which stands in the audit log. No job deletes it.
-    Access,
 }
 
 /// Longest period, days: a hundred years.
@@ -36,16 +35,7 @@ const LONGEST: i64 = 36_525;
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 8] = [
-        Self::Recording,
-        Self::Transcript,
-        Self::Receipt,
-        Self::Document,
-        Self::Caller,
-        Self::Metadata,
-        Self::Audit,
-        Self::Access,
-    ];
+    pub const ALL: [Self; 5] = [Self::Recording, Self::Transcript, Self::Receipt, Self::Document, Self::Caller];
 
     /// The stored word.
     pub fn code(self) -> &'static str {
@@ -55,9 +45,6 @@ impl Class {
             Self::Receipt => "receipt",
             Self::Document => "document",
             Self::Caller => "caller",
-            Self::Metadata => "metadata",
-            Self::Audit => "audit",
-            Self::Access => "access",
         }
     }
 
@@ -70,7 +57,7 @@ impl Class {
     /// (certificates, what calls belong to, proofs of numbers).
     pub fn of(kind: &str) -> Option<Self> {
         match kind {
-            evidence::RECORDING => Some(Self::Recording),
+            evidence::RECORDING | evidence::SET_ASIDE => Some(Self::Recording),
             evidence::TRANSCRIPT | evidence::CORRECTION => Some(Self::Transcript),
             "report" => Some(Self::Receipt),
             "document" | "push" => Some(Self::Document),
@@ -96,21 +83,14 @@ impl Class {
         }
     }
 
-    /// Days below which no court may go. Audit: three years online. Access logs: one year
-    /// (网络安全法 23(3) asks for six months). Records of entrusted processing: three years
+    /// Days below which no court may go. Records of entrusted processing: three years
     /// (网络数据安全管理条例 12). Sound and words have no period in law; a month keeps a slip of
     /// the pen from emptying the vault.
     pub fn least_days(self) -> i64 {
         match self {
             Self::Recording | Self::Transcript | Self::Document | Self::Caller => 30,
-            Self::Receipt | Self::Metadata | Self::Audit => 1_096,
-            Self::Access => 366,
+            Self::Receipt => 1_096,
         }
-    }
-
-    /// Whether files of this class are deleted by the job.
-    pub fn is_deleted(self) -> bool {
-        matches!(self, Self::Recording | Self::Transcript | Self::Receipt | Self::Document | Self::Caller)
     }
 }
 
@@ -141,6 +121,12 @@ impl Policy {
     pub fn days(&self, class: Class) -> i64 {
         self.days.get(&class).copied().unwrap_or_else(|| class.default_days())
     }
+}
+
+/// Days by class as they are stored. Classes that a version had and none deleted are passed over:
+/// metadata, the audit log, accesses.
+pub(super) fn stored(days: &BTreeMap<String, i64>) -> BTreeMap<Class, i64> {
+    days.iter().filter_map(|(code, days)| Some((Class::parse(code)?, *days))).collect()
 }
 
 /// Every class once, each within its bounds.
@@ -176,7 +162,7 @@ pub async fn policies(db: &Db, court: &str) -> Result<Vec<Policy>, ServiceError>
             .map_err(|error| songda_store::StoreError::internal("reading periods", error))?;
         found.push(Policy {
             version: row.get(0),
-            days,
+            days: stored(&days),
             valid_from_ms: row.get(2),
             asked_by: row.get(3),
             approved_by: row.get(4),

@@ -66,9 +66,9 @@ pub struct ItemRow {
     pub size: i64,
     /// Since when it is due, unix milliseconds.
     pub due_ms: i64,
-    /// `waiting`, `deleting`, `deleted` or `kept`.
+    /// `waiting`, `deleting`, `deleted`, `kept`, or `failed`: it could not be taken away.
     pub state: String,
-    /// Why it was kept.
+    /// Why it was kept, or why it could not be taken away.
     pub why: String,
 }
 
@@ -376,8 +376,9 @@ pub async fn decide(
     settle(&mut tx, clock, actor, id, state, why).await?;
     match state {
         "done" => {
-            let days: BTreeMap<Class, i64> = serde_json::from_value(found.body.clone())
+            let days = serde_json::from_value(found.body.clone())
                 .map_err(|error| StoreError::internal("reading periods that were asked for", error))?;
+            let days = policy::stored(&days);
             policy::checked(&days)?;
             policy::enter(&mut tx, clock, &actor.court_id, &days, (&found.asked_by, &found.asked_name), actor).await?;
         }

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use songda_recordings::{
     keys::KeyProvider,
-    vault::{LostPiece, RecordingId, Vault},
+    vault::{LostPiece, RecordingId, Vault, VaultError},
 };
 use songda_store::{Clock, Db, Objects, StoreError, Tx, alarms, audit, evidence};
 use sqlx::{Row, any::AnyRow};
@@ -327,11 +327,8 @@ impl Deleter {
         if item.kind != evidence::RECORDING {
             return Ok(String::new());
         }
-        let (vault, id) = (self.vault.clone(), recording(&item.file)?);
-        let found = tokio::task::spawn_blocking(move || vault.set_aside(&id))
-            .await
-            .map_err(|error| StoreError::internal("looking for what was set aside", error))?
-            .map_err(|error| StoreError::internal("looking for what was set aside", error))?;
+        let id = recording(&item.file)?;
+        let found = self.in_vault("looking for what was set aside", move |vault| vault.set_aside(&id)).await?;
         let mut all: Vec<LostPiece> = serde_json::from_str(&item.pieces).unwrap_or_default();
         for piece in found {
             if !all.iter().any(|known| known.file == piece.file) {
@@ -466,11 +463,13 @@ impl Deleter {
     async fn is_there(&self, item: &Item) -> Result<bool, Fault> {
         match item.kind.as_str() {
             evidence::RECORDING => {
-                let (vault, id) = (self.vault.clone(), recording(&item.file)?);
-                let there = tokio::task::spawn_blocking(move || vault.is_there(&id))
-                    .await
-                    .map_err(|error| StoreError::internal("looking for a recording", error))?;
-                Ok(there.map_err(|error| StoreError::internal("looking for a recording", error))?)
+                let id = recording(&item.file)?;
+                self.in_vault("looking for a recording", move |vault| vault.is_there(&id)).await
+            }
+            evidence::SET_ASIDE => {
+                let name = piece(&item.file);
+                let found = self.in_vault("looking for what was set aside", move |vault| vault.piece(&name));
+                Ok(found.await?.is_some())
             }
             _ if item.is_in_books() => Ok(true),
             _ => Ok(self.objects.is_there(&item.file).await?),
@@ -480,16 +479,32 @@ impl Deleter {
     /// Takes a file away, from the disk and from the S3 server, with no transaction open: a
     /// server that does not answer keeps nobody from the books. One that is gone is no error.
     async fn take_away(&self, item: &Item) -> Result<(), Fault> {
-        if item.kind != evidence::RECORDING {
-            self.objects.remove(&item.file).await?;
-            return Ok(());
+        match item.kind.as_str() {
+            evidence::RECORDING => {
+                let id = recording(&item.file)?;
+                self.in_vault("removing a recording", move |vault| vault.remove(&id).map(drop)).await
+            }
+            evidence::SET_ASIDE => {
+                let name = piece(&item.file);
+                self.in_vault("removing what was set aside", move |vault| vault.remove_piece(&name)).await
+            }
+            _ => {
+                self.objects.remove(&item.file).await?;
+                Ok(())
+            }
         }
-        let (vault, id) = (self.vault.clone(), recording(&item.file)?);
-        tokio::task::spawn_blocking(move || vault.remove(&id))
-            .await
-            .map_err(|error| StoreError::internal("removing a recording", error))?
-            .map_err(|error| StoreError::internal("removing a recording", error))?;
-        Ok(())
+    }
+
+    /// Asks the vault on a thread that may wait.
+    async fn in_vault<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Vault) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let vault = self.vault.clone();
+        let done = tokio::task::spawn_blocking(move || work(&vault)).await;
+        let done = done.map_err(|error| StoreError::internal(action, error))?;
+        Ok(done.map_err(|error| StoreError::internal(action, error))?)
     }
 
     /// Takes words away that stand in the books.
@@ -513,6 +528,11 @@ impl Deleter {
 
 fn recording(file: &str) -> Result<RecordingId, ServiceError> {
     Ok(RecordingId::new(file).map_err(|error| StoreError::internal("reading a recording's id", error))?)
+}
+
+/// The name of a piece that was set aside.
+fn piece(file: &str) -> String {
+    evidence::set_aside_name(file).unwrap_or_default().to_owned()
 }
 
 /// The call of a transcript's id.

@@ -5,14 +5,14 @@ use songda_service::{
     ServiceError,
     evidence::{self, Found, HOUSE},
     retention::{
-        Class, ask_for_contract_end, ask_for_end, ask_for_policy, certificate, certificates, decide, decide_end,
-        holds_of, lift_hold, plan, plan_end, policy, request, set_hold_within,
+        Class, ask_for_contract_end, ask_for_end, ask_for_policy, certificates, decide, decide_end, holds_of,
+        lift_hold, plan, plan_end, policy, request, set_hold_within,
     },
 };
 use songda_store::jobs;
 
 use crate::{
-    retention::{TEN_YEARS, THREE_YEARS, code},
+    decided::{TEN_YEARS, THREE_YEARS, code},
     shelf::{DAY_MS, shelves},
 };
 
@@ -20,11 +20,7 @@ use crate::{
 async fn x2_a_deletion_without_its_certificate_is_under_way_for_a_day_and_a_loss_after_that() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
         // Somebody takes a file away, and writes into the books that the deletion did.
         std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
         for sql in [
@@ -69,9 +65,7 @@ async fn x6_corrections_go_with_their_transcript_and_stand_in_the_certificate() 
         // And one between the approval and the deed.
         let last = shelf.corrected(&served.transcript, "第三处").await;
         shelf.deleter().run(&id).await.unwrap();
-        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
-        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
-        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        let (_, told) = shelf.certified().await;
         for correction in [&first, &late] {
             let file = shelf.file(correction).await;
             let listed = told["files"].as_array().unwrap().iter().find(|listed| listed["file"] == correction.as_str());
@@ -139,11 +133,7 @@ async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold
 async fn e71_a_hold_says_that_a_removal_still_runs_and_stands_all_the_same() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(THREE_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(THREE_YEARS).await;
         let place = shelf.sealed_recording(&served.recording);
         std::fs::remove_file(&place).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
@@ -168,21 +158,14 @@ async fn e71_a_hold_says_that_a_removal_still_runs_and_stands_all_the_same() {
 #[tokio::test]
 async fn x6_a_file_that_went_before_its_removal_failed_is_certified_as_gone_and_not_as_kept() {
     for shelf in shelves().await {
-        let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
         // The file goes, and then the note beside it, which is a folder, does not.
         let place = shelf.sealed_recording(&served.recording);
-        std::fs::create_dir(place.with_extension("s3")).unwrap();
+        std::fs::create_dir(place.with_extension("upload")).unwrap();
         shelf.deleter().run(&id).await.unwrap();
         assert!(!place.exists(), "{}", shelf.engine());
         assert_eq!(shelf.states(&id).await[&served.recording].0, "deleted", "{}", shelf.engine());
-        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
-        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
-        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        let (_, told) = shelf.certified().await;
         assert_eq!((told["files"].as_array().unwrap().len(), &told["kept"]), (4, &serde_json::json!([])));
         let found = shelf.examiner().look(&shelf.file(&served.recording).await).await.unwrap();
         assert_eq!(found, Found::Deleted { request: id }, "{}", shelf.engine());
@@ -193,11 +176,7 @@ async fn x6_a_file_that_went_before_its_removal_failed_is_certified_as_gone_and_
 async fn x6_a_file_of_which_nobody_can_say_whether_it_is_gone_is_neither_kept_nor_deleted_until_somebody_can() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
         // A run was killed after the recording had gone; then the disk of the recordings fell away.
         sqlx::query("UPDATE deletion_items SET state = 'deleting' WHERE file_id = $1")
             .bind(&served.recording)
@@ -213,8 +192,9 @@ async fn x6_a_file_of_which_nobody_can_say_whether_it_is_gone_is_neither_kept_no
         assert_eq!(states[&served.recording].0, "deleting", "{}: {states:?}", shelf.engine());
         assert_eq!(states[&served.report].0, "deleted", "{}: it keeps no other", shelf.engine());
         assert!(certificates(&on.db, &shelf.house.court).await.unwrap().is_empty(), "{}", shelf.engine());
-        // Nothing runs: a hold is answered at once.
-        shelf.hold(&served.case).await;
+        // Nothing runs and nobody can say what became of it: a hold is answered at once, with that.
+        assert_eq!(shelf.hold_refused(&served.case).await, "hold.unknown", "{}", shelf.engine());
+        assert_eq!(holds_of(&on.db, &shelf.house.court, &served.case).await.unwrap().len(), 1, "it stands");
         std::fs::rename(&away, &closed).unwrap();
         shelf.deleter().run(&id).await.unwrap();
         assert_eq!(shelf.states(&id).await[&served.recording].0, "deleted", "{}", shelf.engine());
@@ -228,9 +208,7 @@ async fn x6_a_request_that_was_approved_by_nobody_is_refused_and_told_and_nothin
     for shelf in shelves().await {
         let on = &shelf.house.on;
         let court = &shelf.house.court;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
+        let served = shelf.due(TEN_YEARS).await;
         let there = [&served.recording, &served.transcript, &served.report, &served.document];
         // Written by hand: a request that waited; one whose signature is that of another.
         let first = shelf.ask(None).await.unwrap();
@@ -298,11 +276,7 @@ async fn x6_a_request_that_was_approved_by_nobody_is_refused_and_told_and_nothin
 async fn x6_what_a_recovery_set_aside_of_a_recording_goes_with_it_and_stands_in_the_certificate() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
         let lost = on.folder.join("recordings/live/lost");
         std::fs::create_dir_all(&lost).unwrap();
         let (end, whole) = (format!("{}-1.from-4096", served.recording), format!("{}-1.sdv", served.recording));
@@ -312,14 +286,12 @@ async fn x6_what_a_recovery_set_aside_of_a_recording_goes_with_it_and_stands_in_
         shelf.deleter().run(&id).await.unwrap();
         assert!(!lost.join(&end).exists() && !lost.join(&whole).exists(), "{}", shelf.engine());
         assert!(lost.join("01OTHER-1.sdv").exists(), "{}", shelf.engine());
-        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
-        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
-        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        let (_, told) = shelf.certified().await;
         let files = told["files"].as_array().unwrap();
         let listed = files.iter().find(|file| file["file"] == served.recording.as_str()).unwrap();
         let piece = |name: &str, content: &[u8]| {
-            let sha256 = songda_store::evidence::hashes(content).0;
-            serde_json::json!({ "file": name, "bytes": content.len(), "sha256": sha256 })
+            let (sha256, sm3) = songda_store::evidence::hashes(content);
+            serde_json::json!({ "file": name, "bytes": content.len(), "sha256": sha256, "sm3": sm3 })
         };
         assert_eq!(
             listed["set_aside"],
@@ -337,9 +309,7 @@ async fn x6_two_persons_end_an_approved_deletion_and_what_is_there_stays() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
         let court = &shelf.house.court;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
+        let served = shelf.due(TEN_YEARS).await;
         let (admin, supervisor) = (shelf.actor(Role::Admin), shelf.actor(Role::Supervisor));
         let id = shelf.ask(None).await.unwrap();
         let early = ask_for_end(&on.db, &on.clock, &admin, &id, "停").await.unwrap_err();
@@ -430,9 +400,7 @@ async fn x6_a_caller_whose_number_is_a_partys_is_kept_with_the_case_and_by_its_h
 async fn x6_an_order_that_waits_for_correction_keeps_its_case() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
+        let served = shelf.due(TEN_YEARS).await;
         let mut tx = on.db.begin().await.unwrap();
         let file = on.objects.put(&mut tx, &shelf.house.court, "push", "application/json", b"{}").await.unwrap();
         let key = songda_service::intake::OrderKey { source: "ajxt".into(), order_no: "late".into(), revision: 1 };
@@ -526,9 +494,7 @@ async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hol
         for kept in [&held.recording, &held.transcript, &held.report, &held.document] {
             assert_eq!(states[kept], ("kept".into(), "hold".into()), "{}", shelf.engine());
         }
-        let row = certificates(&on.db, court).await.unwrap().remove(0);
-        let (_, body) = certificate(&on.db, &on.objects, court, &row.id).await.unwrap();
-        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        let (_, told) = shelf.certified().await;
         assert_eq!((&told["contract_end"], told["files"].as_array().unwrap().len()), (&serde_json::json!(true), 5));
         assert_eq!(told["kept"].as_array().unwrap().len(), 4, "{}", shelf.engine());
         // What is entered after the return must be returned first.

@@ -4,11 +4,13 @@
 
 mod case_numbers;
 mod clear;
+mod decided;
 mod evidence;
 mod going;
 mod house;
 mod outcomes;
 mod queue;
+mod reach;
 mod retention;
 mod shelf;
 mod technical;

@@ -14,45 +14,18 @@ use songda_service::{
     ServiceError,
     evidence::{self, Found, HOUSE, check_chain},
     retention::{
-        Class, ask_for_deletion, ask_for_policy, certificate, certificates, decide, holds_of, items, lift_hold, plan,
-        policy, request, requests, set_hold, withdraw,
+        Class, ask_for_policy, certificate, certificates, decide, holds_of, lift_hold, plan, policy, request, requests,
+        set_hold, withdraw,
     },
 };
 use songda_store::jobs;
 
-use crate::shelf::{DAY_MS, Served, Shelf, flip, shelves};
-
-pub(crate) const THREE_YEARS: i64 = 1_096 * DAY_MS;
-pub(crate) const TEN_YEARS: i64 = 3_653 * DAY_MS;
-
-pub(crate) fn code(error: &ServiceError) -> &'static str {
-    match error {
-        ServiceError::Refused { code, .. } => code,
-        other => panic!("{other}"),
-    }
-}
+use crate::{
+    decided::{TEN_YEARS, THREE_YEARS, code},
+    shelf::{DAY_MS, Served, Shelf, flip, shelves},
+};
 
 impl Shelf {
-    pub(crate) async fn ask(&self, case: Option<&str>) -> Result<String, ServiceError> {
-        let on = &self.house.on;
-        ask_for_deletion(&on.db, &on.clock, &self.actor(Role::Admin), case).await
-    }
-
-    pub(crate) async fn approve(&self, id: &str) {
-        let on = &self.house.on;
-        decide(&on.db, &on.clock, self.keys.as_ref(), &self.actor(Role::Supervisor), id, None).await.unwrap();
-    }
-
-    pub(crate) async fn hold(&self, case: &str) {
-        let on = &self.house.on;
-        set_hold(&on.db, &on.clock, &self.actor(Role::Judge), case, "再审立案，暂停销毁").await.unwrap();
-    }
-
-    pub(crate) async fn states(&self, id: &str) -> BTreeMap<String, (String, String)> {
-        let all = items(&self.house.on.db, id).await.unwrap();
-        all.into_iter().map(|item| (item.file_id, (item.state, item.why))).collect()
-    }
-
     /// Not a file without its row, nor a row whose file is gone without a word.
     async fn books_and_files_agree(&self, served: &Served) {
         for id in [&served.recording, &served.transcript, &served.report, &served.document] {
@@ -198,7 +171,6 @@ async fn e71_a_hold_refuses_what_is_asked_for_its_case_with_a_clear_error() {
 #[tokio::test]
 async fn e71_a_hold_that_comes_after_the_approval_keeps_every_file_that_is_still_there() {
     for shelf in shelves().await {
-        let on = &shelf.house.on;
         let held = shelf.case(1).await;
         let other = shelf.case(2).await;
         for served in [&held, &other] {
@@ -217,9 +189,7 @@ async fn e71_a_hold_that_comes_after_the_approval_keeps_every_file_that_is_still
         for file in [&other.recording, &other.transcript, &other.report, &other.document] {
             assert_eq!(states[file].0, "deleted", "{}", shelf.engine());
         }
-        let row = certificates(&on.db, &shelf.house.court).await.unwrap().remove(0);
-        let (_, body) = certificate(&on.db, &on.objects, &shelf.house.court, &row.id).await.unwrap();
-        let told: serde_json::Value = serde_json::from_str(body["signed"].as_str().unwrap()).unwrap();
+        let (row, told) = shelf.certified().await;
         assert_eq!((row.files, told["kept"].as_array().unwrap().len()), (4, 4));
         assert_eq!(shelf.audited("evidence.keep").await.len(), 4);
     }
@@ -229,11 +199,7 @@ async fn e71_a_hold_that_comes_after_the_approval_keeps_every_file_that_is_still
 async fn e71_a_hold_between_the_word_and_the_deed_still_keeps_the_file() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
         // Killed when every item said that its file is going; one of the files had gone.
         sqlx::query("UPDATE deletion_items SET state = 'deleting'").execute(on.db.read()).await.unwrap();
         std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
@@ -243,8 +209,10 @@ async fn e71_a_hold_between_the_word_and_the_deed_still_keeps_the_file() {
             "{}: in between it is no loss",
             shelf.engine()
         );
-        shelf.hold(&served.case).await;
+        // Whether those are still there is not known: whoever sets the hold is told, and it stands.
+        assert_eq!(shelf.hold_refused(&served.case).await, "hold.unknown", "{}", shelf.engine());
         shelf.deleter().run(&id).await.unwrap();
+        assert_eq!(shelf.hold_refused(&served.case).await, "hold.there", "{}: now it is known", shelf.engine());
         let states = shelf.states(&id).await;
         assert_eq!(states[&served.report].0, "deleted", "{}: it went before the hold came", shelf.engine());
         for file in [&served.recording, &served.transcript, &served.document] {
@@ -276,11 +244,7 @@ async fn killed_after(polls: usize, work: impl Future<Output = Result<(), Servic
 async fn x6_a_kill_at_any_moment_of_a_deletion_leaves_each_file_before_or_after_and_it_is_taken_up_again() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
         let (mut kills, mut polls) = (0, 1);
         while !killed_after(polls, shelf.deleter().run(&id)).await {
             kills += 1;
@@ -305,8 +269,7 @@ async fn x6_periods_are_versions_of_two_persons_and_the_law_has_its_least() {
         let (admin, supervisor) = (shelf.actor(Role::Admin), shelf.actor(Role::Supervisor));
         let before = policy(&on.db, &shelf.house.court).await.unwrap();
         assert_eq!((before.version, before.days(Class::Recording), before.days(Class::Receipt)), (0, 1_096, 3_653));
-        for (class, days) in [(Class::Audit, 1_095), (Class::Access, 364), (Class::Receipt, 365), (Class::Recording, 0)]
-        {
+        for (class, days) in [(Class::Receipt, 365), (Class::Recording, 0), (Class::Caller, 36_526)] {
             let mut wanted = before.days.clone();
             wanted.insert(class, days);
             match ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap_err() {
@@ -337,14 +300,40 @@ async fn x6_periods_are_versions_of_two_persons_and_the_law_has_its_least() {
 }
 
 #[tokio::test]
+async fn x6_periods_of_a_version_that_had_some_for_what_nothing_deletes_are_read_without_those() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let old = r#"{"recording":1461,"transcript":3653,"receipt":3653,"document":3653,"caller":1096,"metadata":3653,"audit":3653,"access":366}"#;
+        let days = policy(&on.db, &shelf.house.court).await.unwrap().days;
+        let waits = ask_for_policy(&on.db, &on.clock, &shelf.actor(Role::Admin), &days).await.unwrap();
+        sqlx::query("UPDATE retention_requests SET body = $1 WHERE id = $2")
+            .bind(old)
+            .bind(&waits)
+            .execute(on.db.read())
+            .await
+            .unwrap();
+        shelf.approve(&waits).await;
+        let now = policy(&on.db, &shelf.house.court).await.unwrap();
+        assert_eq!((now.version, now.days.len(), now.days(Class::Recording)), (1, 5, 1_461), "{}", shelf.engine());
+        sqlx::query(
+            "INSERT INTO retention_policies (court_id, version, periods, valid_from_ms, asked_by, approved_by, asked_id,
+                                             approved_id) VALUES ($1, 2, $2, 0, 'a', 'b', 'a', 'b')",
+        )
+        .bind(&shelf.house.court)
+        .bind(old)
+        .execute(on.db.read())
+        .await
+        .unwrap();
+        let now = policy(&on.db, &shelf.house.court).await.unwrap();
+        assert_eq!((now.version, now.days.len(), now.days(Class::Recording)), (2, 5, 1_461), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
 async fn x6_a_longer_period_that_came_meanwhile_keeps_what_was_approved() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(THREE_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(THREE_YEARS).await;
         let mut longer = policy(&on.db, &shelf.house.court).await.unwrap().days;
         longer.insert(Class::Recording, 2_000);
         let wanted = ask_for_policy(&on.db, &on.clock, &shelf.actor(Role::Admin), &longer).await.unwrap();
@@ -429,9 +418,7 @@ async fn x6_a_clock_that_is_not_trusted_deletes_nothing() {
     }
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
+        let served = shelf.due(TEN_YEARS).await;
         let id = shelf.ask(None).await.unwrap();
         let machine = std::sync::Arc::new(Leaping(on.clock.now_ms().into()));
         let clock = songda_store::Clock::on(machine.clone());
@@ -455,11 +442,7 @@ async fn x6_a_clock_that_is_not_trusted_deletes_nothing() {
 async fn x6_a_file_that_cannot_be_taken_away_keeps_no_other_and_is_named_again() {
     for shelf in shelves().await {
         let on = &shelf.house.on;
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
         // A folder in its place: no disk removes that as a file.
         let place = shelf.sealed_object(&served.report);
         let kept = std::fs::read(&place).unwrap();
@@ -527,11 +510,7 @@ async fn x2_what_the_books_say_of_a_deletion_is_believed_only_with_its_certifica
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e71_a_hold_and_a_deletion_at_once_leave_each_file_whole_or_gone_before_the_hold() {
     for shelf in shelves().await {
-        let served = shelf.case(1).await;
-        shelf.returned(&served).await;
-        shelf.pass(TEN_YEARS).await;
-        let id = shelf.ask(None).await.unwrap();
-        shelf.approve(&id).await;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
         let (deleter, request) = (shelf.deleter(), id.clone());
         let running = tokio::spawn(async move { deleter.run(&request).await });
         shelf.hold(&served.case).await;

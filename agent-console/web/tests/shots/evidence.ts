@@ -90,12 +90,7 @@ const request = (id: string, rest: object) => ({
   ...rest,
 });
 
-const period = (code: string, days: number, least_days: number, is_deleted: boolean) => ({
-  code,
-  days,
-  least_days,
-  is_deleted,
-});
+const period = (code: string, days: number, least_days: number) => ({ code, days, least_days });
 
 export const retention = {
   policy: {
@@ -104,14 +99,11 @@ export const retention = {
     asked_by: "",
     approved_by: "",
     classes: [
-      period("recording", 1096, 30, true),
-      period("transcript", 3653, 30, true),
-      period("receipt", 3653, 1096, true),
-      period("document", 3653, 30, true),
-      period("caller", 1096, 30, true),
-      period("metadata", 3653, 1096, false),
-      period("audit", 3653, 1096, false),
-      period("access", 3653, 366, false),
+      period("recording", 1096, 30),
+      period("transcript", 3653, 30),
+      period("receipt", 3653, 1096),
+      period("document", 3653, 30),
+      period("caller", 1096, 30),
     ],
   },
   requests: [

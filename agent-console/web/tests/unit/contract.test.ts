@@ -29,12 +29,21 @@ test("what the console asks for, the server describes", () => {
     .filter((path) => !path.endsWith("schema.ts"))
     .flatMap((path) => [
       ...readFileSync(path, "utf8").matchAll(
-        /["`](\/(?:me|session|outcomes|cases|tasks|calls|reports|overview|alarms|orders|users|audit|health|settings|desk)\b[^"`]*)["`]/g,
+        /["`](\/(?:me|session|outcomes|cases|tasks|calls|reports|overview|alarms|orders|users|audit|health|settings|desk|evidence|retention|telephony|inbound|transcripts|supervision)\b[^"`]*)["`]/g,
       ),
     ])
     .map((found) => (found[1] ?? "").replace(/\$\{[^}]*\}/g, "*").replace(/\?.*$/, ""));
   expect(asked.length).toBeGreaterThan(10);
-  const pages = ["/cases/:id", "/tasks/:id"];
+  // Pages of the console itself.
+  const pages = [
+    "/cases/:id",
+    "/tasks/:id",
+    "/evidence/:tab",
+    "/evidence/*",
+    "/evidence/retention",
+    "/evidence/certificates/:id",
+    "/evidence/certificates/*",
+  ];
   const unknown = asked.filter(
     (path) =>
       !pages.includes(path) &&

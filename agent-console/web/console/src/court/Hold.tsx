@@ -5,11 +5,14 @@ import { Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Reason } from "../admin/evidence/Reason.tsx";
-import { get, id, post } from "../lib/http.ts";
+import { get, id, Problem, post } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { dateTime } from "../lib/time.ts";
 import type { HoldRow, Me } from "../lib/types.ts";
 import { Failed } from "../ui/problem.tsx";
+
+/** The hold stands, and the answer says what it may have come too late for. */
+const STANDS = ["hold.removal", "hold.unknown"];
 
 export function Hold({ me, caseId }: { me: Me; caseId: string }) {
   const { t } = useTranslation();
@@ -22,11 +25,21 @@ export function Hold({ me, caseId }: { me: Me; caseId: string }) {
   });
   const holds = query.data?.items ?? [];
   const standing = holds.find((hold) => hold.lifted_at === null);
+  const [told, setTold] = useState<Problem | null>(null);
   const act = useMutation({
     mutationFn: (reason: string) => post(standing ? `${path}/lift` : path, { reason }),
+    onMutate: () => setTold(null),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: [path] });
       setAsking(false);
+    },
+    onError: async (error) => {
+      if (!(error instanceof Problem) || !STANDS.includes(error.code)) return;
+      // The same button would lift it now: the words are shown beside the hold instead.
+      setTold(error);
+      setAsking(false);
+      act.reset();
+      await queries.invalidateQueries({ queryKey: [path] });
     },
   });
   const word = t(standing ? "hold.lift" : "hold.set");
@@ -46,6 +59,7 @@ export function Hold({ me, caseId }: { me: Me; caseId: string }) {
         )}
       </div>
       {query.error ? <Failed error={query.error} onRetry={() => void query.refetch()} /> : null}
+      {told && <Failed error={told} />}
       {holds.map((hold) => (
         <div key={hold.id} className="file">
           <div className="grow">

@@ -1636,15 +1636,13 @@ export interface components {
         };
         /** @description A class and its period. */
         ClassView: {
-            /** @description `recording`, `transcript`, `receipt`, `document`, `metadata`, `audit` or `access`. */
+            /** @description `recording`, `transcript`, `receipt`, `document` or `caller`. */
             code: string;
             /**
              * Format: int64
              * @description Days from the return of the case to the court.
              */
             days: number;
-            /** @description Whether a deletion takes files of it. */
-            is_deleted: boolean;
             /**
              * Format: int64
              * @description Days below which no court may go.
@@ -1726,7 +1724,7 @@ export interface components {
             detail: string;
             found_at: string;
             id: string;
-            /** @description `recording`, `transcript`, `report`, `document`, `root` … */
+            /** @description `recording`, `transcript`, `set_aside`, `report`, `document`, `root` … */
             kind: string;
             /** @description What a document is called; version of a report. */
             name: string;
@@ -2440,14 +2438,17 @@ export interface components {
             due_at: string;
             file: string;
             kind: string;
-            /** @description When the case came back to the court; in a dry run only. */
+            /**
+             * @description When the case came back to the court, or a caller of no case was entered; in a dry run only, and
+             *     none where that does not count.
+             */
             returned_at?: string | null;
-            /** @description `planned`, `waiting`, `deleting`, `deleted` or `kept`. */
+            /** @description `planned`, `waiting`, `deleting`, `deleted`, `kept`, or `failed`: it could not be taken away. */
             state: string;
             task_number: string;
             /**
-             * @description Why it was kept: `hold`, `open_task`, `live_call`, `not_returned`, `doubt`, `no_root` or `not_due`; or why it
-             *     could not be deleted.
+             * @description Why it was kept: `hold`, `open_task`, `live_call`, `not_returned`, `unsettled`, `linked`, `doubt`, `no_root`,
+             *     `not_due` or `ended`; of one that failed, why, in words.
              */
             why: string;
         };

@@ -35,7 +35,7 @@ export function Failed(props: {
       data-testid={`error-${code}`}
       type="error"
       showIcon
-      title={what ? `${text(error)}：${what}` : text(error)}
+      title={what ? t("error.about", { error: text(error), what }) : text(error)}
       description={<span className="mono">{code}</span>}
       action={onRetry && <Button onClick={onRetry}>{t("page.retry")}</Button>}
     />

@@ -96,9 +96,7 @@ function Plan({ plan }: { plan: RetentionPlan }) {
         ))}
         {Object.entries(plan.kept).map(([why, row]) => (
           <div key={why}>
-            <dt>
-              {t("retention.stays")}：{words("retention.why", why)}
-            </dt>
+            <dt>{t("retention.stays", { why: words("retention.why", why) })}</dt>
             <dd>{amount(row)}</dd>
           </div>
         ))}
@@ -134,7 +132,12 @@ function Plan({ plan }: { plan: RetentionPlan }) {
           {
             title: t("retention.reason"),
             render: (_v, row) =>
-              t("retention.due", { returned: day(row.returned_at), due: dateTime(row.due_at) }),
+              row.returned_at
+                ? t(row.class === "caller" ? "retention.due_caller" : "retention.due", {
+                    from: day(row.returned_at),
+                    due: dateTime(row.due_at),
+                  })
+                : t("retention.due_end"),
           },
           {
             title: t("retention.size"),

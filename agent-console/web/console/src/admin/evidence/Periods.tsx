@@ -49,7 +49,6 @@ export function Periods({ policy, mayAsk }: { policy: RetentionPolicy; mayAsk: b
             <th scope="col">{t("retention.class")}</th>
             <th scope="col">{t("retention.days")}</th>
             <th scope="col">{t("retention.least")}</th>
-            <th scope="col">{t("retention.by_job")}</th>
           </tr>
         </thead>
         <tbody>
@@ -75,11 +74,11 @@ export function Periods({ policy, mayAsk }: { policy: RetentionPolicy; mayAsk: b
                 )}
               </td>
               <td className="muted">{each.least_days}</td>
-              <td className="muted">{t(each.is_deleted ? "retention.yes" : "retention.no")}</td>
             </tr>
           ))}
         </tbody>
       </table>
+      <p className="muted small inset">{t("retention.for_ever")}</p>
       {ask.error ? (
         <Failed error={ask.error} what={wrong ? t(`retention.class.${wrong}`) : undefined} />
       ) : null}

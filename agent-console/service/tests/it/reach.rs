@@ -1,0 +1,176 @@
+//! What cannot be reached, and what is in no list: neither is lost, and neither stays for ever.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::OpenOptionsExt as _,
+    sync::Arc,
+};
+
+use songda_recordings::vault::{
+    Vault,
+    s3::{Remote, S3Config},
+};
+use songda_service::{
+    evidence::{self, Examiner, Found, HOUSE, Which, files},
+    retention::{Class, Deleter, certificates, plan},
+};
+
+use crate::{
+    decided::TEN_YEARS,
+    shelf::{Shelf, flip, shelves},
+};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A server that has nothing, and says so.
+fn empty_server(at: SocketAddr) {
+    let listener = TcpListener::bind(at).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+}
+
+impl Shelf {
+    /// The same recordings with an S3 server behind them, at an address where nobody listens.
+    fn behind_s3(&self) -> (Arc<Vault>, SocketAddr) {
+        songda_store::http::install_crypto();
+        let on = &self.house.on;
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let keys = on.folder.join("s3.keys");
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&keys).unwrap();
+        file.write_all(b"aws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
+        let config = S3Config {
+            endpoint: Some(format!("http://{at}")),
+            bucket: "vault".into(),
+            prefix: "recordings".into(),
+            region: "us-east-1".into(),
+            credentials_file: Some(keys),
+            path_style: true,
+            allow_http: false,
+            keep_local: Some(0),
+        };
+        let vault = Vault::open(&on.folder.join("recordings"), self.keys.clone(), 0).unwrap();
+        (Arc::new(vault.with_s3(Arc::new(Remote::new(&config).unwrap()))), at)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x6_an_s3_server_that_is_away_for_days_makes_nothing_lost_and_the_deletion_ends_when_it_is_back() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
+        // The checked copy alone is left of the recording, on a server that is away.
+        let place = shelf.sealed_recording(&served.recording);
+        let bytes = std::fs::metadata(&place).unwrap().len();
+        std::fs::remove_file(&place).unwrap();
+        let note = format!(r#"{{"bytes":{bytes},"sha256":"","e_tag":null}}"#);
+        std::fs::write(place.with_extension("s3"), note).unwrap();
+        let (vault, at) = shelf.behind_s3();
+        let deleter = Deleter { vault: vault.clone(), ..shelf.deleter() };
+        let examiner = Examiner { vault, ..shelf.examiner() };
+        let look = async |file: &str| examiner.examine(&shelf.file(file).await, HOUSE).await.unwrap();
+        let unread = look(&served.recording).await;
+        assert!(matches!(&unread, Found::Unread { reason, .. } if reason.contains("bucket vault")), "{unread:?}");
+        // The job is tried again and again, for two days.
+        for _ in 0..4 {
+            let error = deleter.run(&id).await.unwrap_err().to_string();
+            assert!(error.contains(&served.recording), "{}: {error}", shelf.engine());
+            on.clock.advance(13 * HOUR_MS);
+            for gone in [&served.report, &served.document, &served.transcript] {
+                assert_eq!(look(gone).await, Found::Going { request: id.clone() }, "{}: no loss", shelf.engine());
+            }
+            assert!(matches!(look(&served.recording).await, Found::Unread { .. }), "{}: not reached", shelf.engine());
+        }
+        let marked = evidence::doubts(&on.db, &shelf.house.court, &evidence::Place::START, 9).await.unwrap();
+        assert!(marked.is_empty(), "{}: {marked:?}", shelf.engine());
+        assert!(certificates(&on.db, &shelf.house.court).await.unwrap().is_empty(), "{}", shelf.engine());
+        empty_server(at);
+        deleter.run(&id).await.unwrap();
+        assert_eq!(shelf.certified().await.0.files, 4, "{}", shelf.engine());
+        for gone in [&served.report, &served.recording] {
+            assert_eq!(look(gone).await, Found::Deleted { request: id.clone() }, "{}", shelf.engine());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x6_nothing_is_certified_as_gone_whose_copy_lies_on_a_server_that_is_named_no_more() {
+    for shelf in shelves().await {
+        let (served, id) = shelf.approved(TEN_YEARS).await;
+        let place = shelf.sealed_recording(&served.recording);
+        let note = place.with_extension("s3");
+        std::fs::write(&note, r#"{"bytes":1,"sha256":"","e_tag":null}"#).unwrap();
+        shelf.deleter().run(&id).await.unwrap();
+        let (state, why) = shelf.states(&id).await.remove(&served.recording).unwrap();
+        assert!(state == "failed" && why.contains("[vault.s3]"), "{}: {state} {why}", shelf.engine());
+        assert!(place.exists() && note.exists(), "{}", shelf.engine());
+        // Thrown out of the folder: it is not lost.
+        std::fs::remove_file(&place).unwrap();
+        let found = shelf.examiner().look(&shelf.file(&served.recording).await).await;
+        assert!(found.is_err_and(|error| error.to_string().contains("[vault.s3]")), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x6_what_was_set_aside_of_a_recording_that_never_was_one_is_in_the_register_and_goes_with_its_case() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.case(1).await;
+        // Of a call of the case no block came to the disk, of a caller neither, and of one whom nobody knows.
+        let recording = songda_store::new_id();
+        let call = &shelf.file(&served.recording).await.owner_id;
+        let caller = shelf.file(&shelf.caller("dismissed").await).await.owner_id;
+        let second = songda_store::new_id();
+        for (sql, recording, call) in [
+            ("UPDATE calls SET recording_id = $1 WHERE id = $2", &recording, call),
+            ("UPDATE inbound_calls SET recording_id = $1 WHERE id = $2", &second, &caller),
+        ] {
+            sqlx::query(sql).bind(recording).bind(call).execute(on.db.read()).await.unwrap();
+        }
+        let lost = on.folder.join("recordings/live/lost");
+        std::fs::create_dir_all(&lost).unwrap();
+        let names = [format!("{recording}-1.sdv"), format!("{second}-1.sdv")];
+        for name in &names {
+            std::fs::write(lost.join(name), format!("sealed {name}")).unwrap();
+        }
+        std::fs::write(lost.join("01NOBODY-1.sdv"), b"of another house").unwrap();
+        // One of a recording that is in the books goes with that.
+        std::fs::write(lost.join(format!("{}-1.from-4096", served.recording)), b"its end").unwrap();
+        assert_eq!(shelf.examiner().enter_set_aside().await.unwrap(), 2, "{}", shelf.engine());
+        assert_eq!(shelf.examiner().enter_set_aside().await.unwrap(), 0, "{}: once", shelf.engine());
+        assert_eq!(shelf.audited("evidence.enter_set_aside").await.len(), 2, "{}", shelf.engine());
+        let id = format!("L{}", names[0]);
+        let file = shelf.file(&id).await;
+        assert_eq!((file.kind.as_str(), &file.case_number), ("set_aside", &served.number), "{}", shelf.engine());
+        let of_case = files(&on.db, Which::Case(&served.case)).await.unwrap();
+        assert!(of_case.iter().any(|of_case| of_case.id == id), "{}", shelf.engine());
+        let look = async || shelf.examiner().look(&shelf.file(&id).await).await.unwrap();
+        assert_eq!(look().await, Found::Intact, "{}", shelf.engine());
+        flip(&lost.join(&names[0]));
+        assert!(matches!(look().await, Found::Altered { .. }), "{}", shelf.engine());
+        flip(&lost.join(&names[0]));
+        shelf.returned(&served).await;
+        shelf.pass(TEN_YEARS).await;
+        let would_go = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+        let classes: Vec<Class> =
+            would_go.items.iter().filter(|item| item.file.kind == "set_aside").map(|item| item.class).collect();
+        assert_eq!(classes.len(), 2, "{}: {classes:?}", shelf.engine());
+        assert!(classes.contains(&Class::Recording) && classes.contains(&Class::Caller));
+        let request = shelf.ask(None).await.unwrap();
+        shelf.approve(&request).await;
+        shelf.deleter().run(&request).await.unwrap();
+        assert!(names.iter().all(|name| !lost.join(name).exists()), "{}", shelf.engine());
+        assert!(lost.join("01NOBODY-1.sdv").exists(), "{}: nobody decided about that", shelf.engine());
+        assert_eq!(look().await, Found::Deleted { request: request.clone() }, "{}", shelf.engine());
+        let (_, told) = shelf.certified().await;
+        let listed = told["files"].as_array().unwrap().iter().find(|listed| listed["file"] == id.as_str()).unwrap();
+        assert_eq!(listed["sha256"], file.sha256.as_str(), "{}", shelf.engine());
+        std::fs::write(lost.join(&names[0]), b"back").unwrap();
+        assert!(matches!(look().await, Found::Altered { .. }), "{}: it is there again", shelf.engine());
+    }
+}
