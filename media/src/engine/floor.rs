@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     os::fd::AsFd,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
@@ -21,6 +21,7 @@ use super::{
     measure::Measure,
     poll::{Bell, Look, Poll},
     slot::Slot,
+    told::Told,
 };
 use crate::{
     bridge::Summary,
@@ -35,8 +36,8 @@ pub(super) struct Floor {
     pub(super) shore: Shore,
     /// What browsers are told.
     pub(super) places: Places,
-    /// What carriers are told.
-    pub(super) trunk_ip: IpAddr,
+    /// What carriers and desk phones are told.
+    pub(super) told: Told,
     ports: Ports,
     pub(super) mux: Mux,
     pub(super) calls: HashMap<u64, Slot>,
@@ -102,20 +103,13 @@ fn plain(call: u64, leg: u32, control: bool) -> u64 {
 }
 
 impl Floor {
-    pub(super) fn new(
-        number: usize,
-        unix_ms: UnixMs,
-        shore: Shore,
-        places: Places,
-        trunk_ip: IpAddr,
-        ports: Ports,
-    ) -> Self {
+    pub(super) fn new(number: usize, unix_ms: UnixMs, shore: Shore, places: Places, told: Told, ports: Ports) -> Self {
         Self {
             number,
             unix_ms,
             shore,
             places,
-            trunk_ip,
+            told,
             ports,
             mux: Mux::default(),
             calls: HashMap::new(),
@@ -432,8 +426,8 @@ impl Floor {
             Command::TargetBrowser { call, to, sdp, reply } => {
                 let _ = reply.send(self.target_browser(now, call, to, &sdp));
             }
-            Command::PhoneOffer { call, to, security, reply } => {
-                let _ = reply.send(self.phone_offer(now, call, to, security, poll));
+            Command::PhoneOffer { call, to, security, devices, reply } => {
+                let _ = reply.send(self.phone_offer(now, call, to, (security, &devices), poll));
             }
             Command::PhoneAnswer { call, sdp, reply } => {
                 let _ = reply.send(self.phone_answer(call, &sdp));

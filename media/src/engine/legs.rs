@@ -1,6 +1,6 @@
 //! Session descriptions of every leg of a call, and who has which place in it.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use super::{
     EngineError,
@@ -75,7 +75,7 @@ impl Floor {
 
     pub(super) fn trunk_offer(&mut self, call: u64, poll: &Poll) -> Result<String, EngineError> {
         self.trunk_port(call, poll)?;
-        let ip = self.trunk_ip;
+        let ip = self.told.carriers;
         let slot = self.slot(call)?;
         let laws = slot.trunk_laws();
         let trunk = slot.secured_trunk()?;
@@ -86,7 +86,7 @@ impl Floor {
         if self.slot(call)?.trunk.is_none() {
             self.trunk_port(call, poll)?;
         }
-        let ip = self.trunk_ip;
+        let ip = self.told.carriers;
         let slot = self.slot(call)?;
         let laws = slot.trunk_laws();
         let trunk = slot.secured_trunk()?;
@@ -97,7 +97,7 @@ impl Floor {
     }
 
     pub(super) fn trunk_answer(&mut self, call: u64, sdp: &str) -> Result<(), EngineError> {
-        let ip = self.trunk_ip;
+        let ip = self.told.carriers;
         let slot = self.slot(call)?;
         let laws = slot.trunk_laws();
         let remote = match &slot.trunk {
@@ -108,7 +108,7 @@ impl Floor {
     }
 
     pub(super) fn trunk_moved(&mut self, call: u64, sdp: &str) -> Result<(), EngineError> {
-        let ip = self.trunk_ip;
+        let ip = self.told.carriers;
         let slot = self.slot(call)?;
         let laws = slot.trunk_laws();
         let remote = match &slot.trunk {
@@ -176,13 +176,13 @@ impl Floor {
         now: Instant,
         call: u64,
         to: Egress,
-        security: Security,
+        (security, devices): (Security, &[IpAddr]),
         poll: &Poll,
     ) -> Result<String, EngineError> {
         self.slot(call)?;
         let mut leg = self.port(call, poll)?;
         leg.secure(security).map_err(EngineError::Port)?;
-        let ip = self.trunk_ip;
+        let ip = self.told.phone(devices);
         let slot = self.slot(call)?;
         // The party's law first, so that nothing has to be converted when the phone knows it.
         let (law, ssrc) = (slot.bridge.party_law(), to.ssrc());
@@ -195,7 +195,7 @@ impl Floor {
 
     /// Of the phone that is rung, or of the one that has the call. True when it listens.
     pub(super) fn phone_answer(&mut self, call: u64, sdp: &str) -> Result<bool, EngineError> {
-        let ip = self.trunk_ip;
+        let ip = self.told.carriers;
         let slot = self.slot(call)?;
         let laws = slot.bridge.party_law().first();
         // Its answer to our offer names our keys by their numbers; later it offers itself.

@@ -14,6 +14,7 @@ mod measure;
 mod poll;
 mod slot;
 mod start;
+mod told;
 
 use std::{
     io,
@@ -156,7 +157,7 @@ enum Command {
     Digits { call: u64, digits: String, reply: Reply<()> },
     Mute { call: u64, on: bool },
     TargetBrowser { call: u64, to: Egress, sdp: String, reply: Reply<String> },
-    PhoneOffer { call: u64, to: Egress, security: Security, reply: Reply<String> },
+    PhoneOffer { call: u64, to: Egress, security: Security, devices: Vec<IpAddr>, reply: Reply<String> },
     PhoneAnswer { call: u64, sdp: String, reply: Reply<bool> },
     RingAgent { call: u64, tone: Arc<Prompt> },
     Consult { call: u64 },
@@ -413,10 +414,11 @@ impl CallMedia {
     }
 
     /// Opens a port towards a desk phone that the call is passed on to, secured like this, and gives
-    /// our offer.
-    pub async fn phone_offer(&self, security: Security) -> Result<String, EngineError> {
+    /// our offer for all its devices, which are at these addresses: inside the house it names our
+    /// inside address.
+    pub async fn phone_offer(&self, security: Security, devices: Vec<IpAddr>) -> Result<String, EngineError> {
         let to = start::stream()?;
-        self.ask(|reply| Command::PhoneOffer { call: self.call, to, security, reply }).await
+        self.ask(|reply| Command::PhoneOffer { call: self.call, to, security, devices, reply }).await
     }
 
     /// Takes the desk phone's answer or its new offer. True when it listens to us: one that does

@@ -12,6 +12,7 @@ use super::{
     floor::{Floor, Neighbour, Note},
     measure::Measure,
     poll::{Bell, Poll},
+    told::{Told, specified},
 };
 use crate::{
     egress::Egress,
@@ -30,7 +31,7 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 pub(super) fn start(config: &EngineConfig) -> Result<Engine, EngineError> {
     let count = config.threads.clamp(1, MOST);
     let (shores, places) = shores(config, count)?;
-    let trunk_ip = advertised(config.trunk_bind, config.trunk_advertise)?;
+    let told = Told::new(config.trunk_bind, config.trunk_advertise)?;
     let mut ways = Vec::new();
     let mut inboxes = Vec::new();
     for _ in 0..count {
@@ -47,7 +48,7 @@ pub(super) fn start(config: &EngineConfig) -> Result<Engine, EngineError> {
         let measure = Arc::new(Measure::of_ports(ports.refusals().clone()));
         let neighbours = if count > 1 { ways.iter().map(|(_, way)| way.clone()).collect() } else { Vec::new() };
         let poll = Poll::new().map_err(EngineError::Start)?;
-        let floor = Floor::new(number, config.unix_ms.clone(), shore, places.clone(), trunk_ip, ports)
+        let floor = Floor::new(number, config.unix_ms.clone(), shore, places.clone(), told, ports)
             .beside(neighbours, noted, heard)
             .watched(poll, bell, measure.clone())
             .map_err(EngineError::Start)?;
@@ -57,13 +58,6 @@ pub(super) fn start(config: &EngineConfig) -> Result<Engine, EngineError> {
     }
     let (web, web_tcp) = (places.udp(), places.tcp.first().copied());
     Ok(Engine { threads: threads.into(), web, web_tcp, next: Arc::default(), drops: Arc::default() })
-}
-
-fn advertised(own: IpAddr, told: Option<IpAddr>) -> Result<IpAddr, EngineError> {
-    match told.unwrap_or(own) {
-        ip if ip.is_unspecified() => Err(EngineError::Unspecified(ip)),
-        ip => Ok(ip),
-    }
 }
 
 /// The sockets for browsers, one pair for each thread on the same ports, and what browsers are told
@@ -88,9 +82,9 @@ fn shores(config: &EngineConfig, count: usize) -> Result<(Vec<Shore>, Places), E
                 *at = lines.listener().local_addr().map_err(listen(*at))?;
             }
             for told in &told {
-                places.udp.push(SocketAddr::new(advertised(udp_at.ip(), *told)?, udp_at.port()));
+                places.udp.push(SocketAddr::new(specified(told.unwrap_or(udp_at.ip()))?, udp_at.port()));
                 if let Some(at) = tcp_at {
-                    places.tcp.push(SocketAddr::new(advertised(at.ip(), *told)?, at.port()));
+                    places.tcp.push(SocketAddr::new(specified(told.unwrap_or(at.ip()))?, at.port()));
                 }
             }
         }

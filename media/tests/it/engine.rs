@@ -217,6 +217,30 @@ fn listening_everywhere_needs_an_address_to_tell() {
     assert_eq!(Engine::start(told).unwrap().web_address().ip().to_string(), "192.0.2.1");
 }
 
+/// The address that a session description names.
+fn told(sdp: &str) -> &str {
+    sdp.lines().find_map(|line| line.strip_prefix("c=IN IP4 ")).unwrap()
+}
+
+#[tokio::test]
+async fn behind_nat_carriers_are_told_the_public_address_and_a_desk_phone_inside_the_one_of_the_house() {
+    const PUBLIC: &str = "203.0.113.5";
+    for bind in ["127.0.0.1", "0.0.0.0"] {
+        let trunk_advertise = Some(PUBLIC.parse().unwrap());
+        let config = EngineConfig { trunk_bind: bind.parse().unwrap(), trunk_advertise, ..config() };
+        let engine = Engine::start(config).unwrap();
+        let (blocks, _recorded) = mpsc::channel();
+        let (media, _events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+        assert_eq!(told(&media.trunk_offer().await.unwrap()), PUBLIC);
+        let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(told(&media.trunk_offered(answer(&carrier)).await.unwrap()), PUBLIC);
+        for (phone, wanted) in [("127.0.0.1", "127.0.0.1"), ("198.51.100.9", PUBLIC)] {
+            let offer = media.phone_offer(Security::Off, vec![phone.parse().unwrap()]).await.unwrap();
+            assert_eq!(told(&offer), wanted, "{phone} with {bind}");
+        }
+    }
+}
+
 /// At the first sound it waits for a word or the end of `0`, or breaks when there is none.
 struct Trouble(Option<mpsc::Receiver<()>>);
 

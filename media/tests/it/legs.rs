@@ -236,7 +236,7 @@ async fn r4_1a_a_desk_phone_is_spoken_to_aside_and_then_has_the_party_in_its_own
     let sdp = answer(&phone).replace("RTP/AVP 8", "RTP/AVP 0");
     assert!(matches!(call.media.phone_answer(sdp.clone()).await, Err(EngineError::NoPhone)));
     call.hold();
-    let ours = port(&call.media.phone_offer(Security::Off).await.unwrap());
+    let ours = port(&call.media.phone_offer(Security::Off, Vec::new()).await.unwrap());
     assert_ne!(ours, call.ours, "a port of its own");
     assert!(matches!(call.media.phone_answer("v=0\r\n".into()).await, Err(EngineError::Sdp(_))));
     assert!(call.media.phone_answer(sdp.clone()).await.unwrap(), "it listens");

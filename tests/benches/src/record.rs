@@ -131,7 +131,7 @@ pub(crate) struct Recording {
 impl Recording {
     /// Takes the caller's offer: our answer to him, and our offer to the called side.
     pub(crate) async fn offered(&self, offer: String) -> anyhow::Result<(String, String)> {
-        Ok((self.media.trunk_offered(offer).await?, self.media.phone_offer(Security::Off).await?))
+        Ok((self.media.trunk_offered(offer).await?, self.media.phone_offer(Security::Off, Vec::new()).await?))
     }
 
     /// The called side described itself, early or with its answer: both hear each other.

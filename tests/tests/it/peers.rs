@@ -6,7 +6,10 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
 };
 
 use songda_tests::agent::until;
@@ -78,8 +81,13 @@ impl FarEnd {
 
     /// The same with another voice.
     pub(crate) fn sipp_saying(hertz: f64) -> Self {
+        Self::sipp_by("party.xml", hertz)
+    }
+
+    /// SIPp for one call in which it is called by this scenario.
+    pub(crate) fn sipp_by(name: &str, hertz: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let scenario = std::fs::read_to_string(scenario("party.xml")).unwrap();
+        let scenario = std::fs::read_to_string(scenario(name)).unwrap();
         let port = free_port();
         let mut far = Self::sipp_with(&scenario, port, None, hertz, folder);
         let wire = Wire::before(far.address, None);
@@ -189,6 +197,11 @@ impl FarEnd {
         let mut control = TcpStream::connect(self.control.unwrap()).unwrap();
         control.write_all(format!("{}:{text},", text.len()).as_bytes()).unwrap();
         control
+    }
+
+    /// The addresses that the house has told SIPp for its sound, as they grow.
+    pub(crate) fn told(&self) -> Arc<Mutex<Vec<String>>> {
+        self.wire.as_ref().expect("SIPp has a wire").told()
     }
 
     pub(crate) fn is_sipp(&self) -> bool {

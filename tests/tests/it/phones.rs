@@ -18,9 +18,14 @@ pub(crate) async fn open() -> (World, SocketAddr) {
 
 /// A machine whose server is there for desk phones at this address.
 pub(crate) fn machine() -> (Machine, SocketAddr) {
+    machine_with("")
+}
+
+/// The same, with this line of the configuration's `telephony` besides.
+pub(crate) fn machine_with(line: &str) -> (Machine, SocketAddr) {
     let at = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // This baresip knows MD5 only.
-    let lines = format!("sip_listen = \"{at}\"\nphone_realm = \"{REALM}\"\nphone_digest = \"md5\"");
+    let lines = format!("sip_listen = \"{at}\"\nphone_realm = \"{REALM}\"\nphone_digest = \"md5\"\n{line}");
     let configure = move |text: String| text.replace("sip_listen = \"127.0.0.1:0\"", &lines);
     (Machine { configure: Some(Box::new(configure)), ..Machine::default() }, at)
 }

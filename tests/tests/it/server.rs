@@ -113,6 +113,19 @@ impl Server {
         self.child.id()
     }
 
+    /// How many UDP sockets it has that anybody may send to.
+    pub(crate) fn udp_sockets(&self) -> usize {
+        let held = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
+        let held: Vec<PathBuf> = held.filter_map(|handle| std::fs::read_link(handle.ok()?.path()).ok()).collect();
+        let table = std::fs::read_to_string(format!("/proc/{}/net/udp", self.pid())).unwrap();
+        let is_ours = |line: &&str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            // Who asks a time server has connected his socket.
+            words[2] == "00000000:0000" && held.contains(&PathBuf::from(format!("socket:[{}]", words[9])))
+        };
+        table.lines().skip(1).filter(is_ours).count()
+    }
+
     /// `kill -9`, and up again over the same data.
     pub(crate) fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();

@@ -19,6 +19,8 @@ pub(crate) struct Wire {
 struct Sound {
     socket: UdpSocket,
     ends: Mutex<Ends>,
+    /// Addresses that the house named.
+    told: Arc<Mutex<Vec<String>>>,
     heard: Mutex<Vec<i16>>,
 }
 
@@ -35,11 +37,17 @@ impl Wire {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let sound = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let sound = Arc::new(Sound { socket: sound, ends: Mutex::default(), heard: Mutex::default() });
+        let sound =
+            Arc::new(Sound { socket: sound, ends: Mutex::default(), told: Arc::default(), heard: Mutex::default() });
         let (of_messages, of_packets) = (sound.clone(), sound.clone());
         std::thread::spawn(move || messages(&socket, sipp, house, &of_messages));
         std::thread::spawn(move || of_packets.pass());
         Self { address, sound }
+    }
+
+    /// The addresses that the house has named for its sound.
+    pub(crate) fn told(&self) -> Arc<Mutex<Vec<String>>> {
+        self.sound.told.clone()
     }
 
     /// The sound that SIPp has been sent so far.
@@ -64,7 +72,7 @@ impl Sound {
         }
     }
 
-    /// The same message with our media port in the place of its own, which is kept.
+    /// The same message with our media port and address in the place of its own, which are kept.
     fn between(&self, message: &[u8], from_sipp: bool) -> Vec<u8> {
         let text = String::from_utf8_lossy(message);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { return message.to_vec() };
@@ -77,7 +85,12 @@ impl Sound {
             *(if from_sipp { &mut ends.sipp } else { &mut ends.house }) = port;
         }
         let ours = self.socket.local_addr().unwrap().port();
-        let body = body.replacen(&format!("m=audio {named} "), &format!("m=audio {ours} "), 1);
+        let mut body = body.replacen(&format!("m=audio {named} "), &format!("m=audio {ours} "), 1);
+        let at = body.lines().find_map(|line| line.strip_prefix("c=IN IP4 ")).map(str::to_owned);
+        if let Some(at) = at.filter(|_| !from_sipp) {
+            body = body.replacen(&format!("c=IN IP4 {at}"), "c=IN IP4 127.0.0.1", 1);
+            self.told.lock().unwrap().push(at);
+        }
         let is_length = |line: &str| line.to_ascii_lowercase().starts_with("content-length:");
         let length = format!("Content-Length: {}", body.len());
         let head: Vec<&str> = head.split("\r\n").map(|line| if is_length(line) { &length } else { line }).collect();

@@ -76,7 +76,8 @@ impl Actor {
             tracing::warn!(call = %self.call, user, "no device of the desk phone has registered by TLS, as telephony.phone_srtp wants it");
             return unreachable;
         }
-        let offer = match self.media.phone_offer(security(srtp)).await {
+        let devices = targets.iter().map(|target| target.flow.ip()).collect();
+        let offer = match self.media.phone_offer(security(srtp), devices).await {
             Ok(offer) => offer,
             Err(error) => {
                 tracing::error!(call = %self.call, %error, "no sound for a desk phone");

@@ -81,7 +81,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         let answer = media.trunk_offered(super::description(trunk)).await?;
         let inner = match inner {
             Inner::Plain(address) => {
-                let offer = media.phone_offer(Security::Off).await?;
+                let offer = media.phone_offer(Security::Off, Vec::new()).await?;
                 media.phone_answer(super::description(address)).await?;
                 media.hand_over()?;
                 Ok(super::port(&offer)?)

@@ -202,6 +202,11 @@ impl House {
         assert_eq!([party, agent, target, supervisor], wanted, "{when}\n{}", self.world.server.log_tail());
     }
 
+    /// UDP sockets of the server.
+    pub(super) fn udp_sockets(&self) -> usize {
+        self.world.server.udp_sockets()
+    }
+
     /// What the party has heard so far.
     pub(super) fn party_heard(&self) -> Vec<i16> {
         match &self.party {

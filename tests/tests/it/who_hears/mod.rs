@@ -75,6 +75,10 @@ const TABLE: [(Do, [&str; 4]); 22] = [
     (Leave, ["t", "-", "p", "-"]),
 ];
 
+/// UDP sockets of a server with one call, however many browsers are in it: signalling, all browsers'
+/// sound, the carrier's, and its reports.
+const SOCKETS: usize = 4;
+
 /// Whom one of them hears.
 fn heard_in(samples: &[i16]) -> String {
     let voices = tones(samples, &VOICES);
@@ -126,6 +130,9 @@ async fn every_mode(mut house: House) {
         let from = house.party_heard().len();
         house.go(what).await;
         house.hears(&format!("{at}. {what:?}"), wanted).await;
+        if !telephone {
+            assert_eq!(house.udp_sockets(), SOCKETS, "one port serves every browser: {at}. {what:?}");
+        }
         // From the click on the party hears whom it heard before, then whom it should.
         rows.push((at, what, format!("{before}{}", wanted[0]), from..house.party_heard().len()));
         before = wanted[0];
@@ -152,11 +159,15 @@ async fn every_mode(mut house: House) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_1a_r4_4b_in_every_mode_sipp_baresip_and_two_chromiums_hear_whom_they_should() {
     let party = FarEnd::sipp_saying(voice('p'));
-    let (machine, at) = phones::machine();
+    // The house is behind NAT: no sound of ours gets back in by its public address (RFC 5737).
+    let (machine, at) = phones::machine_with("trunk_advertise = \"203.0.113.5\"");
     let world = World::start_on_at(machine, party.address).await;
     let password = phones::enter(&world, "8003", "王法官").await;
     let target = FarEnd::desk_phone(at, "8003", &password, voice('t'));
+    let told = party.told();
     every_mode(House::open(world, party, Some(target)).await).await;
+    let told = told.lock().unwrap();
+    assert!(!told.is_empty() && told.iter().all(|ip| ip == "203.0.113.5"), "the carrier is told {told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
