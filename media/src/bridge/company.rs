@@ -100,7 +100,7 @@ impl Bridge {
     pub fn ring_agent(&mut self, now: Instant, tone: Arc<Prompt>) {
         if self.mode == Mode::Open {
             self.company = Company::Ringing;
-            self.ring_back = Some(RingBack { tone, at: 0 });
+            self.ring_back = Some(RingBack::of(tone));
             self.next_tick.get_or_insert(now);
         }
     }

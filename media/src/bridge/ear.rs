@@ -198,11 +198,14 @@ impl Ear {
         let mut sums = [0i32; PACKET];
         for (at, mouth) in wanted.and(self.mixed).each() {
             let (was, is) = (self.mixed.has(mouth), wanted.has(mouth));
+            let last = i32::from(self.last[at]);
             for (place, (sum, sample)) in (1..).zip(sums.iter_mut().zip(&frames[at])) {
+                let vanishes = last * (FADE - place).max(0) / FADE;
                 *sum += match (was, is) {
+                    (true, true) if desk.anew.has(mouth) => i32::from(*sample) + vanishes,
                     (true, true) => i32::from(*sample),
                     (false, _) => i32::from(*sample) * place.min(FADE) / FADE,
-                    (true, false) => i32::from(self.last[at]) * (FADE - place).max(0) / FADE,
+                    (true, false) => vanishes,
                 };
             }
             self.last[at] = frames[at][PACKET - 1];

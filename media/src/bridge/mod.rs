@@ -210,6 +210,14 @@ enum Mode {
 struct RingBack {
     tone: Arc<Prompt>,
     at: usize,
+    /// Nothing of it was heard yet.
+    begins: bool,
+}
+
+impl RingBack {
+    fn of(tone: Arc<Prompt>) -> Self {
+        Self { tone, at: 0, begins: true }
+    }
 }
 
 /// Between two packets of what we make.
@@ -348,7 +356,7 @@ impl Bridge {
     /// Plays this to the agent over and over until the carrier sends sound or answers.
     pub fn ring_back(&mut self, now: Instant, tone: Arc<Prompt>) {
         if self.mode != Mode::Open && !self.party_heard {
-            self.ring_back = Some(RingBack { tone, at: 0 });
+            self.ring_back = Some(RingBack::of(tone));
             self.next_tick.get_or_insert(now);
         }
     }

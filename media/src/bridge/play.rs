@@ -7,7 +7,7 @@ use super::{
     Bridge, MediaEvent, Mode, TICK, Wires,
     flow::send,
     left::Run,
-    table::{COUNT, Ears, HOUSE, MIX, Mouths, PEOPLE, RING},
+    table::{COUNT, Ears, HOUSE, MIX, Mouths, NOBODY, PEOPLE, RING},
 };
 use crate::{PACKET, digits::Turn, stage::Span, timeline::LEFT};
 
@@ -23,6 +23,8 @@ pub(super) struct Desk {
     pub(super) from: [Option<u32>; COUNT],
     /// The timestamps behind what was said before this tick.
     pub(super) until: [Option<u32>; COUNT],
+    /// What is played anew from here on, from anywhere in its wave before.
+    pub(super) anew: Mouths,
 }
 
 impl Bridge {
@@ -52,7 +54,8 @@ impl Bridge {
 
     /// Twenty milliseconds.
     fn beat(&mut self, now: Instant, wires: &mut impl Wires) {
-        let mut desk = Desk { frames: [[0; PACKET]; COUNT], from: [None; COUNT], until: [None; COUNT] };
+        let (frames, stamps) = ([[0; PACKET]; COUNT], [None; COUNT]);
+        let mut desk = Desk { frames, from: stamps, until: stamps, anew: NOBODY };
         self.ring(now, &mut desk, wires);
         // What plays may end here, and then others are heard again.
         let served = match self.mode {
@@ -145,8 +148,12 @@ impl Bridge {
             return;
         };
         desk.frames[RING.place()].copy_from_slice(said.0);
+        let begins = std::mem::take(&mut ring.begins);
+        if begins {
+            desk.anew = desk.anew.and(RING);
+        }
         if hears == RING {
-            self.agent.play(RING, false, said, &mut self.parcel);
+            self.agent.play(RING, begins, said, &mut self.parcel);
             let octets = &self.parcel.octets[..PACKET];
             wires.to_agent(self.agent.to.generate(now), self.agent.law.payload_type(), octets);
         }
@@ -216,6 +223,9 @@ impl Bridge {
         playing.sent = Some((playing.sent.map_or(from, |(from, _)| from), to));
         (playing.source, playing.begun, playing.at) = (run.source, run.begun, playing.at + PACKET);
         desk.frames[HOUSE.place()].copy_from_slice(said.0);
+        if begins {
+            desk.anew = desk.anew.and(HOUSE);
+        }
         self.party.play(HOUSE, begins, said, &mut self.parcel);
         send(self.party.to.generate(now), self.party.law.payload_type(), &self.parcel.octets[..PACKET], wires);
         true

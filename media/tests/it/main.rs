@@ -17,6 +17,7 @@ mod nothing_lost;
 mod progress;
 mod prompts;
 mod quality;
+mod ring_back;
 mod rooms;
 mod timeline;
 mod transfer;
