@@ -6,7 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use songda_tests::agent::Agent;
 
-use crate::world::World;
+use crate::{
+    road::channels,
+    sound::{is_tone, loudness, stretch},
+    world::World,
+};
 
 /// What a mailbox may seem to be: all of it is C10.
 const MACHINES: [&str; 3] = ["voicemail", "assistant", "machine"];
@@ -25,6 +29,18 @@ async fn judged(world: &World, order: &Value, wanted: impl Fn(&Value) -> bool) -
     let court = world.server.cookie("J0001").await;
     let seen = world.task_until(&court, task, |task| wanted(&task["calls"][0])).await;
     (seen["calls"][0].clone(), seen)
+}
+
+/// The stretch of both sides of the recording that the class names as what shows it.
+async fn shown(world: &World, call: &Value) -> (Vec<i16>, Vec<i16>) {
+    let (from, to, _) = span(call);
+    let court = world.server.cookie("J0001").await;
+    let path = format!("/api/v1/calls/{}/recording/download", call["id"].as_str().unwrap());
+    let (status, wav) = world.server.file(&path, &court).await;
+    assert_eq!(status, 200);
+    let (left, right) = channels(&wav);
+    assert!(to <= right.len() as i64 / 8, "{to} of {} ms", right.len() / 8);
+    (stretch(&left, from, to).to_vec(), stretch(&right, from, to).to_vec())
 }
 
 fn span(call: &Value) -> (i64, i64, String) {
@@ -58,6 +74,8 @@ async fn e44_a_mailbox_is_recognised_confirmed_and_no_contact() {
     assert_eq!(call["technical"]["code"], "C10");
     let (from, to, class) = span(&call);
     assert!(to > from && to < 20_000 && MACHINES.contains(&class.as_str()), "{from} {to} {class}");
+    let (_, greeting) = shown(&world, &call).await;
+    assert!(loudness(&greeting) > 1e4, "the greeting is in the span, on the party's side: {}", loudness(&greeting));
     assert!(task.to_string().contains("line_judged"), "the timeline tells it");
 }
 
@@ -85,6 +103,8 @@ async fn r4_2a_e50_a_notice_before_the_answer_is_read_confirmed_and_the_cause_of
     let (call, task) = judged(&world, &order, |call| call["outcome_state"] == "saved").await;
     assert_eq!(span(&call).2, "switched_off");
     assert!(task.to_string().contains("line_judged"));
+    let (ours, notice) = shown(&world, &call).await;
+    assert!(loudness(&notice) > 1e4 && loudness(&ours) < 1.0, "the notice is the carrier's, and nothing is ours");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,7 +132,7 @@ async fn r4_2a_the_busy_tone_before_the_answer_is_known_by_its_rhythm() {
     let world = World::start().await;
     world.push("13800003400").await;
     let mut agent = Agent::sign_in(&world.server.url).await;
-    agent.take().await;
+    let order = agent.take().await;
     agent.dial().await;
     agent.phase("ended").await;
     let call = agent.call_until(|call| call["heard"]["class"] == "busy").await;
@@ -124,6 +144,14 @@ async fn r4_2a_the_busy_tone_before_the_answer_is_known_by_its_rhythm() {
     assert!(heard["confidence"].as_i64().unwrap() >= 85, "{heard}");
     let call = judge(&mut agent, true).await;
     assert_eq!((&call["heard"]["conflict"], &call["end"]["technical"]["code"]), (&json!(false), &json!("C03")));
+    let (call, _) =
+        judged(&world, &order, |call| call["recording"].is_object() && call["marks"].to_string().contains("\"heard\""))
+            .await;
+    let (ours, tone) = shown(&world, &call).await;
+    assert!(is_tone(&tone, 450.0) && loudness(&ours) < 1.0, "450 Hz from the carrier's side alone");
+    let on = tone.chunks_exact(400).filter(|piece| is_tone(piece, 450.0)).count() as f64;
+    let share = on / (tone.len() / 400) as f64;
+    assert!((0.3..0.7).contains(&share), "in its rhythm, as long on as off: {share}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

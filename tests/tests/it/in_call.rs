@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use songda_tests::agent::Agent;
 
 use crate::{
+    peers::FarEnd,
     road::tone,
     sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone, loudness, stretch},
     survives::{at_the_carrier, mark, recorded, talking},
@@ -70,6 +71,24 @@ async fn keys_of_the_party_reach_the_agent_and_keys_of_the_agent_the_party() {
     assert_eq!((carrier.rtp.dtmf.as_str(), carrier.rtp.dtmf_sent.as_str()), ("90*", "1234#"));
     let complaints = world.sim.journal().complaints;
     assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e44_keys_that_sipp_tells_by_info_are_counted_for_the_agent_and_stand_in_the_courts_record() {
+    let mut far = FarEnd::sipp_by("called/keys.xml", PARTY_HZ);
+    let world = World::start_at(far.address).await;
+    world.push("13800000009").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.call_until(|call| call["digits_in"] == "••").await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    assert!(far.succeeded(), "each INFO was answered: {}", far.log());
+    let (call, ..) = recorded(&world, &order).await;
+    let marks = call["marks"].as_array().unwrap().iter().filter(|mark| mark["kind"] == "digit_in");
+    assert_eq!(marks.map(|mark| mark["text"].as_str().unwrap()).collect::<String>(), "5#");
+    assert!(agent.seen.iter().all(|frame| !frame.contains("digit_in\"") && !frame.contains("5#")), "only how many");
 }
 
 /// Ends a call politely; the judge's view of the task, and the call.

@@ -101,13 +101,22 @@ impl Offer {
     }
 }
 
-/// Writes our own offer for media at `local`: both laws and keys; `version` rises with each.
-pub(crate) fn offer(local: SocketAddr, session: u64, version: u32, direction: &str) -> Vec<u8> {
+/// What we speak where nothing else is wanted, in order.
+pub(crate) const BOTH: [Law; 2] = [Law::A, Law::Mu];
+
+/// Writes our own offer for media at `local`: these laws and keys; `version` rises with each.
+pub(crate) fn offer(local: SocketAddr, session: u64, version: u32, laws: &[Law], direction: &str) -> Vec<u8> {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let (ip, port) = (local.ip(), local.port());
+    let (mut formats, mut names) = (String::new(), String::new());
+    for law in laws {
+        // Writing into a String cannot fail.
+        let _ = write!(formats, " {}", law.payload_type());
+        let _ = write!(names, "a=rtpmap:{} {}/8000\r\n", law.payload_type(), law.encoding_name());
+    }
     format!(
         "v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+         m=audio {port} RTP/AVP{formats} 101\r\n{names}\
          a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na={direction}\r\n"
     )
     .into_bytes()

@@ -132,7 +132,7 @@ impl Carrier {
             return;
         };
         call.phase = Phase::Calling;
-        call.invite.body = sdp::offer(media, call.session, call.sdp_version, "sendrecv");
+        call.invite.body = sdp::offer(media, call.session, call.sdp_version, &sdp::BOTH, "sendrecv");
         let bytes = call.invite.bytes();
         if let Some(asking) = call.asking() {
             let to = asking.to;

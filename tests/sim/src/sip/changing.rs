@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::call::{Call, Phase, Repeat, Repeating};
 use super::carrier::{Carrier, Note, Output};
 use super::message::{Response, name_addr};
-use crate::rtp::sdp;
+use crate::rtp::{g711::Law, sdp};
 
 /// What a re-INVITE changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub enum Change {
     Hold,
     /// It is heard again.
     Resume,
+    /// Sound in PCMU from here on, and in no other law.
+    MuLaw,
+    /// In PCMA, and in no other law.
+    ALaw,
     /// Fax instead of sound (T.38), which a court's bridge refuses.
     Fax,
 }
@@ -31,7 +35,18 @@ impl Change {
             Self::NewPort => "new-port",
             Self::Hold => "hold",
             Self::Resume => "resume",
+            Self::MuLaw => "mu-law",
+            Self::ALaw => "a-law",
             Self::Fax => "fax",
+        }
+    }
+
+    /// What is spoken then, in order.
+    fn laws(self) -> &'static [Law] {
+        match self {
+            Self::MuLaw => &[Law::Mu],
+            Self::ALaw => &[Law::A],
+            _ => &sdp::BOTH,
         }
     }
 }
@@ -95,8 +110,8 @@ impl Carrier {
         request.headers.push("Content-Type", "application/sdp");
         request.body = match what {
             Change::Fax => sdp::fax_offer(media, call.session, call.sdp_version),
-            Change::Hold => sdp::offer(media, call.session, call.sdp_version, "sendonly"),
-            Change::NewPort | Change::Resume => sdp::offer(media, call.session, call.sdp_version, "sendrecv"),
+            Change::Hold => sdp::offer(media, call.session, call.sdp_version, what.laws(), "sendonly"),
+            _ => sdp::offer(media, call.session, call.sdp_version, what.laws(), "sendrecv"),
         };
         let bytes = request.bytes();
         call.changing = Some(Changing { branch, cseq, what, media, invite: Repeating::invite(to, bytes.clone(), now) });
@@ -165,7 +180,7 @@ impl Carrier {
             "sendrecv" => !held,
             "recvonly" => held,
             _ => false,
-        });
+        } && what.laws().contains(&answer.law));
         if what == Change::Fax {
             self.complain("a fax was taken for a call of sound");
         } else if !fits {
