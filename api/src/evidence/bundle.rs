@@ -24,7 +24,8 @@ pub(super) const README: &str = "\
 This folder holds the evidence of one case, or of a whole court, exported from Songda.
 
 files/            the evidence: recordings as WAV, papers as PDF, transcripts as JSON; as text, what task
-                  and case each call is of, and each correction of a transcript
+                  and case each call is of, and each correction of a transcript; still sealed, what a
+                  recovery set aside of a recording of which nothing opens
 bundle.json       what should be here: hashes (SHA-256 and SM3), the day and the proof of each file
 bundle.sig.json   Ed25519 signature of the exporting house over bundle.json
 roots.json        the signed root of each day, each naming the day before
@@ -55,6 +56,9 @@ pub(super) struct Bundle {
 pub(super) struct Gone {
     pub(super) request: String,
     pub(super) certificate: String,
+    /// SHA-256 of the certificate's file, hex; empty in a folder of an earlier version.
+    #[serde(default)]
+    pub(super) certificate_sha256: String,
     /// Its hashes, day and proof; `file` is empty.
     pub(super) was: Listed,
 }
@@ -124,9 +128,7 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
     }
     meter.end();
     for gone in &bundle.deleted {
-        let certificate = read(folder, &gone.certificate).map_err(|error| format!("{error:#}"));
-        let fault = certificate.and_then(|text| certified(&text, gone, &keys)).and_then(|()| offline.proven(&gone.was));
-        if let Err(detail) = fault {
+        if let Err(detail) = certified(folder, gone, &keys).and_then(|()| offline.proven(&gone.was)) {
             broken.push(Broken { what: gone.was.about.clone(), verdict: "deleted", detail });
         }
     }
@@ -160,13 +162,23 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
     })
 }
 
-/// Whether the certificate of a deletion is signed and names the file with its hashes.
-fn certified(text: &str, gone: &Gone, keys: &[PublicKey]) -> Result<(), String> {
-    let files = signed_files(text.as_bytes(), keys, &gone.request).map_err(|why| format!("its certificate: {why}"))?;
+/// Whether the certificate of a deletion is the one that was written here, is signed, and names the
+/// file with its hashes; why not, with the name of the certificate.
+fn certified(folder: &Path, gone: &Gone, keys: &[PublicKey]) -> Result<(), String> {
+    if gone.certificate.is_empty() {
+        return Err("it has no certificate".to_owned());
+    }
+    let wrong = |why: &str| format!("its certificate {}: {why}", gone.certificate);
+    let content = std::fs::read(folder.join(&gone.certificate)).map_err(|error| wrong(&error.to_string()))?;
+    let files = signed_files(&content, keys, &gone.request).map_err(|why| wrong(&why))?;
+    let (sha256, _) = songda_store::evidence::hashes(&content);
+    if !gone.certificate_sha256.is_empty() && gone.certificate_sha256 != sha256 {
+        return Err(wrong("its SHA-256 differs from the list: it was altered"));
+    }
     let named = files.get(&gone.was.object).is_some_and(|(sha256, sm3)| {
         (sha256.as_str(), sm3.as_str()) == (gone.was.sha256.as_str(), gone.was.sm3.as_str())
     });
-    if named { Ok(()) } else { Err("its certificate does not name it with its hashes".to_owned()) }
+    if named { Ok(()) } else { Err(wrong("it does not name the file with its hashes")) }
 }
 
 /// What lies in the folder and should not.

@@ -41,6 +41,7 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
     let object = (object.0, object.1.as_str());
     note(house, &court.id, object, "begun", &json!({ "case": number, "files": found.len() })).await?;
     let mut trees: BTreeMap<String, Option<Tree>> = BTreeMap::new();
+    let mut certificates: BTreeMap<String, Option<Certificate>> = BTreeMap::new();
     let (mut listed, mut gone, mut broken, mut unrooted) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut meter = Meter::new();
     for file in found {
@@ -69,18 +70,20 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
             about: about(&file),
         };
         if let Some(request) = &file.deleted {
-            let certificate = match certificate(house, request, &asked.to).await? {
-                Ok(name) => name,
-                Err(why) => {
-                    broken.push(format!("certificate of the deletion {request}: {why}"));
-                    None
+            let certificate = match certificates.get(request) {
+                Some(known) => known.clone(),
+                None => {
+                    let read = certificate(house, request, &asked.to).await?;
+                    let read = read.map_err(|why| broken.push(format!("certificate of the deletion {request}: {why}")));
+                    certificates.entry(request.clone()).or_insert(read.ok().flatten()).clone()
                 }
             };
             let seen = house.examiner().examine(&file, "operator").await?;
             if certificate.is_none() || seen.is_broken() {
                 broken.push(format!("{}: {}", about(&file), seen.detail()));
             }
-            gone.push(Gone { request: request.clone(), certificate: certificate.unwrap_or_default(), was });
+            let (certificate, certificate_sha256) = certificate.unwrap_or_default();
+            gone.push(Gone { request: request.clone(), certificate, certificate_sha256, was });
             continue;
         }
         unrooted += usize::from(file.leaf.is_none());
@@ -211,6 +214,7 @@ async fn extension(house: &House, file: &FileRow) -> anyhow::Result<&'static str
     match file.kind.as_str() {
         register::TRANSCRIPT => return Ok("json"),
         register::CALL | register::CORRECTION => return Ok("txt"),
+        register::SET_ASIDE => return Ok("sealed"),
         _ => {}
     }
     Ok(match media_type(&house.db, &file.id).await?.as_deref() {
@@ -221,6 +225,15 @@ async fn extension(house: &House, file: &FileRow) -> anyhow::Result<&'static str
 }
 
 async fn write_file(house: &House, file: &FileRow, path: &Path) -> anyhow::Result<()> {
+    if let Some(name) = register::set_aside_name(&file.id).filter(|_| file.kind == register::SET_ASIDE) {
+        let (vault, name, path) = (house.vault.clone(), name.to_owned(), path.to_owned());
+        return tokio::task::spawn_blocking(move || {
+            let mut copy = create(&path)?;
+            std::io::copy(&mut vault.open_piece(&name)?, &mut copy)?;
+            Ok(copy.sync_all()?)
+        })
+        .await?;
+    }
     if !file.is_recording() {
         return write(path, &house.examiner().content(file).await?);
     }
@@ -256,8 +269,10 @@ fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> a
     let body = serde_json::to_string_pretty(bundle)?;
     let signed = Signed::over(&body, house.keys.as_ref())?;
     let keys: String = house.keys.public_keys()?.iter().map(songda_recordings::keys::PublicKey::to_pem).collect();
-    let lines: Vec<String> = bundle.files.iter().map(|file| format!("{}  {}\n", file.sha256, file.file)).collect();
-    let sums = lines.concat();
+    let files = bundle.files.iter().map(|file| (file.file.as_str(), file.sha256.as_str()));
+    let certificates = bundle.deleted.iter().map(|gone| (gone.certificate.as_str(), gone.certificate_sha256.as_str()));
+    let listed: BTreeMap<&str, &str> = files.chain(certificates).filter(|(name, _)| !name.is_empty()).collect();
+    let sums: String = listed.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
     write(&to.join(BUNDLE), body.as_bytes())?;
     write(&to.join(SIGNATURE), serde_json::to_string_pretty(&signed)?.as_bytes())?;
     write(&to.join(ROOTS), serde_json::to_string_pretty(roots)?.as_bytes())?;
@@ -266,21 +281,26 @@ fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> a
     write(&to.join(READ_ME), README.as_bytes())
 }
 
-/// Writes the certificate of a deletion once; answers where it lies, or nothing when there is none,
+/// Where the certificate of a deletion lies in the folder, and its SHA-256, hex.
+type Certificate = (String, String);
+
+/// Writes the certificate of a deletion; answers where it lies, or nothing when there is none,
 /// or why it cannot be read.
-async fn certificate(house: &House, request: &str, to: &Path) -> anyhow::Result<Result<Option<String>, StoreError>> {
+async fn certificate(
+    house: &House,
+    request: &str,
+    to: &Path,
+) -> anyhow::Result<Result<Option<Certificate>, StoreError>> {
     let Some(object) = certificate_of(&house.db, request).await? else { return Ok(Ok(None)) };
+    let content = match house.objects.get(&house.db, &object).await {
+        Ok(content) => content,
+        Err(error) => return Ok(Err(error)),
+    };
     let name = format!("{CERTIFICATES}/{request}.json");
-    let path = to.join(&name);
-    if !path.exists() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(to.join(CERTIFICATES))?;
-        let content = match house.objects.get(&house.db, &object).await {
-            Ok(content) => content,
-            Err(error) => return Ok(Err(error)),
-        };
-        write(&path, &content)?;
-    }
-    Ok(Ok(Some(name)))
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(to.join(CERTIFICATES))?;
+    write(&to.join(&name), &content)?;
+    let (sha256, _) = register::hashes(&content);
+    Ok(Ok(Some((name, sha256))))
 }
 
 /// Who takes evidence out of the house is written down.

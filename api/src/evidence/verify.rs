@@ -19,6 +19,8 @@ use crate::house::House;
 /// Who is written down as having looked.
 const BY: &str = "operator";
 const PAGE: i64 = 500;
+/// What could not be read says nothing about itself.
+const UNREAD: &str = "unread";
 /// How long after its hour a root is waited for.
 const GRACE_MS: i64 = 15 * 60_000;
 
@@ -163,7 +165,7 @@ impl Check<'_> {
                 Ok(_) => return,
                 Err(why) => ("signature", why),
             },
-            Err(error) => ("unread", error.to_string()),
+            Err(error) => (UNREAD, error.to_string()),
         };
         self.report.broken.push(Broken {
             court: court.code.clone(),
@@ -262,7 +264,8 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
         let known = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
         let name = if file.name.is_empty() { String::new() } else { format!(" ({})", file.name) };
         let (case, task) = (known(&file.case), known(&file.task));
-        writeln!(out, "BROKEN {} {}{name}, case {case}, task {task}: {}", file.kind, file.file, file.detail)?;
+        let word = if file.verdict == UNREAD { "UNREAD" } else { "BROKEN" };
+        writeln!(out, "{word} {} {}{name}, case {case}, task {task}: {}", file.kind, file.file, file.detail)?;
     }
     let Report { files, roots, deleted, not_in_a_root_yet, .. } = report;
     let mib = report.bytes as f64 / f64::from(1 << 20);
@@ -274,8 +277,10 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     } else if report.broken.is_empty() && report.broken_roots.is_empty() {
         writeln!(out, "NOT OK YET: {counts} are well, and a deletion is under way")?;
     } else {
-        let broken = report.broken.len() + report.broken_roots.len();
-        writeln!(out, "NOT OK: {broken} broken of {counts}; what was lost or altered is marked 待核查")?;
+        let unread = report.broken.iter().filter(|file| file.verdict == UNREAD).count();
+        let broken = report.broken.len() + report.broken_roots.len() - unread;
+        let unread = if unread > 0 { format!(", {unread} not read") } else { String::new() };
+        writeln!(out, "NOT OK: {broken} broken{unread} of {counts}; what was lost or altered is marked 待核查")?;
     }
     if *not_in_a_root_yet > 0 {
         writeln!(out, "{not_in_a_root_yet} files are in no root yet: their day is not over")?;

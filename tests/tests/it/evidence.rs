@@ -20,7 +20,7 @@ const NUMBER: &str = "13800000001";
 const CASE: &str = "（2026）陕0102民初1001号";
 
 /// A party who was served by telephone, reported and returned; answers the task.
-async fn served(world: &World) -> Value {
+pub(crate) async fn served(world: &World) -> Value {
     world.push(NUMBER).await;
     let mut agent = Agent::sign_in(&world.server.url).await;
     let order = agent.take().await;
@@ -44,7 +44,7 @@ async fn served(world: &World) -> Value {
 }
 
 /// What the command says, and its exit code.
-fn command(server: &Server, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn command(server: &Server, arguments: &[&str]) -> (i32, String) {
     let config = server.folder.path().join("songda.toml");
     let done = Command::new(songda()).arg("--config").arg(config).args(arguments).output().unwrap();
     let errors = if done.status.success() { String::new() } else { String::from_utf8(done.stderr).unwrap() };
@@ -52,7 +52,7 @@ fn command(server: &Server, arguments: &[&str]) -> (i32, String) {
 }
 
 /// The same where there is no house: another folder, no configuration.
-fn elsewhere(bundle: &Path, more: &[&str]) -> (i32, String) {
+pub(crate) fn elsewhere(bundle: &Path, more: &[&str]) -> (i32, String) {
     let empty = tempfile::tempdir().unwrap();
     let done = Command::new(songda())
         .current_dir(&empty)
@@ -67,7 +67,7 @@ fn elsewhere(bundle: &Path, more: &[&str]) -> (i32, String) {
 }
 
 /// Behind the product's back, while it does not run.
-fn sql(server: &Server, statements: &str) {
+pub(crate) fn sql(server: &Server, statements: &str) {
     let script = "import sqlite3,sys\nd=sqlite3.connect(sys.argv[1])\nd.executescript(sys.argv[2])\nd.commit()";
     let path = server.folder.path().join("data/songda.db");
     let done = Command::new("python3").args(["-c", script]).arg(path).arg(statements).output().unwrap();
@@ -82,7 +82,7 @@ fn flip(path: &Path) {
 }
 
 /// The one file below a folder of the data with this ending.
-fn only(server: &Server, folder: &str, ending: &str) -> PathBuf {
+pub(crate) fn only(server: &Server, folder: &str, ending: &str) -> PathBuf {
     let mut found = Vec::new();
     for shelf in std::fs::read_dir(server.folder.path().join("data").join(folder)).unwrap() {
         let shelf = shelf.unwrap().path();
@@ -93,14 +93,14 @@ fn only(server: &Server, folder: &str, ending: &str) -> PathBuf {
     found.remove(0)
 }
 
-async fn post(server: &Server, path: &str, cookie: &str, body: &Value) -> (u16, Value) {
+pub(crate) async fn post(server: &Server, path: &str, cookie: &str, body: &Value) -> (u16, Value) {
     let request = http().post(format!("{}{path}", server.url)).header("cookie", cookie).json(body);
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
     (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
 }
 
-async fn read(server: &Server, path: &str, cookie: &str) -> Value {
+pub(crate) async fn read(server: &Server, path: &str, cookie: &str) -> Value {
     let (status, body) = server.get(path, cookie).await;
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap()
@@ -139,7 +139,8 @@ async fn x2_x6_e71_evidence_is_rooted_checked_here_and_elsewhere_held_and_delete
     returned(&world, listed.split_whitespace().next().unwrap());
     broken(&world, &task).await;
     kept(&mut world, &task).await;
-    deletion(&mut world, &task).await;
+    let certificate = deletion(&mut world, &task).await;
+    certified(&world, &certificate);
 }
 
 /// What names nothing is an error with a word of what to do, and marks nothing.
@@ -282,7 +283,7 @@ async fn broken(world: &World, task: &Value) {
 
 /// Ten years later: a hold keeps what two persons decided to delete; lifted, it goes, with a
 /// certificate, and the roots still verify.
-async fn deletion(world: &mut World, task: &Value) {
+async fn deletion(world: &mut World, task: &Value) -> Value {
     let back = 3_700 * 86_400_000_i64;
     // The hour of entry is that of the whole house: nothing is hashed by it.
     sql(
@@ -329,4 +330,57 @@ async fn deletion(world: &mut World, task: &Value) {
     assert_eq!(server.get(&recording, &judge).await.0, 410, "it is not lost, it is gone by decision");
     let (code, said) = command(server, &["evidence", "verify"]);
     assert!(code == 0 && said.contains("6 files are gone under a deletion certificate"), "{said}");
+    shown
+}
+
+/// What was deleted is proven by its certificate, here and elsewhere, and by no other.
+fn certified(world: &World, certificate: &Value) {
+    let server = &world.server;
+    let folder = tempfile::tempdir().unwrap();
+    let export = |name: &str| {
+        let to = folder.path().join(name);
+        let asked = ["evidence", "export", "--case", CASE, "--to", to.to_str().unwrap()];
+        let (code, said) = command(server, &asked);
+        (to, code, said)
+    };
+    let (to, code, said) = export("case");
+    assert!(code == 0 && said.contains("6 deleted before"), "{said}");
+    let keys = folder.path().join("house.pem");
+    std::fs::copy(to.join("keys.pem"), &keys).unwrap();
+    let keys = keys.to_str().unwrap();
+    let (code, said) = elsewhere(&to, &["--keys", keys]);
+    assert!(code == 0 && said.contains("6 deleted"), "{said}");
+    let name = format!("certificates/{}.json", certificate["request_id"].as_str().unwrap());
+    let sums = std::fs::read_to_string(to.join("SHA256SUMS")).unwrap();
+    assert!(sums.contains(&name), "{sums}");
+    // Any byte of it: of what was signed, of the signature, whose capitals say the same, of its form.
+    let written = to.join(&name);
+    let whole = std::fs::read_to_string(&written).unwrap();
+    let signature = whole.find(certificate["signature"].as_str().unwrap()).unwrap();
+    let letter = signature + whole[signature..].find(|c: char| c.is_ascii_lowercase()).unwrap();
+    let listed = whole.find(certificate["content"]["files"][3]["sha256"].as_str().unwrap()).unwrap();
+    for (at, bit) in [(0, 1), (listed, 1), (whole.len() / 2, 1), (signature, 1), (letter, 0x20), (whole.len() - 1, 1)] {
+        let mut bytes = whole.clone().into_bytes();
+        bytes[at] ^= bit;
+        std::fs::write(&written, bytes).unwrap();
+        let (code, said) = elsewhere(&to, &["--keys", keys]);
+        assert!(code == 1 && said.contains("NOT OK: 6 broken"), "{at}: {said}");
+        assert!(said.contains(&format!("its certificate {name}:")) && said.contains(CASE), "{at}: {said}");
+    }
+    std::fs::write(&written, &whole).unwrap();
+    assert_eq!(elsewhere(&to, &["--keys", keys]).0, 0, "put back it is well again");
+    // The one that the house keeps is damaged: what is there is written all the same, and it is said.
+    let id = certificate["object_id"].as_str().unwrap();
+    let sealed = server.folder.path().join(format!("data/objects/{}/{id}.sealed", &id[..5]));
+    flip(&sealed);
+    let (to, code, said) = export("damaged");
+    let request = certificate["request_id"].as_str().unwrap();
+    assert_eq!(said.matches(&format!("BROKEN certificate of the deletion {request}")).count(), 1, "{said}");
+    assert!(code == 1 && said.contains("7 broken, 6 deleted before"), "{code} {said}");
+    assert_eq!(std::fs::read_dir(to.join("files")).unwrap().count(), 1, "what its call was of is there");
+    let (code, said) = elsewhere(&to, &["--keys", keys]);
+    assert!(code == 1 && said.contains("NOT OK: 6 broken") && said.contains("it has no certificate"), "{said}");
+    let (code, said) = command(server, &["evidence", "verify", "--keys", keys]);
+    assert!(code == 1 && said.contains(&format!("certificate {id}")), "{said}");
+    flip(&sealed);
 }

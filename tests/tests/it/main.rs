@@ -42,6 +42,7 @@ mod tls_phone;
 mod transfers;
 mod trunk_check;
 mod trunks;
+mod vault_s3;
 mod who_hears;
 mod wire;
 mod world;
