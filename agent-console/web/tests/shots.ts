@@ -595,22 +595,26 @@ async function drawers() {
 }
 
 /** What an administrator looks at before he asks, and the question why. */
-async function dryRun() {
+async function dryRun(language = "zh-CN") {
+  const end = language === "en" ? "-en" : "";
   stage.role = null;
   const page = await fresh();
   await signIn(page, "admin", "/evidence/retention");
+  if (language === "en") await page.click(testId("lang"));
   await page.click(testId("dry-run"));
   await page.waitForSelector(testId("plan"));
-  await shot(page, "evidence-dry-run");
+  await shot(page, `evidence-dry-run${end}`);
   await page.click(testId("change-periods"));
-  await shot(page, "evidence-periods");
+  await shot(page, `evidence-periods${end}`);
+  await page.screenshot({ path: join(out, `evidence-periods${end}-full.png`), fullPage: true });
   await page.context().close();
   stage.role = null;
   const supervisor = await fresh();
   await signIn(supervisor, "supervisor", "/evidence");
+  if (language === "en") await supervisor.click(testId("lang"));
   await supervisor.click(testId("clear"));
   await supervisor.waitForSelector(testId("reason"));
-  await shot(supervisor, "evidence-clear");
+  await shot(supervisor, `evidence-clear${end}`);
   await supervisor.context().close();
 }
 
@@ -639,9 +643,21 @@ if (!only || only === "evidence") {
     ["evidence-retention", "/evidence/retention", retention],
     ["evidence-certificate", "/evidence/certificates/certificate-1", testId("print")],
   ]);
-  await screens("supervisor", [["evidence-doubts-en", "/evidence", testId("doubt")]], "en");
+  await screens(
+    "supervisor",
+    [
+      ["evidence-doubts-en", "/evidence", testId("doubt")],
+      ["evidence-roots-en", "/evidence/roots", testId("root")],
+      ["evidence-retention-en", "/evidence/retention", retention],
+      ["evidence-certificate-en", "/evidence/certificates/certificate-1", testId("print")],
+    ],
+    "en",
+  );
   await screens("admin", [["evidence-admin", "/evidence/retention", retention]]);
   await dryRun();
+  await dryRun("en");
+  await screens("judge", [["evidence-case-en", "/cases/case-1", testId("hold-state")]], "en");
+  await screens("auditor", [["audit-en", "/audit", "table"]], "en");
   await screens("judge", [
     ["evidence-case", "/cases/case-1", testId("hold-state")],
     ["evidence-task", "/tasks/task-1", testId("banner-doubts")],
