@@ -48,6 +48,13 @@ pub struct Quality {
 }
 
 impl Quality {
+    /// Of who may have said nothing at all: his opinion of what he heard stands for the missing one of
+    /// what he said.
+    pub(crate) fn of_listener(self) -> Self {
+        let heard = self.far.map(|far| far.moment(self.rtt_ms).mos);
+        Self { mos: self.mos.or(heard), ..self }
+    }
+
     /// This leg after an earlier one in the same place. Opinion, jitter and what the other end says
     /// are those of the later one, once it was heard.
     pub(crate) fn after(self, earlier: Self) -> Self {
@@ -78,6 +85,15 @@ pub struct FarEnd {
     pub jitter_ms: f64,
 }
 
+impl FarEnd {
+    /// How well it hears us, by that report.
+    pub(crate) fn moment(self, rtt_ms: Option<f64>) -> Moment {
+        let Self { loss, jitter_ms, .. } = self;
+        let measured = Measured { loss, burst_ratio: 1.0, jitter_ms, rtt_ms };
+        Moment { mos: opinion(measured, Concealment::Yes), loss, jitter_ms, rtt_ms }
+    }
+}
+
 /// A moment of one leg: the last five seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Moment {
@@ -91,13 +107,20 @@ pub struct Moment {
     pub rtt_ms: Option<f64>,
 }
 
-/// Both ends of a call at one moment. None: there is no such leg, or nothing is expected of it.
+/// Every leg of a call at one moment. None: there is no such leg, or nothing is expected of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Moments {
     /// The agent's leg: what the party hears.
     pub agent: Option<Moment>,
     /// The carrier's leg: what the agent hears.
     pub party: Option<Moment>,
+    /// The leg of whom the call is passed on to, or who is in it as a third: what others hear of him.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Moment>,
+    /// The supervisor's leg: what others hear of him, and, while he only listens, what he hears by his
+    /// own reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<Moment>,
 }
 
 /// Whether what is missing is concealed where a leg is listened to.
@@ -195,6 +218,18 @@ mod tests {
         near(loss_impairment(0.01, 1.0, Concealment::Yes), 3.64, 0.01);
         // Losses in runs weigh more.
         assert!(loss_impairment(0.03, 2.0, Concealment::Yes) > loss_impairment(0.03, 1.0, Concealment::Yes));
+    }
+
+    #[test]
+    fn who_only_listens_has_an_opinion_of_what_he_hears() {
+        let far = FarEnd { lost: 40, loss: 0.1, jitter_ms: 4.0 };
+        let moment = far.moment(Some(30.0));
+        assert!(moment.mos > 2.5 && moment.mos < 4.0, "{moment:?}");
+        assert_eq!((moment.loss, moment.jitter_ms, moment.rtt_ms), (0.1, 4.0, Some(30.0)));
+        let listened = Quality { far: Some(far), rtt_ms: Some(30.0), ..Quality::default() };
+        assert_eq!(listened.of_listener().mos, Some(moment.mos));
+        assert_eq!(Quality { mos: Some(4.2), ..listened }.of_listener().mos, Some(4.2), "he was heard, too");
+        assert_eq!(Quality::default().of_listener().mos, None);
     }
 
     #[test]

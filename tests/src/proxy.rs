@@ -8,9 +8,11 @@
 //! While it is cut nothing gets through and nobody is told: datagrams are lost, bytes wait, and
 //! so does the end of a stream. A network that comes back makes TCP try again in its own time,
 //! up to seconds later; here the bytes go on at once.
+//!
+//! A bad one loses some of the sound that browsers send, evenly.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -35,6 +37,7 @@ const TRIES: usize = 50;
 /// The network. Dropped, it is gone, and all that goes through it.
 pub struct Proxy {
     cut: watch::Sender<bool>,
+    lost: watch::Sender<u64>,
     house: watch::Sender<Option<SocketAddr>>,
     scheme: String,
     web: SocketAddr,
@@ -49,11 +52,12 @@ impl Proxy {
         let web = listener.local_addr().unwrap();
         let (front, media) = media_port().await;
         let (cut, is_cut) = watch::channel(false);
+        let (lost, loses) = watch::channel(0);
         let (house, target) = watch::channel(None);
         let task = tokio::spawn(async move {
-            tokio::join!(streams(listener, target, is_cut.clone()), datagrams(front, media, is_cut));
+            tokio::join!(streams(listener, target, is_cut.clone()), datagrams(front, media, is_cut, loses));
         });
-        Self { cut, house, scheme: String::new(), web, media, task }
+        Self { cut, lost, house, scheme: String::new(), web, media, task }
     }
 
     /// Where the house must listen for browsers' sound, and the address it must tell them.
@@ -81,6 +85,11 @@ impl Proxy {
     /// All goes on.
     pub fn mend(&self) {
         self.cut.send_replace(false);
+    }
+
+    /// Of the sound that each browser sends every so many-th packet is lost; 0: none.
+    pub fn lose(&self, each: u64) {
+        self.lost.send_replace(each);
     }
 }
 
@@ -150,7 +159,13 @@ async fn whole(cut: &mut watch::Receiver<bool>) -> io::Result<()> {
     cut.wait_for(|cut| !cut).await.map(|_| ()).map_err(io::Error::other)
 }
 
-async fn datagrams(front: UdpSocket, house: SocketAddr, cut: watch::Receiver<bool>) {
+/// A packet of sound, secured or not, and none of its reports, of ICE or of DTLS (RFC 7983; RFC 5761,
+/// section 4).
+fn is_sound(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, kind, ..] if !(192..=223).contains(kind))
+}
+
+async fn datagrams(front: UdpSocket, house: SocketAddr, cut: watch::Receiver<bool>, loses: watch::Receiver<u64>) {
     let (front, mut back) = (Arc::new(front), HashMap::new());
     let mut relays = JoinSet::new();
     let mut buffer = [0; 2_048];
@@ -160,14 +175,22 @@ async fn datagrams(front: UdpSocket, house: SocketAddr, cut: watch::Receiver<boo
         if *cut.borrow() || (back.len() >= MAX_PORTS && !back.contains_key(&browser)) {
             continue;
         }
-        let socket = if let Some(socket) = back.get(&browser) {
-            socket
-        } else {
-            let Ok(socket) = UdpSocket::bind((OUTSIDE, 0)).await else { continue };
-            let socket = Arc::new(socket);
-            relays.spawn(answers(socket.clone(), front.clone(), browser, cut.clone()));
-            back.entry(browser).or_insert(socket)
+        let (socket, sounds) = match back.entry(browser) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let Ok(socket) = UdpSocket::bind((OUTSIDE, 0)).await else { continue };
+                let socket = Arc::new(socket);
+                relays.spawn(answers(socket.clone(), front.clone(), browser, cut.clone()));
+                place.insert((socket, 0u64))
+            }
         };
+        if is_sound(&buffer[..length]) {
+            *sounds += 1;
+            let each = *loses.borrow();
+            if each > 0 && sounds.is_multiple_of(each) {
+                continue;
+            }
+        }
         let _ = socket.send_to(&buffer[..length], house).await;
     }
 }
@@ -231,6 +254,20 @@ mod tests {
         microphone.send(b"three").await.unwrap();
         let (length, again) = timeout(PATIENCE, sound.recv_from(&mut buffer)).await.unwrap().unwrap();
         assert_eq!((&buffer[..length], again), (&b"three"[..], from), "the same port as before");
+        // Of four packets of sound the second and the last one are lost, of all else nothing.
+        proxy.lose(2);
+        for datagram in
+            [&[0x80, 8, 1][..], &[0x80, 8, 2], &[0x81, 200, 3], &[0x80, 136, 4], &[0x00, 1, 5], &[0x80, 0, 6]]
+        {
+            microphone.send(datagram).await.unwrap();
+        }
+        let mut came = Vec::new();
+        while came.len() < 4 {
+            timeout(PATIENCE, sound.recv_from(&mut buffer)).await.unwrap().unwrap();
+            came.push(buffer[2]);
+        }
+        assert_eq!(came, [1, 3, 4, 5]);
+        assert!(timeout(MOMENT, sound.recv_from(&mut buffer)).await.is_err());
         drop(browser);
         assert_eq!(timeout(PATIENCE, server.read(&mut buffer)).await.unwrap().unwrap(), 0);
     }

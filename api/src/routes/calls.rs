@@ -25,8 +25,8 @@ use crate::{
     house::House,
     problem::Problem,
     shapes::{
-        Attempt, AttemptField, CallRow, Delivered, MarkRow, NetworkRow, OutcomeBrief, ProblemBody, RecordingBrief,
-        ReportRow, TickRow, TranscriptBrief, TransferRow, Words,
+        Attempt, AttemptField, CallRow, CallSound, Delivered, MarkRow, NetworkRow, OutcomeBrief, ProblemBody,
+        RecordingBrief, ReportRow, TickRow, TranscriptBrief, TransferRow, Words,
     },
     who::SignedIn,
 };
@@ -114,6 +114,7 @@ async fn call_row(
             loss: network.loss,
             loss_max: network.loss_max,
         }),
+        quality: sound(&call.quality),
         parting: Some(call.parting).filter(|word| !word.is_empty()),
         id: call.id,
         phone_masked: call.phone_masked,
@@ -130,6 +131,12 @@ async fn call_row(
         broken_consent: call.broken_consent,
         resumed_from: call.resumed_from,
     })
+}
+
+/// How well it was heard, as it is kept with the call.
+fn sound(kept: &str) -> Option<CallSound> {
+    let sound: CallSound = serde_json::from_str(kept).ok()?;
+    (sound.agent.is_some() || sound.party.is_some()).then_some(sound)
 }
 
 /// The span that shows what the line said, among the marks: it can be played from there.

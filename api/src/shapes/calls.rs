@@ -1,6 +1,6 @@
 //! Calls, recordings, transcripts and reports.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A code with its words.
@@ -77,6 +77,50 @@ pub(crate) struct NetworkRow {
     pub(crate) loss_max: Option<f64>,
 }
 
+/// How well every leg of a call was heard, from its beginning to its end. None: there was no such leg.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct CallSound {
+    /// What the party heard of the agent.
+    pub(crate) agent: Option<LegSound>,
+    /// What was heard of the party.
+    pub(crate) party: Option<LegSound>,
+    /// What was heard of whom the call was to be passed on to, or who was in it as a third.
+    pub(crate) target: Option<LegSound>,
+    /// What was heard of the supervisors.
+    pub(crate) supervisor: Option<LegSound>,
+}
+
+/// One leg of a call over the whole of it.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct LegSound {
+    /// Opinion by the E-model (ITU-T G.107), 1 to 4.5; none before anything came. Of a supervisor who
+    /// said nothing: of what he heard.
+    pub(crate) mos: Option<f64>,
+    /// Packets that came.
+    pub(crate) received: i64,
+    /// Packets that never came.
+    pub(crate) lost: i64,
+    /// Packets that came too late to be heard.
+    pub(crate) late: i64,
+    /// Jitter (RFC 3550), milliseconds.
+    pub(crate) jitter_ms: f64,
+    /// Round-trip time (RTCP), milliseconds; none where the other end did not report.
+    pub(crate) rtt_ms: Option<f64>,
+    /// What the other end said of our sound.
+    pub(crate) far: Option<FarSound>,
+}
+
+/// What the other end of a leg said of our sound in its last report (RTCP).
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct FarSound {
+    /// Packets that never reached it; those that came twice count against them.
+    pub(crate) lost: i64,
+    /// Share lost between its last two reports, 0 to 1.
+    pub(crate) loss: f64,
+    /// Its jitter, milliseconds.
+    pub(crate) jitter_ms: f64,
+}
+
 /// A call that was handed over, or was to be.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TransferRow {
@@ -139,6 +183,8 @@ pub(crate) struct CallRow {
     pub(crate) marks: Vec<MarkRow>,
     pub(crate) ticks: Vec<TickRow>,
     pub(crate) network: Option<NetworkRow>,
+    /// How well it was heard; none before the end, and where that is not known.
+    pub(crate) quality: Option<CallSound>,
 }
 
 /// A hole in a recording.

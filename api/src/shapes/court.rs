@@ -310,13 +310,17 @@ pub(crate) struct QueueCounts {
     pub(crate) next_at: Option<String>,
 }
 
-/// How well both ends of a live call were heard in the last five seconds.
+/// How well every leg of a live call was heard in the last five seconds.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CallQuality {
     /// What the party hears of the agent; none before anything came.
     pub(crate) agent: Option<LegQuality>,
     /// What the agent hears of the party.
     pub(crate) party: Option<LegQuality>,
+    /// What is heard of the colleague or desk phone that the call is passed on to, or that is in it.
+    pub(crate) target: Option<LegQuality>,
+    /// What is heard of the supervisor, or what he hears while he only listens.
+    pub(crate) supervisor: Option<LegQuality>,
 }
 
 /// One leg of a call in the last five seconds.
@@ -335,7 +339,8 @@ pub(crate) struct LegQuality {
 impl From<Moments> for CallQuality {
     fn from(moments: Moments) -> Self {
         let leg = |Moment { mos, loss, jitter_ms, rtt_ms }| LegQuality { mos, loss, jitter_ms, rtt_ms };
-        Self { agent: moments.agent.map(leg), party: moments.party.map(leg) }
+        let Moments { agent, party, target, supervisor } = moments;
+        Self { agent: agent.map(leg), party: party.map(leg), target: target.map(leg), supervisor: supervisor.map(leg) }
     }
 }
 
@@ -352,7 +357,7 @@ pub(crate) struct AgentRow {
     pub(crate) overrun: bool,
     /// The agent's sound is gone from a live call: when it is given up.
     pub(crate) away_until_at: Option<String>,
-    /// How well both ends of a live call were heard in the last five seconds.
+    /// How well every leg of a live call was heard in the last five seconds.
     pub(crate) quality: Option<CallQuality>,
     /// Outcomes that the agent owes (待补录).
     pub(crate) owed: i64,

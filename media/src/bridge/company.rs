@@ -184,6 +184,11 @@ impl Bridge {
         }
     }
 
+    /// Whether there is a supervisor and he only listens: nothing is expected of him.
+    pub(crate) fn supervisor_only_listens(&self) -> bool {
+        matches!(self.supervisor, Some((_, Supervision::Listen)))
+    }
+
     /// His browser's leg is up. What he says is missed when it stops, and not before it began.
     pub fn supervisor_connected(&mut self) {
         let leg = self.supervisor.as_ref().map(|(guest, _)| guest.leg());

@@ -122,7 +122,7 @@ pub enum MediaEvent {
     },
     /// A block of the recording could not be kept.
     RecordingFailed,
-    /// How well both ends were heard in the last five seconds.
+    /// How well every leg was heard in the last five seconds.
     Quality(Moments),
 }
 
@@ -137,6 +137,12 @@ pub struct Summary {
     pub agent: Quality,
     /// From the carrier.
     pub party: Quality,
+    /// From whom the call was to be passed on to, or who was in it as a third, all of them together;
+    /// whoever was left with the party counts as the agent. None: there was nobody.
+    pub target: Option<Quality>,
+    /// From the supervisors, all of them together; opinion of what they heard where they said nothing.
+    /// None: there was nobody.
+    pub supervisor: Option<Quality>,
     /// Samples that came too late for the recording.
     pub late_samples: u64,
     /// How often a channel was moved, mostly by 10 ms, to follow a drifting clock.
@@ -480,6 +486,8 @@ impl Bridge {
             // Counted where packets arrive.
             agent: Quality::default(),
             party: Quality::default(),
+            target: None,
+            supervisor: None,
             late_samples: self.timeline.late(),
             slips: self.timeline.slips(),
         }

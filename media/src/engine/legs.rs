@@ -5,8 +5,9 @@ use std::{net::IpAddr, time::Instant};
 use super::{
     EngineError,
     floor::{Floor, Gossip},
+    inner::Inner,
     poll::Poll,
-    slot::{Inner, Slot},
+    slot::{Slot, Target},
 };
 use crate::{
     Law, Supervision,
@@ -22,7 +23,7 @@ impl Floor {
         let ssrc = self.slot(call)?.ssrc;
         let (inner, answer, law) = self.browser(now, call, sdp, ssrc)?;
         let slot = self.slot(call)?;
-        let old = slot.replace_agent(now, inner);
+        let old = slot.replace_agent(inner);
         slot.law = law;
         if let Some(trunk) = &mut slot.trunk {
             trunk.is_concealed();
@@ -142,7 +143,7 @@ impl Floor {
         let (inner, answer, law) = self.browser(now, call, sdp, ssrc)?;
         let slot = self.slot(call)?;
         slot.bridge.target(to, law, false);
-        let old = slot.seat(inner, ssrc, law);
+        let old = slot.seat(Some(Target { inner, ssrc, law }));
         self.gone(now, old);
         Ok(answer)
     }
@@ -159,7 +160,7 @@ impl Floor {
         let (inner, answer, law) = self.browser(now, call, sdp, to.ssrc())?;
         let slot = self.slot(call)?;
         slot.bridge.supervise(to, law, what);
-        let old = slot.supervisor.replace(inner);
+        let old = slot.watch(Some(inner));
         self.gone(now, old);
         Ok(answer)
     }
@@ -167,7 +168,7 @@ impl Floor {
     pub(super) fn drop_supervisor(&mut self, now: Instant, call: u64) {
         let Ok(slot) = self.slot(call) else { return };
         slot.bridge.drop_supervisor();
-        let old = slot.supervisor.take();
+        let old = slot.watch(None);
         self.gone(now, old);
     }
 
@@ -188,7 +189,8 @@ impl Floor {
         let (law, ssrc) = (slot.bridge.party_law(), to.ssrc());
         slot.bridge.target(to, law, true);
         let offer = leg.own(call, ip, &law.first()).offer();
-        let old = slot.seat(Inner::Phone(Box::new(leg)), ssrc, law);
+        let inner = Inner::Phone(Box::new(leg));
+        let old = slot.seat(Some(Target { inner, ssrc, law }));
         self.gone(now, old);
         Ok(offer)
     }
@@ -223,7 +225,7 @@ impl Floor {
     pub(super) fn hand_over(&mut self, now: Instant, call: u64) {
         let Ok(slot) = self.slot(call) else { return };
         let Some(target) = slot.target.take() else { return };
-        let old = slot.replace_agent(now, target.inner);
+        let old = slot.replace_agent(target.inner);
         (slot.ssrc, slot.law) = (target.ssrc, target.law);
         slot.bridge.hand_over(now);
         self.gone(now, old);
@@ -232,7 +234,7 @@ impl Floor {
     pub(super) fn drop_target(&mut self, now: Instant, call: u64) {
         let Ok(slot) = self.slot(call) else { return };
         slot.bridge.drop_target();
-        let old = slot.target.take().map(|target| target.inner);
+        let old = slot.seat(None);
         self.gone(now, old);
     }
 }

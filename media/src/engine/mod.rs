@@ -9,6 +9,7 @@
 //! over at all.
 
 mod floor;
+mod inner;
 mod legs;
 mod measure;
 mod poll;

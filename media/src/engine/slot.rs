@@ -9,12 +9,16 @@ use std::{
 use rtc::shared::TransportProtocol;
 use tokio::sync::mpsc as events;
 
-use super::{CarrierSound, EVENTS, EngineError, floor::FAIR};
+use super::{
+    CarrierSound, EVENTS, EngineError,
+    floor::FAIR,
+    inner::{Heard, Inner},
+};
 use crate::{
     Law,
-    bridge::{Bridge, LARGEST, MediaEvent, Summary, TICK, View, Wires, packed},
+    bridge::{Bridge, MediaEvent, Summary, TICK, View, Wires},
     egress::Head,
-    quality::{Moment, Moments, Quality},
+    quality::{Moments, Quality},
     rtp::{Ports, Received, RtpLeg},
     web::{Shore, WebLeg, WebNews},
 };
@@ -28,86 +32,6 @@ const STOOD_STILL: Duration = Duration::from_millis(100);
 const KEPT: u64 = 1_024;
 /// The quality of a call is told this often.
 const MOMENT: Duration = Duration::from_secs(5);
-
-/// A leg within the house: the agent's, or that of whom the call is passed on to.
-pub(super) enum Inner {
-    /// A browser, and its number among all browsers' legs.
-    Browser(Box<WebLeg>, u64),
-    /// A desk phone.
-    Phone(Box<RtpLeg>),
-}
-
-/// What a leg within the house brings.
-enum Heard<'a> {
-    News(WebNews),
-    Packet(View<'a>),
-}
-
-impl Inner {
-    /// A browser's turn in a sweep; true when something came.
-    fn turn(&mut self, now: Instant, mut heard: impl FnMut(Heard<'_>)) -> bool {
-        let Self::Browser(web, _) = self else { return false };
-        if !web.turn(now) {
-            return false;
-        }
-        while let Some(news) = web.news() {
-            heard(Heard::News(news));
-        }
-        while let Some(packet) = web.packet(now) {
-            heard(Heard::Packet(View {
-                ssrc: packet.header.ssrc,
-                seq: packet.header.sequence_number,
-                timestamp: packet.header.timestamp,
-                payload_type: packet.header.payload_type,
-                marker: packet.header.marker,
-                payload: &packet.payload,
-            }));
-        }
-        true
-    }
-
-    fn send(&mut self, now: Instant, head: Head, payload_type: u8, payload: &[u8]) {
-        match self {
-            Self::Browser(web, _) => web.send(now, head, payload_type, payload),
-            Self::Phone(leg) => {
-                let mut packet = [0u8; LARGEST + 12];
-                if let Some(len) = packed(head, payload_type, payload, &mut packet) {
-                    leg.send(now, &packet[..len]);
-                }
-            }
-        }
-    }
-
-    fn flush(&mut self, now: Instant, shore: &mut Shore, stirred: bool) {
-        match self {
-            Self::Browser(web, _) if stirred || web.has_unsent() => web.flush(now, shore),
-            Self::Browser(..) => {}
-            Self::Phone(leg) => leg.tick(now),
-        }
-    }
-
-    /// The leg of plain RTP of this number.
-    fn plain(&mut self, number: u32) -> Option<&mut RtpLeg> {
-        match self {
-            Self::Phone(leg) if leg.number == number => Some(leg),
-            _ => None,
-        }
-    }
-
-    fn quality(&mut self, now: Instant) -> Quality {
-        match self {
-            Self::Browser(web, _) => web.quality(now),
-            Self::Phone(leg) => leg.quality(),
-        }
-    }
-
-    fn moment(&mut self, now: Instant) -> Option<Moment> {
-        match self {
-            Self::Browser(web, _) => web.moment(now),
-            Self::Phone(leg) => leg.moment(),
-        }
-    }
-}
 
 /// Whom the call is passed on to.
 pub(super) struct Target {
@@ -141,9 +65,11 @@ pub(super) struct Slot {
     /// When its quality is told next, and what is to be told.
     moment_due: Option<Instant>,
     moments: Option<Moments>,
-    /// Of the agents' legs before the present one, and of the carrier's.
+    /// Of the legs that had each place before the present one.
     agent_before: Quality,
     trunk_before: Quality,
+    target_before: Option<Quality>,
+    supervisor_before: Option<Quality>,
 }
 
 /// The ends of a call, for the bridge.
@@ -201,6 +127,8 @@ impl Slot {
             moments: None,
             agent_before: Quality::default(),
             trunk_before: Quality::default(),
+            target_before: None,
+            supervisor_before: None,
         }
     }
 
@@ -220,9 +148,16 @@ impl Slot {
         Ok(trunk)
     }
 
-    /// Somebody is the target from here on; who was it before.
-    pub(super) fn seat(&mut self, inner: Inner, ssrc: u32, law: Law) -> Option<Inner> {
-        self.target.replace(Target { inner, ssrc, law }).map(|old| old.inner)
+    /// Somebody is the target from here on, or nobody; who was it before.
+    pub(super) fn seat(&mut self, target: Option<Target>) -> Option<Inner> {
+        let old = std::mem::replace(&mut self.target, target).map(|old| old.inner);
+        counted(old, &mut self.target_before)
+    }
+
+    /// Somebody supervises from here on, or nobody; who did before.
+    pub(super) fn watch(&mut self, supervisor: Option<Inner>) -> Option<Inner> {
+        let old = std::mem::replace(&mut self.supervisor, supervisor);
+        counted(old, &mut self.supervisor_before)
     }
 
     /// The browser's leg of this number.
@@ -235,10 +170,10 @@ impl Slot {
     }
 
     /// Another leg has the agent's place.
-    pub(super) fn replace_agent(&mut self, now: Instant, inner: Inner) -> Option<Inner> {
-        let mut old = self.agent.replace(inner);
-        if let Some(old) = &mut old {
-            self.agent_before = old.quality(now).after(self.agent_before);
+    pub(super) fn replace_agent(&mut self, inner: Inner) -> Option<Inner> {
+        let old = self.agent.replace(inner);
+        if let Some(old) = &old {
+            self.agent_before = old.quality().after(self.agent_before);
         }
         old
     }
@@ -275,9 +210,14 @@ impl Slot {
 
     /// Ends the sound; what is left of it.
     pub(super) fn summary(self, now: Instant) -> Summary {
-        let Self { bridge, mut agent, trunk, agent_before, trunk_before, .. } = self;
+        let Self { bridge, agent, trunk, target, supervisor, agent_before, trunk_before, .. } = self;
+        let Self { mut target_before, mut supervisor_before, .. } = self;
+        counted(target.map(|target| target.inner), &mut target_before);
+        counted(supervisor, &mut supervisor_before);
         let mut summary = bridge.close(now);
-        summary.agent = agent.as_mut().map(|agent| agent.quality(now)).unwrap_or_default().after(agent_before);
+        summary.target = target_before;
+        summary.supervisor = supervisor_before.map(Quality::of_listener);
+        summary.agent = agent.as_ref().map(Inner::quality).unwrap_or_default().after(agent_before);
         summary.party = trunk.as_ref().map(RtpLeg::quality).unwrap_or_default().after(trunk_before);
         summary
     }
@@ -418,9 +358,15 @@ impl Slot {
             return;
         }
         self.moment_due = Some(now + MOMENT);
+        let listens = self.bridge.supervisor_only_listens();
         let moments = Moments {
-            agent: self.agent.as_mut().and_then(|agent| agent.moment(now)),
+            agent: self.agent.as_mut().and_then(Inner::moment),
             party: self.trunk.as_mut().and_then(RtpLeg::moment),
+            target: self.target.as_mut().and_then(|target| target.inner.moment()),
+            supervisor: self.supervisor.as_mut().and_then(|inner| {
+                let heard = inner.moment();
+                if listens { inner.hears() } else { heard }
+            }),
         };
         if moments != Moments::default() {
             self.moments = Some(moments);
@@ -442,6 +388,14 @@ impl Slot {
             let _ = self.events.try_send(MediaEvent::Quality(moments));
         }
     }
+}
+
+/// A leg that has its place no more, after those before it.
+fn counted(old: Option<Inner>, before: &mut Option<Quality>) -> Option<Inner> {
+    if let Some(old) = &old {
+        *before = Some(old.quality().after(before.unwrap_or_default()));
+    }
+    old
 }
 
 /// Takes what came on a leg of plain RTP, and whether its type was agreed; how many datagrams.

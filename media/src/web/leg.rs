@@ -32,14 +32,16 @@ use rtc::{
     },
     sansio::Protocol,
     shared::{TaggedBytesMut, TransportContext, TransportProtocol},
-    statistics::{StatsSelector, report::RTCStatsReportEntry},
 };
 
-use super::{Places, Shore};
+use super::{
+    Places, Shore,
+    reports::{Known, Reports},
+};
 use crate::{
     Law,
     egress::Head,
-    quality::{Concealment, FarEnd, Moment, Quality},
+    quality::{Concealment, Moment, Quality},
     reception::Reception,
     sdp::{SdpError, only_telephone},
 };
@@ -55,8 +57,7 @@ pub(crate) struct WebLeg {
     connected: bool,
     unsent: bool,
     reception: Reception,
-    rtt_ms: Option<f64>,
-    far: Option<FarEnd>,
+    reports: Reports,
 }
 
 /// What became of the connection.
@@ -102,10 +103,12 @@ impl WebLeg {
         let mut setting =
             SettingEngineBuilder::default().with_multicast_dns_mode(MulticastDnsMode::Disabled).with_lite(true).build();
         setting.set_crypto_provider(Arc::new(RingProvider::new()));
+        let reports = Reports::default();
+        let (place, listener) = reports.listener(ssrc);
         let mut connection = RTCPeerConnectionBuilder::new()
             .with_media_engine(codecs()?)
             .with_setting_engine(setting)
-            .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
+            .with_interceptor_registry(configure_rtcp_reports(Registry::new()).with(place, listener))
             .build(now)?;
         let sender = connection.add_track(MediaStreamTrack::new(
             "songda".into(),
@@ -139,8 +142,7 @@ impl WebLeg {
             connected: false,
             unsent: false,
             reception: Reception::default(),
-            rtt_ms: None,
-            far: None,
+            reports,
         };
         Ok((leg, answer))
     }
@@ -259,33 +261,15 @@ impl WebLeg {
         self.flush(now, shore);
     }
 
-    /// What its reports say, which the stack has read.
-    fn look_at_reports(&mut self, now: Instant) {
-        for entry in self.connection.get_stats(now, StatsSelector::None).iter() {
-            let RTCStatsReportEntry::RemoteInboundRtp(theirs) = entry else { continue };
-            let stream = &theirs.received_rtp_stream_stats;
-            let tenths = |ms: f64| (ms * 10.0).round() / 10.0;
-            if theirs.round_trip_time_measurements > 0 {
-                self.rtt_ms = Some(tenths(theirs.round_trip_time * 1_000.0));
-            }
-            self.far = Some(FarEnd {
-                lost: stream.packets_lost,
-                loss: (theirs.fraction_lost * 1_000.0).round() / 1_000.0,
-                jitter_ms: tenths(stream.jitter * 1_000.0),
-            });
-        }
-    }
-
     /// How well it is heard, from its beginning on. Whoever listens sits behind a carrier.
-    pub(crate) fn quality(&mut self, now: Instant) -> Quality {
-        self.look_at_reports(now);
-        self.reception.quality(self.rtt_ms, self.far, Concealment::No)
+    pub(crate) fn quality(&self) -> Quality {
+        let Known { rtt_ms, far } = self.reports.known();
+        self.reception.quality(rtt_ms, far, Concealment::No)
     }
 
     /// How well it was heard since this was asked for the last time.
-    pub(crate) fn moment(&mut self, now: Instant) -> Option<Moment> {
-        self.look_at_reports(now);
-        self.reception.moment(self.rtt_ms, Concealment::No)
+    pub(crate) fn moment(&mut self) -> Option<Moment> {
+        self.reception.moment(self.reports.known().rtt_ms, Concealment::No)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod leg;
 mod mux;
+mod reports;
 mod tcp;
 
 use std::net::{SocketAddr, UdpSocket};

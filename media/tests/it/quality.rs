@@ -2,7 +2,7 @@
 
 use std::{
     net::UdpSocket,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
@@ -14,10 +14,13 @@ use rtc::{
     shared::marshal::Unmarshal as _,
 };
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
-use songda_media::{CallMedia, Engine, MediaEvent, Rest};
+use songda_media::{CallMedia, Engine, MediaEvent, Prompt, Rest};
 use tokio::sync::mpsc::Receiver;
 
-use crate::engine::{Blocks, answer, config, port};
+use crate::{
+    browser::Browser,
+    engine::{Blocks, answer, config, port},
+};
 
 /// An answered call, and a carrier with both its ports.
 struct Carrier {
@@ -160,6 +163,26 @@ async fn reports_go_apart_after_an_offer_inside_the_call_whose_answer_names_no_r
     carrier.media.trunk_moved(moved).await.unwrap();
     let (report, _) = carrier.speak(1, |seq| (seq > 50).then(|| carrier.report(false)).flatten());
     assert_eq!(report.reports[0].ssrc, 5);
+}
+
+#[tokio::test]
+async fn a_browser_reports_what_it_hears_of_us_and_so_the_round_trip_is_known() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, _) = mpsc::channel();
+    let (media, mut events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    let mut browser = Browser::open(0x91);
+    browser.answer(media.browser_offer(browser.offer.clone()).await.unwrap());
+    // Something for it to hear.
+    media.ring_back(Arc::new(Prompt::ring_back())).unwrap();
+    let told = |_: &mut Browser| match events.try_recv() {
+        Ok(MediaEvent::Quality(moments)) => moments.agent.filter(|moment| moment.rtt_ms.is_some()),
+        _ => None,
+    };
+    let moment = browser.until("the round trip is told", told).await;
+    assert!((0.0..1_000.0).contains(&moment.rtt_ms.unwrap()), "{moment:?}");
+    let agent = media.close().await.unwrap().agent;
+    let far = agent.far.unwrap();
+    assert!(agent.rtt_ms.is_some() && far.lost <= 2 && far.jitter_ms < 1_000.0, "{agent:?}");
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod phones;
 mod pop_ups;
 mod power;
 mod push;
+mod quality;
 mod resume;
 mod road;
 mod secured;

@@ -343,6 +343,8 @@ mod tests {
             gaps: Vec::new(),
             agent: songda_media::Quality::default(),
             party: songda_media::Quality::default(),
+            target: None,
+            supervisor: None,
             late_samples: 0,
             slips: 0,
             played: Vec::new(),

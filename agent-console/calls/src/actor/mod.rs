@@ -505,13 +505,20 @@ impl Actor {
     }
 }
 
+/// As it is kept with the call; guests stand there where there were any.
 fn quality(summary: &Summary) -> serde_json::Value {
-    serde_json::json!({
+    let mut kept = serde_json::json!({
         "agent": summary.agent,
         "party": summary.party,
         "late_samples": summary.late_samples,
         "slips": summary.slips,
-    })
+    });
+    for (guest, quality) in [("target", summary.target), ("supervisor", summary.supervisor)] {
+        if let Some(quality) = quality {
+            kept[guest] = serde_json::json!(quality);
+        }
+    }
+    kept
 }
 
 /// Waits until it says so, and for ever where nobody is left to say it.

@@ -94,13 +94,15 @@ pub struct CallRow {
     pub wrap_extended: bool,
     /// `out`: we called; `in`: the party did.
     pub direction: String,
+    /// Quality of every leg as JSON; an empty object before the end, and where nothing is known.
+    pub quality: String,
 }
 
 const COLUMNS: &str = "c.id, c.court_id, c.task_id, c.work_order_id, c.phone_id, n.masked, n.source, c.agent_id, u.name, \
      u.staff_no, c.caller, c.state, c.created_ms, c.ringing_ms, c.early_ms, c.answered_ms, c.talk_from_ms, c.ended_ms, \
      c.talk_ms, c.ended_by, c.technical_code, c.is_attempt, c.recording_id, c.prompt_spans, \
      c.language, c.script, c.recording_from_ms, c.marks, c.parting, c.end_reason, c.broken_consent, c.resumed_from, \
-     c.outcome_state, c.wrap_until_ms, c.wrap_extended, c.direction \
+     c.outcome_state, c.wrap_until_ms, c.wrap_extended, c.direction, c.quality \
      FROM calls c JOIN phones n ON n.id = c.phone_id JOIN users u ON u.id = c.agent_id";
 
 fn read(row: &AnyRow) -> CallRow {
@@ -141,6 +143,7 @@ fn read(row: &AnyRow) -> CallRow {
         wrap_until_ms: row.get(33),
         wrap_extended: row.get::<i64, _>(34) == 1,
         direction: row.get(35),
+        quality: row.get(36),
     }
 }
 

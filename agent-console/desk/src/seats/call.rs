@@ -279,7 +279,7 @@ impl LiveCall {
             "resumable": self.is_live() && !self.sound,
             "party": self.party,
             "parting": self.parting,
-            "quality": self.quality,
+            "quality": self.quality_shown(),
             "digits_in": "•".repeat(self.keys),
             "ticks": self.ticks.iter().map(tick_frame).collect::<Vec<_>>(),
             "end": self.end,
@@ -295,6 +295,12 @@ impl LiveCall {
             "supervision": self.supervised.as_ref().and_then(Supervised::frame),
             "heard": self.heard,
         })
+    }
+
+    /// How well it is heard, as its agent sees it: a supervisor may listen unseen, and of his leg
+    /// nothing is told.
+    pub(super) fn quality_shown(&self) -> Option<Moments> {
+        self.quality.map(|moments| Moments { supervisor: None, ..moments })
     }
 }
 

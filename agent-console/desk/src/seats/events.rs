@@ -133,7 +133,7 @@ impl Seat {
             CallEvent::RecordingFailed => return self.recording_failed().await,
             CallEvent::Quality(moments) => {
                 call.quality = Some(moments);
-                let body = json!({ "call_id": call.id, "quality": moments });
+                let body = json!({ "call_id": call.id, "quality": call.quality_shown() });
                 self.tell("quality", body);
                 self.view();
                 return Ok(());

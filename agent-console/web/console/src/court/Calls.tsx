@@ -8,6 +8,8 @@ import { clock, dateTime } from "../lib/time.ts";
 import type { Attempt, CallRow, Doubt, OutcomeTable } from "../lib/types.ts";
 import { DoubtTag } from "./Doubts.tsx";
 
+const LEGS = ["party", "agent", "target", "supervisor"] as const;
+
 interface CallsProps {
   calls: CallRow[];
   attempts: Attempt[];
@@ -32,6 +34,14 @@ export function Calls({ calls, attempts, table, doubts = [], current, onChoose }
       bad: network.impaired,
       all: network.samples,
     });
+  const soundWords = (sound: CallRow["quality"]) => {
+    const leg = (of: (typeof LEGS)[number]) => {
+      const mos = sound?.[of]?.mos;
+      return mos == null ? null : `${t(`signal.short.${of}`)} ${mos.toFixed(1)}`;
+    };
+    const legs = LEGS.map(leg).filter(Boolean);
+    return legs.length > 0 && t("call.sound", { legs: legs.join(" / ") });
+  };
   if (calls.length === 0) return null;
   return (
     <section className="card">
@@ -64,6 +74,7 @@ export function Calls({ calls, attempts, table, doubts = [], current, onChoose }
                   t(call.direction === "in" ? "call.came_in" : "call.from", {
                     number: call.caller,
                   }),
+                  soundWords(call.quality),
                   networkWords(call.network),
                 ]
                   .filter(Boolean)

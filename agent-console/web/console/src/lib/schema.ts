@@ -1407,10 +1407,12 @@ export interface components {
             /** @description In the order in which they were tried. */
             ways: components["schemas"]["LadderWay"][];
         };
-        /** @description How well both ends of a live call were heard in the last five seconds. */
+        /** @description How well every leg of a live call was heard in the last five seconds. */
         CallQuality: {
             agent?: components["schemas"]["LegQuality"] | null;
             party?: components["schemas"]["LegQuality"] | null;
+            supervisor?: components["schemas"]["LegQuality"] | null;
+            target?: components["schemas"]["LegQuality"] | null;
         };
         /** @description A call. */
         CallRow: {
@@ -1444,6 +1446,7 @@ export interface components {
             parting?: string | null;
             phone_masked: string;
             phone_source: string;
+            quality?: components["schemas"]["CallSound"] | null;
             recording?: components["schemas"]["RecordingBrief"] | null;
             /** @description The call whose broken consent this one took up. */
             resumed_from?: string | null;
@@ -1456,6 +1459,13 @@ export interface components {
             transcript?: components["schemas"]["TranscriptBrief"] | null;
             /** @description Handed to a colleague or to a desk phone, or tried, oldest first. */
             transfers: components["schemas"]["TransferRow"][];
+        };
+        /** @description How well every leg of a call was heard, from its beginning to its end. None: there was no such leg. */
+        CallSound: {
+            agent?: components["schemas"]["LegSound"] | null;
+            party?: components["schemas"]["LegSound"] | null;
+            supervisor?: components["schemas"]["LegSound"] | null;
+            target?: components["schemas"]["LegSound"] | null;
         };
         /** @description How the called number is written, and which places may be called. */
         CalledFormat: {
@@ -1768,6 +1778,24 @@ export interface components {
             reason_en: string;
             reason_zh: string;
         };
+        /** @description What the other end of a leg said of our sound in its last report (RTCP). */
+        FarSound: {
+            /**
+             * Format: double
+             * @description Its jitter, milliseconds.
+             */
+            jitter_ms: number;
+            /**
+             * Format: double
+             * @description Share lost between its last two reports, 0 to 1.
+             */
+            loss: number;
+            /**
+             * Format: int64
+             * @description Packets that never reached it; those that came twice count against them.
+             */
+            lost: number;
+        };
         /**
          * @description What stands in From: the court's number, or the account of the trunk.
          * @enum {string}
@@ -1972,6 +2000,41 @@ export interface components {
             /**
              * Format: double
              * @description Round-trip time, milliseconds; none before the other end has reported.
+             */
+            rtt_ms?: number | null;
+        };
+        /** @description One leg of a call over the whole of it. */
+        LegSound: {
+            far?: components["schemas"]["FarSound"] | null;
+            /**
+             * Format: double
+             * @description Jitter (RFC 3550), milliseconds.
+             */
+            jitter_ms: number;
+            /**
+             * Format: int64
+             * @description Packets that came too late to be heard.
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Packets that never came.
+             */
+            lost: number;
+            /**
+             * Format: double
+             * @description Opinion by the E-model (ITU-T G.107), 1 to 4.5; none before anything came. Of a supervisor who
+             *     said nothing: of what he heard.
+             */
+            mos?: number | null;
+            /**
+             * Format: int64
+             * @description Packets that came.
+             */
+            received: number;
+            /**
+             * Format: double
+             * @description Round-trip time (RTCP), milliseconds; none where the other end did not report.
              */
             rtt_ms?: number | null;
         };

@@ -1,4 +1,4 @@
-// How well one end of a live call is heard: bars as on a telephone, their word for whoever
+// How well each leg of a live call is heard: bars as on a telephone, their word for whoever
 // cannot see them, the figures on demand.
 
 import { useTranslation } from "react-i18next";
@@ -16,18 +16,22 @@ export function strength(mos: number): Strength {
   return mos >= 3.1 ? "poor" : "bad";
 }
 
-/** Both ends, as far as anything is known of them. */
+/** Every leg, as far as anything is known of it. */
 export function Signals({ quality }: { quality: CallQuality | null | undefined }) {
   if (!quality) return null;
   return (
     <span className="signals" data-testid="signals">
       {quality.party && <Signal of="party" leg={quality.party} />}
       {quality.agent && <Signal of="agent" leg={quality.agent} />}
+      {quality.target && <Signal of="target" leg={quality.target} />}
+      {quality.supervisor && <Signal of="supervisor" leg={quality.supervisor} />}
     </span>
   );
 }
 
-function Signal({ of, leg }: { of: "agent" | "party"; leg: LegQuality }) {
+type Leg = keyof CallQuality;
+
+function Signal({ of, leg }: { of: Leg; leg: LegQuality }) {
   const { t } = useTranslation();
   const level = strength(leg.mos);
   const words = t(`signal.${of}`, { word: t(`signal.${level}`) });
