@@ -10,11 +10,13 @@
 //! Mechanism only: which files belong to a day, and what follows from a broken one, is
 //! decided elsewhere (X2).
 
+mod notary;
 mod offline;
 mod path;
 mod root;
 mod tree;
 
+pub use notary::{HandIn, NotaryReceipt, ReceiptFault};
 pub use offline::{Checked, Listed, Offline, Standing};
 pub use path::Inclusion;
 pub use root::{Chain, DayRoot, Draft, RootFault, check_chain};

@@ -7,6 +7,7 @@ mod evidence;
 mod first;
 mod kept;
 mod keys;
+mod notary;
 mod s3;
 mod servers;
 mod syncs;
