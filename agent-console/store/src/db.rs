@@ -99,7 +99,7 @@ impl Db {
 }
 
 /// Tables whose rows are only ever added: the database itself refuses to change or remove one.
-const ONLY_ADDED: [&str; 15] = [
+const ONLY_ADDED: [&str; 16] = [
     "audit",
     "events",
     "attempts",
@@ -112,6 +112,7 @@ const ONLY_ADDED: [&str; 15] = [
     "evidence_leaves",
     "evidence_roots",
     "evidence_root_copies",
+    "evidence_notary_receipts",
     "retention_policies",
     "deletions",
     "deletion_certificates",
@@ -123,7 +124,7 @@ const HASHED: [&str; 5] = ["recordings", "inbound_recordings", "objects", "docum
 /// Keys of those of them that prove something, and of the hashed ones: SQLite's REPLACE, for
 /// which it fires no trigger of a removal where the connection does not ask for that, finds the
 /// row taken.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("audit", "seq = NEW.seq"),
     ("events", "task_id = NEW.task_id AND seq = NEW.seq"),
     ("attempts", "id = NEW.id OR (task_id = NEW.task_id AND no = NEW.no)"),
@@ -135,6 +136,7 @@ const KEYS: [(&str, &str); 17] = [
     ),
     ("evidence_roots", "court_id = NEW.court_id AND day = NEW.day"),
     ("evidence_root_copies", "court_id = NEW.court_id AND day = NEW.day"),
+    ("evidence_notary_receipts", "file_id = NEW.file_id OR (court_id = NEW.court_id AND day = NEW.day)"),
     ("retention_policies", "court_id = NEW.court_id AND version = NEW.version"),
     ("deletions", "file_id = NEW.file_id"),
     ("deletion_items", "request_id = NEW.request_id AND file_id = NEW.file_id"),

@@ -18,6 +18,8 @@ pub const CALL: &str = "call";
 pub const CORRECTION: &str = "correction";
 /// Kind of what a recovery set aside of a recording that never became one: sealed bytes.
 pub const SET_ASIDE: &str = "set_aside";
+/// Kind of a notary's receipt for a day root (存证回执).
+pub const NOTARY_RECEIPT: &str = "notary_receipt";
 /// Kind of a deletion certificate, which is a stored file.
 pub const CERTIFICATE: &str = "certificate";
 
@@ -63,6 +65,11 @@ pub fn set_aside_id(name: &str) -> String {
 /// The name of the piece that has this id; none when it is no such id.
 pub fn set_aside_name(id: &str) -> Option<&str> {
     id.strip_prefix('L')
+}
+
+/// The id under which a notary's receipt for the root of a court's day stands in the register.
+pub fn notary_receipt_id(court: &str, day: &str) -> String {
+    format!("N{court}-{day}")
 }
 
 /// SHA-256 and SM3 of some content, hex.

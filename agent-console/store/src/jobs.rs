@@ -135,7 +135,7 @@ pub async fn take_up_again(db: &Db, clock: &Clock) -> Result<(), StoreError> {
 }
 
 /// 1 s, 2 s, 4 s … up to ten minutes.
-pub(crate) fn backoff_ms(tries: i64) -> i64 {
+pub fn backoff_ms(tries: i64) -> i64 {
     (1_000_i64 << tries.clamp(1, 20).saturating_sub(1)).min(600_000)
 }
 

@@ -6,4 +6,5 @@
 mod clear;
 mod delivery;
 mod house;
+mod notary;
 mod pushes;

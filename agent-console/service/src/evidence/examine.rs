@@ -148,6 +148,7 @@ impl Examiner {
             register::CORRECTION => self.correction(file).await?,
             register::CALL => self.call(file).await?,
             register::SET_ASIDE => self.set_aside(file).await?,
+            register::NOTARY_RECEIPT => opened(file, self.notary_receipt(&file.id).await?.map(Ok)),
             _ => self.object(file).await?,
         };
         if matches!(found, Found::Missing { .. }) {
@@ -297,6 +298,15 @@ impl Examiner {
         Ok(row.map(|row| row.get(0)))
     }
 
+    /// A notary's receipt as it came; none when it is not there.
+    async fn notary_receipt(&self, id: &str) -> Result<Option<Vec<u8>>, ServiceError> {
+        let row = sqlx::query("SELECT body FROM evidence_notary_receipts WHERE file_id = $1")
+            .bind(id)
+            .fetch_optional(self.db.read())
+            .await?;
+        Ok(row.map(|row| row.get::<String, _>(0).into_bytes()))
+    }
+
     async fn correction(&self, file: &FileRow) -> Result<Found, ServiceError> {
         Ok(opened(file, self.correction_body(file).await?))
     }
@@ -372,6 +382,7 @@ impl Examiner {
             register::TRANSCRIPT => self.transcript_body(&file.owner_id).await?,
             register::CORRECTION => self.correction_body(file).await?,
             register::CALL => self.binding(&file.id).await?.map(|body| Ok(body.into_bytes())),
+            register::NOTARY_RECEIPT => self.notary_receipt(&file.id).await?.map(Ok),
             _ => return Ok(self.objects.unsealed(&file.id).await?),
         };
         let body = body.ok_or(ServiceError::NotFound { kind: "evidence file" })?;

@@ -5,8 +5,8 @@
 //! ([`songda_store::evidence`]). `roots` makes the root of each day of a court, chained to the
 //! day before and signed. `examine` compares files with the register, `chain` the register with
 //! the roots. `bound` enters what a call belongs to, and what was corrected; `aside` what a recovery
-//! set aside. What does not fit is 待核查 (`doubts`) until a person clears it with a reason; it is
-//! never hashed again to make it fit.
+//! set aside. `notary` hands the roots in at a notary, where that is wished. What does not fit is
+//! 待核查 (`doubts`) until a person clears it with a reason; it is never hashed again to make it fit.
 
 mod aside;
 mod bound;
@@ -15,6 +15,7 @@ mod doubts;
 mod earlier;
 mod examine;
 pub(crate) mod files;
+pub mod notary;
 mod roots;
 mod signed;
 

@@ -8,6 +8,7 @@ mod decided;
 mod evidence;
 mod going;
 mod house;
+mod notary;
 mod outcomes;
 mod queue;
 mod reach;
