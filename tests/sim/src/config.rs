@@ -50,6 +50,8 @@ pub struct Config {
     pub push_at_start: usize,
     /// Bearer key that events must carry.
     pub events_key: String,
+    /// Bearer key that a hand-in at the notary must carry.
+    pub notary_key: String,
     /// The day of the samples: dates of hearings and terms are counted from it.
     pub day: Date,
     /// Judge and clerk of the samples.
@@ -58,7 +60,7 @@ pub struct Config {
 
 impl Config {
     /// A world for tests: loopback, free ports, user `songda`, password `secret`, caller
-    /// 029-88009000, events key `events`, answers after 300 ms.
+    /// 029-88009000, events key `events`, key of the notary `notary`, answers after 300 ms.
     pub fn for_tests(out_dir: PathBuf) -> Self {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
@@ -80,6 +82,7 @@ impl Config {
             push: None,
             push_at_start: 0,
             events_key: "events".into(),
+            notary_key: "notary".into(),
             day: Date::MIN.replace_year(2026).unwrap_or(Date::MIN),
             office: Office { judge: ("J0001".into(), "周明远".into()), clerk: "C0001".into() },
         }

@@ -1,5 +1,5 @@
 //! The outside world of Songda: a strict SIP carrier with parties that behave by their
-//! number, the court's case system, and a time server.
+//! number, the court's case system, a notary, and a time server.
 //!
 //! Its signalling, digest and caller checks are its own, so that it judges the product
 //! instead of repeating its mistakes. Parties and their numbers: [`table_text`].
@@ -8,6 +8,7 @@ mod cases;
 mod config;
 pub mod impair;
 pub mod journal;
+mod notary;
 mod ntp;
 mod numbers;
 mod party;
@@ -28,6 +29,7 @@ use tokio_util::task::TaskTracker;
 
 pub use cases::{Office, PushTarget};
 pub use config::{Config, Say};
+pub use notary::Notarising;
 pub use numbers::{DEMO_LANDLINE, DEMO_MOBILE, Number};
 pub use party::{Row, TABLE, table_text};
 pub use rtp::wav::{Channel, WavError};
@@ -74,6 +76,9 @@ pub enum StartError {
     /// The HTTP client could not be made.
     #[error("cannot make the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+    /// The notary's key could not be made.
+    #[error("cannot make the notary's key: {0}")]
+    Key(#[from] rustls::Error),
 }
 
 /// Why the carrier does not do what it is told.
@@ -97,6 +102,7 @@ pub struct Running {
     /// Address of the time server, if there is one.
     pub ntp_addr: Option<SocketAddr>,
     offset: ntp::Offset,
+    notary: notary::Notary,
     journal: Journal,
     orders: mpsc::Sender<Order>,
     stop: CancellationToken,
@@ -112,6 +118,16 @@ impl Running {
     /// The time server is so much ahead of the machine from now on.
     pub fn set_time_offset_ms(&self, ms: i64) {
         self.offset.set_ms(ms);
+    }
+
+    /// The notary behaves so from now on.
+    pub fn notarise(&self, manner: Notarising) {
+        self.notary.behave(manner);
+    }
+
+    /// The notary's public key, PEM.
+    pub fn notary_key(&self) -> String {
+        self.notary.public_key()
     }
 
     /// A party calls the court; the Call-ID, under which the journal knows it.
@@ -153,7 +169,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts carrier, case system and time server.
+/// Starts carrier, case system, notary and time server.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     // A second start in one process finds the provider installed, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -213,14 +229,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let (pusher, at_start, stopped) = (cases.clone(), config.push_at_start, stop.clone());
     tracker.spawn(async move { stopped.run_until_cancelled(pusher.push_at_start(at_start)).await });
-    let (router, stopped) = (cases.router(), stop.clone());
+    let notary = notary::Notary::new(journal.clone(), &config.notary_key)?;
+    let (router, stopped) = (cases.router().merge(notary.clone().router()), stop.clone());
     tracker.spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "the case system ended");
         }
     });
-    Ok(Running { sip_addr, http_addr, ntp_addr, offset, journal, orders, stop, tracker })
+    Ok(Running { sip_addr, http_addr, ntp_addr, offset, notary, journal, orders, stop, tracker })
 }
 
 fn speech(say: &Say) -> Result<(Number, Speech), StartError> {

@@ -87,6 +87,9 @@ struct Arguments {
     /// Bearer key that events to /case/events must carry.
     #[arg(long, default_value = "sim-events-key")]
     events_key: String,
+    /// Bearer key that hand-ins to /notary/roots must carry.
+    #[arg(long, default_value = "sim-notary-key")]
+    notary_key: String,
     /// Day of the samples (YYYY-MM-DD); today in China without it.
     #[arg(long, value_parser = day)]
     day: Option<Date>,
@@ -145,6 +148,7 @@ impl Arguments {
             push: self.push_to.zip(self.key).map(|(url, key)| PushTarget { url, key }),
             push_at_start: self.push_samples,
             events_key: self.events_key,
+            notary_key: self.notary_key,
             day: self.day.unwrap_or_else(|| OffsetDateTime::now_utc().to_offset(china).date()),
             office: Office { judge: (judge_id.to_owned(), judge_name.to_owned()), clerk: self.clerk },
         }

@@ -23,6 +23,8 @@ pub struct Content {
     pub pushes: Vec<PushRecord>,
     /// Events that came from the product.
     pub events: Vec<EventRecord>,
+    /// Proofs of the notary, oldest first.
+    pub proofs: Vec<ProofRecord>,
     /// What became of each REGISTER, oldest first.
     pub registers: Vec<RegisterRecord>,
     /// How many OPTIONS came.
@@ -196,12 +198,25 @@ pub struct EventRecord {
     pub bytes: usize,
 }
 
+/// A proof that the notary made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProofRecord {
+    /// Court.
+    pub court: String,
+    /// Day.
+    pub day: String,
+    /// Block.
+    pub block: u64,
+    /// How often its root came.
+    pub deliveries: u32,
+}
+
 /// Something the other side did wrong.
 #[derive(Debug, Clone, Serialize)]
 pub struct Complaint {
     /// When.
     pub at: u64,
-    /// `sip`, `rtp`, `ntp` or `events`.
+    /// `sip`, `rtp`, `ntp`, `events` or `notary`.
     pub part: &'static str,
     /// What, without personal data.
     pub what: String,

@@ -11,6 +11,8 @@ mod court;
 #[cfg(test)]
 mod inward;
 #[cfg(test)]
+mod notary;
+#[cfg(test)]
 mod parties;
 #[cfg(test)]
 mod product;
