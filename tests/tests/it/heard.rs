@@ -9,11 +9,22 @@ use songda_tests::agent::Agent;
 use crate::{
     road::channels,
     sound::{is_tone, loudness, stretch},
+    survives::dialled,
     world::World,
 };
 
 /// What a mailbox may seem to be: all of it is C10.
 const MACHINES: [&str; 3] = ["voicemail", "assistant", "machine"];
+
+/// An agent on the line with a mailbox, of which he is told what it seems to be.
+async fn with_a_mailbox() -> (World, Agent, Value) {
+    let world = World::start().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800007500").await;
+    agent.phase("talking").await;
+    agent.stay(Duration::from_secs(8)).await;
+    agent.call_until(|call| call["heard"]["code"]["code"] == "C10").await;
+    (world, agent, order)
+}
 
 /// The agent's word on what the line says.
 async fn judge(agent: &mut Agent, confirmed: bool) -> Value {
@@ -51,15 +62,8 @@ fn span(call: &Value) -> (i64, i64, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e44_a_mailbox_is_recognised_confirmed_and_no_contact() {
-    let world = World::start().await;
-    world.push("13800007500").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
-    agent.phase("talking").await;
-    agent.stay(Duration::from_secs(8)).await;
-    let call = agent.call_until(|call| call["heard"]["code"]["code"] == "C10").await;
-    let heard = &call["heard"];
+    let (world, mut agent, order) = with_a_mailbox().await;
+    let heard = &agent.call["heard"];
     assert!(MACHINES.contains(&heard["class"].as_str().unwrap()), "{heard}");
     assert!(heard["confidence"].as_i64().unwrap() >= 60 && heard["state"] == "suggested", "{heard}");
     judge(&mut agent, true).await;
@@ -82,10 +86,7 @@ async fn e44_a_mailbox_is_recognised_confirmed_and_no_contact() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_2a_e50_a_notice_before_the_answer_is_read_confirmed_and_the_cause_of_the_exchange_stays_first() {
     let world = World::start().await;
-    world.push("13800004500").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800004500").await;
     let ended = agent.phase("ended").await;
     assert_eq!(ended["end"]["technical"]["code"], "C08", "cause 20 alone says that it cannot be reached");
     let call = agent.call_until(|call| call["heard"]["class"] == "switched_off").await;
@@ -109,14 +110,7 @@ async fn r4_2a_e50_a_notice_before_the_answer_is_read_confirmed_and_the_cause_of
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e44_a_machine_that_is_picked_without_confirming_is_no_answer_in_the_books() {
-    let world = World::start().await;
-    world.push("13800007500").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
-    agent.phase("talking").await;
-    agent.stay(Duration::from_secs(8)).await;
-    agent.call_until(|call| call["heard"]["code"]["code"] == "C10").await;
+    let (world, mut agent, order) = with_a_mailbox().await;
     agent.hang_up().await;
     let ended = agent.phase("ended").await;
     assert_eq!(ended["end"]["technical"]["code"], "C01", "nobody has confirmed it");
@@ -130,10 +124,7 @@ async fn e44_a_machine_that_is_picked_without_confirming_is_no_answer_in_the_boo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_2a_the_busy_tone_before_the_answer_is_known_by_its_rhythm() {
     let world = World::start().await;
-    world.push("13800003400").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800003400").await;
     agent.phase("ended").await;
     let call = agent.call_until(|call| call["heard"]["class"] == "busy").await;
     let heard = &call["heard"];
@@ -157,10 +148,7 @@ async fn r4_2a_the_busy_tone_before_the_answer_is_known_by_its_rhythm() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_2a_a_notice_that_agrees_with_the_cause_is_in_the_record_and_what_is_refused_is_not() {
     let world = World::start().await;
-    world.push("13800004600").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800004600").await;
     agent.phase("ended").await;
     agent.call_until(|call| call["heard"]["class"] == "suspended").await;
     let call = judge(&mut agent, true).await;
@@ -175,10 +163,7 @@ async fn r4_2a_a_notice_that_agrees_with_the_cause_is_in_the_record_and_what_is_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_2a_what_was_confirmed_while_it_rang_and_is_not_what_ended_the_call_is_shown_as_a_conflict() {
     let world = World::start().await;
-    world.push("13800003400").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    agent.take().await;
-    agent.dial().await;
+    let (mut agent, _) = dialled(&world, &world.server.url, "13800003400").await;
     agent.call_until(|call| call["heard"]["class"] == "busy").await;
     let call = judge(&mut agent, true).await;
     assert!(call["end"].is_null() && call["heard"]["conflict"] == false, "nothing has ended it yet: {call}");

@@ -4,13 +4,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use songda_tests::agent::Agent;
 
 use crate::{
     peers::FarEnd,
     road::tone,
     sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone, loudness, stretch},
-    survives::{at_the_carrier, mark, recorded, talking},
+    survives::{at_the_carrier, dialled, mark, recorded, talking},
     world::World,
 };
 
@@ -49,10 +48,7 @@ async fn a_held_party_hears_words_and_music_and_then_the_agent_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_of_the_party_reach_the_agent_and_keys_of_the_agent_the_party() {
     let world = World::start().await;
-    world.push("13800007701").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800007701").await;
     agent.phase("talking").await;
     agent.keypad("90*").await;
     assert_eq!(agent.notice("call.keypad_sent").await["keys"], 3);
@@ -77,10 +73,7 @@ async fn keys_of_the_party_reach_the_agent_and_keys_of_the_agent_the_party() {
 async fn e44_keys_that_sipp_tells_by_info_are_counted_for_the_agent_and_stand_in_the_courts_record() {
     let mut far = FarEnd::sipp_by("called/keys.xml", PARTY_HZ);
     let world = World::start_at(far.address).await;
-    world.push("13800000009").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800000009").await;
     agent.call_until(|call| call["digits_in"] == "••").await;
     agent.hang_up().await;
     agent.phase("ended").await;
@@ -128,10 +121,7 @@ async fn e49_a_child_on_the_line_ends_the_call_and_calls_no_judge() {
 /// From the answer until the agent is told that nothing is heard.
 async fn told_of_silence(number: &str, kind: &str) {
     let world = World::start().await;
-    world.push(number).await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    agent.take().await;
-    agent.dial().await;
+    let (mut agent, _) = dialled(&world, &world.server.url, number).await;
     agent.phase("notice").await;
     let answered = Instant::now();
     let notice = agent.notice("call.party_silent").await;

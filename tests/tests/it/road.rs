@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use songda_tests::agent::{Agent, http};
 
-use crate::{leaks, world::World};
+use crate::{leaks, survives::dialled, world::World};
 
 const NUMBER: &str = "13800000001";
 
@@ -251,10 +251,7 @@ async fn secrecy(world: &World, agent: &Agent, judge: &str, task: &Value) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_1c_a_download_is_the_file_of_the_report_and_who_may_not_is_refused_and_written_down() {
     let world = World::start().await;
-    world.push("13800005001").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800005001").await;
     agent.ended(Duration::from_secs(30)).await;
     // The party hung up while the notice played: nothing can have been agreed.
     let (status, refused) = agent.save(json!({ "contact": "W1", "business": "B03" })).await;
@@ -292,10 +289,7 @@ async fn r4_1c_a_download_is_the_file_of_the_report_and_who_may_not_is_refused_a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_2e_each_side_stands_alone_in_its_channel() {
     let world = World::start().await;
-    world.push("13800008001").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    let order = agent.take().await;
-    agent.dial().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800008001").await;
     agent.phase("talking").await;
     agent.peer.as_ref().unwrap().say(&tone(440.0, 12.0));
     agent.stay(Duration::from_secs(9)).await;
@@ -370,10 +364,7 @@ async fn r2_4c_r4_1d_each_answer_of_the_carrier_becomes_its_technical_code() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_1a_a_call_is_placed_once_whatever_is_clicked_and_can_be_given_up_while_it_rings() {
     let world = World::start().await;
-    world.push("13800002002").await;
-    let mut agent = Agent::sign_in(&world.server.url).await;
-    agent.take().await;
-    agent.dial().await;
+    let (mut agent, _) = dialled(&world, &world.server.url, "13800002002").await;
     agent.phase("dialling").await;
     let again = json!({ "type": "dial", "work_order": agent.work_order["work_order"],
                         "phone_id": agent.work_order["phones"][0]["phone_id"], "sdp": agent.peer.as_ref().unwrap().offer });

@@ -17,12 +17,18 @@ const LOSS: Duration = Duration::from_secs(10);
 /// What the agent says in a test, seconds.
 const SPEECH: f64 = 90.0;
 
-/// An agent who talks to the party of this number; answers his work order too.
-pub(crate) async fn talking(world: &World, url: &str, number: &str) -> (Agent, Value) {
+/// An agent who has dialled the party of this number; answers his work order too.
+pub(crate) async fn dialled(world: &World, url: &str, number: &str) -> (Agent, Value) {
     world.push(number).await;
     let mut agent = Agent::sign_in(url).await;
     let order = agent.take().await;
     agent.dial().await;
+    (agent, order)
+}
+
+/// The same, once he talks to it.
+pub(crate) async fn talking(world: &World, url: &str, number: &str) -> (Agent, Value) {
+    let (mut agent, order) = dialled(world, url, number).await;
     agent.phase("talking").await;
     agent.peer.as_ref().unwrap().say(&tone(AGENT_HZ, SPEECH));
     (agent, order)
