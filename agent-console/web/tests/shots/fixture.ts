@@ -445,7 +445,15 @@ function call(
           loss_max: 0.06,
         }
       : null,
+    quality: heard
+      ? { agent: kept(4.3), party: kept(3.4), target: kept(4.3), supervisor: null }
+      : null,
   };
+}
+
+function kept(mos: number) {
+  const far = { lost: 2, loss: 0, jitter_ms: 3.1 };
+  return { mos, received: 4_100, lost: 3, late: 1, jitter_ms: 4.2, rtt_ms: 38, far };
 }
 
 function marks() {
@@ -566,6 +574,8 @@ export const transcript = {
   ],
 };
 
+const leg = { mos: 4.3, loss: 0.002, jitter_ms: 4, rtt_ms: 38 };
+
 export const overview = {
   queue: { ready: 12, later: 5, calling: 2, to_fix: 3 },
   agents: ["calling", "wrap_up", "ready", "paused", "offline"].map((state, n) => ({
@@ -576,6 +586,10 @@ export const overview = {
     due_at: n === 1 ? new Date(Date.now() - 208_000).toISOString() : null,
     overrun: n === 1,
     away_until_at: n === 0 ? new Date(Date.now() + 20_000).toISOString() : null,
+    quality:
+      n === 0
+        ? { agent: leg, party: { ...leg, mos: 2.9, loss: 0.06 }, target: leg, supervisor: leg }
+        : null,
     owed: n === 2 ? 3 : 0,
     call:
       n === 0 || n === 1
