@@ -16,10 +16,10 @@ export function useTaskColumns(withCase: boolean): TableColumnsType<TaskRow> {
     {
       title: t("field.recipient"),
       render: (_v, row) => (
-        <>
-          <Link to={`/tasks/${id(row.id)}`}>{row.recipient}</Link>{" "}
+        <span className="row">
+          <Link to={`/tasks/${id(row.id)}`}>{row.recipient}</Link>
           <span className="tag blue">{words("said", row.position)}</span>
-        </>
+        </span>
       ),
     },
     {

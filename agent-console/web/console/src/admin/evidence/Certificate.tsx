@@ -123,7 +123,7 @@ export default function Certificate({ certificateId }: { certificateId: string }
         <br />
         SM3 {content.root.sm3}
         <br />
-        {proof.suite} {proof.key_id} {proof.signature}
+        {t("certificate.signature", { suite: proof.suite, key: proof.key_id })} {proof.signature}
       </p>
     </div>
   );
