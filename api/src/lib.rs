@@ -7,6 +7,7 @@
 pub mod config;
 pub mod desk;
 pub mod evidence;
+pub mod files;
 pub mod house;
 mod input;
 mod keeper;

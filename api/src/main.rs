@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use songda_api::{
     config::Config,
     evidence::{self, EvidenceCommand},
+    files,
     house::House,
     operator::{
         self, AddTrunk, CourtCommand, Entry, KeysCommand, MachineCommand, NumberCommand, PhoneCommand, UserCommand,
@@ -160,7 +161,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     match arguments.command {
         Command::AsrWorker => {}
-        Command::Config(ConfigCommand::Check) => writeln!(out, "{} is well", arguments.config.display())?,
+        Command::Config(ConfigCommand::Check) => {
+            files::check(&config)?;
+            writeln!(out, "{} is well", arguments.config.display())?;
+        }
         Command::Serve => {
             let house = House::open(&config).await?;
             let stop = Stop::default();

@@ -151,17 +151,20 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Handshakes under way at a time; more wait to be accepted.
 const HANDSHAKES: usize = 1_024;
 
+/// What browsers are shown: certificate and key of this file pair.
+pub(crate) fn identity(tls: &Tls) -> anyhow::Result<rustls::ServerConfig> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("reading the certificate {}", tls.certificate.display()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&tls.key).with_context(|| format!("reading the key {}", tls.key.display()))?;
+    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+    config.context("the certificate and its key do not fit")
+}
+
 impl TlsListener {
     fn new(listener: TcpListener, tls: &Tls) -> anyhow::Result<Self> {
-        let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate)
-            .and_then(Iterator::collect)
-            .with_context(|| format!("reading the certificate {}", tls.certificate.display()))?;
-        let key =
-            PrivateKeyDer::from_pem_file(&tls.key).with_context(|| format!("reading the key {}", tls.key.display()))?;
-        let config = rustls::ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .context("the certificate and its key do not fit")?;
+        let config = identity(tls)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let local = listener.local_addr()?;
         let (sender, shaken) = mpsc::channel(64);

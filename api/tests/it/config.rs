@@ -1,5 +1,7 @@
 //! The configuration names key and line.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use songda_api::config::Config;
 use songda_sip::Protocol;
 
@@ -95,4 +97,35 @@ fn signalling_listens_on_several_transports_and_the_old_key_is_the_first() {
         ]
     );
     assert_eq!(listeners[2].advertise, Some("203.0.113.5".parse().unwrap()));
+}
+
+#[test]
+fn a_file_that_the_start_would_refuse_is_named_by_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(path("prompts")).unwrap();
+    std::fs::write(path("model.bin"), "").unwrap();
+    let good = GOOD.replace("\"prompts\"", &format!("{:?}", path("prompts")));
+    let good = good.replace("\"model.bin\"", &format!("{:?}", path("model.bin")));
+    let told = |text: &str| {
+        let config = Config::parse(text, "x").unwrap();
+        songda_api::files::check(&config).map_err(|error| format!("{error:#}"))
+    };
+    assert_eq!(told(&good), Ok(()));
+    std::fs::remove_file(path("model.bin")).unwrap();
+    assert!(told(&good).unwrap_err().contains(&path("model.bin")));
+    std::fs::write(path("model.bin"), "").unwrap();
+
+    let keys = path("s3");
+    let s3 =
+        format!("{good}[vault.s3]\nendpoint = \"http://127.0.0.1:9\"\nbucket = \"b\"\ncredentials_file = {keys:?}\n");
+    assert!(told(&s3).unwrap_err().contains(&keys), "missing");
+    std::fs::write(&keys, "aws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
+    std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(told(&s3).unwrap_err().contains("0600"), "read by all");
+    std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(told(&s3), Ok(()));
+
+    let tls = format!("{good}[server.tls]\ncertificate = {:?}\nkey = \"k.pem\"\n", path("c.pem"));
+    assert!(told(&tls).unwrap_err().contains(&path("c.pem")));
 }

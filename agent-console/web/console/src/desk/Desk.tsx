@@ -71,10 +71,10 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
   // A colleague's call was taken here, and is not ours yet.
   const joined = state.handed !== null && state.handed.phase !== "ringing";
   const live = isLive(call);
-  // Who comes to a live call talks first.
-  const checked = passed || live;
   // An attempt whose outcome is due must be saved, or left for later, before the next number.
   const due = call !== null && call.end?.is_attempt === true && !call.outcome_saved;
+  // Who comes to a live call talks first, and says what came of it.
+  const checked = passed || live || due;
   const mayDial =
     order !== null &&
     !dialling &&
