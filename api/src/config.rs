@@ -292,11 +292,50 @@ pub struct Evidence {
     /// So many MiB of evidence are read again each minute, oldest look first; 0 looks at nothing
     /// unless somebody asks.
     pub verify_mib_per_minute: u64,
+    /// The notary (司法链) that each root is handed in to, where there is one.
+    pub notary: Option<Notary>,
+}
+
+/// A notary (司法链).
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notary {
+    /// Where roots are posted to.
+    pub url: String,
+    /// File with the bearer key that it gave us.
+    pub key_file: PathBuf,
+    /// Its public keys, PEM, which came another way: nothing is believed that they did not sign.
+    pub public_keys: PathBuf,
+    /// A root is handed in so many seconds after it was made: more than its clock may be behind
+    /// ours, for a receipt from before the root is refused.
+    #[serde(default = "one_minute")]
+    pub settle_s: u64,
+}
+
+impl std::fmt::Debug for Notary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Notary").field("key_file", &self.key_file).finish_non_exhaustive()
+    }
+}
+
+impl Notary {
+    /// What is wrong with it: key and words.
+    fn unfit(&self, demo: bool) -> Option<(&'static str, &'static str)> {
+        let is_address = self.url.parse::<axum::http::Uri>().is_ok_and(|url| url.host().is_some());
+        let secured = self.url.starts_with("https://") || self.url.starts_with("http://") && is_local(&self.url);
+        if demo && !is_local(&self.url) {
+            return Some(("evidence.notary.url", "must be on this machine in demo mode"));
+        }
+        if !(is_address && secured) {
+            return Some(("evidence.notary.url", "must begin with https://, or be on this machine"));
+        }
+        (self.settle_s > 3_600).then_some(("evidence.notary.settle_s", "must lie between 0 and 3600 seconds"))
+    }
 }
 
 impl Default for Evidence {
     fn default() -> Self {
-        Self { root_at: "00:30".to_owned(), verify_mib_per_minute: 32 }
+        Self { root_at: "00:30".to_owned(), verify_mib_per_minute: 32, notary: None }
     }
 }
 
@@ -432,6 +471,9 @@ impl Config {
         }
         if config.evidence.verify_mib_per_minute > 65_536 {
             return unfit("evidence.verify_mib_per_minute", "must lie between 0 and 65536 MiB");
+        }
+        if let Some((key, message)) = config.evidence.notary.as_ref().and_then(|notary| notary.unfit(config.demo)) {
+            return unfit(key, message);
         }
         if !(1..=16).contains(&config.media.threads) {
             return unfit("media.threads", "must be from 1 to 16");

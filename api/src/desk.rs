@@ -141,7 +141,7 @@ impl Desk {
             worker: transcriber.worker.clone(),
         };
         tasks.spawn(transcribe(house.clone(), transcriber, wake.clone(), cancel.clone()));
-        keeper::start(config, house, &tasks, &wake, cancel);
+        keeper::start(config, house, &tasks, &wake, cancel)?;
         let room_again = Arc::new(Notify::new());
         let disk = disk::Guard::new(
             house.db.clone(),

@@ -18,7 +18,7 @@ use songda_service::{
 use songda_store::{Clock, Db, Objects, Sealer, StoreError, copies::Copies, http, outlook::Outlook};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
+use crate::{config::Config, notary::Known};
 
 /// What every handler stands on.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub struct House {
     pub roots_folder: PathBuf,
     /// How the copies of recordings stand.
     pub copies: Copies,
+    /// The notary of the day roots, where there is one.
+    pub(crate) notary: Option<Known>,
     /// How long the room on the disk lasts.
     pub outlook: Arc<Outlook>,
     /// Why nothing sealed can be read or written, when that is so (R4.3d).
@@ -147,6 +149,7 @@ impl House {
         let phone_realm = config.telephony.phone_realm.as_deref().map(Arc::from);
         let demo = config.demo;
         let roots_folder = folder.join("roots");
+        let notary = config.evidence.notary.as_ref().map(Known::read).transpose()?;
         let outlook = Arc::new(Outlook::new(config.data.warn_hours));
         Ok(Self {
             db,
@@ -157,6 +160,7 @@ impl House {
             keys,
             roots_folder,
             copies: Copies::default(),
+            notary,
             outlook,
             read_only,
             time_servers,

@@ -9,7 +9,7 @@ use songda_store::{alarms, clock::Reference, jobs};
 use tokio::{sync::Notify, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::Config, house::House};
+use crate::{config::Config, house::House, notary};
 
 /// How often it is looked whether something is due.
 const LOOK: Duration = Duration::from_mins(1);
@@ -21,7 +21,7 @@ pub(crate) fn start(
     tasks: &TaskTracker,
     wake: &Arc<Notify>,
     cancel: &CancellationToken,
-) {
+) -> anyhow::Result<()> {
     // The configuration was checked: an hour that cannot be read never comes here.
     let after_ms = config.evidence.root_after_ms().unwrap_or_default();
     tasks.spawn(make_roots(house.clone(), after_ms, cancel.clone()));
@@ -30,6 +30,12 @@ pub(crate) fn start(
         tasks.spawn(look_again(house.clone(), bytes, cancel.clone()));
     }
     tasks.spawn(delete(house.clone(), wake.clone(), cancel.clone()));
+    let house = house.clone();
+    match notary::notariser(config.evidence.notary.as_ref(), &house)? {
+        Some(notariser) => tasks.spawn(notary::work(notariser, cancel.clone())),
+        None => tasks.spawn(async move { notary::off(&house).await }),
+    };
+    Ok(())
 }
 
 async fn each_minute<F: Future<Output = ()>>(cancel: CancellationToken, work: impl Fn() -> F) {

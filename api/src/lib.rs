@@ -12,6 +12,7 @@ pub mod house;
 mod input;
 mod keeper;
 pub mod listen;
+mod notary;
 pub mod operator;
 mod problem;
 pub mod routes;

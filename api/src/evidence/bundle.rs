@@ -1,6 +1,10 @@
 //! The check of a bundle: with the folder alone, on any machine.
 
-use std::{collections::BTreeSet, io::Write, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::Path,
+};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -9,8 +13,10 @@ use songda_recordings::{
     keys::PublicKey,
 };
 use songda_service::{date, evidence::Signed, midnight_after, moment, retention::signed_files};
+use songda_store::evidence::hashes;
 
-use super::{Meter, Verify};
+use super::{Meter, Verify, notarised::Notarised};
+use crate::notary;
 
 pub(super) const FORMAT: &str = "songda evidence bundle v1";
 pub(super) const BUNDLE: &str = "bundle.json";
@@ -19,6 +25,8 @@ pub(super) const ROOTS: &str = "roots.json";
 pub(super) const KEYS: &str = "keys.pem";
 pub(super) const SUMS: &str = "SHA256SUMS";
 pub(super) const CERTIFICATES: &str = "certificates";
+pub(super) const RECEIPTS: &str = "receipts";
+pub(super) const NOTARY_KEYS: &str = "notary.pem";
 pub(super) const READ_ME: &str = "README.txt";
 pub(super) const README: &str = "\
 This folder holds the evidence of one case, or of a whole court, exported from Songda.
@@ -30,11 +38,13 @@ bundle.json       what should be here: hashes (SHA-256 and SM3), the day and the
 bundle.sig.json   Ed25519 signature of the exporting house over bundle.json
 roots.json        the signed root of each day, each naming the day before
 certificates/     the signed certificate of each deletion before the export
+receipts/         what the notary answered for each day root, signed by it; none where none was asked
+notary.pem        the public keys of the notary, where there is one
 keys.pem          the public keys of the house; compare them with those that you got another way
 SHA256SUMS        for `sha256sum -c SHA256SUMS`
 
 Check everything, on any machine, without the house:
-    songda evidence verify --bundle FOLDER --keys PUBLIC-KEYS.pem
+    songda evidence verify --bundle FOLDER --keys PUBLIC-KEYS.pem [--notary-keys NOTARY.pem]
 
 Without --keys it tells only that the folder fits itself (exit code 2): anybody can make such a
 folder with keys of his own.
@@ -49,6 +59,21 @@ pub(super) struct Bundle {
     pub(super) exported_at: String,
     pub(super) files: Vec<Listed>,
     pub(super) deleted: Vec<Gone>,
+    /// Whether a notary was asked: then a day without a receipt waited for it.
+    #[serde(default)]
+    pub(super) notary: bool,
+    /// The notary's receipts.
+    #[serde(default)]
+    pub(super) receipts: Vec<Receipt>,
+}
+
+/// Where the receipt of a day lies.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Receipt {
+    pub(super) day: String,
+    pub(super) file: String,
+    /// SHA-256 of the file, hex.
+    pub(super) sha256: String,
 }
 
 /// A file that was deleted before the export: what it was, and where its certificate lies.
@@ -79,6 +104,11 @@ struct Report {
     roots: usize,
     /// Ids of the keys that were trusted: compare them with those that you know.
     keys: Vec<String>,
+    notarised: Notarised,
+    /// Ids of the notary's keys.
+    notary_keys: Vec<String>,
+    /// They came with `--notary-keys`; else the folder says whose they are.
+    notary_keys_trusted: bool,
     broken: Vec<Broken>,
 }
 
@@ -136,7 +166,9 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         let detail = "it lies in the folder and is not listed".to_owned();
         broken.push(Broken { what: name, verdict: "unlisted", detail });
     }
-    let (consistent, keys_trusted) = (broken.is_empty(), asked.keys.is_some());
+    let (notary_keys, notarised) = receipts(folder, &bundle, &roots, asked)?;
+    let consistent = broken.is_empty() && notarised.broken.is_empty();
+    let keys_trusted = asked.keys.is_some();
     let report = Report {
         ok: consistent && keys_trusted,
         consistent,
@@ -148,6 +180,9 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         files: bundle.files.len(),
         roots: roots.len(),
         keys: keys.iter().map(PublicKey::id).collect(),
+        notarised,
+        notary_keys: notary_keys.iter().map(PublicKey::id).collect(),
+        notary_keys_trusted: asked.notary_keys.is_some(),
         broken,
     };
     if asked.json {
@@ -181,10 +216,54 @@ fn certified(folder: &Path, gone: &Gone, keys: &[PublicKey]) -> Result<(), Strin
     if named { Ok(()) } else { Err(wrong("it does not name the file with its hashes")) }
 }
 
+/// The notary's keys, and what its receipts say of the roots.
+fn receipts(
+    folder: &Path,
+    bundle: &Bundle,
+    roots: &[DayRoot],
+    asked: &Verify,
+) -> anyhow::Result<(Vec<PublicKey>, Notarised)> {
+    let inside = folder.join(NOTARY_KEYS);
+    let keys = match &asked.notary_keys {
+        Some(path) => Some(notary::public_keys(path)?),
+        None if inside.exists() => Some(notary::public_keys(&inside)?),
+        None => None,
+    };
+    let (mut found, court) = (Notarised::default(), bundle.court.split(' ').next().unwrap_or_default());
+    let mut texts = BTreeMap::new();
+    for listed in &bundle.receipts {
+        match read_listed(folder, listed) {
+            Ok(text) if roots.iter().any(|root| root.day == listed.day) => {
+                texts.insert(listed.day.as_str(), text);
+            }
+            Ok(_) => found.fault(court, &listed.day, "there is no root of this day".to_owned()),
+            Err(why) => found.fault(court, &listed.day, why),
+        }
+    }
+    for root in roots {
+        let text = texts.get(root.day.as_str()).map(String::as_str);
+        // One that is listed and does not hold was named.
+        if text.is_some() || !bundle.receipts.iter().any(|listed| listed.day == root.day) {
+            found.look((court, root), text, keys.as_deref(), bundle.notary);
+        }
+    }
+    Ok((keys.unwrap_or_default(), found))
+}
+
+/// A receipt as it lay in the house, by the listing that the house signed.
+fn read_listed(folder: &Path, listed: &Receipt) -> Result<String, String> {
+    let bytes = std::fs::read(folder.join(&listed.file)).map_err(|error| format!("{}: {error}", listed.file))?;
+    if hashes(&bytes).0 != listed.sha256 {
+        return Err(format!("{} differs from the listing: it was altered", listed.file));
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{} is no text", listed.file))
+}
+
 /// What lies in the folder and should not.
 fn unlisted(folder: &Path, bundle: &Bundle) -> anyhow::Result<Vec<String>> {
-    let mut known: BTreeSet<&str> = [BUNDLE, SIGNATURE, ROOTS, KEYS, SUMS, READ_ME].into();
+    let mut known: BTreeSet<&str> = [BUNDLE, SIGNATURE, ROOTS, KEYS, SUMS, NOTARY_KEYS, READ_ME].into();
     known.extend(bundle.files.iter().map(|listed| listed.file.as_str()));
+    known.extend(bundle.receipts.iter().map(|listed| listed.file.as_str()));
     known.extend(bundle.deleted.iter().map(|gone| gone.certificate.as_str()));
     let mut found = Vec::new();
     let mut inside = vec![folder.to_owned()];
@@ -212,7 +291,7 @@ fn read(folder: &Path, name: &str) -> anyhow::Result<String> {
 }
 
 /// Every key of a file of keys.
-pub(super) fn public_keys(pem: &str) -> anyhow::Result<Vec<PublicKey>> {
+pub(crate) fn public_keys(pem: &str) -> anyhow::Result<Vec<PublicKey>> {
     const END: &str = "-----END PUBLIC KEY-----";
     let parts = pem.split_inclusive(END).filter(|part| part.contains(END));
     let keys: Vec<PublicKey> = parts.map(PublicKey::from_pem).collect::<Result<_, _>>()?;
@@ -259,7 +338,14 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
              make: check again with --keys and the keys that you got from the house"
         )?;
     } else {
-        writeln!(out, "NOT OK: {} broken of {counts}", report.broken.len())?;
+        let broken = report.broken.len() + report.notarised.broken.len();
+        writeln!(out, "NOT OK: {broken} broken of {counts}")?;
+    }
+    report.notarised.print(out)?;
+    if !report.notary_keys.is_empty() {
+        let from =
+            if report.notary_keys_trusted { "as given" } else { "in the folder: compare them with the notary's own" };
+        writeln!(out, "receipts by the notary's keys {}, {from}", report.notary_keys.join(", "))?;
     }
     writeln!(out, "signed with the keys {}: compare them with those that the house published", report.keys.join(", "))
 }

@@ -13,19 +13,24 @@ use serde_json::{Value, json};
 use songda_people::courts::Court;
 use songda_recordings::{
     evidence::{DayRoot, Listed, Tree},
+    keys::PublicKey,
     vault::RecordingId,
 };
 use songda_service::{
     date,
-    evidence::{FileRow, Found, Signed, Which, chain_of, files, leaf, media_type},
+    evidence::{FileRow, Found, Signed, Which, chain_of, files, leaf, media_type, notary},
     retention::certificate_of,
 };
 use songda_store::{StoreError, clock::rfc3339, evidence as register};
 
 use super::{
     Export, Meter,
-    bundle::{BUNDLE, Bundle, CERTIFICATES, FORMAT, Gone, KEYS, READ_ME, README, ROOTS, SIGNATURE, SUMS},
+    bundle::{
+        BUNDLE, Bundle, CERTIFICATES, FORMAT, Gone, KEYS, NOTARY_KEYS, READ_ME, README, RECEIPTS, ROOTS, Receipt,
+        SIGNATURE, SUMS,
+    },
     case_meant, courts_meant,
+    notarised::Notarised,
 };
 use crate::{house::House, operator};
 
@@ -107,6 +112,7 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
             Err(why) => broken.push(format!("day root of {}: {why}", row.day)),
         }
     }
+    let receipts = receipts(house, &court, &roots, &asked.to, &mut broken).await?;
     let bundle = Bundle {
         format: FORMAT.to_owned(),
         court: format!("{} {}", court.code, court.name),
@@ -114,6 +120,8 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
         exported_at: rfc3339(house.clock.now_ms()),
         files: listed,
         deleted: gone,
+        notary: house.notary.is_some(),
+        receipts,
     };
     write_rest(house, &asked.to, &bundle, &roots)?;
     let detail = json!({
@@ -212,7 +220,7 @@ async fn extension(house: &House, file: &FileRow) -> anyhow::Result<&'static str
         return Ok("wav");
     }
     match file.kind.as_str() {
-        register::TRANSCRIPT => return Ok("json"),
+        register::TRANSCRIPT | register::NOTARY_RECEIPT => return Ok("json"),
         register::CALL | register::CORRECTION => return Ok("txt"),
         register::SET_ASIDE => return Ok("sealed"),
         _ => {}
@@ -268,10 +276,12 @@ fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> anyhow::Result<()> {
     let body = serde_json::to_string_pretty(bundle)?;
     let signed = Signed::over(&body, house.keys.as_ref())?;
-    let keys: String = house.keys.public_keys()?.iter().map(songda_recordings::keys::PublicKey::to_pem).collect();
+    let keys: String = house.keys.public_keys()?.iter().map(PublicKey::to_pem).collect();
     let files = bundle.files.iter().map(|file| (file.file.as_str(), file.sha256.as_str()));
     let certificates = bundle.deleted.iter().map(|gone| (gone.certificate.as_str(), gone.certificate_sha256.as_str()));
-    let listed: BTreeMap<&str, &str> = files.chain(certificates).filter(|(name, _)| !name.is_empty()).collect();
+    let receipts = bundle.receipts.iter().map(|receipt| (receipt.file.as_str(), receipt.sha256.as_str()));
+    let listed = files.chain(certificates).chain(receipts);
+    let listed: BTreeMap<&str, &str> = listed.filter(|(name, _)| !name.is_empty()).collect();
     let sums: String = listed.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
     write(&to.join(BUNDLE), body.as_bytes())?;
     write(&to.join(SIGNATURE), serde_json::to_string_pretty(&signed)?.as_bytes())?;
@@ -279,6 +289,37 @@ fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> a
     write(&to.join(KEYS), keys.as_bytes())?;
     write(&to.join(SUMS), sums.as_bytes())?;
     write(&to.join(READ_ME), README.as_bytes())
+}
+
+/// Writes what the notary answered for the roots, and its keys where they are known here.
+async fn receipts(
+    house: &House,
+    court: &Court,
+    roots: &[DayRoot],
+    to: &Path,
+    broken: &mut Vec<String>,
+) -> anyhow::Result<Vec<Receipt>> {
+    let keys = house.notary.as_ref().map(|known| known.keys.as_slice());
+    let (Some(first), Some(last)) = (roots.first(), roots.last()) else { return Ok(Vec::new()) };
+    let kept = notary::receipts(&house.db, &court.id, &first.day, &last.day).await?;
+    let mut found = Notarised::default();
+    for root in roots {
+        found.look((&court.code, root), kept.get(&root.day).map(String::as_str), keys, false);
+    }
+    broken.extend(found.broken.into_iter().map(|one| format!("receipt of the notary for {}: {}", one.day, one.detail)));
+    if let Some(keys) = keys {
+        write(&to.join(NOTARY_KEYS), keys.iter().map(PublicKey::to_pem).collect::<String>().as_bytes())?;
+    }
+    if !kept.is_empty() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(to.join(RECEIPTS))?;
+    }
+    let mut listed = Vec::with_capacity(kept.len());
+    for (day, body) in kept {
+        let file = format!("{RECEIPTS}/{day}.json");
+        write(&to.join(&file), body.as_bytes())?;
+        listed.push(Receipt { day, file, sha256: register::hashes(body.as_bytes()).0 });
+    }
+    Ok(listed)
 }
 
 /// Where the certificate of a deletion lies in the folder, and its SHA-256, hex.

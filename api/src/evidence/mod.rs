@@ -2,6 +2,7 @@
 
 mod bundle;
 mod export;
+mod notarised;
 mod verify;
 
 use std::{
@@ -15,6 +16,7 @@ use clap::{Args, Subcommand};
 use songda_people::courts::{self, Court};
 use songda_service::cases;
 
+pub(crate) use self::bundle::public_keys;
 pub use self::{bundle::verify_bundle, export::export, verify::verify};
 use crate::{house::House, operator};
 
@@ -56,6 +58,10 @@ pub struct Verify {
     /// they are trusted.
     #[arg(long)]
     keys: Option<PathBuf>,
+    /// The notary's public keys, which came another way than in the bundle or from this house's
+    /// configuration, PEM: receipts are checked with them.
+    #[arg(long)]
+    notary_keys: Option<PathBuf>,
     /// Answers in JSON.
     #[arg(long)]
     json: bool,

@@ -1,6 +1,10 @@
 //! The check of what the house keeps.
 
-use std::{collections::BTreeSet, io::Write, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::Path,
+};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -8,13 +12,13 @@ use songda_people::courts::Court;
 use songda_recordings::keys::PublicKey;
 use songda_service::{
     date,
-    evidence::{FileRow, Found, RootCheck, Which, chain_of, check_chain, check_root, files},
+    evidence::{FileRow, Found, RootCheck, Which, chain_of, check_chain, check_root, files, notary::receipts, root},
     retention::{CertificateRow, certificates_after, signed_files},
 };
 use songda_store::evidence::CERTIFICATE;
 
-use super::{Meter, Verify, bundle::public_keys, case_meant, courts_meant};
-use crate::house::House;
+use super::{Meter, Verify, bundle::public_keys, case_meant, courts_meant, notarised::Notarised};
+use crate::{house::House, notary};
 
 /// Who is written down as having looked.
 const BY: &str = "operator";
@@ -41,6 +45,7 @@ struct Report {
     under_way: usize,
     broken: Vec<Broken>,
     broken_roots: Vec<BrokenRoot>,
+    notarised: Notarised,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,7 +72,8 @@ struct BrokenRoot {
 /// `after_ms` is when the house makes roots, counted from midnight.
 pub async fn verify(house: &House, asked: &Verify, after_ms: i64, out: &mut impl Write) -> anyhow::Result<bool> {
     let courts = courts_meant(house, asked.court.as_deref()).await?;
-    let mut check = Check { house, after_ms, report: Report::default(), meter: Meter::new() };
+    let looked = BTreeMap::new();
+    let mut check = Check { house, after_ms, report: Report::default(), meter: Meter::new(), looked };
     if let Some(day) = &asked.day {
         for court in courts_of_day(&check, &courts, day).await? {
             check.root(court, day).await?;
@@ -94,10 +100,12 @@ pub async fn verify(house: &House, asked: &Verify, after_ms: i64, out: &mut impl
     if let Some(path) = &asked.keys {
         check.by_keys(&courts, path).await?;
     }
+    check.receipts(&courts, asked.notary_keys.as_deref()).await?;
     let Check { mut report, meter, .. } = check;
     meter.end();
     report.nothing = report.files + report.deleted + report.under_way + report.roots == 0;
     report.ok = report.under_way == 0 && report.broken.is_empty() && report.broken_roots.is_empty() && !report.nothing;
+    report.ok &= report.notarised.broken.is_empty();
     if asked.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
@@ -125,6 +133,8 @@ struct Check<'a> {
     after_ms: i64,
     report: Report,
     meter: Meter,
+    /// Days whose roots were looked at, by court.
+    looked: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Check<'_> {
@@ -179,6 +189,27 @@ impl Check<'_> {
         });
     }
 
+    /// The notary's receipts of the days that were looked at, by its keys: those given, or those that
+    /// this house has pinned.
+    async fn receipts(&mut self, courts: &[Court], keys: Option<&Path>) -> anyhow::Result<()> {
+        let (given, known) = (keys.map(notary::public_keys).transpose()?, self.house.notary.as_ref());
+        let keys = given.as_deref().or_else(|| known.map(|known| known.keys.as_slice()));
+        for court in courts {
+            let Some(days) = self.looked.get(&court.id) else { continue };
+            let (Some(first), Some(last)) = (days.first(), days.last()) else { continue };
+            let kept = receipts(&self.house.db, &court.id, first, last).await?;
+            for day in days {
+                // One that cannot be read was named as a root already.
+                let Some(Ok(root)) = root(&self.house.db, &court.id, day).await?.map(|row| row.signed()) else {
+                    continue;
+                };
+                let receipt = kept.get(day).map(String::as_str);
+                self.report.notarised.look((&court.code, &root), receipt, keys, known.is_some());
+            }
+        }
+        Ok(())
+    }
+
     async fn whole(&mut self, court: &Court) -> anyhow::Result<()> {
         for check in check_chain(&self.house.roots(), &court.id, self.after_ms, BY).await? {
             self.note_root(court, check);
@@ -210,6 +241,7 @@ impl Check<'_> {
 
     fn note_root(&mut self, court: &Court, check: RootCheck) {
         self.report.roots += 1;
+        self.looked.entry(court.id.clone()).or_default().insert(check.day.clone());
         if let Some(detail) = check.fault {
             self.report.broken_roots.push(BrokenRoot { court: court.code.clone(), day: check.day, detail });
         }
@@ -274,14 +306,15 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "OK: {counts}: every file fits its register, every register its root, every root its signature")?;
     } else if report.nothing {
         writeln!(out, "NOT OK: there is no file and no root: nothing was checked")?;
-    } else if report.broken.is_empty() && report.broken_roots.is_empty() {
+    } else if report.broken.is_empty() && report.broken_roots.is_empty() && report.notarised.broken.is_empty() {
         writeln!(out, "NOT OK YET: {counts} are well, and a deletion is under way")?;
     } else {
         let unread = report.broken.iter().filter(|file| file.verdict == UNREAD).count();
-        let broken = report.broken.len() + report.broken_roots.len() - unread;
+        let broken = report.broken.len() + report.broken_roots.len() + report.notarised.broken.len() - unread;
         let unread = if unread > 0 { format!(", {unread} not read") } else { String::new() };
         writeln!(out, "NOT OK: {broken} broken{unread} of {counts}; what was lost or altered is marked 待核查")?;
     }
+    report.notarised.print(out)?;
     if *not_in_a_root_yet > 0 {
         writeln!(out, "{not_in_a_root_yet} files are in no root yet: their day is not over")?;
     }

@@ -10,15 +10,20 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 use songda_people::Permission;
-use songda_service::evidence::{self, DoubtRow, FileRow, Place, RootRow, Which};
+use songda_recordings::evidence::DayRoot;
+use songda_service::evidence::{
+    self, DoubtRow, FileRow, Place, RootRow, Which,
+    notary::{self, NotaryReceipt, Waits},
+};
 use songda_store::clock::rfc3339;
 
 use super::{note, require};
 use crate::{
     house::House,
     input::{Asked, JsonBody},
+    notary::Known,
     problem::Problem,
-    shapes::{DoubtView, DoubtsView, ProblemBody, RootView, RootsPage, Why},
+    shapes::{DoubtView, DoubtsView, NotaryView, ProblemBody, RootView, RootsPage, Why},
     who::SignedIn,
 };
 
@@ -32,8 +37,53 @@ pub(super) struct BeforeDay {
     cursor: Option<String>,
 }
 
-fn root_view(root: RootRow) -> Result<RootView, Problem> {
-    let key_id = root.signed()?.key_id;
+/// What is known of the roots of a page at the notary.
+struct Notarised {
+    known: Option<Known>,
+    receipts: BTreeMap<String, String>,
+    waits: BTreeMap<String, Waits>,
+}
+
+impl Notarised {
+    async fn of(house: &House, court: &str, rows: &[RootRow]) -> Result<Self, Problem> {
+        let first = rows.last().map(|root| root.day.as_str()).unwrap_or_default();
+        let last = rows.first().map(|root| root.day.as_str()).unwrap_or_default();
+        let receipts = notary::receipts(&house.db, court, first, last).await?;
+        let waits = notary::waits(&house.db, court, first, last).await?;
+        Ok(Self { known: house.notary.clone(), receipts, waits })
+    }
+
+    fn view(&self, root: &DayRoot) -> NotaryView {
+        let Some(text) = self.receipts.get(&root.day) else {
+            let (state, detail) = match (&self.known, self.waits.get(&root.day)) {
+                (None, _) => ("off", None),
+                (_, Some(Waits { refused: true, why })) => ("refused", Some(why.clone())),
+                (_, waits) => ("waiting", waits.map(|waits| waits.why.clone())),
+            };
+            return NotaryView { state, detail, ..NotaryView::default() };
+        };
+        let read = NotaryReceipt::from_text(text).and_then(|receipt| match &self.known {
+            Some(known) => receipt.verify(root, &known.keys).map(|()| receipt),
+            None => Ok(receipt),
+        });
+        match read {
+            Ok(receipt) => NotaryView {
+                state: "kept",
+                number: Some(receipt.number),
+                block: Some(receipt.block),
+                transaction: Some(receipt.transaction),
+                at: Some(rfc3339(receipt.at_ms)),
+                detail: None,
+            },
+            Err(fault) => NotaryView { state: "broken", detail: Some(fault.to_string()), ..NotaryView::default() },
+        }
+    }
+}
+
+fn root_view(root: RootRow, notarised: &Notarised) -> Result<RootView, Problem> {
+    let signed = root.signed()?;
+    let notary = notarised.view(&signed);
+    let key_id = signed.key_id;
     let (checked_at, state, detail) = match root.checked {
         None => (None, "unchecked", None),
         Some((at_ms, verdict)) if verdict == "intact" => (Some(rfc3339(at_ms)), "intact", None),
@@ -48,6 +98,7 @@ fn root_view(root: RootRow) -> Result<RootView, Problem> {
         checked_at,
         state,
         detail,
+        notary,
     })
 }
 
@@ -62,7 +113,8 @@ pub(super) async fn roots(
     require(&house, &actor, Permission::EvidenceRead).await?;
     let rows = evidence::roots(&house.db, &actor.court_id, before.cursor.as_deref(), PAGE).await?;
     let next_cursor = (rows.len() as i64 == PAGE).then(|| rows.last().map(|root| root.day.clone())).flatten();
-    let items = rows.into_iter().map(root_view).collect::<Result<_, _>>()?;
+    let notarised = Notarised::of(&house, &actor.court_id, &rows).await?;
+    let items = rows.into_iter().map(|root| root_view(root, &notarised)).collect::<Result<_, _>>()?;
     let (files, oldest_ms) = evidence::looked_at(&house.db, &actor.court_id).await?;
     note(&house, &actor, "evidence.roots", ("court", &actor.court_id), "ok", json!({})).await?;
     Ok(Json(RootsPage { items, next_cursor, files, oldest_look_at: oldest_ms.map(rfc3339) }))

@@ -15,6 +15,7 @@ use super::require;
 use crate::{
     desk::Desk,
     house::House,
+    notary,
     problem::Problem,
     shapes::{Check, Health, ProblemBody},
     who::SignedIn,
@@ -80,6 +81,7 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     }
     checks.push(room(house));
     checks.extend(copies(house));
+    checks.extend(notary::check(house));
     let well = checks.iter().all(|check| check.status != "failed");
     let closing = desk.is_some_and(Desk::is_closing);
     let status = match (closing, well) {

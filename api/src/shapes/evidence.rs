@@ -22,6 +22,25 @@ pub(crate) struct RootView {
     pub(crate) state: &'static str,
     /// What is wrong with it.
     pub(crate) detail: Option<String>,
+    pub(crate) notary: NotaryView,
+}
+
+/// How the root of a day stands with the notary (司法链).
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct NotaryView {
+    /// `off` (none is asked, and there is no receipt), `waiting`, `refused` (a receipt came that
+    /// proves nothing of this root; it is asked again), `kept`, or `broken` (the receipt is not what
+    /// the notary signed).
+    pub(crate) state: &'static str,
+    /// Number of the proof (存证编号).
+    pub(crate) number: Option<String>,
+    /// Height of the block.
+    pub(crate) block: Option<u64>,
+    pub(crate) transaction: Option<String>,
+    /// When it was written, by the notary's clock.
+    pub(crate) at: Option<String>,
+    /// Why it waits, was refused or is broken.
+    pub(crate) detail: Option<String>,
 }
 
 /// Day roots, newest first.

@@ -30,6 +30,20 @@ fn what_is_wrong_is_named_with_its_line() {
     }
 }
 
+/// With a notary at this address.
+fn notary(url: &str, more: &str) -> String {
+    format!("{GOOD}[evidence.notary]\nurl = \"{url}\"\nkey_file = \"k\"\npublic_keys = \"p\"\n{more}")
+}
+
+#[test]
+fn x2_a_notary_is_off_unless_it_is_named_whole() {
+    assert!(Config::parse(GOOD, "x").unwrap().evidence.notary.is_none());
+    for url in ["https://notary.court.example/roots", "http://127.0.0.1:8090/notary/roots"] {
+        let named = Config::parse(&notary(url, ""), "x").unwrap().evidence.notary.unwrap();
+        assert_eq!((named.settle_s, format!("{named:?}").contains(url)), (60, false));
+    }
+}
+
 #[test]
 fn settings_that_would_harm_are_refused() {
     let open = GOOD.replace("127.0.0.1:8080", "0.0.0.0:8080");
@@ -56,6 +70,15 @@ fn settings_that_would_harm_are_refused() {
         ),
         (GOOD.replace("[telephony]", "metrics = \"0.0.0.0:9090\"\n[telephony]"), "x, line 3: server.metrics"),
         (format!("{GOOD}reserve = 1000\n"), "x, line 12: data.reserve"),
+        (notary("http://notary.court.example/roots", ""), "x, line 13: evidence.notary.url must begin with https://"),
+        (notary("notary", ""), "x, line 13: evidence.notary.url must begin with https://"),
+        (
+            format!("demo = true\n{}", notary("https://notary.court.example/roots", "")),
+            "x, line 14: evidence.notary.url must be on this machine in demo mode",
+        ),
+        (notary("https://n.example/r", "settle_s = 7200\n"), "x, line 16: evidence.notary.settle_s must lie between"),
+        (notary("https://n.example/r", "name = \"court\"\n"), "x, line 16: unknown field `name`"),
+        (format!("{GOOD}[evidence.notary]\nurl = \"https://n.example/r\"\n"), "x, line 12: missing field `key_file`"),
         (
             format!("{GOOD}[vault.s3]\nbucket = \"b\"\nendpoint = \"http://10.0.0.5:9000\"\n"),
             "x, line 14: vault.s3: endpoint http://10.0.0.5:9000 is plain HTTP",

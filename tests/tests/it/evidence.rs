@@ -74,7 +74,7 @@ pub(crate) fn sql(server: &Server, statements: &str) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-fn flip(path: &Path) {
+pub(crate) fn flip(path: &Path) {
     let mut bytes = std::fs::read(path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -18,6 +18,7 @@ mod inbound;
 mod keyboard;
 mod kills;
 mod leaks;
+mod notary;
 mod office;
 mod peers;
 mod phones;

@@ -5,6 +5,39 @@ import { day } from "./fixture.ts";
 const hash = (seed: string) => seed.repeat(64).slice(0, 64);
 const CASE = "（2026）陕0102民初11号";
 
+const notary = (state: string, rest: object = {}) => ({
+  state,
+  number: null,
+  block: null,
+  transaction: null,
+  at: null,
+  detail: null,
+  ...rest,
+});
+
+const proof = (n: number) =>
+  notary("kept", {
+    number: `CZ-${String(81_200 - n).padStart(12, "0")}`,
+    block: 81_200 - n,
+    transaction: hash(`${n}c07a11e5`),
+    at: day(-n, "00:31"),
+  });
+
+/** The newest waits, one was refused, one does not hold; the others are kept. */
+const notarised = (n: number) => {
+  if (n === 0) return notary("waiting", { detail: "the notary cannot be reached: no connection" });
+  if (n === 1)
+    return notary("refused", {
+      detail: "the receipt is of another root than was handed in",
+    });
+  if (n === 6)
+    return notary("broken", {
+      detail:
+        "the signature of the receipt does not fit: it was altered, or the notary signed wrongly",
+    });
+  return proof(n);
+};
+
 export const roots = {
   items: Array.from({ length: 12 }, (_, n) => ({
     day: day(-n - 1, "00:00").slice(0, 10),
@@ -15,6 +48,7 @@ export const roots = {
     checked_at: n === 0 ? null : day(-n, "03:12"),
     state: n === 0 ? "unchecked" : n === 5 ? "broken" : "intact",
     detail: n === 5 ? "its copy beside the vault says something else" : null,
+    notary: notarised(n),
   })),
   next_cursor: null,
   files: 4211,

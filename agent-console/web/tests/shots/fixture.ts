@@ -741,6 +741,12 @@ export const health = {
       status: "warn",
       detail: "5120 MiB an hour: full in about 31 h; an alarm below 48 h",
     },
+    {
+      name: "notary",
+      status: "warn",
+      detail:
+        "receipts up to 2026-11-26; 1 waiting; since 2026-11-28T00:31:00+08:00: the notary cannot be reached: no connection",
+    },
     { name: "jobs", status: "ok", detail: "3" },
     { name: "console", status: "off", detail: "the console is not built in" },
   ],

@@ -4,6 +4,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { beforeAll, expect, test } from "vitest";
+import { Roots } from "../../console/src/admin/evidence/Roots.tsx";
 import { Calls } from "../../console/src/court/Calls.tsx";
 import { Reports } from "../../console/src/court/Papers.tsx";
 import { Recording } from "../../console/src/court/Recording.tsx";
@@ -15,6 +16,7 @@ import type {
   Report,
   TaskDetail,
 } from "../../console/src/lib/types.ts";
+import { roots } from "../shots/evidence.ts";
 import * as fixture from "../shots/fixture.ts";
 
 beforeAll(startLanguages);
@@ -117,4 +119,14 @@ test("E49 what the judge must look at, why the call ended and what was given sta
   );
   for (const words of ["礼貌结束：威胁", "待补录", "w***@example.cn", "3/94 次不佳"])
     expect(html).toContain(words);
+});
+
+test("X2 the page says which days are notarised, by which number, and why others are not", () => {
+  const pages = { pages: [roots], pageParams: [""] };
+  const html = draw(<Roots />, [[["list", "/evidence/roots"], pages]]);
+  expect(html.match(/>已存证</g)).toHaveLength(9);
+  for (const words of ["待存证", "no connection", "回执未采信", "another root", "回执不符"])
+    expect(html).toContain(words);
+  expect(html).toContain(`区块 ${roots.items[2]?.notary.block}`);
+  expect(html).toContain(String(roots.items[2]?.notary.number));
 });

@@ -2122,6 +2122,27 @@ export interface components {
             /** @description `done`, `now` or `todo`. */
             state: string;
         };
+        /** @description How the root of a day stands with the notary (司法链). */
+        NotaryView: {
+            /** @description When it was written, by the notary's clock. */
+            at?: string | null;
+            /**
+             * Format: int64
+             * @description Height of the block.
+             */
+            block?: number | null;
+            /** @description Why it waits, was refused or is broken. */
+            detail?: string | null;
+            /** @description Number of the proof (存证编号). */
+            number?: string | null;
+            /**
+             * @description `off` (none is asked, and there is no receipt), `waiting`, `refused` (a receipt came that
+             *     proves nothing of this root; it is asked again), `kept`, or `broken` (the receipt is not what
+             *     the notary signed).
+             */
+            state: string;
+            transaction?: string | null;
+        };
         /** @description A number that is to be changed. */
         NumberChange: {
             form: components["schemas"]["NumberForm"];
@@ -2574,6 +2595,7 @@ export interface components {
             /** @description Which key signed it. */
             key_id: string;
             made_at: string;
+            notary: components["schemas"]["NotaryView"];
             /** @description SHA-256, hex. */
             root: string;
             /** @description `intact`, `broken`, or `unchecked`. */

@@ -369,7 +369,14 @@ export type LadderWay = Schema<"LadderWay">;
 export type CauseRule = Schema<"CauseRuleShape">;
 export type CauseTables = Schema<"CauseTables">;
 
-export type RootRow = With<"RootView", { state: "intact" | "broken" | "unchecked" }>;
+export type NotaryState = With<
+  "NotaryView",
+  { state: "kept" | "waiting" | "refused" | "broken" | "off" }
+>;
+export type RootRow = With<
+  "RootView",
+  { state: "intact" | "broken" | "unchecked"; notary: NotaryState }
+>;
 export type Doubt = Schema<"DoubtView">;
 export type HoldRow = Schema<"HoldView">;
 export type RetentionRequest = Schema<"RetentionRequest">;

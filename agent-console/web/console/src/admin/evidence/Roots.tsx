@@ -2,10 +2,31 @@
 
 import { useTranslation } from "react-i18next";
 import { dateTime } from "../../lib/time.ts";
-import type { RootRow } from "../../lib/types.ts";
+import type { NotaryState, RootRow } from "../../lib/types.ts";
 import { List } from "../../ui/List.tsx";
 
 const COLOURS = { intact: "green", broken: "red", unchecked: "" };
+const NOTARY = { kept: "green", waiting: "amber", refused: "red", broken: "red", off: "" };
+
+/** How a root stands with the notary: number and time of the proof, or why there is none. */
+function Notary({ of }: { of: NotaryState }) {
+  const { t } = useTranslation();
+  const title =
+    of.number && t("evidence.notary_title", { block: of.block, transaction: of.transaction });
+  return (
+    <>
+      <span className={`tag ${NOTARY[of.state]}`}>{t(`evidence.notary.${of.state}`)}</span>{" "}
+      {of.number && (
+        <span className="small" title={title || undefined}>
+          <span className="mono">{of.number}</span>
+          <br />
+          {t("evidence.notary_at", { at: dateTime(of.at) })}
+        </span>
+      )}
+      {of.detail && <span className="small">{of.detail}</span>}
+    </>
+  );
+}
 
 export function Roots() {
   const { t } = useTranslation();
@@ -26,7 +47,7 @@ export function Roots() {
             title: t("evidence.root"),
             render: (_v, row) => (
               <span className="mono" title={row.root}>
-                {row.root.slice(0, 16)}…{row.root.slice(-8)}
+                {row.root.slice(0, 12)}…{row.root.slice(-8)}
               </span>
             ),
           },
@@ -34,6 +55,11 @@ export function Roots() {
             title: t("evidence.key"),
             width: 170,
             render: (_v, row) => <span className="mono">{row.key_id}</span>,
+          },
+          {
+            title: t("evidence.notary"),
+            width: 230,
+            render: (_v, row) => <Notary of={row.notary} />,
           },
           { title: t("evidence.made"), width: 150, render: (_v, row) => dateTime(row.made_at) },
           {
