@@ -13,6 +13,7 @@ mod digits;
 mod egress;
 mod engine;
 mod entrances;
+mod probation;
 pub mod progress;
 mod prompt;
 mod quality;

@@ -53,7 +53,7 @@ impl Bridge {
         }
         let passes = alone && self.passes_key && packet.payload.len() <= LARGEST;
         if let Some(events) = self.party_events.filter(|_| passes) {
-            let mut head = self.party.to.relay(now, packet.ssrc, packet.seq, packet.timestamp);
+            let Some(mut head) = self.party.to.relay(now, packet.ssrc, packet.seq, packet.timestamp) else { return };
             head.marker |= packet.marker;
             self.party.interrupted();
             send(head, events, packet.payload, wires);
@@ -145,26 +145,30 @@ impl Bridge {
             self.timeline.no_sound(LEFT, packet.stamp());
         }
         let len = packet.payload.len();
+        // What was heard before, or in whose place something else was, goes nowhere.
         let pass = |ear: &mut Ear, parcel: &mut Parcel| {
-            let mut head = ear.to.relay(now, packet.ssrc, packet.seq, packet.timestamp);
+            let mut head = ear.to.relay(now, packet.ssrc, packet.seq, packet.timestamp)?;
             head.marker |= packet.marker;
             if muted {
                 ear.silence(len, parcel);
             } else {
                 ear.pass(mouth, law, packet, parcel);
             }
-            (head, ear.law.payload_type())
+            Some((head, ear.law.payload_type()))
         };
-        if ears.agent == mouth {
-            let (head, payload_type) = pass(&mut self.agent, &mut self.parcel);
+        if ears.agent == mouth
+            && let Some((head, payload_type)) = pass(&mut self.agent, &mut self.parcel)
+        {
             wires.to_agent(head, payload_type, &self.parcel.octets[..len]);
         }
-        if let Some(target) = self.target.as_mut().filter(|_| ears.target == mouth) {
-            let (head, payload_type) = pass(&mut target.ear, &mut self.parcel);
+        if let Some(target) = self.target.as_mut().filter(|_| ears.target == mouth)
+            && let Some((head, payload_type)) = pass(&mut target.ear, &mut self.parcel)
+        {
             wires.to_target(head, payload_type, &self.parcel.octets[..len]);
         }
-        if let Some((guest, _)) = self.supervisor.as_mut().filter(|_| ears.supervisor == mouth) {
-            let (head, payload_type) = pass(&mut guest.ear, &mut self.parcel);
+        if let Some((guest, _)) = self.supervisor.as_mut().filter(|_| ears.supervisor == mouth)
+            && let Some((head, payload_type)) = pass(&mut guest.ear, &mut self.parcel)
+        {
             wires.to_supervisor(head, payload_type, &self.parcel.octets[..len]);
         }
     }
@@ -180,7 +184,8 @@ impl Bridge {
         wires: &mut impl Wires,
     ) {
         let (frame, len) = (self.frame(now), packet.payload.len());
-        let head = self.party.to.relay(now, packet.ssrc, packet.seq, packet.timestamp);
+        // What is too late for the carrier is lost to the recording, too: its number stays missing.
+        let Some(head) = self.party.to.relay(now, packet.ssrc, packet.seq, packet.timestamp) else { return };
         let of = packet.stamp();
         // What the carrier does not take is heard by nobody.
         if muted || !self.party_listens {

@@ -1,17 +1,16 @@
 //! The left channel of the recording: what the party hears from us, whoever makes it. One
-//! follows the other without a click and without a hole.
+//! follows the other without a click and without a hole, as far from it as on the wire: whatever is
+//! sent ends at the frame at which it is sent, made by us or passed on.
 
 use super::table::{Mouths, NOBODY};
 use crate::{
     PACKET, RATE,
+    egress::NEXT,
     timeline::{LEFT, Timeline},
 };
 
 /// Frames by which the machine must have stalled for what we make to be placed anew.
 const STALL: u64 = RATE as u64 / 5;
-
-/// What was heard up to so long ago is followed without a hole: a packet, and half of one for the way.
-const NEXT: u64 = PACKET as u64 * 3 / 2;
 
 /// What we make, one packet after the other.
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +29,13 @@ pub(super) struct Left {
     writes: Mouths,
     /// Frame behind the last one that we made.
     made_to: u64,
+    /// When the newest packet was sent.
+    sent: u64,
 }
 
 impl Default for Left {
     fn default() -> Self {
-        Self { writes: NOBODY, made_to: 0 }
+        Self { writes: NOBODY, made_to: 0, sent: 0 }
     }
 }
 
@@ -51,15 +52,21 @@ impl Left {
         if std::mem::replace(&mut self.writes, mouth) != mouth && timeline.end(LEFT) > 0 {
             timeline.seam(LEFT, mouth != NOBODY);
         }
+        let end = timeline.end(LEFT);
         timeline.hear(LEFT, frame, stamp, samples);
+        if timeline.end(LEFT) > end {
+            self.sent = frame;
+        }
     }
 
-    /// A run of our own making that begins now: right behind what was heard last. A packet that went
-    /// through ends with its arrival, and the next one is due now.
-    pub(super) fn begin(&self, timeline: &Timeline, frame: u64, source: u64) -> Run {
-        let (begun, end) = (frame.max(self.made_to), timeline.end(LEFT).max(self.made_to));
-        let begun = if begun.saturating_sub(end) < NEXT && end > 0 { end } else { begun };
-        Run { source, begun, at: 0 }
+    /// A run of our own making that begins now: so far behind what was sent last as its timestamps
+    /// will stand behind that ([`Egress`](crate::egress::Egress)).
+    pub(super) fn begin(&mut self, timeline: &Timeline, frame: u64, source: u64) -> Run {
+        let (end, packet) = (timeline.end(LEFT).max(self.made_to), PACKET as u64);
+        let (since, ends_now) = (frame.saturating_sub(self.sent), frame.saturating_sub(packet));
+        let follows = if since < u64::from(NEXT) { end } else { (end + since - packet).min(ends_now.max(end)) };
+        self.sent = ends_now;
+        Run { source, begun: if end > 0 { follows } else { ends_now }, at: 0 }
     }
 
     /// Twenty milliseconds that we made for the party, and the frames where they stand.
@@ -74,8 +81,8 @@ impl Left {
         let turned = std::mem::replace(&mut self.writes, mouths) != mouths || begins;
         let from = run.begun + run.at;
         run.at += samples.len() as u64;
-        // A packet sent now is heard from now on: its last sample lies ahead.
         self.made_to = run.begun + run.at;
+        self.sent += samples.len() as u64;
         if turned {
             timeline.seam(LEFT, false);
         }
@@ -85,10 +92,10 @@ impl Left {
 }
 
 impl Run {
-    /// The machine stood still: what follows is heard from now on.
+    /// The machine stood still: what follows ends now.
     pub(super) fn catch_up(&mut self, frame: u64, source: u64) {
         if frame > self.begun + self.at + STALL {
-            self.begun = frame - self.at;
+            self.begun = frame - PACKET as u64 - self.at;
             self.source = source;
         }
     }

@@ -135,7 +135,7 @@ impl Bridge {
 
     fn silence(&mut self, now: Instant, wires: &mut impl Wires) -> bool {
         self.party.silence(PACKET, &mut self.parcel);
-        send(self.party.to.generate(now), self.party.law.payload_type(), &self.parcel.octets[..PACKET], wires);
+        send(self.party.to.fill(now), self.party.law.payload_type(), &self.parcel.octets[..PACKET], wires);
         true
     }
 
@@ -165,8 +165,7 @@ impl Bridge {
         let Some(turn) = self.keys_out.turn() else { return false };
         // What the party hears of us meanwhile is no voice, and nothing is missing.
         let (frame, source) = (self.frame(now), self.stage.source());
-        // It is heard from now on, behind what was made before.
-        self.timeline.place(LEFT, frame + PACKET as u64, source, std::iter::repeat_n(0, PACKET));
+        self.timeline.place(LEFT, frame, source, std::iter::repeat_n(0, PACKET));
         match (turn, self.party_events) {
             (Turn::Event { payload, first }, Some(events)) => {
                 self.party.interrupted();

@@ -18,7 +18,9 @@
 //! cut: what was too late for its place, what other sound hides, and what was taken away to catch
 //! up. Why there is a hole is read from the
 //! sequence numbers: what nobody sent was not lost (`past.rs`). Of two sources that speak at
-//! once both are heard.
+//! once both are heard. A sender that begins anew under its old SSRC, with other numbers and another
+//! clock, is another source; one packet of that kind is none yet, and moves no clock (RFC 3550,
+//! appendix A.1).
 
 mod gaps;
 mod marks;
@@ -32,7 +34,7 @@ use std::collections::VecDeque;
 
 pub use self::gaps::{Gap, GapKind};
 use self::{gaps::Gaps, source::Source, track::Track};
-use crate::RATE;
+use crate::{RATE, probation::Probation};
 
 /// How far behind live a block leaves: 0.4 s.
 const EDGE: u64 = RATE as u64 * 2 / 5;
@@ -49,13 +51,15 @@ struct Lane {
     source: Option<Source>,
     /// Who was heard before: he may come back, or speak at the same time.
     before: Option<Source>,
+    /// Whether it begins anew under numbers that are over.
+    probation: Probation,
     /// The next packet begins a seam, and whether it fades in.
     seam: Option<bool>,
 }
 
 impl Lane {
     fn new() -> Self {
-        Self { track: Track::new(), source: None, before: None, seam: None }
+        Self { track: Track::new(), source: None, before: None, probation: Probation::default(), seam: None }
     }
 }
 
@@ -112,7 +116,9 @@ impl Timeline {
     pub fn no_sound(&mut self, channel: usize, (ssrc, seq, timestamp): (u32, u16, u32)) {
         let lane = &mut self.lanes[channel];
         let mut known = lane.source.iter_mut().chain(&mut lane.before);
-        let Some(source) = known.find(|source| source.heard && source.id == u64::from(ssrc)) else { return };
+        let is =
+            |source: &&mut Source| source.heard && source.id == u64::from(ssrc) && !source.past.is_another_run(seq);
+        let Some(source) = known.find(is) else { return };
         if source.past.knows(seq, timestamp) {
             return;
         }

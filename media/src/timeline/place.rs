@@ -4,10 +4,10 @@
 //! network only kept it, is pulled back into the room before it as long as that has not left.
 
 use super::{
-    BLOCK, Timeline,
+    BLOCK, EDGE, Timeline,
     gaps::GapKind,
     slots::Slot,
-    source::{APART, EARLY, LONGEST, Slip, Source},
+    source::{APART, EARLY, Fit, LONGEST, Slip, Source},
     track::{Over, QUIET, RING},
 };
 use crate::{PACKET, RATE};
@@ -30,39 +30,78 @@ impl Timeline {
     ) {
         let len = samples.len() as i64;
         let arrival = now as i64 - len;
-        self.turn(channel, now, (ssrc.into(), timestamp), arrival, true);
-        let Some(source) = &mut self.lanes[channel].source else { return };
-        if source.past.knows(seq, timestamp) {
+        let stamp = (seq, timestamp);
+        let fits = |source: &Source| {
+            let is = source.id == u64::from(ssrc) && source.heard;
+            if is { source.fits(seq, timestamp, arrival) } else { Fit::No }
+        };
+        self.turn(channel, now, fits, (ssrc.into(), timestamp), arrival, true);
+        if self.is_over(channel, now, ssrc, stamp, arrival) {
             return;
         }
+        let Some(source) = &mut self.lanes[channel].source else { return };
         source.heard_at = now;
         let offset = source.offset(timestamp);
-        if !source.is_overtaken(seq, offset) {
+        if source.is_overtaken(seq, offset) {
+            source.reach_back(offset);
+        } else {
             source.high = offset;
             let missing = i64::from(source.past.missing(seq));
             self.read(channel, now, (offset, len, missing), arrival);
         }
-        self.put(channel, now, offset, Some((seq, timestamp)), samples);
+        self.put(channel, now, offset, Some(stamp), samples);
+    }
+
+    /// Whether this very packet came before. Where several in a row did, or come too late by far, the
+    /// sender has begun anew at its old numbers: what came of it so far is missing.
+    fn is_over(&mut self, channel: usize, now: u64, ssrc: u32, (seq, timestamp): (u16, u32), arrival: i64) -> bool {
+        let lane = &mut self.lanes[channel];
+        let Some(source) = &mut lane.source else { return true };
+        let is_known = source.past.knows(seq, timestamp);
+        let is_old = is_known || {
+            let offset = source.offset_of(timestamp);
+            source.is_overtaken(seq, offset) && arrival - source.frame(offset) > EDGE as i64
+        };
+        if !is_old {
+            lane.probation.end();
+            return false;
+        }
+        if !lane.probation.is_passed(seq) {
+            return is_known;
+        }
+        lane.before = lane.source.replace(Source::new(now, ssrc.into(), timestamp, arrival, self.flushed, true));
+        lane.track.mark(u64::try_from(arrival).unwrap_or(0).max(self.flushed));
+        false
     }
 
     /// Puts samples of our own making down, which end at `now`.
     pub(super) fn own(&mut self, channel: usize, now: u64, id: u64, samples: impl ExactSizeIterator<Item = i16>) {
         let at = now as i64 - samples.len() as i64;
-        self.turn(channel, now, (id, 0), at, false);
+        let fits = |source: &Source| if source.id == id && !source.heard { Fit::Wholly } else { Fit::No };
+        self.turn(channel, now, fits, (id, 0), at, false);
         let Some(source) = &mut self.lanes[channel].source else { return };
         let offset = at - source.newest().base;
         self.put(channel, now, offset, None, samples);
     }
 
     /// Another source has the channel now; one that was there just before has kept its clock.
-    fn turn(&mut self, channel: usize, now: u64, (id, timestamp): (u64, u32), at: i64, heard: bool) {
+    fn turn(
+        &mut self,
+        channel: usize,
+        now: u64,
+        fits: impl Fn(&Source) -> Fit,
+        (id, timestamp): (u64, u32),
+        at: i64,
+        heard: bool,
+    ) {
         let flushed = self.flushed;
         let lane = &mut self.lanes[channel];
-        let is = |source: &Source| source.id == id && source.heard == heard;
-        if lane.source.as_ref().is_some_and(is) {
+        let fit = |source: &Option<Source>| source.as_ref().map_or(Fit::No, &fits);
+        let (present, before) = (fit(&lane.source), fit(&lane.before));
+        if present != Fit::No && present >= before {
             return;
         }
-        let back = lane.before.take().filter(is);
+        let back = lane.before.take().filter(|_| before != Fit::No);
         lane.before = lane.source.take();
         if let Some(before) = &mut lane.before {
             // What comes behind it now is not moved with it.
@@ -148,9 +187,6 @@ impl Timeline {
                 piece.base -= by;
             }
             source.pieces()[no].room -= by;
-            if no == 0 {
-                source.from -= by;
-            }
             if dropped > 0 {
                 gone += dropped as u64;
                 let piece = source.pieces()[no];

@@ -15,6 +15,9 @@ pub(super) const EARLY: i64 = PACKET as i64 * 3 / 2;
 const DOUBT: i64 = 2 * PACKET as i64;
 /// What is caught up where nothing is quiet is caught up by 10 ms in this time: 0.2 s.
 const PATIENCE: u64 = RATE as u64 / 5;
+/// A packet whose number belongs to another run, and which was sent so much before or behind the
+/// moment at which it came, is the first of a sender that begins anew: 2 s.
+const ANEW: i64 = 2 * RATE as i64;
 /// Frames of the longest packet.
 pub(super) const LONGEST: i64 = 6 * PACKET as i64;
 /// Pieces of a clock that are remembered.
@@ -28,6 +31,15 @@ pub(super) enum Slip {
     Quiet(i64),
     /// By 10 ms, this way, now.
     Now(i64),
+}
+
+/// Whether a packet is of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    No,
+    /// Its number says so, or its timestamp, and the other does not.
+    Half,
+    Wholly,
 }
 
 /// A piece of the source's clock: from this offset on, offset 0 is frame `base`.
@@ -55,8 +67,6 @@ pub(super) struct Source {
     pub(super) id: u64,
     /// Packets of the other end, and none of our own making.
     pub(super) heard: bool,
-    /// Where it took the channel over.
-    pub(super) from: i64,
     /// Behind its last sample.
     pub(super) end: i64,
     pub(super) heard_at: u64,
@@ -85,7 +95,6 @@ impl Source {
         Self {
             id,
             heard,
-            from: base,
             end: base,
             heard_at: now,
             pieces: [first; PIECES],
@@ -105,9 +114,25 @@ impl Source {
 
     /// Frames from its first packet on, over any number of wraps of the timestamp.
     pub(super) fn offset(&mut self, timestamp: u32) -> i64 {
-        self.last_offset += i64::from(timestamp.wrapping_sub(self.last_timestamp) as i32);
+        self.last_offset = self.offset_of(timestamp);
         self.last_timestamp = timestamp;
         self.last_offset
+    }
+
+    pub(super) fn offset_of(&self, timestamp: u32) -> i64 {
+        self.last_offset + i64::from(timestamp.wrapping_sub(self.last_timestamp) as i32)
+    }
+
+    /// Whether this packet is one of its own, and not of a sender that goes by the same SSRC and has
+    /// begun anew, with other numbers and another clock.
+    pub(super) fn fits(&self, seq: u16, timestamp: u32, arrival: i64) -> Fit {
+        let offset = self.offset_of(timestamp);
+        let near = self.frame(offset).abs_diff(arrival) <= ANEW as u64;
+        match (self.past.is_another_run(seq), near) {
+            (false, true) => Fit::Wholly,
+            (true, false) if !self.is_overtaken(seq, offset) => Fit::No,
+            _ => Fit::Half,
+        }
     }
 
     /// Whether others that were sent after it came before it: its number and its timestamp both
@@ -115,6 +140,14 @@ impl Source {
     pub(super) fn is_overtaken(&self, seq: u16, offset: i64) -> bool {
         let behind = self.past.behind(seq).map_or(0, i64::from);
         (1..=behind * LONGEST).contains(&(self.high - offset))
+    }
+
+    /// A packet lies before its first one: what is known of that one holds for it, too.
+    pub(super) fn reach_back(&mut self, offset: i64) {
+        let first = &mut self.pieces[0];
+        if offset < first.offset {
+            first.offset = offset;
+        }
     }
 
     pub(super) fn pieces(&mut self) -> &mut [Piece] {
@@ -136,8 +169,12 @@ impl Source {
     /// By how much it is to be pulled back when a packet came too early by so much: who is nearly
     /// as he was before is as he was.
     pub(super) fn wanted(&self, early: i64) -> i64 {
-        let newest = self.newest();
-        if self.count > 1 && newest.room > early && newest.room - early <= EARLY { newest.room } else { early }
+        let rooms = self.pieces[1..self.count].iter().rev().map(|piece| piece.room);
+        let mut before = rooms.scan(0, |sum, room| {
+            *sum += room;
+            Some(*sum)
+        });
+        before.find(|sum| *sum >= early).filter(|sum| sum - early <= EARLY).unwrap_or(early)
     }
 
     /// From this sample on the clock stands elsewhere.
@@ -221,7 +258,7 @@ impl Source {
 
     /// It has the channel again after a while: its clock goes on, its numbers do not.
     pub(super) fn return_at(&mut self, now: u64, at: i64) {
-        (self.from, self.end) = (at, at);
+        self.end = at;
         self.past = Past::default();
         self.forget(now);
     }

@@ -59,7 +59,7 @@ fn r4_2f_the_notice_plays_to_the_party_while_the_agent_hears_both_and_is_muted()
     line.steps(3, Some(AGENT), Some(PARTY));
     assert_eq!(
         line.news(),
-        [MediaEvent::PartyHeard, MediaEvent::PromptFinished(Span { cue: NOTICE, from_frame: 320, to_frame: 8_320 })]
+        [MediaEvent::PartyHeard, MediaEvent::PromptFinished(Span { cue: NOTICE, from_frame: 160, to_frame: 8_160 })]
     );
     line.heard.party.clear();
     line.steps(50, Some(AGENT), Some(PARTY));
@@ -91,7 +91,7 @@ fn a_notice_begins_when_the_carrier_takes_it_and_is_heard_whole() {
     line.steps(51, Some(AGENT), Some(PARTY));
     let loud = |octets: &[u8]| octets.iter().all(|octet| *octet == Law::Pcma.encode(9_000));
     assert_eq!(line.heard.party.iter().filter(|(_, _, octets)| loud(octets)).count(), 50, "from its first word again");
-    let (from, to) = (8_160 + 160, 80 * 160 + 320 + 8_000);
+    let (from, to) = (8_160, 80 * 160 + 160 + 8_000);
     assert_eq!(
         line.news().last(),
         Some(&MediaEvent::PromptFinished(Span { cue: NOTICE, from_frame: from, to_frame: to }))
@@ -104,7 +104,7 @@ fn a_notice_begins_when_the_carrier_takes_it_and_is_heard_whole() {
 
 #[test]
 fn a_notice_that_nobody_took_is_not_said_to_be_in_the_recording() {
-    for (steps, heard) in [(0, None), (10, Some((8_160, 9_600)))] {
+    for (steps, heard) in [(0, None), (10, Some((8_000, 9_600)))] {
         let mut line = Line::new();
         line.bridge.early(line.now());
         line.bridge.party_listens(false);

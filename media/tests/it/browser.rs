@@ -14,11 +14,18 @@ const SSRC: u32 = 0x5eed;
 /// Nothing in these tests takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The octet of a packet, by its number.
+type Word = fn(u16) -> u8;
+
 /// A browser that says one octet of A-law all the time.
 pub(crate) struct Browser {
     peer: WebRtc,
     link: Link,
     says: u8,
+    /// What it says from this number of its packets on instead, packet by packet.
+    pub(crate) word: Option<(u16, Word)>,
+    /// Packets that it wanted to say, which are numbered from 0.
+    pub(crate) said: u16,
     next: Instant,
     /// The packet heard last, and how many there were.
     pub(crate) heard: Option<rtp::Packet>,
@@ -91,7 +98,7 @@ impl Browser {
     fn make(says: u8, link: Link, address: SocketAddr, way: TransportProtocol) -> Self {
         let now = Instant::now();
         let (peer, offer) = WebRtc::offer(now, address, way, SSRC).unwrap();
-        Self { peer, link, says, next: now, heard: None, count: 0, offer }
+        Self { peer, link, says, word: None, said: 0, next: now, heard: None, count: 0, offer }
     }
 
     /// Takes the answer of the other side.
@@ -119,7 +126,9 @@ impl Browser {
         });
         while self.next <= now {
             self.next += Duration::from_millis(20);
-            self.peer.say(now, &[self.says; 160]);
+            let octet = self.word.map_or(self.says, |(from, word)| word(self.said.wrapping_sub(from)));
+            self.said = self.said.wrapping_add(1);
+            self.peer.say(now, &[octet; 160]);
         }
         self.flush();
     }

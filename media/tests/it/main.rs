@@ -8,6 +8,7 @@ mod engine;
 #[path = "../../../tests/sim/src/impair.rs"]
 mod impair;
 mod impaired;
+mod left;
 mod legs;
 mod line;
 mod long_call;
@@ -17,6 +18,7 @@ mod nothing_lost;
 mod progress;
 mod prompts;
 mod quality;
+mod restarts;
 mod ring_back;
 mod rooms;
 mod timeline;

@@ -36,6 +36,8 @@ enum Event {
     Longer(u64, u64),
     /// Another SSRC goes on.
     Replaced,
+    /// The sender begins anew under its SSRC, with other numbers and another clock.
+    Anew,
     /// The machine stands still: packets wait in the kernel.
     Machine(u64),
 }
@@ -49,6 +51,7 @@ fn event() -> impl Strategy<Value = Event> {
         (5u64..250, 105u64..300).prop_map(|(kept, speed)| Event::Drained(kept, speed)),
         (2u64..200, 40u64..3_000).prop_map(|(packets, frames)| Event::Longer(packets, frames)),
         Just(Event::Replaced),
+        Just(Event::Anew),
         (5u64..250).prop_map(Event::Machine),
     ]
 }
@@ -115,6 +118,7 @@ fn packets(seed: u64, events: &[Event], jitter: u64, first_kept: u64) -> Vec<Pac
                     ssrc += 1;
                     (seq, timestamp) = (dice.below(65_536) as u16, dice.below(1 << 32) as u32);
                 }
+                Some(Event::Anew) => (seq, timestamp) = (dice.below(65_536) as u16, dice.below(1 << 32) as u32),
                 Some(Event::Machine(packets)) => machine = (sent, sent + packets * PACKET),
                 Some(Event::Dropped(_)) | None => {}
             }

@@ -97,7 +97,7 @@ proptest! {
             let head = if generated {
                 egress.generate(now)
             } else {
-                egress.relay(now, 5, seq_in.wrapping_add(no as u16), ts_in.wrapping_add(no as u32 * 160))
+                egress.relay(now, 5, seq_in.wrapping_add(no as u16), ts_in.wrapping_add(no as u32 * 160)).unwrap()
             };
             if let Some((before, last)) = last {
                 let steps = if head.marker { 1 } else { no - before };
