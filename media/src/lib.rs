@@ -51,7 +51,7 @@ pub mod inside {
     pub use crate::{
         bridge::{Bridge, View, Wires},
         egress::{Egress, Head},
-        entrances::{BrowserDoor, Reports, browser_answer, read_rtp},
+        entrances::{BrowserDoor, CarrierDoor, Reports, SecuredDoor, browser_answer, read_rtp, unframed},
         reception::Reception,
         sdp::{Remote, offer, only_telephone},
         timeline::Timeline,

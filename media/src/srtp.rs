@@ -23,6 +23,8 @@ const WINDOW: usize = 128;
 /// Octets of a master key and a master salt (RFC 4568, section 6.2).
 const KEY: usize = 16;
 const SALT: usize = 14;
+/// Octets behind a control packet: flag and index, and a tag of 80 bits in each suite (section 6.2.2).
+const TRAILER: usize = 4 + 10;
 /// Lines that are looked at.
 pub(crate) const LINES: usize = 16;
 
@@ -247,7 +249,13 @@ impl Shield {
         Self::put(buffer, &clear)
     }
 
+    /// The same for its control. What says of itself that it is not encrypted is refused: it would be
+    /// believed without a look at its tag, which must be authentic all the same (RFC 3711, section 3.4).
     pub(crate) fn open_control(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
+        let flag = buffer.get(len.checked_sub(TRAILER)?)?;
+        if flag & 0x80 == 0 {
+            return None;
+        }
         let clear = self.hears.decrypt_rtcp(buffer.get(..len)?).ok()?;
         Self::put(buffer, &clear)
     }
@@ -396,6 +404,26 @@ mod tests {
         assert!(there.rekey(theirs, fresh));
         assert_eq!(there.open(&mut buffer, sealed.len()), Some(172));
         assert!(ours != fresh);
+    }
+
+    #[test]
+    fn control_that_nobody_sealed_is_refused_also_where_it_says_that_it_is_in_the_clear() {
+        for suite in Suite::ALL {
+            let (mut here, mut there) = both(suite);
+            let report = [0x80, 201, 0, 1, 0, 0, 0, 7];
+            let mut hand = |octets: &[u8]| {
+                let mut buffer = [0u8; 300];
+                buffer[..octets.len()].copy_from_slice(octets);
+                there.open_control(&mut buffer, octets.len())
+            };
+            let forged = [&report[..], &[0, 0, 0, 9], &[0; 10]].concat();
+            assert_eq!(hand(&forged), None, "no key is needed to say that there is none");
+            let sealed = here.seal_control(&report).unwrap();
+            for cut in 0..sealed.len() {
+                assert_eq!(hand(&sealed[..cut]), None, "cut at {cut}");
+            }
+            assert_eq!(hand(&sealed), Some(8));
+        }
     }
 
     /// Everything that left, by the key that it left under: the same sound under the same number

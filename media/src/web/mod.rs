@@ -12,7 +12,7 @@ use rtc::shared::TransportProtocol;
 pub(crate) use self::{
     leg::{WebLeg, WebNews},
     mux::{Door, Mux},
-    tcp::{Lines, Passage},
+    tcp::{Framed, Frames, Lines, Passage},
 };
 
 /// Where browsers are told to find us. Each is one of the same two ports.

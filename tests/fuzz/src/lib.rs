@@ -5,6 +5,7 @@
 
 mod media;
 mod messages;
+mod secured;
 mod sessions;
 mod uris;
 mod vaults;
@@ -12,9 +13,10 @@ mod vaults;
 pub use self::{
     media::{event, offer, rtcp, rtp, stun},
     messages::sip,
+    secured::{carrier, frames, srtp},
     sessions::sdp,
     uris::uri,
-    vaults::vault,
+    vaults::{tail, vault},
 };
 
 /// Panics at a word that nobody guesses at once, but everybody who is told how far he got.

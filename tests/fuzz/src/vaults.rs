@@ -80,7 +80,85 @@ pub fn vault(bytes: &[u8]) {
     }
 }
 
+/// What a power cut, or somebody, left of a recording that was being written: behind the first byte the
+/// alterations of it, or all of it. It is closed as far as its blocks open, and nothing that was written
+/// whole before the first byte that differs is missing; all else lies aside, unless it is zeros or a piece
+/// of a header. First byte: 0 it is all of it, 1 alterations of one that had its closing block already,
+/// 2 and 3 of one that had not.
+pub fn tail(bytes: &[u8]) {
+    let Some((mode, rest)) = bytes.split_first() else { return };
+    let house = house().lock().unwrap_or_else(PoisonError::into_inner);
+    match mode % 4 {
+        0 => house.recovered(rest),
+        1 => house.recovered(&alter(&house.finished, rest)),
+        _ => house.recovered(&alter(&house.unfinished, rest)),
+    }
+}
+
+/// Bytes of a sealed block around its samples.
+const SEAL: usize = 33;
+
 impl House {
+    /// Where the header and each block ends, and the bytes of sound so far.
+    fn borders(&self) -> [(usize, usize); 4] {
+        let (full, all) = (BLOCK_FRAMES * 4, self.sound.len());
+        let head = self.unfinished.len() - all - 3 * SEAL;
+        let block = |no: usize, sound: usize| (head + sound + no * SEAL, sound);
+        [block(0, 0), block(1, full), block(2, 2 * full), block(3, all)]
+    }
+
+    fn recovered(&self, bytes: &[u8]) {
+        self.sweep();
+        fs::write(&self.live, bytes).expect("a file for a recording");
+        let done = self.vault.finish_unclosed().expect("the folder can be read");
+        for stayed in &done.stayed {
+            assert!(matches!(stayed.error, VaultError::Altered { .. } | VaultError::Key(_)), "{}", stayed.error);
+        }
+        assert!(done.closed.len() + done.stayed.len() <= 1 && done.aside.len() <= 1);
+        assert_eq!(self.live.exists(), !done.stayed.is_empty());
+        let same = bytes.iter().zip(&self.unfinished).take_while(|(here, there)| here == there).count();
+        let kept = match done.closed.first() {
+            Some(closed) => {
+                let was_closed = !closed.manifest.recovered;
+                let verdict = self.vault.verify(&self.id, &closed.manifest).expect("the folder can be read");
+                let mut reader = self.vault.read(&self.id).expect("it was closed");
+                let mut wav = vec![0; usize::try_from(reader.wav_bytes()).expect("no more than the file")];
+                match reader.read_at(0, &mut wav) {
+                    Ok(read) => {
+                        assert_eq!((read, closed.manifest.bytes), (wav.len(), wav.len() as u64));
+                        assert!(self.sound.starts_with(&wav[44..]), "other samples than were written");
+                        assert_eq!(verdict, Verdict::Intact);
+                    }
+                    // It had its closing block: it is put away as it is, and its damage is told.
+                    Err(VaultError::Altered { .. }) if was_closed => assert_ne!(verdict, Verdict::Intact),
+                    Err(error) => panic!("neither read nor refused: {error}"),
+                }
+                wav.len() - 44
+            }
+            None => 0,
+        };
+        let borders = self.borders();
+        let whole = borders.iter().rfind(|(end, _)| *end <= same).map_or(0, |(_, sound)| *sound);
+        // What looks like no cut is left as it is, for a person.
+        let stays = !done.stayed.is_empty();
+        assert!(stays || kept >= whole, "{kept} bytes of sound of {whole} are kept");
+        // Whatever is not in the closed file lies somewhere.
+        let end = borders.iter().find(|(_, sound)| *sound == kept).map(|(end, _)| *end).expect("whole blocks");
+        let rest = bytes.get(end..).unwrap_or_default();
+        let is_nothing = if kept > 0 { rest.iter().all(|byte| *byte == 0) } else { bytes.len() <= end };
+        let was_closed = done.closed.iter().any(|closed| !closed.manifest.recovered);
+        let told = stays || !done.aside.is_empty();
+        assert!(told || is_nothing || was_closed, "{} bytes are gone", rest.len());
+        assert!(self.vault.finish_unclosed().is_ok_and(|again| again.closed.is_empty()), "once is enough");
+        self.sweep();
+    }
+
+    /// Nothing of it is there.
+    fn sweep(&self) {
+        let _ = fs::remove_file(&self.live);
+        self.vault.remove(&self.id).expect("the folder can be written");
+    }
+
     /// Everything that is read from these bytes; none when they are refused.
     fn read(&self, bytes: &[u8], finished: bool) -> Option<Vec<u8>> {
         let (here, gone) = if finished { (&self.closed, &self.live) } else { (&self.live, &self.closed) };
@@ -101,22 +179,8 @@ impl House {
         Some(wav.split_off(44))
     }
 
-    /// Alterations of seven bytes: what, where (3), how much (2), with what.
     fn altered(&self, whole: &[u8], alterations: &[u8], finished: bool) {
-        let mut bytes = whole.to_vec();
-        for alteration in alterations.chunks_exact(7).take(8) {
-            let number =
-                |from: usize, to: usize| alteration[from..to].iter().fold(0, |all, byte| all << 8 | usize::from(*byte));
-            let at = number(1, 4) % (bytes.len() + 1);
-            let to = (at + number(4, 6)).min(bytes.len());
-            match alteration[0] % 5 {
-                0 => bytes.truncate(at),
-                1 => bytes[at..to].fill(0),
-                2 => bytes[at..to].fill(alteration[6]),
-                3 => drop(bytes.splice(at..at, std::iter::repeat_n(alteration[6], to - at))),
-                _ => bytes[at..].iter_mut().take(1).for_each(|byte| *byte ^= alteration[6]),
-            }
-        }
+        let bytes = alter(whole, alterations);
         if let Some(sound) = self.read(&bytes, finished) {
             assert!(self.sound.starts_with(&sound), "other samples than were written");
             assert!(!finished || sound == self.sound, "a finished one is read whole or not at all");
@@ -126,4 +190,23 @@ impl House {
             assert_eq!(intact, bytes == whole, "intact is what was written, and nothing else");
         }
     }
+}
+
+/// Alterations of seven bytes: what, where (3), how much (2), with what.
+fn alter(whole: &[u8], alterations: &[u8]) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    for alteration in alterations.chunks_exact(7).take(8) {
+        let number =
+            |from: usize, to: usize| alteration[from..to].iter().fold(0, |all, byte| all << 8 | usize::from(*byte));
+        let at = number(1, 4) % (bytes.len() + 1);
+        let to = (at + number(4, 6)).min(bytes.len());
+        match alteration[0] % 5 {
+            0 => bytes.truncate(at),
+            1 => bytes[at..to].fill(0),
+            2 => bytes[at..to].fill(alteration[6]),
+            3 => drop(bytes.splice(at..at, std::iter::repeat_n(alteration[6], to - at))),
+            _ => bytes[at..].iter_mut().take(1).for_each(|byte| *byte ^= alteration[6]),
+        }
+    }
+    bytes
 }

@@ -7,6 +7,8 @@
 //! packet, when little is waiting already: sound that comes seconds late helps nobody, and memory
 //! never grows.
 
+mod frames;
+
 use std::{
     collections::{HashMap, VecDeque},
     io::{self, Read as _, Write as _},
@@ -14,6 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::frames::LONGEST;
+pub(crate) use self::frames::{Framed, Frames};
 use super::{Door, Mux};
 
 /// So long may a connection take to say whose it is.
@@ -27,8 +31,6 @@ const STRANGERS: usize = 256;
 const STRANGERS_OF_ONE: usize = 16;
 /// Connections.
 const CONNECTIONS: usize = 4_096;
-/// Longest frame: a datagram of any browser is shorter.
-const FRAME: usize = 1_600;
 /// Octets that may wait for a slow reader: about a second of sound.
 const WAITING: usize = 12 * 1_024;
 /// Frames of one connection in one sweep.
@@ -42,8 +44,7 @@ struct Connection {
     since: Instant,
     heard: Instant,
     door: Option<Door>,
-    /// What came of frames that are not whole yet.
-    inbox: Vec<u8>,
+    inbox: Frames,
     outbox: VecDeque<u8>,
 }
 
@@ -53,7 +54,7 @@ pub(crate) struct Passage {
     stream: TcpStream,
     peer: SocketAddr,
     pub(crate) door: Door,
-    inbox: Vec<u8>,
+    inbox: Frames,
 }
 
 /// All connections of one thread.
@@ -111,7 +112,7 @@ impl Lines {
                 continue;
             }
             let _ = stream.set_nodelay(true);
-            self.keep(now, stream, peer, None, Vec::new(), &mut watch);
+            self.keep(now, stream, peer, None, Frames::default(), &mut watch);
         }
     }
 
@@ -137,7 +138,7 @@ impl Lines {
         stream: TcpStream,
         peer: SocketAddr,
         door: Option<Door>,
-        inbox: Vec<u8>,
+        inbox: Frames,
         watch: &mut impl FnMut(&TcpStream, u32) -> io::Result<()>,
     ) -> Option<u32> {
         self.next = self.next.wrapping_add(1);
@@ -178,19 +179,20 @@ impl Lines {
         match connection.stream.read(&mut room) {
             Ok(0) => over = true,
             Ok(len) => {
-                connection.inbox.extend_from_slice(&room[..len]);
+                connection.inbox.take(&room[..len]);
                 connection.heard = now;
             }
             Err(error) => over = error.kind() != io::ErrorKind::WouldBlock,
         }
-        let mut at = 0;
-        while let Some([high, low]) = connection.inbox.get(at..at + 2) {
-            let len = usize::from(u16::from_be_bytes([*high, *low]));
-            if len > FRAME {
-                over = true;
-                break;
-            }
-            let Some(frame) = connection.inbox.get(at + 2..at + 2 + len) else { break };
+        loop {
+            let frame = match connection.inbox.next() {
+                Framed::Whole(frame) => frame,
+                Framed::Partial => break,
+                Framed::TooLong => {
+                    over = true;
+                    break;
+                }
+            };
             let door = match connection.door {
                 Some(door) => door,
                 None => match mux.named(frame) {
@@ -204,9 +206,8 @@ impl Lines {
             };
             connection.door = Some(door);
             bring(door, connection.peer, frame);
-            at += 2 + len;
+            connection.inbox.pass();
         }
-        connection.inbox.drain(..at);
         let door = connection.door;
         if over {
             self.close(id);
@@ -232,7 +233,7 @@ impl Lines {
     pub(crate) fn send(&mut self, peer: SocketAddr, datagram: &[u8]) {
         let Some(id) = self.by_peer.get(&peer).copied() else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if datagram.len() > FRAME || connection.outbox.len() + datagram.len() + 2 > WAITING {
+        if datagram.len() > LONGEST || connection.outbox.len() + datagram.len() + 2 > WAITING {
             self.dropped += 1;
             return;
         }

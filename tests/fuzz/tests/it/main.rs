@@ -68,3 +68,23 @@ fn the_49_messages_of_rfc_4475_are_among_the_seeds() {
 fn every_file_of_sealed_blocks_that_was_ever_a_finding_is_none_any_more() {
     all_pass("vault", songda_fuzz::vault);
 }
+
+#[test]
+fn every_carriers_session_description_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("carrier", songda_fuzz::carrier);
+}
+
+#[test]
+fn every_secured_packet_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("srtp", songda_fuzz::srtp);
+}
+
+#[test]
+fn every_connection_of_a_browser_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("frames", songda_fuzz::frames);
+}
+
+#[test]
+fn every_end_of_a_cut_recording_that_was_ever_a_finding_is_none_any_more() {
+    all_pass("tail", songda_fuzz::tail);
+}

@@ -1,0 +1,5 @@
+//! Files of sealed blocks.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| songda_fuzz::tail(bytes));
