@@ -104,7 +104,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Rtpengine => "rtpengine 10.5, relay",
+            Self::Rtpengine => "rtpengine, relay",
             Self::Relay => "ours, relay",
             Self::Recorded => "ours, relay recorded",
             Self::FewRelay => "ours, relay, fewer",
@@ -133,6 +133,8 @@ pub(super) struct Round {
 #[derive(Debug, Serialize)]
 pub(super) struct Measured {
     pub(super) load_before: f64,
+    /// Version of rtpengine; none when it was left out.
+    pub(super) peer: Option<String>,
     pub(super) direct: Report,
     pub(super) rounds: Vec<Round>,
     /// Memory with few browsers, kB each round.
@@ -145,8 +147,10 @@ pub(crate) async fn run(order: &Media) -> anyhow::Result<()> {
     if order.generator_core.max(order.server_core) >= cores || order.generator_core == order.server_core {
         bail!("generator and server want a core each, and there are {cores}");
     }
+    let peer = if order.without_peer { None } else { Some(ng::version().await?) };
     let load_before = idle(Duration::from_secs(order.patience)).await?;
-    let mut measured = Measured { load_before, direct: direct(order).await?, rounds: Vec::new(), few_kb: Vec::new() };
+    let direct = direct(order).await?;
+    let mut measured = Measured { load_before, peer, direct, rounds: Vec::new(), few_kb: Vec::new() };
     for _ in 0..order.rounds {
         for kind in [Kind::Rtpengine, Kind::Relay, Kind::Recorded, Kind::FewRelay, Kind::Browsers] {
             if kind == Kind::Rtpengine && order.without_peer {

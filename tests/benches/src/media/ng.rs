@@ -17,6 +17,28 @@ use crate::free_address;
 const START: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// The version that is measured against, of Debian 12.
+pub(super) const VERSION: &str = "10.5";
+
+/// What is installed: the version in what `rtpengine --version` says.
+pub(super) async fn version() -> anyhow::Result<String> {
+    let said = Command::new("rtpengine").arg("--version").output().await;
+    let said = said.context("rtpengine is needed: apt-get install rtpengine-daemon")?;
+    // It says so where errors are said.
+    let all = [said.stdout, said.stderr].concat();
+    read_version(&String::from_utf8_lossy(&all)).context("rtpengine does not say its version")
+}
+
+fn read_version(said: &str) -> Option<String> {
+    let line = said.lines().find_map(|line| line.trim().strip_prefix("Version:"))?;
+    Some(line.trim().to_owned()).filter(|version| !version.is_empty())
+}
+
+/// Whether this is the version that the goals are about.
+pub(super) fn is_meant(version: &str) -> bool {
+    version.strip_prefix(VERSION).is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+}
+
 /// A relay that runs, with one thread and without its kernel module.
 pub(super) struct Rtpengine {
     child: Child,
@@ -48,7 +70,7 @@ impl Rtpengine {
         let begun = Instant::now();
         while server.ask(&[("command", "ping")]).is_err() {
             if begun.elapsed() > START {
-                bail!("rtpengine does not answer: is it version 10.5, and may it run here?");
+                bail!("rtpengine does not answer: may it run here?");
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -144,6 +166,14 @@ fn skip(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_is_read_and_another_one_is_not_meant() {
+        assert_eq!(read_version("Version: 10.5.3.5-1+deb12u1\n").as_deref(), Some("10.5.3.5-1+deb12u1"));
+        assert_eq!(read_version("usage: rtpengine\n"), None);
+        assert!(is_meant("10.5.3.5-1+deb12u1") && is_meant("10.5"));
+        assert!(!is_meant("10.50.1") && !is_meant("11.5.1.24-1") && !is_meant("1.10.5"));
+    }
 
     #[test]
     fn a_dictionary_is_read_as_it_was_written_and_what_is_no_string_is_passed_over() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{BUSY, FEW, IDLE, Kind, Measured, Media, Round};
+use super::{BUSY, FEW, IDLE, Kind, Measured, Media, Report, Round, ng};
 
 /// Goals: CPU of the relay and of the recorded relay over rtpengine's, of a recorded browser call
 /// over a relayed one.
@@ -72,9 +72,14 @@ fn goals(order: &Media, measured: &Measured) -> Vec<(&'static str, Option<f64>, 
 
 pub(super) fn table(order: &Media, measured: &Measured) -> String {
     let mut out = format!(
-        "{} calls, {} of browsers, {} s a window, {} rounds each, the middle one counts; load before {:.2}\n\n\
+        "{} calls, {} of browsers, {} s a window, {} rounds each, the middle one counts; load before {:.2}; {}\n\n\
          server                   calls   CPU     us/call/s  all rounds               added p50    p99     lost  dropped  generator\n",
-        order.calls, order.browsers, order.seconds, order.rounds, measured.load_before
+        order.calls,
+        order.browsers,
+        order.seconds,
+        order.rounds,
+        measured.load_before,
+        measured.peer.as_ref().map_or("no peer".to_owned(), |version| format!("beside rtpengine {version}")),
     );
     for kind in [Kind::Rtpengine, Kind::Relay, Kind::Recorded, Kind::FewRelay, Kind::Browsers] {
         let Some(round) = middle(measured, kind) else { continue };
@@ -123,13 +128,21 @@ pub(super) fn missed(order: &Media, measured: &Measured) -> Vec<String> {
             None => missed.push(format!("{what} was not measured")),
         }
     }
-    let of = |kind: Kind| measured.rounds.iter().filter(move |round| round.kind == kind);
-    let total = |kind| of(kind).map(lost).sum::<u64>();
-    if !order.without_peer && total(Kind::Relay) > total(Kind::Rtpengine) {
-        missed.push(format!("our relay lost {}, rtpengine {}", total(Kind::Relay), total(Kind::Rtpengine)));
+    if let Some(version) = measured.peer.as_ref().filter(|version| !ng::is_meant(version)) {
+        missed.push(format!("void: rtpengine {version} stands beside us, and the goals are about {}", ng::VERSION));
+    }
+    let total = |kind| measured.rounds.iter().filter(|round| round.kind == kind).map(lost).sum::<u64>();
+    for kind in [Kind::Relay, Kind::Recorded] {
+        if !order.without_peer && total(kind) > total(Kind::Rtpengine) {
+            missed.push(format!("{} lost {}, rtpengine {}", kind.name(), total(kind), total(Kind::Rtpengine)));
+        }
     }
     for round in &measured.rounds {
-        if round.kind != Kind::Rtpengine && round.dropped > 0 {
+        let (ours, Report { sent, received, .. }) = (round.kind != Kind::Rtpengine, &round.report);
+        if ours && received != sent {
+            missed.push(format!("{}: {received} of {sent} packets arrived", round.kind.name()));
+        }
+        if ours && round.dropped > 0 {
             missed.push(format!("{}: our own sockets dropped {}", round.kind.name(), round.dropped));
         }
         if round.report.busy > BUSY {
@@ -141,4 +154,75 @@ pub(super) fn missed(order: &Media, measured: &Measured) -> Vec<String> {
         }
     }
     missed
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        media: Media,
+    }
+
+    /// A run in which every goal is met.
+    fn measured() -> Measured {
+        let report = Report { sent: 100_000, received: 100_000, p99_us: 400, busy: 0.3, ..Report::default() };
+        let round = |kind, cost: f64, memory_kb| Round {
+            kind,
+            calls: 100,
+            report: report.clone(),
+            cpu: cost / 1e4,
+            cpu_us_per_call_s: cost,
+            dropped: 0,
+            memory_kb,
+        };
+        let rounds = vec![
+            round(Kind::Rtpengine, 1_000.0, 0),
+            round(Kind::Relay, 300.0, 0),
+            round(Kind::Recorded, 400.0, 0),
+            round(Kind::FewRelay, 300.0, 0),
+            round(Kind::Browsers, 500.0, 30_000),
+        ];
+        let peer = Some("10.5.3.5-1+deb12u1".to_owned());
+        Measured { load_before: 0.1, peer, direct: report, rounds, few_kb: vec![20_000] }
+    }
+
+    fn misses(change: impl FnOnce(&mut Measured)) -> Vec<String> {
+        let (order, mut measured) = (Arguments::parse_from(["media"]).media, measured());
+        change(&mut measured);
+        missed(&order, &measured)
+    }
+
+    #[test]
+    fn a_run_that_meets_every_goal_misses_none() {
+        assert_eq!(misses(|_| {}), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_packet_that_any_kind_of_ours_lost_or_its_sockets_dropped_is_a_miss() {
+        for no in 1..5 {
+            let lost = misses(|measured| measured.rounds[no].report.received -= 1);
+            assert!(lost.iter().any(|miss| miss.contains("99999 of 100000 packets arrived")), "{lost:?}");
+            let dropped = misses(|measured| measured.rounds[no].dropped = 3);
+            assert!(dropped[0].ends_with("our own sockets dropped 3"), "{dropped:?}");
+        }
+        let theirs = misses(|measured| (measured.rounds[0].report.received, measured.rounds[0].dropped) = (99_000, 9));
+        assert!(theirs.is_empty(), "what rtpengine loses is no miss of ours: {theirs:?}");
+        let more = misses(|measured| measured.rounds[2].report.received -= 7);
+        assert!(more.contains(&"ours, relay recorded lost 7, rtpengine 0".to_owned()), "{more:?}");
+    }
+
+    #[test]
+    fn a_run_beside_another_rtpengine_or_on_a_busy_machine_is_void() {
+        let other = misses(|measured| measured.peer = Some("12.4.1".into()));
+        assert!(other.len() == 1 && other[0].starts_with("void: rtpengine 12.4.1"), "{other:?}");
+        let busy = misses(|measured| measured.load_before = 0.7);
+        assert!(busy.len() == 1 && busy[0].starts_with("void: the machine"), "{busy:?}");
+        let generator = misses(|measured| measured.rounds[3].report.busy = 0.9);
+        assert!(generator.len() == 1 && generator[0].starts_with("void: the generator"), "{generator:?}");
+    }
 }
