@@ -9,7 +9,6 @@ mod gates;
 mod model;
 mod reader;
 mod resample;
-pub mod score;
 mod transcribe;
 mod transcript;
 mod voice;

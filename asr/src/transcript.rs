@@ -1,7 +1,5 @@
 //! The transcript: what is stored, shown and exported.
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 
 /// Which model wrote a transcript.
@@ -57,30 +55,4 @@ pub struct Transcript {
     pub model: ModelInfo,
     /// In the order of time.
     pub lines: Vec<Line>,
-}
-
-impl Transcript {
-    /// Plain text: the heading lines given, what a transcript is worth, then the lines that
-    /// are not hidden.
-    pub fn to_text(&self, heading: &[&str]) -> String {
-        let mut text = String::new();
-        for line in heading {
-            let _ = writeln!(text, "{line}");
-        }
-        text.push_str("文字稿由机器转写，仅供检索；以录音为准。\n");
-        if self.model.test_only {
-            text.push_str("本文字稿由测试模型生成，不得用于真实语音。\n");
-        }
-        for line in self.lines.iter().filter(|line| !line.hidden) {
-            let who = match line.speaker {
-                Speaker::System => "系统",
-                Speaker::Agent => "坐席",
-                Speaker::Party => "对方",
-            };
-            let seconds = line.from_ms / 1000;
-            let mark = if line.weak { "〔待核听〕" } else { "" };
-            let _ = writeln!(text, "{:02}:{:02} {who} {mark}{}", seconds / 60, seconds % 60, line.text);
-        }
-        text
-    }
 }

@@ -6,5 +6,6 @@
 pub mod agent;
 pub mod peer;
 pub mod proxy;
+pub mod score;
 pub mod supervisor;
 mod webrtc;

@@ -84,13 +84,28 @@ const RESTS: [(&str, &str); 9] = [
     ("ie", "ia"),
 ];
 
+/// Levenshtein distance.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (above + 1).min(row[j] + 1).min(diagonal + usize::from(x != y));
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}
+
 /// How far two tokens lie apart in sound, 0 to 1.
 pub(super) fn apart(one: &Token, other: &Token) -> f32 {
     match (one, other) {
         (Token::Syllable(a, b), Token::Syllable(c, d)) => part(a, c, &INITIALS) + part(b, d, &RESTS),
         (Token::Word(a), Token::Word(b)) => {
             let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-            let wrong = crate::score::distance(&a, &b) as f32 / a.len().max(b.len()) as f32;
+            let wrong = distance(&a, &b) as f32 / a.len().max(b.len()) as f32;
             if wrong < 0.5 { wrong } else { 1.0 }
         }
         (a, b) => f32::from(u8::from(a != b)),

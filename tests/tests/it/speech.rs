@@ -6,8 +6,8 @@ use std::{
 };
 
 use serde_json::Value;
-use songda_asr::score;
 use songda_media::Law;
+use songda_tests::score;
 
 use crate::{
     browser::{Browser, Microphone, id},
