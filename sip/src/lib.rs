@@ -29,9 +29,8 @@ pub mod machine {
         auth::{Algorithm, Challenge, Challenger, Credentials, DigestClient, Ha1s, Policy, Qop, Verdict, answer},
         call::{CallCore, Out},
         msg::{
-            Contact, Contacts, Headers, Malformed, Message, Method, Privacy, RAck, Reason, ReferTo, Refresher,
-            Replaces, Request, Response, SessionExpires, Via, asserted, min_se, privacy, q850, reason, reasons,
-            retry_after, rseq,
+            Contact, Contacts, Headers, Malformed, Message, Method, Privacy, RAck, Reason, Refresher, Request,
+            Response, SessionExpires, Via, asserted, min_se, privacy, q850, reason, reasons, retry_after, rseq,
         },
         registrar::{Device, PhoneChange, Registrar, RegistrarSettings, Target},
         trunk::{Board, Choice, Chosen, Do, NoTrunk, Share, Ticket},
@@ -46,7 +45,7 @@ pub mod machine {
 
 pub use call::{
     EndCause, Ended, FinishError, Finished, FromForm, HeaderPolicy, Identity, IdentityUri, Invite, LegEvent,
-    MediaSource, OutboundCall, Reason, RefOutcome, ReferTo, Rejection, SavedLeg, Side, Trunk, TrunkSound, account,
+    MediaSource, OutboundCall, Reason, Rejection, SavedLeg, Side, Trunk, TrunkSound, account,
 };
 pub use edge::{
     Access, AccessFull, Admit, Counts, Direction, Edge, EdgeSettings, Inbox, Ladder, LadderLine, Load, Mark, Network,

@@ -55,12 +55,6 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// The strongest challenge of a 401 or 407 that we can answer; among equals the first
-    /// (RFC 8760, 2.4: the topmost, unless local policy says otherwise).
-    pub fn strongest(status: u16, headers: &Headers) -> Option<Self> {
-        Self::all(status, headers).into_iter().reduce(|best, next| if next.stronger(&best) { next } else { best })
-    }
-
     /// Every challenge of a 401 or 407 that we can answer, in order.
     pub fn all(status: u16, headers: &Headers) -> Vec<Self> {
         let proxy = status == 407;
@@ -122,6 +116,8 @@ impl Challenge {
         if self.proxy { "Proxy-Authorization" } else { "Authorization" }
     }
 
+    /// Whether it is to be answered and not the other one of its realm; among equals the first is
+    /// (RFC 8760, 2.4: the topmost, unless local policy says otherwise).
     pub(super) fn stronger(&self, other: &Self) -> bool {
         other.algorithm.is_weak() && !self.algorithm.is_weak()
     }

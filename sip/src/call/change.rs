@@ -98,7 +98,7 @@ impl Call {
     }
 
     fn send_change(&mut self, post: &mut Post, now: Instant) {
-        let (phone, min_se) = (self.phone, self.min_se);
+        let min_se = self.min_se;
         let Some(change) = &self.change else { return };
         let (method, offer) = (change.method.clone(), change.offer.clone());
         let Some(dialog) = self.changing() else { return };
@@ -106,7 +106,7 @@ impl Call {
         if offer.is_some() {
             dialog.offer = Offer::Ours;
         }
-        request.headers.push("Allow", allow(phone));
+        request.headers.push("Allow", allow());
         request.headers.push("Supported", "100rel, timer");
         if let Some(refresh) = &mut dialog.refresh {
             refresh.seconds = refresh.seconds.max(min_se.unwrap_or(0));

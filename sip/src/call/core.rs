@@ -9,11 +9,10 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    EndCause, FinishError, Finished, Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, Side,
-    Trunk,
+    EndCause, FinishError, Finished, Invite, LegEvent, LegIds, OutboundCall, Reason, Rejection, Side, Trunk,
     leg::{Call, State, Way},
     post::{Post, Purpose},
-    serves::serves,
+    serves::SERVES,
     timers::Timers,
 };
 use crate::{
@@ -180,18 +179,6 @@ impl CallCore {
         self.with(now, id, |call, post| call.reoffer(post, now, sdp));
     }
 
-    /// Tells a telephone how far the transfer is that it asked for.
-    pub fn referred(&mut self, now: Instant, id: &str, outcome: RefOutcome) {
-        self.with(now, id, |call, post| call.notify(post, now, outcome));
-    }
-
-    /// The other end is a telephone of the house: it may transfer (REFER, Replaces).
-    pub fn trust(&mut self, id: &str) {
-        if let Some(call) = self.calls.get_mut(id) {
-            call.phone = true;
-        }
-    }
-
     /// A call that comes in came over this trunk: our requests in it are answered for with its
     /// account.
     pub fn carried(&mut self, id: &str, trunk: Arc<Trunk>) {
@@ -230,7 +217,7 @@ impl CallCore {
                 via::stamp(&mut request, &from);
                 if defects.is_empty() {
                     self.post.layer.request(now, request, from);
-                } else if let Some(answer) = wire::refuse(&request, defects, serves(false), &self.post.token(1)) {
+                } else if let Some(answer) = wire::refuse(&request, defects, SERVES, &self.post.token(1)) {
                     // Answered without state: what is broken must not fill a table.
                     let to = via::reply_flow(&request.headers, from);
                     self.post.out.push_back(Out::Send(to, wire::print_response(&answer).into()));
@@ -378,7 +365,6 @@ impl CallCore {
             (Some(Purpose::Bye), _) if last => call.bye_answer(post, now, key, response),
             (Some(Purpose::Prack), _) if last => call.prack_answer(post, now, key, response),
             (Some(Purpose::Change), _) if last => call.change_answer(post, now, key, response),
-            (Some(Purpose::Notify), _) if last => call.notify_answer(response.status),
             // A repeat, or the answer of another fork.
             (None, "INVITE") if (200..300).contains(&response.status) => call.accepted(post, now, response, from),
             (None, "CANCEL") if last => call.cancel_answer(post, now, key, response.status),
@@ -399,7 +385,7 @@ impl CallCore {
             Purpose::Bye => call.bye_timeout(post, now, key),
             Purpose::Change => call.change_timeout(post, now, key),
             Purpose::Prack => drop(call.take_prack(key)),
-            Purpose::Notify | Purpose::Incoming => {}
+            Purpose::Incoming => {}
         }
         self.settle(&owner.call);
     }

@@ -53,12 +53,6 @@ pub enum LegEvent {
         /// How long it was held, milliseconds; 0 when that was not said.
         ms: u32,
     },
-    /// A telephone of the house asks to be transferred (RFC 3515). It was told 202; how it goes
-    /// is said by `referred`.
-    Referred {
-        /// To whom.
-        to: ReferTo,
-    },
     /// It is over for us. [`LegEvent::Down`] follows.
     Ended(Ended),
     /// It is over for the other end too, as far as we know. Always the last event.
@@ -129,9 +123,6 @@ pub struct Invite {
     pub caller: Option<Number>,
     /// Its SDP offer; without one the answer to the call makes the offer.
     pub offer: Option<String>,
-    /// The call of ours that it wants to take the place of (RFC 3891). Only a telephone of the
-    /// house may ask that.
-    pub replaces: Option<String>,
     /// The way it came.
     pub flow: Flow,
 }
@@ -142,7 +133,6 @@ impl fmt::Debug for Invite {
             .field("called", &Number::new(&self.called))
             .field("caller", &self.caller)
             .field("offer", &self.offer.is_some())
-            .field("replaces", &self.replaces)
             .field("flow", &self.flow)
             .finish_non_exhaustive()
     }
@@ -167,55 +157,5 @@ impl Rejection {
     /// A bare status.
     pub fn status(status: u16) -> Self {
         Self { status, q850: None, retry_after: None, contact: None, words: None }
-    }
-}
-
-/// To whom a telephone wants to be transferred (RFC 3515).
-#[derive(Clone, PartialEq, Eq)]
-pub struct ReferTo {
-    /// User part: a number or an account.
-    pub user: String,
-    /// Host.
-    pub host: String,
-    /// The call of ours whose place is to be taken: an attended transfer (RFC 3891).
-    pub replaces: Option<String>,
-}
-
-impl fmt::Debug for ReferTo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReferTo")
-            .field("user", &Number::new(&self.user))
-            .field("replaces", &self.replaces)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How far a transfer is, for the telephone that asked for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefOutcome {
-    /// The new party is called.
-    Trying,
-    /// It rings there.
-    Ringing,
-    /// It is done.
-    Accepted,
-    /// It came to nothing, for this SIP status.
-    Refused(u16),
-}
-
-impl RefOutcome {
-    pub(super) fn status(self) -> u16 {
-        match self {
-            Self::Trying => 100,
-            Self::Ringing => 180,
-            Self::Accepted => 200,
-            Self::Refused(status) => {
-                if (300..700).contains(&status) {
-                    status
-                } else {
-                    503
-                }
-            }
-        }
     }
 }

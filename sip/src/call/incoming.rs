@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     flow::Flow,
-    msg::{Headers, Replaces, Request, Response, asserted, privacy, q850},
+    msg::{Headers, Request, Response, asserted, privacy, q850},
     number::Number,
     sdp::{self, Srtp},
     tx::Key,
@@ -58,14 +58,10 @@ impl Incoming {
 impl CallCore {
     /// An INVITE outside of any dialog.
     pub(super) fn invited(&mut self, now: Instant, key: &Key, request: Request, flow: Flow) {
-        let replaces = match Replaces::of(&request.headers) {
-            Ok(None) => None,
-            Ok(Some(replaces)) => match self.named(&replaces) {
-                Some(call) => Some(call),
-                None => return self.post.refuse(now, key, &request, 481),
-            },
-            Err(_) => return self.post.refuse(now, key, &request, 400),
-        };
+        if request.headers.get("Replaces").is_some() {
+            // No call of ours may be taken over (RFC 3891, 3).
+            return self.post.refuse(now, key, &request, 481);
+        }
         if let Some(refusal) = self.unacceptable(&request) {
             self.post.respond(now, key, &refusal);
             return;
@@ -83,7 +79,7 @@ impl CallCore {
             dialog.offer = Offer::Theirs;
             dialog.remote_sdp.clone_from(offer);
         }
-        let invite = read(&request, offer, replaces, flow);
+        let invite = read(&request, offer, flow);
         let ids = LegIds { call_id, local_tag: tag, branch: self.post.token(1) };
         let incoming = Incoming {
             key: key.clone(),
@@ -123,16 +119,6 @@ impl CallCore {
         let refused =
             sdp_of(&request.headers, &request.body).and_then(|offer| judge(&offer, &[], Srtp::Optional).err())?;
         Some(refusal(request, refused, &self.post.host(), &tag))
-    }
-
-    /// The call of ours that a Replaces means, for a telephone of the house (RFC 3891, 3): its
-    /// tags are named as the other end of that call has them.
-    pub(super) fn named(&self, replaces: &Replaces) -> Option<String> {
-        let call = self.find(&replaces.call_id, &replaces.to_tag)?;
-        let dialog = call.dialog.as_ref()?;
-        let early = call.state == State::Inviting;
-        let alive = call.phone && call.state != State::Over && (early || !replaces.early_only);
-        (alive && dialog.remote_tag == replaces.from_tag).then(|| call.id.clone())
     }
 }
 
@@ -197,7 +183,7 @@ fn lists_optional(headers: &Headers) -> bool {
     headers.get("Content-Disposition").is_some_and(|value| param(value, "handling") == Some("optional"))
 }
 
-fn read(request: &Request, offer: Option<String>, replaces: Option<String>, flow: Flow) -> Invite {
+fn read(request: &Request, offer: Option<String>, flow: Flow) -> Invite {
     let headers = &request.headers;
     let user = |uri: &Uri| uri.user.split(';').next().unwrap_or_default().to_owned();
     let from = headers.get("From").and_then(NameAddr::parse);
@@ -213,7 +199,6 @@ fn read(request: &Request, offer: Option<String>, replaces: Option<String>, flow
         called: Uri::parse(&request.uri).map(|uri| user(&uri)).unwrap_or_default(),
         caller: caller.filter(|user| !hidden && is_number(user)).map(|user| Number::new(&user)),
         offer,
-        replaces,
         flow,
     }
 }

@@ -43,7 +43,7 @@ impl CallCore {
         let Some(call) = self.calls.get_mut(id) else { return };
         let post = &mut self.post;
         let from_tag = tag_of(request, "From").unwrap_or_default();
-        let (state, phone) = (call.state, call.phone);
+        let state = call.state;
         let bye = request.method == Method::BYE;
         let Some(dialog) = call.dialog_of(&from_tag).filter(|_| state != State::Over || bye) else {
             post.refuse(now, key, request, 481);
@@ -64,7 +64,7 @@ impl CallCore {
             return;
         }
         dialog.remote_cseq = Some(number);
-        if let Some(response) = refused(request, phone, "") {
+        if let Some(response) = refused(request, "") {
             post.respond(now, key, &response);
             return;
         }
@@ -78,14 +78,13 @@ impl CallCore {
             method if *method == Method::INFO => call.info(post, now, key, request),
             method if *method == Method::OPTIONS => {
                 let mut response = Response::to(request, 200, "");
-                response.headers.push("Allow", allow(phone));
+                response.headers.push("Allow", allow());
                 response.headers.push("Accept", "application/sdp");
                 post.respond(now, key, &response);
             }
-            method if *method == Method::REFER && phone => self.refer(now, key, request, id),
             method => {
                 let mut response = Response::to(request, if method.is_known() { 405 } else { 501 }, "");
-                response.headers.push("Allow", allow(phone));
+                response.headers.push("Allow", allow());
                 post.respond(now, key, &response);
             }
         }
@@ -95,8 +94,7 @@ impl CallCore {
     fn outside(&mut self, now: Instant, key: &Key, request: Request, flow: Flow) {
         let invite = request.method == Method::INVITE;
         let tag = self.post.token(1);
-        // What else may be required of what is served elsewhere is for that to know.
-        if let Some(response) = refused(&request, true, &tag).filter(|_| invite) {
+        if let Some(response) = refused(&request, &tag).filter(|_| invite) {
             self.post.respond(now, key, &response);
         } else if invite {
             self.invited(now, key, request, flow);
@@ -114,7 +112,7 @@ impl CallCore {
     pub fn decline(&mut self, now: Instant, key: &Key, request: &Request) {
         let tag = self.post.token(1);
         let inside = [Method::BYE, Method::PRACK, Method::UPDATE, Method::INFO, Method::NOTIFY];
-        let defect = refused(request, true, &tag).filter(|_| request.method != Method::NOTIFY);
+        let defect = refused(request, &tag).filter(|_| request.method != Method::NOTIFY);
         let response = defect.unwrap_or_else(|| {
             let status = match &request.method {
                 method if *method == Method::OPTIONS => 200,
@@ -123,7 +121,7 @@ impl CallCore {
             };
             let mut response = Response::to(request, status, &tag);
             if status != 481 {
-                response.headers.push("Allow", allow(false));
+                response.headers.push("Allow", allow());
             }
             if status == 200 {
                 response.headers.push("Accept", "application/sdp");

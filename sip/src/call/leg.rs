@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     EndCause, Ended, LegEvent, LegIds, Reason, SavedLeg, Side, Trunk, bye::Bye, change::Change, dialog::Dialog,
-    incoming::Incoming, outgoing::Outgoing, post::Post, prack::Prack, refer::Subscription, refresh::Refresh,
+    incoming::Incoming, outgoing::Outgoing, post::Post, prack::Prack, refresh::Refresh,
 };
 use crate::{
     flow::Flow,
@@ -65,8 +65,6 @@ pub(super) struct Call {
     pub(super) state: State,
     /// Where its first request goes or came from.
     pub(super) flow: Flow,
-    /// A telephone of the house, which may ask to be transferred.
-    pub(super) phone: bool,
     /// The dialog that counts: the answered one, or that of a call which comes in.
     pub(super) dialog: Option<Dialog>,
     /// What our sound can do in this call: later offers are judged by it.
@@ -90,7 +88,6 @@ pub(super) struct Call {
     pub(super) bye_due: bool,
     /// Why we end it.
     pub(super) reason: Reason,
-    pub(super) subscription: Option<Subscription>,
     pub(super) forget_at: Option<Instant>,
     /// Our BYE or CANCEL was not answered.
     pub(super) silent: bool,
@@ -107,7 +104,6 @@ impl Call {
             way,
             state: State::Inviting,
             flow,
-            phone: false,
             dialog: None,
             offered: String::new(),
             local_sdp: String::new(),
@@ -121,7 +117,6 @@ impl Call {
             pracks: Vec::new(),
             bye_due: false,
             reason: Reason::default(),
-            subscription: None,
             forget_at: None,
             silent: false,
             down_told: false,

@@ -5,8 +5,7 @@
 //! bytes and [`LegEvent`]s come out of [`CallCore::poll`]. One file per concern: `outgoing`,
 //! `answered`, `elsewhere` and `request` are the caller's side, `incoming` and `reply` the called side;
 //! `modify` is a change by the other end, `change` one of ours; `reliable` and `prack` are RFC 3262,
-//! `refresh` RFC 4028, `refer` RFC 3515 and 3891, `reason` RFC 3326; `bye` ends, `inherited` ends
-//! what an earlier run began.
+//! `refresh` RFC 4028, `reason` RFC 3326; `bye` ends, `inherited` ends what an earlier run began.
 
 mod answered;
 mod bye;
@@ -30,7 +29,6 @@ mod outside;
 mod post;
 mod prack;
 mod reason;
-mod refer;
 mod refresh;
 mod reliable;
 mod reply;
@@ -42,7 +40,7 @@ mod timers;
 
 pub use self::{
     core::{CallCore, Out},
-    events::{EndCause, Ended, Invite, LegEvent, RefOutcome, ReferTo, Rejection, Side},
+    events::{EndCause, Ended, Invite, LegEvent, Rejection, Side},
     inherited::{FinishError, Finished},
     order::{FromForm, HeaderPolicy, Identity, IdentityUri, MediaSource, OutboundCall, Trunk, TrunkSound, account},
     reason::Reason,

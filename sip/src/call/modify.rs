@@ -86,10 +86,10 @@ impl Call {
         remote_tag: &str,
     ) {
         let invite = request.method == Method::INVITE;
-        let (tag, phone, flow) = (self.ids.local_tag.clone(), self.phone, self.flow);
+        let (tag, flow) = (self.ids.local_tag.clone(), self.flow);
         let mut response = Response::to(request, 200, &tag);
         response.headers.push("Contact", post.contact(&flow));
-        response.headers.push("Allow", allow(phone));
+        response.headers.push("Allow", allow());
         response.headers.push("Supported", "100rel, timer");
         let refresh = refresh::agree(now, refresh::asked(request), &mut response);
         if let Some(answer) = answer {

@@ -112,9 +112,6 @@ pub struct Trunk {
     pub uri: Option<String>,
     /// Display name in From, for a telephone of the house: it shows this instead of a number.
     pub display: Option<String>,
-    /// It leads to a telephone of the house, which may transfer calls (REFER, Replaces). A
-    /// carrier never may.
-    pub phone: bool,
 }
 
 impl Default for Trunk {
@@ -134,7 +131,6 @@ impl Default for Trunk {
             large_over_tcp: false,
             uri: None,
             display: None,
-            phone: false,
         }
     }
 }

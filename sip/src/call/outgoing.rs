@@ -119,10 +119,10 @@ impl Outgoing {
 impl Call {
     pub(super) fn place(now: Instant, order: OutboundCall, ways: Targets, ids: LegIds) -> Self {
         let target = ways.first();
-        let (phone, offer) = (order.trunk.phone, order.offer.clone());
+        let offer = order.offer.clone();
         let outgoing = Outgoing::new(now, order, ways, &ids);
         let mut call = Self::new(ids.call_id.clone(), ids, Way::Out(Box::new(outgoing)), target);
-        (call.phone, call.offered, call.local_sdp) = (phone, offer.clone(), offer);
+        (call.offered, call.local_sdp) = (offer.clone(), offer);
         call
     }
 

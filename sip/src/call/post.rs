@@ -32,8 +32,6 @@ pub(super) enum Purpose {
     Prack,
     /// A BYE of ours.
     Bye,
-    /// A NOTIFY of ours.
-    Notify,
 }
 
 /// Whose a transaction is.

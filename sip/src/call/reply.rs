@@ -17,13 +17,13 @@ use crate::{msg::Response, sdp};
 impl Call {
     /// A response to the INVITE of a call that comes in, with what makes the dialog (12.1.1).
     pub(super) fn response(&mut self, post: &mut Post, status: u16, body: Option<&str>) -> Option<Response> {
-        let (tag, flow, phone) = (self.ids.local_tag.clone(), self.flow, self.phone);
+        let (tag, flow) = (self.ids.local_tag.clone(), self.flow);
         let incoming = self.incoming()?;
         let mut response = Response::to(&incoming.invite, status, &tag);
         response.headers.push("Contact", post.contact(&flow));
-        response.headers.push("Allow", allow(phone));
+        response.headers.push("Allow", allow());
         if status >= 200 {
-            response.headers.push("Supported", if phone { "100rel, timer, replaces" } else { "100rel, timer" });
+            response.headers.push("Supported", "100rel, timer");
         }
         if let Some(body) = body {
             describe(&mut response, body);

@@ -45,7 +45,7 @@ pub(super) fn invite(call: &OutboundCall, ids: &LegIds, cseq: u32, min_se: Optio
     for (name, value) in &policy.extra {
         headers.push(name, value);
     }
-    headers.push("Allow", allow(trunk.phone));
+    headers.push("Allow", allow());
     headers.push("Supported", "100rel, timer");
     let wished = trunk.session_expires.map(|wished| u32::try_from(wished.as_secs()).unwrap_or(u32::MAX));
     if let Some(seconds) = wished.max(min_se) {

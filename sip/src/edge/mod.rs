@@ -157,11 +157,6 @@ impl Edge {
         self.counts
     }
 
-    /// Whether new calls are turned away at the moment because the work is behind.
-    pub fn is_overloaded(&self) -> bool {
-        self.overload.is_on()
-    }
-
     /// How far the work is behind; to be told also when no message comes.
     pub fn measure(&mut self, load: Load) {
         self.overload.measure(load);
@@ -276,9 +271,7 @@ fn belongs(request: &Request) -> bool {
     request.headers.get("To").is_some_and(|to| crate::uri::tag_of(to).is_some())
 }
 
-/// A call that takes the place of a live one is part of it (RFC 3891). A carrier that asks
-/// whether we are there shall send its calls elsewhere.
+/// A carrier that asks whether we are there shall send its calls elsewhere, too.
 fn ends_with_the_house(request: &Request) -> bool {
-    let joins = request.headers.get("Replaces").is_some() || request.headers.get("Join").is_some();
-    (is_new_work(&request.method) && !joins) || request.method == Method::OPTIONS
+    is_new_work(&request.method) || request.method == Method::OPTIONS
 }

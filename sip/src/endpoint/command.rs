@@ -10,7 +10,7 @@ use super::{
     trunks::{Found, Known},
 };
 use crate::{
-    call::{FinishError, Finished, LegEvent, Reason, RefOutcome, Rejection, SavedLeg, Trunk},
+    call::{FinishError, Finished, LegEvent, Reason, Rejection, SavedLeg, Trunk},
     edge::LadderLine,
     flow::Flow,
     registrar::{Device, PhoneAccount, Target},
@@ -92,8 +92,6 @@ pub(super) enum Order {
     Reject(Rejection),
     HangUp(Reason),
     Reoffer(String),
-    Referred(RefOutcome),
-    Trust,
 }
 
 impl std::fmt::Debug for Command {

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::command::{Command, Order, say};
 use crate::{
-    call::{Invite, LegEvent, LegIds, OutboundCall, Reason, RefOutcome, Rejection, SavedLeg, TrunkSound},
+    call::{Invite, LegEvent, LegIds, OutboundCall, Reason, Rejection, SavedLeg, TrunkSound},
     edge::Source,
     flow::Targets,
 };
@@ -26,10 +26,7 @@ pub(super) struct Gone;
 /// which is counted; never that somebody answered, or that the call is over.
 pub(super) fn tell(owner: &mpsc::Sender<LegEvent>, event: LegEvent) -> Result<(), Gone> {
     let kept = match event {
-        LegEvent::Digit { .. }
-        | LegEvent::EarlyMedia { .. }
-        | LegEvent::Reoffered { .. }
-        | LegEvent::Referred { .. } => FOR_OURS,
+        LegEvent::Digit { .. } | LegEvent::EarlyMedia { .. } | LegEvent::Reoffered { .. } => FOR_OURS,
         LegEvent::Answered { .. } | LegEvent::Ended(_) | LegEvent::Down { .. } => 0,
         _ => FOR_ONCE,
     };
@@ -167,16 +164,5 @@ impl LegHandle {
     /// [`LegEvent::ReofferAnswered`] or [`LegEvent::ReofferRefused`] follows.
     pub async fn reoffer(&self, sdp: String) {
         self.order(Order::Reoffer(sdp)).await;
-    }
-
-    /// Tells how far the transfer is that [`LegEvent::Referred`] asked for.
-    pub async fn referred(&self, outcome: RefOutcome) {
-        self.order(Order::Referred(outcome)).await;
-    }
-
-    /// The other end is a telephone of the house, which may transfer (REFER, Replaces). Never
-    /// said of a carrier.
-    pub async fn trust(&self) {
-        self.order(Order::Trust).await;
     }
 }

@@ -123,8 +123,6 @@ impl Driver {
             Order::Reject(rejection) => self.core.reject(now, id, &rejection),
             Order::HangUp(reason) => self.core.hang_up_with(now, id, reason),
             Order::Reoffer(sdp) => self.core.reoffer(now, id, &sdp),
-            Order::Referred(outcome) => self.core.referred(now, id, outcome),
-            Order::Trust => self.core.trust(id),
         }
     }
 
@@ -133,11 +131,7 @@ impl Driver {
         let source = self.meant(&invite);
         let (codecs, sound) = match &source {
             Source::Trunk(trunk) => self.carried(now, &id, trunk),
-            Source::Phone(_) => {
-                self.core.trust(&id);
-                Default::default()
-            }
-            Source::Open => Default::default(),
+            Source::Phone(_) | Source::Open => Default::default(),
         };
         // Keys are told over TLS only.
         let srtp = sound.srtp.over(invite.flow.protocol).ok_or(Refusal::Secured);
@@ -157,10 +151,6 @@ impl Driver {
         };
         let sound = TrunkSound { srtp, ..sound };
         let (events, receiver) = mpsc::channel(EVENTS);
-        // A carrier's word takes the place of no call of a telephone (RFC 3891, 3).
-        if invite.replaces.is_some() && matches!(source, Source::Trunk(_)) {
-            return self.core.reject(now, &id, &Rejection::status(403));
-        }
         let taker = self.callers.get().zip(self.commands.upgrade()).zip(self.core.saved(&id));
         let refusal = match taker {
             Some(((callers, commands), saved)) => {

@@ -6,7 +6,6 @@ mod headers;
 mod identity;
 mod method;
 mod reason;
-mod refer;
 mod reliable;
 mod session;
 mod status;
@@ -20,7 +19,6 @@ pub use self::{
     identity::{Privacy, asserted, privacy},
     method::Method,
     reason::{Reason, q850, reasons},
-    refer::{ReferTo, Replaces},
     reliable::{RAck, retry_after, rseq},
     session::{Refresher, SessionExpires, min_se},
     status::reason,

@@ -107,26 +107,34 @@ fn what_we_cannot_answer_is_no_challenge() {
 }
 
 #[test]
-fn of_several_challenges_the_strongest_is_taken_and_the_first_of_equals() {
-    let of = |lines: &[&str]| {
-        let mut headers = Headers::default();
+fn of_several_challenges_of_a_realm_the_strongest_is_answered_and_the_first_of_equals() {
+    let answered = |lines: &[&str]| {
+        let request = register(b"");
+        let mut challenge = Response::to(&request, 401, "t");
         for line in lines {
-            headers.push("WWW-Authenticate", *line);
+            challenge.headers.push("WWW-Authenticate", *line);
         }
-        Challenge::strongest(401, &headers).map(|challenge| (challenge.algorithm, challenge.nonce))
+        let (mut client, mut again) = (DigestClient::default(), request.clone());
+        let may = client.challenged(&request, &challenge);
+        client.authorise(&MUFASA, &mut again, "c");
+        let said: Vec<Challenge> =
+            again.headers.all("Authorization").filter_map(|value| Challenge::parse(value, false)).collect();
+        assert_eq!(may, !said.is_empty());
+        said.into_iter().map(|said| (said.realm, said.algorithm, said.nonce)).collect::<Vec<_>>()
     };
     let md5 = r#"Digest realm="r", nonce="1", algorithm=MD5"#;
     let sha = r#"Digest realm="r", nonce="2", algorithm=SHA-256"#;
     let cut = r#"Digest realm="r", nonce="3", algorithm=SHA-512-256"#;
     let odd = r#"Digest realm="r", nonce="4", algorithm=SHA3"#;
-    let taken = |algorithm, nonce: &str| Some((algorithm, nonce.to_owned()));
-    assert_eq!(of(&[md5, sha, cut]), taken(Algorithm::Sha256, "2"));
-    assert_eq!(of(&[md5, cut, sha]), taken(Algorithm::Sha512_256, "3"));
-    assert_eq!(of(&[odd, md5]), taken(Algorithm::Md5, "1"));
-    assert_eq!(of(&[odd]), None);
-    // Joined in one line, with commas in the quotes.
+    let taken = |algorithm, nonce: &str| vec![("r".to_owned(), algorithm, nonce.to_owned())];
+    assert_eq!(answered(&[md5, sha, cut]), taken(Algorithm::Sha256, "2"));
+    assert_eq!(answered(&[md5, cut, sha]), taken(Algorithm::Sha512_256, "3"));
+    assert_eq!(answered(&[odd, md5]), taken(Algorithm::Md5, "1"));
+    assert_eq!(answered(&[odd]), []);
+    // Joined in one line, with commas in the quotes: two realms.
     let joined = r#"Basic realm="a, b", Digest realm="r, Digest x", nonce="1", qop="auth,auth-int", Digest realm="r", nonce="2", algorithm=SHA-256"#;
-    assert_eq!(of(&[joined]), taken(Algorithm::Sha256, "2"));
+    let both = [vec![("r, Digest x".to_owned(), Algorithm::Md5, "1".to_owned())], taken(Algorithm::Sha256, "2")];
+    assert_eq!(answered(&[joined]), both.concat());
 }
 
 #[test]

@@ -217,9 +217,16 @@ fn overload_ends_only_at_half_the_mark() {
         (load(0, 101), true),
         (load(0, 0), false),
     ];
-    for (load, on) in steps {
-        edge.measure(load);
-        assert_eq!(edge.is_overloaded(), on, "{load:?}");
+    for (no, (load, on)) in steps.into_iter().enumerate() {
+        let call = request("INVITE", &format!("step{no}"), "");
+        match edge.admit(Instant::now(), &call, flow(CARRIER), load) {
+            Admit::Answer(response) => {
+                assert!(on && response.status == 503, "{load:?}");
+                let seconds: u64 = response.headers.get("Retry-After").unwrap().parse().unwrap();
+                assert!((5..=10).contains(&seconds), "{seconds}");
+            }
+            admitted => assert!(!on && admitted == unicom(), "{load:?}"),
+        }
     }
 }
 
@@ -246,10 +253,6 @@ fn a_house_that_closes_takes_no_new_call_and_tells_the_carrier_so() {
     }
     assert_eq!(edge.admit(now, &request("INVITE", "live", ""), flow(CARRIER), CALM), unicom());
     assert_eq!(edge.admit(now, &request("BYE", "live", "ours"), flow(CARRIER), CALM), Admit::Inside);
-    // It takes the place of a live one (RFC 3891).
-    let Message::Request(mut transfer) = request("INVITE", "new", "") else { unreachable!() };
-    transfer.headers.push("Replaces", "live;to-tag=a;from-tag=b");
-    assert_eq!(edge.admit(now, &Message::Request(transfer), flow(CARRIER), CALM), unicom());
     assert_eq!(edge.counts().draining, 3);
 }
 

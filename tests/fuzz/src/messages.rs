@@ -3,9 +3,9 @@
 use std::{hint::black_box, net::SocketAddr, time::Instant};
 
 use songda_sip::machine::{
-    CallCore, Contacts, Defect, Frame, Framer, Headers, Message, Method, NameAddr, Out, RAck, ReferTo, Replaces,
-    Serves, SessionExpires, Uri, Via, asserted, min_se, parse, print_request, print_response, privacy, q850, reasons,
-    refuse, retry_after, rseq,
+    CallCore, Contacts, Defect, Frame, Framer, Headers, Message, Method, NameAddr, Out, RAck, Serves, SessionExpires,
+    Uri, Via, asserted, min_se, parse, print_request, print_response, privacy, q850, reasons, refuse, retry_after,
+    rseq,
 };
 
 const SERVES: Serves<'static> = Serves {
@@ -92,7 +92,7 @@ fn readers(headers: &Headers) {
         }
     }
     black_box((RAck::of(headers), rseq(headers), retry_after(headers), headers.seconds("Expires")));
-    black_box((SessionExpires::of(headers), min_se(headers), ReferTo::of(headers), Replaces::of(headers).ok()));
+    black_box((SessionExpires::of(headers), min_se(headers)));
     black_box((reasons(headers).count(), privacy(headers), asserted(headers).count()));
     assert!(q850(headers).is_none_or(|cause| (1..=127).contains(&cause)));
 }

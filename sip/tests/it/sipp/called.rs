@@ -1,7 +1,7 @@
 //! We call SIPp.
 
 use sha2::{Digest as _, Sha256};
-use songda_sip::{EndCause, Endpoint, LegEvent, RefOutcome, Side, Trunk};
+use songda_sip::{EndCause, Endpoint, LegEvent, Side, Trunk};
 
 use super::{Call, Sipp, hop};
 use crate::restart::{any_endpoint, free_port, order};
@@ -160,15 +160,6 @@ async fn sipp_presses_keys_by_info() {
     call.until(|event| matches!(event, LegEvent::Digit { digit: '#', .. })).await;
     let seen = call.hang_up().await;
     assert!(seen.contains(&LegEvent::Digit { digit: '5', ms: 160 }), "{seen:?}");
-}
-
-#[tokio::test]
-async fn sipp_is_a_telephone_of_the_house_and_transfers() {
-    let mut call = Call::place_with(Sipp::called("refer", &[]), |trunk| trunk.phone = true).await;
-    let referred = call.until(|event| matches!(event, LegEvent::Referred { .. })).await;
-    assert!(matches!(referred, LegEvent::Referred { to } if to.user == "8002" && to.replaces.is_none()));
-    call.leg.handle().referred(RefOutcome::Accepted).await;
-    call.hung_up().await;
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use songda_sip::{EndCause, LegEvent, RefOutcome, Rejection, Side};
+use songda_sip::{EndCause, LegEvent, Rejection, Side};
 
-use super::{Call, LIMIT, Sipp};
+use super::{Call, Sipp};
 use crate::restart::{OFFER, any_endpoint};
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn sipp_calls_and_hangs_up_itself() {
     let (mut call, invite) = Call::ringing("basic").await;
     assert_eq!(invite.called, "02988009000");
     assert!(invite.caller.is_some_and(|caller| caller.reveal() == "13800000001"));
-    assert!(invite.offer.is_some_and(|offer| offer.contains("m=audio 6000 ")) && invite.replaces.is_none());
+    assert!(invite.offer.is_some_and(|offer| offer.contains("m=audio 6000 ")));
     call.leg.handle().answer(OFFER.into()).await;
     call.acknowledged().await;
     call.hung_up().await;
@@ -145,37 +145,6 @@ async fn sipp_wants_sessions_that_are_too_short() {
     let mut call = Call::answering("session-too-small").await;
     call.acknowledged().await;
     call.hang_up().await;
-}
-
-#[tokio::test]
-async fn sipp_transfers_and_hears_how_it_went() {
-    for (name, outcome) in [("refer", RefOutcome::Accepted), ("refer-refused", RefOutcome::Refused(603))] {
-        let (mut call, _) = Call::ringing(name).await;
-        call.leg.handle().trust().await;
-        call.leg.handle().answer(OFFER.into()).await;
-        call.until(|event| matches!(event, LegEvent::Referred { to } if to.user == "8002")).await;
-        call.leg.handle().referred(outcome).await;
-        call.hung_up().await;
-    }
-}
-
-#[tokio::test]
-async fn sipp_takes_the_place_of_its_own_first_call() {
-    let endpoint = any_endpoint().await;
-    let mut calls = endpoint.incoming().unwrap();
-    let mut sipp = Sipp::calling("replaces", endpoint.local_addr());
-    let mut first = tokio::time::timeout(LIMIT, calls.recv()).await.unwrap().unwrap();
-    first.leg.handle().trust().await;
-    first.leg.handle().ring().await;
-    first.leg.handle().answer(OFFER.into()).await;
-    let mut second = tokio::time::timeout(LIMIT, calls.recv()).await.unwrap().unwrap();
-    assert_eq!(second.invite.replaces.as_deref(), Some(first.leg.call_id()));
-    second.leg.handle().answer(OFFER.into()).await;
-    while second.leg.next().await.is_some_and(|event| event != LegEvent::Acknowledged) {}
-    first.leg.handle().hang_up().await;
-    while first.leg.next().await.is_some() {}
-    while second.leg.next().await.is_some() {}
-    sipp.succeeded().await;
 }
 
 #[tokio::test]
