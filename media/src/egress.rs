@@ -50,7 +50,7 @@ pub struct Egress {
     made: Made,
     generating: bool,
     /// Which numbers before the next one were sent: bit n is the nth before.
-    used: u128,
+    used: u64,
     probation: Probation,
 }
 
@@ -137,7 +137,7 @@ impl Egress {
             self.next_seq = seq.wrapping_add(1);
             return true;
         }
-        self.used |= 1u128.checked_shl(u32::from(ahead.wrapping_neg()) - 1).unwrap_or(0);
+        self.used |= 1u64.checked_shl(u32::from(ahead.wrapping_neg()) - 1).unwrap_or(0);
         false
     }
 
