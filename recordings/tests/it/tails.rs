@@ -52,6 +52,32 @@ fn live(blocks: usize, last: usize) -> Live {
     Live { folder, vault, id, whole, borders, sound }
 }
 
+/// How often something at random is tried.
+fn rounds() -> u32 {
+    if std::env::var_os("SONGDA_LONG").is_some() { 10_000 } else { 400 }
+}
+
+/// Up to three cuts, flips and rows of zeros, anywhere.
+fn damaged(whole: &[u8], next: &mut impl FnMut() -> u64) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    for _ in 0..=next() % 3 {
+        let at = next() as usize % bytes.len().max(1);
+        match next() % 4 {
+            0 => bytes.truncate(at),
+            1 => bytes[at..].fill(0),
+            2 => {
+                let to = (at + next() as usize % 9_000).min(bytes.len());
+                bytes[at..to].fill(0);
+            }
+            _ => bytes[at] ^= 1 << (next() % 8),
+        }
+        if bytes.is_empty() {
+            break;
+        }
+    }
+    bytes
+}
+
 /// What a file system loses at once.
 const PAGE: usize = 4_096;
 
@@ -252,30 +278,56 @@ fn e52_cuts_flips_and_zeros_at_random_never_give_other_samples_than_were_written
     let live = live(4, 50);
     let mut next = noise(0x5eed);
     let mut outcomes = (0, 0);
-    for _ in 0..if std::env::var_os("SONGDA_LONG").is_some() { 10_000 } else { 400 } {
-        let mut bytes = live.whole.clone();
-        for _ in 0..=next() % 3 {
-            let at = next() as usize % bytes.len().max(1);
-            match next() % 4 {
-                0 => bytes.truncate(at),
-                1 => bytes[at..].fill(0),
-                2 => {
-                    let to = (at + next() as usize % 9_000).min(bytes.len());
-                    bytes[at..to].fill(0);
-                }
-                _ => bytes[at] ^= 1 << (next() % 8),
-            }
-            if bytes.is_empty() {
-                break;
-            }
-        }
+    for _ in 0..rounds() {
         // `open` compares every sample that is read.
-        match live.open(&bytes) {
+        match live.open(&damaged(&live.whole, &mut next)) {
             Read::Samples(_) => outcomes.0 += 1,
             Read::Refused => outcomes.1 += 1,
         }
     }
     assert!(outcomes.0 > 50 && outcomes.1 > 50, "{outcomes:?}");
+}
+
+#[test]
+fn e52_a_recovery_of_cuts_flips_and_zeros_at_random_closes_nothing_else_and_throws_nothing_away() {
+    let live = live(4, 50);
+    let mut next = noise(0xf171);
+    let lost = live.folder.path().join("vault/live/lost");
+    let (mut closed, mut stayed, mut aside, mut nothing) = (0, 0, 0, 0);
+    for round in 0..rounds() {
+        let bytes = damaged(&live.whole, &mut next);
+        std::fs::write(live.path(), &bytes).unwrap();
+        let done = live.vault.finish_unclosed().unwrap();
+        if let Some(one) = done.closed.first() {
+            closed += 1;
+            let mut wav = vec![0; one.manifest.bytes as usize];
+            live.vault.read(&live.id).unwrap().read_at(0, &mut wav).unwrap();
+            assert!(wav[44..] == live.sound[..wav.len() - 44], "{round}: other samples than were written");
+            // The rest is kept, but for zeros.
+            let kept = done.aside.first().map(|piece| std::fs::read(&piece.file).unwrap());
+            match kept {
+                Some(end) => assert!(bytes.ends_with(&end), "{round}: its end is kept as it was"),
+                None => {
+                    let blocks = wav.len().saturating_sub(44).div_ceil(BLOCK_FRAMES * 4);
+                    assert!(bytes[live.borders[blocks]..].iter().all(|byte| *byte == 0), "{round}: nothing was there");
+                }
+            }
+            live.vault.remove(&live.id).unwrap();
+        } else if let Some(piece) = done.aside.first() {
+            aside += 1;
+            assert!(std::fs::read(&piece.file).unwrap() == bytes, "{round}: kept as it was");
+        } else if done.stayed.is_empty() {
+            nothing += 1;
+            let held = bytes.len() > live.borders[0] && bytes.iter().any(|byte| *byte != 0);
+            assert!(!held, "{round}: {} bytes that held something are gone", bytes.len());
+        } else {
+            stayed += 1;
+            assert!(std::fs::read(live.path()).unwrap() == bytes, "{round}: left as it is");
+        }
+        let _ = std::fs::remove_file(live.path());
+        let _ = std::fs::remove_dir_all(&lost);
+    }
+    assert!(closed > 50 && stayed > 50 && aside > 0 && nothing < closed, "{closed} {stayed} {aside} {nothing}");
 }
 
 #[test]
