@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use songda_recordings::{
     keys::KeyProvider,
-    vault::{LostPiece, RecordingId, Vault, VaultError},
+    vault::{LostPiece, RecordingId, Vault, VaultError, s3::S3Error},
 };
 use songda_store::{Clock, Db, Objects, StoreError, Tx, alarms, audit, evidence};
 use sqlx::{Row, any::AnyRow};
@@ -84,9 +84,11 @@ const REMOVAL_MS: i64 = 2 * 60_000;
 /// How often a removal that runs gives one.
 const SIGN: Duration = Duration::from_secs(30);
 
-/// Why a file could not be taken away: the file alone, or the books, where all stops.
+/// Why a file could not be taken away: the file alone, the S3 server, which then has no answer for
+/// any other either, or the books, where all stops.
 enum Fault {
     File(String),
+    Away(String),
     Books(ServiceError),
 }
 
@@ -126,9 +128,9 @@ fn item(row: &AnyRow) -> Result<Item, ServiceError> {
 impl Deleter {
     /// Carries out one request, from where a kill left it. One that is done, or was never
     /// approved, is left alone. A file that cannot be taken away stays, with why, and keeps no
-    /// other: the next request names it again. One of which nobody can say whether it is there, as
-    /// when the S3 server does not answer, is `deleting` until somebody can: that is an error, and
-    /// there is no certificate before that.
+    /// other: the next request names it again. One of which nobody can say whether it is there is
+    /// `deleting` until somebody can: that is an error, and there is no certificate before that. The
+    /// same holds while the S3 server does not answer: recordings wait for it, all else goes.
     pub async fn run(&self, request: &str) -> Result<(), ServiceError> {
         let row = sqlx::query(
             "SELECT court_id, policy_version, asked_name, asked_ms, COALESCE(decided_name, ''), COALESCE(decided_ms, 0),
@@ -159,12 +161,19 @@ impl Deleter {
         if let Err(why) = proven {
             return self.refuse(&approved, &why).await;
         }
-        let (mut after, mut unknown) = (String::new(), None);
+        let (mut after, mut unknown, mut away) = (String::new(), None, false);
         while let Some(item) = self.next(request, &after).await? {
-            match self.carry_out(&approved, &item).await {
-                Ok(()) => {}
-                Err(Fault::Books(error)) => return Err(error),
-                Err(Fault::File(why)) => unknown = self.after_fault(&approved, &item, why).await?.or(unknown),
+            // A server that is away is asked once in a run, not for each recording.
+            if !(away && item.kind == evidence::RECORDING) {
+                match self.carry_out(&approved, &item).await {
+                    Ok(()) => {}
+                    Err(Fault::Books(error)) => return Err(error),
+                    Err(Fault::File(why)) => unknown = self.after_fault(&approved, &item, why).await?.or(unknown),
+                    Err(Fault::Away(why)) => {
+                        away = true;
+                        unknown = Some(self.waits(&approved, &item, &why).await?);
+                    }
+                }
             }
             after = item.file;
         }
@@ -203,13 +212,9 @@ impl Deleter {
         let there = match self.is_there(item).await {
             Ok(there) => there,
             Err(Fault::Books(error)) => return Err(error),
-            Err(Fault::File(unknown)) => {
+            Err(Fault::File(unknown) | Fault::Away(unknown)) => {
                 tracing::error!(file = %item.file, why, unknown, "nobody can say whether an evidence file is gone");
-                // Nothing runs any more: a hold need not wait, and is asked before the next try.
-                let mut tx = self.db.begin().await?;
-                self.begin(&mut tx, approved, item, 0).await?;
-                tx.commit().await?;
-                return Ok(Some(format!("{}: {unknown}", item.file)));
+                return self.waits(approved, item, &unknown).await.map(Some);
             }
         };
         let mut tx = self.db.begin().await?;
@@ -224,6 +229,15 @@ impl Deleter {
             self.gone(tx, approved, item).await?;
         }
         Ok(None)
+    }
+
+    /// A file that waits for the next try. Nothing runs any more: a hold need not wait, and is asked
+    /// before that. Answers which it is, and why.
+    async fn waits(&self, approved: &Approved, item: &Item, why: &str) -> Result<String, ServiceError> {
+        let mut tx = self.db.begin().await?;
+        self.begin(&mut tx, approved, item, 0).await?;
+        tx.commit().await?;
+        Ok(format!("{}: {why}", item.file))
     }
 
     /// The next file in the order of their ids that is not settled.
@@ -504,7 +518,10 @@ impl Deleter {
         let vault = self.vault.clone();
         let done = tokio::task::spawn_blocking(move || work(&vault)).await;
         let done = done.map_err(|error| StoreError::internal(action, error))?;
-        Ok(done.map_err(|error| StoreError::internal(action, error))?)
+        done.map_err(|error| match error {
+            VaultError::S3(S3Error::Unreachable { .. } | S3Error::Refused { .. }) => Fault::Away(error.to_string()),
+            error => StoreError::internal(action, error).into(),
+        })
     }
 
     /// Takes words away that stand in the books.

@@ -99,6 +99,34 @@ async fn x6_an_s3_server_that_is_away_for_days_makes_nothing_lost_and_the_deleti
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x6_recordings_wait_for_a_server_that_is_away_and_are_not_given_up_while_all_else_goes() {
+    for shelf in shelves().await {
+        let cases = [shelf.case(1).await, shelf.case(2).await];
+        for served in &cases {
+            shelf.returned(served).await;
+        }
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        let (vault, at) = shelf.behind_s3();
+        let deleter = Deleter { vault, ..shelf.deleter() };
+        deleter.run(&id).await.unwrap_err();
+        let states = shelf.states(&id).await;
+        let of = |file: &String| states[file].0.as_str();
+        // Asked for the first of them, and not for each.
+        assert_eq!(cases.each_ref().map(|served| of(&served.recording)), ["deleting", "waiting"], "{}", shelf.engine());
+        for served in &cases {
+            assert!(shelf.sealed_recording(&served.recording).exists(), "{}: with its copy", shelf.engine());
+            assert_eq!((of(&served.report), of(&served.transcript)), ("deleted", "deleted"), "{}", shelf.engine());
+        }
+        empty_server(at);
+        deleter.run(&id).await.unwrap();
+        assert!(shelf.states(&id).await.values().all(|(state, _)| state == "deleted"), "{}", shelf.engine());
+        assert_eq!(shelf.certified().await.0.files, 8, "{}", shelf.engine());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x6_nothing_is_certified_as_gone_whose_copy_lies_on_a_server_that_is_named_no_more() {
     for shelf in shelves().await {
         let (served, id) = shelf.approved(TEN_YEARS).await;
