@@ -157,8 +157,9 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         broken.push(Broken { what: checked.listed.about.clone(), verdict, detail });
     }
     meter.end();
+    let mut certificates = Certificates { folder, keys: &keys, read: BTreeMap::new() };
     for gone in &bundle.deleted {
-        if let Err(detail) = certified(folder, gone, &keys).and_then(|()| offline.proven(&gone.was)) {
+        if let Err(detail) = certificates.check(gone).and_then(|()| offline.proven(&gone.was)) {
             broken.push(Broken { what: gone.was.about.clone(), verdict: "deleted", detail });
         }
     }
@@ -197,23 +198,40 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
     })
 }
 
-/// Whether the certificate of a deletion is the one that was written here, is signed, and names the
-/// file with its hashes; why not, with the name of the certificate.
-fn certified(folder: &Path, gone: &Gone, keys: &[PublicKey]) -> Result<(), String> {
-    if gone.certificate.is_empty() {
-        return Err("it has no certificate".to_owned());
+/// The files of a certificate with their hashes, and the SHA-256 of the certificate itself; or what is
+/// wrong with it.
+type Certified = Result<(BTreeMap<String, (String, String)>, String), String>;
+
+/// The certificates of a folder, each read once.
+struct Certificates<'a> {
+    folder: &'a Path,
+    keys: &'a [PublicKey],
+    read: BTreeMap<(&'a str, &'a str), Certified>,
+}
+
+impl<'a> Certificates<'a> {
+    /// Whether the certificate of a deletion is the one that was written here, is signed, and names
+    /// the file with its hashes; why not, with the name of the certificate.
+    fn check(&mut self, gone: &'a Gone) -> Result<(), String> {
+        if gone.certificate.is_empty() {
+            return Err("it has no certificate".to_owned());
+        }
+        let (folder, keys) = (self.folder, self.keys);
+        let certified = self.read.entry((&gone.certificate, &gone.request)).or_insert_with(|| {
+            let content = std::fs::read(folder.join(&gone.certificate)).map_err(|error| error.to_string())?;
+            let files = signed_files(&content, keys, &gone.request)?;
+            Ok((files, songda_store::evidence::hashes(&content).0))
+        });
+        let wrong = |why: &str| format!("its certificate {}: {why}", gone.certificate);
+        let (files, sha256) = certified.as_ref().map_err(|why| wrong(why))?;
+        if !gone.certificate_sha256.is_empty() && gone.certificate_sha256 != *sha256 {
+            return Err(wrong("its SHA-256 differs from the list: it was altered"));
+        }
+        let named = files.get(&gone.was.object).is_some_and(|(sha256, sm3)| {
+            (sha256.as_str(), sm3.as_str()) == (gone.was.sha256.as_str(), gone.was.sm3.as_str())
+        });
+        if named { Ok(()) } else { Err(wrong("it does not name the file with its hashes")) }
     }
-    let wrong = |why: &str| format!("its certificate {}: {why}", gone.certificate);
-    let content = std::fs::read(folder.join(&gone.certificate)).map_err(|error| wrong(&error.to_string()))?;
-    let files = signed_files(&content, keys, &gone.request).map_err(|why| wrong(&why))?;
-    let (sha256, _) = songda_store::evidence::hashes(&content);
-    if !gone.certificate_sha256.is_empty() && gone.certificate_sha256 != sha256 {
-        return Err(wrong("its SHA-256 differs from the list: it was altered"));
-    }
-    let named = files.get(&gone.was.object).is_some_and(|(sha256, sm3)| {
-        (sha256.as_str(), sm3.as_str()) == (gone.was.sha256.as_str(), gone.was.sm3.as_str())
-    });
-    if named { Ok(()) } else { Err(wrong("it does not name the file with its hashes")) }
 }
 
 /// The notary's keys, and what its receipts say of the roots.
