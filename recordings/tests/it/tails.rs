@@ -305,12 +305,11 @@ fn e52_a_recovery_of_cuts_flips_and_zeros_at_random_closes_nothing_else_and_thro
             assert!(wav[44..] == live.sound[..wav.len() - 44], "{round}: other samples than were written");
             // The rest is kept, but for zeros.
             let kept = done.aside.first().map(|piece| std::fs::read(&piece.file).unwrap());
-            match kept {
-                Some(end) => assert!(bytes.ends_with(&end), "{round}: its end is kept as it was"),
-                None => {
-                    let blocks = wav.len().saturating_sub(44).div_ceil(BLOCK_FRAMES * 4);
-                    assert!(bytes[live.borders[blocks]..].iter().all(|byte| *byte == 0), "{round}: nothing was there");
-                }
+            if let Some(end) = kept {
+                assert!(bytes.ends_with(&end), "{round}: its end is kept as it was");
+            } else {
+                let blocks = wav.len().saturating_sub(44).div_ceil(BLOCK_FRAMES * 4);
+                assert!(bytes[live.borders[blocks]..].iter().all(|byte| *byte == 0), "{round}: nothing was there");
             }
             live.vault.remove(&live.id).unwrap();
         } else if let Some(piece) = done.aside.first() {
