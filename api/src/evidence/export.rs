@@ -75,14 +75,12 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
             about: about(&file),
         };
         if let Some(request) = &file.deleted {
-            let certificate = match certificates.get(request) {
-                Some(known) => known.clone(),
-                None => {
-                    let read = certificate(house, request, &asked.to).await?;
-                    let read = read.map_err(|why| broken.push(format!("certificate of the deletion {request}: {why}")));
-                    certificates.entry(request.clone()).or_insert(read.ok().flatten()).clone()
-                }
-            };
+            if !certificates.contains_key(request) {
+                let read = certificate(house, request, &asked.to).await?;
+                let read = read.map_err(|why| broken.push(format!("certificate of the deletion {request}: {why}")));
+                certificates.insert(request.clone(), read.ok().flatten());
+            }
+            let certificate = certificates.get(request).cloned().flatten();
             let seen = house.examiner().examine(&file, "operator").await?;
             if certificate.is_none() || seen.is_broken() {
                 broken.push(format!("{}: {}", about(&file), seen.detail()));
@@ -282,7 +280,8 @@ fn write_rest(house: &House, to: &Path, bundle: &Bundle, roots: &[DayRoot]) -> a
     let receipts = bundle.receipts.iter().map(|receipt| (receipt.file.as_str(), receipt.sha256.as_str()));
     let listed = files.chain(certificates).chain(receipts);
     let listed: BTreeMap<&str, &str> = listed.filter(|(name, _)| !name.is_empty()).collect();
-    let sums: String = listed.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
+    let lines: Vec<String> = listed.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
+    let sums = lines.concat();
     write(&to.join(BUNDLE), body.as_bytes())?;
     write(&to.join(SIGNATURE), serde_json::to_string_pretty(&signed)?.as_bytes())?;
     write(&to.join(ROOTS), serde_json::to_string_pretty(roots)?.as_bytes())?;
