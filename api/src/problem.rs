@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use songda_desk::DeskError;
 use songda_papers::PapersError;
 use songda_people::PeopleError;
-use songda_service::ServiceError;
+use songda_service::{ServiceError, retention::Removal};
 use songda_store::StoreError;
+
+use crate::shapes::RemovalView;
 
 /// An error as it is told outside. What happened inside stands in the log.
 #[derive(Debug)]
@@ -39,10 +41,21 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {kind} here"))
     }
 
-    /// Its time was over, and two persons decided: the certificate tells.
-    pub(crate) fn deleted(kind: &str) -> Self {
-        let text = format!("the {kind} was deleted when its time was over; the deletion certificate names its hashes");
+    /// Two persons decided that it goes: when, on what ground, and which certificate tells.
+    pub(crate) fn deleted(kind: &str, removal: Option<Removal>) -> Self {
+        let Some(removal) = removal.map(RemovalView::from) else {
+            let text = format!("the {kind} is being deleted by decision of two persons");
+            return Self::new(StatusCode::GONE, "evidence.deleted", text);
+        };
+        let why = if removal.ground == "period" { "its time was over" } else { "the contract had ended" };
+        let text = format!(
+            "the {kind} was deleted on {}, because {why}, by decision of two persons; the deletion certificate names its hashes",
+            removal.deleted_at
+        );
         Self::new(StatusCode::GONE, "evidence.deleted", text)
+            .with("deleted_at", json!(removal.deleted_at))
+            .with("ground", json!(removal.ground))
+            .with("certificate", json!(removal.certificate))
     }
 
     pub(crate) fn forbidden() -> Self {

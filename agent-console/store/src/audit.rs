@@ -208,6 +208,28 @@ pub async fn list(db: &Db, court: &str, before: Option<i64>, limit: i64) -> Resu
     Ok(rows.iter().map(read).collect())
 }
 
+/// Whether this actor of a court did this with this object since then, unix milliseconds.
+pub async fn did_since(
+    db: &Db,
+    (court, actor): (&str, &str),
+    action: &str,
+    object_id: &str,
+    since_ms: i64,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT seq FROM audit WHERE actor = $1 AND at_ms > $2 AND court_id = $3 AND action = $4 AND object_id = $5
+          AND result = 'ok' LIMIT 1",
+    )
+    .bind(actor)
+    .bind(since_ms)
+    .bind(court)
+    .bind(action)
+    .bind(object_id)
+    .fetch_optional(db.read())
+    .await?;
+    Ok(row.is_some())
+}
+
 /// Checks the whole chain.
 pub async fn verify(db: &Db) -> Result<Verdict, StoreError> {
     let sql = format!("SELECT {COLUMNS} WHERE seq > $1 ORDER BY seq LIMIT 1000");

@@ -4,9 +4,8 @@
 //! later look finds is compared with it; nothing is hashed a second time to make it fit.
 
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 
-use crate::{Clock, Db, StoreError, Tx};
+use crate::{Clock, StoreError, Tx};
 
 /// Kind of a recording in the register.
 pub const RECORDING: &str = "recording";
@@ -103,11 +102,4 @@ pub async fn book(tx: &mut Tx, clock: &Clock, entry: Entry<'_>) -> Result<(), St
     .execute(&mut *tx.conn())
     .await?;
     Ok(())
-}
-
-/// The deletion under which a file is gone, if it is: the id of its request.
-pub async fn deleted(db: &Db, file: &str) -> Result<Option<String>, StoreError> {
-    let row =
-        sqlx::query("SELECT request_id FROM deletions WHERE file_id = $1").bind(file).fetch_optional(db.read()).await?;
-    Ok(row.map(|row| row.get(0)))
 }

@@ -604,18 +604,45 @@ async function dryRun(language = "zh-CN") {
   await page.click(testId("dry-run"));
   await page.waitForSelector(testId("plan"));
   await shot(page, `evidence-dry-run${end}`);
+  await page.click(testId("dry-run-contract"));
+  await page.waitForSelector(`${testId("ask-contract")}:enabled`);
+  await page.screenshot({ path: join(out, `evidence-contract${end}-full.png`), fullPage: true });
+  await page.click(testId("ask-contract"));
+  await page.waitForSelector(testId("ask-says"));
+  await shot(page, `evidence-ask${end}`);
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(testId("ask-says"), { state: "detached" });
   await page.click(testId("change-periods"));
   await shot(page, `evidence-periods${end}`);
   await page.screenshot({ path: join(out, `evidence-periods${end}-full.png`), fullPage: true });
   await page.context().close();
   stage.role = null;
   const supervisor = await fresh();
-  await signIn(supervisor, "supervisor", "/evidence");
+  await signIn(supervisor, "supervisor", "/evidence/retention");
   if (language === "en") await supervisor.click(testId("lang"));
+  await approves(supervisor, end);
+  await supervisor.goto(`${base}/evidence`);
   await supervisor.click(testId("clear"));
   await supervisor.waitForSelector(testId("reason"));
   await shot(supervisor, `evidence-clear${end}`);
   await supervisor.context().close();
+}
+
+/** Nothing goes by a slip: the list, the number typed in, and a reason. */
+async function approves(page: Page, end: string) {
+  await page.click(testId("approve"));
+  await page.waitForSelector(testId("approve-list"));
+  const button = page.locator(".ant-modal-footer .ant-btn-dangerous");
+  const may = async () => !(await button.isDisabled());
+  await page.fill(testId("reason"), "已核对清单");
+  if (await may()) fault("evidence-approve", "without the number of files");
+  await page.fill(testId("approve-count"), "6");
+  if (await may()) fault("evidence-approve", "with a wrong number of files");
+  await page.fill(testId("approve-count"), "7");
+  if (!(await may())) fault("evidence-approve", "not with list, number and reason");
+  await shot(page, `evidence-approve${end}`);
+  await page.fill(testId("reason"), " ");
+  if (await may()) fault("evidence-approve", "without a reason");
 }
 
 const only = process.argv[2];

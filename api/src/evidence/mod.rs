@@ -76,12 +76,13 @@ impl Verify {
 
 /// What is to be written, and where.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["case", "all"]))]
 pub struct Export {
     /// 案号 of the one case that is meant.
-    #[arg(long, required_unless_present = "all")]
+    #[arg(long)]
     case: Option<String>,
     /// Everything of a court instead: its return at the end of the contract (PIPL 21).
-    #[arg(long, conflicts_with = "case", requires = "court")]
+    #[arg(long, requires = "court")]
     all: bool,
     /// A folder that is not there yet, or empty.
     #[arg(long)]

@@ -12,7 +12,10 @@ use songda_people::courts::Court;
 use songda_recordings::keys::PublicKey;
 use songda_service::{
     date,
-    evidence::{FileRow, Found, RootCheck, Which, chain_of, check_chain, check_root, files, notary::receipts, root},
+    evidence::{
+        FileRow, Found, RootCheck, Which, chain_of, check_chain, check_root, files, notary::receipts, root,
+        standing_doubts,
+    },
     retention::{CertificateRow, certificates_after, signed_files},
 };
 use songda_store::evidence::CERTIFICATE;
@@ -43,6 +46,8 @@ struct Report {
     deleted: usize,
     /// Files that are being deleted and have no certificate yet: not well before they have.
     under_way: usize,
+    /// Marks 待核查 of the courts that are meant, which nobody has cleared: also of files that are well again.
+    marks: i64,
     broken: Vec<Broken>,
     broken_roots: Vec<BrokenRoot>,
     notarised: Notarised,
@@ -103,6 +108,9 @@ pub async fn verify(house: &House, asked: &Verify, after_ms: i64, out: &mut impl
     check.receipts(&courts, asked.notary_keys.as_deref()).await?;
     let Check { mut report, meter, .. } = check;
     meter.end();
+    for court in &courts {
+        report.marks += standing_doubts(&house.db, &court.id).await?;
+    }
     report.nothing = report.files + report.deleted + report.under_way + report.roots == 0;
     report.ok = report.under_way == 0 && report.broken.is_empty() && report.broken_roots.is_empty() && !report.nothing;
     report.ok &= report.notarised.broken.is_empty();
@@ -315,6 +323,13 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "NOT OK: {broken} broken{unread} of {counts}; what was lost or altered is marked 待核查")?;
     }
     report.notarised.print(out)?;
+    if report.marks > 0 {
+        let marks = report.marks;
+        writeln!(
+            out,
+            "{marks} marks 待核查 stand: a person who may clears them with a reason on the page 证据 › 待核查 (Evidence, Under examination)"
+        )?;
+    }
     if *not_in_a_root_yet > 0 {
         writeln!(out, "{not_in_a_root_yet} files are in no root yet: their day is not over")?;
     }

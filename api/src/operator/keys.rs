@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use songda_recordings::keys::{KeyFile, Rotation};
+use songda_recordings::keys::{KeyFile, PublicKey, Rotation};
+use songda_store::clock::rfc3339;
 
 use super::note;
 use crate::house::House;
@@ -62,15 +63,19 @@ pub async fn rotate_keys(house: &House, file: &Path, what: Rotation) -> anyhow::
     KeyFile::rotate(file, what, house.clock.now_ms())
         .with_context(|| format!("making new keys in {}", file.display()))?;
     tx.commit().await.context("the keys are new, but that could not be written into the audit log")?;
-    let id = house.keys.public_keys()?.first().map(songda_recordings::keys::PublicKey::id).unwrap_or_default();
+    let id = house.keys.public_keys()?.first().map(PublicKey::id).unwrap_or_default();
     Ok(format!(
         "new keys ({word}) are in {}: copy the file now to where its copy is kept\nday roots are signed with key {id}",
         file.display()
     ))
 }
 
-/// The public keys in PEM, each under its id.
+/// The public keys in PEM, each under its id; one that signs no more with the date until which it did.
 pub fn public_keys(house: &House) -> anyhow::Result<String> {
     let keys = house.keys.public_keys().context("reading the key file")?;
-    Ok(keys.iter().map(|key| format!("{}\n{}", key.id(), key.to_pem())).collect::<Vec<_>>().concat())
+    let one = |key: &PublicKey| {
+        let until = key.until_ms().map(|at_ms| format!("Signed until {}\n", rfc3339(at_ms))).unwrap_or_default();
+        format!("{}\n{until}{}", key.id(), key.to_pem())
+    };
+    Ok(keys.iter().map(one).collect::<Vec<_>>().concat())
 }

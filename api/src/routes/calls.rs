@@ -1,5 +1,7 @@
 //! Calls of a task: what happened in each, and what stands beside its recording.
 
+use std::collections::HashMap;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -14,8 +16,12 @@ use songda_desk::{
 use songda_papers::reports;
 use songda_people::{Actor, Permission};
 use songda_recordings::vault::{GapKind, Manifest};
-use songda_service::{outcomes, tasks};
-use songda_store::clock::rfc3339;
+use songda_service::{
+    outcomes,
+    retention::{Removal, removals_of},
+    tasks,
+};
+use songda_store::{clock::rfc3339, evidence};
 
 use super::{
     court::{own_case, technical},
@@ -26,7 +32,7 @@ use crate::{
     problem::Problem,
     shapes::{
         Attempt, AttemptField, CallRow, CallSound, Delivered, MarkRow, NetworkRow, OutcomeBrief, ProblemBody,
-        RecordingBrief, ReportRow, TickRow, TranscriptBrief, TransferRow, Words,
+        RecordingBrief, RemovalView, ReportRow, TickRow, TranscriptBrief, TransferRow, Words,
     },
     who::SignedIn,
 };
@@ -34,14 +40,22 @@ use crate::{
 /// Frames of a recording in a millisecond.
 pub(super) const FRAMES_PER_MS: u64 = 8;
 
+/// How files of a case went, by file.
+pub(super) type Gone = HashMap<String, Removal>;
+
+/// How this file went, if it did.
+pub(super) fn went(gone: &Gone, file: &str) -> Option<RemovalView> {
+    gone.get(file).cloned().map(RemovalView::from)
+}
+
 /// Calls of a task, oldest first.
-pub(super) async fn calls_of(house: &House, task: &str) -> Result<Vec<CallRow>, Problem> {
+pub(super) async fn calls_of(house: &House, task: &str, gone: &Gone) -> Result<Vec<CallRow>, Problem> {
     let attempts = rows::attempts(&house.db, &house.sealer, task).await?;
     let mut handed = transfers::of_task(&house.db, task).await?;
     let mut found = Vec::new();
     for call in rows::of_task(&house.db, task).await? {
         let transfers = handed.remove(&call.id).unwrap_or_default();
-        found.push(call_row(house, call, &attempts, transfers).await?);
+        found.push(call_row(house, call, &attempts, transfers, gone).await?);
     }
     Ok(found)
 }
@@ -65,6 +79,7 @@ async fn call_row(
     call: Call,
     attempts: &[rows::AttemptRow],
     transfers: Vec<transfers::TransferRow>,
+    gone: &Gone,
 ) -> Result<CallRow, Problem> {
     let recording = rows::recorded::find(&house.db, rows::recorded::Owner::Call(&call.id)).await?;
     let transcript = transcripts::state(&house.db, &call.id).await?;
@@ -84,10 +99,15 @@ async fn call_row(
             bytes: manifest.bytes as i64,
             // What nobody sent is no loss, and a list that was lost is no hole.
             gaps: manifest.gaps.iter().filter(|gap| !matches!(gap.kind, GapKind::Unsent | GapKind::ListLost)).count(),
+            removal: went(gone, manifest.id.as_str()),
             sha256: manifest.sha256,
             sm3: manifest.sm3,
         }),
-        transcript: transcript.map(|(state, test_model)| TranscriptBrief { state, test_model }),
+        transcript: transcript.map(|(state, test_model)| TranscriptBrief {
+            state,
+            test_model,
+            removal: went(gone, &evidence::transcript_id(&call.id)),
+        }),
         outcome: outcome.map(|attempt| OutcomeBrief {
             contact: attempt.contact.clone(),
             business: attempt.business.clone(),
@@ -187,8 +207,10 @@ pub(super) async fn call(
     let call = own_call(&house, &actor, &id).await?;
     let attempts = rows::attempts(&house.db, &house.sealer, &call.task_id).await?;
     let transfers = transfers::of_call(&house.db, &id).await?;
+    let task = tasks::find(&house.db, &actor.court_id, &call.task_id).await?;
+    let gone = removals_of(&house.db, &task.case_id).await?;
     note(&house, &actor, "call.open", ("call", &id), "ok", json!({})).await?;
-    Ok(Json(call_row(&house, call, &attempts, transfers).await?))
+    Ok(Json(call_row(&house, call, &attempts, transfers, &gone).await?))
 }
 
 /// Attempts of a task in their order.
@@ -229,11 +251,12 @@ fn fields_of(business: &str, fields: Vec<rows::AttemptField>) -> Vec<AttemptFiel
 }
 
 /// Reports of a task, newest first.
-pub(super) async fn reports_of(house: &House, task: &str) -> Result<Vec<ReportRow>, Problem> {
+pub(super) async fn reports_of(house: &House, task: &str, gone: &Gone) -> Result<Vec<ReportRow>, Problem> {
     let found = reports::list(&house.db, task).await?;
     Ok(found
         .into_iter()
         .map(|report| ReportRow {
+            removal: went(gone, &report.object_id),
             id: report.id,
             kind: report.kind,
             version: report.version,

@@ -16,12 +16,13 @@ use songda_service::{
     ServiceError,
     cases::{self as read, CaseRow as Case, OrderRow as Order, Scope},
     outcomes as table,
+    retention::removals_of,
     tasks::{self as queue, SERVED, TaskRow as Task},
     timeline::{self, Event},
 };
 use songda_store::{StoreError, alarms, clock::rfc3339};
 
-use super::{admin::alarm_row, calls, evidence::doubts_of, note, require};
+use super::{Look, admin::alarm_row, calls, evidence::doubts_of, note, note_look, require};
 use crate::{
     desk::Desk,
     house::House,
@@ -236,12 +237,13 @@ pub(super) async fn tasks(
 }
 
 /// A task with everything that happened.
-#[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "court", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "court", params(("id" = String, Path), Look),
     responses((status = 200, body = TaskDetail), (status = 404, body = ProblemBody)))]
 pub(super) async fn task(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     Path(id): Path<String>,
+    Asked(looked): Asked<Look>,
 ) -> Result<Json<TaskDetail>, Problem> {
     require(&house, &actor, Permission::TaskRead).await?;
     let task = queue::find(&house.db, &actor.court_id, &id).await?;
@@ -251,13 +253,14 @@ pub(super) async fn task(
     let phones = read::phones(&house.db, &task.party_id).await?;
     let documents = read::documents(&house.db, &id).await?;
     let events = timeline::list(&house.db, &id).await?;
-    let reports = calls::reports_of(&house, &id).await?;
+    let gone = removals_of(&house.db, &task.case_id).await?;
+    let reports = calls::reports_of(&house, &id, &gone).await?;
     let nodes = nodes(&order, &task, &events, reports.first());
     let clerk = users::list(&house.db, &actor.court_id).await?.into_iter().find(|user| user.login == case.clerk_login);
-    let calls = calls::calls_of(&house, &id).await?;
+    let calls = calls::calls_of(&house, &id, &gone).await?;
     let attempts = calls::attempts_of(&house, &id).await?;
     let doubts = doubts_of(&house, &actor.court_id, &task.case_id).await?;
-    note(&house, &actor, "task.open", ("task", &id), "ok", json!({})).await?;
+    note_look(&house, &actor, "task.open", ("task", &id), looked.is_again()).await?;
     Ok(Json(TaskDetail {
         result_rule: task.result_rule.clone(),
         result_at: task.result_ms.map(rfc3339),
@@ -292,6 +295,7 @@ pub(super) async fn task(
         documents: documents
             .into_iter()
             .map(|document| Document {
+                removal: calls::went(&gone, &document.object_id),
                 id: document.id,
                 name: document.name,
                 class: document.class,

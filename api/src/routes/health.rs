@@ -1,8 +1,9 @@
 //! Health, for whoever watches the machine. No personal data, no numbers.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use axum::{Json, extract::State, http::StatusCode};
+use serde_json::{Value, json};
 use songda_calls::Sounds;
 use songda_people::Permission;
 use songda_store::{
@@ -17,14 +18,14 @@ use crate::{
     house::House,
     notary,
     problem::Problem,
-    shapes::{Check, Health, ProblemBody},
+    shapes::{Check, Health, ProblemBody, Said},
     who::SignedIn,
 };
 
 /// The process answers.
 #[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, body = Health)))]
 pub(super) async fn live(State(house): State<House>) -> Json<Health> {
-    Json(Health { status: "ok", demo: house.demo, checks: Vec::new() })
+    Json(Health { status: "ok", demo: house.demo, checks: Vec::new(), said: BTreeMap::new() })
 }
 
 /// What the house needs is there; without details.
@@ -35,6 +36,7 @@ pub(super) async fn ready(State(house): State<House>, State(desk): State<Option<
     for check in &mut health.checks {
         check.detail = None;
     }
+    health.said.clear();
     let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health))
 }
@@ -62,7 +64,9 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     };
     check("database", house.db.ping().await.map(|()| String::new()).map_err(|error| error.to_string()));
     check("keys", house.read_only.as_ref().map_or(Ok(String::new()), |why| Err(format!("read-only: {why}"))));
+    let mut said = BTreeMap::from([("clock", clock_said(house))]);
     check("clock", clock(house));
+    said.extend(vault_said(house).map(|told| ("vault", told)));
     check("vault", vault(house));
     let depth = jobs::depth(&house.db).await;
     check("jobs", depth.map(|depth| depth.to_string()).map_err(|error| error.to_string()));
@@ -80,7 +84,9 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
         }
     }
     checks.push(room(house));
+    said.insert("room", room_said(house));
     checks.extend(copies(house));
+    said.extend(copies_said(house).map(|told| ("copies", told)));
     checks.extend(notary::check(house));
     let well = checks.iter().all(|check| check.status != "failed");
     let closing = desk.is_some_and(Desk::is_closing);
@@ -89,7 +95,7 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
         (false, true) => "ok",
         (false, false) => "degraded",
     };
-    Health { status, demo: house.demo, checks }
+    Health { status, demo: house.demo, checks, said }
 }
 
 /// How long the room lasts, so that people know long before it is gone (E52).
@@ -152,4 +158,55 @@ fn clock(house: &House) -> Result<String, String> {
             "the machine's clock is off by {offset_ms:+} ms: set it, no call goes out until then; {against}"
         )),
     }
+}
+
+fn told(code: &'static str, values: Value) -> Said {
+    Said { code, values }
+}
+
+/// What [`clock`] says.
+fn clock_said(house: &House) -> Said {
+    let (against, ago_s) = match house.clock.reference() {
+        Reference::Own if house.time_servers == 0 => ("none", None),
+        Reference::Own => ("silent", None),
+        Reference::Ntp { ago_s } => ("ntp", Some(ago_s)),
+    };
+    let values = json!({ "offset_ms": house.clock.offset_ms(), "against": against, "ago_s": ago_s });
+    match house.clock.level() {
+        Level::Right => told("clock.right", values),
+        Level::Off => told("clock.off", values),
+        Level::Wrong => told("clock.wrong", values),
+    }
+}
+
+/// What [`vault`] says; nothing where the room cannot be measured.
+fn vault_said(house: &House) -> Option<Said> {
+    let room = house.vault.room().ok()?;
+    let values = json!({ "free_mib": room.free >> 20, "needed_mib": room.needed.div_ceil(1 << 20) });
+    Some(if room.is_enough() { told("vault.free", values) } else { told("vault.short", values) })
+}
+
+/// What [`room`] says.
+fn room_said(house: &House) -> Said {
+    match house.vault.room().ok().and_then(|room| house.outlook.lasts(room)) {
+        None => told("room.unknown", json!({})),
+        Some(Lasts { hours: None, .. }) => told("room.idle", json!({})),
+        Some(Lasts { bytes_per_hour, hours: Some(hours) }) => {
+            let (hours, below) = (hours.round(), house.outlook.warn_hours().round());
+            told("room.fills", json!({ "mib": bytes_per_hour >> 20, "hours": hours, "below": below }))
+        }
+    }
+}
+
+/// What [`copies`] says; nothing where there is no server for copies.
+fn copies_said(house: &House) -> Option<Said> {
+    let place = house.vault.s3()?.place().to_string();
+    let standing = house.copies.standing();
+    let why = standing.failing.map(|(_, why)| why.to_string());
+    let values = json!({ "waiting": standing.waiting, "place": place, "differing": standing.differing, "why": why });
+    Some(match (standing.differing, values["why"].is_null()) {
+        (1.., _) => told("copies.differ", values),
+        (_, false) => told("copies.fail", values),
+        _ => told("copies.wait", values),
+    })
 }

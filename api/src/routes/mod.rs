@@ -192,6 +192,39 @@ async fn require(house: &House, actor: &Actor, permission: Permission) -> Result
 }
 
 /// Writes an audit row.
+/// Whether a page looks again by itself, as those do that stay open.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Look {
+    /// 1: the page is open already and looks again; that is written down once an hour.
+    again: Option<u8>,
+}
+
+impl Look {
+    fn is_again(&self) -> bool {
+        self.again == Some(1)
+    }
+}
+
+/// How long a page that stays open is one look.
+const ONE_LOOK_MS: i64 = 3_600_000;
+
+/// Writes down that somebody opened something: each time, and once an hour while his page stays open
+/// and looks again.
+async fn note_look(
+    house: &House,
+    actor: &Actor,
+    action: &str,
+    object: (&str, &str),
+    is_again: bool,
+) -> Result<(), Problem> {
+    let since_ms = house.clock.now_ms() - ONE_LOOK_MS;
+    if is_again && audit::did_since(&house.db, (&actor.court_id, &actor.user_id), action, object.1, since_ms).await? {
+        return Ok(());
+    }
+    note(house, actor, action, object, "ok", json!({})).await
+}
+
 async fn note(
     house: &House,
     actor: &Actor,

@@ -14,7 +14,10 @@ use serde_json::json;
 use songda_desk::calls::recorded::{self, Owner};
 use songda_people::{Actor, Permission};
 use songda_recordings::vault::{GapKind, Manifest, VaultError, Verdict, WavReader};
-use songda_service::evidence::{self, Found, Marked, Which};
+use songda_service::{
+    evidence::{self, Found, Marked, Which},
+    retention::removal,
+};
 use songda_store::{StoreError, alarms};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
@@ -29,10 +32,15 @@ use crate::{
     who::SignedIn,
 };
 
-/// State of a recording whose time was over.
+/// State of a recording that went by decision.
 const DELETED: &str = "deleted";
 /// Values of the wave form per second.
 const PEAKS_PER_SECOND: u32 = 20;
+
+/// That it went by decision, and how.
+async fn deleted(house: &House, manifest: &Manifest) -> Result<Problem, Problem> {
+    Ok(Problem::deleted("recording", removal(&house.db, manifest.id.as_str()).await?))
+}
 
 /// A recording with a fresh look at its file. What does not fit is written
 /// down and raises an alarm; it is never set back (X2).
@@ -41,7 +49,7 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
         return Err(Problem::not_found("recording"));
     };
     if state == DELETED {
-        return Err(Problem::deleted("recording"));
+        return Err(deleted(house, &manifest).await?);
     }
     let (vault, expected) = (house.vault.clone(), manifest.clone());
     let verdict = spawn_blocking(move || vault.verify(&expected.id, &expected))
@@ -69,7 +77,7 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
         let keys = house.keys.public_keys();
         let keys = keys.map_err(|error| StoreError::internal("reading the public keys", error))?;
         if evidence::mark(&house.db, &house.clock, &keys, &file, &found, &actor.user_id).await? == Marked::Deleted {
-            return Err(Problem::deleted("recording"));
+            return Err(deleted(house, &manifest).await?);
         }
     } else {
         alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), manifest.id.as_str(), &text).await?;
@@ -167,7 +175,7 @@ async fn sealed(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Manif
         return Err(Problem::not_found("recording"));
     };
     if state == DELETED {
-        return Err(Problem::deleted("recording"));
+        return Err(deleted(house, &manifest).await?);
     }
     let (vault, recording) = (house.vault.clone(), manifest.id.clone());
     match spawn_blocking(move || vault.hear(&recording)).await {

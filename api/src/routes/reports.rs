@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use songda_papers::reports;
 use songda_people::Permission;
-use songda_store::evidence;
+use songda_service::retention::removal;
 
 use super::{court::own_case, note, require};
 use crate::{house::House, input::Asked, problem::Problem, shapes::ProblemBody, who::SignedIn};
@@ -35,8 +35,8 @@ pub(super) async fn pdf(
     require(&house, &actor, Permission::ReportRead).await?;
     let report = reports::find(&house.db, &actor.court_id, &id).await?;
     own_case(&house, &actor, &report.case_id, "report").await?;
-    if evidence::deleted(&house.db, &report.object_id).await?.is_some() {
-        return Err(Problem::deleted("report"));
+    if let Some(removal) = removal(&house.db, &report.object_id).await? {
+        return Err(Problem::deleted("report", Some(removal)));
     }
     let bytes = reports::pdf(&house.db, &house.objects, &actor.court_id, &id).await?;
     let keep = how.download == Some(1);

@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 use songda_people::{Actor, Permission};
 use songda_service::{
     evidence::Signed,
-    retention::{self as keeping, Class, HoldRow, ItemRow, Kept, Plan, Policy, RequestRow},
+    retention::{self as keeping, Class, Decision, HoldRow, ItemRow, Kept, Plan, Policy, RequestRow},
 };
 use songda_store::{StoreError, clock::rfc3339};
 
-use super::{court::own_case, note, require};
+use super::{Look, court::own_case, note, note_look, require};
 use crate::{
     house::House,
-    input::JsonBody,
+    input::{Asked, JsonBody},
     problem::Problem,
     shapes::{
         Amount, Arisen, CertificateView, ClassView, EndDecision, EndingView, HoldView, HoldsView, PolicyView,
         ProblemBody, Retention, RetentionDecision, RetentionItem, RetentionPlan, RetentionRequest,
-        RetentionRequestDetail, WantedDeletion, WantedPolicy, Why,
+        RetentionRequestDetail, WantedDeletion, WantedEnd, WantedPolicy, Why,
     },
     who::SignedIn,
 };
@@ -59,7 +59,7 @@ fn request_view(actor: &Actor, row: RequestRow) -> RetentionRequest {
         own: row.asked_by == actor.user_id,
         id: row.id,
         kind: row.kind,
-        body: row.body,
+        body: row.body.clone(),
         policy_version: row.policy_version,
         state: row.state,
         asked_by: row.asked_name,
@@ -67,6 +67,7 @@ fn request_view(actor: &Actor, row: RequestRow) -> RetentionRequest {
         decided_by: row.decided_name,
         decided_at: row.decided_ms.map(rfc3339),
         reason: row.reason,
+        asked_because: row.body["reason"].as_str().unwrap_or_default().to_owned(),
         done_at: row.done_ms.map(rfc3339),
         certificate: row.certificate,
         ending: row.ending.map(|ending| EndingView {
@@ -118,6 +119,7 @@ fn plan_view(plan: &Plan) -> RetentionPlan {
         items: plan.items.iter().map(item).collect(),
         more: plan.more,
         total: Amount { files: plan.items.len() as i64, bytes: plan.bytes() },
+        cases: plan.cases(),
         classes: plan.totals().into_iter().map(|(class, total)| (class.code(), amount(total))).collect(),
         kept: plan.kept.iter().map(|(why, kept)| (*why, amount(*kept))).collect(),
     }
@@ -125,17 +127,18 @@ fn plan_view(plan: &Plan) -> RetentionPlan {
 
 /// Periods in force, holds that stand, and what was asked for.
 #[utoipa::path(get, path = "/api/v1/retention", tag = "retention",
-    responses((status = 200, body = Retention), (status = 403, body = ProblemBody)))]
+    params(Look), responses((status = 200, body = Retention), (status = 403, body = ProblemBody)))]
 pub(super) async fn retained(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
+    Asked(looked): Asked<Look>,
 ) -> Result<Json<Retention>, Problem> {
     require(&house, &actor, Permission::RetentionRead).await?;
     let court = &actor.court_id;
     let policy = keeping::policy(&house.db, court).await?;
     let requests = keeping::requests(&house.db, court).await?;
     let holds = keeping::active_holds(&house.db, court).await?;
-    note(&house, &actor, "retention.open", ("court", court), "ok", json!({})).await?;
+    note_look(&house, &actor, "retention.open", ("court", court), looked.is_again()).await?;
     Ok(Json(Retention {
         policy: policy_view(&policy),
         requests: requests.into_iter().map(|row| request_view(&actor, row)).collect(),
@@ -174,14 +177,16 @@ pub(super) async fn end_plan(
 
 /// Asks for the deletion of everything of the court at the end of the contract; another person
 /// decides. Refused while a case is under a hold, and before all of it was returned.
-#[utoipa::path(post, path = "/api/v1/retention/contract-end", tag = "retention",
-    responses((status = 201, body = Arisen), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[utoipa::path(post, path = "/api/v1/retention/contract-end", tag = "retention", request_body = WantedEnd,
+    responses((status = 201, body = Arisen), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 pub(super) async fn ask_for_contract_end(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
+    JsonBody(wanted): JsonBody<WantedEnd>,
 ) -> Result<(StatusCode, Json<Arisen>), Problem> {
     require(&house, &actor, Permission::RetentionAsk).await?;
-    let id = keeping::ask_for_contract_end(&house.db, &house.clock, &actor).await?;
+    let id = keeping::ask_for_contract_end(&house.db, &house.clock, &actor, &wanted.reason).await?;
     Ok((StatusCode::CREATED, Json(Arisen { id })))
 }
 
@@ -211,14 +216,15 @@ pub(super) async fn ask_for_policy(
 /// or not returned is refused.
 #[utoipa::path(post, path = "/api/v1/retention/deletions", tag = "retention", request_body = WantedDeletion,
     responses((status = 201, body = Arisen), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody)))]
+        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub(super) async fn ask_for_deletion(
     State(house): State<House>,
     SignedIn(actor): SignedIn,
     JsonBody(wanted): JsonBody<WantedDeletion>,
 ) -> Result<(StatusCode, Json<Arisen>), Problem> {
     require(&house, &actor, Permission::RetentionAsk).await?;
-    let id = keeping::ask_for_deletion(&house.db, &house.clock, &actor, wanted.case_id.as_deref()).await?;
+    let case = wanted.case_id.as_deref();
+    let id = keeping::ask_for_deletion(&house.db, &house.clock, &actor, case, &wanted.reason).await?;
     Ok((StatusCode::CREATED, Json(Arisen { id })))
 }
 
@@ -241,7 +247,8 @@ pub(super) async fn retention_request(
     }))
 }
 
-/// Approves a request, or refuses it with a reason. Whoever asked cannot.
+/// Approves a request, or refuses it, with a reason. Whoever approves a deletion says how many files
+/// its list has. Whoever asked cannot.
 #[utoipa::path(post, path = "/api/v1/retention/requests/{id}/decision", tag = "retention",
     params(("id" = String, Path)), request_body = RetentionDecision,
     responses((status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
@@ -253,8 +260,13 @@ pub(super) async fn decide_retention(
     JsonBody(decision): JsonBody<RetentionDecision>,
 ) -> Result<StatusCode, Problem> {
     require(&house, &actor, Permission::RetentionDecide).await?;
-    let refused = (!decision.approve).then_some(decision.reason.as_str());
-    keeping::decide(&house.db, &house.clock, house.keys.as_ref(), &actor, &id, refused).await?;
+    let reason = decision.reason.as_str();
+    let decision = if decision.approve {
+        Decision::Approve { reason, files: decision.files }
+    } else {
+        Decision::Refuse { reason }
+    };
+    keeping::decide(&house.db, &house.clock, house.keys.as_ref(), &actor, &id, decision).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

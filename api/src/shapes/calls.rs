@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::RemovalView;
+
 /// A code with its words.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Words {
@@ -14,7 +16,7 @@ pub(crate) struct Words {
 /// A recording in a list of calls.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RecordingBrief {
-    /// `closed`, `recovered`, `incomplete`, `missing` or `altered`.
+    /// `closed`, `recovered`, `incomplete`, `missing`, `altered` or `deleted`.
     pub(crate) state: String,
     pub(crate) duration_ms: i64,
     pub(crate) bytes: i64,
@@ -22,6 +24,8 @@ pub(crate) struct RecordingBrief {
     pub(crate) sm3: String,
     /// How many holes and cuts.
     pub(crate) gaps: usize,
+    /// How it went, when it is there no more.
+    pub(crate) removal: Option<RemovalView>,
 }
 
 /// A transcript in a list of calls.
@@ -30,6 +34,8 @@ pub(crate) struct TranscriptBrief {
     /// `waiting`, `ready` or `failed`.
     pub(crate) state: String,
     pub(crate) test_model: bool,
+    /// How its words went, when they are there no more.
+    pub(crate) removal: Option<RemovalView>,
 }
 
 /// The outcome of a call.
@@ -280,6 +286,8 @@ pub(crate) struct ReportRow {
     pub(crate) template: String,
     pub(crate) template_version: String,
     pub(crate) delivered: Option<Delivered>,
+    /// How its file went, when it is there no more.
+    pub(crate) removal: Option<RemovalView>,
 }
 
 /// An outcome that was saved.

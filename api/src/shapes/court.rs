@@ -4,7 +4,7 @@ use serde::Serialize;
 use songda_calls::{Moment, Moments};
 use utoipa::ToSchema;
 
-use super::{AlarmRow, CallRow, DoubtView, ReportRow, Words};
+use super::{AlarmRow, CallRow, DoubtView, RemovalView, ReportRow, Words};
 
 /// What is missing in an order.
 #[derive(Serialize, ToSchema)]
@@ -158,6 +158,8 @@ pub(crate) struct Document {
     pub(crate) sha256: String,
     pub(crate) sm3: String,
     pub(crate) state: String,
+    /// How its file went, when it is there no more.
+    pub(crate) removal: Option<RemovalView>,
 }
 
 /// A call that counted.

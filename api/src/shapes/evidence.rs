@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use songda_service::retention::Removal;
+use songda_store::clock::rfc3339;
 use utoipa::ToSchema;
 
 /// The root of a day.
@@ -156,7 +158,10 @@ pub(crate) struct RetentionRequest {
     pub(crate) own: bool,
     pub(crate) decided_by: Option<String>,
     pub(crate) decided_at: Option<String>,
+    /// Why it was approved or refused.
     pub(crate) reason: String,
+    /// Why it was asked for; empty for periods.
+    pub(crate) asked_because: String,
     pub(crate) done_at: Option<String>,
     pub(crate) certificate: Option<String>,
     /// Who asked that an approved deletion ends, when somebody did.
@@ -227,6 +232,8 @@ pub(crate) struct RetentionPlan {
     /// Whether there is more than one deletion takes.
     pub(crate) more: bool,
     pub(crate) total: Amount,
+    /// Of how many cases; callers of no case count for none.
+    pub(crate) cases: usize,
     pub(crate) classes: BTreeMap<&'static str, Amount>,
     /// What stays, by why it stays.
     pub(crate) kept: BTreeMap<&'static str, Amount>,
@@ -253,6 +260,20 @@ pub(crate) struct WantedPolicy {
 pub(crate) struct WantedDeletion {
     /// One case only; everything that is due when it is left out.
     pub(crate) case_id: Option<String>,
+    /// Why, 1 to 500 characters; kept with the request and in the certificate. Without it the request is
+    /// refused (`reason.unfit`).
+    #[serde(default)]
+    pub(crate) reason: String,
+}
+
+/// Everything of the court is to be deleted, because the contract ends.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WantedEnd {
+    /// Why, 1 to 500 characters; kept with the request and in the certificate. Without it the request is
+    /// refused (`reason.unfit`).
+    #[serde(default)]
+    pub(crate) reason: String,
 }
 
 /// What a second person says.
@@ -260,15 +281,39 @@ pub(crate) struct WantedDeletion {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetentionDecision {
     pub(crate) approve: bool,
-    /// Why not; needed for a refusal.
+    /// Why, 1 to 500 characters; only periods are approved without.
     #[serde(default)]
     pub(crate) reason: String,
+    /// How many files go, as the list of the request has it; needed to approve a deletion
+    /// (`retention.count`).
+    #[serde(default)]
+    pub(crate) files: Option<i64>,
 }
 
 /// The id of what arose.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Arisen {
     pub(crate) id: String,
+}
+
+/// How a file went that is there no more: by decision of two persons.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RemovalView {
+    pub(crate) deleted_at: String,
+    /// `period`: its time was over; `contract_end`: the contract with the court had ended.
+    pub(crate) ground: &'static str,
+    /// The certificate that names its hashes; none while the removal of others still runs.
+    pub(crate) certificate: Option<String>,
+}
+
+impl From<Removal> for RemovalView {
+    fn from(removal: Removal) -> Self {
+        Self {
+            deleted_at: rfc3339(removal.deleted_ms),
+            ground: if removal.is_contract_end { "contract_end" } else { "period" },
+            certificate: removal.certificate,
+        }
+    }
 }
 
 /// A deletion certificate.

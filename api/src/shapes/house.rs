@@ -1,5 +1,7 @@
 //! Sessions, accounts, alarms, the log, health and errors.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -135,6 +137,17 @@ pub(crate) struct Health {
     /// Demo mode: nothing here is real (X5).
     pub(crate) demo: bool,
     pub(crate) checks: Vec<Check>,
+    /// What some checks say, as codes with their figures, by the name of the check: the page has words
+    /// for them in both languages.
+    pub(crate) said: BTreeMap<&'static str, Said>,
+}
+
+/// What a check says.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Said {
+    pub(crate) code: &'static str,
+    /// Figures and words that stand in it.
+    pub(crate) values: Value,
 }
 
 /// One part of the house.

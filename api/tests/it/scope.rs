@@ -74,3 +74,24 @@ async fn r2_4c_another_judges_case_and_task_are_not_there_and_the_probe_is_writt
     let clerk = house.cookie("C0001").await;
     assert_eq!(items(&house, "/api/v1/cases", &clerk).await.len(), 1, "the clerk of the case sees it");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_opening_is_written_down_and_a_page_that_stays_open_once_an_hour() {
+    let house = running().await;
+    push(&house).await;
+    let court = courts::list(&house.house.db).await.unwrap().remove(0);
+    let (admin, judge) = (house.cookie("admin").await, house.cookie("J0001").await);
+    let task = items(&house, "/api/v1/tasks", &judge).await.remove(0);
+    let task = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+    for (path, action, who) in [("/api/v1/retention", "retention.open", &admin), (&task, "task.open", &judge)] {
+        let rows = async || {
+            let rows = audit::list(&house.house.db, &court.id, None, 1_000).await.unwrap();
+            rows.iter().filter(|row| row.action == action).count()
+        };
+        let again = format!("{path}?again=1");
+        for (asked, written) in [(again.as_str(), 1), (&again, 1), (path, 2), (&again, 2), (&again, 2), (path, 3)] {
+            assert_eq!(house.ask("GET", asked, who).send().await.unwrap().status(), 200, "{asked}");
+            assert_eq!(rows().await, written, "{asked}");
+        }
+    }
+}

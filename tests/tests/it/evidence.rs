@@ -299,35 +299,59 @@ async fn deletion(world: &mut World, task: &Value) -> Value {
     let server = &world.server;
     let plan = read(server, "/api/v1/retention/plan", &admin).await;
     assert_eq!(plan["total"]["files"], 6, "{plan}");
-    let ask = async || post(server, "/api/v1/retention/deletions", &admin, &json!({})).await;
+    let (status, silent) = post(server, "/api/v1/retention/deletions", &admin, &json!({})).await;
+    assert_eq!(
+        (status, &silent["code"], &silent["field"]),
+        (422, &json!("reason.unfit"), &json!("reason")),
+        "{silent}"
+    );
+    let why = json!({ "reason": "保存期限届满" });
+    let ask = async || post(server, "/api/v1/retention/deletions", &admin, &why).await;
     let (status, asked) = ask().await;
     assert_eq!(status, 201, "{asked}");
     let request = format!("/api/v1/retention/requests/{}", asked["id"].as_str().unwrap());
     let holds = format!("/api/v1/cases/{}/holds", task["case_id"].as_str().unwrap());
     assert_eq!(post(server, &holds, &judge, &json!({ "reason": "当事人申请再审" })).await.0, 204);
-    let (status, _) = post(server, &format!("{request}/decision"), &admin, &json!({ "approve": true })).await;
+    let yes = json!({ "approve": true, "reason": "清单已核对", "files": 6 });
+    let (status, _) = post(server, &format!("{request}/decision"), &admin, &yes).await;
     assert_eq!(status, 403, "who asked does not approve");
-    let (status, _) = post(server, &format!("{request}/decision"), &supervisor, &json!({ "approve": true })).await;
+    for (hasty, code, field) in [
+        (json!({ "approve": true }), "reason.unfit", "reason"),
+        (json!({ "approve": true, "reason": "清单已核对" }), "retention.count", "files"),
+        (json!({ "approve": true, "reason": "清单已核对", "files": 5 }), "retention.count", "files"),
+    ] {
+        let (status, refused) = post(server, &format!("{request}/decision"), &supervisor, &hasty).await;
+        assert_eq!((status, &refused["code"], &refused["field"]), (422, &json!(code), &json!(field)), "{refused}");
+    }
+    let (status, _) = post(server, &format!("{request}/decision"), &supervisor, &yes).await;
     assert_eq!(status, 204);
     let state = async |path: &str| read(server, path, &supervisor).await;
     let done = until(|| state(&request), |found| found["request"]["state"] == "done").await.unwrap();
     let kept = done["items"].as_array().unwrap().iter().all(|item| item["state"] == "kept" && item["why"] == "hold");
     assert!(kept, "{done}");
-    let case = json!({ "case_id": task["case_id"] });
+    let case = json!({ "case_id": task["case_id"], "reason": "保存期限届满" });
     let (status, refused) = post(server, "/api/v1/retention/deletions", &admin, &case).await;
     assert_eq!((status, &refused["code"]), (409, &json!("retention.hold")), "{refused}");
     let lift = format!("{holds}/lift");
     assert_eq!(post(server, &lift, &judge, &json!({ "reason": "再审申请已驳回" })).await.0, 204);
     let (_, asked) = ask().await;
     let request = format!("/api/v1/retention/requests/{}", asked["id"].as_str().unwrap());
-    post(server, &format!("{request}/decision"), &supervisor, &json!({ "approve": true })).await;
+    post(server, &format!("{request}/decision"), &supervisor, &yes).await;
     let done = until(|| state(&request), |found| found["request"]["state"] == "done").await.unwrap();
     assert!(done["items"].as_array().unwrap().iter().all(|item| item["state"] == "deleted"), "{done}");
     let certificate = format!("/api/v1/retention/certificates/{}", done["request"]["certificate"].as_str().unwrap());
     let shown = read(server, &certificate, &admin).await;
     assert_eq!((&shown["is_genuine"], shown["content"]["files"].as_array().unwrap().len()), (&json!(true), 6));
     let recording = format!("/api/v1/calls/{}/recording", task["calls"][0]["id"].as_str().unwrap());
-    assert_eq!(server.get(&recording, &judge).await.0, 410, "it is not lost, it is gone by decision");
+    let (status, gone) = server.get(&recording, &judge).await;
+    assert_eq!((status, &gone["code"]), (410, &json!("evidence.deleted")), "it is not lost, it is gone by decision");
+    assert_eq!((&gone["ground"], &gone["certificate"]), (&json!("period"), &done["request"]["certificate"]), "{gone}");
+    let seen = read(server, &format!("/api/v1/tasks/{}", task["id"].as_str().unwrap()), &judge).await;
+    for removal in [&seen["calls"][0]["recording"]["removal"], &seen["reports"][0]["removal"]] {
+        assert_eq!((&removal["ground"], removal["certificate"].is_string()), (&json!("period"), true), "{seen}");
+    }
+    let content = &shown["content"];
+    assert_eq!((&content["asked"]["reason"], &content["approved"]["reason"]), (&json!("保存期限届满"), &yes["reason"]));
     let (code, said) = command(server, &["evidence", "verify"]);
     assert!(code == 0 && said.contains("6 files are gone under a deletion certificate"), "{said}");
     shown

@@ -141,4 +141,6 @@ pub struct DocumentRow {
     pub sm3: String,
     /// 未送达 or 已送达.
     pub state: String,
+    /// Its file.
+    pub object_id: String,
 }

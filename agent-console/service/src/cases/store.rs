@@ -199,7 +199,7 @@ pub async fn phone(db: &Db, id: &str) -> Result<PhoneRow, ServiceError> {
 /// Documents of a task.
 pub async fn documents(db: &Db, task: &str) -> Result<Vec<DocumentRow>, ServiceError> {
     let rows = sqlx::query(
-        "SELECT d.id, d.name, d.class, d.pages, t.copies, d.sha256, d.sm3, t.state
+        "SELECT d.id, d.name, d.class, d.pages, t.copies, d.sha256, d.sm3, t.state, d.object_id
          FROM task_documents t JOIN documents d ON d.id = t.document_id WHERE t.task_id = $1 ORDER BY d.ref",
     )
     .bind(task)
@@ -216,6 +216,7 @@ pub async fn documents(db: &Db, task: &str) -> Result<Vec<DocumentRow>, ServiceE
             sha256: row.get(5),
             sm3: row.get(6),
             state: row.get(7),
+            object_id: row.get(8),
         })
         .collect())
 }

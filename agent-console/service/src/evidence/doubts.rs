@@ -167,6 +167,15 @@ pub async fn doubts(db: &Db, court: &str, after: &Place, most: i64) -> Result<Ve
     Ok(rows.iter().map(read).collect())
 }
 
+/// How many marks of a court stand: what is 待核查 and nobody has cleared.
+pub async fn standing_doubts(db: &Db, court: &str) -> Result<i64, ServiceError> {
+    let row = sqlx::query("SELECT COUNT(*) FROM evidence_doubts WHERE court_id = $1 AND open_object IS NOT NULL")
+        .bind(court)
+        .fetch_one(db.read())
+        .await?;
+    Ok(row.get(0))
+}
+
 /// The open doubts among the files of a case, oldest first.
 pub async fn doubts_of_case(db: &Db, court: &str, case: &str) -> Result<Vec<DoubtRow>, ServiceError> {
     let sql = format!(

@@ -149,8 +149,14 @@ pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), S
             "court": { "code": court.get::<String, _>(0), "name": court.get::<String, _>(1) },
             "request": approved.id,
             "contract_end": approved.is_end,
-            "asked": { "by": approved.asked.0, "account": approved.accounts.0, "at": rfc3339(approved.asked.1) },
-            "approved": { "by": approved.decided.0, "account": approved.accounts.1, "at": rfc3339(approved.decided.1) },
+            "asked": {
+                "by": approved.asked.0, "account": approved.accounts.0, "at": rfc3339(approved.asked.1),
+                "reason": approved.reasons.0,
+            },
+            "approved": {
+                "by": approved.decided.0, "account": approved.accounts.1, "at": rfc3339(approved.decided.1),
+                "reason": approved.reasons.1,
+            },
             "policy_version": approved.policy_version,
             "finished_at": rfc3339(now),
             "bytes": bytes,

@@ -13,6 +13,7 @@ mod holds;
 mod plan;
 mod policy;
 mod proof;
+mod removal;
 mod requests;
 mod run;
 mod standing;
@@ -26,9 +27,10 @@ pub use ending::{Ending, ask_for_end, decide_end};
 pub use holds::{HoldRow, active_holds, holds_of, lift_hold, set_hold, set_hold_within};
 pub use plan::{Kept, Plan, Planned, plan, plan_end};
 pub use policy::{Class, Policy, policies, policy};
+pub use removal::{Removal, removal, removals_of};
 pub use requests::{
-    ItemRow, RequestRow, ask_for_contract_end, ask_for_deletion, ask_for_policy, decide, items, request, requests,
-    withdraw,
+    Decision, ItemRow, RequestRow, ask_for_contract_end, ask_for_deletion, ask_for_policy, decide, items, request,
+    requests, withdraw,
 };
 pub use run::Deleter;
 

@@ -67,6 +67,12 @@ impl Plan {
         self.items.iter().map(|item| item.file.size).sum()
     }
 
+    /// Of how many cases it is; a caller of no case counts for none.
+    pub fn cases(&self) -> usize {
+        let of_a_case = self.items.iter().filter(|item| !item.file.case_id.is_empty());
+        of_a_case.map(|item| item.file.case_id.as_str()).collect::<HashSet<_>>().len()
+    }
+
     /// Files and bytes of what would go, per class.
     pub fn totals(&self) -> BTreeMap<Class, Kept> {
         let mut totals: BTreeMap<Class, Kept> = BTreeMap::new();

@@ -16,7 +16,7 @@ use crate::{ServiceError, evidence::Signed};
 async fn text(conn: &mut AnyConnection, request: &str) -> Result<Option<(String, i64)>, ServiceError> {
     let row = sqlx::query(
         "SELECT court_id, kind, policy_version, body, asked_by, asked_name, asked_ms, COALESCE(decided_by, ''),
-                COALESCE(decided_name, ''), COALESCE(decided_ms, 0)
+                COALESCE(decided_name, ''), COALESCE(decided_ms, 0), reason
          FROM retention_requests WHERE id = $1",
     )
     .bind(request)
@@ -25,7 +25,7 @@ async fn text(conn: &mut AnyConnection, request: &str) -> Result<Option<(String,
     let Some(row) = row else { return Ok(None) };
     let text = |at: usize| row.get::<String, _>(at);
     let decided_ms: i64 = row.get(9);
-    let told = json!({
+    let mut told = json!({
         "approved_deletion": request,
         "court": text(0),
         "kind": text(1),
@@ -35,6 +35,10 @@ async fn text(conn: &mut AnyConnection, request: &str) -> Result<Option<(String,
         "approved": { "by": text(7), "name": text(8), "at_ms": decided_ms },
         "list": list(conn, request).await?,
     });
+    // An approval of a version that took no reason was signed without one.
+    if !text(10).is_empty() {
+        told["approved"]["reason"] = json!(text(10));
+    }
     Ok(Some((told.to_string(), decided_ms)))
 }
 

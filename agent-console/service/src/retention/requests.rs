@@ -18,7 +18,7 @@ pub struct RequestRow {
     pub id: String,
     /// `policy`, `deletion`, or `contract_end`: the deletion of everything.
     pub kind: String,
-    /// The days per class, or the totals of the deletion.
+    /// The days per class, or the totals of the deletion with why it is asked for.
     pub body: Value,
     /// Version of the periods by which it was made.
     pub policy_version: i64,
@@ -37,7 +37,7 @@ pub struct RequestRow {
     pub decided_name: Option<String>,
     /// When, unix milliseconds.
     pub decided_ms: Option<i64>,
-    /// Why it was refused.
+    /// Why it was approved or refused.
     pub reason: String,
     /// When it was carried out, unix milliseconds.
     pub done_ms: Option<i64>,
@@ -154,26 +154,29 @@ pub async fn ask_for_policy(
     Ok(id)
 }
 
-/// Asks for the deletion of what is due in the court, or in one case of it; the list is fixed
-/// by that, and both persons see the same.
+/// Asks, with a reason, for the deletion of what is due in the court, or in one case of it; the list
+/// is fixed by that, and both persons see the same.
 pub async fn ask_for_deletion(
     db: &Db,
     clock: &Clock,
     actor: &Actor,
     case: Option<&str>,
+    why: &str,
 ) -> Result<String, ServiceError> {
+    let why = reason(why)?;
     let plan = plan(db, clock, &actor.court_id, case).await?;
     if plan.items.is_empty() {
         let text = "nothing is due: what is under a hold, open, or not returned stays".to_owned();
         return Err(ServiceError::Refused { code: "retention.nothing", field: "", text });
     }
-    list(db, clock, actor, "deletion", &plan).await
+    list(db, clock, actor, ("deletion", why), &plan).await
 }
 
-/// Asks for the deletion of everything of the court at the end of the contract. All of it must
+/// Asks, with a reason, for the deletion of everything of the court at the end of the contract. All of it must
 /// have been returned: exported whole since anything was last entered; and no case may be under a
 /// hold.
-pub async fn ask_for_contract_end(db: &Db, clock: &Clock, actor: &Actor) -> Result<String, ServiceError> {
+pub async fn ask_for_contract_end(db: &Db, clock: &Clock, actor: &Actor, why: &str) -> Result<String, ServiceError> {
+    let why = reason(why)?;
     let refused = |code, text: String| Err(ServiceError::Refused { code, field: "", text });
     // The list first: what is entered while this is looked at is in no list.
     let mut plan = plan_end(db, clock, &actor.court_id).await?;
@@ -208,7 +211,7 @@ pub async fn ask_for_contract_end(db: &Db, clock: &Clock, actor: &Actor) -> Resu
     if plan.items.is_empty() {
         return refused("retention.nothing", "nothing is left that could go".to_owned());
     }
-    list(db, clock, actor, "contract_end", &plan).await
+    list(db, clock, actor, ("contract_end", why), &plan).await
 }
 
 /// The last whole return of a court.
@@ -237,9 +240,15 @@ async fn returned(db: &Db, court: &str) -> Result<Returned, ServiceError> {
 }
 
 /// Enters a deletion with its list.
-async fn list(db: &Db, clock: &Clock, actor: &Actor, kind: &'static str, plan: &Plan) -> Result<String, ServiceError> {
+async fn list(
+    db: &Db,
+    clock: &Clock,
+    actor: &Actor,
+    (kind, why): (&'static str, &str),
+    plan: &Plan,
+) -> Result<String, ServiceError> {
     let mut tx = db.begin().await?;
-    let id = enter(&mut tx, clock, actor, kind, &totals(plan), plan.policy.version).await?;
+    let id = enter(&mut tx, clock, actor, kind, &totals(plan, why), plan.policy.version).await?;
     for item in &plan.items {
         sqlx::query(
             "INSERT INTO deletion_items (request_id, file_id, class, kind, case_id, task_id, size, due_ms, state)
@@ -260,13 +269,16 @@ async fn list(db: &Db, clock: &Clock, actor: &Actor, kind: &'static str, plan: &
     Ok(id)
 }
 
-fn totals(plan: &Plan) -> Value {
+/// What is asked for in numbers, and why. The approval signs this text.
+fn totals(plan: &Plan, why: &str) -> Value {
     let classes: BTreeMap<&str, Value> = plan
         .totals()
         .into_iter()
         .map(|(class, total)| (class.code(), json!({ "files": total.files, "bytes": total.bytes })))
         .collect();
-    json!({ "files": plan.items.len(), "bytes": plan.bytes(), "classes": classes })
+    json!({
+        "files": plan.items.len(), "cases": plan.cases(), "bytes": plan.bytes(), "classes": classes, "reason": why,
+    })
 }
 
 async fn enter(
@@ -344,20 +356,39 @@ async fn settle(
     Err(ServiceError::Refused { code: "retention.decided", field: "", text })
 }
 
-/// Approves, or refuses with a reason. Whoever asked decides nothing about it. The approval of a
-/// deletion is signed by the house: without that nothing is carried out.
+/// What the second person says.
+#[derive(Debug, Clone, Copy)]
+pub enum Decision<'a> {
+    /// Yes.
+    Approve {
+        /// Why; needed for a deletion.
+        reason: &'a str,
+        /// How many files go, as he read in the list; needed for a deletion.
+        files: Option<i64>,
+    },
+    /// No.
+    Refuse {
+        /// Why.
+        reason: &'a str,
+    },
+}
+
+/// Approves, or refuses. A reason is needed for both, only periods are approved without; and whoever
+/// approves a deletion says how many files go, so that nobody does it without the list. Whoever asked
+/// decides nothing about it. The approval of a deletion is signed by the house: without that nothing
+/// is carried out.
 pub async fn decide(
     db: &Db,
     clock: &Clock,
     keys: &dyn KeyProvider,
     actor: &Actor,
     id: &str,
-    refused_because: Option<&str>,
+    decision: Decision<'_>,
 ) -> Result<(), ServiceError> {
-    let why = refused_because.map(reason).transpose()?.unwrap_or_default();
     let mut tx = db.begin().await?;
     let found = waiting(&mut tx, &actor.court_id, id).await?;
-    if refused_because.is_none() && found.kind != "policy" {
+    let destroys = matches!(decision, Decision::Approve { .. }) && found.kind != "policy";
+    if destroys {
         timely(clock)?;
     }
     if found.asked_by == actor.user_id || same_person(&mut tx, &found.asked_by, actor).await? {
@@ -367,10 +398,21 @@ pub async fn decide(
         let text = "another person must decide about what you asked for".to_owned();
         return Err(ServiceError::Refused { code: "retention.own", field: "", text });
     }
-    let state = match (refused_because, found.kind.as_str()) {
-        (Some(_), _) => "refused",
-        (None, "policy") => "done",
-        (None, _) => "approved",
+    let why = match decision {
+        Decision::Approve { reason: "", .. } if !destroys => "",
+        Decision::Approve { reason: why, .. } | Decision::Refuse { reason: why } => reason(why)?,
+    };
+    if let Decision::Approve { files, .. } = decision
+        && destroys
+        && files != found.body["files"].as_i64()
+    {
+        let text = "say how many files go, as the list of this request has it: look at the list first".to_owned();
+        return Err(ServiceError::Refused { code: "retention.count", field: "files", text });
+    }
+    let state = match (decision, found.kind.as_str()) {
+        (Decision::Refuse { .. }, _) => "refused",
+        (Decision::Approve { .. }, "policy") => "done",
+        (Decision::Approve { .. }, _) => "approved",
     };
     // First of all the row: two persons who decide at once do not both decide.
     settle(&mut tx, clock, actor, id, state, why).await?;

@@ -54,6 +54,8 @@ pub(super) struct Approved {
     pub(super) decided: (String, i64),
     /// Who asked and who decided, by id: two persons may have one name.
     pub(super) accounts: (String, String),
+    /// Why it was asked for and why it was approved.
+    pub(super) reasons: (String, String),
     /// The end of the contract: no period counts.
     pub(super) is_end: bool,
 }
@@ -113,6 +115,12 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
+/// Why a deletion was asked for, as it stands in its body; empty for one of a version that took none.
+fn asked_because(body: &str) -> String {
+    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    body["reason"].as_str().unwrap_or_default().to_owned()
+}
+
 fn item(row: &AnyRow) -> Result<Item, ServiceError> {
     let class: String = row.get(2);
     Ok(Item {
@@ -135,7 +143,8 @@ impl Deleter {
         let row = sqlx::query(
             "SELECT court_id, policy_version, asked_name, asked_ms, COALESCE(decided_name, ''), COALESCE(decided_ms, 0),
                     asked_by, COALESCE(decided_by, ''), CASE WHEN ended_by IS NULL THEN 0 ELSE 1 END,
-                    CASE WHEN kind = 'contract_end' THEN 1 ELSE 0 END
+                    CASE WHEN kind = 'contract_end' THEN 1 ELSE 0 END,
+                    body, reason
              FROM retention_requests WHERE id = $1 AND kind <> 'policy' AND state = 'approved'",
         )
         .bind(request)
@@ -152,6 +161,7 @@ impl Deleter {
             asked: (row.get(2), row.get(3)),
             decided: (row.get(4), row.get(5)),
             accounts: (row.get(6), row.get(7)),
+            reasons: (asked_because(&row.get::<String, _>(10)), row.get(11)),
             is_end: row.get::<i64, _>(9) > 0,
         };
         let keys = self.keys.public_keys().map_err(|error| StoreError::internal("reading the public keys", error))?;

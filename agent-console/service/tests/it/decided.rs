@@ -6,11 +6,13 @@ use serde_json::Value;
 use songda_people::Role;
 use songda_service::{
     ServiceError,
-    retention::{CertificateRow, ask_for_deletion, certificate, certificates, decide, items, set_hold},
+    retention::{CertificateRow, Decision, ask_for_deletion, certificate, certificates, decide, items, set_hold},
 };
 
 use crate::shelf::{DAY_MS, Served, Shelf};
 
+/// Approved, by someone who did not look at the list.
+pub(crate) const YES: Decision<'static> = Decision::Approve { reason: "清单已核对", files: None };
 pub(crate) const THREE_YEARS: i64 = 1_096 * DAY_MS;
 pub(crate) const TEN_YEARS: i64 = 3_653 * DAY_MS;
 
@@ -24,12 +26,14 @@ pub(crate) fn code(error: &ServiceError) -> &'static str {
 impl Shelf {
     pub(crate) async fn ask(&self, case: Option<&str>) -> Result<String, ServiceError> {
         let on = &self.house.on;
-        ask_for_deletion(&on.db, &on.clock, &self.actor(Role::Admin), case).await
+        ask_for_deletion(&on.db, &on.clock, &self.actor(Role::Admin), case, "保存期限届满").await
     }
 
     pub(crate) async fn approve(&self, id: &str) {
         let on = &self.house.on;
-        decide(&on.db, &on.clock, self.keys.as_ref(), &self.actor(Role::Supervisor), id, None).await.unwrap();
+        let files = Some(items(&on.db, id).await.unwrap().len() as i64);
+        let yes = Decision::Approve { reason: "清单已核对", files };
+        decide(&on.db, &on.clock, self.keys.as_ref(), &self.actor(Role::Supervisor), id, yes).await.unwrap();
     }
 
     pub(crate) async fn hold(&self, case: &str) {

@@ -6,13 +6,13 @@ use songda_service::{
     evidence::{self, Found, HOUSE},
     retention::{
         Class, ask_for_contract_end, ask_for_end, ask_for_policy, certificates, decide, decide_end, holds_of,
-        lift_hold, plan, plan_end, policy, request, set_hold_within,
+        lift_hold, plan, plan_end, policy, removal, request, set_hold_within,
     },
 };
 use songda_store::jobs;
 
 use crate::{
-    decided::{TEN_YEARS, THREE_YEARS, code},
+    decided::{TEN_YEARS, THREE_YEARS, YES, code},
     shelf::{DAY_MS, shelves},
 };
 
@@ -432,7 +432,7 @@ async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hol
         on.clock.advance(DAY_MS);
         shelf.roots().make_due(3_600_000).await.unwrap();
         let admin = shelf.actor(Role::Admin);
-        let ask = async || ask_for_contract_end(&on.db, &on.clock, &admin).await;
+        let ask = async || ask_for_contract_end(&on.db, &on.clock, &admin, "合同于本月终止").await;
         assert_eq!(
             code(&ask().await.unwrap_err()),
             "retention.not_exported",
@@ -479,7 +479,7 @@ async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hol
             "{}: one list at a time",
             shelf.engine()
         );
-        let own = decide(&on.db, &on.clock, shelf.keys.as_ref(), &admin, &id, None).await.unwrap_err();
+        let own = decide(&on.db, &on.clock, shelf.keys.as_ref(), &admin, &id, YES).await.unwrap_err();
         assert_eq!(code(&own), "retention.own", "{}", shelf.engine());
         shelf.approve(&id).await;
         // A hold that comes now keeps what is there.
@@ -497,6 +497,8 @@ async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hol
         let (_, told) = shelf.certified().await;
         assert_eq!((&told["contract_end"], told["files"].as_array().unwrap().len()), (&serde_json::json!(true), 5));
         assert_eq!(told["kept"].as_array().unwrap().len(), 4, "{}", shelf.engine());
+        let went = removal(&on.db, &open.report).await.unwrap().unwrap();
+        assert!(went.is_contract_end, "{}: the true ground is told", shelf.engine());
         // What is entered after the return must be returned first.
         on.clock.advance(1);
         let before_ms = on.clock.now_ms();

@@ -14,14 +14,14 @@ use songda_service::{
     ServiceError,
     evidence::{self, Found, HOUSE, check_chain},
     retention::{
-        Class, ask_for_policy, certificate, certificates, decide, holds_of, lift_hold, plan, policy, request, requests,
-        set_hold, withdraw,
+        Class, Decision, ask_for_deletion, ask_for_policy, certificate, certificates, decide, holds_of, lift_hold,
+        plan, policy, removal, removals_of, request, requests, set_hold, withdraw,
     },
 };
 use songda_store::jobs;
 
 use crate::{
-    decided::{TEN_YEARS, THREE_YEARS, code},
+    decided::{TEN_YEARS, THREE_YEARS, YES, code},
     shelf::{DAY_MS, Served, Shelf, flip, shelves},
 };
 
@@ -90,7 +90,7 @@ async fn x6_two_persons_delete_with_a_signed_certificate_and_the_roots_still_ver
         let id = shelf.ask(None).await.unwrap();
         assert_eq!(code(&shelf.ask(None).await.unwrap_err()), "retention.live", "one at a time");
         let own =
-            decide(&on.db, &on.clock, shelf.keys.as_ref(), &shelf.actor(Role::Admin), &id, None).await.unwrap_err();
+            decide(&on.db, &on.clock, shelf.keys.as_ref(), &shelf.actor(Role::Admin), &id, YES).await.unwrap_err();
         assert_eq!(code(&own), "retention.own");
         assert_eq!(shelf.audited("retention.decide").await[0].result, "denied");
         shelf.deleter().run(&id).await.unwrap();
@@ -286,15 +286,17 @@ async fn x6_periods_are_versions_of_two_persons_and_the_law_has_its_least() {
         assert_eq!(code(&others), "retention.not_own", "only who asked takes it back");
         withdraw(&on.db, &on.clock, &admin, &first).await.unwrap();
         let second = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
-        decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &second, Some("太长")).await.unwrap();
+        decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &second, Decision::Refuse { reason: "太长" })
+            .await
+            .unwrap();
         assert_eq!(policy(&on.db, &shelf.house.court).await.unwrap().version, 0, "refused is not in force");
         let third = ask_for_policy(&on.db, &on.clock, &admin, &wanted).await.unwrap();
-        decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &third, None).await.unwrap();
+        decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &third, YES).await.unwrap();
         let now = policy(&on.db, &shelf.house.court).await.unwrap();
         assert_eq!((now.version, now.days(Class::Recording)), (1, 1_461), "{}", shelf.engine());
         assert_eq!((now.asked_by.as_str(), now.approved_by.as_str()), ("name of admin", "name of supervisor"));
         assert!(sqlx::query("UPDATE retention_policies SET periods = '{}'").execute(on.db.read()).await.is_err());
-        let again = decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &third, None).await.unwrap_err();
+        let again = decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &third, YES).await.unwrap_err();
         assert_eq!(code(&again), "retention.decided");
     }
 }
@@ -425,7 +427,7 @@ async fn x6_a_clock_that_is_not_trusted_deletes_nothing() {
         machine.0.fetch_add(61_000, std::sync::atomic::Ordering::Relaxed);
         let supervisor = shelf.actor(Role::Supervisor);
         assert_eq!(
-            code(&decide(&on.db, &clock, shelf.keys.as_ref(), &supervisor, &id, None).await.unwrap_err()),
+            code(&decide(&on.db, &clock, shelf.keys.as_ref(), &supervisor, &id, YES).await.unwrap_err()),
             "retention.clock"
         );
         shelf.approve(&id).await;
@@ -540,10 +542,10 @@ async fn x6_one_person_with_two_accounts_is_one_person() {
         let actor =
             |at: usize| songda_people::Actor { user_id: shelf.house.agents[at].clone(), ..shelf.actor(Role::Admin) };
         let id = ask_for_policy(&on.db, &on.clock, &actor(0), &days).await.unwrap();
-        let own = decide(&on.db, &on.clock, shelf.keys.as_ref(), &actor(1), &id, None).await.unwrap_err();
+        let own = decide(&on.db, &on.clock, shelf.keys.as_ref(), &actor(1), &id, YES).await.unwrap_err();
         assert_eq!(code(&own), "retention.own", "{}", shelf.engine());
         let other = songda_people::Actor { staff_no: "2".into(), ..actor(1) };
-        decide(&on.db, &on.clock, shelf.keys.as_ref(), &other, &id, None).await.unwrap();
+        decide(&on.db, &on.clock, shelf.keys.as_ref(), &other, &id, YES).await.unwrap();
         let alone = shelf.sql("UPDATE retention_requests SET decided_by = asked_by").await;
         assert!(alone.is_err(), "{}: nor do the books take it", shelf.engine());
     }
@@ -563,8 +565,12 @@ async fn x6_another_court_reads_decides_and_holds_nothing() {
         let nothing = |refused: ServiceError| {
             assert!(matches!(refused, ServiceError::NotFound { .. }), "{}: {refused}", shelf.engine());
         };
-        nothing(decide(&on.db, &on.clock, shelf.keys.as_ref(), &stranger, &id, None).await.unwrap_err());
-        nothing(decide(&on.db, &on.clock, shelf.keys.as_ref(), &stranger, &id, Some("x")).await.unwrap_err());
+        nothing(decide(&on.db, &on.clock, shelf.keys.as_ref(), &stranger, &id, YES).await.unwrap_err());
+        nothing(
+            decide(&on.db, &on.clock, shelf.keys.as_ref(), &stranger, &id, Decision::Refuse { reason: "x" })
+                .await
+                .unwrap_err(),
+        );
         nothing(withdraw(&on.db, &on.clock, &stranger, &id).await.unwrap_err());
         nothing(request(&on.db, "another", &id).await.unwrap_err());
         nothing(set_hold(&on.db, &on.clock, &stranger, &served.case, "x").await.unwrap_err());
@@ -579,5 +585,59 @@ async fn x6_another_court_reads_decides_and_holds_nothing() {
         assert!(certificates(&on.db, "another").await.unwrap().is_empty());
         assert!(requests(&on.db, "another").await.unwrap().is_empty());
         assert!(plan(&on.db, &on.clock, "another", None).await.unwrap().items.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn x6_nothing_is_destroyed_without_a_reason_of_both_and_the_number_of_files_from_the_list() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let served = shelf.due(TEN_YEARS).await;
+        let (admin, supervisor) = (shelf.actor(Role::Admin), shelf.actor(Role::Supervisor));
+        let refused = |error: ServiceError| match error {
+            ServiceError::Refused { code, field, .. } => (code, field),
+            other => panic!("{other}"),
+        };
+        let without = ask_for_deletion(&on.db, &on.clock, &admin, None, "  ").await.unwrap_err();
+        assert_eq!(refused(without), ("reason.unfit", "reason"), "{}", shelf.engine());
+        assert!(requests(&on.db, &shelf.house.court).await.unwrap().is_empty());
+        let id = shelf.ask(None).await.unwrap();
+        let asked = request(&on.db, &shelf.house.court, &id).await.unwrap().body;
+        assert_eq!(
+            (&asked["reason"], &asked["cases"], &asked["files"]),
+            (&"保存期限届满".into(), &1.into(), &4.into())
+        );
+        let yes = |reason, files| Decision::Approve { reason, files };
+        for (decision, why) in [
+            (yes("", Some(4)), ("reason.unfit", "reason")),
+            (yes("清单已核对", None), ("retention.count", "files")),
+            (yes("清单已核对", Some(3)), ("retention.count", "files")),
+            (Decision::Refuse { reason: " " }, ("reason.unfit", "reason")),
+        ] {
+            let error = decide(&on.db, &on.clock, shelf.keys.as_ref(), &supervisor, &id, decision).await.unwrap_err();
+            assert_eq!(refused(error), why, "{}: {decision:?}", shelf.engine());
+            assert_eq!(request(&on.db, &shelf.house.court, &id).await.unwrap().state, "waiting");
+        }
+        shelf.approve(&id).await;
+        assert_eq!(request(&on.db, &shelf.house.court, &id).await.unwrap().reason, "清单已核对");
+        let audited = shelf.audited("retention.decide").await;
+        assert!(audited.iter().any(|entry| entry.detail.to_string().contains("清单已核对")), "{}", shelf.engine());
+        shelf.deleter().run(&id).await.unwrap();
+        let (_, told) = shelf.certified().await;
+        assert_eq!(told["asked"]["reason"], "保存期限届满", "{}", shelf.engine());
+        assert_eq!(told["approved"]["reason"], "清单已核对", "{}", shelf.engine());
+        let went = removal(&on.db, &served.recording).await.unwrap().unwrap();
+        assert!(!went.is_contract_end && went.certificate.is_some(), "{}: {went:?}", shelf.engine());
+        assert_eq!(removals_of(&on.db, &served.case).await.unwrap()[&served.recording], went);
+        assert!(removal(&on.db, "none").await.unwrap().is_none());
+        let other = shelf.case(2).await;
+        shelf.returned(&other).await;
+        shelf.pass(TEN_YEARS).await;
+        let second = shelf.ask(None).await.unwrap();
+        shelf.approve(&second).await;
+        // Who rewrites why it was approved has no approval of this house.
+        shelf.sql("UPDATE retention_requests SET reason = 'x' WHERE state = 'approved'").await.unwrap();
+        shelf.deleter().run(&second).await.unwrap();
+        assert_eq!(request(&on.db, &shelf.house.court, &second).await.unwrap().state, "refused", "{}", shelf.engine());
     }
 }

@@ -12,7 +12,7 @@ import "./ui/look.css";
 import { App } from "./App.tsx";
 import { startLanguages } from "./i18n/index.ts";
 import { Problem } from "./lib/http.ts";
-import { theme } from "./ui/theme.ts";
+import { themeOf } from "./ui/theme.ts";
 
 startLanguages();
 
@@ -31,7 +31,7 @@ function Root() {
   return (
     <ConfigProvider
       locale={i18n.language === "en" ? en : zh}
-      theme={theme}
+      theme={themeOf(i18n.language)}
       button={{ autoInsertSpace: false }}
     >
       <QueryClientProvider client={queries}>

@@ -109,7 +109,7 @@ export const holds = { items: [hold("hold-1", {})] };
 const request = (id: string, rest: object) => ({
   id,
   kind: "deletion",
-  body: { files: 312, bytes: 1_900_000_000, classes: {} },
+  body: { files: 7, cases: 7, bytes: 42_600_000, classes: {}, reason: "保存期限届满" },
   policy_version: 1,
   state: "waiting",
   asked_by: "赵强",
@@ -118,6 +118,7 @@ const request = (id: string, rest: object) => ({
   decided_by: null,
   decided_at: null,
   reason: "",
+  asked_because: "保存期限届满",
   done_at: null,
   certificate: null,
   ending: null,
@@ -187,6 +188,7 @@ export const plan = {
   items: Array.from({ length: 7 }, (_, n) => item(n)),
   more: false,
   total: { files: 7, bytes: 42_600_000 },
+  cases: 7,
   classes: { recording: { files: 7, bytes: 42_600_000 } },
   kept: {
     hold: { files: 12, bytes: 70_100_000 },
@@ -195,10 +197,23 @@ export const plan = {
   },
 };
 
+/** At the end of the contract everything goes; a case of three never came back. */
+export const endPlan = {
+  ...plan,
+  items: plan.items.map((each, n) => (n % 3 === 0 ? { ...each, returned_at: null } : each)),
+};
+
+/** The request that waits, with the list that both persons see. */
+export const requestDetail = {
+  request: retention.requests[0],
+  items: plan.items.map((each) => ({ ...each, returned_at: null, state: "waiting" })),
+};
+
 const content = {
   court: { code: "陕0102", name: "西安市新城区人民法院" },
-  asked: { by: "赵强", at: day(-31, "09:30") },
-  approved: { by: "陈静", at: day(-30, "10:00") },
+  contract_end: true,
+  asked: { by: "赵强", at: day(-31, "09:30"), reason: "服务合同于本月终止" },
+  approved: { by: "陈静", at: day(-30, "10:00"), reason: "已核对清单与返还记录" },
   finished_at: day(-30, "10:02"),
   bytes: 12_100_000,
   root: { sha256: hash("b01cc5de82"), sm3: hash("77a1e04f3c") },
@@ -225,4 +240,28 @@ export const certificate = {
   key_id: "5f1c22ab90d3e47a",
   signature: hash("e581ab9f2c") + hash("4477bb01c5"),
   is_genuine: true,
+};
+
+export const health = {
+  status: "degraded",
+  demo: true,
+  checks: [
+    { name: "database", status: "ok", detail: null },
+    { name: "keys", status: "ok", detail: null },
+    { name: "vault", status: "failed", detail: "the folder cannot be written" },
+    {
+      name: "room",
+      status: "warn",
+      detail: "5120 MiB an hour: full in about 31 h; an alarm below 48 h",
+    },
+    {
+      name: "notary",
+      status: "warn",
+      detail:
+        "receipts up to 2026-11-26; 1 waiting; since 2026-11-28T00:31:00+08:00: the notary cannot be reached: no connection",
+    },
+    { name: "jobs", status: "ok", detail: "3" },
+    { name: "console", status: "off", detail: "the console is not built in" },
+  ],
+  said: { room: { code: "room.fills", values: { mib: 5120, hours: 31, below: 48 } } },
 };

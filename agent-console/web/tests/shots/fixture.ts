@@ -175,7 +175,7 @@ const taskRow = (n: number) => ({
   ],
   position: "被告",
   phase: ["送达完成", "待外呼", "待转渠道"][n % 3] ?? "",
-  result: n % 3 === 0 ? "送达成功" : "",
+  result: n % 3 === 0 ? "送达成功" : "未定",
   next_step: ["", "按约定时间回拨", "安排翻译或其他方式"][n % 3] ?? "",
   priority: 3,
   attempts: n,
@@ -352,6 +352,14 @@ export const task = {
     template: "T3-phone",
     template_version: "1",
     delivered: { state: version === 2 ? "waiting" : "done", at: day(0, "09:21") },
+    removal:
+      version === 2
+        ? null
+        : {
+            deleted_at: day(-1, "10:02"),
+            ground: "contract_end",
+            certificate: "01KC2M7Q6V3T9XW8B5R4N1A0CE",
+          },
   })),
   events: [
     event(5, day(0, "09:20"), "送达成功 · 报告书已回传办案系统", "Served; report delivered", null),
@@ -727,29 +735,6 @@ export const audit = {
     ip: "10.2.3.4",
   })),
   next_cursor: "886",
-};
-
-export const health = {
-  status: "degraded",
-  demo: true,
-  checks: [
-    { name: "database", status: "ok", detail: null },
-    { name: "keys", status: "ok", detail: null },
-    { name: "vault", status: "failed", detail: "the folder cannot be written" },
-    {
-      name: "room",
-      status: "warn",
-      detail: "5120 MiB an hour: full in about 31 h; an alarm below 48 h",
-    },
-    {
-      name: "notary",
-      status: "warn",
-      detail:
-        "receipts up to 2026-11-26; 1 waiting; since 2026-11-28T00:31:00+08:00: the notary cannot be reached: no connection",
-    },
-    { name: "jobs", status: "ok", detail: "3" },
-    { name: "console", status: "off", detail: "the console is not built in" },
-  ],
 };
 
 /** 待补录: two calls whose outcome waits. */

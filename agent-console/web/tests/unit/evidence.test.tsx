@@ -104,7 +104,7 @@ test("steps of the script and what happened to the line stand beside the sound, 
   const html = recording(judge, "call-1");
   for (const words of ["表明身份", "00:07", "坐席离线", "01:02–01:09", "对方按键 2", "02:01"])
     expect(html).toContain(words);
-  for (const words of ["三方通话", "02:04–02:41", "班长插话 陈静"]) expect(html).toContain(words);
+  for (const words of ["三方通话", "02:04–02:41", "主管插话 陈静"]) expect(html).toContain(words);
   expect(html.match(/class="mark /g)).toHaveLength(5);
   // What was never sent is no loss, and looks like none.
   for (const kind of ["left lost", "right unsent", "right unknown", "left unlisted"])

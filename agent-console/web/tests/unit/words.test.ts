@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { PHASES } from "../../console/src/court/phases.ts";
+import en from "../../console/src/i18n/en.json";
 import zh from "../../console/src/i18n/zh-CN.json";
 
 const house = join(process.cwd(), "../..");
@@ -76,6 +77,35 @@ test("each alarm, each check and each action of the log has words", () => {
     expect.arrayContaining(["session.login", "court.add", "trunk.test_call"]),
   );
   expect(without("action", actions)).toEqual([]);
+});
+
+test("what a check of the house says has words in both languages", () => {
+  const said = codes(/\btold\("([a-z]+\.[a-z]+)"/g);
+  expect(said).toContain("clock.right");
+  expect(without("health.said", said)).toEqual([]);
+});
+
+test("each next step and each result of a call has words, as the outcome table has them", () => {
+  const table = readFileSync(join(house, "agent-console/service/rules/outcomes-v2.json"), "utf8");
+  const rows = [
+    ...table.matchAll(/"next_zh": "([^"]+)", "next_en": "([^"]+)"/g),
+    ...table.matchAll(/"code": "C\d+", "zh": "([^"]+)", "en": "([^"]+)"/g),
+  ];
+  expect(rows.length).toBeGreaterThan(25);
+  const english = en as Record<string, string>;
+  for (const [, zhText, enText] of rows) {
+    // Of a number it is said in its row, where the noun stands already.
+    const short = zhText === "空号" ? "does not exist" : enText;
+    expect(english[`said.${zhText}`], zhText).toBe(short);
+  }
+  // What the rules say beside the table, and who acted where nobody did.
+  const beside = codes(
+    /back_to_queue\([^"]*"(\p{Script=Han}[^"]+)"/gu,
+    /const \w+: \(&str, &str\) =\s*\("(\p{Script=Han}[^"]+)"/gu,
+    /const (?:OWED|EXHAUSTED): &str = "([^"]+)"/g,
+  );
+  expect(beside).toContain("通话结果待补录，优先再拨");
+  expect(without("said", [...beside, "系统"])).toEqual([]);
 });
 
 test("each alarm and each figure stands in the handbook of operations", () => {

@@ -16,7 +16,7 @@ export function Doubts({ doubts }: { doubts: Doubt[] }) {
       type="error"
       showIcon
       style={{ margin: "12px 0" }}
-      title={t("evidence.banner", { n: doubts.length })}
+      title={t("evidence.banner", { count: doubts.length, n: doubts.length })}
       description={
         <ul>
           {doubts.map((doubt) => (

@@ -8,6 +8,7 @@ import { may } from "../lib/session.ts";
 import { dateTime } from "../lib/time.ts";
 import type { Doubt, Me, Report, TaskDocument } from "../lib/types.ts";
 import { DoubtTag } from "./Doubts.tsx";
+import { Gone } from "./Gone.tsx";
 
 const IN_FORCE = "有效";
 
@@ -45,8 +46,9 @@ export function Reports(props: { me: Me; reports: Report[]; doubts?: Doubt[] }) 
                 <br />
                 SHA-256 {short(report.sha256)}
               </div>
+              {report.removal && <Gone me={me} removal={report.removal} />}
             </div>
-            {may(me, "report.read") && (
+            {!report.removal && may(me, "report.read") && (
               <span className="two">
                 <Button
                   size="small"
@@ -69,7 +71,7 @@ export function Reports(props: { me: Me; reports: Report[]; doubts?: Doubt[] }) 
   );
 }
 
-export function Papers({ documents }: { documents: TaskDocument[] }) {
+export function Papers({ me, documents }: { me: Me; documents: TaskDocument[] }) {
   const { t } = useTranslation();
   const words = useWords();
   return (
@@ -89,6 +91,7 @@ export function Papers({ documents }: { documents: TaskDocument[] }) {
                 SM3 {short(document.sm3)}
               </div>
             )}
+            {document.removal && <Gone me={me} removal={document.removal} />}
           </div>
           <span className="tag">{words("said", document.state)}</span>
         </div>

@@ -13,8 +13,10 @@ import type { CallRow, Me, Peaks, RecordingVerdict } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 import type { Channels } from "./channels.ts";
+import { Gone } from "./Gone.tsx";
 import { lasting, Marks } from "./Marks.tsx";
 import { drawWave, readPeaks, type Wave } from "./peaks.ts";
+import { Quality } from "./Quality.tsx";
 import { TranscriptView } from "./TranscriptView.tsx";
 import { type Player, SPEEDS, usePlayer } from "./usePlayer.ts";
 
@@ -42,6 +44,7 @@ export function Recording({ me, call }: { me: Me; call: CallRow }) {
         <h2 className="grow">
           {t("call.recording")} · {head.filter(Boolean).join(" · ")}
         </h2>
+        <Quality quality={call.quality} />
         {verdict.data?.verdict === "intact" && (
           <span className="tag green">{t("recording.intact")}</span>
         )}
@@ -63,8 +66,17 @@ function Body(props: {
   if (call.recording.state === "deleted") {
     return (
       <>
-        <p className="none">{t("recording.deleted")}</p>
+        <p className="none">
+          {call.recording.removal && (
+            <>
+              <Gone me={me} removal={call.recording.removal} />
+              <br />
+            </>
+          )}
+          {t("recording.deleted")}
+        </p>
         <Hashes sha256={call.recording.sha256} sm3={call.recording.sm3} />
+        {call.transcript && <TranscriptView me={me} call={call} ms={0} onSeek={null} />}
       </>
     );
   }

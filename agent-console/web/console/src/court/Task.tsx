@@ -7,6 +7,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useTwo, useWords } from "../i18n/index.ts";
 import { get, id } from "../lib/http.ts";
+import { useLook } from "../lib/look.ts";
 import { may } from "../lib/session.ts";
 import { dateTime, day, shortTime } from "../lib/time.ts";
 import type { Me, OutcomeTable, TaskDetail } from "../lib/types.ts";
@@ -28,9 +29,10 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
   const [chosen, setChosen] = useState(() =>
     new URLSearchParams(window.location.search).get("call"),
   );
+  const look = useLook(`/tasks/${id(taskId)}`);
   const query = useQuery({
     queryKey: ["task", taskId],
-    queryFn: () => get<TaskDetail>(`/tasks/${id(taskId)}`),
+    queryFn: () => get<TaskDetail>(look()),
     refetchInterval: EVERY_MS,
   });
   const table = useQuery({
@@ -95,7 +97,7 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
         <div>
           <Reports me={me} reports={task.reports ?? []} doubts={task.doubts ?? []} />
           <Timeline events={task.events} onCall={setChosen} />
-          <Papers documents={task.documents} />
+          <Papers me={me} documents={task.documents} />
           <Phones task={task} />
         </div>
       </div>
@@ -145,7 +147,8 @@ function Conclusion({ task }: { task: TaskDetail }) {
   const last = Array.isArray(task.attempts) ? task.attempts[task.attempts.length - 1] : undefined;
   // Until a rule says otherwise the result is open, whatever was agreed.
   const decided = task.result_at !== null;
-  const next = !decided && task.next_step && t("desk.next_is", { next: task.next_step });
+  const next =
+    !decided && task.next_step && t("desk.next_is", { next: words("said", task.next_step) });
   return (
     <section className="card conclusion">
       <h2>{t("task.conclusion")}</h2>
@@ -181,7 +184,7 @@ function Phones({ task }: { task: TaskDetail }) {
               {[phone.label, phone.source].filter(Boolean).join(" · ")}
             </span>
           </div>
-          {phone.last_result && <span className="tag">{phone.last_result}</span>}
+          {phone.last_result && <span className="tag">{words("said", phone.last_result)}</span>}
           <span className="tag">{words("said", phone.state)}</span>
         </div>
       ))}

@@ -8,6 +8,7 @@ import { day, shortTime } from "../lib/time.ts";
 import type { TaskRow } from "../lib/types.ts";
 import { Link } from "../shell/Shell.tsx";
 import { rowProps } from "../ui/List.tsx";
+import { found } from "./results.ts";
 
 export function useTaskColumns(withCase: boolean): TableColumnsType<TaskRow> {
   const { t } = useTranslation();
@@ -26,12 +27,14 @@ export function useTaskColumns(withCase: boolean): TableColumnsType<TaskRow> {
       title: t("field.phase"),
       width: 120,
       render: (_v, row) => (
-        <span className={`tag ${row.result ? "green" : ""}`}>{words("said", row.phase)}</span>
+        <span className={`tag ${found(row.result) ? "green" : ""}`}>
+          {words("said", row.phase)}
+        </span>
       ),
     },
     {
       title: t("field.next"),
-      render: (_v, row) => words("said", row.result) || row.next_step || "—",
+      render: (_v, row) => words("said", found(row.result)) || words("said", row.next_step) || "—",
     },
     { title: t("field.attempts"), dataIndex: "attempts", align: "right", width: 90 },
     { title: t("field.deadline"), render: (_v, row) => day(row.deadline) || "—", width: 120 },

@@ -2,13 +2,14 @@
 
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
-import { useTwo } from "../i18n/index.ts";
+import { useTwo, useWords } from "../i18n/index.ts";
 import { dateTime } from "../lib/time.ts";
 import type { TaskEvent } from "../lib/types.ts";
 
 export function Timeline(props: { events: TaskEvent[]; onCall: (id: string) => void }) {
   const { t } = useTranslation();
   const two = useTwo();
+  const words = useWords();
   const newestFirst = [...props.events].sort((a, b) => b.seq - a.seq);
   return (
     <section className="card">
@@ -17,7 +18,7 @@ export function Timeline(props: { events: TaskEvent[]; onCall: (id: string) => v
         {newestFirst.map((event) => (
           <li key={event.seq}>
             <span className="small muted">
-              <time dateTime={event.at}>{dateTime(event.at)}</time> · {event.actor}
+              <time dateTime={event.at}>{dateTime(event.at)}</time> · {words("said", event.actor)}
             </span>
             <p>
               {two(event.text_zh, event.text_en) || event.kind}{" "}

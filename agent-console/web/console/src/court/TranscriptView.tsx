@@ -11,6 +11,7 @@ import { clock, dateTime } from "../lib/time.ts";
 import type { CallRow, Me, Transcript, TranscriptLine } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
+import { Gone } from "./Gone.tsx";
 import { currentLine } from "./lines.ts";
 
 interface TranscriptViewProps {
@@ -29,11 +30,18 @@ export function TranscriptView({ me, call, ms, onSeek }: TranscriptViewProps) {
   const query = useQuery({
     queryKey: ["transcript", call.id],
     queryFn: () => get<Transcript>(path),
-    enabled: allowed && call.transcript !== null,
+    enabled: allowed && call.transcript !== null && !call.transcript.removal,
     refetchInterval: (state) => (state.state.data?.state === "waiting" ? WAITING_EVERY_MS : false),
   });
   if (!allowed) return null;
   if (!call.transcript) return <p className="none">{t("transcript.none")}</p>;
+  if (call.transcript.removal) {
+    return (
+      <p className="none">
+        {t("transcript.title")} · <Gone me={me} removal={call.transcript.removal} />
+      </p>
+    );
+  }
   if (query.error) return <Failed error={query.error} onRetry={() => void query.refetch()} />;
   if (!query.data) return <Loading />;
   const found = query.data;

@@ -135,7 +135,8 @@ function Phone(props: {
   const on = call !== null && isLive(call);
   const said = call?.end
     ? two(call.end.technical.zh, call.end.technical.en)
-    : phone.last_result || (phone.dialable ? t("desk.not_dialled") : words("said", phone.state));
+    : (phone.last_result && words("said", phone.last_result)) ||
+      (phone.dialable ? t("desk.not_dialled") : words("said", phone.state));
   const why = phone.why_not && words("why_not", phone.why_not);
   return (
     <li className={`phone ${on ? "on" : ""}`}>

@@ -709,7 +709,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approves a request, or refuses it with a reason. Whoever asked cannot. */
+        /**
+         * Approves a request, or refuses it, with a reason. Whoever approves a deletion says how many files
+         *     its list has. Whoever asked cannot.
+         */
         post: operations["decide_retention"];
         delete?: never;
         options?: never;
@@ -1719,6 +1722,7 @@ export interface components {
             name: string;
             /** Format: int64 */
             pages: number;
+            removal?: components["schemas"]["RemovalView"] | null;
             sha256: string;
             sm3: string;
             state: string;
@@ -1821,6 +1825,13 @@ export interface components {
             checks: components["schemas"]["Check"][];
             /** @description Demo mode: nothing here is real (X5). */
             demo: boolean;
+            /**
+             * @description What some checks say, as codes with their figures, by the name of the check: the page has words
+             *     for them in both languages.
+             */
+            said: {
+                [key: string]: components["schemas"]["Said"];
+            };
             /** @description `ok`, `degraded`, or `draining` once the server was told to end. */
             status: string;
         };
@@ -2477,10 +2488,19 @@ export interface components {
             duration_ms: number;
             /** @description How many holes and cuts. */
             gaps: number;
+            removal?: components["schemas"]["RemovalView"] | null;
             sha256: string;
             sm3: string;
-            /** @description `closed`, `recovered`, `incomplete`, `missing` or `altered`. */
+            /** @description `closed`, `recovered`, `incomplete`, `missing`, `altered` or `deleted`. */
             state: string;
+        };
+        /** @description How a file went that is there no more: by decision of two persons. */
+        RemovalView: {
+            /** @description The certificate that names its hashes; none while the removal of others still runs. */
+            certificate?: string | null;
+            deleted_at: string;
+            /** @description `period`: its time was over; `contract_end`: the contract with the court had ended. */
+            ground: string;
         };
         /** @description A version of a report. */
         ReportRow: {
@@ -2490,6 +2510,7 @@ export interface components {
             kind: string;
             /** Format: int64 */
             pages: number;
+            removal?: components["schemas"]["RemovalView"] | null;
             sha256: string;
             sm3: string;
             /** @description 有效 or 已被替代. */
@@ -2510,7 +2531,13 @@ export interface components {
         /** @description What a second person says. */
         RetentionDecision: {
             approve: boolean;
-            /** @description Why not; needed for a refusal. */
+            /**
+             * Format: int64
+             * @description How many files go, as the list of the request has it; needed to approve a deletion
+             *     (`retention.count`).
+             */
+            files?: number | null;
+            /** @description Why, 1 to 500 characters; only periods are approved without. */
             reason?: string;
         };
         /** @description A file that would go, or went. */
@@ -2539,6 +2566,8 @@ export interface components {
         /** @description What a deletion would do now. Nothing is deleted by looking. */
         RetentionPlan: {
             at: string;
+            /** @description Of how many cases; callers of no case count for none. */
+            cases: number;
             classes: {
                 [key: string]: components["schemas"]["Amount"];
             };
@@ -2556,6 +2585,8 @@ export interface components {
         /** @description Something that one person asks for and another decides about. */
         RetentionRequest: {
             asked_at: string;
+            /** @description Why it was asked for; empty for periods. */
+            asked_because: string;
             asked_by: string;
             /** @description The days per class, or the totals of the deletion. */
             body: unknown;
@@ -2571,6 +2602,7 @@ export interface components {
             own: boolean;
             /** Format: int64 */
             policy_version: number;
+            /** @description Why it was approved or refused. */
             reason: string;
             /**
              * @description `waiting`, `refused`, `withdrawn`, `approved` (being carried out), `done`, or `ended` by two
@@ -2612,6 +2644,12 @@ export interface components {
             next_cursor?: string | null;
             /** @description The longest that one of them has not been looked at: since when. */
             oldest_look_at?: string | null;
+        };
+        /** @description What a check says. */
+        Said: {
+            code: string;
+            /** @description Figures and words that stand in it. */
+            values: unknown;
         };
         /** @description An outcome that was saved. */
         SavedOutcome: {
@@ -2732,6 +2770,7 @@ export interface components {
         };
         /** @description A transcript in a list of calls. */
         TranscriptBrief: {
+            removal?: components["schemas"]["RemovalView"] | null;
             /** @description `waiting`, `ready` or `failed`. */
             state: string;
             test_model: boolean;
@@ -2971,6 +3010,19 @@ export interface components {
         WantedDeletion: {
             /** @description One case only; everything that is due when it is left out. */
             case_id?: string | null;
+            /**
+             * @description Why, 1 to 500 characters; kept with the request and in the certificate. Without it the request is
+             *     refused (`reason.unfit`).
+             */
+            reason?: string;
+        };
+        /** @description Everything of the court is to be deleted, because the contract ends. */
+        WantedEnd: {
+            /**
+             * @description Why, 1 to 500 characters; kept with the request and in the certificate. Without it the request is
+             *     refused (`reason.unfit`).
+             */
+            reason?: string;
         };
         /** @description Days per class. */
         WantedPolicy: {
@@ -4380,7 +4432,10 @@ export interface operations {
     };
     retained: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description 1: the page is open already and looks again; that is written down once an hour. */
+                again?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4476,7 +4531,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedEnd"];
+            };
+        };
         responses: {
             201: {
                 headers: {
@@ -4495,6 +4554,14 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4542,6 +4609,14 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5159,7 +5234,10 @@ export interface operations {
     };
     task: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description 1: the page is open already and looks again; that is written down once an hour. */
+                again?: number;
+            };
             header?: never;
             path: {
                 id: string;

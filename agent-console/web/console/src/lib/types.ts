@@ -56,7 +56,9 @@ export type TaskNode = With<
   }
 >;
 export type Phone = Schema<"Phone">;
-export type TaskDocument = Schema<"Document">;
+/** How a file went that is there no more. */
+export type Removal = With<"RemovalView", { ground: "period" | "contract_end" }>;
+export type TaskDocument = With<"Document", { removal: Removal | null }>;
 
 export type RecordingState =
   | "live"
@@ -70,19 +72,22 @@ export type TranscriptState = "waiting" | "ready" | "failed";
 export type CallRow = With<
   "CallRow",
   {
-    recording: With<"RecordingBrief", { state: RecordingState }> | null;
-    transcript: With<"TranscriptBrief", { state: TranscriptState }> | null;
+    recording: With<"RecordingBrief", { state: RecordingState; removal: Removal | null }> | null;
+    transcript: With<"TranscriptBrief", { state: TranscriptState; removal: Removal | null }> | null;
   }
 >;
 export type Attempt = Schema<"Attempt">;
 export type Report = With<
   "ReportRow",
-  { delivered: With<"Delivered", { state: "waiting" | "done" | "dead" }> | null }
+  {
+    delivered: With<"Delivered", { state: "waiting" | "done" | "dead" }> | null;
+    removal: Removal | null;
+  }
 >;
 export type TaskEvent = Schema<"TaskEvent">;
 export type TaskDetail = With<
   "TaskDetail",
-  { nodes: TaskNode[]; calls: CallRow[]; reports: Report[] }
+  { nodes: TaskNode[]; calls: CallRow[]; reports: Report[]; documents: TaskDocument[] }
 >;
 
 export type RecordingVerdict = With<
@@ -109,7 +114,12 @@ export type Alarm = Schema<"AlarmRow">;
 export type Overview = With<"Overview", { agents: With<"AgentRow", { state: AgentState }>[] }>;
 export type UserRow = With<"UserRow", { role: Role }>;
 export type AuditRow = Schema<"AuditRow">;
-export type Health = Schema<"Health">;
+/** What a check of the house says, as a code with its figures. */
+export interface Said {
+  code: string;
+  values: Record<string, unknown>;
+}
+export type Health = With<"Health", { said: Record<string, Said | undefined> }>;
 
 /** How well both ends of a live call were heard in the last five seconds. */
 export type CallQuality = Schema<"CallQuality">;
@@ -380,6 +390,7 @@ export type RootRow = With<
 export type Doubt = Schema<"DoubtView">;
 export type HoldRow = Schema<"HoldView">;
 export type RetentionRequest = Schema<"RetentionRequest">;
+export type RetentionRequestDetail = Schema<"RetentionRequestDetail">;
 export type RetentionPolicy = Schema<"PolicyView">;
 export type Retention = With<"Retention", { requests: RetentionRequest[] }>;
 export type RetentionItem = Schema<"RetentionItem">;
@@ -389,8 +400,9 @@ export type RetentionPlan = With<"RetentionPlan", { classes: Amounts; kept: Amou
 /** What a deletion certificate says. */
 interface CertificateContent {
   court: { code: string; name: string };
-  asked: { by: string; at: string };
-  approved: { by: string; at: string };
+  contract_end?: boolean;
+  asked: { by: string; at: string; reason?: string };
+  approved: { by: string; at: string; reason?: string };
   finished_at: string;
   bytes: number;
   root: { sha256: string; sm3: string };

@@ -148,7 +148,8 @@ function Settle({ call, onClose }: { call: InboundCall; onClose: () => void }) {
       onCancel={onClose}
     >
       <div className="settle">
-        {call.recording && (
+        {call.recording === "deleted" && <p className="none">{t("recording.deleted")}</p>}
+        {call.recording && call.recording !== "deleted" && (
           // biome-ignore lint/a11y/useMediaCaption: what was said stands below, once it is there
           <audio
             controls

@@ -2,7 +2,11 @@
 
 import type { ThemeConfig } from "antd";
 
-export const theme: ThemeConfig = {
+const CJK = '"Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", sans-serif';
+/** Quotation marks and apostrophes of a Chinese font are as wide as a character. */
+const LATIN = '"Latin quotes", ';
+
+const theme: ThemeConfig = {
   token: {
     colorPrimary: "#1d4f91",
     colorPrimaryBg: "#e8f1fb",
@@ -21,6 +25,12 @@ export const theme: ThemeConfig = {
     colorTextPlaceholder: "#6b7280",
     colorTextDisabled: "#6b7280",
     borderRadius: 4,
-    fontFamily: '"Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", sans-serif',
+    fontFamily: CJK,
   },
 };
+
+/** In English, Latin punctuation comes from a Latin font. */
+export function themeOf(language: string): ThemeConfig {
+  if (language !== "en") return theme;
+  return { ...theme, token: { ...theme.token, fontFamily: LATIN + CJK } };
+}

@@ -62,17 +62,32 @@ export default function Certificate({ certificateId }: { certificateId: string }
         <Fact name={t("certificate.court")} value={`${content.court.name} ${content.court.code}`} />
         <Fact name={t("certificate.no")} value={proof.id} />
         <Fact
+          name={t("certificate.ground")}
+          value={t(`removal.ground.${content.contract_end ? "contract_end" : "period"}`)}
+        />
+        <Fact
           name={t("retention.asked")}
-          value={`${content.asked.by} ${dateTime(content.asked.at)}`}
+          value={[`${content.asked.by} ${dateTime(content.asked.at)}`, content.asked.reason]
+            .filter(Boolean)
+            .join(" · ")}
         />
         <Fact
           name={t("retention.decided")}
-          value={`${content.approved.by} ${dateTime(content.approved.at)}`}
+          value={[
+            `${content.approved.by} ${dateTime(content.approved.at)}`,
+            content.approved.reason,
+          ]
+            .filter(Boolean)
+            .join(" · ")}
         />
         <Fact name={t("certificate.done")} value={dateTime(content.finished_at)} />
         <Fact
           name={t("certificate.what")}
-          value={t("retention.amount", { n: content.files.length, size: bytes(content.bytes) })}
+          value={t("retention.amount", {
+            count: content.files.length,
+            n: content.files.length,
+            size: bytes(content.bytes),
+          })}
         />
       </dl>
       <table className="card listed">

@@ -2,6 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Button, message, Table } from "antd";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useWords } from "../../i18n/index.ts";
 import { bytes } from "../../lib/bytes.ts";
@@ -9,6 +10,7 @@ import { get, post } from "../../lib/http.ts";
 import { dateTime, day } from "../../lib/time.ts";
 import type { RetentionItem, RetentionPlan } from "../../lib/types.ts";
 import { Failed } from "../../ui/problem.tsx";
+import { Reason } from "./Reason.tsx";
 
 const OF = {
   due: {
@@ -17,6 +19,7 @@ const OF = {
     title: "retention.dry_run",
     help: "retention.dry_run_help",
     confirm: "retention.ask_deletion",
+    ground: "removal.ground.period",
   },
   contract: {
     plan: "/retention/contract-end",
@@ -24,6 +27,7 @@ const OF = {
     title: "retention.contract",
     help: "retention.contract_help",
     confirm: "retention.ask_contract",
+    ground: "removal.ground.contract_end",
   },
 };
 
@@ -31,14 +35,16 @@ export function DryRun(props: { of: keyof typeof OF; mayAsk: boolean }) {
   const of = OF[props.of];
   const { t } = useTranslation();
   const queries = useQueryClient();
+  const [asking, setAsking] = useState(false);
   const query = useQuery({
     queryKey: [of.plan],
     queryFn: () => get<RetentionPlan>(of.plan),
     enabled: false,
   });
   const ask = useMutation({
-    mutationFn: () => post(of.ask, {}),
+    mutationFn: (reason: string) => post(of.ask, { reason }),
     onSuccess: async () => {
+      setAsking(false);
       await queries.invalidateQueries({ queryKey: ["/retention"] });
       void message.success(t("retention.asked_done"));
     },
@@ -60,24 +66,53 @@ export function DryRun(props: { of: keyof typeof OF; mayAsk: boolean }) {
             danger
             data-testid={props.of === "due" ? "ask-deletion" : "ask-contract"}
             disabled={!plan || plan.items.length === 0}
-            loading={ask.isPending}
-            onClick={() => ask.mutate()}
+            onClick={() => setAsking(true)}
           >
             {t(of.confirm)}
           </Button>
         )}
       </div>
-      {query.error || ask.error ? <Failed error={query.error ?? ask.error} /> : null}
-      {plan ? <Plan plan={plan} /> : <p className="none">{t(of.help)}</p>}
+      {query.error ? <Failed error={query.error} /> : null}
+      {asking && plan && (
+        <Reason
+          danger
+          title={t(of.confirm)}
+          help={t("retention.ask_help")}
+          confirm={t(of.confirm)}
+          pending={ask.isPending}
+          error={ask.error}
+          onDone={(reason) => ask.mutate(reason)}
+          onClose={() => {
+            ask.reset();
+            setAsking(false);
+          }}
+        >
+          <p data-testid="ask-says">
+            {t("retention.ask_says", { ground: t(of.ground), size: bytes(plan.total.bytes) })}
+          </p>
+          <p className="for-good">
+            {t("retention.for_good", {
+              count: plan.total.files,
+              n: plan.total.files,
+              cases: plan.cases,
+            })}
+          </p>
+        </Reason>
+      )}
+      {plan ? (
+        <Plan plan={plan} isEnd={props.of === "contract"} />
+      ) : (
+        <p className="none">{t(of.help)}</p>
+      )}
     </section>
   );
 }
 
-function Plan({ plan }: { plan: RetentionPlan }) {
+function Plan({ plan, isEnd }: { plan: RetentionPlan; isEnd: boolean }) {
   const { t } = useTranslation();
   const words = useWords();
   const amount = (row: { files: number; bytes: number }) =>
-    t("retention.amount", { n: row.files, size: bytes(row.bytes) });
+    t("retention.amount", { count: row.files, n: row.files, size: bytes(row.bytes) });
   return (
     <>
       <dl className="facts" data-testid="plan">
@@ -131,13 +166,7 @@ function Plan({ plan }: { plan: RetentionPlan }) {
           },
           {
             title: t("retention.reason"),
-            render: (_v, row) =>
-              row.returned_at
-                ? t(row.class === "caller" ? "retention.due_caller" : "retention.due", {
-                    from: day(row.returned_at),
-                    due: dateTime(row.due_at),
-                  })
-                : t("retention.due_end"),
+            render: (_v, row) => (isEnd ? <End row={row} /> : <Due row={row} />),
           },
           {
             title: t("retention.size"),
@@ -147,6 +176,28 @@ function Plan({ plan }: { plan: RetentionPlan }) {
           },
         ]}
       />
+    </>
+  );
+}
+
+function Due({ row }: { row: RetentionItem }) {
+  const { t } = useTranslation();
+  const due = dateTime(row.due_at);
+  if (!row.returned_at) return <>{t("retention.due_since", { due })}</>;
+  const from = day(row.returned_at);
+  return <>{t(row.class === "caller" ? "retention.due_caller" : "retention.due", { from, due })}</>;
+}
+
+/** No period counts at the end of the contract; what never came back to the court says so. */
+function End({ row }: { row: RetentionItem }) {
+  const { t } = useTranslation();
+  if (!row.case_number) return <>{t("retention.due_end")}</>;
+  return (
+    <>
+      {t("retention.due_end")} ·{" "}
+      {row.returned_at
+        ? t("retention.returned", { from: day(row.returned_at) })
+        : t("retention.why.not_returned")}
     </>
   );
 }

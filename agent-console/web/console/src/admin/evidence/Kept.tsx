@@ -6,18 +6,21 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useWords } from "../../i18n/index.ts";
 import { get, id, post } from "../../lib/http.ts";
+import { useLook } from "../../lib/look.ts";
 import { may } from "../../lib/session.ts";
 import { dateTime } from "../../lib/time.ts";
 import type { Me, Retention, RetentionRequest } from "../../lib/types.ts";
 import { Link } from "../../shell/Shell.tsx";
 import { Loading } from "../../ui/Loading.tsx";
 import { Failed } from "../../ui/problem.tsx";
+import { Approve } from "./Approve.tsx";
 import { DryRun } from "./DryRun.tsx";
 import { Periods } from "./Periods.tsx";
 import { Reason } from "./Reason.tsx";
 import { bodyWords } from "./words.ts";
 
 export const RETENTION = "/retention";
+const EVERY_MS = 10_000;
 const COLOURS: Record<string, string> = {
   waiting: "amber",
   approved: "blue",
@@ -28,10 +31,13 @@ const COLOURS: Record<string, string> = {
 
 export function Kept({ me }: { me: Me }) {
   const { t } = useTranslation();
+  const look = useLook(RETENTION);
   const query = useQuery({
     queryKey: [RETENTION],
-    queryFn: () => get<Retention>(RETENTION),
-    refetchInterval: 10_000,
+    queryFn: () => get<Retention>(look()),
+    // Only a removal that runs moves by itself.
+    refetchInterval: ({ state }) =>
+      state.data?.requests.some((each) => each.state === "approved") ? EVERY_MS : false,
   });
   if (query.error && !query.data) {
     return <Failed error={query.error} onRetry={() => void query.refetch()} />;
@@ -68,12 +74,14 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
   const words = useWords();
   const queries = useQueryClient();
   const [refusing, setRefusing] = useState<string | null>(null);
+  const [approving, setApproving] = useState<RetentionRequest | null>(null);
   const [stopping, setStopping] = useState<string | null>(null);
   const act = useMutation({
     mutationFn: ({ path, body }: { path: string; body?: object }) => post(path, body),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: [RETENTION] });
       setRefusing(null);
+      setApproving(null);
       setStopping(null);
     },
   });
@@ -81,7 +89,7 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
   return (
     <section className="card list" aria-label={t("retention.requests")}>
       <h2 className="inset">{t("retention.requests")}</h2>
-      {act.error && !refusing && !stopping ? <Failed error={act.error} /> : null}
+      {act.error && !refusing && !approving && !stopping ? <Failed error={act.error} /> : null}
       <Table<RetentionRequest>
         size="middle"
         rowKey={(row) => row.id}
@@ -105,7 +113,9 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
             render: (_v, row) => (
               <>
                 {row.asked_by}
-                <div className="muted small">{dateTime(row.asked_at)}</div>
+                <div className="muted small">
+                  {[dateTime(row.asked_at), row.asked_because].filter(Boolean).join(" · ")}
+                </div>
               </>
             ),
           },
@@ -150,10 +160,7 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
                       size="small"
                       type="primary"
                       data-testid="approve"
-                      loading={act.isPending}
-                      onClick={() =>
-                        act.mutate({ path: `${one(row)}/decision`, body: { approve: true } })
-                      }
+                      onClick={() => setApproving(row)}
                     >
                       {t("retention.approve")}
                     </Button>
@@ -199,6 +206,18 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
           onClose={() => {
             act.reset();
             setRefusing(null);
+          }}
+        />
+      )}
+      {approving && (
+        <Approve
+          row={approving}
+          pending={act.isPending}
+          error={act.error}
+          onDone={(approval) => act.mutate({ path: `${one(approving)}/decision`, body: approval })}
+          onClose={() => {
+            act.reset();
+            setApproving(null);
           }}
         />
       )}

@@ -1,7 +1,7 @@
 // Asks why: nothing about evidence is done without a reason.
 
 import { Input, Modal } from "antd";
-import { useId, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Failed } from "../../ui/problem.tsx";
 
@@ -11,6 +11,10 @@ export function Reason(props: {
   confirm: string;
   pending: boolean;
   error: unknown;
+  /** What cannot be undone. */
+  danger?: boolean;
+  /** What is told before. */
+  children?: ReactNode;
   onDone: (reason: string) => void;
   onClose: () => void;
 }) {
@@ -23,10 +27,15 @@ export function Reason(props: {
       title={props.title}
       okText={props.confirm}
       cancelText={t("evidence.cancel")}
-      okButtonProps={{ disabled: text.trim() === "", loading: props.pending }}
+      okButtonProps={{
+        danger: props.danger,
+        disabled: text.trim() === "",
+        loading: props.pending,
+      }}
       onOk={() => props.onDone(text.trim())}
       onCancel={props.onClose}
     >
+      {props.children}
       <p className="muted">{props.help}</p>
       <label htmlFor={field}>{t("evidence.reason")}</label>
       <Input.TextArea

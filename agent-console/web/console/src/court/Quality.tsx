@@ -1,0 +1,30 @@
+// How well each leg was heard over the whole call, beside its recording: the score, and the share of
+// the sound that did not come in time.
+
+import { useTranslation } from "react-i18next";
+import type { CallRow } from "../lib/types.ts";
+
+const LEGS = ["agent", "party", "target", "supervisor"] as const;
+type Leg = NonNullable<NonNullable<CallRow["quality"]>["agent"]>;
+
+/** Share of the packets that never came, or too late to be heard. */
+export function missed({ received, lost, late }: Pick<Leg, "received" | "lost" | "late">): number {
+  return received + lost > 0 ? (lost + late) / (received + lost) : 0;
+}
+
+export function Quality({ quality }: { quality: CallRow["quality"] | undefined }) {
+  const { t } = useTranslation();
+  if (!quality) return null;
+  const legs = LEGS.flatMap((of) => {
+    const leg = quality[of];
+    if (leg?.mos == null) return [];
+    const loss = (missed(leg) * 100).toFixed(1);
+    return [t("quality.leg", { leg: t(`signal.short.${of}`), mos: leg.mos.toFixed(1), loss })];
+  });
+  if (legs.length === 0) return null;
+  return (
+    <span className="muted small" data-testid="quality" title={t("quality.help")}>
+      {legs.join(" · ")}
+    </span>
+  );
+}
