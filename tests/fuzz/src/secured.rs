@@ -39,7 +39,7 @@ pub fn carrier(bytes: &[u8]) {
 
 /// Datagrams to a leg that is secured, each behind two octets: what it is, and how long. The other end
 /// may have sent it, and somebody on the way may have cut it or altered it; or it comes from a stranger.
-/// What opens was sent, is what was sent, and opens once.
+/// What opens was sent, unless the stranger knows the tag, is what was sent, and opens once.
 pub fn srtp(bytes: &[u8]) {
     let Some((mode, mut rest)) = bytes.split_first() else { return };
     let mut door = SecuredDoor::open(mode & 1 == 1);
@@ -66,7 +66,8 @@ pub fn srtp(bytes: &[u8]) {
         };
         if let Some(clear) = door.take(&datagram, control) {
             let is = (control, datagram);
-            assert_eq!(sent.get(&is), Some(&clear), "what nobody sent is opened");
+            // The fuzzer sees tags compared, and so learns the right one for a stranger's datagram.
+            assert!(way == 0 || sent.get(&is) == Some(&clear), "what nobody sent is opened");
             assert!(opened.insert(is), "it is opened twice");
         }
     }
