@@ -344,6 +344,7 @@ async fn deletion(world: &mut World, task: &Value) -> Value {
     assert_eq!((&shown["is_genuine"], shown["content"]["files"].as_array().unwrap().len()), (&json!(true), 6));
     let recording = format!("/api/v1/calls/{}/recording", task["calls"][0]["id"].as_str().unwrap());
     let (status, gone) = server.get(&recording, &judge).await;
+    let gone: Value = serde_json::from_str(&gone).unwrap();
     assert_eq!((status, &gone["code"]), (410, &json!("evidence.deleted")), "it is not lost, it is gone by decision");
     assert_eq!((&gone["ground"], &gone["certificate"]), (&json!("period"), &done["request"]["certificate"]), "{gone}");
     let seen = read(server, &format!("/api/v1/tasks/{}", task["id"].as_str().unwrap()), &judge).await;

@@ -134,7 +134,8 @@ async fn contract_end(world: &mut World, moto: &Moto, recording: &str) {
     let server = &world.server;
     let rooted = async || read(server, "/api/v1/evidence/roots", &admin).await;
     until(rooted, |roots| roots["items"].as_array().unwrap().len() > 1).await.unwrap();
-    let ask = async || post(server, "/api/v1/retention/contract-end", &admin, &json!({})).await;
+    let why = json!({ "reason": "合同期满，已交还法院" });
+    let ask = async || post(server, "/api/v1/retention/contract-end", &admin, &why).await;
     let (status, refused) = ask().await;
     assert_eq!((status, &refused["code"]), (409, &json!("retention.not_exported")), "nothing was returned: {refused}");
     let folder = tempfile::tempdir().unwrap();
@@ -159,9 +160,10 @@ async fn contract_end(world: &mut World, moto: &Moto, recording: &str) {
     let (status, asked) = ask().await;
     assert_eq!(status, 201, "{asked}");
     let request = format!("/api/v1/retention/requests/{}", asked["id"].as_str().unwrap());
-    let (status, _) = post(server, &format!("{request}/decision"), &admin, &json!({ "approve": true })).await;
+    let yes = json!({ "approve": true, "reason": "清单已核对", "files": 6 });
+    let (status, _) = post(server, &format!("{request}/decision"), &admin, &yes).await;
     assert_eq!(status, 403, "who asked does not approve");
-    let (status, _) = post(server, &format!("{request}/decision"), &supervisor, &json!({ "approve": true })).await;
+    let (status, _) = post(server, &format!("{request}/decision"), &supervisor, &yes).await;
     assert_eq!(status, 204);
     let state = async || read(server, &request, &supervisor).await;
     let done = until(state, |found: &Value| found["request"]["state"] == "done").await.unwrap();
