@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use anyhow::Context as _;
 
-use crate::{config::Config, serve};
+use crate::{config::Config, notary, serve};
 
 /// Opens every file that the configuration names, and reads certificates and keys as the server
 /// would: what it would refuse at its start is told before it (R2.1).
@@ -18,6 +18,9 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     if let Some(tls) = &config.server.tls {
         serve::identity(tls).context("server.tls")?;
     }
+    if let Some(notary) = &config.evidence.notary {
+        notary::Known::read(notary)?;
+    }
     let telephony = &config.telephony;
     let tls = telephony.tls.as_ref();
     let carrier = telephony.carrier_tls.as_ref();
@@ -30,6 +33,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
         ("telephony.carrier_tls.roots", carrier.and_then(|tls| tls.roots.as_ref())),
         ("telephony.carrier_tls.certificate", carrier.and_then(|tls| tls.certificate.as_ref())),
         ("telephony.carrier_tls.key", carrier.and_then(|tls| tls.key.as_ref())),
+        ("evidence.notary.key_file", config.evidence.notary.as_ref().map(|notary| &notary.key_file)),
         ("case_system.key_file", config.case_system.as_ref().map(|system| &system.key_file)),
     ];
     for (key, path) in named {

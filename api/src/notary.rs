@@ -86,10 +86,12 @@ pub(crate) async fn work(mut notariser: Notariser<HttpNotary>, cancel: Cancellat
     }
 }
 
-/// Nobody is asked any more: that nobody answers rings no longer.
+/// Nobody is asked any more: nothing that was about asking rings any longer.
 pub(crate) async fn off(house: &House) {
-    if let Err(error) = alarms::clear(&house.db, &house.clock, "evidence.notary", "house").await {
-        tracing::error!(%error, "an alarm about the notary could not be cleared");
+    for kind in ["evidence.notary", "evidence.notary_receipt"] {
+        if let Err(error) = alarms::clear_kind(&house.db, &house.clock, kind).await {
+            tracing::error!(%error, kind, "alarms about the notary could not be cleared");
+        }
     }
 }
 

@@ -67,7 +67,14 @@ pub async fn clear(db: &Db, clock: &Clock, kind: &str, object_id: &str) -> Resul
     Ok(())
 }
 
-/// The same in a transaction.
+/// All that it was about is no matter any more.
+pub async fn clear_kind(db: &Db, clock: &Clock, kind: &str) -> Result<(), StoreError> {
+    let query = sqlx::query("UPDATE alarms SET cleared_ms = $2 WHERE kind = $1 AND cleared_ms IS NULL");
+    query.bind(kind).bind(clock.now_ms()).execute(db.read()).await?;
+    Ok(())
+}
+
+/// [`clear`] in a transaction.
 pub async fn clear_in(tx: &mut Tx, clock: &Clock, kind: &str, object_id: &str) -> Result<(), StoreError> {
     sqlx::query(CLEAR).bind(kind).bind(object_id).bind(clock.now_ms()).execute(&mut *tx.conn()).await?;
     Ok(())

@@ -191,7 +191,6 @@ async fn require(house: &House, actor: &Actor, permission: Permission) -> Result
     Err(Problem::forbidden())
 }
 
-/// Writes an audit row.
 /// Whether a page looks again by itself, as those do that stay open.
 #[derive(serde::Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -225,6 +224,7 @@ async fn note_look(
     note(house, actor, action, object, "ok", json!({})).await
 }
 
+/// Writes an audit row.
 async fn note(
     house: &House,
     actor: &Actor,

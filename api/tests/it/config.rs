@@ -151,4 +151,11 @@ fn a_file_that_the_start_would_refuse_is_named_by_the_check() {
 
     let tls = format!("{good}[server.tls]\ncertificate = {:?}\nkey = \"k.pem\"\n", path("c.pem"));
     assert!(told(&tls).unwrap_err().contains(&path("c.pem")));
+
+    let notary = format!(
+        "{good}[evidence.notary]\nurl = \"https://notary.example/x\"\nkey_file = {:?}\npublic_keys = {:?}\n",
+        path("key"),
+        path("notary.pem")
+    );
+    assert!(told(&notary).unwrap_err().contains(&path("notary.pem")));
 }

@@ -27,7 +27,9 @@ impl Told {
     pub(super) fn phone(self, devices: &[IpAddr]) -> IpAddr {
         match devices {
             [first, ..] if devices.iter().all(|ip| is_inside(*ip)) => {
-                Some(self.bound).filter(|ip| !ip.is_unspecified()).or_else(|| towards(*first)).unwrap_or(self.carriers)
+                // Its sound comes to the sockets that are bound, and those have one family.
+                let inside = || towards(*first).filter(|ip| ip.is_ipv4() == self.bound.is_ipv4());
+                Some(self.bound).filter(|ip| !ip.is_unspecified()).or_else(inside).unwrap_or(self.carriers)
             }
             _ => self.carriers,
         }
@@ -84,6 +86,7 @@ mod tests {
         // Listening everywhere, it is the one by which the phone is reached.
         let everywhere = Told::new(ip("0.0.0.0"), Some(ip("203.0.113.5"))).unwrap();
         assert_eq!(everywhere.phone(&[ip("127.0.0.1")]), ip("127.0.0.1"));
+        assert_eq!(everywhere.phone(&[ip("::1")]), ip("203.0.113.5"), "no socket of the other family is bound");
         assert!(Told::new(ip("0.0.0.0"), None).is_err());
         let plain = Told::new(ip("10.0.0.5"), None).unwrap();
         assert_eq!(plain.phone(&[ip("198.51.100.9")]), ip("10.0.0.5"), "there is no other");

@@ -223,6 +223,10 @@ impl RtpLeg {
             count.fetch_add(1, Ordering::Relaxed);
             return self.dropped(from);
         }
+        // What is not RTP (RFC 3550, A.1) is nobody's packet: it is neither heard nor counted.
+        if packet[0] >> 6 != 2 {
+            return Received::Dropped;
+        }
         let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
         self.reception.packet(now, word(8), u16::from_be_bytes([packet[2], packet[3]]), word(4));
         Received::Packet(len)

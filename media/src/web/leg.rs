@@ -8,6 +8,7 @@ use std::{
 
 use rtc::{
     crypto::providers::RingProvider,
+    dtls::extension::extension_use_srtp::SrtpProtectionProfile,
     ice::mdns::MulticastDnsMode,
     interceptor::Registry,
     media_stream::MediaStreamTrack,
@@ -43,7 +44,9 @@ use crate::{
     egress::Head,
     quality::{Concealment, Moment, Quality},
     reception::Reception,
+    rtcp::is_rtcp,
     sdp::{SdpError, only_telephone},
+    srtp::is_sealed_control,
 };
 
 /// A browser's leg.
@@ -100,8 +103,13 @@ impl WebLeg {
         places: &Places,
         ssrc: u32,
     ) -> Result<(Self, String), rtc::shared::error::Error> {
-        let mut setting =
-            SettingEngineBuilder::default().with_multicast_dns_mode(MulticastDnsMode::Disabled).with_lite(true).build();
+        // The profile that each browser must have (RFC 8827, section 6.5), and no other: the place of
+        // the flag in its control packets is known so.
+        let mut setting = SettingEngineBuilder::default()
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .with_lite(true)
+            .with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80])
+            .build();
         setting.set_crypto_provider(Arc::new(RingProvider::new()));
         let reports = Reports::default();
         let (place, listener) = reports.listener(ssrc);
@@ -149,6 +157,10 @@ impl WebLeg {
 
     /// A datagram of the browser, by UDP or framed in its connection.
     pub(crate) fn datagram(&mut self, now: Instant, by: TransportProtocol, from: SocketAddr, bytes: &[u8]) {
+        // Nobody sealed it, and the stack would believe it.
+        if is_rtcp(bytes) && !is_sealed_control(bytes) {
+            return;
+        }
         let local_addr = match by {
             TransportProtocol::TCP => self.tcp.unwrap_or(self.udp),
             _ => self.udp,

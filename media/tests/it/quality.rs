@@ -116,9 +116,12 @@ async fn a_trunk_leg_reports_on_its_own_port_and_learns_what_the_carrier_hears()
         let (arrived_for, next) = carrier.speak(next, |seq| (seq > next + 1).then(|| arrived.elapsed()));
         let (from, to) = if mux { (&carrier.sound, carrier.ours) } else { (&carrier.control, carrier.ours + 1) };
         from.send_to(&reply(&report, arrived_for), ("127.0.0.1", to)).unwrap();
-        // What is no report does no harm.
-        for wild in [&[0x80, 201][..], &[0x81, 200, 0xff, 0xff, 0, 0, 0, 0], &[0xff; 40]] {
+        // What is no report does no harm, and what is not RTP counts as no packet of the other end.
+        for wild in [&[0x80, 201][..], &[0x81, 200, 0xff, 0xff, 0, 0, 0, 0]] {
             from.send_to(wild, ("127.0.0.1", to)).unwrap();
+        }
+        for octet in 0xf0..=0xff {
+            from.send_to(&[octet; 40], ("127.0.0.1", to)).unwrap();
         }
         let mut events = std::mem::replace(&mut carrier.events, tokio::sync::mpsc::channel(1).1);
         let told = |_| {

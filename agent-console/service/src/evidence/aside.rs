@@ -31,7 +31,15 @@ impl Examiner {
             .await?;
             let Some(row) = row else { continue };
             let (call, court): (String, String) = (row.get(0), row.get(1));
-            let Some(piece) = self.piece(&name).await? else { continue };
+            // One that the disk does not give keeps no other from its register; it is asked for again.
+            let piece = match self.piece(&name).await {
+                Ok(piece) => piece,
+                Err(error) => {
+                    tracing::error!(file = name, %error, "what was set aside cannot be read, and is in no register yet");
+                    continue;
+                }
+            };
+            let Some(piece) = piece else { continue };
             let mut tx = self.db.begin().await?;
             let LostPiece { bytes, sha256, sm3, .. } = &piece;
             let (kind, size) = (register::SET_ASIDE, *bytes as i64);

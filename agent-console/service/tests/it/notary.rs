@@ -40,6 +40,8 @@ struct Scripted {
     manner: Arc<Mutex<Manner>>,
     asked: Arc<Mutex<Vec<HandIn>>>,
     proofs: Arc<Mutex<BTreeMap<String, u64>>>,
+    /// The day whose root it never takes.
+    declines: Arc<Mutex<Option<String>>>,
     key: Arc<KeyFile>,
     other: Arc<KeyFile>,
     clock: Clock,
@@ -52,6 +54,7 @@ impl Scripted {
             manner: Arc::new(Mutex::new(Manner::Right)),
             asked: Arc::default(),
             proofs: Arc::default(),
+            declines: Arc::default(),
             key: key(format!("notary-{}", new_id())),
             other: key(format!("other-{}", new_id())),
             clock: clock.clone(),
@@ -77,6 +80,9 @@ impl Notary for Scripted {
         let manner = *self.manner.lock().unwrap();
         if manner == Manner::Away {
             return Err(NotaryError::Unreachable("no connection".into()));
+        }
+        if self.declines.lock().unwrap().as_ref() == Some(&root.day) {
+            return Err(NotaryError::Refused { status: 422, text: "from before the contract".into() });
         }
         let block = {
             let mut proofs = self.proofs.lock().unwrap();
@@ -330,6 +336,7 @@ async fn x2_a_root_that_was_altered_is_not_handed_in_and_keeps_no_other() {
         assert_eq!(kept(&shelf).await, ["2026-11-24", "2026-11-25"], "{}", shelf.engine());
         let why = waits(&shelf.house.on.db, &shelf.house.court, NEVER.0, NEVER.1).await.unwrap();
         assert!(why[DAYS[0]].why.contains("not what was signed"), "{}: {why:?}", shelf.engine());
+        assert!(!why[DAYS[0]].refused && shelf.audited("evidence.notary_refused").await.is_empty(), "nobody was asked");
     }
 }
 
@@ -350,4 +357,32 @@ fn x2_the_breaker_leaves_a_notary_alone_after_three_failures_and_then_tries_with
     }
     circuit.worked();
     assert_eq!((circuit.lets(0), circuit.failed(now)), (true, false), "as new");
+}
+
+#[tokio::test]
+async fn x2_a_root_that_the_notary_never_takes_keeps_no_other_from_it_and_rings() {
+    for shelf in shelves().await {
+        let (db, clock, court) = (&shelf.house.on.db, &shelf.house.on.clock, &shelf.house.court);
+        shelf.case(1).await;
+        let mut house = notariser(&shelf);
+        *house.notary.declines.lock().unwrap() = Some(DAYS[0].into());
+        three_roots(&shelf).await;
+        assert_eq!(house.round().await.unwrap(), 2, "{}", shelf.engine());
+        for _ in 0..5 {
+            // Through all its tries of a day the line stays open, and the new root goes out at once.
+            for _ in 0..24 {
+                clock.advance(HOUR_MS);
+                house.round().await.unwrap();
+            }
+            assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 1, "{}", shelf.engine());
+            clock.advance(SETTLE_MS);
+            assert_eq!(house.round().await.unwrap(), 1, "{}", shelf.engine());
+        }
+        assert_eq!(kept(&shelf).await.len(), 7, "{}", shelf.engine());
+        assert_eq!(house.standing.standing().open_until_ms, None, "{}", shelf.engine());
+        let told = alarms::open_for(db, court).await.unwrap();
+        assert_eq!(told.len(), 1, "{}: {told:?}", shelf.engine());
+        assert!(told[0].kind == "evidence.notary_receipt" && told[0].text.contains("422"), "{told:?}");
+        assert!(shelf.audited("evidence.notary_refused").await.is_empty(), "no receipt came");
+    }
 }

@@ -23,16 +23,27 @@ use crate::{
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// A server that has nothing, and says so.
-fn empty_server(at: SocketAddr) {
+/// A server that answers a look with this, and everything else with that.
+fn server(at: SocketAddr, look: &'static str, else_: &'static str) {
     let listener = TcpListener::bind(at).unwrap();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
-            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let is_look = lines.next().is_some_and(|line| line.starts_with("HEAD "));
+            while lines.next().is_some_and(|line| !line.is_empty()) {}
+            let answer = if is_look { look } else { else_ };
+            let _ = write!(stream, "HTTP/1.1 {answer}Connection: close\r\n\r\n");
         }
     });
+}
+
+const NOTHING: &str = "404 Not Found\r\nContent-Length: 0\r\n";
+const THERE: &str = "200 OK\r\nContent-Length: 9\r\nETag: \"1\"\r\nLast-Modified: Wed, 25 Nov 2026 01:00:00 GMT\r\n";
+const LOCKED: &str = "403 Forbidden\r\nContent-Length: 0\r\n";
+
+/// A server that has nothing, and says so.
+fn empty_server(at: SocketAddr) {
+    server(at, NOTHING, NOTHING);
 }
 
 impl Shelf {
@@ -127,18 +138,38 @@ async fn x6_recordings_wait_for_a_server_that_is_away_and_are_not_given_up_while
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x6_nothing_is_certified_as_gone_whose_copy_lies_on_a_server_that_is_named_no_more() {
+async fn x6_a_recording_that_the_server_keeps_under_a_lock_stays_and_the_deletion_of_all_else_is_certified() {
     for shelf in shelves().await {
+        let (served, id) = shelf.approved(TEN_YEARS).await;
+        let (vault, at) = shelf.behind_s3();
+        server(at, THERE, LOCKED);
+        let deleter = Deleter { vault, ..shelf.deleter() };
+        deleter.run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        let (state, why) = &states[&served.recording];
+        assert!(state == "failed" && why.contains("refused"), "{}: {state} {why}", shelf.engine());
+        assert_eq!(states[&served.report].0, "deleted", "{}", shelf.engine());
+        assert_eq!(shelf.certified().await.0.files, 3, "{}", shelf.engine());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x6_nothing_is_certified_as_gone_whose_copy_lies_on_a_server_that_is_named_no_more() {
+    let twice = shelves().await.into_iter().map(|shelf| (shelf, true));
+    for (shelf, is_here) in twice.chain(shelves().await.into_iter().map(|shelf| (shelf, false))) {
         let (served, id) = shelf.approved(TEN_YEARS).await;
         let place = shelf.sealed_recording(&served.recording);
         let note = place.with_extension("s3");
         std::fs::write(&note, r#"{"bytes":1,"sha256":"","e_tag":null}"#).unwrap();
+        // Not here any more: thrown out of the folder once its copy was checked.
+        if !is_here {
+            std::fs::remove_file(&place).unwrap();
+        }
         shelf.deleter().run(&id).await.unwrap();
         let (state, why) = shelf.states(&id).await.remove(&served.recording).unwrap();
         assert!(state == "failed" && why.contains("[vault.s3]"), "{}: {state} {why}", shelf.engine());
-        assert!(place.exists() && note.exists(), "{}", shelf.engine());
-        // Thrown out of the folder: it is not lost.
-        std::fs::remove_file(&place).unwrap();
+        assert!(place.exists() == is_here && note.exists(), "{}", shelf.engine());
+        let _ = std::fs::remove_file(&place);
         let found = shelf.examiner().look(&shelf.file(&served.recording).await).await;
         assert!(found.is_err_and(|error| error.to_string().contains("[vault.s3]")), "{}", shelf.engine());
     }

@@ -60,6 +60,17 @@ pub enum NotaryError {
     Unreadable(String),
 }
 
+impl NotaryError {
+    /// Whether it says something of the notary or of the way to it, and nothing of the root: every
+    /// other root would meet it too.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Unreadable(_) => true,
+            Self::Refused { status, .. } => matches!(status, 401 | 403 | 404 | 407 | 408 | 429 | 500..),
+        }
+    }
+}
+
 /// How it stands with the notary.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -118,7 +129,7 @@ impl<N> std::fmt::Debug for Notariser<N> {
 }
 
 impl<N: Notary> Notariser<N> {
-    /// Hands in what waits, oldest day first, as far as the notary answers; answers how many
+    /// Hands in what waits, in the order of their turns, as far as the notary answers; answers how many
     /// receipts were kept.
     pub async fn round(&mut self) -> Result<usize, ServiceError> {
         let now = self.clock.now_ms();
@@ -145,24 +156,29 @@ impl<N: Notary> Notariser<N> {
             Ok(root) => root,
             Err(why) => {
                 let why = format!("the root is not handed in, for it is not what was signed: {why}");
-                store::postpone(&self.db, &self.clock, due, &Failure::Refused(why)).await?;
+                store::postpone(&self.db, &self.clock, due, &Failure::NotGenuine(why)).await?;
                 return Ok(false);
             }
         };
         let failure = match self.notary.hand_in(&HandIn::of(&root)).await {
-            Err(error) => Failure::None(error.to_string()),
+            Err(error) if error.is_away() => Failure::Away(error.to_string()),
+            Err(error) => Failure::Declined(error.to_string()),
             Ok(receipt) => match receipt.verify(&root, &self.keys).err() {
                 None => return self.keep(&receipt).await,
                 Some(fault) => Failure::Refused(fault.to_string()),
             },
         };
         store::postpone(&self.db, &self.clock, due, &failure).await?;
-        let (Failure::None(why) | Failure::Refused(why)) = failure;
+        let why = failure.why();
         tracing::warn!(court = due.court, day = due.day, tries = due.tries + 1, why, "no receipt for a day root");
+        // A notary that answers is not away, whatever it makes of this root.
+        if !matches!(failure, Failure::Away(_)) {
+            return Ok(false);
+        }
         let now = self.clock.now_ms();
         self.standing.set(|standing| {
             let since = standing.failing.as_ref().map_or(now, |(since, _)| *since);
-            standing.failing = Some((since, why.clone()));
+            standing.failing = Some((since, why.to_owned()));
         });
         if self.circuit.failed(now) {
             let text = format!("存证服务不可用，证据日根照常生成并等待，将自动重试：{why}");

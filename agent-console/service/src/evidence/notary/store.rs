@@ -25,15 +25,16 @@ pub(super) struct Due {
     pub(super) refused: bool,
 }
 
-/// Roots without a receipt that were made before `made_before_ms` and may be tried now, oldest day
-/// first.
+/// Roots without a receipt that were made before `made_before_ms` and may be tried now: whichever was
+/// put off the longest ago first, oldest day first among those that never were. A root that the
+/// notary never takes is so never before one that it was not asked about.
 pub(super) async fn due(db: &Db, made_before_ms: i64, now_ms: i64, most: i64) -> Result<Vec<Due>, ServiceError> {
     let rows = sqlx::query(
         "SELECT r.court_id, r.day, r.body, COALESCE(h.tries, 0), COALESCE(h.refused, 0) FROM evidence_roots r
          LEFT JOIN evidence_hand_ins h ON h.court_id = r.court_id AND h.day = r.day
          WHERE r.made_ms <= $1 AND COALESCE(h.next_ms, 0) <= $2
            AND NOT EXISTS (SELECT 1 FROM evidence_notary_receipts n WHERE n.court_id = r.court_id AND n.day = r.day)
-         ORDER BY r.day, r.court_id LIMIT $3",
+         ORDER BY COALESCE(h.next_ms, 0), r.day, r.court_id LIMIT $3",
     )
     .bind(made_before_ms)
     .bind(now_ms)
@@ -104,20 +105,30 @@ pub(super) async fn keep(db: &Db, clock: &Clock, receipt: &NotaryReceipt) -> Res
 /// What went wrong with a hand-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// There is no receipt.
-    None(String),
-    /// There is one, and it proves nothing of this root; or the root itself is not what it was.
+    /// There is no receipt, for the notary is away.
+    Away(String),
+    /// There is none, for the notary answered and does not take this root.
+    Declined(String),
+    /// There is one, and it proves nothing of this root.
     Refused(String),
+    /// The root itself is not what the house signed: the notary was not asked, and the examination of
+    /// the chain tells it.
+    NotGenuine(String),
 }
 
-/// The root waits on, and is tried again later. A receipt that was refused rings at once and stands
-/// in the audit log, the first time.
+impl Failure {
+    pub(super) fn why(&self) -> &str {
+        let (Self::Away(why) | Self::Declined(why) | Self::Refused(why) | Self::NotGenuine(why)) = self;
+        why
+    }
+}
+
+/// The root waits on, and is tried again later. One that is not taken, or whose receipt was refused,
+/// rings at once; a refused receipt stands in the audit log, the first time.
 pub(super) async fn postpone(db: &Db, clock: &Clock, due: &Due, failure: &Failure) -> Result<(), ServiceError> {
     let (tries, now) = (due.tries + 1, clock.now_ms());
-    let (text, refused) = match failure {
-        Failure::None(text) => (text, due.refused),
-        Failure::Refused(text) => (text, true),
-    };
+    let (text, is_refused) = (failure.why(), matches!(failure, Failure::Refused(_)));
+    let refused = due.refused || is_refused;
     let mut tx = db.begin().await?;
     sqlx::query(
         "INSERT INTO evidence_hand_ins (court_id, day, tries, next_ms, refused, last_error)
@@ -133,16 +144,20 @@ pub(super) async fn postpone(db: &Db, clock: &Clock, due: &Due, failure: &Failur
     .bind(text)
     .execute(&mut *tx.conn())
     .await?;
-    if let Failure::Refused(text) = failure {
+    let told = match failure {
+        Failure::Declined(text) => Some(format!("{} 日根未被存证服务受理，将重试：{text}", due.day)),
+        Failure::Refused(text) => Some(format!("{} 日根的存证回执未被采信，将重试：{text}", due.day)),
+        Failure::Away(_) | Failure::NotGenuine(_) => None,
+    };
+    if let Some(told) = told {
         let about = format!("{}:{}", due.court, due.day);
-        let told = format!("{} 日根的存证回执未被采信，将重试：{text}", due.day);
         alarms::raise_in(&mut tx, clock, &due.court, (ALARM, &about), &told).await?;
-        if !due.refused {
-            let detail = json!({ "detail": text });
-            let object = ("evidence_root", due.day.as_str());
-            let entry = audit::Entry::of_the_house(&due.court, "evidence.notary_refused", object, detail);
-            audit::append(&mut tx, clock, audit::Entry { result: "refused", ..entry }).await?;
-        }
+    }
+    if is_refused && !due.refused {
+        let detail = json!({ "detail": text });
+        let object = ("evidence_root", due.day.as_str());
+        let entry = audit::Entry::of_the_house(&due.court, "evidence.notary_refused", object, detail);
+        audit::append(&mut tx, clock, audit::Entry { result: "refused", ..entry }).await?;
     }
     Ok(tx.commit().await?)
 }
