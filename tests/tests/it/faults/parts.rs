@@ -1,6 +1,6 @@
 //! Parts of the house that are gone: its key file, the process that transcribes.
 
-use std::{fs, process::Command, time::Duration};
+use std::{cell::RefCell, fs, process::Command, time::Duration};
 
 use serde_json::json;
 use songda_tests::agent::{Agent, http, until};
@@ -46,17 +46,13 @@ async fn r4_3d_a_server_without_its_key_file_serves_read_only_and_says_why_until
     assert_eq!(end["end"]["technical"]["code"], "C01", "nothing was lost: {end}");
 }
 
-/// The process that transcribes, and none of those before.
-async fn at_work(server: u32, before: &[u32]) -> u32 {
-    let mut looks = tokio::time::interval(Duration::from_millis(5));
-    for _ in 0..6_000 {
-        looks.tick().await;
-        let found = children(server).into_iter().find(|child| ends_with(*child, "asr-worker\0"));
-        if let Some(child) = found.filter(|child| !before.contains(child)) {
-            return child;
-        }
+/// Kills each process that transcribes, at work or about to be, and none of those before.
+fn kill_each(server: u32, killed: &RefCell<Vec<u32>>) {
+    let found = children(server).into_iter().filter(|child| ends_with(*child, "asr-worker\0"));
+    for child in found.filter(|child| !killed.borrow().contains(child)).collect::<Vec<_>>() {
+        assert!(Command::new("kill").args(["-KILL", &child.to_string()]).status().unwrap().success());
+        killed.borrow_mut().push(child);
     }
-    panic!("no transcriber at work in half a minute");
 }
 
 fn children(process: u32) -> Vec<u32> {
@@ -90,19 +86,16 @@ async fn e52_a_transcriber_that_is_killed_at_its_work_is_started_again_and_the_t
     // The same process reads what the line said, too, and that may come first: it dies at each of its
     // works until it was the transcript at which it died.
     let failed = "SELECT kind, attempts FROM jobs WHERE kind IN ('progress', 'transcript') AND last_error <> ''";
-    let (mut killed, mut works) = (Vec::new(), "[]".to_owned());
-    let kill =
-        |child: u32| assert!(Command::new("kill").args(["-KILL", &child.to_string()]).status().unwrap().success());
-    while !works.contains("transcript") {
-        let child = at_work(world.server.pid(), &killed).await;
-        kill(child);
-        killed.push(child);
-        works = until(|| async { world.server.sqlite(failed) }, |now| *now != works).await.unwrap();
-    }
+    let (killed, server) = (RefCell::default(), world.server.pid());
+    // One may die before it was given any work: no job fails of that, and the next one is killed too.
+    let look = || async {
+        kill_each(server, &killed);
+        world.server.sqlite(failed)
+    };
+    until(look, |works| works.contains("transcript")).await.unwrap();
     fs::rename(&kept, &config).unwrap();
     // One that was started before that waits for ever.
-    let started = children(world.server.pid()).into_iter().filter(|child| ends_with(*child, "asr-worker\0"));
-    started.filter(|child| !killed.contains(child)).for_each(kill);
+    kill_each(server, &killed);
     let task = order["task_id"].as_str().unwrap();
     let seen = world.task_until(&judge, task, |task| task["calls"][0]["transcript"]["state"] == "ready").await;
     let tries = world.server.sqlite("SELECT attempts FROM jobs WHERE kind = 'transcript'");
