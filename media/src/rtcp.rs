@@ -48,6 +48,15 @@ pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [first, kind, ..] if first >> 6 == 2 && (192..=223).contains(kind))
 }
 
+/// Octets behind a control packet: flag and index, and a tag of 80 bits in each suite (section 6.2.2).
+const TRAILER: usize = 4 + 10;
+
+/// Whether a control packet of a leg with a tag of 80 bits says that it is encrypted (the E flag,
+/// RFC 3711, section 3.4). The stack below takes one that says it is not without looking at its tag.
+pub(crate) fn is_sealed_control(packet: &[u8]) -> bool {
+    packet.len().checked_sub(TRAILER).is_some_and(|at| packet[at] & 0x80 != 0)
+}
+
 /// The control side of one leg.
 #[derive(Debug)]
 pub(crate) struct Control {
@@ -289,6 +298,13 @@ mod tests {
         packet.extend(ssrc.to_be_bytes());
         packet.resize(172, 0xd5);
         packet
+    }
+
+    #[test]
+    fn control_in_the_clear_is_known_by_its_flag() {
+        let packet = |flag: u8| [&[0x80, 201, 0, 1, 0, 0, 0, 7, flag, 0, 0, 1][..], &[0; 10]].concat();
+        assert!(is_sealed_control(&packet(0x80)) && !is_sealed_control(&packet(0)));
+        assert!(!is_sealed_control(&[0x80, 201, 0, 1, 0, 0, 0, 7]) && !is_sealed_control(&[]), "too short");
     }
 
     #[test]

@@ -44,9 +44,8 @@ use crate::{
     egress::Head,
     quality::{Concealment, Moment, Quality},
     reception::Reception,
-    rtcp::is_rtcp,
+    rtcp::{is_rtcp, is_sealed_control},
     sdp::{SdpError, only_telephone},
-    srtp::is_sealed_control,
 };
 
 /// A browser's leg.
