@@ -202,7 +202,7 @@ fn room_said(house: &House) -> Said {
 fn copies_said(house: &House) -> Option<Said> {
     let place = house.vault.s3()?.place().to_string();
     let standing = house.copies.standing();
-    let why = standing.failing.map(|(_, why)| why.to_string());
+    let why = standing.failing.map(|(_, why)| why.clone());
     let values = json!({ "waiting": standing.waiting, "place": place, "differing": standing.differing, "why": why });
     Some(match (standing.differing, values["why"].is_null()) {
         (1.., _) => told("copies.differ", values),

@@ -621,7 +621,7 @@ async fn x6_nothing_is_destroyed_without_a_reason_of_both_and_the_number_of_file
         shelf.approve(&id).await;
         assert_eq!(request(&on.db, &shelf.house.court, &id).await.unwrap().reason, "清单已核对");
         let audited = shelf.audited("retention.decide").await;
-        assert!(audited.iter().any(|entry| entry.detail.to_string().contains("清单已核对")), "{}", shelf.engine());
+        assert!(audited.iter().any(|entry| entry.detail.contains("清单已核对")), "{}", shelf.engine());
         shelf.deleter().run(&id).await.unwrap();
         let (_, told) = shelf.certified().await;
         assert_eq!(told["asked"]["reason"], "保存期限届满", "{}", shelf.engine());
