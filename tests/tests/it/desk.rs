@@ -243,6 +243,8 @@ async fn through(world: &World, number: &str, far: &FarEnd) {
     assert_eq!(seen["calls"][0]["technical"]["code"], "C01");
     let sound = &seen["calls"][0]["quality"];
     assert!(sound["party"]["received"].as_i64().unwrap() > 100 && sound["party"]["mos"].is_number(), "{sound}");
+    // SIPp knows no RTCP; a telephone reports, and so the way to it is known.
+    assert_eq!(sound["party"]["rtt_ms"].is_number(), !far.is_sipp(), "{sound}");
     let call = seen["calls"][0]["id"].as_str().unwrap();
     let (_, wav) = world.server.file(&format!("/api/v1/calls/{call}/recording/download"), &judge).await;
     separated(&wav, 3);

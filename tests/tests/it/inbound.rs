@@ -13,7 +13,7 @@ use crate::{
     leaks,
     road::channels,
     server::Machine,
-    sound::{PARTY_HZ, is_tone},
+    sound::{PARTY_HZ, agent_hears, is_tone},
     world::World,
 };
 
@@ -108,6 +108,28 @@ async fn r4_4a_who_calls_back_reaches_the_agent_with_his_work_order_and_it_becom
     assert_eq!(serde_json::to_value(world.sim.journal()).unwrap()["complaints"], json!([]));
 }
 
+const BUSY_HZ: f64 = 450.0;
+
+/// Whoever has this number sounds like a busy line of this country: 0.35 s on, 0.35 s off.
+async fn busy_tone(world: &World, number: &str) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
+    for place in 0..30 * 8_000u32 {
+        let wave = (f64::from(place) * BUSY_HZ * std::f64::consts::TAU / 8_000.0).sin() * 6_000.0;
+        writer.write_sample(if place / 2_800 % 2 == 0 { wave as i16 } else { 0 }).unwrap();
+    }
+    writer.finalize().unwrap();
+    let url = format!("http://{}/_sim/say?number={number}", world.sim.http_addr);
+    let answer = http().post(url).body(file.into_inner()).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e46_who_calls_while_he_is_called_is_joined_to_that_call_and_no_second_is_made() {
     const NUMBER: &str = "13800002001";
@@ -117,9 +139,14 @@ async fn e46_who_calls_while_he_is_called_is_joined_to_that_call_and_no_second_i
     agent.take().await;
     agent.dial().await;
     agent.phase("ringing").await;
+    busy_tone(&world, NUMBER).await;
     world.sim.call_in(from(NUMBER, at)).await.unwrap();
     agent.phase("talking").await;
     assert_eq!(agent.call["direction"], "in");
+    // He called, and so nobody has to find out what is at his end, whatever it sounds like.
+    agent_hears(&mut agent, BUSY_HZ).await;
+    agent.stay(Duration::from_secs(6)).await;
+    assert!(agent.call["heard"].is_null(), "{}", agent.call);
     let ours = world.sim.journal().calls.into_iter().find(|call| !call.into_court).unwrap();
     assert!(ours.ringing_at.is_some() && ours.answered_at.is_none() && ours.acked_at.is_none(), "{ours:?}");
     assert_eq!((ours.status, ours.ended_by), (Some(487), Some("caller")), "our leg was cancelled unanswered");
