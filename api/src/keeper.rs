@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use songda_people::courts;
+use songda_recordings::said::Said;
 use songda_service::{evidence, retention};
 use songda_store::{alarms, clock::Reference, jobs};
 use tokio::{sync::Notify, time::MissedTickBehavior};
@@ -87,8 +88,9 @@ async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
             }
             Err(error) => {
                 tracing::error!(%error, "day roots could not be made");
-                let text = format!("证据日根未能生成，将每分钟重试：{error}");
-                alarms::raise(&house.db, &house.clock, "evidence.root_failed", "house", &text).await
+                let text = "day roots could not be made; it is tried again each minute: {why}";
+                let said = Said::new("evidence.root_failed", text).with("why", error.to_string());
+                alarms::raise(&house.db, &house.clock, "evidence.root_failed", "house", &said).await
             }
         };
         if let Err(error) = told {
@@ -104,8 +106,9 @@ async fn copy_far(house: &House, roots: &evidence::Roots) {
         Ok(0) => return,
         Ok(_) => alarms::clear(&house.db, &house.clock, "evidence.root_copy", "house").await,
         Err(error) => {
-            let text = format!("证据日根未能存到 S3，将每分钟重试：{error}");
-            alarms::raise(&house.db, &house.clock, "evidence.root_copy", "house", &text).await
+            let text = "day roots could not be copied to S3; it is tried again each minute: {why}";
+            let said = Said::new("evidence.root_copy", text).with("why", error.to_string());
+            alarms::raise(&house.db, &house.clock, "evidence.root_copy", "house", &said).await
         }
     };
     if let Err(error) = told {
@@ -153,8 +156,9 @@ async fn delete(house: House, wake: Arc<Notify>, cancel: CancellationToken) {
             let told = match &done {
                 Ok(()) => alarms::clear(&house.db, &house.clock, "retention.failed", &request).await,
                 Err(error) => {
-                    let text = format!("证据销毁未完成，将自动继续：{error}");
-                    alarms::raise(&house.db, &house.clock, "retention.failed", &request, &text).await
+                    let text = "a deletion is not done, and goes on by itself: {why}";
+                    let said = Said::new("retention.failed", text).with("why", error.as_str());
+                    alarms::raise(&house.db, &house.clock, "retention.failed", &request, &said).await
                 }
             };
             if let Err(error) = told {

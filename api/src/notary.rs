@@ -4,9 +4,9 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use songda_link::notary::{HttpNotary, TIMEOUT};
-use songda_recordings::keys::PublicKey;
+use songda_recordings::{keys::PublicKey, said::Said};
 use songda_service::evidence::notary::{Circuit, Notariser, Notarising};
-use songda_store::{alarms, clock::rfc3339, http};
+use songda_store::{alarms, http};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -98,14 +98,23 @@ pub(crate) async fn off(house: &House) {
 /// How it stands, for the health page; nothing where there is none.
 pub(crate) fn check(house: &House) -> Option<Check> {
     let standing = house.notary.as_ref()?.standing.standing();
-    let mut said = Vec::new();
-    said.extend(standing.newest.map(|day| format!("receipts up to {day}")));
-    said.push(format!("{} waiting", standing.waiting));
-    if standing.refused > 0 {
-        said.push(format!("{} refused", standing.refused));
-    }
+    let upto = match standing.newest {
+        Some(day) => Said::new("notary.upto", "receipts up to {day}").with("day", day),
+        None => Said::new("notary.none_yet", "no receipt yet"),
+    };
     let warns = standing.refused > 0 || standing.failing.is_some();
-    said.extend(standing.failing.map(|(since, why)| format!("since {}: {why}", rfc3339(since))));
-    said.extend(standing.open_until_ms.map(|until| format!("tried again at {}", rfc3339(until))));
-    Some(Check { name: "notary", status: if warns { "warn" } else { "ok" }, detail: Some(said.join("; ")) })
+    let said = match (standing.failing, standing.open_until_ms) {
+        (Some((since, why)), Some(until)) => {
+            let text = "{upto}; {waiting} waiting, {refused} refused; away since {since_at_ms}, tried again at {until_at_ms}: {why}";
+            let said = Said::new("notary.away_until", text).with("until_at_ms", until);
+            said.with("since_at_ms", since).with("why", why)
+        }
+        (Some((since, why)), None) => {
+            let text = "{upto}; {waiting} waiting, {refused} refused; away since {since_at_ms}: {why}";
+            Said::new("notary.away", text).with("since_at_ms", since).with("why", why)
+        }
+        (None, _) => Said::new("notary.standing", "{upto}; {waiting} waiting, {refused} refused"),
+    };
+    let said = said.with("upto", upto).with("waiting", standing.waiting).with("refused", standing.refused);
+    Some(Check::new("notary", if warns { "warn" } else { "ok" }, Some(said)))
 }

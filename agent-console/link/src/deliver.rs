@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
 use songda_service::{ServiceError, timeline};
-use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, http, outbox};
+use songda_store::{Clock, Db, Objects, Said, Sealer, StoreError, alarms, http, outbox};
 
 /// The sink under which messages for the case system stand in the outbox.
 pub const SINK: &str = "case-system";
@@ -73,8 +73,11 @@ impl Deliverer {
                     outbox::retry(&self.db, &self.clock, &message, &error.to_string()).await?;
                     tracing::warn!(message = %message.id, topic = %message.topic, attempts = message.attempts + 1, %error, "delivery failed");
                     if message.attempts >= 3 {
-                        let text = format!("回传失败（第 {} 次）：{error}", message.attempts + 1);
-                        alarms::raise(&self.db, &self.clock, "link.delivery", &message.id, &text).await?;
+                        let text = "a report could not be handed to the case system, {tries} times so far: {why}";
+                        let said = Said::new("link.delivery", text)
+                            .with("tries", message.attempts + 1)
+                            .with("why", error.to_string());
+                        alarms::raise(&self.db, &self.clock, "link.delivery", &message.id, &said).await?;
                     }
                 }
             }

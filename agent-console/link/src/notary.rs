@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use songda_service::evidence::notary::{HandIn, Notary, NotaryError, NotaryReceipt};
-use songda_store::{http, masked::mask_digits};
+use songda_store::{Said, http, masked::mask_digits};
 
 /// How long one hand-in may take, if nothing else is said.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
@@ -71,7 +71,8 @@ impl HttpNotary {
         let mut body = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(|error| self.unreachable(error))? {
             if body.len() + piece.len() > MOST {
-                return Err(NotaryError::Unreadable(format!("it is longer than {} KiB", MOST >> 10)));
+                let said = Said::new("notary.too_long", "it is longer than {kib} KiB").with("kib", MOST >> 10);
+                return Err(NotaryError::Unreadable(said));
             }
             body.extend_from_slice(&piece);
         }
@@ -79,17 +80,19 @@ impl HttpNotary {
             return Err(NotaryError::Refused { status: status.as_u16(), text: shown(&body) });
         }
         // What serde says of a wrong answer may repeat it: only where it is wrong is told.
-        serde_json::from_slice(&body)
-            .map_err(|error| NotaryError::Unreadable(format!("line {}, column {}", error.line(), error.column())))
+        serde_json::from_slice(&body).map_err(|error| {
+            let said = Said::new("notary.no_receipt", "line {line}, column {column}");
+            NotaryError::Unreadable(said.with("line", error.line()).with("column", error.column()))
+        })
     }
 
     fn unreachable(&self, error: reqwest::Error) -> NotaryError {
         let why = if error.is_timeout() {
-            format!("no answer within {} s", self.timeout.as_secs_f32())
+            Said::new("notary.no_answer", "no answer within {seconds} s").with("seconds", self.timeout.as_secs_f64())
         } else if error.is_connect() {
-            "no connection".to_owned()
+            Said::new("notary.no_connection", "no connection")
         } else {
-            error.without_url().to_string()
+            Said::new("notary.broken_off", "the connection broke: {why}").with("why", error.without_url().to_string())
         };
         NotaryError::Unreachable(why)
     }

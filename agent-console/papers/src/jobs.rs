@@ -4,7 +4,7 @@
 //! the task stays open and an alarm stands (R3.2e).
 
 use songda_store::{
-    alarms,
+    Said, alarms,
     jobs::{Job, PATIENCE},
 };
 
@@ -33,8 +33,10 @@ pub async fn run(printer: &Printer, job: Job) -> Result<(), String> {
         Err(error) => {
             let error = error.to_string();
             if tries == 1 || tries % PATIENCE == 0 {
-                let text = format!("送达报告书生成失败（第 {tries} 次）：{error}");
-                if let Err(unraised) = alarms::raise(&printer.db, &printer.clock, ALARM, task, &text).await {
+                let said =
+                    Said::new("report.failed", "a report of service could not be made, {tries} times so far: {why}");
+                let said = said.with("tries", tries).with("why", error.as_str());
+                if let Err(unraised) = alarms::raise(&printer.db, &printer.clock, ALARM, task, &said).await {
                     tracing::error!(task, error = %unraised, "an alarm could not be raised");
                 }
             }

@@ -1,5 +1,6 @@
 //! Alarms: what somebody must look at, once per kind and object until it is cleared.
 
+use songda_recordings::said::Said;
 use sqlx::Row;
 
 use crate::{Clock, Db, StoreError, Tx, new_id};
@@ -14,7 +15,7 @@ pub struct Alarm {
     /// What it is about.
     pub object_id: String,
     /// What happened and what to do.
-    pub text: String,
+    pub said: Said,
     /// First time.
     pub raised_ms: i64,
     /// Last time.
@@ -24,18 +25,24 @@ pub struct Alarm {
 }
 
 const RAISE: &str =
-    "INSERT INTO alarms (id, kind, object_id, text, raised_ms, last_ms, times, court_id) VALUES ($1, $2, $3, $4, $5, $5, 1, $6)
-     ON CONFLICT (kind, object_id) DO UPDATE SET text = excluded.text, last_ms = excluded.last_ms,
+    "INSERT INTO alarms (id, kind, object_id, said, raised_ms, last_ms, times, court_id) VALUES ($1, $2, $3, $4, $5, $5, 1, $6)
+     ON CONFLICT (kind, object_id) DO UPDATE SET said = excluded.said, last_ms = excluded.last_ms,
          raised_ms = CASE WHEN alarms.cleared_ms IS NULL THEN alarms.raised_ms ELSE excluded.raised_ms END,
          times = CASE WHEN alarms.cleared_ms IS NULL THEN alarms.times + 1 ELSE 1 END, cleared_ms = NULL";
 
 const CLEAR: &str = "UPDATE alarms SET cleared_ms = $3 WHERE kind = $1 AND object_id = $2 AND cleared_ms IS NULL";
 
-/// Raises an alarm of the house, or counts it once more. Every court reads it: its text names no
-/// case and no person.
-pub async fn raise(db: &Db, clock: &Clock, kind: &str, object_id: &str, text: &str) -> Result<(), StoreError> {
+/// Raises an alarm of the house, or counts it once more. Every court reads it: what it says names
+/// no case and no person.
+pub async fn raise(db: &Db, clock: &Clock, kind: &str, object_id: &str, said: &Said) -> Result<(), StoreError> {
     ring(kind, object_id);
-    let query = sqlx::query(RAISE).bind(new_id()).bind(kind).bind(object_id).bind(text).bind(clock.now_ms()).bind("");
+    let query = sqlx::query(RAISE)
+        .bind(new_id())
+        .bind(kind)
+        .bind(object_id)
+        .bind(said.to_stored())
+        .bind(clock.now_ms())
+        .bind("");
     query.execute(db.read()).await?;
     Ok(())
 }
@@ -47,11 +54,16 @@ pub async fn raise_in(
     clock: &Clock,
     court: &str,
     (kind, object_id): (&str, &str),
-    text: &str,
+    said: &Said,
 ) -> Result<(), StoreError> {
     ring(kind, object_id);
-    let query =
-        sqlx::query(RAISE).bind(new_id()).bind(kind).bind(object_id).bind(text).bind(clock.now_ms()).bind(court);
+    let query = sqlx::query(RAISE)
+        .bind(new_id())
+        .bind(kind)
+        .bind(object_id)
+        .bind(said.to_stored())
+        .bind(clock.now_ms())
+        .bind(court);
     query.execute(&mut *tx.conn()).await?;
     Ok(())
 }
@@ -92,7 +104,7 @@ pub async fn open(db: &Db) -> Result<Vec<Alarm>, StoreError> {
 
 async fn listed(db: &Db, court: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, kind, object_id, text, raised_ms, last_ms, times FROM alarms WHERE cleared_ms IS NULL
+        "SELECT id, kind, object_id, said, raised_ms, last_ms, times FROM alarms WHERE cleared_ms IS NULL
            AND (CAST($1 AS TEXT) IS NULL OR court_id = '' OR court_id = $1)
          ORDER BY last_ms DESC LIMIT 200",
     )
@@ -105,7 +117,7 @@ async fn listed(db: &Db, court: Option<&str>) -> Result<Vec<Alarm>, StoreError> 
             id: row.get(0),
             kind: row.get(1),
             object_id: row.get(2),
-            text: row.get(3),
+            said: Said::from_stored(&row.get::<String, _>(3)),
             raised_ms: row.get(4),
             last_ms: row.get(5),
             times: row.get(6),

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use songda_recordings::vault::{RecordingId, Vault, VaultError, s3::S3Error};
+use songda_recordings::{
+    said::Said,
+    vault::{RecordingId, Vault, VaultError, s3::S3Error},
+};
 use tokio::{
     task::spawn_blocking,
     time::{MissedTickBehavior, interval},
@@ -233,16 +236,18 @@ impl Copier {
         tracing::error!(recording = %id, %error, "a recording has another copy than itself");
         self.differing.insert(id.clone(), DIFFERS);
         self.tell_differing();
-        let text = format!("存储服务器上同名录音与本地不一致，未覆盖，请核查是谁写入：{error}");
-        alarms::raise(&self.db, &self.clock, DIFFERS, id.as_str(), &text).await
+        let text = "the storage server has another recording under this name, which was not written over: find out who wrote it ({why})";
+        let said = Said::new("recording.copy_differs", text).with("why", error.said());
+        alarms::raise(&self.db, &self.clock, DIFFERS, id.as_str(), &said).await
     }
 
     /// One that is damaged on the disk keeps no other from being copied.
     async fn damaged(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         tracing::error!(recording = %id, %error, "a damaged recording was not copied");
         self.differing.insert(id.clone(), DAMAGED);
-        let text = format!("本地录音文件已损坏，未复制到存储服务器，请从备份恢复：{error}");
-        alarms::raise(&self.db, &self.clock, DAMAGED, id.as_str(), &text).await
+        let text = "the file of the recording is damaged and was not copied to the storage server: restore it from the backup ({why})";
+        let said = Said::new("recording.copy_damaged", text).with("why", error.said());
+        alarms::raise(&self.db, &self.clock, DAMAGED, id.as_str(), &said).await
     }
 
     async fn failed(&mut self, error: &VaultError) -> Result<(), StoreError> {
@@ -257,8 +262,9 @@ impl Copier {
         let standing = self.copies.standing();
         if standing.is_late(now) {
             self.alarmed = true;
-            let text = format!("录音已有一段时间无法复制到存储服务器，{} 份等待：{error}", standing.waiting);
-            alarms::raise(&self.db, &self.clock, "vault.copies_late", OBJECT, &text).await?;
+            let text = "recordings could not be copied to the storage server for a while, {waiting} wait: {why}";
+            let said = Said::new("vault.copies_late", text).with("waiting", standing.waiting).with("why", error.said());
+            alarms::raise(&self.db, &self.clock, "vault.copies_late", OBJECT, &said).await?;
         }
         Ok(())
     }

@@ -153,7 +153,7 @@ const KEYS: [(&str, &str); 18] = [
 const PARTLY: [(&str, &str, &str); 2] = [
     (
         "evidence_doubts",
-        "id, court_id, object_id, verdict, detail, found_ms, found_by, was",
+        "id, court_id, object_id, verdict, said, found_ms, found_by, was",
         "OLD.cleared_ms IS NOT NULL",
     ),
     (

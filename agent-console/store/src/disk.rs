@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use songda_recordings::vault::{Room, Vault};
+use songda_recordings::{
+    said::Said,
+    vault::{Room, Vault},
+};
 use tokio::{
     sync::Notify,
     task::spawn_blocking,
@@ -88,11 +91,12 @@ impl Guard {
             return;
         }
         let done = if let Some(hours) = hours.filter(|_| warns) {
-            let text = format!(
-                "录音所在磁盘按目前写入速度约 {hours:.0} 小时后写满（剩余 {} MiB）。请及时扩容或按保存期限清理",
-                room.free / MIB
+            let said = Said::new(
+                "disk.filling",
+                "the disk of the recordings is full in about {hours} h at the rate of the last hour ({free_mib} MiB left): add room, or delete what is over its time",
             );
-            alarms::raise(&self.db, &self.clock, "disk.filling", OBJECT, &text).await
+            let said = said.with("hours", hours.round() as i64).with("free_mib", room.free / MIB);
+            alarms::raise(&self.db, &self.clock, "disk.filling", OBJECT, &said).await
         } else {
             alarms::clear(&self.db, &self.clock, "disk.filling", OBJECT).await
         };
@@ -106,11 +110,11 @@ impl Guard {
         if room.is_enough() {
             return alarms::clear(&self.db, &self.clock, "disk.full", OBJECT).await;
         }
-        let text = format!(
-            "录音所在磁盘空间不足：剩余 {} MiB，需要 {} MiB。不再拨出新电话，请清理磁盘",
-            room.free / MIB,
-            room.needed.div_ceil(MIB)
+        let said = Said::new(
+            "disk.full",
+            "the disk of the recordings is short of room: {free_mib} MiB left, {needed_mib} MiB needed. No new call goes out: make room",
         );
-        alarms::raise(&self.db, &self.clock, "disk.full", OBJECT, &text).await
+        let said = said.with("free_mib", room.free / MIB).with("needed_mib", room.needed.div_ceil(MIB));
+        alarms::raise(&self.db, &self.clock, "disk.full", OBJECT, &said).await
     }
 }

@@ -27,6 +27,7 @@ pub use db::{Db, Dialect, Tx};
 pub use error::StoreError;
 pub use objects::{Object, Objects};
 pub use sealer::{PURPOSES, Sealer};
+pub use songda_recordings::said::Said;
 
 /// A new id: an ULID, sorted by time.
 pub fn new_id() -> String {

@@ -153,7 +153,8 @@ impl Objects {
         Ok(content)
     }
 
-    fn path(&self, id: &str) -> PathBuf {
+    /// Where the sealed file of an object lies, whether it is there or not.
+    pub fn path(&self, id: &str) -> PathBuf {
         let shelf: String = id.chars().take(5).collect();
         self.root.join(shelf).join(format!("{id}.sealed"))
     }

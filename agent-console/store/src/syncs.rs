@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use songda_recordings::vault::Vault;
+use songda_recordings::{said::Said, vault::Vault};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -58,12 +58,13 @@ impl Watch {
         let (slowest, now) = (self.vault.slowest_sync(at), self.clock.now_ms());
         metrics::gauge!("songda_vault_sync_slowest_seconds").set(slowest.as_secs_f64());
         if slowest > SLOW {
-            let text = format!(
-                "录音所在磁盘写入缓慢：一次写盘用时 {:.1} 秒。通话不中断，断电可能丢失更多录音，请检查磁盘",
-                slowest.as_secs_f64()
+            let said = Said::new(
+                "vault.slow_disk",
+                "the disk of the recordings is slow: one write took {seconds} s. Calls go on, and a power cut may lose more of them: look at the disk",
             );
+            let said = said.with("seconds", (slowest.as_secs_f64() * 10.0).round() / 10.0);
             self.slow_ms = Some(now);
-            return alarms::raise(&self.db, &self.clock, "vault.slow_disk", OBJECT, &text).await;
+            return alarms::raise(&self.db, &self.clock, "vault.slow_disk", OBJECT, &said).await;
         }
         if self.slow_ms.is_some_and(|slow| now - slow >= WELL_MS) {
             alarms::clear(&self.db, &self.clock, "vault.slow_disk", OBJECT).await?;

@@ -219,7 +219,7 @@ impl<'a> Certificates<'a> {
         let (folder, keys) = (self.folder, self.keys);
         let certified = self.read.entry((&gone.certificate, &gone.request)).or_insert_with(|| {
             let content = std::fs::read(folder.join(&gone.certificate)).map_err(|error| error.to_string())?;
-            let files = signed_files(&content, keys, &gone.request)?;
+            let files = signed_files(&content, keys, &gone.request).map_err(|why| why.text)?;
             Ok((files, songda_store::evidence::hashes(&content).0))
         });
         let wrong = |why: &str| format!("its certificate {}: {why}", gone.certificate);
@@ -320,7 +320,7 @@ pub(crate) fn public_keys(pem: &str) -> anyhow::Result<Vec<PublicKey>> {
 fn signature(folder: &Path, body: &str, at_ms: Option<i64>, keys: &[PublicKey]) -> Result<(), String> {
     let text = read(folder, SIGNATURE).map_err(|error| format!("{error:#}"))?;
     let signed: Signed = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    signed.check(body, at_ms, keys)
+    signed.check(body, at_ms, keys).map_err(|why| why.text)
 }
 
 /// Each root signed, following the one before, and no day between them.

@@ -31,6 +31,7 @@ use super::{
     },
     case_meant, courts_meant,
     notarised::Notarised,
+    words,
 };
 use crate::{house::House, operator};
 
@@ -83,7 +84,7 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
             let certificate = certificates.get(request).cloned().flatten();
             let seen = house.examiner().examine(&file, "operator").await?;
             if certificate.is_none() || seen.is_broken() {
-                broken.push(format!("{}: {}", about(&file), seen.detail()));
+                broken.push(format!("{}: {}", about(&file), words(&seen)));
             }
             let (certificate, certificate_sha256) = certificate.unwrap_or_default();
             gone.push(Gone { request: request.clone(), certificate, certificate_sha256, was });
@@ -96,7 +97,7 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
         if well {
             write_file(house, &file, &asked.to.join(&name)).await?;
         } else {
-            broken.push(format!("{}: {}", about(&file), seen.detail()));
+            broken.push(format!("{}: {}", about(&file), words(&seen)));
         }
         meter.add(file.size.max(0) as u64, !well);
         was.file = name;

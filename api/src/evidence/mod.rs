@@ -14,7 +14,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use songda_people::courts::{self, Court};
-use songda_service::cases;
+use songda_service::{cases, evidence::Found};
 
 pub(crate) use self::bundle::public_keys;
 pub use self::{bundle::verify_bundle, export::export, verify::verify};
@@ -157,4 +157,9 @@ impl Meter {
             let _ = write!(std::io::stderr(), "\r{:60}\r", "");
         }
     }
+}
+
+/// What a look found, for whoever reads a terminal.
+fn words(found: &Found) -> String {
+    found.said().map(|said| said.text).unwrap_or_default()
 }

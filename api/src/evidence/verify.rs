@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use serde::Serialize;
 use songda_people::courts::Court;
-use songda_recordings::keys::PublicKey;
+use songda_recordings::{keys::PublicKey, said::Said};
 use songda_service::{
     date,
     evidence::{
@@ -20,7 +20,7 @@ use songda_service::{
 };
 use songda_store::evidence::CERTIFICATE;
 
-use super::{Meter, Verify, bundle::public_keys, case_meant, courts_meant, notarised::Notarised};
+use super::{Meter, Verify, bundle::public_keys, case_meant, courts_meant, notarised::Notarised, words};
 use crate::{house::House, notary};
 
 /// Who is written down as having looked.
@@ -63,6 +63,8 @@ struct Broken {
     task: String,
     verdict: String,
     detail: String,
+    /// The file, or the table, in which it lies: what is restored from the backup.
+    place: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -181,12 +183,13 @@ impl Check<'_> {
         let (verdict, why) = match self.house.objects.get(&self.house.db, &certificate.object_id).await {
             Ok(content) => match signed_files(&content, keys, &certificate.request_id) {
                 Ok(_) => return,
-                Err(why) => ("signature", why),
+                Err(why) => ("signature", why.text),
             },
             Err(error) => (UNREAD, error.to_string()),
         };
         self.report.broken.push(Broken {
             court: court.code.clone(),
+            place: self.house.objects.path(&certificate.object_id).display().to_string(),
             file: certificate.object_id,
             kind: CERTIFICATE.to_owned(),
             name: String::new(),
@@ -251,7 +254,11 @@ impl Check<'_> {
         self.report.roots += 1;
         self.looked.entry(court.id.clone()).or_default().insert(check.day.clone());
         if let Some(detail) = check.fault {
-            self.report.broken_roots.push(BrokenRoot { court: court.code.clone(), day: check.day, detail });
+            self.report.broken_roots.push(BrokenRoot {
+                court: court.code.clone(),
+                day: check.day,
+                detail: detail.text,
+            });
         }
     }
 
@@ -263,7 +270,7 @@ impl Check<'_> {
             let overdue = file.leaf.is_none() && date(file.booked_ms) <= last;
             self.report.not_in_a_root_yet += usize::from(file.leaf.is_none() && !overdue);
             if overdue && seen == Found::Intact {
-                let reason = "its day is over, and no root holds it: does the house run?".to_owned();
+                let reason = Said::new("root.none", "its day is over, and no root holds it: does the house run?");
                 seen = Found::Unread { reason, by_key: false };
             }
             if matches!(seen, Found::Deleted { .. }) {
@@ -282,13 +289,14 @@ impl Check<'_> {
             if !well {
                 self.report.broken.push(Broken {
                     court: court.code.clone(),
+                    place: examiner.place(&file),
                     file: file.id,
                     kind: file.kind,
                     name: file.name,
                     case: file.case_number,
                     task: file.task_number,
                     verdict: if overdue { "no_root".to_owned() } else { seen.word().to_owned() },
-                    detail: seen.detail(),
+                    detail: words(&seen),
                 });
             }
         }
@@ -306,6 +314,7 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
         let (case, task) = (known(&file.case), known(&file.task));
         let word = if file.verdict == UNREAD { "UNREAD" } else { "BROKEN" };
         writeln!(out, "{word} {} {}{name}, case {case}, task {task}: {}", file.kind, file.file, file.detail)?;
+        writeln!(out, "       in {}", file.place)?;
     }
     let Report { files, roots, deleted, not_in_a_root_yet, .. } = report;
     let mib = report.bytes as f64 / f64::from(1 << 20);

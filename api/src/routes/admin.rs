@@ -26,7 +26,7 @@ pub(super) fn alarm_row(alarm: Alarm) -> AlarmRow {
         id: alarm.id,
         kind: alarm.kind,
         object_id: alarm.object_id,
-        text: alarm.text,
+        said: alarm.said.into(),
         raised_at: rfc3339(alarm.raised_ms),
         last_at: rfc3339(alarm.last_ms),
         times: alarm.times,

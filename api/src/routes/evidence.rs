@@ -55,27 +55,27 @@ impl Notarised {
 
     fn view(&self, root: &DayRoot) -> NotaryView {
         let Some(text) = self.receipts.get(&root.day) else {
-            let (state, detail) = match (&self.known, self.waits.get(&root.day)) {
+            let (state, said) = match (&self.known, self.waits.get(&root.day)) {
                 (None, _) => ("off", None),
                 (_, Some(Waits { refused: true, why })) => ("refused", Some(why.clone())),
                 (_, waits) => ("waiting", waits.map(|waits| waits.why.clone())),
             };
-            return NotaryView { state, detail, ..NotaryView::default() };
+            return NotaryView { state, said: said.map(Into::into), ..NotaryView::default() };
         };
         let read = NotaryReceipt::from_text(text).and_then(|receipt| match &self.known {
-            Some(known) => receipt.verify(root, &known.keys).map(|()| receipt),
-            None => Ok(receipt),
+            Some(known) => receipt.verify(root, &known.keys).map(|()| ("kept", receipt)),
+            None => Ok(("unchecked", receipt)),
         });
         match read {
-            Ok(receipt) => NotaryView {
-                state: "kept",
+            Ok((state, receipt)) => NotaryView {
+                state,
                 number: Some(receipt.number),
                 block: Some(receipt.block),
                 transaction: Some(receipt.transaction),
                 at: Some(rfc3339(receipt.at_ms)),
-                detail: None,
+                said: None,
             },
-            Err(fault) => NotaryView { state: "broken", detail: Some(fault.to_string()), ..NotaryView::default() },
+            Err(fault) => NotaryView { state: "broken", said: Some(fault.said().into()), ..NotaryView::default() },
         }
     }
 }
@@ -84,10 +84,10 @@ fn root_view(root: RootRow, notarised: &Notarised) -> Result<RootView, Problem> 
     let signed = root.signed()?;
     let notary = notarised.view(&signed);
     let key_id = signed.key_id;
-    let (checked_at, state, detail) = match root.checked {
+    let (checked_at, state, said) = match root.checked {
         None => (None, "unchecked", None),
-        Some((at_ms, verdict)) if verdict == "intact" => (Some(rfc3339(at_ms)), "intact", None),
-        Some((at_ms, verdict)) => (Some(rfc3339(at_ms)), "broken", Some(verdict)),
+        Some((at_ms, None)) => (Some(rfc3339(at_ms)), "intact", None),
+        Some((at_ms, Some(fault))) => (Some(rfc3339(at_ms)), "broken", Some(fault.into())),
     };
     Ok(RootView {
         day: root.day,
@@ -97,7 +97,7 @@ fn root_view(root: RootRow, notarised: &Notarised) -> Result<RootView, Problem> 
         made_at: rfc3339(root.made_ms),
         checked_at,
         state,
-        detail,
+        said,
         notary,
     })
 }
@@ -138,7 +138,7 @@ fn doubt_view(doubt: DoubtRow, file: Option<&FileRow>) -> DoubtView {
         id: doubt.id,
         object_id: doubt.object_id,
         verdict: doubt.verdict,
-        detail: doubt.detail,
+        said: doubt.said.into(),
         found_at: rfc3339(doubt.found_ms),
         cleared_at: doubt.cleared_ms.map(rfc3339),
         cleared_by: doubt.cleared_by,

@@ -13,7 +13,10 @@ use futures_util::stream;
 use serde_json::json;
 use songda_desk::calls::recorded::{self, Owner};
 use songda_people::{Actor, Permission};
-use songda_recordings::vault::{GapKind, Manifest, VaultError, Verdict, WavReader};
+use songda_recordings::{
+    said::Said,
+    vault::{GapKind, Manifest, VaultError, Verdict, WavReader},
+};
 use songda_service::{
     evidence::{self, Found, Marked, Which},
     retention::removal,
@@ -63,15 +66,15 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
         let text = "the recording cannot be read at this moment; try again, and if it stays so look at the disk";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "recording.unreadable", text)
     })?;
-    let (word, text) = match &verdict {
+    let (word, said) = match &verdict {
         Verdict::Intact => return Ok((state, manifest, verdict)),
-        Verdict::Missing => ("missing", "录音文件缺失".to_owned()),
-        Verdict::Altered { reason } => ("altered", format!("录音文件被改动：{reason}")),
+        Verdict::Missing => ("missing", gone()),
+        Verdict::Altered { reason } => ("altered", reason.clone()),
     };
     if let Some(file) = evidence::files(&house.db, Which::One(manifest.id.as_str())).await?.pop() {
         let found = match &verdict {
-            Verdict::Altered { reason } => Found::Altered { reason: reason.clone() },
-            _ => Found::Missing { reason: "the file is not there".to_owned() },
+            Verdict::Altered { .. } => Found::Altered { reason: said },
+            _ => Found::Missing { reason: said },
         };
         // It may have gone by decision while it was looked at.
         let keys = house.keys.public_keys();
@@ -80,7 +83,7 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
             return Err(deleted(house, &manifest).await?);
         }
     } else {
-        alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), manifest.id.as_str(), &text).await?;
+        alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), manifest.id.as_str(), &said).await?;
     }
     if state != word {
         recorded::set_state(&house.db, owner, word).await?;
@@ -101,16 +104,16 @@ pub(super) async fn recording(
     require(&house, &actor, Permission::RecordingPlay).await?;
     let call = own_call(&house, &actor, &id).await?;
     let (state, manifest, verdict) = examined(&house, &actor, Owner::Call(&call.id)).await?;
-    let (word, detail) = match verdict {
+    let (word, said) = match verdict {
         Verdict::Intact => ("intact", None),
-        Verdict::Missing => ("missing", Some("the file is not in the vault".to_owned())),
-        Verdict::Altered { reason } => ("altered", Some(reason)),
+        Verdict::Missing => ("missing", Some(gone().into())),
+        Verdict::Altered { reason } => ("altered", Some(reason.into())),
     };
     note(&house, &actor, "recording.check", ("call", &id), word, json!({ "sha256": manifest.sha256 })).await?;
     Ok(Json(Recording {
         state,
         verdict: word,
-        detail,
+        said,
         duration_ms: manifest.frames / FRAMES_PER_MS,
         bytes: manifest.bytes,
         answer_offset_ms: answer_offset(&call, &manifest),
@@ -130,6 +133,11 @@ pub(super) async fn recording(
         sha256: manifest.sha256,
         sm3: manifest.sm3,
     }))
+}
+
+/// The file of a recording is not where it should be.
+fn gone() -> Said {
+    Said::new("file.missing", "the file is not there")
 }
 
 /// What a hole in a recording is, in a word.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::RemovalView;
+use super::{RemovalView, Said};
 
 /// A code with its words.
 #[derive(Serialize, ToSchema)]
@@ -212,7 +212,8 @@ pub(crate) struct Recording {
     pub(crate) state: String,
     /// `intact`, `missing` or `altered`.
     pub(crate) verdict: &'static str,
-    pub(crate) detail: Option<String>,
+    /// What differs.
+    pub(crate) said: Option<Said>,
     pub(crate) duration_ms: u64,
     pub(crate) bytes: u64,
     pub(crate) sha256: String,

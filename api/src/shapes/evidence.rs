@@ -8,6 +8,8 @@ use songda_service::retention::Removal;
 use songda_store::clock::rfc3339;
 use utoipa::ToSchema;
 
+use super::Said;
+
 /// The root of a day.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RootView {
@@ -23,7 +25,7 @@ pub(crate) struct RootView {
     /// `intact`, `broken`, or `unchecked`.
     pub(crate) state: &'static str,
     /// What is wrong with it.
-    pub(crate) detail: Option<String>,
+    pub(crate) said: Option<Said>,
     pub(crate) notary: NotaryView,
 }
 
@@ -31,8 +33,8 @@ pub(crate) struct RootView {
 #[derive(Default, Serialize, ToSchema)]
 pub(crate) struct NotaryView {
     /// `off` (none is asked, and there is no receipt), `waiting`, `refused` (a receipt came that
-    /// proves nothing of this root; it is asked again), `kept`, or `broken` (the receipt is not what
-    /// the notary signed).
+    /// proves nothing of this root; it is asked again), `kept`, `broken` (the receipt is not what the
+    /// notary signed), or `unchecked` (there is a receipt, and no key of a notary to check it with).
     pub(crate) state: &'static str,
     /// Number of the proof (存证编号).
     pub(crate) number: Option<String>,
@@ -42,7 +44,7 @@ pub(crate) struct NotaryView {
     /// When it was written, by the notary's clock.
     pub(crate) at: Option<String>,
     /// Why it waits, was refused or is broken.
-    pub(crate) detail: Option<String>,
+    pub(crate) said: Option<Said>,
 }
 
 /// Day roots, newest first.
@@ -74,7 +76,8 @@ pub(crate) struct DoubtView {
     pub(crate) task_number: String,
     /// `missing`, `altered` or `root`.
     pub(crate) verdict: String,
-    pub(crate) detail: String,
+    /// What differs.
+    pub(crate) said: Said,
     pub(crate) found_at: String,
     pub(crate) cleared_at: Option<String>,
     pub(crate) cleared_by: Option<String>,
@@ -158,8 +161,10 @@ pub(crate) struct RetentionRequest {
     pub(crate) own: bool,
     pub(crate) decided_by: Option<String>,
     pub(crate) decided_at: Option<String>,
-    /// Why it was approved or refused.
+    /// Why it was approved or refused, by whoever did.
     pub(crate) reason: String,
+    /// Why the house refused it, where no person did.
+    pub(crate) refused: Option<Said>,
     /// Why it was asked for; empty for periods.
     pub(crate) asked_because: String,
     pub(crate) done_at: Option<String>,

@@ -1,7 +1,5 @@
 //! Sessions, accounts, alarms, the log, health and errors.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -92,7 +90,8 @@ pub(crate) struct AlarmRow {
     pub(crate) id: String,
     pub(crate) kind: String,
     pub(crate) object_id: String,
-    pub(crate) text: String,
+    /// What happened and what to do.
+    pub(crate) said: Said,
     pub(crate) raised_at: String,
     pub(crate) last_at: String,
     pub(crate) times: i64,
@@ -137,17 +136,23 @@ pub(crate) struct Health {
     /// Demo mode: nothing here is real (X5).
     pub(crate) demo: bool,
     pub(crate) checks: Vec<Check>,
-    /// What some checks say, as codes with their figures, by the name of the check: the page has words
-    /// for them in both languages.
-    pub(crate) said: BTreeMap<&'static str, Said>,
 }
 
-/// What a check says.
+/// What is said to people: a page has words for the code in both languages.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Said {
-    pub(crate) code: &'static str,
-    /// Figures and words that stand in it.
+    pub(crate) code: String,
+    /// Figures and words that stand in it; one may be said itself. A name that ends in `_at_ms` holds
+    /// Unix milliseconds.
     pub(crate) values: Value,
+    /// The sentence in English.
+    pub(crate) text: String,
+}
+
+impl From<songda_recordings::said::Said> for Said {
+    fn from(said: songda_recordings::said::Said) -> Self {
+        Self { code: said.code, values: said.values.into(), text: said.text }
+    }
 }
 
 /// One part of the house.
@@ -157,5 +162,12 @@ pub(crate) struct Check {
     /// `ok`, `failed` or `off`.
     pub(crate) status: &'static str,
     /// For people; no personal data.
-    pub(crate) detail: Option<String>,
+    pub(crate) said: Option<Said>,
+}
+
+impl Check {
+    /// How a part stands, and what it says of itself.
+    pub(crate) fn new(name: &'static str, status: &'static str, said: Option<songda_recordings::said::Said>) -> Self {
+        Self { name, status, said: said.map(Into::into) }
+    }
 }

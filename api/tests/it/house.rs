@@ -18,7 +18,7 @@ async fn r4_3d_sealed_data_without_its_key_is_served_read_only_and_says_why() {
         let health: serde_json::Value =
             house.ask("GET", "/api/v1/health", &admin).send().await.unwrap().json().await.unwrap();
         let keys = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == "keys").unwrap();
-        assert!(keys["detail"].as_str().unwrap().contains("songda.key"), "{keys}");
+        assert!(keys["said"]["text"].as_str().unwrap().contains("songda.key"), "{keys}");
         let judge = house.cookie("J0001").await;
         assert_eq!(house.ask("GET", "/api/v1/cases", &judge).send().await.unwrap().status(), 200, "reading works");
         let push = house.ask("POST", "/api/v1/orders", "").header("authorization", format!("Bearer {key}"));

@@ -36,7 +36,7 @@ async fn health_says_what_is_there_and_every_answer_is_guarded() {
     for part in ["database", "keys", "vault", "jobs", "notice", "calls", "fonts"] {
         assert!(checks.contains(&part), "{part} is not in {checks:?}");
     }
-    assert!(body["checks"].as_array().unwrap().iter().all(|check| check["detail"].is_null()), "details are not public");
+    assert!(body["checks"].as_array().unwrap().iter().all(|check| check["said"].is_null()), "details are not public");
 }
 
 #[tokio::test]

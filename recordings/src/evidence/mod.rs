@@ -16,7 +16,7 @@ mod path;
 mod root;
 mod tree;
 
-pub use notary::{HandIn, NotaryReceipt, ReceiptFault};
+pub use notary::{HandIn, NotaryReceipt, Part, ReceiptFault};
 pub use offline::{Checked, Listed, Offline, Standing};
 pub use path::Inclusion;
 pub use root::{Chain, DayRoot, Draft, RootFault, check_chain};

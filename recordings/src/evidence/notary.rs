@@ -7,7 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DayRoot, Hashes, check_name};
-use crate::keys::{PublicKey, SIGNING_SUITE};
+use crate::{
+    keys::{PublicKey, SIGNING_SUITE},
+    said::Said,
+};
 
 /// What is handed in of a day root: what proves, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,29 +77,22 @@ pub struct NotaryReceipt {
 }
 
 /// Why a receipt proves nothing of a root.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiptFault {
     /// The text is none.
-    #[error("the receipt cannot be read as one")]
     Unreadable,
     /// A suite that is not known.
-    #[error("the receipt is signed with the suite {0}, which is not known")]
     UnknownSuite(String),
     /// The key that signed is not among those of the notary.
-    #[error("the receipt is signed with key {0}, which is not the notary's")]
     UnknownKey(String),
     /// The key had been retired when it was signed.
-    #[error("the receipt is signed with key {0}, which had been retired before")]
     RetiredKey(String),
     /// The signature is not of these bytes.
-    #[error("the signature of the receipt does not fit: it was altered, or the notary signed wrongly")]
     BadSignature,
     /// It is of something else than was handed in.
-    #[error("the receipt is of another {0} than was handed in")]
-    Other(&'static str),
+    Other(Part),
     /// It was written before there was a root to hand in.
-    #[error("the receipt says {at_ms} (Unix ms), which is before the root was signed, at {signed_ms}")]
     TooEarly {
         /// The notary's time.
         at_ms: i64,
@@ -104,6 +100,71 @@ pub enum ReceiptFault {
         signed_ms: i64,
     },
 }
+
+/// A part of what is handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The court.
+    Court,
+    /// The day.
+    Day,
+    /// The root of the day.
+    Root,
+    /// The root of the day before.
+    Previous,
+}
+
+impl Part {
+    fn said(self) -> Said {
+        match self {
+            Self::Court => Said::new("part.court", "court"),
+            Self::Day => Said::new("part.day", "day"),
+            Self::Root => Said::new("part.root", "root"),
+            Self::Previous => Said::new("part.previous", "day before"),
+        }
+    }
+}
+
+impl ReceiptFault {
+    /// In words.
+    pub fn said(&self) -> Said {
+        match self {
+            Self::Unreadable => Said::new("receipt.unreadable", "the receipt cannot be read as one"),
+            Self::UnknownSuite(suite) => {
+                Said::new("receipt.unknown_suite", "the receipt is signed with the suite {suite}, which is not known")
+                    .with("suite", suite.as_str())
+            }
+            Self::UnknownKey(key) => {
+                Said::new("receipt.unknown_key", "the receipt is signed with key {key}, which is not the notary's")
+                    .with("key", key.as_str())
+            }
+            Self::RetiredKey(key) => {
+                Said::new("receipt.retired_key", "the receipt is signed with key {key}, which had been retired before")
+                    .with("key", key.as_str())
+            }
+            Self::BadSignature => Said::new(
+                "receipt.bad_signature",
+                "the signature of the receipt does not fit: it was altered, or the notary signed wrongly",
+            ),
+            Self::Other(part) => Said::new("receipt.other", "the receipt is of another {part} than was handed in")
+                .with("part", part.said()),
+            Self::TooEarly { at_ms, signed_ms } => Said::new(
+                "receipt.too_early",
+                "the receipt is of {receipt_at_ms}, which is before the root was signed, at {signed_at_ms}",
+            )
+            .with("receipt_at_ms", *at_ms)
+            .with("signed_at_ms", *signed_ms),
+        }
+    }
+}
+
+impl std::fmt::Display for ReceiptFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.said().fmt(f)
+    }
+}
+
+impl std::error::Error for ReceiptFault {}
 
 impl NotaryReceipt {
     /// The bytes that the notary signs: UTF-8 text, a line for each fact, each ended by a line
@@ -158,16 +219,16 @@ impl NotaryReceipt {
         }
         let (handed, asked) = (&self.handed, HandIn::of(root));
         if handed.court != asked.court {
-            return Err(ReceiptFault::Other("court"));
+            return Err(ReceiptFault::Other(Part::Court));
         }
         if handed.day != asked.day {
-            return Err(ReceiptFault::Other("day"));
+            return Err(ReceiptFault::Other(Part::Day));
         }
         if handed.root != asked.root {
-            return Err(ReceiptFault::Other("root"));
+            return Err(ReceiptFault::Other(Part::Root));
         }
         if handed.previous != asked.previous {
-            return Err(ReceiptFault::Other("day before"));
+            return Err(ReceiptFault::Other(Part::Previous));
         }
         if self.at_ms < root.signed_ms {
             return Err(ReceiptFault::TooEarly { at_ms: self.at_ms, signed_ms: root.signed_ms });

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::{EvidenceError, Hashes, Tree, check_name};
-use crate::keys::{KeyProvider, PublicKey, SIGNING_SUITE};
+use crate::{
+    keys::{KeyProvider, PublicKey, SIGNING_SUITE},
+    said::Said,
+};
 
 /// What a day root is made of.
 #[derive(Debug, Clone)]
@@ -46,34 +49,66 @@ pub struct DayRoot {
 }
 
 /// What is wrong with a root.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RootFault {
     /// The key that signed is not among those given.
-    #[error("it was signed with key {0}, which is not among the public keys given")]
     UnknownKey(String),
     /// A suite that is not known.
-    #[error("it was signed with the suite {0}, which is not known")]
     UnknownSuite(String),
     /// The key had been retired when it was signed, or before the day began.
-    #[error("it was signed with key {0}, which had been retired before")]
     RetiredKey(String),
     /// The signature is not of these bytes.
-    #[error("its signature does not fit: it was altered")]
     BadSignature,
     /// The root before is another, or is missing.
-    #[error("it does not follow the root given before it, of {before}: one was taken out or replaced")]
     BrokenChain {
         /// Day of the root before it in the list, `none` for none.
         before: String,
     },
     /// The same day twice, or days out of their order.
-    #[error("it is not later than the root before it, of {before}")]
     OutOfOrder {
         /// Day of the root before it in the list.
         before: String,
     },
 }
+
+impl RootFault {
+    /// In words.
+    pub fn said(&self) -> Said {
+        match self {
+            Self::UnknownKey(key) => {
+                Said::new("root.unknown_key", "it was signed with key {key}, which is not among the public keys given")
+                    .with("key", key.as_str())
+            }
+            Self::UnknownSuite(suite) => {
+                Said::new("root.unknown_suite", "it was signed with the suite {suite}, which is not known")
+                    .with("suite", suite.as_str())
+            }
+            Self::RetiredKey(key) => {
+                Said::new("root.retired_key", "it was signed with key {key}, which had been retired before")
+                    .with("key", key.as_str())
+            }
+            Self::BadSignature => Said::new("root.bad_signature", "its signature does not fit: it was altered"),
+            Self::BrokenChain { before } => Said::new(
+                "root.broken_chain",
+                "it does not follow the root given before it, of {before}: one was taken out or replaced",
+            )
+            .with("before", before.as_str()),
+            Self::OutOfOrder { before } => {
+                Said::new("root.out_of_order", "it is not later than the root before it, of {before}")
+                    .with("before", before.as_str())
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for RootFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.said().fmt(f)
+    }
+}
+
+impl std::error::Error for RootFault {}
 
 impl DayRoot {
     /// Signs the root of a day.

@@ -8,7 +8,7 @@
 //! refused; nothing of it is cut off.
 
 use super::{
-    BLOCK_FRAMES, VaultError,
+    BLOCK_FRAMES, Flaw, VaultError,
     format::{BLOCK_BYTES, BLOCK_HEAD, BODY_LIMIT, Closing, FRAME, Kind, OVERHEAD},
     reader::Sealed,
     source::Unread,
@@ -106,7 +106,7 @@ impl Layout {
                 _ => {}
             }
         }
-        Err(file.altered(found.blocks(), "its end is cut off"))
+        Err(file.altered(found.blocks(), Flaw::EndCut))
     }
 
     /// Reads what blocks a file holds that may not have been finished.
@@ -131,10 +131,10 @@ impl Layout {
     /// Nothing may be missing before the closing block, and nothing may follow it.
     fn complete(self, file: &Sealed, closing: Block) -> Result<Self, VaultError> {
         if self.closing.as_ref().is_none_or(|closing| closing.frames != self.frames()) {
-            return Err(file.altered(self.blocks(), "blocks are missing before the closing block"));
+            return Err(file.altered(self.blocks(), Flaw::BlocksMissing));
         }
         if end_of(closing) != file.length() {
-            return Err(file.altered(self.blocks() + 1, "something follows the closing block"));
+            return Err(file.altered(self.blocks() + 1, Flaw::Follows));
         }
         Ok(self)
     }
@@ -204,7 +204,7 @@ impl Layout {
         let lost = behind == 0
             || matches!(next, Next::Piece | Next::Closing(_))
             || behind <= (UNSYNCED + 1) * SLOT && holds_zeros(file, at, at + BLOCK_HEAD as u64)?;
-        if lost { Ok(()) } else { Err(file.altered(claimed, "what follows its last block is no block")) }
+        if lost { Ok(()) } else { Err(file.altered(claimed, Flaw::NoBlock)) }
     }
 }
 

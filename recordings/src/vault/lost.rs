@@ -14,7 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordingId, VaultError, files::move_new, io, sync_folder};
+use super::{Flaw, RecordingId, VaultError, files::move_new, io, sync_folder};
 use crate::evidence::Hashing;
 
 /// Something that was set aside.
@@ -27,7 +27,7 @@ pub struct SetAside {
     /// Bytes of it.
     pub bytes: u64,
     /// Why it was taken out of the way.
-    pub why: &'static str,
+    pub why: Flaw,
 }
 
 /// A piece of a recording that lies aside.
@@ -44,15 +44,6 @@ pub struct LostPiece {
     pub sm3: String,
 }
 
-/// The recording is closed already, and another of its name was still live.
-pub(super) const CLOSED_ALREADY: &str = "a closed recording of this name is there already, and is kept";
-/// Not one block of it opens.
-pub(super) const NO_BLOCK: &str = "no block at its beginning opens";
-/// Something is written behind a header that cannot be read.
-pub(super) const NO_HEADER: &str = "its header cannot be read";
-/// Its end, from the first block that does not open.
-pub(super) const LOST_END: &str = "what follows its last whole block does not open";
-
 /// The folder of what was set aside.
 #[derive(Debug)]
 pub(super) struct Lost {
@@ -65,7 +56,7 @@ impl Lost {
     }
 
     /// Moves a whole file here.
-    pub(super) fn whole(&self, path: &Path, id: &RecordingId, why: &'static str) -> Result<SetAside, VaultError> {
+    pub(super) fn whole(&self, path: &Path, id: &RecordingId, why: Flaw) -> Result<SetAside, VaultError> {
         let bytes = fs::metadata(path).map_err(io("measure", path))?.len();
         let file = self.place(|no| format!("{id}-{no}.sdv"), |file| move_new(path, file))?;
         sync_folder(&file)?;
@@ -97,13 +88,18 @@ impl Lost {
             },
         )?;
         sync_folder(&file)?;
-        Ok(Some(told(SetAside { id: id.clone(), file, bytes, why: LOST_END })))
+        Ok(Some(told(SetAside { id: id.clone(), file, bytes, why: Flaw::LostEnd })))
     }
 
     /// The pieces of a recording, by name.
     pub(super) fn of(&self, id: &RecordingId) -> Result<Vec<LostPiece>, VaultError> {
         let pieces = self.names(Some(id))?.into_iter().map(|(_, name)| self.piece(&name));
         Ok(pieces.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// Where a piece lies, whether it is there or not.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// One piece; none when it is gone.
@@ -216,7 +212,7 @@ fn owner(name: &str) -> Option<RecordingId> {
 
 fn told(aside: SetAside) -> SetAside {
     tracing::error!(
-        recording = %aside.id, file = %aside.file.display(), bytes = aside.bytes, why = aside.why,
+        recording = %aside.id, file = %aside.file.display(), bytes = aside.bytes, why = %aside.why,
         "a part of an unfinished recording was set aside"
     );
     aside

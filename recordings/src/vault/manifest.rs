@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{RecordingId, SetAside, VaultError};
+use crate::said::Said;
 
 /// A hole in one channel: silence in the file, and listed here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +106,7 @@ pub enum Verdict {
     /// Not as it was written.
     Altered {
         /// What differs.
-        reason: String,
+        reason: Said,
     },
 }
 

@@ -7,6 +7,7 @@
 //! two channels, and the hashes are those of the WAV.
 
 mod files;
+mod flaw;
 mod format;
 mod layout;
 mod lost;
@@ -28,6 +29,7 @@ use std::{
 };
 
 pub use files::BlockFile;
+pub use flaw::Flaw;
 use lost::Lost;
 pub use lost::{LostPiece, SetAside};
 pub use manifest::{Finished, Gap, GapKind, Manifest, Peaks, Recovered, Removed, Stayed, Verdict};
@@ -39,7 +41,10 @@ use syncs::Syncs;
 use writer::Resumed;
 pub use writer::Writer;
 
-use crate::keys::{KeyError, KeyProvider};
+use crate::{
+    keys::{KeyError, KeyProvider},
+    said::Said,
+};
 
 /// Frames per second.
 pub const RATE: u32 = 8_000;
@@ -66,14 +71,14 @@ pub enum VaultError {
     #[error("the recording {0} is missing from the vault")]
     Missing(String),
     /// A block does not open.
-    #[error("the recording {id} is altered at block {block}: {reason}")]
+    #[error("the recording {id} is altered at block {block}: {flaw}")]
     Altered {
         /// Recording.
         id: String,
         /// Block, from 0.
         block: u64,
         /// Why.
-        reason: &'static str,
+        flaw: Flaw,
     },
     /// It is closed already.
     #[error("the recording {0} is closed already: it is not written over")]
@@ -303,7 +308,7 @@ impl Vault {
         reader.manifest().ok_or_else(|| VaultError::Altered {
             id: id.to_string(),
             block: reader.blocks(),
-            reason: "its end is cut off",
+            flaw: Flaw::EndCut,
         })
     }
 
@@ -356,26 +361,30 @@ impl Vault {
     /// the recording.
     pub fn verify(&self, id: &RecordingId, manifest: &Manifest) -> Result<Verdict, VaultError> {
         let found = self.read(id).and_then(|mut reader| Ok((reader.hashes()?, reader)));
-        let altered = |reason: String| Ok(Verdict::Altered { reason });
+        let altered = |reason: Said| Ok(Verdict::Altered { reason });
         match found {
             Ok((_, reader)) if reader.frames() != manifest.frames => {
-                altered(format!("{} frames instead of {}", reader.frames(), manifest.frames))
+                let said = Said::new("recording.frames", "{there} frames instead of {here}");
+                altered(said.with("there", reader.frames()).with("here", manifest.frames))
             }
             Ok(((sha256, sm3), _)) if sha256 != manifest.sha256 || sm3 != manifest.sm3 => {
-                altered("the hash differs from the manifest".into())
+                altered(Said::new("recording.hash", "the hash differs from the manifest"))
             }
             Ok((_, reader)) if reader.started_ms() != manifest.started_ms => {
-                let (there, here) = (reader.started_ms(), manifest.started_ms);
-                altered(format!("its first frame is of {there} ms and not of {here} ms, as the manifest has it"))
+                let said = Said::new(
+                    "recording.start",
+                    "its first frame is of {there_at_ms} and not of {here_at_ms}, as the manifest has it",
+                );
+                altered(said.with("there_at_ms", reader.started_ms()).with("here_at_ms", manifest.started_ms))
             }
             Ok((_, reader)) => match reader.manifest() {
                 Some(closing) if closing.gaps == manifest.gaps => Ok(Verdict::Intact),
-                Some(_) => altered("its gaps are others than in the manifest".into()),
-                None => altered("its end is cut off".into()),
+                Some(_) => altered(Said::new("recording.gaps", "its gaps are others than in the manifest")),
+                None => altered(Flaw::EndCut.said()),
             },
             Err(VaultError::Missing(_)) => Ok(Verdict::Missing),
             // A key in the file that the house's key does not open is not the one written there.
-            Err(error @ (VaultError::Altered { .. } | VaultError::Key(_))) => altered(error.to_string()),
+            Err(error @ (VaultError::Altered { .. } | VaultError::Key(_))) => altered(error.said()),
             Err(error) => Err(error),
         }
     }
@@ -445,6 +454,16 @@ impl Vault {
             error: error.into(),
         })?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Where the sealed file of a closed recording lies, whether it is there or not.
+    pub fn path(&self, id: &RecordingId) -> PathBuf {
+        self.shelf.path(id)
+    }
+
+    /// Where a piece that was set aside lies, whether it is there or not.
+    pub fn piece_path(&self, name: &str) -> PathBuf {
+        self.lost.path(name)
     }
 
     fn live_path(&self, id: &RecordingId) -> PathBuf {

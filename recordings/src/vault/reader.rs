@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use zeroize::Zeroizing;
 
 use super::{
-    BLOCK_FRAMES, Manifest, Peaks, RecordingId, VaultError,
+    BLOCK_FRAMES, Flaw, Manifest, Peaks, RecordingId, VaultError,
     format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, Kind, Version, WAV_HEAD, block_aad, key_aad, wav_header},
     layout::{Block, Layout},
     s3::{Far, Remote},
@@ -40,8 +40,8 @@ impl Sealed {
         self.source.read(offset, buffer)
     }
 
-    pub(super) fn altered(&self, block: u64, reason: &'static str) -> VaultError {
-        VaultError::Altered { id: self.id.to_string(), block, reason }
+    pub(super) fn altered(&self, block: u64, flaw: Flaw) -> VaultError {
+        VaultError::Altered { id: self.id.to_string(), block, flaw }
     }
 
     /// Opens a block; its head must be the one of its place, too. Where it does not open and a
@@ -61,25 +61,24 @@ impl Sealed {
     }
 
     fn unseal_here(&mut self, block: Block, place: u64, kind: Kind) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let broken = "its seal is broken";
         let mut bytes = vec![0u8; BLOCK_HEAD + block.sealed];
         match self.read(block.offset - BLOCK_HEAD as u64, &mut bytes) {
             Ok(()) => {}
-            Err(Unread::Cut) => return Err(self.altered(place, broken)),
+            Err(Unread::Cut) => return Err(self.altered(place, Flaw::Seal)),
             Err(Unread::Failed(error)) => return Err(error),
         }
         let (head, sealed) = bytes.split_at(BLOCK_HEAD);
         if head[..4] != (block.sealed as u32).to_be_bytes() || head[4] != kind.byte() {
-            return Err(self.altered(place, broken));
+            return Err(self.altered(place, Flaw::Seal));
         }
         let aad = block_aad(self.version, &self.id, self.started_ms, place, kind);
         let clear = open(&self.key, aad.as_bytes(), sealed);
-        clear.map(Zeroizing::new).map_err(|_| self.altered(place, broken))
+        clear.map(Zeroizing::new).map_err(|_| self.altered(place, Flaw::Seal))
     }
 
     pub(super) fn closing(&mut self, block: Block, place: u64) -> Result<Closing, VaultError> {
         let clear = self.unseal(block, place, Kind::Closing)?;
-        serde_json::from_slice(&clear).map_err(|_| self.altered(place, "the closing block cannot be read"))
+        serde_json::from_slice(&clear).map_err(|_| self.altered(place, Flaw::Closing))
     }
 }
 
@@ -198,7 +197,7 @@ impl WavReader {
 
     fn block(&mut self, place: u64) -> Result<&[u8], VaultError> {
         if self.cached.as_ref().is_none_or(|(cached, _)| *cached != place) {
-            let block = self.layout.block(place).ok_or_else(|| self.file.altered(place, "the block is missing"))?;
+            let block = self.layout.block(place).ok_or_else(|| self.file.altered(place, Flaw::BlockMissing))?;
             let clear = self.file.unseal(block, place, Kind::Audio)?;
             self.cached = Some((place, clear));
         }
@@ -264,16 +263,16 @@ fn header(source: Box<dyn Source>, id: &RecordingId, keys: &dyn KeyProvider) -> 
     let mut head = [0u8; 11];
     // What the disk does not give is not what was cut off: only the latter may be thrown away.
     let cut = |unread| match unread {
-        Unread::Cut => VaultError::Altered { id: id.to_string(), block: 0, reason: HEADER_CUT },
+        Unread::Cut => VaultError::Altered { id: id.to_string(), block: 0, flaw: Flaw::HeaderCut },
         Unread::Failed(error) => error,
     };
     file.read(0, &mut head).map_err(cut)?;
     if is_blank(&mut file) {
-        return Err(file.altered(0, HEADER_CUT));
+        return Err(file.altered(0, Flaw::HeaderCut));
     }
     match Version::read(&head) {
         Some(version) if head[8] == SUITE => file.version = version,
-        _ => return Err(file.altered(0, "the header is not a recording's")),
+        _ => return Err(file.altered(0, Flaw::NoHeader)),
     }
     let wrapped = usize::from(u16::from_be_bytes([head[9], head[10]]));
     let mut rest = vec![0u8; wrapped + 8];
@@ -290,9 +289,6 @@ fn is_blank(file: &mut Sealed) -> bool {
     let mut bytes = vec![1; usize::try_from(file.length()).unwrap_or(usize::MAX).min(1 << 10)];
     file.length() <= bytes.len() as u64 && file.read(0, &mut bytes).is_ok() && bytes.iter().all(|byte| *byte == 0)
 }
-
-/// Nothing was ever written behind a header that is not whole.
-pub(super) const HEADER_CUT: &str = "the header is cut";
 
 /// The loudest sample of each step of a stream.
 struct Loudest {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    RecordingId, Vault, VaultError, WavReader, io,
+    Flaw, RecordingId, Vault, VaultError, WavReader, io,
     s3::{Copied, Far, Note, Remote, is_noted, remove_note, remove_notes},
     source::{OnDisk, Source},
     sync_folder,
@@ -302,11 +302,7 @@ impl Vault {
         let (sha256, sm3) = reader.hashes()?;
         match reader.manifest() {
             Some(closing) if closing.sha256 == sha256 && closing.sm3 == sm3 => Ok(()),
-            _ => Err(VaultError::Altered {
-                id: id.to_string(),
-                block: reader.blocks(),
-                reason: "its sound is not what its closing block says",
-            }),
+            _ => Err(VaultError::Altered { id: id.to_string(), block: reader.blocks(), flaw: Flaw::Sound }),
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    BLOCK_FRAMES, CHANNELS, Gap, GapKind, Manifest, RecordingId, Vault, VaultError, WavReader, Writing,
+    BLOCK_FRAMES, CHANNELS, Flaw, Gap, GapKind, Manifest, RecordingId, Vault, VaultError, WavReader, Writing,
     files::move_new,
     format::{BLOCK_BYTES, BLOCK_HEAD, Closing, FRAME, Kind, OVERHEAD, Version, WAV_HEAD, block_aad, key_aad},
     io,
@@ -127,7 +127,7 @@ impl Writer {
     /// Too late once a block was sealed.
     pub fn start_at(&mut self, unix_ms: i64) -> Result<(), VaultError> {
         if self.place > 0 {
-            return Err(VaultError::Altered { id: self.id.to_string(), block: 0, reason: "it holds audio already" });
+            return Err(VaultError::Altered { id: self.id.to_string(), block: 0, flaw: Flaw::Begun });
         }
         let stamp = unix_ms.to_be_bytes();
         self.tail.file().write(&stamp, self.head - stamp.len() as u64).map_err(io("write", &self.live))?;
@@ -157,11 +157,7 @@ impl Writer {
         let channels = usize::from(CHANNELS);
         let whole = pcm.len() == BLOCK_FRAMES * channels;
         if self.short || pcm.is_empty() || pcm.len() > BLOCK_FRAMES * channels || !pcm.len().is_multiple_of(channels) {
-            return Err(VaultError::Altered {
-                id: self.id.to_string(),
-                block: self.place,
-                reason: "a block must be one second",
-            });
+            return Err(VaultError::Altered { id: self.id.to_string(), block: self.place, flaw: Flaw::NotASecond });
         }
         if self.reserve.is_spent() {
             // What is left is for the books.
@@ -349,7 +345,7 @@ impl Writer {
         let mut reader = WavReader::unfinished(&self.live, &self.id, self.keys.as_ref())?;
         if reader.frames() != self.frames {
             let (id, block) = (self.id.to_string(), reader.blocks());
-            return Err(VaultError::Altered { id, block, reason: "what was written is not there" });
+            return Err(VaultError::Altered { id, block, flaw: Flaw::Unwritten });
         }
         let (sha256, sm3) = reader.hashes()?;
         let closing = Closing { frames: self.frames, sha256, sm3, recovered, gaps };
@@ -402,11 +398,7 @@ impl Writer {
     /// Removes a recording in which nothing was ever heard.
     pub fn abandon(self) -> Result<(), VaultError> {
         if self.frames > 0 {
-            return Err(VaultError::Altered {
-                id: self.id.to_string(),
-                block: 0,
-                reason: "it holds audio and must be closed",
-            });
+            return Err(VaultError::Altered { id: self.id.to_string(), block: 0, flaw: Flaw::HoldsSound });
         }
         fs::remove_file(&self.live).map_err(io("remove", &self.live))
     }

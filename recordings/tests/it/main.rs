@@ -9,6 +9,7 @@ mod kept;
 mod keys;
 mod notary;
 mod s3;
+mod said;
 mod servers;
 mod syncs;
 mod tails;

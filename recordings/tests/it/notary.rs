@@ -1,7 +1,7 @@
 //! A notary's receipt, checked with its public key alone.
 
 use songda_recordings::{
-    evidence::{DayRoot, Draft, HandIn, Leaf, NotaryReceipt, ReceiptFault, Tree},
+    evidence::{DayRoot, Draft, HandIn, Leaf, NotaryReceipt, Part, ReceiptFault, Tree},
     keys::{KeyFile, KeyProvider as _, PublicKey},
 };
 
@@ -61,7 +61,7 @@ fn x2_a_receipt_is_believed_for_its_root_by_the_notarys_key_alone() {
         assert!(!text.contains("leaves") && !text.contains("file"), "{text}");
     }
     let receipt = desk.receipt(&second, |_| {});
-    assert_eq!(receipt.verify(&first, &desk.keys()), Err(ReceiptFault::Other("day")));
+    assert_eq!(receipt.verify(&first, &desk.keys()), Err(ReceiptFault::Other(Part::Day)));
     assert!(matches!(receipt.verify(&second, &desk.house.public_keys().unwrap()), Err(ReceiptFault::UnknownKey(_))));
     assert!(matches!(receipt.verify(&second, &[]), Err(ReceiptFault::UnknownKey(_))));
     let retired = [desk.keys().remove(0).until(SIGNED_MS - 3_600_000)];
@@ -73,10 +73,10 @@ fn x2_a_receipt_of_anything_else_is_refused_though_the_notary_signed_it() {
     let desk = desk();
     let root = desk.root("2026-11-27", Some(&desk.root("2026-11-26", None)));
     let changes: [Change; 8] = [
-        (|receipt| receipt.handed.court = "other".into(), ReceiptFault::Other("court")),
-        (|receipt| receipt.handed.root.sha256[0] ^= 1, ReceiptFault::Other("root")),
-        (|receipt| receipt.handed.root.sm3[31] ^= 1, ReceiptFault::Other("root")),
-        (|receipt| receipt.handed.previous = None, ReceiptFault::Other("day before")),
+        (|receipt| receipt.handed.court = "other".into(), ReceiptFault::Other(Part::Court)),
+        (|receipt| receipt.handed.root.sha256[0] ^= 1, ReceiptFault::Other(Part::Root)),
+        (|receipt| receipt.handed.root.sm3[31] ^= 1, ReceiptFault::Other(Part::Root)),
+        (|receipt| receipt.handed.previous = None, ReceiptFault::Other(Part::Previous)),
         (|receipt| receipt.suite = "sm2".into(), ReceiptFault::UnknownSuite("sm2".into())),
         (|receipt| receipt.key_id = "13800001234".into(), ReceiptFault::UnknownKey("of no known form".into())),
         (|receipt| receipt.number = "1\ntime: 5".into(), ReceiptFault::BadSignature),

@@ -244,7 +244,7 @@ fn x2_another_time_of_the_first_frame_is_found_in_the_file_and_in_the_books() {
         let (manifest, _) = record(house, "01TIME", 800);
         let later = Manifest { started_ms: manifest.started_ms + 3_600_000, ..manifest.clone() };
         let verdict = house.vault.verify(&id("01TIME"), &later).unwrap();
-        assert!(matches!(&verdict, Verdict::Altered { reason } if reason.contains("first frame")), "{verdict:?}");
+        assert!(matches!(&verdict, Verdict::Altered { reason } if reason.text.contains("first frame")), "{verdict:?}");
         let mut bytes = house.sealed("01TIME");
         let time = header_length(&bytes) - 8..header_length(&bytes);
         assert_eq!(bytes[time.clone()], manifest.started_ms.to_be_bytes());
@@ -266,7 +266,7 @@ fn x2_a_manifest_with_other_holes_is_found() {
         for gaps in [vec![], vec![moved], vec![excused]] {
             let other = Manifest { gaps, ..manifest.clone() };
             let verdict = house.vault.verify(&id("01HOLES"), &other).unwrap();
-            assert!(matches!(&verdict, Verdict::Altered { reason } if reason.contains("gaps")), "{verdict:?}");
+            assert!(matches!(&verdict, Verdict::Altered { reason } if reason.text.contains("gaps")), "{verdict:?}");
         }
         assert_eq!(house.vault.verify(&id("01HOLES"), &manifest).unwrap(), Verdict::Intact);
     });

@@ -67,6 +67,7 @@ async fn x2_day_roots_are_notarised_old_ones_too_and_a_flipped_receipt_is_named_
     killed(&mut world, made.len()).await;
     taken_out(&world);
     altered(&mut world).await;
+    off(&mut world).await;
 }
 
 /// Wrong receipts are refused, and an absence is told; neither is a fault of the evidence.
@@ -85,7 +86,7 @@ async fn away_and_wrong(world: &mut World, days: usize) {
     world.sim.notarise(Notarising::Away);
     until(|| alarms(world, &admin), |told| told.contains("\"evidence.notary\"") && told.contains("503")).await.unwrap();
     let row = health(world, &admin).await;
-    let detail = row["detail"].as_str().unwrap();
+    let detail = row["said"]["text"].as_str().unwrap();
     assert_eq!(row["status"], "warn");
     assert!(
         detail.contains(&format!("{days} waiting")) && detail.contains("refused") && detail.contains("tried again at")
@@ -210,4 +211,14 @@ async fn altered(world: &mut World) {
     let why = json!({ "reason": "数据库被改动，已查明" });
     let supervisor = world.server.cookie("supervisor").await;
     assert_eq!(post(&world.server, &clear, &supervisor, &why).await.0, 204);
+}
+
+/// Switched off again, every receipt is shown, and none as one that was checked.
+async fn off(world: &mut World) {
+    world.server.configure(|text| text.split("[evidence.notary]").next().unwrap().to_owned());
+    world.server.kill_and_restart();
+    let admin = world.server.cookie("admin").await;
+    let shown = roots(world, &admin).await;
+    assert!(!shown.is_empty() && shown.iter().all(|root| root["notary"]["state"] == "unchecked"), "{shown:?}");
+    assert!(shown.iter().all(|root| root["notary"]["number"].is_string()), "{shown:?}");
 }

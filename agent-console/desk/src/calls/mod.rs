@@ -19,9 +19,15 @@ pub use store::{
     recording_began, said, unfinished, unsaved_of_agent, without_recording_row,
 };
 
+use songda_recordings::said::Said;
 use songda_service::{outcomes, timeline::Event};
 
 use crate::escalations::Reason;
+
+/// What people are told of a recording that broke off.
+pub(crate) fn unwritten() -> Said {
+    Said::new("recording.failed", "a recording could not be written, and its call was ended")
+}
 
 /// Words for an event of the timeline, in both languages; none for what agents need not
 /// see again.

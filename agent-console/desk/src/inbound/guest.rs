@@ -272,7 +272,7 @@ impl Guest {
                 }
             }
             CallEvent::RecordingFailed => {
-                alarms::raise(db, &ground.clock, "recording.failed", &id, "录音写入失败，通话已结束").await?;
+                alarms::raise(db, &ground.clock, "recording.failed", &id, &calls::unwritten()).await?;
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use songda_calls::{Answer, CallEnd, CallEvent, CallHandle, IncomingCall, Rejection, Source, Welcome, refusal};
 use songda_people::courts::{self, Court};
+use songda_recordings::said::Said;
 use songda_store::{StoreError, alarms, new_id};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -114,9 +115,10 @@ pub async fn receive(seats: Seats, mut calls: mpsc::Receiver<IncomingCall>, canc
 
 /// A call that no book knows of was refused: people are told, as soon as that can be written.
 async fn lost(ground: &Ground, error: &DeskError, cancel: &CancellationToken) {
-    let text = format!("来电未能登记，已被拒接：{error}");
+    let said = Said::new("inbound.unbooked", "a call that came in could not be entered and was refused: {why}");
+    let said = said.with("why", error.to_string());
     for _ in 0..TELL {
-        let told = alarms::raise(&ground.db, &ground.clock, "inbound.refused", "house", &text).await;
+        let told = alarms::raise(&ground.db, &ground.clock, "inbound.refused", "house", &said).await;
         let Err(error) = told else { return };
         tracing::error!(%error, "that a call was lost could not be told yet");
         tokio::select! {
@@ -200,9 +202,10 @@ async fn meet(seats: &Seats, incoming: IncomingCall, cancel: &CancellationToken)
         Ok(answered) => answered,
         Err(error) => {
             tracing::error!(call = %id, %error, "a call that came in could not be answered");
-            let text = format!("来电无法接听：{error}");
+            let said = Said::new("inbound.refused", "a call that came in could not be answered: {why}");
+            let said = said.with("why", error.to_string());
             settle(ground, &hours, &call, &refused(ground)).await;
-            return Ok(alarms::raise(&ground.db, &ground.clock, "inbound.refused", &court.id, &text).await?);
+            return Ok(alarms::raise(&ground.db, &ground.clock, "inbound.refused", &court.id, &said).await?);
         }
     };
     let guest = Guest::new(seats.clone(), hours, call, found, handle);

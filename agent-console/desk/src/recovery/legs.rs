@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use songda_calls::{FinishError, SavedLeg, Trunk};
+use songda_recordings::said::Said;
 use songda_store::{alarms, audit};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -21,10 +22,17 @@ const PAUSE: Duration = Duration::from_secs(15);
 const OURS_MS: i64 = 40_000;
 /// A leg that was left is asked for during this time.
 const ASKED_MS: i64 = 600_000;
-/// What people are told of a leg of the run before,
-const OF_LAST_RUN: &str = "上次运行遗留的通话未能在运营商侧结束，请向运营商核实";
-/// and of one that was left in this one.
-const LEFT: &str = "线路无应答时留下的呼叫未能在运营商侧结束，请向运营商核实";
+
+/// What people are told of a leg of the run before.
+fn of_last_run() -> Said {
+    Said::new("leg.stayed", "a call that the last run left could not be ended at the carrier: ask the carrier")
+}
+
+/// What they are told of one that was left in this run.
+fn left() -> Said {
+    let text = "a call that was left when its line fell silent could not be ended at the carrier: ask the carrier";
+    Said::new("leg.left", text)
+}
 
 /// Begins to end every leg that may still be up; answers how many there are. Nothing waits
 /// for the carriers' answers.
@@ -63,7 +71,7 @@ async fn way_of(ground: &Ground, leg: &OpenLeg) -> Result<Option<(Trunk, SavedLe
 
 async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
     let Some((trunk, saved)) = way_of(ground, leg).await? else {
-        stayed(ground, leg, OF_LAST_RUN).await?;
+        stayed(ground, leg, &of_last_run()).await?;
         return note(ground, leg, "unknown").await;
     };
     for attempt in 1..=TRIES {
@@ -79,7 +87,7 @@ async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    stayed(ground, leg, OF_LAST_RUN).await?;
+    stayed(ground, leg, &of_last_run()).await?;
     note(ground, leg, "failed").await
 }
 
@@ -89,7 +97,7 @@ async fn end(ground: &Ground, leg: &OpenLeg) -> Result<(), DeskError> {
 pub async fn end_left(ground: &Ground) -> Result<(), DeskError> {
     for leg in legs::left(&ground.db, ground.clock.now_ms() - OURS_MS).await? {
         let Some((trunk, saved)) = way_of(ground, &leg).await? else {
-            stayed(ground, &leg, LEFT).await?;
+            stayed(ground, &leg, &left()).await?;
             note(ground, &leg, "unknown").await?;
             continue;
         };
@@ -100,7 +108,7 @@ pub async fn end_left(ground: &Ground) -> Result<(), DeskError> {
         tracing::warn!(call = %leg.call, %error, "a trunk that fell silent did not say what became of a call");
         let ended = error == FinishError::Closed;
         if !ended && leg.since_ms + ASKED_MS <= ground.clock.now_ms() {
-            stayed(ground, &leg, LEFT).await?;
+            stayed(ground, &leg, &left()).await?;
             note(ground, &leg, "failed").await?;
         }
     }
@@ -108,8 +116,8 @@ pub async fn end_left(ground: &Ground) -> Result<(), DeskError> {
 }
 
 /// People must ask the carrier.
-async fn stayed(ground: &Ground, leg: &OpenLeg, text: &str) -> Result<(), DeskError> {
-    Ok(alarms::raise(&ground.db, &ground.clock, "leg.stayed", &leg.call, text).await?)
+async fn stayed(ground: &Ground, leg: &OpenLeg, said: &Said) -> Result<(), DeskError> {
+    Ok(alarms::raise(&ground.db, &ground.clock, "leg.stayed", &leg.call, said).await?)
 }
 
 /// Writes down what became of it. A leg that could not be ended is not tried for ever: the

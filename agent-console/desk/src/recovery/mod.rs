@@ -6,7 +6,10 @@
 //! our own failure and no attempt.
 
 use serde_json::{Value, json};
-use songda_recordings::vault::{Manifest, RecordingId, VaultError};
+use songda_recordings::{
+    said::Said,
+    vault::{Manifest, RecordingId, VaultError},
+};
 use songda_service::{
     intake,
     outcomes::{self, CauseTable, LineFacts},
@@ -72,13 +75,18 @@ async fn shelve(ground: &Ground) -> Result<usize, DeskError> {
         .map_err(|error| StoreError::internal("closing unfinished recordings", error))?
         .map_err(|error| StoreError::internal("closing unfinished recordings", error))?;
     for stayed in &closed.stayed {
-        let text = format!("录音无法收尾，文件保留待下次启动：{}", stayed.error);
-        alarms::raise(&ground.db, &ground.clock, "recording.stayed", stayed.id.as_str(), &text).await?;
+        let said =
+            Said::new("recording.stayed", "a recording could not be closed; its file stays for the next start: {why}");
+        let said = said.with("why", stayed.error.said());
+        alarms::raise(&ground.db, &ground.clock, "recording.stayed", stayed.id.as_str(), &said).await?;
     }
     for aside in &closed.aside {
-        let (bytes, file) = (aside.bytes, aside.file.display());
-        let text = format!("未结束的录音有 {bytes} 字节无法归入，已移存到 {file}，未删除，请核查：{}", aside.why);
-        alarms::raise(&ground.db, &ground.clock, "recording.set_aside", aside.id.as_str(), &text).await?;
+        let text = "{bytes} bytes of an unfinished recording belong to no block: they were moved to {file} and not deleted; look into it ({why})";
+        let said = Said::new("recording.set_aside", text)
+            .with("bytes", aside.bytes)
+            .with("file", aside.file.display().to_string())
+            .with("why", aside.why.said());
+        alarms::raise(&ground.db, &ground.clock, "recording.set_aside", aside.id.as_str(), &said).await?;
     }
     Ok(closed.closed.len())
 }

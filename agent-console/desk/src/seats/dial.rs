@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use songda_calls::{Dial, DialError, numbering::Callee};
+use songda_recordings::said::Said;
 use songda_service::{cases, outcomes, tasks, timeline::By};
 use songda_store::{masked, new_id};
 use zeroize::Zeroizing;
@@ -177,8 +178,9 @@ impl Seat {
     /// going out is somebody's to look at.
     async fn no_route(&mut self, why: &NoRoute) {
         if matches!(why, NoRoute::Down | NoRoute::Ceiling | NoRoute::NoNumber) {
-            let text = format!("电话无法拨出：{why}");
-            self.alarm("trunk.none", &self.actor.court_id, &text).await;
+            let said = Said::new("trunk.none", "no call can go out: {why}");
+            let said = said.with("why", Said::new(why.code(), &why.to_string()));
+            self.alarm("trunk.none", &self.actor.court_id, &said).await;
         }
         self.tell_error(why.code(), &why.to_string());
     }
@@ -221,10 +223,16 @@ impl Seat {
         let court = self.actor.court_id.clone();
         match error {
             DialError::RecordingUnavailable(_) => {
-                self.alarm("recording.unavailable", &court, &format!("录音无法开始，电话未拨出：{error}")).await;
+                let said =
+                    Said::new("recording.unavailable", "no recording could begin, and the call did not go out: {why}");
+                self.alarm("recording.unavailable", &court, &said.with("why", error.to_string())).await;
             }
             DialError::NoticeMissing(_) => {
-                self.alarm("notice.missing", &court, &format!("录音告知无法播放，电话未拨出：{error}")).await;
+                let said = Said::new(
+                    "notice.missing",
+                    "the recording notice could not be played, and the call did not go out: {why}",
+                );
+                self.alarm("notice.missing", &court, &said.with("why", error.to_string())).await;
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use songda_calls::{CallEnd, CallEvent, EndedBy, Farewell, Fault, Parting, PartySilence};
+use songda_recordings::said::Said;
 use songda_service::outcomes;
 use songda_store::alarms;
 
@@ -191,7 +192,7 @@ impl Seat {
         let id = call.id.clone();
         self.tell_call();
         self.tell_error("call.recording_failed", "the recording failed; the call is ended");
-        self.alarm("recording.failed", &id, "录音写入失败，通话已结束").await;
+        self.alarm("recording.failed", &id, &calls::unwritten()).await;
         Ok(())
     }
 
@@ -288,7 +289,8 @@ impl Seat {
             self.done(left);
         }
         if end.recording_incomplete {
-            self.alarm("recording.incomplete", id, "录音缺失：有一部分未能保存").await;
+            let said = Said::new("recording.incomplete", "a part of the recording could not be kept");
+            self.alarm("recording.incomplete", id, &said).await;
         }
         if technical == "C11" {
             let (code, detail) = fault_words(end);
@@ -298,7 +300,10 @@ impl Seat {
         match (end.facts.fault, trunk) {
             // The agent's own machine, or ours, or too many at once: the line is not to blame.
             (Some(Fault::Browser | Fault::Recording | Fault::Desk | Fault::LinesBusy), _) => {}
-            _ if technical == "C11" => self.alarm("trunk.failed", &court, &format!("线路故障：{facts}")).await,
+            _ if technical == "C11" => {
+                let said = Said::new("trunk.failed", "a call failed on our side of the line: {why}");
+                self.alarm("trunk.failed", &court, &said.with("why", facts.to_string())).await;
+            }
             // A call that came in says nothing of the lines by which we call.
             (None, Some(trunk)) => self.line_is_well(&court, &trunk).await,
             _ => {}
@@ -306,8 +311,8 @@ impl Seat {
     }
 
     /// Raises an alarm. What cannot be told must not undo what was written.
-    pub(super) async fn alarm(&self, kind: &str, object: &str, text: &str) {
-        if let Err(error) = alarms::raise(&self.ground.db, &self.ground.clock, kind, object, text).await {
+    pub(super) async fn alarm(&self, kind: &str, object: &str, said: &Said) {
+        if let Err(error) = alarms::raise(&self.ground.db, &self.ground.clock, kind, object, said).await {
             tracing::error!(%error, kind, "an alarm could not be raised");
         }
     }

@@ -39,6 +39,7 @@ use std::{
 use serde_json::Value;
 pub use songda_calls::{Moment, Moments, OverseerNews, Supervision, SupervisionEnd, TransferMode};
 use songda_people::{Actor, courts::Court};
+use songda_recordings::said::Said;
 use songda_service::{
     outcomes::{self, Saved},
     tasks,
@@ -252,8 +253,9 @@ impl Seats {
         self.leave_overdue().await?;
         self.end_left();
         for call in owed::unsettled(&self.ground.db, self.ground.clock.now_ms()).await? {
-            let text = "通话结果待补录超过三十分钟，请坐席补录";
-            alarms::raise(&self.ground.db, &self.ground.clock, "desk.owed", &call, text).await?;
+            let text = "the outcome of a call is owed for more than thirty minutes: its agent has to save it";
+            let said = Said::new("desk.owed", text);
+            alarms::raise(&self.ground.db, &self.ground.clock, "desk.owed", &call, &said).await?;
         }
         self.queue_changed();
         Ok(expired.len())

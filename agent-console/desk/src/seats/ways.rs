@@ -1,6 +1,7 @@
 //! The ways of a call over several trunks, as the books know them.
 
 use songda_calls::SavedLeg;
+use songda_recordings::said::Said;
 use songda_service::outcomes::{Judged, LineFacts};
 use songda_store::alarms;
 
@@ -44,9 +45,15 @@ impl Seat {
         let Some(line) = call.ways.get(way) else { return Ok(()) };
         legs::failed(&self.ground.db, &self.ground.clock, &call.id, way, end).await?;
         metrics::counter!("songda_trunk_failovers_total", "trunk" => line.trunk.name.clone()).increment(1);
-        let status = end.status.map(|status| format!("（{status}）")).unwrap_or_default();
-        let text = format!("线路 {} 故障{status}，已改走下一条线路：{}", line.trunk.name, end.cause);
-        self.alarm("trunk.failed", &line.trunk.id, &text).await;
+        let said = match end.status {
+            Some(status) => {
+                Said::new("trunk.passed_by", "the line {trunk} failed ({status}), and the next was taken: {why}")
+                    .with("status", status)
+            }
+            None => Said::new("trunk.passed_by_silent", "the line {trunk} failed, and the next was taken: {why}"),
+        };
+        let said = said.with("trunk", line.trunk.name.as_str()).with("why", end.cause);
+        self.alarm("trunk.failed", &line.trunk.id, &said).await;
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use songda_calls::{
     Switchboard,
     sip::{TrunkSettings, TrunkState, Why},
 };
+use songda_recordings::said::Said;
 use songda_store::alarms;
 use tokio_util::sync::CancellationToken;
 
@@ -92,10 +93,10 @@ async fn ring(
             continue;
         }
         let (db, clock) = (&ground.db, &ground.clock);
-        match words(state.why) {
-            Some(what) => {
-                let text = format!("线路 {}（{}）{what}", state.name, state.host);
-                alarms::raise(db, clock, "trunk.down", &state.id, &text).await?;
+        match said(state.why) {
+            Some(said) => {
+                let said = said.with("trunk", state.name.as_str()).with("host", state.host.as_str());
+                alarms::raise(db, clock, "trunk.down", &state.id, &said).await?;
             }
             None => alarms::clear(db, clock, "trunk.down", &state.id).await?,
         }
@@ -104,12 +105,19 @@ async fn ring(
     Ok(())
 }
 
-fn words(why: Why) -> Option<&'static str> {
-    match why {
-        Why::Fine | Why::Paused | Why::Registering => None,
-        Why::Silent => Some("运营商无应答，电话改走其他线路"),
-        Why::NotRegistered => Some("注册失败，正在重试"),
-        Why::Refused => Some("注册被拒，请核对账号与密码"),
-        Why::Resting => Some("运营商要求暂停呼叫"),
-    }
+fn said(why: Why) -> Option<Said> {
+    Some(match why {
+        Why::Fine | Why::Paused | Why::Registering => return None,
+        Why::Silent => {
+            Said::new("trunk.silent", "the carrier of {trunk} ({host}) does not answer: calls take the other lines")
+        }
+        Why::NotRegistered => {
+            Said::new("trunk.not_registered", "{trunk} ({host}) could not register, and it is tried again")
+        }
+        Why::Refused => Said::new(
+            "trunk.refused",
+            "the registration of {trunk} ({host}) is refused: look at its account and its password",
+        ),
+        Why::Resting => Said::new("trunk.resting", "the carrier of {trunk} ({host}) asked for a pause of the calls"),
+    })
 }

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use songda_asr::{PromptSpan, Request, Transcript, Worker};
-use songda_recordings::vault::{Manifest, RecordingId, Vault};
+use songda_recordings::{
+    said::Said,
+    vault::{Manifest, RecordingId, Vault},
+};
 use songda_store::{Clock, Db, Sealer, StoreError, Tx, alarms, jobs};
 use sqlx::Row;
 
@@ -129,7 +132,8 @@ impl Transcriber {
             store::fail(&self.db, call).await?;
             inbound::fail(&self.db, call).await?;
         }
-        alarms::raise(&self.db, &self.clock, "transcript.failed", call, &format!("转写失败：{error}")).await?;
+        let said = Said::new("transcript.failed", "a call could not be transcribed: {why}").with("why", error);
+        alarms::raise(&self.db, &self.clock, "transcript.failed", call, &said).await?;
         Ok(())
     }
 }

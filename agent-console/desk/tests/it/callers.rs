@@ -15,7 +15,7 @@ use songda_desk::{
 use songda_people::Actor;
 use songda_service::{cases, tasks};
 use songda_sip::{EndCause, Endpoint, EndpointConfig, Leg, LegEvent, OutboundCall};
-use songda_store::masked::Phone;
+use songda_store::{Said, masked::Phone};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -300,7 +300,7 @@ async fn r4_4a_an_agent_whose_browser_is_refused_leaves_the_caller_to_the_next_a
         frame(&mut his.frames, "queue").await;
         let (db, clock, court) = (&desk.ground.db, &desk.ground.clock, &desk.house.court);
         for kind in ["trunk.failed", "trunk.none"] {
-            songda_store::alarms::raise(db, clock, kind, court, "before").await.unwrap();
+            songda_store::alarms::raise(db, clock, kind, court, &Said::new(kind, "before")).await.unwrap();
         }
         let party = Caller::new();
         let mut leg = party.calls(&desk, COURT, "13800009876").await;
@@ -355,7 +355,7 @@ async fn r4_4a_a_caller_whom_the_books_cannot_take_is_refused_and_people_are_tol
         };
         tokio::time::timeout(Duration::from_secs(20), told).await.unwrap_or_else(|_| panic!("{}", desk.engine()));
         let open = songda_store::alarms::open(&desk.ground.db).await.unwrap();
-        assert!(open.iter().all(|alarm| !alarm.text.contains("9876")), "{open:?}");
+        assert!(open.iter().all(|alarm| !alarm.said.to_stored().contains("9876")), "{open:?}");
         cancel.cancel();
     }
 }

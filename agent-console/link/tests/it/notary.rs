@@ -15,7 +15,7 @@ use axum::{
 use serde_json::{Value, json};
 use songda_link::notary::{HttpNotary, TIMEOUT};
 use songda_service::evidence::notary::{HandIn, Notary as _, NotaryError};
-use songda_store::http;
+use songda_store::{Said, http};
 
 /// What came: headers and body.
 type Came = Vec<(HeaderMap, Bytes)>;
@@ -119,12 +119,15 @@ async fn x2_what_a_notary_answers_wrongly_is_told_without_what_a_stranger_may_ha
 async fn x2_a_notary_that_is_not_there_or_does_not_answer_costs_its_time_and_no_more() {
     let away = adapter("http://127.0.0.1:9/roots".into());
     let error = away.hand_in(&root()).await.unwrap_err();
-    assert_eq!(error, NotaryError::Unreachable("no connection".into()));
+    assert_eq!(error, NotaryError::Unreachable(Said::new("notary.no_connection", "no connection")));
     let silent = post(|| async { std::future::pending::<()>().await });
     let mut slow = adapter(listening(Router::new().route("/roots", silent)).await);
     slow.timeout = Duration::from_millis(200);
     let error = slow.hand_in(&root()).await.unwrap_err();
-    assert_eq!(error, NotaryError::Unreachable("no answer within 0.2 s".into()));
+    assert_eq!(
+        error,
+        NotaryError::Unreachable(Said::new("notary.no_answer", "no answer within {seconds} s").with("seconds", 0.2))
+    );
     let shown = format!("{slow:?} {error}");
     assert!(!shown.contains("sesame") && !shown.contains("127.0.0.1"), "{shown}");
 }

@@ -106,7 +106,7 @@ async fn r3_2e_a_report_that_cannot_be_set_leaves_the_task_open_under_an_alarm_a
             let [alarm] = alarms::open(&on.db).await.unwrap().try_into().unwrap();
             assert_eq!((alarm.kind.as_str(), &alarm.object_id), (papers_jobs::ALARM, &house.task));
             assert_eq!(alarm.times, 1, "after {tries} tries");
-            assert!(alarm.text.contains("U+E123") && !alarm.text.contains('王'), "{}", alarm.text);
+            assert!(alarm.said.text.contains("U+E123") && !alarm.said.text.contains('王'), "{}", alarm.said.text);
             assert!(house.work().await.is_empty(), "the next try waits");
             on.clock.advance(10_000);
         }
@@ -131,7 +131,7 @@ async fn r3_2e_a_report_that_stays_unmade_renews_its_alarm_and_is_made_when_the_
         }
         let [alarm] = alarms::open(&house.on.db).await.unwrap().try_into().unwrap();
         assert_eq!(alarm.times, 2);
-        assert!(alarm.text.contains("第 12 次"), "{}", alarm.text);
+        assert!(alarm.said.text.contains("12 times"), "{}", alarm.said.text);
         rename(&house, "王小明").await;
         assert_eq!(house.work().await, [Ok(())], "however long it took");
         assert_eq!(house.task().await.phase, SERVED);

@@ -8,7 +8,7 @@ use songda_recordings::vault::{LostPiece, Vault, VaultError};
 use songda_store::{StoreError, audit, evidence as register};
 use sqlx::Row;
 
-use super::{Examiner, FileRow, Found, NOT_THERE, internal, missing};
+use super::{Examiner, FileRow, Found, internal, not_there, other_hash, other_length};
 use crate::ServiceError;
 
 impl Examiner {
@@ -56,15 +56,14 @@ impl Examiner {
 
     /// What lies there against what was entered.
     pub(super) async fn set_aside(&self, file: &FileRow) -> Result<Found, ServiceError> {
-        let Some(piece) = self.piece(name(file)).await? else { return Ok(missing(NOT_THERE)) };
-        let reason = if piece.bytes as i64 != file.size {
-            format!("{} bytes instead of {}", piece.bytes, file.size)
+        let Some(piece) = self.piece(name(file)).await? else { return Ok(not_there()) };
+        Ok(if piece.bytes as i64 != file.size {
+            other_length(piece.bytes, file.size)
         } else if piece.sha256 != file.sha256 || piece.sm3 != file.sm3 {
-            "its hash differs from the register".to_owned()
+            other_hash()
         } else {
-            return Ok(Found::Intact);
-        };
-        Ok(Found::Altered { reason })
+            Found::Intact
+        })
     }
 
     pub(super) async fn set_aside_is_there(&self, file: &FileRow) -> Result<bool, ServiceError> {

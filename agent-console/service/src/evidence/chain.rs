@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use songda_recordings::{evidence::DayRoot, keys::PublicKey};
+use songda_recordings::{evidence::DayRoot, keys::PublicKey, said::Said};
 use sqlx::Row;
 
 use super::{HOUSE, RootRow, Roots, Which, chain_of, doubts, files, internal, roots};
@@ -19,7 +19,7 @@ pub struct RootCheck {
     /// Files in it.
     pub files: i64,
     /// What is wrong; nothing when it is intact.
-    pub fault: Option<String>,
+    pub fault: Option<Said>,
 }
 
 /// Looks at one root of a court: signature, chain, files, copy. Writes down that it was looked
@@ -29,9 +29,10 @@ pub async fn check_root(roots: &Roots, court: &str, day: &str, by: &str) -> Resu
     let row = roots::root(&roots.db, court, day).await?;
     let Some(row) = row else {
         return if roots.traces(court).await?.contains(day) {
-            note(roots, court, day, 0, Some(GONE.to_owned()), by).await
+            note(roots, court, day, 0, Some(gone()), by).await
         } else {
-            Ok(RootCheck { day: day.to_owned(), files: 0, fault: Some("there is no root of this day".to_owned()) })
+            let never = Said::new("root.never", "there is no root of this day");
+            Ok(RootCheck { day: day.to_owned(), files: 0, fault: Some(never) })
         };
     };
     let keys = public_keys(roots)?;
@@ -39,7 +40,9 @@ pub async fn check_root(roots: &Roots, court: &str, day: &str, by: &str) -> Resu
     note(roots, court, day, row.files, fault, by).await
 }
 
-const GONE: &str = "there is no root of this day, and there was one";
+fn gone() -> Said {
+    Said::new("root.gone", "there is no root of this day, and there was one")
+}
 
 /// Looks at every root of a court, and whether one is missing: between them, at the end, or of a
 /// day of which a copy, the audit log or a file says that there was one. Days that are over and
@@ -56,8 +59,8 @@ pub async fn check_chain(roots: &Roots, court: &str, after_ms: i64, by: &str) ->
     }
     let due = last.map_or(days.first, |last| roots::next(&last));
     if !due.is_empty() && due <= days.last && !found.iter().any(|check| check.day == due) {
-        let text = format!("the days from it to {} are over and have no root: does the house run?", days.last);
-        found.push(RootCheck { day: due, files: 0, fault: Some(text) });
+        let said = Said::new("root.due", "the days from it to {last} are over and have no root: does the house run?");
+        found.push(RootCheck { day: due, files: 0, fault: Some(said.with("last", days.last)) });
     }
     found.sort_by(|one, other| one.day.cmp(&other.day));
     Ok(found)
@@ -83,7 +86,7 @@ pub async fn check_missing(roots: &Roots, court: &str, by: &str) -> Result<Vec<R
     }
     let mut found = Vec::new();
     for day in missed.difference(&there) {
-        found.push(note(roots, court, day, 0, Some(GONE.to_owned()), by).await?);
+        found.push(note(roots, court, day, 0, Some(gone()), by).await?);
     }
     Ok(found)
 }
@@ -106,16 +109,17 @@ fn public_keys(roots: &Roots) -> Result<Vec<PublicKey>, ServiceError> {
     roots.keys.public_keys().map_err(|error| internal("reading the public keys", error))
 }
 
-async fn fault(roots: &Roots, court: &str, row: &RootRow, keys: &[PublicKey]) -> Result<Option<String>, ServiceError> {
-    let Ok(signed) = row.signed() else { return Ok(Some("it cannot be read".to_owned())) };
+async fn fault(roots: &Roots, court: &str, row: &RootRow, keys: &[PublicKey]) -> Result<Option<Said>, ServiceError> {
+    let wrong = |code, english| Ok(Some(Said::new(code, english)));
+    let Ok(signed) = row.signed() else { return wrong("root.unreadable", "it cannot be read") };
     if signed.court != court || signed.day != row.day || signed.leaves as i64 != row.files {
-        return Ok(Some("its row says something else than what was signed".to_owned()));
+        return wrong("root.row", "its row says something else than what was signed");
     }
     if let Err(fault) = signed.verify(keys) {
-        return Ok(Some(fault.to_string()));
+        return Ok(Some(fault.said()));
     }
     if row.root != hex::encode(signed.root.sha256) {
-        return Ok(Some("the hash in its row is not the signed one".to_owned()));
+        return wrong("root.row_hash", "the hash in its row is not the signed one");
     }
     if let Some(fault) = link(roots, court, &signed).await? {
         return Ok(Some(fault));
@@ -123,35 +127,41 @@ async fn fault(roots: &Roots, court: &str, row: &RootRow, keys: &[PublicKey]) ->
     let found = files(&roots.db, Which::Root(court, &row.day)).await?;
     let tree = match roots::tree(&found) {
         Ok(tree) => tree,
-        Err(error) => return Ok(Some(format!("its files make no tree: {error}"))),
+        Err(error) => {
+            let said = Said::new("root.no_tree", "its files make no tree: {why}");
+            return Ok(Some(said.with("why", error.to_string())));
+        }
     };
     if tree.len() != signed.leaves {
-        return Ok(Some(format!("the register has {} files of this day, the root {}", tree.len(), signed.leaves)));
+        let said = Said::new("root.files", "the register has {files} files of this day, the root {leaves}");
+        return Ok(Some(said.with("files", tree.len()).with("leaves", signed.leaves)));
     }
     if tree.root() != signed.root {
-        return Ok(Some("the register of its files was changed: they do not lead to it".to_owned()));
+        return wrong("root.register", "the register of its files was changed: they do not lead to it");
     }
     match roots.copied(court, &row.day).await? {
         Some(copy) if copy == row.body => Ok(None),
-        Some(_) => Ok(Some("its copy beside the vault says something else".to_owned())),
+        Some(_) => wrong("root.copy", "its copy beside the vault says something else"),
         // Until it is written the next round owes it.
         None if !roots.was_copied(court, &row.day).await? => Ok(None),
-        None => Ok(Some("its copy beside the vault is missing".to_owned())),
+        None => wrong("root.copy_missing", "its copy beside the vault is missing"),
     }
 }
 
 /// Whether it follows the root of the very day before.
-async fn link(roots: &Roots, court: &str, signed: &DayRoot) -> Result<Option<String>, ServiceError> {
+async fn link(roots: &Roots, court: &str, signed: &DayRoot) -> Result<Option<Said>, ServiceError> {
     let before = roots::roots(&roots.db, court, Some(&signed.day), 1).await?.pop();
     let Some(before) = before else {
         let first = signed.previous.is_none();
-        return Ok((!first).then(|| "the root before it is missing".to_owned()));
+        return Ok((!first).then(|| Said::new("root.no_previous", "the root before it is missing")));
     };
-    if roots::next(&before.day) != signed.day {
-        return Ok(Some(format!("the days between it and {} have no root", before.day)));
+    let day = before.day.as_str();
+    if roots::next(day) != signed.day {
+        return Ok(Some(Said::new("root.days", "the days between it and {before} have no root").with("before", day)));
     }
     let follows = before.signed().is_ok_and(|before| signed.previous == Some(before.hashes()));
-    Ok((!follows).then(|| format!("it does not follow the root of {}", before.day)))
+    let said = || Said::new("root.unlinked", "it does not follow the root of {before}").with("before", day);
+    Ok((!follows).then(said))
 }
 
 async fn note(
@@ -159,7 +169,7 @@ async fn note(
     court: &str,
     day: &str,
     files: i64,
-    fault: Option<String>,
+    fault: Option<Said>,
     by: &str,
 ) -> Result<RootCheck, ServiceError> {
     sqlx::query(
@@ -169,7 +179,7 @@ async fn note(
     .bind(court)
     .bind(day)
     .bind(roots.clock.now_ms())
-    .bind(fault.as_deref().unwrap_or("intact"))
+    .bind(fault.as_ref().map_or_else(|| "intact".to_owned(), Said::to_stored))
     .execute(roots.db.read())
     .await?;
     if let Some(fault) = &fault {

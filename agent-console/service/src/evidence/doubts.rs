@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use songda_people::Actor;
-use songda_recordings::keys::PublicKey;
+use songda_recordings::{keys::PublicKey, said::Said};
 use songda_store::{Clock, Db, Tx, alarms, audit, new_id};
 use sqlx::{Row, any::AnyRow};
 
@@ -20,12 +20,12 @@ pub enum Found {
     /// Not there.
     Missing {
         /// Where it was looked for, or what the books say of it.
-        reason: String,
+        reason: Said,
     },
     /// Not as it was entered.
     Altered {
         /// What differs.
-        reason: String,
+        reason: Said,
     },
     /// Gone by decision, under this request, which two persons decided and whose certificate
     /// holds.
@@ -43,7 +43,7 @@ pub enum Found {
     /// answer, or a key that opens nothing.
     Unread {
         /// Why.
-        reason: String,
+        reason: Said,
         /// Whether the key of the house is the reason: then it is that of many files.
         by_key: bool,
     },
@@ -67,14 +67,15 @@ impl Found {
         matches!(self, Self::Missing { .. } | Self::Altered { .. })
     }
 
-    /// What differs, in words.
-    pub fn detail(&self) -> String {
+    /// What differs; nothing where nothing does.
+    pub fn said(&self) -> Option<Said> {
         match self {
-            Self::Altered { reason } | Self::Missing { reason } | Self::Unread { reason, .. } => reason.clone(),
+            Self::Altered { reason } | Self::Missing { reason } | Self::Unread { reason, .. } => Some(reason.clone()),
             Self::Going { request } => {
-                format!("it is being deleted under the request {request}, which has no certificate yet")
+                let text = "it is being deleted under the request {request}, which has no certificate yet";
+                Some(Said::new("deletion.going", text).with("request", request.as_str()))
             }
-            Self::Intact | Self::Deleted { .. } => String::new(),
+            Self::Intact | Self::Deleted { .. } => None,
         }
     }
 }
@@ -89,7 +90,7 @@ pub struct DoubtRow {
     /// `missing`, `altered` or `root`.
     pub verdict: String,
     /// What differs.
-    pub detail: String,
+    pub said: Said,
     /// When it was found, unix milliseconds.
     pub found_ms: i64,
     /// When it was cleared, unix milliseconds.
@@ -100,14 +101,14 @@ pub struct DoubtRow {
     pub reason: String,
 }
 
-const FIELDS: &str = "SELECT id, object_id, verdict, detail, found_ms, cleared_ms, cleared_name, reason";
+const FIELDS: &str = "SELECT id, object_id, verdict, said, found_ms, cleared_ms, cleared_name, reason";
 
 fn read(row: &AnyRow) -> DoubtRow {
     DoubtRow {
         id: row.get(0),
         object_id: row.get(1),
         verdict: row.get(2),
-        detail: row.get(3),
+        said: Said::from_stored(&row.get::<String, _>(3)),
         found_ms: row.get(4),
         cleared_ms: row.get(5),
         cleared_by: row.get(6),
@@ -186,6 +187,11 @@ pub async fn doubts_of_case(db: &Db, court: &str, case: &str) -> Result<Vec<Doub
     Ok(rows.iter().map(read).collect())
 }
 
+/// The number of a case or a task; a dash where there is none.
+fn number(text: &str) -> &str {
+    if text.is_empty() { "—" } else { text }
+}
+
 fn open_key(court: &str, object: &str) -> String {
     format!("{court}:{object}")
 }
@@ -217,21 +223,26 @@ pub async fn mark(
     found: &Found,
     by: &str,
 ) -> Result<Marked, ServiceError> {
-    let (verdict, detail) = (found.word(), found.detail());
-    let about = json!({ "kind": file.kind, "case": file.case_number, "task": file.task_number, "detail": detail });
+    let Some(said) = found.said() else { return Ok(Marked::Before) };
+    let verdict = found.word();
+    let about = json!({ "kind": file.kind, "case": file.case_number, "task": file.task_number, "detail": said.text });
     let case = Some(file.case_id.as_str()).filter(|id| !id.is_empty());
-    let place = if file.task_number.is_empty() { String::new() } else { format!("，任务 {}", file.task_number) };
-    let number = if file.case_number.is_empty() { "无案件" } else { &file.case_number };
+    let alarm = Said::new("evidence.doubt", "{kind} {name} of the case {case}, task {task}: {why}")
+        .with("kind", Said::new(&format!("evidence.kind.{}", file.kind), &file.kind))
+        .with("name", if file.name.is_empty() { file.id.as_str() } else { file.name.as_str() })
+        .with("case", number(&file.case_number))
+        .with("task", number(&file.task_number))
+        .with("why", said.clone());
     let new = Mark {
         court: &file.court_id,
         object: &file.id,
         verdict,
-        detail: &detail,
+        said: &said,
         by,
         case,
         about,
         alarm: (alarm_of(verdict, file.is_recording()), file.id.clone()),
-        text: format!("证据待核查：{}，{number}{place}：{detail}", file.label()),
+        rings: alarm,
     };
     let mut tx = db.begin().await?;
     // It may have gone by decision since it was looked at. One that the books had as deleted
@@ -248,7 +259,7 @@ pub(super) async fn mark_root(
     clock: &Clock,
     court: &str,
     day: &str,
-    detail: &str,
+    said: &Said,
     by: &str,
 ) -> Result<Marked, ServiceError> {
     let object = format!("root:{day}");
@@ -256,12 +267,12 @@ pub(super) async fn mark_root(
         court,
         object: &object,
         verdict: "root",
-        detail,
+        said,
         by,
         case: None,
-        about: json!({ "day": day, "detail": detail }),
+        about: json!({ "day": day, "detail": said.text }),
         alarm: ("evidence.root".to_owned(), format!("{court}:{day}")),
-        text: format!("证据日根待核查：{day}：{detail}"),
+        rings: Said::new("evidence.root", "the root of {day}: {why}").with("day", day).with("why", said.clone()),
     };
     enter(db.begin().await?, clock, new, false).await
 }
@@ -277,13 +288,13 @@ struct Mark<'a> {
     court: &'a str,
     object: &'a str,
     verdict: &'a str,
-    detail: &'a str,
+    said: &'a Said,
     by: &'a str,
     case: Option<&'a str>,
     about: serde_json::Value,
     /// Kind and object.
     alarm: (String, String),
-    text: String,
+    rings: Said,
 }
 
 /// Tables of recordings.
@@ -299,7 +310,7 @@ async fn enter(mut tx: Tx, clock: &Clock, new: Mark<'_>, recording: bool) -> Res
         }
     }
     let entered = sqlx::query(
-        "INSERT INTO evidence_doubts (id, court_id, object_id, open_object, verdict, detail, found_ms, found_by, was)
+        "INSERT INTO evidence_doubts (id, court_id, object_id, open_object, verdict, said, found_ms, found_by, was)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (open_object) DO NOTHING",
     )
     .bind(new_id())
@@ -307,7 +318,7 @@ async fn enter(mut tx: Tx, clock: &Clock, new: Mark<'_>, recording: bool) -> Res
     .bind(new.object)
     .bind(open_key(new.court, new.object))
     .bind(new.verdict)
-    .bind(new.detail)
+    .bind(new.said.to_stored())
     .bind(clock.now_ms())
     .bind(new.by)
     .bind(was)
@@ -328,7 +339,7 @@ async fn enter(mut tx: Tx, clock: &Clock, new: Mark<'_>, recording: bool) -> Res
     let entry = audit::Entry::of_the_house(new.court, "evidence.doubt", (kind, new.object), new.about);
     let entry = audit::Entry { actor: new.by, result: new.verdict, case_id: new.case, ..entry };
     audit::append(&mut tx, clock, entry).await?;
-    alarms::raise_in(&mut tx, clock, new.court, (&new.alarm.0, &new.alarm.1), &new.text).await?;
+    alarms::raise_in(&mut tx, clock, new.court, (&new.alarm.0, &new.alarm.1), &new.rings).await?;
     tx.commit().await?;
     Ok(Marked::New)
 }
@@ -369,7 +380,7 @@ pub async fn clear(db: &Db, clock: &Clock, actor: &Actor, id: &str, why: &str) -
             query.execute(&mut *tx.conn()).await?;
         }
     }
-    let detail = json!({ "doubt": id, "verdict": doubt.verdict, "detail": doubt.detail, "reason": why });
+    let detail = json!({ "doubt": id, "verdict": doubt.verdict, "detail": doubt.said.text, "reason": why });
     audit::append(&mut tx, clock, actor.did("evidence.clear", ("evidence", &doubt.object_id), detail)).await?;
     if let Some(day) = doubt.object_id.strip_prefix("root:") {
         alarms::clear_in(&mut tx, clock, "evidence.root", &format!("{}:{day}", actor.court_id)).await?;

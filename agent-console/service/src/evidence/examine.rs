@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use songda_recordings::{
     keys::{KeyError, KeyProvider},
+    said::Said,
     vault::{Gap, Manifest, RecordingId, Vault, VaultError, Verdict},
 };
 use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, evidence as register};
 use sqlx::Row;
 
 use super::{
-    Correction, FileRow, Found, HOUSE, Marked, NOT_THERE, Which, bound, doubts, earlier, files, internal, missing,
+    Correction, FileRow, Found, HOUSE, Marked, Which, altered, bound, doubts, earlier, files, internal, not_there,
+    other_hash, other_length,
 };
 use crate::{
     ServiceError,
@@ -98,13 +100,17 @@ impl Examiner {
     async fn tell_unread(&self, file: &FileRow, found: &Found, failures: i64) -> Result<(), ServiceError> {
         match found {
             Found::Unread { by_key: true, .. } => {
-                let text = "证据无法用本机密钥打开：请恢复正确的密钥文件";
-                alarms::raise(&self.db, &self.clock, "evidence.key", "house", text).await?;
+                let said = Said::new(
+                    "evidence.key",
+                    "evidence does not open with the keys of this house: put the right key file back",
+                );
+                alarms::raise(&self.db, &self.clock, "evidence.key", "house", &said).await?;
             }
             Found::Unread { reason, .. } if failures >= FAILURES => {
-                let text = format!("证据文件连续 {failures} 次无法读取：{reason}");
+                let said = Said::new("evidence.unread", "a file could not be read {failures} times in a row: {why}");
+                let said = said.with("failures", failures).with("why", reason.clone());
                 let mut tx = self.db.begin().await?;
-                alarms::raise_in(&mut tx, &self.clock, &file.court_id, ("evidence.unread", &file.id), &text).await?;
+                alarms::raise_in(&mut tx, &self.clock, &file.court_id, ("evidence.unread", &file.id), &said).await?;
                 tx.commit().await?;
             }
             Found::Unread { .. } => {}
@@ -176,7 +182,7 @@ impl Examiner {
             _ => self.objects.is_there(&file.id).await?,
         };
         if there {
-            return Ok(altered("the books say that it was deleted, and it is there"));
+            return Ok(altered("deletion.there", "the books say that it was deleted, and it is there"));
         }
         let keys = self.keys.public_keys().map_err(|error| internal("reading the public keys", error))?;
         let books = (&self.db, &self.clock, &self.objects);
@@ -184,7 +190,11 @@ impl Examiner {
             Proof::Certificate => Found::Deleted { request: request.to_owned() },
             Proof::UnderWay => Found::Going { request: request.to_owned() },
             Proof::None(why) => {
-                missing(&format!("it is not there, and what the books say of its deletion does not hold: {why}"))
+                let said = Said::new(
+                    "deletion.unproven",
+                    "it is not there, and what the books say of its deletion does not hold: {why}",
+                );
+                Found::Missing { reason: said.with("why", why) }
             }
         })
     }
@@ -197,18 +207,18 @@ impl Examiner {
         .bind(&file.id)
         .fetch_optional(self.db.read())
         .await?;
-        let Some(row) = row else { return Ok(altered("its row among the recordings is gone")) };
+        let Some(row) = row else { return Ok(altered("recording.row_gone", "its row among the recordings is gone")) };
         if !same(file, &row.get::<String, _>(1), &row.get::<String, _>(2)) {
-            return Ok(altered("the hashes in its row among the recordings were changed"));
+            return Ok(altered("recording.row_hashes", "the hashes in its row among the recordings were changed"));
         }
         if let Some(why) = self.homeless(&file.owner_id).await? {
-            return Ok(altered(why));
+            return Ok(Found::Altered { reason: why });
         }
         let id = recording_id(file)?;
         let (gaps, state): (String, String) = (row.get(3), row.get(4));
-        let gaps: Vec<Gap> = match serde_json::from_str(&gaps) {
-            Ok(gaps) => gaps,
-            Err(_) => return Ok(altered("the gaps in its row among the recordings cannot be read")),
+        let Ok(gaps) = serde_json::from_str::<Vec<Gap>>(&gaps) else {
+            let text = "the gaps in its row among the recordings cannot be read";
+            return Ok(altered("recording.row_gaps_unreadable", text));
         };
         let manifest = Manifest {
             id: id.clone(),
@@ -233,22 +243,22 @@ impl Examiner {
             })
         });
         let looked = looked.await.map_err(|error| internal("looking at a recording", error))?;
-        let (verdict, closing, shut) = looked.map_err(|error| internal("looking at a recording", error))?;
+        let (verdict, closing, by_key) = looked.map_err(|error| internal("looking at a recording", error))?;
         // A key in the file that does not open is altered, or the house has another key than it
         // was sealed with: then nothing else opens, and nothing is said about the file.
-        if shut && let Err(error) = Sealer::open(&self.db, self.keys.clone()).await {
-            return Ok(Found::Unread { reason: error.to_string(), by_key: true });
+        if by_key && let Err(error) = Sealer::open(&self.db, self.keys.clone()).await {
+            return Ok(shut(&error));
         }
         Ok(match verdict {
-            Verdict::Intact => told_otherwise(&expected, &state, closing).map_or(Found::Intact, altered),
-            Verdict::Missing => missing(NOT_THERE),
+            Verdict::Intact => told_otherwise(&expected, &state, closing).unwrap_or(Found::Intact),
+            Verdict::Missing => not_there(),
             Verdict::Altered { reason } => Found::Altered { reason },
         })
     }
 
     /// Why the call of a recording is none of the house's, if it is not: its row is gone, or
     /// nothing in the register says what task it is of.
-    async fn homeless(&self, call: &str) -> Result<Option<&'static str>, ServiceError> {
+    async fn homeless(&self, call: &str) -> Result<Option<Said>, ServiceError> {
         let row = sqlx::query(
             "SELECT (SELECT COUNT(*) FROM calls WHERE id = $1), (SELECT COUNT(*) FROM inbound_calls WHERE id = $1),
                     (SELECT COUNT(*) FROM evidence_files WHERE id = $2)",
@@ -259,16 +269,17 @@ impl Examiner {
         .await?;
         let (calls, callers, bound): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
         if calls + callers == 0 {
-            return Ok(Some("its call is not in the books"));
+            return Ok(Some(Said::new("call.gone", "its call is not in the books")));
         }
         let unbound = calls > 0 && bound == 0 && self.was_taken_in(earlier::CALLS).await?;
-        Ok(unbound.then_some("nothing in the register says what task its call is of"))
+        let said = || Said::new("call.unbound", "nothing in the register says what task its call is of");
+        Ok(unbound.then(said))
     }
 
     /// What a call belongs to, against what was entered.
     async fn call(&self, file: &FileRow) -> Result<Found, ServiceError> {
         let Some(entered) = self.binding(&file.id).await? else {
-            return Ok(altered("the text of what its call belongs to is gone"));
+            return Ok(altered("call.text_gone", "the text of what its call belongs to is gone"));
         };
         let found = compared(file, entered.as_bytes());
         if found != Found::Intact {
@@ -276,10 +287,11 @@ impl Examiner {
         }
         let mut conn = self.db.read().acquire().await.map_err(StoreError::from)?;
         let Some(now) = bound::read(&mut conn, &file.owner_id).await? else {
-            return Ok(altered("its call, or the task or the case of it, is not in the books"));
+            return Ok(altered("call.homeless", "its call, or the task or the case of it, is not in the books"));
         };
         if let Some((was, is)) = bound::difference(&entered, &now.text) {
-            return Ok(Found::Altered { reason: format!("entered as \"{was}\", and its rows say \"{is}\"") });
+            let said = Said::new("call.moved", "entered as \"{was}\", and its rows say \"{is}\"");
+            return Ok(Found::Altered { reason: said.with("was", was).with("is", is) });
         }
         let strays = sqlx::query(
             "SELECT COUNT(*) FROM attempts a JOIN calls c ON c.id = a.call_id WHERE c.id = $1 AND a.task_id <> c.task_id",
@@ -287,7 +299,11 @@ impl Examiner {
         .bind(&file.owner_id)
         .fetch_one(&mut *conn)
         .await?;
-        Ok(if strays.get::<i64, _>(0) > 0 { altered("its outcome stands under another task") } else { Found::Intact })
+        Ok(if strays.get::<i64, _>(0) > 0 {
+            altered("call.outcome_elsewhere", "its outcome stands under another task")
+        } else {
+            Found::Intact
+        })
     }
 
     async fn binding(&self, id: &str) -> Result<Option<String>, ServiceError> {
@@ -362,16 +378,16 @@ impl Examiner {
         .fetch_all(self.db.read())
         .await?;
         if rows.is_empty() {
-            return Ok(altered("its row among the files is gone"));
+            return Ok(altered("file.row_gone", "its row among the files is gone"));
         }
         if !rows.iter().all(|row| same(file, &row.get::<String, _>(0), &row.get::<String, _>(1))) {
-            return Ok(altered("the hashes in one of its rows were changed"));
+            return Ok(altered("file.row_hashes", "the hashes in one of its rows were changed"));
         }
         match self.objects.unsealed(&file.id).await {
             Ok(content) => Ok(compared(file, &content)),
-            Err(StoreError::FileMissing(_)) => Ok(missing(NOT_THERE)),
-            Err(StoreError::FileAltered(_)) => Ok(altered("its seal does not open")),
-            Err(StoreError::Key(error)) => Ok(Found::Unread { reason: error.to_string(), by_key: true }),
+            Err(StoreError::FileMissing(_)) => Ok(not_there()),
+            Err(StoreError::FileAltered(_)) => Ok(altered("file.seal", "its seal does not open")),
+            Err(StoreError::Key(error)) => Ok(shut(&error)),
             Err(error) => Err(error.into()),
         }
     }
@@ -405,8 +421,18 @@ pub async fn looked_at(db: &Db, court: &str) -> Result<(i64, Option<i64>), Servi
     Ok((all, (all == seen).then(|| row.get::<Option<i64>, _>(2)).flatten()))
 }
 
+/// The key of the house opens nothing.
+fn shut(error: &impl std::fmt::Display) -> Found {
+    let said = Said::new("file.shut", "the key of the house does not open it: {why}");
+    Found::Unread { reason: said.with("why", error.to_string()), by_key: true }
+}
+
 fn unread(error: &ServiceError) -> Found {
-    Found::Unread { reason: error.to_string(), by_key: matches!(error, ServiceError::Store(StoreError::Key(_))) }
+    if matches!(error, ServiceError::Store(StoreError::Key(_))) {
+        return shut(error);
+    }
+    let said = Said::new("file.unread", "it cannot be read: {why}");
+    Found::Unread { reason: said.with("why", error.to_string()), by_key: false }
 }
 
 fn recording_id(file: &FileRow) -> Result<RecordingId, ServiceError> {
@@ -414,27 +440,24 @@ fn recording_id(file: &FileRow) -> Result<RecordingId, ServiceError> {
 }
 
 /// What the row of a recording says otherwise than its closing block.
-fn told_otherwise(row: &Manifest, state: &str, closing: Option<Manifest>) -> Option<&'static str> {
+fn told_otherwise(row: &Manifest, state: &str, closing: Option<Manifest>) -> Option<Found> {
     let closing = closing?;
     if closing.gaps != row.gaps {
-        return Some("the gaps in its row among the recordings were changed");
+        return Some(altered("recording.row_gaps", "the gaps in its row among the recordings were changed"));
     }
     // A loss or an alteration stands where the state stood.
     let other = closing.recovered != row.recovered && matches!(state, "closed" | "recovered");
-    other.then_some("whether it was recovered was changed in its row among the recordings")
-}
-
-fn altered(reason: &str) -> Found {
-    Found::Altered { reason: reason.to_owned() }
+    let text = "whether it was recovered was changed in its row among the recordings";
+    other.then(|| altered("recording.row_recovered", text))
 }
 
 /// What stands sealed in a row, against what was entered.
 fn opened(file: &FileRow, body: Option<Result<Vec<u8>, StoreError>>) -> Found {
     match body {
-        None => missing(NOT_THERE),
+        None => not_there(),
         Some(Ok(body)) => compared(file, &body),
-        Some(Err(StoreError::Key(KeyError::DoesNotOpen))) => altered("its seal does not open"),
-        Some(Err(error)) => Found::Unread { reason: error.to_string(), by_key: true },
+        Some(Err(StoreError::Key(KeyError::DoesNotOpen))) => altered("file.seal", "its seal does not open"),
+        Some(Err(error)) => shut(&error),
     }
 }
 
@@ -445,7 +468,7 @@ fn same(file: &FileRow, sha256: &str, sm3: &str) -> bool {
 fn compared(file: &FileRow, content: &[u8]) -> Found {
     let (sha256, sm3) = register::hashes(content);
     if content.len() as i64 != file.size {
-        return Found::Altered { reason: format!("{} bytes instead of {}", content.len(), file.size) };
+        return other_length(content.len() as u64, file.size);
     }
-    if same(file, &sha256, &sm3) { Found::Intact } else { altered("its hash differs from the register") }
+    if same(file, &sha256, &sm3) { Found::Intact } else { other_hash() }
 }

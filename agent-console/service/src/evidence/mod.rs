@@ -18,6 +18,7 @@ pub(crate) mod files;
 pub mod notary;
 mod roots;
 mod signed;
+mod whereabouts;
 
 pub use bound::{Correction, bind_call, enter_correction};
 pub use chain::{RootCheck, check_chain, check_missing, check_oldest, check_root};
@@ -27,15 +28,32 @@ pub use files::{FileRow, Which, file, files, media_type};
 pub use roots::{Days, LEAP_DAYS, RootRow, Roots, chain_of, leaf, root, roots};
 pub use signed::Signed;
 
+use songda_recordings::said::Said;
+
 use crate::ServiceError;
 
 /// What this house calls itself in the audit log when nobody asked.
 pub const HOUSE: &str = "system";
 
-const NOT_THERE: &str = "the file is not there";
+/// Not where it should be.
+fn not_there() -> Found {
+    Found::Missing { reason: Said::new("file.missing", "the file is not there") }
+}
 
-fn missing(reason: &str) -> Found {
-    Found::Missing { reason: reason.to_owned() }
+/// Not as it was entered.
+fn altered(code: &str, english: &str) -> Found {
+    Found::Altered { reason: Said::new(code, english) }
+}
+
+/// Another length than was entered.
+fn other_length(there: u64, entered: i64) -> Found {
+    let said = Said::new("file.length", "{there} bytes instead of {entered}");
+    Found::Altered { reason: said.with("there", there).with("entered", entered) }
+}
+
+/// Other hashes than were entered.
+fn other_hash() -> Found {
+    altered("file.hash", "its hash differs from the register")
 }
 
 fn internal(action: &'static str, error: impl std::fmt::Display) -> ServiceError {

@@ -12,6 +12,7 @@ use serde_json::json;
 use songda_recordings::{
     evidence::{DayRoot, Draft, EvidenceError, Facts, Leaf, Tree},
     keys::KeyProvider,
+    said::Said,
     vault::Vault,
 };
 use songda_store::{Clock, Db, audit};
@@ -59,8 +60,8 @@ pub struct RootRow {
     pub body: String,
     /// When it was made, unix milliseconds.
     pub made_ms: i64,
-    /// When it was last looked at, and what was found: `intact`, or what is wrong.
-    pub checked: Option<(i64, String)>,
+    /// When it was last looked at, and what is wrong, if anything is.
+    pub checked: Option<(i64, Option<Said>)>,
 }
 
 impl RootRow {
@@ -68,6 +69,11 @@ impl RootRow {
     pub fn signed(&self) -> Result<DayRoot, ServiceError> {
         serde_json::from_str(&self.body).map_err(|error| internal("reading a day root", error))
     }
+}
+
+/// What is wrong, from what is kept of a look.
+fn fault_of(verdict: &str) -> Option<Said> {
+    (verdict != "intact").then(|| Said::from_stored(verdict))
 }
 
 const COLUMNS: &str = "SELECT r.day, r.files, r.root, r.body, r.made_ms, c.checked_ms, c.verdict FROM evidence_roots r
@@ -81,7 +87,7 @@ fn read(row: &AnyRow) -> RootRow {
         root: row.get(2),
         body: row.get(3),
         made_ms: row.get(4),
-        checked: checked.map(|at_ms| (at_ms, row.get(6))),
+        checked: checked.map(|at_ms| (at_ms, fault_of(&row.get::<String, _>(6)))),
     }
 }
 

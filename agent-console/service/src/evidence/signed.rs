@@ -1,7 +1,10 @@
 //! A signature beside a text: of the house, over its bytes, to be checked with public keys alone.
 
 use serde::{Deserialize, Serialize};
-use songda_recordings::keys::{KeyProvider, PublicKey, SIGNING_SUITE};
+use songda_recordings::{
+    keys::{KeyProvider, PublicKey, SIGNING_SUITE},
+    said::Said,
+};
 
 use super::internal;
 use crate::ServiceError;
@@ -26,20 +29,26 @@ impl Signed {
 
     /// Whether one of these keys signed exactly this text, at the moment that it names, unix
     /// milliseconds; why not, if not. A key that had been retired by then is not believed.
-    pub fn check(&self, text: &str, at_ms: Option<i64>, keys: &[PublicKey]) -> Result<(), String> {
+    pub fn check(&self, text: &str, at_ms: Option<i64>, keys: &[PublicKey]) -> Result<(), Said> {
         if self.suite != SIGNING_SUITE {
-            return Err(format!("it is signed with {}, which is not known", self.suite));
+            let said = Said::new("seal.unknown_suite", "it is signed with {suite}, which is not known");
+            return Err(said.with("suite", self.suite.as_str()));
         }
         let key = keys.iter().find(|key| key.id() == self.key_id);
-        let key = key.ok_or_else(|| format!("it is signed with the key {}, which is not trusted", self.key_id))?;
+        let key = key.ok_or_else(|| {
+            Said::new("seal.unknown_key", "it is signed with the key {key}, which is not trusted")
+                .with("key", self.key_id.as_str())
+        })?;
         if !at_ms.is_some_and(|at_ms| key.signs_at(at_ms)) && key.until_ms().is_some() {
-            return Err(format!("the key {} had been retired when it was signed", self.key_id));
+            let said = Said::new("seal.retired_key", "the key {key} had been retired when it was signed");
+            return Err(said.with("key", self.key_id.as_str()));
         }
-        let bytes = hex::decode(&self.signature).map_err(|_| "its signature cannot be read".to_owned())?;
+        let bytes = hex::decode(&self.signature);
+        let bytes = bytes.map_err(|_| Said::new("seal.unreadable", "its signature cannot be read"))?;
         if key.verifies(text.as_bytes(), &bytes) {
             Ok(())
         } else {
-            Err("its signature does not fit: it was altered".into())
+            Err(Said::new("seal.unfit", "its signature does not fit: it was altered"))
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use songda_recordings::{
     evidence::{Leaf, Tree},
     keys::PublicKey,
+    said::Said,
 };
 use songda_store::{Clock, Db, Objects, StoreError, audit, clock::rfc3339, evidence, new_id};
 use sqlx::{AnyConnection, Row, any::AnyRow};
@@ -272,7 +273,7 @@ pub enum Proof {
     /// Nothing yet: the deletion that two persons decided is being carried out.
     UnderWay,
     /// Nothing, and why.
-    None(String),
+    None(Said),
 }
 
 /// Checks what the books say of deletions; the certificate that was checked last is remembered.
@@ -300,22 +301,22 @@ impl Certified {
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(request).bind(&file.id).bind(&file.court_id);
         let row = row.fetch_optional(db.read()).await?;
-        let no = |why: &str| Ok(Proof::None(why.to_owned()));
-        let Some(row) = row else { return no("its request is not in the books") };
+        let no = |code, why| Ok(Proof::None(Said::new(code, why)));
+        let Some(row) = row else { return no("deletion.no_request", "its request is not in the books") };
         let (state, alone, item): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
         let object: Option<String> = row.get(3);
         if alone > 0 {
-            return no("not two persons decided about it");
+            return no("deletion.alone", "not two persons decided about it");
         }
         if item == 0 {
-            return no("it is not among the files of its request");
+            return no("deletion.not_listed", "it is not among the files of its request");
         }
         match (state.as_str(), object) {
             ("approved", None) if is_moving(clock, row.get(4), row.get(5)) => {
                 let mut conn = db.read().acquire().await?;
                 Ok(proof::check(&mut conn, keys, request).await?.map_or_else(Proof::None, |()| Proof::UnderWay))
             }
-            ("approved", None) => no("its deletion has stood still for a day and has no certificate"),
+            ("approved", None) => no("deletion.still", "its deletion has stood still for a day and has no certificate"),
             ("approved" | "done" | "ended", Some(object)) => {
                 let files = match self.files(db, objects, keys, &object, request).await? {
                     Ok(files) => files,
@@ -323,9 +324,12 @@ impl Certified {
                 };
                 let listed =
                     files.get(&file.id).is_some_and(|(sha256, sm3)| *sha256 == file.sha256 && *sm3 == file.sm3);
-                if listed { Ok(Proof::Certificate) } else { no("its certificate does not name it with its hashes") }
+                if listed {
+                    return Ok(Proof::Certificate);
+                }
+                no("deletion.not_named", "its certificate does not name it with its hashes")
             }
-            _ => no("there is no certificate"),
+            _ => no("deletion.no_certificate", "there is no certificate"),
         }
     }
 
@@ -336,21 +340,22 @@ impl Certified {
         keys: &[PublicKey],
         object: &str,
         request: &str,
-    ) -> Result<Result<Arc<Files>, String>, ServiceError> {
+    ) -> Result<Result<Arc<Files>, Said>, ServiceError> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, files)) = last.filter(|(known, _)| known == object) {
             return Ok(Ok(files));
         }
         let content = match objects.get(db, object).await {
             Ok(content) => content,
-            Err(error @ (StoreError::FileMissing(_) | StoreError::FileAltered(_))) => {
-                return Ok(Err(format!("its certificate: {error}")));
+            Err(StoreError::FileMissing(_)) => {
+                return Ok(Err(of_it(Said::new("file.missing", "the file is not there"))));
             }
+            Err(StoreError::FileAltered(_)) => return Ok(Err(of_it(Said::new("file.seal", "its seal does not open")))),
             Err(error) => return Err(error.into()),
         };
         let files = match signed_files(&content, keys, request) {
             Ok(files) => Arc::new(files),
-            Err(why) => return Ok(Err(format!("its certificate: {why}"))),
+            Err(why) => return Ok(Err(of_it(why))),
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((object.to_owned(), files.clone()));
         Ok(Ok(files))
@@ -362,24 +367,35 @@ pub fn finished_ms(told: &Value) -> Option<i64> {
     moment(told["finished_at"].as_str()?)
 }
 
+/// What is wrong with a certificate, told of what it should prove.
+fn of_it(why: Said) -> Said {
+    Said::new("deletion.certificate", "its certificate: {why}").with("why", why)
+}
+
 /// The files of a certificate whose signature, request and list hold.
-pub fn signed_files(content: &[u8], keys: &[PublicKey], request: &str) -> Result<Files, String> {
-    let body: Value = serde_json::from_slice(content).map_err(|_| "it cannot be read")?;
-    let signed = body["signed"].as_str().ok_or("it has no signed text")?;
-    let seal: Signed = serde_json::from_value(body.clone()).map_err(|_| "it has no signature")?;
-    let told: Value = serde_json::from_str(signed).map_err(|_| "its signed text cannot be read")?;
+pub fn signed_files(content: &[u8], keys: &[PublicKey], request: &str) -> Result<Files, Said> {
+    let body: Value =
+        serde_json::from_slice(content).map_err(|_| Said::new("certificate.unreadable", "it cannot be read"))?;
+    let signed = body["signed"].as_str().ok_or_else(|| Said::new("certificate.no_text", "it has no signed text"))?;
+    let seal = serde_json::from_value::<Signed>(body.clone());
+    let seal = seal.map_err(|_| Said::new("certificate.unsigned", "it has no signature"))?;
+    let told = serde_json::from_str::<Value>(signed);
+    let told = told.map_err(|_| Said::new("certificate.unreadable_text", "its signed text cannot be read"))?;
     seal.check(signed, finished_ms(&told), keys)?;
     if told["request"] != request {
-        return Err("it is of another request".to_owned());
+        return Err(Said::new("certificate.other", "it is of another request"));
     }
     let text = |file: &Value, name: &str| file[name].as_str().unwrap_or_default().to_owned();
-    let listed = told["files"].as_array().ok_or("it has no list")?;
+    let listed = told["files"].as_array().ok_or_else(|| Said::new("certificate.no_list", "it has no list"))?;
     let leaves =
         listed.iter().map(|file| Leaf::from_hex(&text(file, "file"), &text(file, "sha256"), &text(file, "sm3")));
-    let tree = leaves.collect::<Result<_, _>>().and_then(Tree::new).map_err(|error| error.to_string())?;
+    let tree = leaves.collect::<Result<_, _>>().and_then(Tree::new);
+    let tree = tree.map_err(|error| {
+        Said::new("certificate.no_tree", "its files make no tree: {why}").with("why", error.to_string())
+    })?;
     let root = tree.root();
     if told["root"]["sha256"] != hex::encode(root.sha256) || told["root"]["sm3"] != hex::encode(root.sm3) {
-        return Err("its list does not lead to its root".to_owned());
+        return Err(Said::new("certificate.root", "its list does not lead to its root"));
     }
     Ok(listed.iter().map(|file| (text(file, "file"), (text(file, "sha256"), text(file, "sm3")))).collect())
 }

@@ -6,7 +6,10 @@
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use songda_recordings::keys::{KeyProvider, PublicKey};
+use songda_recordings::{
+    keys::{KeyProvider, PublicKey},
+    said::Said,
+};
 use sqlx::{AnyConnection, Row};
 
 use crate::{ServiceError, evidence::Signed};
@@ -77,20 +80,21 @@ pub(crate) async fn check(
     conn: &mut AnyConnection,
     keys: &[PublicKey],
     request: &str,
-) -> Result<Result<(), String>, ServiceError> {
+) -> Result<Result<(), Said>, ServiceError> {
     let row = sqlx::query("SELECT seal FROM retention_requests WHERE id = $1")
         .bind(request)
         .fetch_optional(&mut *conn)
         .await?;
     let seal = row.map(|row| row.get::<String, _>(0)).unwrap_or_default();
     if seal.is_empty() {
-        return Ok(Err("this house did not sign its approval".to_owned()));
+        return Ok(Err(Said::new("approval.unsigned", "this house did not sign its approval")));
     }
     let Ok(seal) = serde_json::from_str::<Signed>(&seal) else {
-        return Ok(Err("the signature of its approval cannot be read".to_owned()));
+        return Ok(Err(Said::new("approval.unreadable", "the signature of its approval cannot be read")));
     };
     let Some((text, decided_ms)) = text(conn, request).await? else {
-        return Ok(Err("it is not in the books".to_owned()));
+        return Ok(Err(Said::new("approval.gone", "it is not in the books")));
     };
-    Ok(seal.check(&text, Some(decided_ms), keys).map_err(|why| format!("its approval: {why}")))
+    let checked = seal.check(&text, Some(decided_ms), keys);
+    Ok(checked.map_err(|why| Said::new("approval.unfit", "its approval: {why}").with("why", why)))
 }

@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use songda_recordings::{
     keys::KeyProvider,
+    said::Said,
     vault::{LostPiece, RecordingId, Vault, VaultError, s3::S3Error},
 };
 use songda_store::{Clock, Db, Objects, StoreError, Tx, alarms, audit, evidence};
@@ -169,7 +170,7 @@ impl Deleter {
         let proven = proof::check(&mut conn, &keys, request).await?;
         drop(conn);
         if let Err(why) = proven {
-            return self.refuse(&approved, &why).await;
+            return self.refuse(&approved, why).await;
         }
         let (mut after, mut unknown, mut away) = (String::new(), None, false);
         while let Some(item) = self.next(request, &after).await? {
@@ -195,24 +196,28 @@ impl Deleter {
 
     /// A request that says that it is approved, and was not approved in this house as it stands
     /// there: nothing of it is carried out or certified, and people are told.
-    async fn refuse(&self, approved: &Approved, why: &str) -> Result<(), ServiceError> {
-        tracing::error!(request = %approved.id, why, "a deletion that two persons did not decide was refused");
+    async fn refuse(&self, approved: &Approved, why: Said) -> Result<(), ServiceError> {
+        tracing::error!(request = %approved.id, %why, "a deletion that two persons did not decide was refused");
         let mut tx = self.db.begin().await?;
         let refused = sqlx::query(
             "UPDATE retention_requests SET state = 'refused', live = NULL, reason = $2 WHERE id = $1 AND state = 'approved'",
         )
         .bind(&approved.id)
-        .bind(why)
+        .bind(why.to_stored())
         .execute(&mut *tx.conn())
         .await?;
         if refused.rows_affected() != 1 {
             return Ok(());
         }
         let object = ("retention", approved.id.as_str());
-        let entry = audit::Entry::of_the_house(&approved.court, "retention.forged", object, json!({ "why": why }));
+        let entry = audit::Entry::of_the_house(&approved.court, "retention.forged", object, json!({ "why": why.text }));
         audit::append(&mut tx, &self.clock, audit::Entry { result: "denied", ..entry }).await?;
-        let text = "数据库中有一条未经本机双人批准签名的销毁申请，已拒绝执行；请核查是谁写入";
-        alarms::raise_in(&mut tx, &self.clock, &approved.court, ("retention.forged", &approved.id), text).await?;
+        let said = Said::new(
+            "retention.forged",
+            "the database had a request for a deletion that this house did not sign as approved by two persons ({why}): it was refused; find out who wrote it",
+        );
+        let about = ("retention.forged", approved.id.as_str());
+        alarms::raise_in(&mut tx, &self.clock, &approved.court, about, &said.with("why", why)).await?;
         Ok(tx.commit().await?)
     }
 

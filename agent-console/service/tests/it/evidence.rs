@@ -5,6 +5,7 @@ use std::sync::Arc;
 use songda_people::Role;
 use songda_recordings::{
     keys::{KeyFile, KeyProvider as _},
+    said::Said,
     vault::Vault,
 };
 use songda_service::{
@@ -144,7 +145,8 @@ async fn x2_a_flipped_byte_is_named_by_file_case_and_task_marked_once_and_never_
         assert_eq!(of(&served.recording).kind, "recording.altered");
         assert_eq!(of(&served.report).kind, "evidence.altered");
         for alarm in &told {
-            assert!(alarm.text.contains(&served.number) && alarm.text.contains(&served.task_number), "{}", alarm.text);
+            let text = &alarm.said.text;
+            assert!(text.contains(&served.number) && text.contains(&served.task_number), "{text}");
         }
         let before = shelf.file(&served.recording).await;
         shelf.examiner().round(u64::MAX).await.unwrap();
@@ -208,7 +210,7 @@ async fn x2_a_register_that_was_changed_behind_the_products_back_does_not_lead_t
             .await
             .unwrap();
         let check = check_root(&shelf.roots(), &shelf.house.court, "2026-11-23", HOUSE).await.unwrap();
-        assert!(check.fault.unwrap().contains("do not lead to it"), "{}", shelf.engine());
+        assert!(check.fault.unwrap().text.contains("do not lead to it"), "{}", shelf.engine());
         let doubt = open(&shelf).await.remove(0);
         assert_eq!((doubt.object_id.as_str(), doubt.verdict.as_str()), ("root:2026-11-23", "root"));
         let file = shelf.file(&served.recording).await;
@@ -244,7 +246,7 @@ async fn x2_a_root_that_is_gone_altered_or_whose_copy_differs_is_told() {
             .await
             .unwrap();
         let check = check_root(&shelf.roots(), &shelf.house.court, "2026-11-25", HOUSE).await.unwrap();
-        assert!(check.fault.unwrap().contains("signature"), "{}", shelf.engine());
+        assert!(check.fault.unwrap().text.contains("signature"), "{}", shelf.engine());
     }
 }
 
@@ -320,7 +322,7 @@ async fn x2_a_day_that_is_not_over_or_lies_before_the_court_is_marked_for_nobody
         }
         assert!(open(&shelf).await.is_empty(), "{}: nobody made a root yet", shelf.engine());
         let checks = check_chain(&shelf.roots(), &shelf.house.court, HOUR_MS, HOUSE).await.unwrap();
-        assert!(checks[0].fault.as_ref().unwrap().contains("does the house run"), "{checks:?}");
+        assert!(checks[0].fault.as_ref().unwrap().text.contains("does the house run"), "{checks:?}");
     }
 }
 
@@ -375,7 +377,7 @@ async fn x2_a_file_that_is_being_deleted_while_it_is_looked_at_is_no_loss() {
         // Looked up before, missed after.
         let before = shelf.file(&served.recording).await;
         shelf.deleter().run(&id).await.unwrap();
-        let missing = Found::Missing { reason: "the file is not there".into() };
+        let missing = Found::Missing { reason: Said::new("file.missing", "the file is not there") };
         let marked = evidence::mark(&on.db, &on.clock, &shelf.keys.public_keys().unwrap(), &before, &missing, HOUSE)
             .await
             .unwrap();
@@ -445,13 +447,17 @@ async fn x2_rows_that_were_altered_beside_a_file_that_fits_are_told() {
         shelf.sql("UPDATE recordings SET gaps = '[{\"channel\":1,\"from_frame\":0,\"to_frame\":8}]'").await.unwrap();
         let found = shelf.examiner().look(&shelf.file(&served.recording).await).await.unwrap();
         assert!(
-            matches!(&found, Found::Altered { reason } if reason.contains("gaps")),
+            matches!(&found, Found::Altered { reason } if reason.text.contains("gaps")),
             "{}: {found:?}",
             shelf.engine()
         );
         shelf.without("no_update", "evidence_files").await;
         let check = async || {
-            check_root(&shelf.roots(), &shelf.house.court, "2026-11-23", HOUSE).await.unwrap().fault.unwrap_or_default()
+            check_root(&shelf.roots(), &shelf.house.court, "2026-11-23", HOUSE)
+                .await
+                .unwrap()
+                .fault
+                .map_or_else(String::new, |fault| fault.text)
         };
         assert_eq!(check().await, "", "{}", shelf.engine());
         let call = &shelf.file(&other.recording).await.owner_id;
@@ -502,7 +508,7 @@ async fn x2_a_call_that_was_moved_to_another_task_is_found_and_named() {
         let found = shelf.examiner().examine(&bound, HOUSE).await.unwrap();
         let Found::Altered { reason } = &found else { panic!("{}: {found:?}", shelf.engine()) };
         for number in [&served.task_number, &other.task_number] {
-            assert!(reason.contains(number.as_str()), "{}: {reason}", shelf.engine());
+            assert!(reason.text.contains(number.as_str()), "{}: {reason}", shelf.engine());
         }
         assert_eq!(open(&shelf).await[0].object_id, bound.id);
         // The outcome alone that stands under another task.
@@ -515,14 +521,14 @@ async fn x2_a_call_that_was_moved_to_another_task_is_found_and_named() {
             .await
             .unwrap();
         let found = shelf.examiner().look(&shelf.file(&format!("B{call}")).await).await.unwrap();
-        assert!(matches!(&found, Found::Altered { reason } if reason.contains("outcome")), "{found:?}");
+        assert!(matches!(&found, Found::Altered { reason } if reason.text.contains("outcome")), "{found:?}");
         // Nor is the text itself changed, by the product's own means or behind its back.
         assert!(shelf.sql("UPDATE evidence_calls SET body = 'x'").await.is_err(), "{}", shelf.engine());
         shelf.without("no_update", "evidence_calls").await;
         shelf.sql("UPDATE evidence_calls SET body = REPLACE(body, 'task', 'tusk')").await.unwrap();
         let found = shelf.examiner().look(&bound).await.unwrap();
         assert!(
-            matches!(&found, Found::Altered { reason } if reason.contains("hash")),
+            matches!(&found, Found::Altered { reason } if reason.text.contains("hash")),
             "{}: {found:?}",
             shelf.engine()
         );
@@ -542,7 +548,7 @@ async fn x2_calls_of_an_earlier_version_are_entered_once_and_none_later_behind_i
         let new = shelf.recorded_unbound(&served).await;
         assert_eq!(shelf.examiner().enter_earlier().await.unwrap(), 0, "{}: once", shelf.engine());
         let found = look(&new).await;
-        assert!(matches!(&found, Found::Altered { reason } if reason.contains("what task")), "{found:?}");
+        assert!(matches!(&found, Found::Altered { reason } if reason.text.contains("what task")), "{found:?}");
     }
 }
 
@@ -568,7 +574,7 @@ async fn x2_one_call_whose_task_is_gone_keeps_no_other_from_being_entered_nor_th
         let look = async |id: &str| shelf.examiner().look(&shelf.file(id).await).await.unwrap();
         assert_eq!(look(&good).await, Found::Intact, "{}", shelf.engine());
         let found = look(&bad).await;
-        assert!(matches!(&found, Found::Altered { reason } if reason.contains("what task")), "{found:?}");
+        assert!(matches!(&found, Found::Altered { reason } if reason.text.contains("what task")), "{found:?}");
     }
 }
 

@@ -38,7 +38,7 @@ async fn x2_a_deletion_without_its_certificate_is_under_way_for_a_day_and_a_loss
         assert_eq!(look().await, Found::Going { request: id.clone() }, "{}", shelf.engine());
         on.clock.advance(1);
         let found = look().await;
-        assert!(matches!(&found, Found::Missing { reason } if reason.contains("stood still")), "{found:?}");
+        assert!(matches!(&found, Found::Missing { reason } if reason.text.contains("stood still")), "{found:?}");
         let marked = evidence::doubts(&on.db, &shelf.house.court, &evidence::Place::START, 500).await.unwrap();
         assert_eq!(marked[0].object_id, served.report, "{}: a person must look", shelf.engine());
     }

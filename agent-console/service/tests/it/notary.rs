@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use songda_recordings::keys::{KeyFile, KeyProvider as _, PublicKey};
+use songda_recordings::{
+    keys::{KeyFile, KeyProvider as _, PublicKey},
+    said::Said,
+};
 use songda_service::evidence::{
     Found, HOUSE, Which, check_chain, files,
     notary::{Circuit, HandIn, Notariser, Notarising, Notary, NotaryError, NotaryReceipt, receipts, waits},
@@ -79,7 +82,7 @@ impl Notary for Scripted {
         self.asked.lock().unwrap().push(root.clone());
         let manner = *self.manner.lock().unwrap();
         if manner == Manner::Away {
-            return Err(NotaryError::Unreachable("no connection".into()));
+            return Err(NotaryError::Unreachable(Said::new("notary.no_connection", "no connection")));
         }
         if self.declines.lock().unwrap().as_ref() == Some(&root.day) {
             return Err(NotaryError::Refused { status: 422, text: "from before the contract".into() });
@@ -90,7 +93,7 @@ impl Notary for Scripted {
             *proofs.entry(root.key()).or_insert(next)
         };
         if manner == Manner::Lost {
-            return Err(NotaryError::Unreachable("no answer within 20 s".into()));
+            return Err(NotaryError::Unreachable(Said::new("notary.no_answer", "no answer within 20 s")));
         }
         let mut handed = root.clone();
         match manner {
@@ -205,7 +208,7 @@ async fn x2_a_notary_that_is_away_for_days_loses_nothing_and_is_not_hammered() {
         let busy = house.notary.asked().len();
         assert!((3..=10).contains(&busy), "{}: {busy} tries in five minutes", shelf.engine());
         let told = alarms::open(db).await.unwrap();
-        assert!(told.iter().any(|alarm| alarm.kind == "evidence.notary" && alarm.text.contains("no connection")));
+        assert!(told.iter().any(|alarm| alarm.kind == "evidence.notary" && alarm.said.text.contains("no connection")));
         let standing = house.standing.standing();
         assert_eq!((standing.waiting, standing.refused, standing.newest), (3, 0, None), "{}", shelf.engine());
         assert!(standing.failing.is_some_and(|(since, _)| since < clock.now_ms() - 200_000));
@@ -217,7 +220,7 @@ async fn x2_a_notary_that_is_away_for_days_loses_nothing_and_is_not_hammered() {
         assert!((200..=310).contains(&tries), "{}: {tries} tries in two days", shelf.engine());
         assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 2, "the days go on");
         let why = waits(db, &shelf.house.court, NEVER.0, NEVER.1).await.unwrap();
-        assert!(why.len() == 3 && why.values().all(|waits| !waits.refused && waits.why.contains("no connection")));
+        assert!(why.len() == 3 && why.values().all(|waits| !waits.refused && waits.why.text.contains("no connection")));
         house.notary.is(Manner::Right);
         clock.advance(600_000);
         assert_eq!(house.round().await.unwrap(), 5, "{}", shelf.engine());
@@ -248,11 +251,11 @@ async fn x2_a_receipt_that_proves_nothing_of_this_root_is_refused_written_down_a
             assert!(kept(&shelf).await.is_empty(), "{}: {manner:?}", shelf.engine());
             let why = waits(db, court, NEVER.0, NEVER.1).await.unwrap();
             let first = &why[DAYS[0]];
-            assert!(first.refused && first.why.contains(said), "{}: {manner:?}: {first:?}", shelf.engine());
+            assert!(first.refused && first.why.text.contains(said), "{}: {manner:?}: {first:?}", shelf.engine());
             let told = alarms::open_for(db, court).await.unwrap();
             let about = format!("{court}:{}", DAYS[0]);
             let alarm = told.iter().find(|alarm| alarm.kind == "evidence.notary_receipt" && alarm.object_id == about);
-            assert!(alarm.is_some_and(|alarm| alarm.text.contains(said)), "{}: {told:?}", shelf.engine());
+            assert!(alarm.is_some_and(|alarm| alarm.said.text.contains(said)), "{}: {told:?}", shelf.engine());
             assert!(!alarms::open_for(db, "other").await.unwrap().iter().any(|alarm| alarm.object_id == about));
         }
         let audited = shelf.audited("evidence.notary_refused").await;
@@ -335,7 +338,7 @@ async fn x2_a_root_that_was_altered_is_not_handed_in_and_keeps_no_other() {
         assert_eq!(house.round().await.unwrap(), 2, "{}", shelf.engine());
         assert_eq!(kept(&shelf).await, ["2026-11-24", "2026-11-25"], "{}", shelf.engine());
         let why = waits(&shelf.house.on.db, &shelf.house.court, NEVER.0, NEVER.1).await.unwrap();
-        assert!(why[DAYS[0]].why.contains("not what was signed"), "{}: {why:?}", shelf.engine());
+        assert!(why[DAYS[0]].why.text.contains("not what was signed"), "{}: {why:?}", shelf.engine());
         assert!(!why[DAYS[0]].refused && shelf.audited("evidence.notary_refused").await.is_empty(), "nobody was asked");
     }
 }
@@ -382,7 +385,7 @@ async fn x2_a_root_that_the_notary_never_takes_keeps_no_other_from_it_and_rings(
         assert_eq!(house.standing.standing().open_until_ms, None, "{}", shelf.engine());
         let told = alarms::open_for(db, court).await.unwrap();
         assert_eq!(told.len(), 1, "{}: {told:?}", shelf.engine());
-        assert!(told[0].kind == "evidence.notary_receipt" && told[0].text.contains("422"), "{told:?}");
+        assert!(told[0].kind == "evidence.notary_receipt" && told[0].said.text.contains("422"), "{told:?}");
         assert!(shelf.audited("evidence.notary_refused").await.is_empty(), "no receipt came");
     }
 }

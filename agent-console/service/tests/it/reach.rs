@@ -86,7 +86,7 @@ async fn x6_an_s3_server_that_is_away_for_days_makes_nothing_lost_and_the_deleti
         let examiner = Examiner { vault, ..shelf.examiner() };
         let look = async |file: &str| examiner.examine(&shelf.file(file).await, HOUSE).await.unwrap();
         let unread = look(&served.recording).await;
-        assert!(matches!(&unread, Found::Unread { reason, .. } if reason.contains("bucket vault")), "{unread:?}");
+        assert!(matches!(&unread, Found::Unread { reason, .. } if reason.text.contains("bucket vault")), "{unread:?}");
         // The job is tried again and again, for two days.
         for _ in 0..4 {
             let error = deleter.run(&id).await.unwrap_err().to_string();

@@ -131,7 +131,7 @@ async fn x6_two_persons_delete_with_a_signed_certificate_and_the_roots_still_ver
         // What is gone still stands in the root of its day, and the certificate becomes evidence.
         let chain = check_chain(&shelf.roots(), &shelf.house.court, 0, HOUSE).await.unwrap();
         assert!(chain.len() == 2 && chain[0].fault.is_none(), "{}: {chain:?}", shelf.engine());
-        assert!(chain[1].fault.as_ref().unwrap().contains("have no root"), "ten years without a root are told");
+        assert!(chain[1].fault.as_ref().unwrap().text.contains("have no root"), "ten years without a root are told");
         assert_eq!(shelf.file(&row.object_id).await.kind, "certificate");
         let looked = shelf.examiner().round(u64::MAX).await.unwrap();
         assert_eq!(
@@ -395,7 +395,7 @@ async fn x6_nothing_goes_whose_day_has_no_root_or_one_in_doubt() {
         let copy = on.folder.join("roots").join(&shelf.house.court).join("2026-11-23.json");
         std::fs::remove_file(copy).unwrap();
         let check = evidence::check_root(&shelf.roots(), &shelf.house.court, "2026-11-23", HOUSE).await.unwrap();
-        assert!(check.fault.unwrap().contains("is missing"));
+        assert!(check.fault.unwrap().text.contains("is missing"));
         shelf.deleter().run(&id).await.unwrap();
         let states = shelf.states(&id).await;
         assert!(
@@ -487,7 +487,7 @@ async fn x2_what_the_books_say_of_a_deletion_is_believed_only_with_its_certifica
             .await
             .unwrap();
         let found = look(&other.report).await;
-        assert!(matches!(&found, Found::Missing { reason } if reason.contains("not among")), "{found:?}");
+        assert!(matches!(&found, Found::Missing { reason } if reason.text.contains("not among")), "{found:?}");
         sqlx::query(
             "INSERT INTO deletion_items (request_id, file_id, class, kind, case_id, task_id, size, due_ms, state)
              VALUES ($1, $2, 'receipt', 'report', '', '', 0, 0, 'deleted')",
@@ -498,7 +498,7 @@ async fn x2_what_the_books_say_of_a_deletion_is_believed_only_with_its_certifica
         .await
         .unwrap();
         let found = look(&other.report).await;
-        assert!(matches!(&found, Found::Missing { reason } if reason.contains("does not name it")), "{found:?}");
+        assert!(matches!(&found, Found::Missing { reason } if reason.text.contains("does not name it")), "{found:?}");
         assert_eq!(shelf.examiner().round(u64::MAX).await.unwrap().marked, 1, "{}: the round sees it", shelf.engine());
         // One that is still there, and a certificate that was changed.
         std::fs::write(shelf.sealed_object(&served.report), b"x").unwrap();

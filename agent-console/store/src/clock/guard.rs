@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::json;
+use songda_recordings::said::Said;
 use tokio::{
     sync::Notify,
     time::{MissedTickBehavior, interval, sleep},
@@ -80,7 +81,7 @@ impl Guard {
     /// Looks once; tells what has changed, and tries to tell again what could not be told.
     pub async fn look(&mut self) {
         let (level, offset_ms) = (self.clock.level(), self.clock.offset_ms());
-        metrics::gauge!("songda_clock_offset_seconds").set(offset_ms as f64 / 1_000.0);
+        metrics::gauge!("songda_clock_offset_seconds").set((offset_ms as f64 / 100.0).round() / 10.0);
         metrics::gauge!("songda_clock_trusted").set(if level == Level::Wrong { 0.0 } else { 1.0 });
         if (offset_ms - self.offset_ms).abs() > STEP_MS {
             self.stepped.notify_one();
@@ -106,21 +107,21 @@ impl Guard {
             tracing::warn!(?level, offset_ms, "the machine's clock was compared with the reference");
             self.write_down(level, offset_ms).await?;
         }
-        let seconds = offset_ms as f64 / 1_000.0;
+        let by = |said: Said| Some(said.with("seconds", format!("{:+.1}", offset_ms as f64 / 1_000.0)));
         let (off, wrong) = match level {
             Level::Right => (None, None),
             Level::Off => {
-                let text = format!("服务器时钟偏差 {seconds:+.1} 秒，超过 1 秒：系统按标准时间继续，请校准服务器时钟");
-                (Some(text), None)
+                let text = "the machine's clock is off by {seconds} s, more than 1 s: the house goes on by the reference; set the machine's clock";
+                (by(Said::new("clock.off", text)), None)
             }
             Level::Wrong => {
-                let text = format!("服务器时钟偏差 {seconds:+.1} 秒，超过 60 秒：不再拨出新电话，请立即校准服务器时钟");
-                (None, Some(text))
+                let text = "the machine's clock is off by {seconds} s, more than 60 s: no new call goes out; set the machine's clock now";
+                (None, by(Said::new("clock.wrong", text)))
             }
         };
-        for (kind, text) in [("clock.off", off), ("clock.wrong", wrong)] {
-            match text {
-                Some(text) => alarms::raise(&self.db, &self.clock, kind, OBJECT, &text).await?,
+        for (kind, said) in [("clock.off", off), ("clock.wrong", wrong)] {
+            match said {
+                Some(said) => alarms::raise(&self.db, &self.clock, kind, OBJECT, &said).await?,
                 None => alarms::clear(&self.db, &self.clock, kind, OBJECT).await?,
             }
         }
@@ -182,8 +183,8 @@ async fn asks(db: Db, clock: Clock, servers: Vec<String>, stepped: Arc<Notify>) 
 
 async fn tell_reach(db: &Db, clock: &Clock, away: bool) -> Result<(), StoreError> {
     if away {
-        let text = "时间服务器没有应答：系统按自己的时钟继续计时，请检查 clock.ntp 与网络";
-        return alarms::raise(db, clock, "clock.unreachable", OBJECT, text).await;
+        let text = "no time server answers: the house goes on by its own clock; look at clock.ntp and the network";
+        return alarms::raise(db, clock, "clock.unreachable", OBJECT, &Said::new("clock.unreachable", text)).await;
     }
     alarms::clear(db, clock, "clock.unreachable", OBJECT).await
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use songda_store::{
-    alarms,
+    Said, alarms,
     audit::{self, Entry, Verdict},
     testing::{Fixture, databases},
 };
@@ -87,13 +87,13 @@ async fn a_row_that_does_not_commit_is_not_in_the_log() {
 async fn an_alarm_counts_until_it_is_cleared() {
     for house in databases().await.unwrap() {
         for _ in 0..3 {
-            alarms::raise(&house.db, &house.clock, "k", "o", "text").await.unwrap();
+            alarms::raise(&house.db, &house.clock, "k", "o", &Said::new("k.o", "text")).await.unwrap();
         }
         let open = alarms::open(&house.db).await.unwrap();
         assert_eq!((open.len(), open[0].times), (1, 3), "{}", house.engine);
         alarms::clear(&house.db, &house.clock, "k", "o").await.unwrap();
         assert!(alarms::open(&house.db).await.unwrap().is_empty());
-        alarms::raise(&house.db, &house.clock, "k", "o", "again").await.unwrap();
+        alarms::raise(&house.db, &house.clock, "k", "o", &Said::new("k.o", "again")).await.unwrap();
         assert_eq!(alarms::open(&house.db).await.unwrap()[0].times, 1, "{}", house.engine);
     }
 }

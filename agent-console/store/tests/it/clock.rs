@@ -10,7 +10,7 @@ use std::{
 };
 
 use songda_store::{
-    Clock, alarms, audit,
+    Clock, Said, alarms, audit,
     clock::{Guard, Level, Machine, Reference},
     testing::{NINE_O_CLOCK, databases, sqlite},
 };
@@ -128,13 +128,15 @@ async fn x1_one_alarm_at_a_time_says_how_far_off_the_clock_is_and_is_cleared_whe
         let mut guard = Guard::new(fixture.db.clone(), clock.clone(), Vec::new());
         let open = async || {
             let open = alarms::open(&fixture.db).await.unwrap();
-            open.into_iter().map(|alarm| (alarm.kind, alarm.text)).collect::<Vec<_>>()
+            open.into_iter().map(|alarm| (alarm.kind, alarm.said.text)).collect::<Vec<_>>()
         };
-        alarms::raise(&fixture.db, &clock, "clock.off", "house", "left by the last run").await.unwrap();
+        alarms::raise(&fixture.db, &clock, "clock.off", "house", &Said::new("clock.off", "left by the last run"))
+            .await
+            .unwrap();
         guard.settle().await;
         assert_eq!(open().await, []);
         for (off, kind, says) in
-            [(5_000, "clock.off", "+5.0 秒"), (90_000, "clock.wrong", "+90.0 秒"), (-1_500, "clock.off", "-1.5 秒")]
+            [(5_000, "clock.off", "+5.0 s"), (90_000, "clock.wrong", "+90.0 s"), (-1_500, "clock.off", "-1.5 s")]
         {
             machine.set_off(off);
             guard.look().await;

@@ -23,7 +23,7 @@ async fn e52_a_transaction_that_finds_no_room_leaves_nothing_behind_and_the_next
         sqlx::query("PRAGMA max_page_count = 1").execute(&mut *tx.conn()).await.unwrap();
         let large = "x".repeat(1 << 20);
         let written = sqlx::query(
-            "INSERT INTO alarms (id, kind, object_id, text, raised_ms, last_ms, times) VALUES ('1', 'k', 'o', $1, 0, 0, 1)",
+            "INSERT INTO alarms (id, kind, object_id, said, raised_ms, last_ms, times) VALUES ('1', 'k', 'o', $1, 0, 0, 1)",
         )
         .bind(&large)
         .execute(&mut *tx.conn())

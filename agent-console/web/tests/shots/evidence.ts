@@ -1,6 +1,7 @@
 // Evidence as its pages show it: what is 待核查, roots of some days, a deletion that waits.
 
 import { day } from "./fixture.ts";
+import { said } from "./said.ts";
 
 const hash = (seed: string) => seed.repeat(64).slice(0, 64);
 const CASE = "（2026）陕0102民初11号";
@@ -11,7 +12,7 @@ const notary = (state: string, rest: object = {}) => ({
   block: null,
   transaction: null,
   at: null,
-  detail: null,
+  said: null,
   ...rest,
 });
 
@@ -23,18 +24,15 @@ const proof = (n: number) =>
     at: day(-n, "00:31"),
   });
 
+const away = said("notary.unreachable", { why: said("notary.no_connection") });
+
 /** The newest waits, one was refused, one does not hold; the others are kept. */
 const notarised = (n: number) => {
-  if (n === 0) return notary("waiting", { detail: "the notary cannot be reached: no connection" });
+  if (n === 0) return notary("waiting", { said: away });
   if (n === 1)
-    return notary("refused", {
-      detail: "the receipt is of another root than was handed in",
-    });
-  if (n === 6)
-    return notary("broken", {
-      detail:
-        "the signature of the receipt does not fit: it was altered, or the notary signed wrongly",
-    });
+    return notary("refused", { said: said("receipt.other", { part: said("part.root") }) });
+  if (n === 6) return notary("broken", { said: said("receipt.bad_signature") });
+  if (n === 9) return { ...proof(n), state: "unchecked" };
   return proof(n);
 };
 
@@ -47,7 +45,7 @@ export const roots = {
     made_at: day(-n, "00:30"),
     checked_at: n === 0 ? null : day(-n, "03:12"),
     state: n === 0 ? "unchecked" : n === 5 ? "broken" : "intact",
-    detail: n === 5 ? "its copy beside the vault says something else" : null,
+    said: n === 5 ? said("root.copy") : null,
     notary: notarised(n),
   })),
   next_cursor: null,
@@ -66,7 +64,7 @@ const doubt = (id: string, rest: object) => ({
   task_id: "task-1",
   task_number: "SD20260001-1",
   verdict: "altered",
-  detail: "the recording is altered at block 14: its seal does not open",
+  said: said("recording.block", { block: 14, flaw: said("flaw.seal") }),
   found_at: day(-1, "03:12"),
   cleared_at: null,
   cleared_by: null,
@@ -82,7 +80,7 @@ export const doubts = {
       name: "v1",
       call_id: null,
       verdict: "missing",
-      detail: "the file is not there",
+      said: said("file.missing"),
       cleared_at: day(-1, "10:40"),
       cleared_by: "陈静",
       reason: "从备份恢复，散列一致",
@@ -246,22 +244,31 @@ export const health = {
   status: "degraded",
   demo: true,
   checks: [
-    { name: "database", status: "ok", detail: null },
-    { name: "keys", status: "ok", detail: null },
-    { name: "vault", status: "failed", detail: "the folder cannot be written" },
+    { name: "database", status: "ok", said: null },
+    { name: "keys", status: "ok", said: null },
     {
-      name: "room",
-      status: "warn",
-      detail: "5120 MiB an hour: full in about 31 h; an alarm below 48 h",
+      name: "clock",
+      status: "ok",
+      said: said("clock.right", { offset_ms: 3, against: said("clock.ntp", { ago_s: 41 }) }),
     },
+    {
+      name: "vault",
+      status: "failed",
+      said: said("vault.short", { free_mib: 412, needed_mib: 1024 }),
+    },
+    { name: "room", status: "warn", said: said("room.fills", { mib: 5120, hours: 31, below: 48 }) },
     {
       name: "notary",
       status: "warn",
-      detail:
-        "receipts up to 2026-11-26; 1 waiting; since 2026-11-28T00:31:00+08:00: the notary cannot be reached: no connection",
+      said: said("notary.away", {
+        upto: said("notary.upto", { day: "2026-11-26" }),
+        waiting: 1,
+        refused: 0,
+        since_at_ms: Date.parse(day(0, "00:31")),
+        why: away,
+      }),
     },
-    { name: "jobs", status: "ok", detail: "3" },
-    { name: "console", status: "off", detail: "the console is not built in" },
+    { name: "jobs", status: "ok", said: said("jobs.waiting", { waiting: 3 }) },
+    { name: "console", status: "off", said: said("console.none") },
   ],
-  said: { room: { code: "room.fills", values: { mib: 5120, hours: 31, below: 48 } } },
 };

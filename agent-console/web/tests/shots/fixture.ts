@@ -2,6 +2,7 @@
 // in development. Nothing here is part of the product.
 
 import type { OutcomeTable } from "../../console/src/lib/types.ts";
+import { said } from "./said.ts";
 
 export const day = (offset: number, time: string) => {
   const date = new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
@@ -498,7 +499,7 @@ export const verdict = (id: string) =>
     ? {
         state: "missing",
         verdict: "missing",
-        detail: "the recording file is not in the vault",
+        said: said("file.missing"),
         duration_ms: 0,
         bytes: 0,
         sha256: SHA,
@@ -510,7 +511,7 @@ export const verdict = (id: string) =>
     : {
         state: "closed",
         verdict: "intact",
-        detail: "",
+        said: null,
         duration_ms: 188_000,
         bytes: 6_016_044,
         sha256: SHA,
@@ -614,7 +615,11 @@ export const overview = {
       id: "a1",
       kind: "trunk.failed",
       object_id: "court-1",
-      text: "线路故障：503，无法到达运营商",
+      said: said("trunk.passed_by", {
+        trunk: "电信主线",
+        status: 503,
+        why: "Service Unavailable",
+      }),
       raised_at: day(0, "09:00"),
       last_at: day(0, "09:40"),
       times: 4,

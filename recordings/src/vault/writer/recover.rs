@@ -7,12 +7,11 @@ use std::{
 };
 
 use super::{
+    super::Flaw,
     super::{
         BLOCK_FRAMES, RecordingId, SetAside, Vault, VaultError, WavReader,
         format::{HEAD, key_aad},
         io,
-        lost::{CLOSED_ALREADY, NO_BLOCK, NO_HEADER},
-        reader::HEADER_CUT,
     },
     Writer, Written,
 };
@@ -55,21 +54,21 @@ impl Writer {
                 });
         let aside = |why| vault.lost.whole(&live, id, why).map(Resumed::Aside);
         if closed {
-            return aside(CLOSED_ALREADY);
+            return aside(Flaw::ClosedAlready);
         }
         let length = fs::metadata(&live).map_err(io("measure", &live))?.len();
         let reader = match WavReader::unfinished(&live, id, vault.keys.as_ref()) {
             Ok(reader) => reader,
-            Err(VaultError::Altered { block: 0, reason: HEADER_CUT, .. }) => {
+            Err(VaultError::Altered { block: 0, flaw: Flaw::HeaderCut, .. }) => {
                 // Killed while the header was being written, when there is no more than that.
                 let whole = HEAD + vault.keys.wrap(&[0; 32], key_aad(id).as_bytes())?.len() as u64;
-                return if length <= whole { Ok(Resumed::Empty) } else { aside(NO_HEADER) };
+                return if length <= whole { Ok(Resumed::Empty) } else { aside(Flaw::HeaderUnreadable) };
             }
             Err(error) => return Err(error),
         };
         let manifest = reader.manifest();
         if reader.frames() == 0 && manifest.is_none() {
-            return if length <= reader.head() { Ok(Resumed::Empty) } else { aside(NO_BLOCK) };
+            return if length <= reader.head() { Ok(Resumed::Empty) } else { aside(Flaw::NothingOpens) };
         }
         let file = OpenOptions::new().write(true).open(&live).map_err(io("open", &live))?;
         let mut cut = None;

@@ -34,5 +34,5 @@ async fn check(world: &World, name: &str) -> (String, String) {
     let body: Value = serde_json::from_str(&body).unwrap();
     let check = body["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap().clone();
     let text = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
-    (text("status"), text("detail"))
+    (text("status"), check["said"]["text"].as_str().unwrap_or_default().to_owned())
 }

@@ -17,6 +17,7 @@ pub use songda_recordings::evidence::{HandIn, NotaryReceipt, ReceiptFault};
 use songda_recordings::{
     evidence::DayRoot,
     keys::{KeyProvider, PublicKey},
+    said::Said,
 };
 use songda_store::{Clock, Db, alarms};
 
@@ -41,14 +42,12 @@ pub trait Notary: Send + Sync {
 }
 
 /// Why there is no receipt.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotaryError {
     /// Nothing answered, or not in time.
-    #[error("the notary cannot be reached: {0}")]
-    Unreachable(String),
+    Unreachable(Said),
     /// It answered, but not with success.
-    #[error("the notary answered with status {status}: {text}")]
     Refused {
         /// Status of HTTP.
         status: u16,
@@ -56,11 +55,36 @@ pub enum NotaryError {
         text: String,
     },
     /// What it answered is no receipt.
-    #[error("the notary answered with something that is no receipt: {0}")]
-    Unreadable(String),
+    Unreadable(Said),
 }
 
+impl std::fmt::Display for NotaryError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.said().fmt(f)
+    }
+}
+
+impl std::error::Error for NotaryError {}
+
 impl NotaryError {
+    /// In words.
+    pub fn said(&self) -> Said {
+        match self {
+            Self::Unreachable(why) => {
+                Said::new("notary.unreachable", "the notary cannot be reached: {why}").with("why", why.clone())
+            }
+            Self::Refused { status, text } => {
+                Said::new("notary.refused", "the notary answered with status {status}: {why}")
+                    .with("status", *status)
+                    .with("why", text.as_str())
+            }
+            Self::Unreadable(why) => {
+                Said::new("notary.unreadable", "the notary answered with something that is no receipt: {why}")
+                    .with("why", why.clone())
+            }
+        }
+    }
+
     /// Whether it says something of the notary or of the way to it, and nothing of the root: every
     /// other root would meet it too.
     pub fn is_away(&self) -> bool {
@@ -81,7 +105,7 @@ pub struct Standing {
     /// The newest day that has a receipt.
     pub newest: Option<String>,
     /// Since when no hand-in succeeded, Unix milliseconds, and why.
-    pub failing: Option<(i64, String)>,
+    pub failing: Option<(i64, Said)>,
     /// Until when it is left alone, Unix milliseconds.
     pub open_until_ms: Option<i64>,
 }
@@ -155,22 +179,24 @@ impl<N: Notary> Notariser<N> {
         let root = match self.genuine(due)? {
             Ok(root) => root,
             Err(why) => {
-                let why = format!("the root is not handed in, for it is not what was signed: {why}");
-                store::postpone(&self.db, &self.clock, due, &Failure::NotGenuine(why)).await?;
+                let said =
+                    Said::new("notary.not_genuine", "the root is not handed in, for it is not what was signed: {why}");
+                let failure = Failure::NotGenuine(said.with("why", why));
+                store::postpone(&self.db, &self.clock, due, &failure).await?;
                 return Ok(false);
             }
         };
         let failure = match self.notary.hand_in(&HandIn::of(&root)).await {
-            Err(error) if error.is_away() => Failure::Away(error.to_string()),
-            Err(error) => Failure::Declined(error.to_string()),
+            Err(error) if error.is_away() => Failure::Away(error.said()),
+            Err(error) => Failure::Declined(error.said()),
             Ok(receipt) => match receipt.verify(&root, &self.keys).err() {
                 None => return self.keep(&receipt).await,
-                Some(fault) => Failure::Refused(fault.to_string()),
+                Some(fault) => Failure::Refused(fault.said()),
             },
         };
         store::postpone(&self.db, &self.clock, due, &failure).await?;
         let why = failure.why();
-        tracing::warn!(court = due.court, day = due.day, tries = due.tries + 1, why, "no receipt for a day root");
+        tracing::warn!(court = due.court, day = due.day, tries = due.tries + 1, %why, "no receipt for a day root");
         // A notary that answers is not away, whatever it makes of this root.
         if !matches!(failure, Failure::Away(_)) {
             return Ok(false);
@@ -178,11 +204,13 @@ impl<N: Notary> Notariser<N> {
         let now = self.clock.now_ms();
         self.standing.set(|standing| {
             let since = standing.failing.as_ref().map_or(now, |(since, _)| *since);
-            standing.failing = Some((since, why.to_owned()));
+            standing.failing = Some((since, why.clone()));
         });
         if self.circuit.failed(now) {
-            let text = format!("存证服务不可用，证据日根照常生成并等待，将自动重试：{why}");
-            alarms::raise(&self.db, &self.clock, AWAY, "house", &text).await?;
+            let text =
+                "the notary is away: day roots are made as ever and wait, and it is tried again by itself: {why}";
+            let said = Said::new("evidence.notary_away", text).with("why", why.clone());
+            alarms::raise(&self.db, &self.clock, AWAY, "house", &said).await?;
         }
         Ok(false)
     }
@@ -197,15 +225,15 @@ impl<N: Notary> Notariser<N> {
     }
 
     /// The root of a row, when it is what the house signed; why not, if not.
-    fn genuine(&self, due: &Due) -> Result<Result<DayRoot, String>, ServiceError> {
+    fn genuine(&self, due: &Due) -> Result<Result<DayRoot, Said>, ServiceError> {
         let keys = self.house.public_keys().map_err(|error| internal("reading the public keys", error))?;
         let root: DayRoot = match serde_json::from_str(&due.body) {
             Ok(root) => root,
-            Err(_) => return Ok(Err("it cannot be read".to_owned())),
+            Err(_) => return Ok(Err(Said::new("root.unreadable", "it cannot be read"))),
         };
         if root.court != due.court || root.day != due.day {
-            return Ok(Err("its row says something else than what was signed".to_owned()));
+            return Ok(Err(Said::new("root.row", "its row says something else than what was signed")));
         }
-        Ok(root.verify(&keys).map(|()| root).map_err(|fault| fault.to_string()))
+        Ok(root.verify(&keys).map(|()| root).map_err(|fault| fault.said()))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use songda_recordings::evidence::NotaryReceipt;
+use songda_recordings::{evidence::NotaryReceipt, said::Said};
 use songda_store::{Clock, Db, alarms, audit, evidence as register, jobs::backoff_ms};
 use sqlx::Row;
 
@@ -106,18 +106,18 @@ pub(super) async fn keep(db: &Db, clock: &Clock, receipt: &NotaryReceipt) -> Res
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     /// There is no receipt, for the notary is away.
-    Away(String),
+    Away(Said),
     /// There is none, for the notary answered and does not take this root.
-    Declined(String),
+    Declined(Said),
     /// There is one, and it proves nothing of this root.
-    Refused(String),
+    Refused(Said),
     /// The root itself is not what the house signed: the notary was not asked, and the examination of
     /// the chain tells it.
-    NotGenuine(String),
+    NotGenuine(Said),
 }
 
 impl Failure {
-    pub(super) fn why(&self) -> &str {
+    pub(super) fn why(&self) -> &Said {
         let (Self::Away(why) | Self::Declined(why) | Self::Refused(why) | Self::NotGenuine(why)) = self;
         why
     }
@@ -127,34 +127,41 @@ impl Failure {
 /// rings at once; a refused receipt stands in the audit log, the first time.
 pub(super) async fn postpone(db: &Db, clock: &Clock, due: &Due, failure: &Failure) -> Result<(), ServiceError> {
     let (tries, now) = (due.tries + 1, clock.now_ms());
-    let (text, is_refused) = (failure.why(), matches!(failure, Failure::Refused(_)));
+    let (why, is_refused) = (failure.why(), matches!(failure, Failure::Refused(_)));
     let refused = due.refused || is_refused;
     let mut tx = db.begin().await?;
     sqlx::query(
-        "INSERT INTO evidence_hand_ins (court_id, day, tries, next_ms, refused, last_error)
+        "INSERT INTO evidence_hand_ins (court_id, day, tries, next_ms, refused, said)
          VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (court_id, day) DO UPDATE SET tries = excluded.tries, next_ms = excluded.next_ms,
-             refused = excluded.refused, last_error = excluded.last_error",
+             refused = excluded.refused, said = excluded.said",
     )
     .bind(&due.court)
     .bind(&due.day)
     .bind(tries)
     .bind(now + backoff_ms(tries))
     .bind(i64::from(refused))
-    .bind(text)
+    .bind(why.to_stored())
     .execute(&mut *tx.conn())
     .await?;
     let told = match failure {
-        Failure::Declined(text) => Some(format!("{} 日根未被存证服务受理，将重试：{text}", due.day)),
-        Failure::Refused(text) => Some(format!("{} 日根的存证回执未被采信，将重试：{text}", due.day)),
+        Failure::Declined(_) => {
+            let text = "the notary did not take the root of {day}; it is tried again: {why}";
+            Some(Said::new("evidence.notary_declined", text))
+        }
+        Failure::Refused(_) => {
+            let text = "the notary's receipt for {day} proves nothing of its root; it is asked again: {why}";
+            Some(Said::new("evidence.notary_receipt", text))
+        }
         Failure::Away(_) | Failure::NotGenuine(_) => None,
     };
     if let Some(told) = told {
         let about = format!("{}:{}", due.court, due.day);
+        let told = told.with("day", due.day.as_str()).with("why", why.clone());
         alarms::raise_in(&mut tx, clock, &due.court, (ALARM, &about), &told).await?;
     }
     if is_refused && !due.refused {
-        let detail = json!({ "detail": text });
+        let detail = json!({ "detail": why.text });
         let object = ("evidence_root", due.day.as_str());
         let entry = audit::Entry::of_the_house(&due.court, "evidence.notary_refused", object, detail);
         audit::append(&mut tx, clock, audit::Entry { result: "refused", ..entry }).await?;
@@ -195,21 +202,20 @@ pub struct Waits {
     /// Whether a receipt for it was refused.
     pub refused: bool,
     /// What the last try met.
-    pub why: String,
+    pub why: Said,
 }
 
 /// The days of a court whose hand-in failed so far, from `first` to `last`.
 pub async fn waits(db: &Db, court: &str, first: &str, last: &str) -> Result<BTreeMap<String, Waits>, ServiceError> {
-    let rows = sqlx::query(
-        "SELECT day, refused, last_error FROM evidence_hand_ins WHERE court_id = $1 AND day >= $2 AND day <= $3",
-    )
-    .bind(court)
-    .bind(first)
-    .bind(last)
-    .fetch_all(db.read())
-    .await?;
+    let rows =
+        sqlx::query("SELECT day, refused, said FROM evidence_hand_ins WHERE court_id = $1 AND day >= $2 AND day <= $3")
+            .bind(court)
+            .bind(first)
+            .bind(last)
+            .fetch_all(db.read())
+            .await?;
     let read = |row: sqlx::any::AnyRow| {
-        let waits = Waits { refused: row.get::<i64, _>(1) != 0, why: row.get(2) };
+        let waits = Waits { refused: row.get::<i64, _>(1) != 0, why: Said::from_stored(&row.get::<String, _>(2)) };
         (row.get::<String, _>(0), waits)
     };
     Ok(rows.into_iter().map(read).collect())

@@ -5,28 +5,19 @@ import { Table } from "antd";
 import { useTranslation } from "react-i18next";
 import { useWords } from "../i18n/index.ts";
 import { get } from "../lib/http.ts";
-import type { Said, Health as State } from "../lib/types.ts";
+import { useTold } from "../lib/told.ts";
+import type { Health as State } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 
 const EVERY_MS = 5_000;
-/** What a check says, in words; nothing where only the server's own text is there. */
-function useSaid(): (said: Said | undefined) => string | null {
-  const { t, i18n } = useTranslation();
-  return (said) => {
-    const key = `health.said.${said?.code}`;
-    if (!said || !i18n.exists(key)) return null;
-    const against = `health.against.${said.values.against}`;
-    return t(key, { ...said.values, against: i18n.exists(against) ? t(against, said.values) : "" });
-  };
-}
 
 const COLOURS: Record<string, string> = { ok: "green", warn: "amber", failed: "red" };
 
 export default function Health() {
   const { t } = useTranslation();
   const words = useWords();
-  const told = useSaid();
+  const told = useTold();
   const query = useQuery({
     queryKey: ["health"],
     queryFn: () => get<State>("/health"),
@@ -43,7 +34,6 @@ export default function Health() {
   // The house can work, and something waits for somebody to look at it: that is said above too.
   const warns =
     query.data.status === "ok" && query.data.checks?.some((row) => row.status === "warn");
-  const { said } = query.data;
   const state = warns ? "warn" : query.data.status;
   return (
     <div className="page">
@@ -74,10 +64,7 @@ export default function Health() {
                 </span>
               ),
             },
-            {
-              title: t("health.detail"),
-              render: (_v, row) => told(said[row.name]) ?? String(row.detail ?? ""),
-            },
+            { title: t("health.detail"), render: (_v, row) => told(row.said) },
           ]}
         />
       </div>

@@ -4,6 +4,7 @@ import { Alert } from "antd";
 import { useTranslation } from "react-i18next";
 import { useWords } from "../i18n/index.ts";
 import { dateTime } from "../lib/time.ts";
+import { useTold } from "../lib/told.ts";
 import type { Doubt } from "../lib/types.ts";
 
 export function Doubts({ doubts }: { doubts: Doubt[] }) {
@@ -35,10 +36,11 @@ export function Doubts({ doubts }: { doubts: Doubt[] }) {
 /** A mark in a list, where the file that is meant is in doubt. */
 export function DoubtTag({ doubts, is }: { doubts: Doubt[]; is: (doubt: Doubt) => boolean }) {
   const { t } = useTranslation();
+  const told = useTold();
   const found = doubts.find(is);
   if (!found) return null;
   return (
-    <span className="tag red" data-testid="doubt-tag" title={found.detail}>
+    <span className="tag red" data-testid="doubt-tag" title={told(found.said)}>
       {t("evidence.doubtful")}
     </span>
   );

@@ -9,6 +9,7 @@ import { useTwo } from "../i18n/index.ts";
 import { fileUrl, get, id, Problem } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
+import { useTold } from "../lib/told.ts";
 import type { CallRow, Me, Peaks, RecordingVerdict } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
@@ -60,6 +61,7 @@ function Body(props: {
   verdict: { data?: RecordingVerdict; error: unknown; refetch: () => unknown };
 }) {
   const { t } = useTranslation();
+  const told = useTold();
   const { me, call, verdict } = props;
   if (!call.recording) return <p className="none">{t("recording.none")}</p>;
   if (!may(me, "recording.play")) return <p className="none">{t("recording.not_yours")}</p>;
@@ -97,7 +99,7 @@ function Body(props: {
   if (data.verdict !== "intact") {
     return (
       <>
-        <Broken verdict={data.verdict} detail={data.detail ?? ""} />
+        <Broken verdict={data.verdict} detail={told(data.said)} />
         <Hashes sha256={data.sha256} sm3={data.sm3} />
         <Marks call={call} onSeek={null} />
         {call.transcript && <TranscriptView me={me} call={call} ms={0} onSeek={null} />}

@@ -1321,7 +1321,8 @@ export interface components {
             last_at: string;
             object_id: string;
             raised_at: string;
-            text: string;
+            /** @description What happened and what to do. */
+            said: components["schemas"]["Said"];
             /** Format: int64 */
             times: number;
         };
@@ -1641,9 +1642,8 @@ export interface components {
         };
         /** @description One part of the house. */
         Check: {
-            /** @description For people; no personal data. */
-            detail?: string | null;
             name: string;
+            said?: components["schemas"]["Said"] | null;
             /** @description `ok`, `failed` or `off`. */
             status: string;
         };
@@ -1735,7 +1735,6 @@ export interface components {
             case_number: string;
             cleared_at?: string | null;
             cleared_by?: string | null;
-            detail: string;
             found_at: string;
             id: string;
             /** @description `recording`, `transcript`, `set_aside`, `report`, `document`, `root` … */
@@ -1746,6 +1745,8 @@ export interface components {
             object_id: string;
             /** @description Why it was cleared. */
             reason: string;
+            /** @description What differs. */
+            said: components["schemas"]["Said"];
             task_id?: string | null;
             task_number: string;
             /** @description `missing`, `altered` or `root`. */
@@ -1825,13 +1826,6 @@ export interface components {
             checks: components["schemas"]["Check"][];
             /** @description Demo mode: nothing here is real (X5). */
             demo: boolean;
-            /**
-             * @description What some checks say, as codes with their figures, by the name of the check: the page has words
-             *     for them in both languages.
-             */
-            said: {
-                [key: string]: components["schemas"]["Said"];
-            };
             /** @description `ok`, `degraded`, or `draining` once the server was told to end. */
             status: string;
         };
@@ -2142,14 +2136,13 @@ export interface components {
              * @description Height of the block.
              */
             block?: number | null;
-            /** @description Why it waits, was refused or is broken. */
-            detail?: string | null;
             /** @description Number of the proof (存证编号). */
             number?: string | null;
+            said?: components["schemas"]["Said"] | null;
             /**
              * @description `off` (none is asked, and there is no receipt), `waiting`, `refused` (a receipt came that
-             *     proves nothing of this root; it is asked again), `kept`, or `broken` (the receipt is not what
-             *     the notary signed).
+             *     proves nothing of this root; it is asked again), `kept`, `broken` (the receipt is not what the
+             *     notary signed), or `unchecked` (there is a receipt, and no key of a notary to check it with).
              */
             state: string;
             transaction?: string | null;
@@ -2468,12 +2461,12 @@ export interface components {
             answer_offset_ms?: number | null;
             /** Format: int64 */
             bytes: number;
-            detail?: string | null;
             /** Format: int64 */
             duration_ms: number;
             gaps: components["schemas"]["GapRow"][];
             /** @description False when the list of holes was lost with the process that kept it: there may be some. */
             gaps_known: boolean;
+            said?: components["schemas"]["Said"] | null;
             sha256: string;
             sm3: string;
             state: string;
@@ -2602,8 +2595,9 @@ export interface components {
             own: boolean;
             /** Format: int64 */
             policy_version: number;
-            /** @description Why it was approved or refused. */
+            /** @description Why it was approved or refused, by whoever did. */
             reason: string;
+            refused?: components["schemas"]["Said"] | null;
             /**
              * @description `waiting`, `refused`, `withdrawn`, `approved` (being carried out), `done`, or `ended` by two
              *     persons before it was done.
@@ -2620,8 +2614,6 @@ export interface components {
             /** @description When it was last looked at. */
             checked_at?: string | null;
             day: string;
-            /** @description What is wrong with it. */
-            detail?: string | null;
             /** Format: int64 */
             files: number;
             /** @description Which key signed it. */
@@ -2630,6 +2622,7 @@ export interface components {
             notary: components["schemas"]["NotaryView"];
             /** @description SHA-256, hex. */
             root: string;
+            said?: components["schemas"]["Said"] | null;
             /** @description `intact`, `broken`, or `unchecked`. */
             state: string;
         };
@@ -2645,10 +2638,15 @@ export interface components {
             /** @description The longest that one of them has not been looked at: since when. */
             oldest_look_at?: string | null;
         };
-        /** @description What a check says. */
+        /** @description What is said to people: a page has words for the code in both languages. */
         Said: {
             code: string;
-            /** @description Figures and words that stand in it. */
+            /** @description The sentence in English. */
+            text: string;
+            /**
+             * @description Figures and words that stand in it; one may be said itself. A name that ends in `_at_ms` holds
+             *     Unix milliseconds.
+             */
             values: unknown;
         };
         /** @description An outcome that was saved. */

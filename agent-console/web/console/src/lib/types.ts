@@ -114,12 +114,9 @@ export type Alarm = Schema<"AlarmRow">;
 export type Overview = With<"Overview", { agents: With<"AgentRow", { state: AgentState }>[] }>;
 export type UserRow = With<"UserRow", { role: Role }>;
 export type AuditRow = Schema<"AuditRow">;
-/** What a check of the house says, as a code with its figures. */
-export interface Said {
-  code: string;
-  values: Record<string, unknown>;
-}
-export type Health = With<"Health", { said: Record<string, Said | undefined> }>;
+/** What the server says: a code with its values, and the sentence in English. */
+export type Said = With<"Said", { values: unknown }>;
+export type Health = Schema<"Health">;
 
 /** How well both ends of a live call were heard in the last five seconds. */
 export type CallQuality = Schema<"CallQuality">;
@@ -381,7 +378,7 @@ export type CauseTables = Schema<"CauseTables">;
 
 export type NotaryState = With<
   "NotaryView",
-  { state: "kept" | "waiting" | "refused" | "broken" | "off" }
+  { state: "kept" | "waiting" | "refused" | "broken" | "unchecked" | "off" }
 >;
 export type RootRow = With<
   "RootView",

@@ -8,6 +8,7 @@ import { useWords } from "../i18n/index.ts";
 import { get } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
+import { useTold } from "../lib/told.ts";
 import type { Alarm, Overview as Floor, Me } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
@@ -184,6 +185,7 @@ function Watch({
 
 function Alarms({ alarms }: { alarms: Alarm[] }) {
   const { t } = useTranslation();
+  const told = useTold();
   const words = useWords();
   return (
     <section className="card">
@@ -193,7 +195,7 @@ function Alarms({ alarms }: { alarms: Alarm[] }) {
           <div className="grow">
             <b className="wrong">{words("alarm", alarm.kind)}</b>{" "}
             {alarm.times > 1 && <span className="tag red">×{alarm.times}</span>}
-            <div>{alarm.text}</div>
+            <div>{told(alarm.said)}</div>
             <div className="muted small">
               {t("overview.since", {
                 at: dateTime(alarm.raised_at),

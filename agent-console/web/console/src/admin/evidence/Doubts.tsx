@@ -9,6 +9,7 @@ import { useWords } from "../../i18n/index.ts";
 import { id, post } from "../../lib/http.ts";
 import { may } from "../../lib/session.ts";
 import { dateTime } from "../../lib/time.ts";
+import { useTold } from "../../lib/told.ts";
 import type { Doubt, Me } from "../../lib/types.ts";
 import { List } from "../../ui/List.tsx";
 import { Reason } from "./Reason.tsx";
@@ -18,6 +19,7 @@ const PATH = "/evidence/doubts";
 export function Doubts({ me }: { me: Me }) {
   const { t } = useTranslation();
   const words = useWords();
+  const told = useTold();
   const queries = useQueryClient();
   const [clearing, setClearing] = useState<Doubt | null>(null);
   const clear = useMutation({
@@ -63,7 +65,7 @@ export function Doubts({ me }: { me: Me }) {
                   {words("evidence.verdict", row.verdict)}
                 </span>{" "}
                 {dateTime(row.found_at)}
-                <div className="small">{row.detail}</div>
+                <div className="small">{told(row.said)}</div>
               </>
             ),
           },

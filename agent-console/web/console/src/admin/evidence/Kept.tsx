@@ -9,6 +9,7 @@ import { get, id, post } from "../../lib/http.ts";
 import { useLook } from "../../lib/look.ts";
 import { may } from "../../lib/session.ts";
 import { dateTime } from "../../lib/time.ts";
+import { useTold } from "../../lib/told.ts";
 import type { Me, Retention, RetentionRequest } from "../../lib/types.ts";
 import { Link } from "../../shell/Shell.tsx";
 import { Loading } from "../../ui/Loading.tsx";
@@ -71,6 +72,7 @@ export function Kept({ me }: { me: Me }) {
 
 function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
   const { t } = useTranslation();
+  const told = useTold();
   const words = useWords();
   const queries = useQueryClient();
   const [refusing, setRefusing] = useState<string | null>(null);
@@ -126,7 +128,9 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
               <>
                 {row.decided_by ?? "—"}
                 <div className="muted small">
-                  {[dateTime(row.decided_at), row.reason].filter(Boolean).join(" · ")}
+                  {[dateTime(row.decided_at), row.reason, told(row.refused)]
+                    .filter(Boolean)
+                    .join(" · ")}
                 </div>
                 {row.ending && (
                   <div className="small" data-testid="ending">

@@ -2,15 +2,24 @@
 
 import { useTranslation } from "react-i18next";
 import { dateTime } from "../../lib/time.ts";
+import { useTold } from "../../lib/told.ts";
 import type { NotaryState, RootRow } from "../../lib/types.ts";
 import { List } from "../../ui/List.tsx";
 
 const COLOURS = { intact: "green", broken: "red", unchecked: "" };
-const NOTARY = { kept: "green", waiting: "amber", refused: "red", broken: "red", off: "" };
+const NOTARY = {
+  kept: "green",
+  waiting: "amber",
+  refused: "red",
+  broken: "red",
+  unchecked: "",
+  off: "",
+};
 
 /** How a root stands with the notary: number and time of the proof, or why there is none. */
 function Notary({ of }: { of: NotaryState }) {
   const { t } = useTranslation();
+  const told = useTold();
   const title =
     of.number && t("evidence.notary_title", { block: of.block, transaction: of.transaction });
   return (
@@ -23,13 +32,14 @@ function Notary({ of }: { of: NotaryState }) {
           {t("evidence.notary_at", { at: dateTime(of.at) })}
         </span>
       )}
-      {of.detail && <span className="small">{of.detail}</span>}
+      {of.said && <span className="small">{told(of.said)}</span>}
     </>
   );
 }
 
 export function Roots() {
   const { t } = useTranslation();
+  const told = useTold();
   return (
     <>
       <p className="muted">{t("evidence.roots_help")}</p>
@@ -73,7 +83,7 @@ export function Roots() {
             render: (_v, row) => (
               <>
                 <span className={`tag ${COLOURS[row.state]}`}>{t(`evidence.${row.state}`)}</span>{" "}
-                {row.detail && <span className="small">{row.detail}</span>}
+                {row.said && <span className="small">{told(row.said)}</span>}
               </>
             ),
           },

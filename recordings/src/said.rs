@@ -1,0 +1,66 @@
+//! What is said to people: a code with its values, which a page puts into the words of any language,
+//! and the sentence in English, for commands, logs and whoever reads the code alone.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Something that is said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Stable code, e.g. `root.files`.
+    pub code: String,
+    /// What stands in the sentence, by name. One may be a [`Said`] itself, as an object. A name that
+    /// ends in `_at_ms` holds Unix milliseconds.
+    pub values: Map<String, Value>,
+    /// The sentence in English.
+    pub text: String,
+}
+
+impl Said {
+    /// The code of what was written before there were codes: its text is all that is known.
+    pub const PLAIN: &'static str = "plain.text";
+
+    /// A code and its sentence in English, in which a name in braces stands for a value:
+    /// `Said::new("root.days", "the days between it and {before} have no root")`.
+    pub fn new(code: &str, english: &str) -> Self {
+        Self { code: code.to_owned(), values: Map::new(), text: english.to_owned() }
+    }
+
+    /// Puts a value in its place.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        let shown = match &value {
+            Value::String(text) => text.clone(),
+            Value::Object(said) => said.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            other => other.to_string(),
+        };
+        self.text = self.text.replace(&format!("{{{name}}}"), &shown);
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+
+    /// As it is kept.
+    pub fn to_stored(&self) -> String {
+        Value::from(self.clone()).to_string()
+    }
+
+    /// What [`Self::to_stored`] wrote. A text from before there were codes is said as it stands.
+    pub fn from_stored(stored: &str) -> Self {
+        serde_json::from_str(stored).unwrap_or_else(|_| Self::new(Self::PLAIN, "{text}").with("text", stored))
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<Said> for Value {
+    fn from(said: Said) -> Self {
+        serde_json::json!({ "code": said.code, "values": said.values, "text": said.text })
+    }
+}
