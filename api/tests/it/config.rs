@@ -152,6 +152,14 @@ fn a_file_that_the_start_would_refuse_is_named_by_the_check() {
     let tls = format!("{good}[server.tls]\ncertificate = {:?}\nkey = \"k.pem\"\n", path("c.pem"));
     assert!(told(&tls).unwrap_err().contains(&path("c.pem")));
 
+    std::fs::write(path("c.pem"), "nothing").unwrap();
+    let phones = good.replace("prompts =", "listen = [\"tls:127.0.0.1:5061\"]\nprompts =");
+    let phones = format!("{phones}[telephony.tls]\ncertificate = {0:?}\nkey = {0:?}\n", path("c.pem"));
+    let unfit = told(&phones).unwrap_err();
+    assert!(unfit.starts_with("telephony.tls") && unfit.contains(&path("c.pem")), "{unfit}");
+    let carriers = format!("{good}[telephony.carrier_tls]\nroots = {:?}\n", path("c.pem"));
+    assert!(told(&carriers).unwrap_err().starts_with("telephony.carrier_tls"));
+
     let notary = format!(
         "{good}[evidence.notary]\nurl = \"https://notary.example/x\"\nkey_file = {:?}\npublic_keys = {:?}\n",
         path("key"),

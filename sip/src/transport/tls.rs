@@ -38,6 +38,16 @@ pub struct ServerTls {
     pub client_roots: Option<PathBuf>,
 }
 
+impl ServerTls {
+    /// Reads its files as a listener does, and opens none.
+    ///
+    /// # Errors
+    /// The first file that cannot be read, or that does not fit the others.
+    pub fn check(&self) -> Result<(), TlsError> {
+        server(self).map(drop)
+    }
+}
+
 /// TLS of the connections that we open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientTls {
@@ -46,6 +56,16 @@ pub struct ClientTls {
     pub roots: Option<PathBuf>,
     /// What we show when we are asked.
     pub identity: Option<OwnCertificate>,
+}
+
+impl ClientTls {
+    /// Reads its files as a connection does, and opens none.
+    ///
+    /// # Errors
+    /// The first file that cannot be read, or that does not fit the others.
+    pub fn check(&self) -> Result<(), TlsError> {
+        client(self).map(drop)
+    }
 }
 
 /// A file of TLS is not what it should be.
@@ -143,7 +163,7 @@ pub(super) fn client(tls: &ClientTls) -> Result<Arc<ClientConfig>, TlsError> {
     let config = match &tls.identity {
         Some(identity) => builder
             .with_client_auth_cert(chain("the certificate", &identity.certificate)?, key(&identity.key)?)
-            .map_err(|error| unfit(error.to_string()))?,
+            .map_err(|error| self::unfit(&identity.certificate)(error.to_string()))?,
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))

@@ -1,6 +1,6 @@
 //! TLS between two endpoints: who shows which certificate, and whom it must name.
 
-use songda_sip::{ClientTls, EndCause, LegEvent, ServerTls};
+use songda_sip::{ClientTls, EndCause, LegEvent, OwnCertificate, ServerTls};
 
 use super::{certificates::Authority, *};
 
@@ -44,6 +44,23 @@ async fn goes_through(authority: &Authority, names: &[&str], certificates: bool)
     theirs.handle().hang_up().await;
     until(&mut theirs, |event| matches!(event, LegEvent::Down { answered: true })).await;
     tokio::time::timeout(LIMIT, events).await.expect("our leg goes on").unwrap();
+}
+
+#[test]
+fn a_key_of_another_certificate_is_told_before_anything_listens() {
+    let authority = Authority::new();
+    let (own, other) = (authority.sign("own", &["court.test"]), authority.sign("other", &["court.test"]));
+    let mixed = OwnCertificate { key: other.key.clone(), ..own.clone() };
+    let server = |identity| ServerTls { identity, client_roots: Some(authority.roots()) }.check();
+    let client = |identity| ClientTls { roots: Some(authority.roots()), identity: Some(identity) }.check();
+    server(own.clone()).unwrap();
+    client(own.clone()).unwrap();
+    for told in [server(mixed.clone()), client(mixed)] {
+        let told = told.unwrap_err().to_string();
+        assert!(told.contains("own.pem"), "{told}");
+    }
+    std::fs::write(&own.certificate, "nothing").unwrap();
+    assert!(server(own).unwrap_err().to_string().contains("own.pem"));
 }
 
 #[tokio::test]
