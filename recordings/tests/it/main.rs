@@ -5,6 +5,7 @@
 mod copies;
 mod evidence;
 mod first;
+mod hours;
 mod kept;
 mod keys;
 mod notary;
