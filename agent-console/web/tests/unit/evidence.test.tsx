@@ -126,7 +126,13 @@ test("X2 the page says which days are notarised, by which number, and why others
   const html = draw(<Roots />, [[["list", "/evidence/roots"], pages]]);
   expect(html.match(/>已存证</g)).toHaveLength(8);
   expect(html.match(/有回执，未校验/g)).toHaveLength(1);
-  for (const words of ["待存证", "无法建立连接", "回执未采信", "回执所载日根与送存的不同", "回执不符"])
+  for (const words of [
+    "待存证",
+    "无法建立连接",
+    "回执未采信",
+    "回执所载日根与送存的不同",
+    "回执不符",
+  ])
     expect(html).toContain(words);
   expect(html).toContain(`区块 ${roots.items[2]?.notary.block}`);
   expect(html).toContain(String(roots.items[2]?.notary.number));

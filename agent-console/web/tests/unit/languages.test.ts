@@ -18,6 +18,17 @@ test("both languages have the same keys, none empty, with the same values", () =
   }
 });
 
+test("no Chinese stands in an English text, nor an English sentence in a Chinese one", () => {
+  const own = "shell.other_language";
+  const wrong = Object.keys(texts.en).filter((key) => {
+    const [english, chinese] = [texts.en[key] ?? "", texts.zh[key] ?? ""];
+    // Names, units and commands are one or two words; three in a row are a sentence.
+    const bare = chinese.replace(/\{\{\w+\}\}/g, "").replace(/songda [\w -]+/g, "");
+    return /\p{Script=Han}/u.test(english) || /[a-z]+ [a-z]+ [a-z]+/.test(bare);
+  });
+  expect(wrong.filter((key) => key !== own)).toEqual([]);
+});
+
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);

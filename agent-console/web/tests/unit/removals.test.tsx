@@ -1,10 +1,9 @@
 // How evidence goes, on its pages: nobody destroys a file by one click, what is gone says when, why and
 // by which certificate, and a page that stays open is one look.
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClient } from "@tanstack/react-query";
 import { act, type ReactNode } from "react";
-import { createRoot, type Root } from "react-dom/client";
 import { renderToStaticMarkup } from "react-dom/server";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type Approval, Approve } from "../../console/src/admin/evidence/Approve.tsx";
 import { DryRun } from "../../console/src/admin/evidence/DryRun.tsx";
 import { Kept } from "../../console/src/admin/evidence/Kept.tsx";
@@ -12,7 +11,7 @@ import { Reports } from "../../console/src/court/Papers.tsx";
 import { missed, Quality } from "../../console/src/court/Quality.tsx";
 import { Recording } from "../../console/src/court/Recording.tsx";
 import { TaskTable } from "../../console/src/court/TaskTable.tsx";
-import { setLanguage, startLanguages } from "../../console/src/i18n/index.ts";
+import { setLanguage } from "../../console/src/i18n/index.ts";
 import type {
   CallRow,
   Me,
@@ -22,65 +21,19 @@ import type {
 } from "../../console/src/lib/types.ts";
 import * as evidence from "../shots/evidence.ts";
 import * as fixture from "../shots/fixture.ts";
+import { answer, asked, find, pages, press, settle, show, text, type, within } from "./mounted.tsx";
 
 const who = (role: string) => fixture.me(role) as Me;
-const within = (queries: QueryClient, content: ReactNode) => (
-  <QueryClientProvider client={queries}>{content}</QueryClientProvider>
-);
 const drawn = (content: ReactNode) => renderToStaticMarkup(within(new QueryClient(), content));
 
-let root: Root;
-let asked: { method: string; path: string; body: unknown }[] = [];
-let answers: Record<string, unknown> = {};
+pages();
 
-beforeEach(() => {
-  startLanguages();
-  setLanguage("zh-CN");
-  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
-  vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
-    const body = init.body ? JSON.parse(String(init.body)) : null;
-    asked.push({ method: init.method ?? "GET", path, body });
-    return new Response(JSON.stringify(answers[path.replace(/\?.*/, "")] ?? {}));
-  });
-  asked = [];
-  const place = document.createElement("div");
-  document.body.append(place);
-  root = createRoot(place);
-});
-
-afterEach(async () => {
-  await act(async () => root.unmount());
-  document.body.innerHTML = "";
-  vi.unstubAllGlobals();
-});
-
-const show = (content: ReactNode) => {
-  const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
-  return act(async () => root.render(within(queries, content)));
-};
-const find = (id: string) => document.querySelector(`[data-testid="${id}"]`);
-const settle = () => act(async () => void (await new Promise((done) => setTimeout(done))));
-const press = (element: Element | null) =>
-  act(async () => void element?.dispatchEvent(new MouseEvent("click", { bubbles: true })));
 const button = () =>
   document.querySelector<HTMLButtonElement>(".ant-modal-footer .ant-btn-dangerous");
 
-async function type(id: string, text: string) {
-  const found = find(id);
-  const field = (
-    found?.matches("input, textarea") ? found : found?.querySelector("input")
-  ) as HTMLInputElement;
-  const type = field.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputElement;
-  const set = Object.getOwnPropertyDescriptor(type.prototype, "value")?.set;
-  await act(async () => {
-    set?.call(field, text);
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-  });
-}
-
 test("x6_a_deletion_is_approved_with_its_list_open_the_number_typed_and_a_reason", async () => {
   const row = evidence.retention.requests[0] as unknown as RetentionRequest;
-  answers = { [`/api/v1/retention/requests/${row.id}`]: evidence.requestDetail };
+  answer({ [`/api/v1/retention/requests/${row.id}`]: evidence.requestDetail });
   const said: Approval[] = [];
   await show(
     <Approve
@@ -92,9 +45,8 @@ test("x6_a_deletion_is_approved_with_its_list_open_the_number_typed_and_a_reason
     />,
   );
   await settle();
-  const text = document.body.textContent ?? "";
   for (const words of ["无法恢复", "7 份文件", "7 个案件", "保存期限届满"])
-    expect(text).toContain(words);
+    expect(text()).toContain(words);
   expect(find("approve-list")?.textContent).toContain(evidence.plan.items[0]?.file);
   expect(button()?.disabled, "nothing was typed").toBe(true);
   await type("reason", "已核对清单");
@@ -111,11 +63,11 @@ test("x6_a_deletion_is_approved_with_its_list_open_the_number_typed_and_a_reason
 });
 
 test("x6_who_asks_for_the_end_of_the_contract_reads_how_much_goes_and_says_why", async () => {
-  answers = { "/api/v1/retention/contract-end": evidence.endPlan };
+  answer({ "/api/v1/retention/contract-end": evidence.endPlan });
   await show(<DryRun of="contract" mayAsk />);
   await press(find("dry-run-contract"));
   await settle();
-  const list = document.body.textContent ?? "";
+  const list = text();
   expect(list).toContain("合同终止 · 未回传法院");
   expect(list).not.toContain("1970");
   await press(find("ask-contract"));
@@ -123,9 +75,8 @@ test("x6_who_asks_for_the_end_of_the_contract_reads_how_much_goes_and_says_why",
     asked.every((each) => each.method === "GET"),
     "one click asks for nothing",
   ).toBe(true);
-  const text = document.body.textContent ?? "";
   for (const words of ["7 份文件", "7 个案件", "无法恢复", "销毁依据：合同终止"])
-    expect(text).toContain(words);
+    expect(text()).toContain(words);
   expect(button()?.disabled).toBe(true);
   await type("reason", "服务合同终止");
   await press(button());
@@ -134,7 +85,7 @@ test("x6_who_asks_for_the_end_of_the_contract_reads_how_much_goes_and_says_why",
 });
 
 test("the first look opens the retention page, and each later one says that it is one", async () => {
-  answers = { "/api/v1/retention": evidence.retention };
+  answer({ "/api/v1/retention": evidence.retention });
   vi.useFakeTimers();
   await show(<Kept me={who("supervisor")} />);
   await act(async () => void (await vi.advanceTimersByTimeAsync(25_000)));
@@ -146,7 +97,7 @@ test("the first look opens the retention page, and each later one says that it i
 
 test("a page on which nothing runs does not ask again by itself", async () => {
   const requests = evidence.retention.requests.filter((each) => each.state !== "approved");
-  answers = { "/api/v1/retention": { ...evidence.retention, requests } };
+  answer({ "/api/v1/retention": { ...evidence.retention, requests } });
   vi.useFakeTimers();
   await show(<Kept me={who("supervisor")} />);
   await act(async () => void (await vi.advanceTimersByTimeAsync(60_000)));

@@ -48,9 +48,12 @@ export function Hold({ me, caseId }: { me: Me; caseId: string }) {
       <div className="row inset">
         <h2 className="grow">
           {t("hold.title")}{" "}
-          <span className={`tag ${standing ? "amber" : ""}`} data-testid="hold-state">
-            {t(standing ? "hold.on" : "hold.off")}
-          </span>
+          {(query.data || query.error) && (
+            <span className={`tag ${standing ? "amber" : ""}`} data-testid="hold-state">
+              {/* What could not be read is not "no hold". */}
+              {t(standing ? "hold.on" : query.data ? "hold.off" : "hold.not_read")}
+            </span>
+          )}
         </h2>
         {may(me, "hold.manage") && query.data && (
           <Button size="small" data-testid="hold" onClick={() => setAsking(true)}>

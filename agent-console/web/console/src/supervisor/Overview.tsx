@@ -191,7 +191,7 @@ function Alarms({ alarms }: { alarms: Alarm[] }) {
     <section className="card">
       <h2 className="inset">{t("overview.alarms")}</h2>
       {alarms.map((alarm) => (
-        <div key={alarm.id} className="file">
+        <div key={alarm.id} className="file" data-testid="alarm">
           <div className="grow">
             <b className="wrong">{words("alarm", alarm.kind)}</b>{" "}
             {alarm.times > 1 && <span className="tag red">×{alarm.times}</span>}
