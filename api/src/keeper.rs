@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use songda_people::courts;
 use songda_recordings::said::Said;
-use songda_service::{evidence, retention};
+use songda_service::{ServiceError, evidence, retention};
 use songda_store::{alarms, clock::Reference, jobs};
 use tokio::{sync::Notify, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -79,17 +79,23 @@ async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
         copy_far(&house, &roots).await;
         let made = roots.make_due(after_ms).await;
         let copied = roots.complete_copies().await;
-        let told = match made.and_then(|made| Ok((made, copied?))) {
-            Ok((made, copied)) => {
+        let told = match (made, copied) {
+            (Ok(made), Ok(copied)) => {
                 if made > 0 || copied > 0 {
                     tracing::info!(made, copied, "day roots made, and copies that were owed");
                 }
                 alarms::clear(&house.db, &house.clock, "evidence.root_failed", "house").await
             }
-            Err(error) => {
-                tracing::error!(%error, "day roots could not be made");
+            (Err(error), copied) => {
+                tracing::error!(%error, ?copied, "day roots could not be made");
                 let text = "day roots could not be made; it is tried again each minute: {why}";
-                let said = Said::new("evidence.root_failed", text).with("why", error.to_string());
+                let said = Said::new("evidence.root_failed", text).with("why", why(&error));
+                alarms::raise(&house.db, &house.clock, "evidence.root_failed", "house", &said).await
+            }
+            (Ok(_), Err(error)) => {
+                tracing::error!(%error, "copies of day roots could not be made");
+                let text = "copies of day roots could not be made; it is tried again each minute: {why}";
+                let said = Said::new("evidence.copy_failed", text).with("why", error.to_string());
                 alarms::raise(&house.db, &house.clock, "evidence.root_failed", "house", &said).await
             }
         };
@@ -100,10 +106,21 @@ async fn make_roots(house: House, after_ms: i64, cancel: CancellationToken) {
     each_minute(cancel, make).await;
 }
 
+/// Why no root was made. That the clock may be wrong is for a person to settle, in the words of the page.
+fn why(error: &ServiceError) -> serde_json::Value {
+    match error {
+        ServiceError::Refused { code: "evidence.leap", .. } => Said::new(
+            "evidence.leap",
+            "nothing was entered for many days: is the clock right? If it is, make the roots with `songda evidence roots`",
+        )
+        .into(),
+        other => other.to_string().into(),
+    }
+}
+
 /// The third copy of each root, where there is an S3 server.
 async fn copy_far(house: &House, roots: &evidence::Roots) {
     let told = match roots.complete_far().await {
-        Ok(0) => return,
         Ok(_) => alarms::clear(&house.db, &house.clock, "evidence.root_copy", "house").await,
         Err(error) => {
             let text = "day roots could not be copied to S3; it is tried again each minute: {why}";
@@ -139,8 +156,10 @@ async fn look_again(house: House, bytes: u64, cancel: CancellationToken) {
 /// A root that is gone is looked at by nobody: its copy, its files or the audit log miss it.
 async fn look_for_missing(house: &House, roots: &evidence::Roots) -> anyhow::Result<()> {
     for court in courts::list(&house.db).await? {
-        for check in evidence::check_missing(roots, &court.id, evidence::HOUSE).await? {
-            tracing::error!(court = court.id, ?check, "a day root is gone");
+        // One court keeps no other from being looked at.
+        match evidence::check_missing(roots, &court.id, evidence::HOUSE).await {
+            Ok(gone) => gone.iter().for_each(|check| tracing::error!(court = court.id, ?check, "a day root is gone")),
+            Err(error) => tracing::error!(court = court.id, %error, "it could not be looked whether a root is missing"),
         }
     }
     Ok(())

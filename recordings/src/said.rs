@@ -35,6 +35,7 @@ impl Said {
         let shown = match &value {
             Value::String(text) => text.clone(),
             Value::Object(said) => said.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            other if name.ends_with("_at_ms") => format!("{other} (Unix ms)"),
             other => other.to_string(),
         };
         self.text = self.text.replace(&format!("{{{name}}}"), &shown);

@@ -43,7 +43,7 @@ pub struct Standing {
     /// Recordings without a checked copy.
     pub waiting: usize,
     /// Since when none could be made, Unix milliseconds, and why.
-    pub failing: Option<(i64, String)>,
+    pub failing: Option<(i64, Said)>,
     /// Recordings in whose place the server holds something else.
     pub differing: usize,
 }
@@ -236,8 +236,8 @@ impl Copier {
         tracing::error!(recording = %id, %error, "a recording has another copy than itself");
         self.differing.insert(id.clone(), DIFFERS);
         self.tell_differing();
-        let text = "the storage server has another recording under this name, which was not written over: find out who wrote it ({why})";
-        let said = Said::new("recording.copy_differs", text).with("why", error.said());
+        let text = "the storage server has something else under the name of the recording {recording}, which was not written over: find out who wrote it ({why})";
+        let said = Said::new("recording.copy_differs", text).with("recording", id.as_str()).with("why", error.said());
         alarms::raise(&self.db, &self.clock, DIFFERS, id.as_str(), &said).await
     }
 
@@ -245,8 +245,8 @@ impl Copier {
     async fn damaged(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         tracing::error!(recording = %id, %error, "a damaged recording was not copied");
         self.differing.insert(id.clone(), DAMAGED);
-        let text = "the file of the recording is damaged and was not copied to the storage server: restore it from the backup ({why})";
-        let said = Said::new("recording.copy_damaged", text).with("why", error.said());
+        let text = "the file of the recording {recording} is damaged and was not copied to the storage server: restore it from the backup ({why})";
+        let said = Said::new("recording.copy_damaged", text).with("recording", id.as_str()).with("why", error.said());
         alarms::raise(&self.db, &self.clock, DAMAGED, id.as_str(), &said).await
     }
 
@@ -257,7 +257,7 @@ impl Copier {
         tracing::warn!(%error, wait_ms = self.wait_ms, "recordings could not be copied");
         self.copies.set(|standing| {
             let since = standing.failing.as_ref().map_or(now, |(since, _)| *since);
-            standing.failing = Some((since, error.to_string()));
+            standing.failing = Some((since, error.said()));
         });
         let standing = self.copies.standing();
         if standing.is_late(now) {

@@ -63,7 +63,7 @@ struct Broken {
     task: String,
     verdict: String,
     detail: String,
-    /// The file, or the table, in which it lies: what is restored from the backup.
+    /// The file, or the table, in which it is kept.
     place: String,
 }
 
@@ -314,7 +314,7 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
         let (case, task) = (known(&file.case), known(&file.task));
         let word = if file.verdict == UNREAD { "UNREAD" } else { "BROKEN" };
         writeln!(out, "{word} {} {}{name}, case {case}, task {task}: {}", file.kind, file.file, file.detail)?;
-        writeln!(out, "       in {}", file.place)?;
+        writeln!(out, "       kept in {}", file.place)?;
     }
     let Report { files, roots, deleted, not_in_a_root_yet, .. } = report;
     let mib = report.bytes as f64 / f64::from(1 << 20);

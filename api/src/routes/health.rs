@@ -101,7 +101,6 @@ fn outcome(name: &'static str, done: Result<Option<Said>, Said>) -> Check {
 }
 
 /// What a part of the house met.
-#[allow(clippy::needless_pass_by_value)] // taken by `map_err`
 fn fault(error: impl std::fmt::Display) -> Said {
     Said::new("part.failed", "{why}").with("why", error.to_string())
 }
@@ -130,12 +129,18 @@ fn copies(house: &House) -> Option<Check> {
     let standing = house.copies.standing();
     let late = standing.is_late(house.clock.now_ms()) || standing.differing > 0;
     let said = match (standing.differing, &standing.failing) {
-        (1.., _) => Said::new("copies.differ", "{waiting} waiting for {place}; {differing} differ from what is there")
-            .with("differing", standing.differing),
-        (_, Some((_, why))) => {
-            Said::new("copies.fail", "{waiting} waiting for {place}; {why}").with("why", why.as_str())
+        (0, None) => Said::new("copies.wait", "{waiting} waiting for {place}"),
+        (0, Some((_, why))) => {
+            Said::new("copies.fail", "{waiting} waiting for {place}; {why}").with("why", why.clone())
         }
-        _ => Said::new("copies.wait", "{waiting} waiting for {place}"),
+        (differing, None) => {
+            let text = "{waiting} waiting for {place}; {differing} differ from what is there";
+            Said::new("copies.differ", text).with("differing", differing)
+        }
+        (differing, Some((_, why))) => {
+            let text = "{waiting} waiting for {place}; {differing} differ from what is there; {why}";
+            Said::new("copies.differ_and_fail", text).with("differing", differing).with("why", why.clone())
+        }
     };
     let said = said.with("waiting", standing.waiting).with("place", place);
     Some(Check::new("copies", if late { "warn" } else { "ok" }, Some(said)))

@@ -21,7 +21,10 @@ use songda_service::{
     evidence::{self, Found, Marked, Which},
     retention::removal,
 };
-use songda_store::{StoreError, alarms};
+use songda_store::{
+    StoreError, alarms,
+    audit::{self, Entry},
+};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
@@ -86,9 +89,11 @@ async fn examined(house: &House, actor: &Actor, owner: Owner<'_>) -> Result<(Str
         alarms::raise(&house.db, &house.clock, &format!("recording.{word}"), manifest.id.as_str(), &said).await?;
     }
     if state != word {
-        recorded::set_state(&house.db, owner, word).await?;
-        note(house, actor, "recording.check", ("recording", manifest.id.as_str()), word, json!({ "was": state }))
-            .await?;
+        let mut tx = house.db.begin().await?;
+        recorded::set_state(&mut tx, owner, word).await?;
+        let entry = actor.did("recording.check", ("recording", manifest.id.as_str()), json!({ "was": state }));
+        audit::append(&mut tx, &house.clock, Entry { result: word, ..entry }).await?;
+        tx.commit().await?;
     }
     Ok((word.to_owned(), manifest, verdict))
 }

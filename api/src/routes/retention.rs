@@ -9,7 +9,6 @@ use axum::{
 };
 use serde_json::{Value, json};
 use songda_people::{Actor, Permission};
-use songda_recordings::said::Said;
 use songda_service::{
     evidence::Signed,
     retention::{self as keeping, Class, Decision, HoldRow, ItemRow, Kept, Plan, Policy, RequestRow},
@@ -56,9 +55,6 @@ fn hold_view(hold: HoldRow) -> HoldView {
 }
 
 fn request_view(actor: &Actor, row: RequestRow) -> RetentionRequest {
-    // Where the house refused it, its reason is in its own words, and no person's.
-    let said = Said::from_stored(&row.reason);
-    let refused = (said.code != Said::PLAIN).then_some(said);
     RetentionRequest {
         own: row.asked_by == actor.user_id,
         id: row.id,
@@ -70,8 +66,8 @@ fn request_view(actor: &Actor, row: RequestRow) -> RetentionRequest {
         asked_at: rfc3339(row.asked_ms),
         decided_by: row.decided_name,
         decided_at: row.decided_ms.map(rfc3339),
-        reason: if refused.is_some() { String::new() } else { row.reason },
-        refused: refused.map(Into::into),
+        reason: row.reason,
+        refused: row.refused.map(Into::into),
         asked_because: row.body["reason"].as_str().unwrap_or_default().to_owned(),
         done_at: row.done_ms.map(rfc3339),
         certificate: row.certificate,

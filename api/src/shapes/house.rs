@@ -159,7 +159,7 @@ impl From<songda_recordings::said::Said> for Said {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
-    /// `ok`, `failed` or `off`.
+    /// `ok`, `warn` (it works, and somebody should look), `failed` or `off`.
     pub(crate) status: &'static str,
     /// For people; no personal data.
     pub(crate) said: Option<Said>,

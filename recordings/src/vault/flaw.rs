@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::VaultError;
-use crate::said::Said;
+use crate::{keys::KeyError, said::Said};
 
 /// Why a block, or the file around it, is not what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl VaultError {
                 .with("block", *block)
                 .with("flaw", flaw.said()),
             Self::Missing(_) => Said::new("file.missing", "the file is not there"),
-            Self::Key(_) => Said::new(
+            Self::Key(KeyError::DoesNotOpen) => Said::new(
                 "recording.key",
                 "the key in it does not open: it was sealed under another key, moved, or altered",
             ),

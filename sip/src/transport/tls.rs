@@ -163,7 +163,7 @@ pub(super) fn client(tls: &ClientTls) -> Result<Arc<ClientConfig>, TlsError> {
     let config = match &tls.identity {
         Some(identity) => builder
             .with_client_auth_cert(chain("the certificate", &identity.certificate)?, key(&identity.key)?)
-            .map_err(|error| self::unfit(&identity.certificate)(error.to_string()))?,
+            .map_err(|error| TlsError::Unfit { path: identity.certificate.clone(), error: error.to_string() })?,
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))

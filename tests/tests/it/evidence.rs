@@ -256,7 +256,7 @@ async fn broken(world: &World, task: &Value) {
     let (code, said) = command(&world.server, &["evidence", "verify", "--case", CASE]);
     let id = sealed.file_stem().unwrap().to_str().unwrap();
     assert_eq!(code, 1, "{said}");
-    let (task_number, place) = (task["number"].as_str().unwrap(), format!("in {}", sealed.display()));
+    let (task_number, place) = (task["number"].as_str().unwrap(), format!("kept in {}", sealed.display()));
     for named in [format!("BROKEN recording {id}"), CASE.to_owned(), task_number.to_owned(), place] {
         assert!(said.contains(&named), "{named}: {said}");
     }

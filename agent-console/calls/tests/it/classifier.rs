@@ -5,7 +5,6 @@
 //! `tests/samples/make.py` has made it; with `SONGDA_TONES_ONLY` set nothing is read, and
 //! `SONGDA_READINGS=FOLDER` keeps what was read of a piece there, so that the next run reads it no more.
 
-#![expect(clippy::print_stdout, reason = "the table is what the test is run for")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

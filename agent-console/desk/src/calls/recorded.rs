@@ -103,10 +103,9 @@ pub async fn find(db: &Db, owner: Owner<'_>) -> Result<Option<(String, Manifest)
 
 /// Notes what a check of the file found: `missing` or `altered`. What once failed is
 /// never set back (X2).
-pub async fn set_state(db: &Db, owner: Owner<'_>, state: &str) -> Result<(), DeskError> {
+pub async fn set_state(tx: &mut Tx, owner: Owner<'_>, state: &str) -> Result<(), DeskError> {
     let (table, column, id) = owner.place();
     let sql = format!("UPDATE {table} SET state = $2 WHERE {column} = $1 AND state <> 'deleted'");
-    let mut tx = db.begin().await?;
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(state).execute(&mut *tx.conn()).await?;
-    Ok(tx.commit().await?)
+    Ok(())
 }

@@ -75,9 +75,11 @@ async fn shelve(ground: &Ground) -> Result<usize, DeskError> {
         .map_err(|error| StoreError::internal("closing unfinished recordings", error))?
         .map_err(|error| StoreError::internal("closing unfinished recordings", error))?;
     for stayed in &closed.stayed {
-        let said =
-            Said::new("recording.stayed", "a recording could not be closed; its file stays for the next start: {why}");
-        let said = said.with("why", stayed.error.said());
+        let said = Said::new(
+            "recording.stayed",
+            "the recording {recording} could not be closed; its file stays for the next start: {why}",
+        );
+        let said = said.with("recording", stayed.id.as_str()).with("why", stayed.error.said());
         alarms::raise(&ground.db, &ground.clock, "recording.stayed", stayed.id.as_str(), &said).await?;
     }
     for aside in &closed.aside {

@@ -222,17 +222,17 @@ impl Seat {
         .await?;
         let court = self.actor.court_id.clone();
         match error {
-            DialError::RecordingUnavailable(_) => {
+            DialError::RecordingUnavailable(fault) => {
                 let said =
                     Said::new("recording.unavailable", "no recording could begin, and the call did not go out: {why}");
-                self.alarm("recording.unavailable", &court, &said.with("why", error.to_string())).await;
+                self.alarm("recording.unavailable", &court, &said.with("why", fault.said())).await;
             }
-            DialError::NoticeMissing(_) => {
+            DialError::NoticeMissing(fault) => {
                 let said = Said::new(
                     "notice.missing",
                     "the recording notice could not be played, and the call did not go out: {why}",
                 );
-                self.alarm("notice.missing", &court, &said.with("why", error.to_string())).await;
+                self.alarm("notice.missing", &court, &said.with("why", fault.to_string())).await;
             }
             _ => {}
         }

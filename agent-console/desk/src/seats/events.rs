@@ -301,8 +301,14 @@ impl Seat {
             // The agent's own machine, or ours, or too many at once: the line is not to blame.
             (Some(Fault::Browser | Fault::Recording | Fault::Desk | Fault::LinesBusy), _) => {}
             _ if technical == "C11" => {
-                let said = Said::new("trunk.failed", "a call failed on our side of the line: {why}");
-                self.alarm("trunk.failed", &court, &said.with("why", facts.to_string())).await;
+                let said = match facts.status {
+                    Some(status) => {
+                        Said::new("trunk.failed", "a call failed on our side of the line ({status}): {why}")
+                            .with("status", status)
+                    }
+                    None => Said::new("trunk.failed_silent", "a call failed on our side of the line: {why}"),
+                };
+                self.alarm("trunk.failed", &court, &said.with("why", facts.cause.as_str())).await;
             }
             // A call that came in says nothing of the lines by which we call.
             (None, Some(trunk)) => self.line_is_well(&court, &trunk).await,

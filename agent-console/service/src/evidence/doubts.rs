@@ -6,7 +6,7 @@ use songda_recordings::{keys::PublicKey, said::Said};
 use songda_store::{Clock, Db, Tx, alarms, audit, new_id};
 use sqlx::{Row, any::AnyRow};
 
-use super::{FileRow, files::OF_CASE};
+use super::{FileRow, files::OF_CASE, internal};
 use crate::{
     ServiceError,
     retention::{reason, under_way},
@@ -223,7 +223,7 @@ pub async fn mark(
     found: &Found,
     by: &str,
 ) -> Result<Marked, ServiceError> {
-    let Some(said) = found.said() else { return Ok(Marked::Before) };
+    let Some(said) = found.said() else { return Err(internal("marking a file", "nothing of it is broken")) };
     let verdict = found.word();
     let about = json!({ "kind": file.kind, "case": file.case_number, "task": file.task_number, "detail": said.text });
     let case = Some(file.case_id.as_str()).filter(|id| !id.is_empty());

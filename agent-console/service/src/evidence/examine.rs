@@ -107,8 +107,9 @@ impl Examiner {
                 alarms::raise(&self.db, &self.clock, "evidence.key", "house", &said).await?;
             }
             Found::Unread { reason, .. } if failures >= FAILURES => {
-                let said = Said::new("evidence.unread", "a file could not be read {failures} times in a row: {why}");
-                let said = said.with("failures", failures).with("why", reason.clone());
+                let said =
+                    Said::new("evidence.unread", "the file {file} could not be read {failures} times in a row: {why}");
+                let said = said.with("file", file.id.as_str()).with("failures", failures).with("why", reason.clone());
                 let mut tx = self.db.begin().await?;
                 alarms::raise_in(&mut tx, &self.clock, &file.court_id, ("evidence.unread", &file.id), &said).await?;
                 tx.commit().await?;
@@ -247,7 +248,8 @@ impl Examiner {
         // A key in the file that does not open is altered, or the house has another key than it
         // was sealed with: then nothing else opens, and nothing is said about the file.
         if by_key && let Err(error) = Sealer::open(&self.db, self.keys.clone()).await {
-            return Ok(shut(&error));
+            let ours = matches!(error, StoreError::WrongKey | StoreError::Key(_));
+            return if ours { Ok(shut(&error)) } else { Err(error.into()) };
         }
         Ok(match verdict {
             Verdict::Intact => told_otherwise(&expected, &state, closing).unwrap_or(Found::Intact),

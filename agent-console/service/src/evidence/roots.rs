@@ -13,7 +13,7 @@ use songda_recordings::{
     evidence::{DayRoot, Draft, EvidenceError, Facts, Leaf, Tree},
     keys::KeyProvider,
     said::Said,
-    vault::Vault,
+    vault::{Vault, s3::S3Error},
 };
 use songda_store::{Clock, Db, audit};
 use sqlx::{Row, any::AnyRow};
@@ -147,6 +147,27 @@ impl Days {
     }
 }
 
+/// What failed first, of several things of which none keeps another from being tried.
+#[derive(Default)]
+struct First(Option<ServiceError>);
+
+impl First {
+    /// What came of one of them; an error is logged, and kept when it is the first.
+    fn of<T>(&mut self, court: &str, day: &str, done: Result<T, ServiceError>) -> Option<T> {
+        done.map_err(|error| {
+            tracing::error!(court, day, %error, "a day root could not be made or copied");
+            let error = internal("working at a day root", format!("of the court {court}, {day}: {error}"));
+            self.0.get_or_insert(error);
+        })
+        .ok()
+    }
+
+    /// How many were done, unless one failed.
+    fn or(self, done: usize) -> Result<usize, ServiceError> {
+        self.0.map_or(Ok(done), Err)
+    }
+}
+
 impl Roots {
     /// Makes the roots of every court for each day that ended at least `after_ms` ago and has
     /// none, in the order of the days, those without a file too. Answers how many. Where the
@@ -165,20 +186,26 @@ impl Roots {
     /// The same, when a person says that the clock is right.
     pub async fn make_all(&self, after_ms: i64) -> Result<usize, ServiceError> {
         let courts = sqlx::query("SELECT id FROM courts ORDER BY id").fetch_all(self.db.read()).await?;
-        let mut made = 0;
+        let (mut made, mut first) = (0, First::default());
         for court in courts {
             let court: String = court.get(0);
-            let days = self.days(&court, after_ms).await?;
-            let last = sqlx::query("SELECT MAX(day) FROM evidence_roots WHERE court_id = $1")
-                .bind(&court)
-                .fetch_one(self.db.read())
-                .await?
-                .get::<Option<String>, _>(0);
-            let mut day = last.map_or(days.first, |last| next(&last));
-            while !day.is_empty() && day <= days.last {
-                made += usize::from(self.make(&court, &day).await?);
-                day = next(&day);
-            }
+            made += first.of(&court, "its next day", self.make_of(&court, after_ms).await).unwrap_or(0);
+        }
+        first.or(made)
+    }
+
+    /// Those of one court, which keeps no other from its own.
+    async fn make_of(&self, court: &str, after_ms: i64) -> Result<usize, ServiceError> {
+        let days = self.days(court, after_ms).await?;
+        let last = sqlx::query("SELECT MAX(day) FROM evidence_roots WHERE court_id = $1")
+            .bind(court)
+            .fetch_one(self.db.read())
+            .await?
+            .get::<Option<String>, _>(0);
+        let (mut made, mut day) = (0, last.map_or(days.first, |last| next(&last)));
+        while !day.is_empty() && day <= days.last {
+            made += usize::from(self.make(court, &day).await?);
+            day = next(&day);
         }
         Ok(made)
     }
@@ -281,10 +308,12 @@ impl Roots {
         )
         .fetch_all(self.db.read())
         .await?;
+        let (mut copied, mut first) = (0, First::default());
         for row in &rows {
-            self.copy(&row.get::<String, _>(0), &row.get::<String, _>(1), &row.get::<String, _>(2)).await?;
+            let (court, day, body): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            copied += usize::from(first.of(&court, &day, self.copy(&court, &day, &body).await).is_some());
         }
-        Ok(rows.len())
+        first.or(copied)
     }
 
     /// Keeps every root on the S3 server as well, where there is one: an object that is written
@@ -296,30 +325,29 @@ impl Roots {
         let rows = sqlx::query("SELECT court_id, day, body FROM evidence_roots ORDER BY day")
             .fetch_all(self.db.read())
             .await?;
-        let mut copied = 0;
+        let (mut copied, mut first) = (0, First::default());
         for row in rows {
             let (court, day, body): (String, String, String) = (row.get(0), row.get(1), row.get(2));
             let mark = self.path(&court, &day).with_extension("s3");
             if tokio::fs::try_exists(&mark).await.unwrap_or(false) {
                 continue;
             }
-            let vault = self.vault.clone();
-            let keep = move || match vault.s3() {
-                Some(remote) => {
-                    remote
-                        .keep(&format!("roots/{court}/{day}.json"), body.as_bytes())
-                        .map_err(|error| error.to_string())?;
-                    write_once(&mark, b"").map_err(|error| error.to_string())
-                }
-                None => Ok(()),
+            let (vault, name) = (self.vault.clone(), format!("roots/{court}/{day}.json"));
+            let keep = move || match vault.s3().map(|remote| remote.keep(&name, body.as_bytes())) {
+                Some(Err(error)) => Err((matches!(error, S3Error::Unreachable { .. }), error.to_string())),
+                Some(Ok(())) | None => write_once(&mark, b"").map_err(|error| (false, error.to_string())),
             };
-            tokio::task::spawn_blocking(keep)
-                .await
-                .map_err(|error| internal("copying a day root", error))?
-                .map_err(|error| internal("copying a day root to the S3 server", error))?;
-            copied += 1;
+            let kept = tokio::task::spawn_blocking(keep).await;
+            let kept = kept.map_err(|error| internal("copying a day root", error))?;
+            // A server that is away says nothing of this root: every other would wait as long.
+            let away = matches!(kept, Err((true, _)));
+            let kept = kept.map_err(|(_, why)| internal("copying it to the S3 server", why));
+            copied += usize::from(first.of(&court, &day, kept).is_some());
+            if away {
+                break;
+            }
         }
-        Ok(copied)
+        first.or(copied)
     }
 
     async fn copy(&self, court: &str, day: &str, body: &str) -> Result<(), ServiceError> {

@@ -1,4 +1,4 @@
-//! Where a file of the register lies: what is restored from the backup when it is broken.
+//! Where a file of the register is kept: where a look at it looked.
 
 use songda_recordings::vault::RecordingId;
 use songda_store::evidence as register;
@@ -10,7 +10,13 @@ impl Examiner {
     pub fn place(&self, file: &FileRow) -> String {
         match file.kind.as_str() {
             register::RECORDING => match RecordingId::new(&file.id) {
-                Ok(id) => self.vault.path(&id).display().to_string(),
+                Ok(id) => {
+                    let path = self.vault.path(&id).display().to_string();
+                    match self.vault.s3() {
+                        Some(remote) => format!("{path}, or its copy on {}", remote.place()),
+                        None => path,
+                    }
+                }
                 Err(_) => "no place: its id is none of a recording".to_owned(),
             },
             register::SET_ASIDE => {

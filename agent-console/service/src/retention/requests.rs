@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use songda_people::Actor;
-use songda_recordings::keys::KeyProvider;
+use songda_recordings::{keys::KeyProvider, said::Said};
 use songda_store::{Clock, Db, StoreError, Tx, audit, jobs, new_id};
 use sqlx::{Row, any::AnyRow};
 
@@ -37,8 +37,10 @@ pub struct RequestRow {
     pub decided_name: Option<String>,
     /// When, unix milliseconds.
     pub decided_ms: Option<i64>,
-    /// Why it was approved or refused.
+    /// Why it was approved or refused, by whoever did.
     pub reason: String,
+    /// Why the house refused it, where no person did.
+    pub refused: Option<Said>,
     /// When it was carried out, unix milliseconds.
     pub done_ms: Option<i64>,
     /// Its certificate.
@@ -75,7 +77,7 @@ pub struct ItemRow {
 const COLUMNS: &str = "SELECT r.id, r.kind, r.body, r.policy_version, r.state, r.asked_by, r.asked_name, r.asked_ms,
     r.decided_by, r.decided_name, r.decided_ms, r.reason, r.done_ms,
     (SELECT c.id FROM deletion_certificates c WHERE c.request_id = r.id), r.ending_by, r.ending_name, r.ending_ms,
-    r.ending_reason, r.ended_name FROM retention_requests r";
+    r.ending_reason, r.ended_name, r.refused FROM retention_requests r";
 
 fn read(row: &AnyRow) -> RequestRow {
     RequestRow {
@@ -94,6 +96,7 @@ fn read(row: &AnyRow) -> RequestRow {
         done_ms: row.get(12),
         certificate: row.get(13),
         ending: Ending::read(row, 14),
+        refused: Some(row.get::<String, _>(19)).filter(|said| !said.is_empty()).map(|said| Said::from_stored(&said)),
     }
 }
 

@@ -200,7 +200,7 @@ impl Deleter {
         tracing::error!(request = %approved.id, %why, "a deletion that two persons did not decide was refused");
         let mut tx = self.db.begin().await?;
         let refused = sqlx::query(
-            "UPDATE retention_requests SET state = 'refused', live = NULL, reason = $2 WHERE id = $1 AND state = 'approved'",
+            "UPDATE retention_requests SET state = 'refused', live = NULL, refused = $2 WHERE id = $1 AND state = 'approved'",
         )
         .bind(&approved.id)
         .bind(why.to_stored())

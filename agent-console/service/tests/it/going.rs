@@ -228,7 +228,11 @@ async fn x6_a_request_that_was_approved_by_nobody_is_refused_and_told_and_nothin
         shelf.deleter().run(&first).await.unwrap();
         let refused = request(&on.db, court, &first).await.unwrap();
         assert_eq!((refused.state.as_str(), refused.certificate), ("refused", None), "{}", shelf.engine());
-        assert!(refused.reason.contains("did not sign"), "{}: {}", shelf.engine(), refused.reason);
+        assert!(
+            refused.refused.as_ref().is_some_and(|why| why.text.contains("did not sign")),
+            "{}: {refused:?}",
+            shelf.engine()
+        );
         assert_eq!(shelf.audited("retention.forged").await[0].result, "denied", "{}", shelf.engine());
         let told = songda_store::alarms::open(&on.db).await.unwrap();
         assert!(told.iter().any(|alarm| alarm.kind == "retention.forged"), "{}: {told:?}", shelf.engine());
@@ -250,7 +254,11 @@ async fn x6_a_request_that_was_approved_by_nobody_is_refused_and_told_and_nothin
         shelf.deleter().run(&second).await.unwrap();
         let refused = request(&on.db, court, &second).await.unwrap();
         assert_eq!(refused.state, "refused", "{}", shelf.engine());
-        assert!(refused.reason.contains("does not fit"), "{}: {}", shelf.engine(), refused.reason);
+        assert!(
+            refused.refused.as_ref().is_some_and(|why| why.text.contains("does not fit")),
+            "{}: {refused:?}",
+            shelf.engine()
+        );
         // The signature of one approval under another.
         let third = shelf.ask(None).await.unwrap();
         assert_eq!(shelf.sql(forged).await.unwrap(), 1);

@@ -81,7 +81,7 @@ impl Guard {
     /// Looks once; tells what has changed, and tries to tell again what could not be told.
     pub async fn look(&mut self) {
         let (level, offset_ms) = (self.clock.level(), self.clock.offset_ms());
-        metrics::gauge!("songda_clock_offset_seconds").set((offset_ms as f64 / 100.0).round() / 10.0);
+        metrics::gauge!("songda_clock_offset_seconds").set(offset_ms as f64 / 1_000.0);
         metrics::gauge!("songda_clock_trusted").set(if level == Level::Wrong { 0.0 } else { 1.0 });
         if (offset_ms - self.offset_ms).abs() > STEP_MS {
             self.stepped.notify_one();

@@ -34,7 +34,7 @@ impl Circuit {
         true
     }
 
-    /// A hand-in was answered as it should be.
+    /// A hand-in was answered, whatever the answer.
     pub fn worked(&mut self) {
         *self = Self::default();
     }

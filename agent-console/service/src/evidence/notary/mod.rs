@@ -197,9 +197,15 @@ impl<N: Notary> Notariser<N> {
         store::postpone(&self.db, &self.clock, due, &failure).await?;
         let why = failure.why();
         tracing::warn!(court = due.court, day = due.day, tries = due.tries + 1, %why, "no receipt for a day root");
-        // A notary that answers is not away, whatever it makes of this root.
-        if !matches!(failure, Failure::Away(_)) {
-            return Ok(false);
+        // A notary that answers is not away, whatever it makes of this root; and a root that is not
+        // genuine was no matter of its.
+        match failure {
+            Failure::Away(_) => {}
+            Failure::NotGenuine(_) => return Ok(false),
+            Failure::Declined(_) | Failure::Refused(_) => {
+                self.answered().await?;
+                return Ok(false);
+            }
         }
         let now = self.clock.now_ms();
         self.standing.set(|standing| {
@@ -215,13 +221,18 @@ impl<N: Notary> Notariser<N> {
         Ok(false)
     }
 
-    /// Keeps a receipt that holds: the notary is there, and answers as it should.
+    /// Keeps a receipt that holds.
     async fn keep(&mut self, receipt: &NotaryReceipt) -> Result<bool, ServiceError> {
         let new = store::keep(&self.db, &self.clock, receipt).await?;
+        self.answered().await?;
+        Ok(new)
+    }
+
+    /// The notary is there.
+    async fn answered(&mut self) -> Result<(), ServiceError> {
         self.circuit.worked();
         self.standing.set(|standing| standing.failing = None);
-        alarms::clear(&self.db, &self.clock, AWAY, "house").await?;
-        Ok(new)
+        Ok(alarms::clear(&self.db, &self.clock, AWAY, "house").await?)
     }
 
     /// The root of a row, when it is what the house signed; why not, if not.

@@ -134,7 +134,8 @@ pub(super) async fn postpone(db: &Db, clock: &Clock, due: &Due, failure: &Failur
         "INSERT INTO evidence_hand_ins (court_id, day, tries, next_ms, refused, said)
          VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (court_id, day) DO UPDATE SET tries = excluded.tries, next_ms = excluded.next_ms,
-             refused = excluded.refused, said = excluded.said",
+             refused = excluded.refused,
+             said = CASE WHEN excluded.refused = 1 AND $7 = 0 THEN evidence_hand_ins.said ELSE excluded.said END",
     )
     .bind(&due.court)
     .bind(&due.day)
@@ -142,6 +143,8 @@ pub(super) async fn postpone(db: &Db, clock: &Clock, due: &Due, failure: &Failur
     .bind(now + backoff_ms(tries))
     .bind(i64::from(refused))
     .bind(why.to_stored())
+    // Why a receipt was refused stays until another comes, whatever the notary does meanwhile.
+    .bind(i64::from(is_refused))
     .execute(&mut *tx.conn())
     .await?;
     let told = match failure {

@@ -1644,7 +1644,7 @@ export interface components {
         Check: {
             name: string;
             said?: components["schemas"]["Said"] | null;
-            /** @description `ok`, `failed` or `off`. */
+            /** @description `ok`, `warn` (it works, and somebody should look), `failed` or `off`. */
             status: string;
         };
         /** @description A class and its period. */

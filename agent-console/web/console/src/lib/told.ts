@@ -3,8 +3,16 @@
 // court's time.
 
 import { useTranslation } from "react-i18next";
-import { dateTime } from "./time.ts";
+import { dateTimeSeconds } from "./time.ts";
 import type { Said } from "./types.ts";
+
+/** To the millisecond: what differs may be less than a second. A number that is no time stays. */
+function moment(value: unknown): string {
+  const at = new Date(typeof value === "number" ? value : Number.NaN);
+  if (Number.isNaN(at.getTime())) return String(value);
+  const iso = at.toISOString();
+  return `${dateTimeSeconds(iso)}${iso.slice(19, 23)}`;
+}
 
 function isSaid(value: unknown): value is Said {
   return typeof value === "object" && value !== null && "code" in value && "text" in value;
@@ -22,8 +30,7 @@ export function useTold(): (said: Said | null | undefined) => string {
   };
   const shown = ([name, value]: [string, unknown]): [string, unknown] => {
     if (isSaid(value)) return [name, told(value)];
-    const moment = name.endsWith("_at_ms") && typeof value === "number";
-    return [name, moment ? dateTime(new Date(value).toISOString()) : value];
+    return [name, name.endsWith("_at_ms") ? moment(value) : value];
   };
   return (said) => (said ? told(said) : "");
 }
