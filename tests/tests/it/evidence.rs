@@ -134,7 +134,7 @@ async fn x2_x6_e71_evidence_is_rooted_checked_here_and_elsewhere_held_and_delete
     assert_eq!((code, &report["ok"], &report["not_in_a_root_yet"]), (0, &json!(true), &json!(0)), "{said}");
 
     refusals(&world);
-    bundle(&world).await;
+    bundle(&world, &task).await;
     let listed = command(&world.server, &["court", "list"]).1;
     returned(&world, listed.split_whitespace().next().unwrap());
     broken(&world, &task).await;
@@ -180,7 +180,7 @@ async fn kept(world: &mut World, task: &Value) {
 }
 
 /// Taken out of the house it verifies by itself, and not when a byte of it was touched.
-async fn bundle(world: &World) {
+async fn bundle(world: &World, task: &Value) {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("bundle");
     let to_text = to.to_str().unwrap();
@@ -210,7 +210,9 @@ async fn bundle(world: &World) {
     let wav = wav.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "wav")).unwrap();
     flip(&wav);
     let (code, said) = elsewhere(&to, &[]);
-    assert!(code == 1 && said.contains("BROKEN recording") && said.contains(CASE), "{said}");
+    let broken = said.lines().find(|line| line.contains("BROKEN recording")).unwrap_or_else(|| panic!("{said}"));
+    let task = format!("task {}", task["number"].as_str().unwrap());
+    assert!(code == 1 && broken.contains(&format!("case {CASE}")) && broken.contains(&task), "{said}");
     flip(&wav);
     // A listing that was changed, a root that was taken out, keys of somebody else.
     let listing = to.join("bundle.json");
