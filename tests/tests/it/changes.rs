@@ -28,7 +28,7 @@ async fn carrier_hears(world: &World, ms: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x6_a_carrier_that_moves_changes_its_law_holds_comes_back_and_asks_for_fax_hears_and_is_recorded_whole() {
+async fn r4_2a_a_carrier_that_moves_changes_its_law_holds_comes_back_and_asks_for_fax_hears_and_is_recorded_whole() {
     let world = World::start().await;
     let (mut agent, order) = talking(&world, &world.server.url, "13800008041").await;
     agent_hears(&mut agent, PARTY_HZ).await;
