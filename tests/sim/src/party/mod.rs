@@ -18,8 +18,9 @@ pub(crate) enum Behaviour {
     NoAnswer,
     /// A final answer at once or after ringing.
     Reject { ring_ms: u64, status: u16, q850: Option<u8> },
-    /// A spoken announcement in 183, then a final answer.
-    Announce { clip: &'static str, status: u16, q850: u8 },
+    /// A spoken announcement in 183, then a final answer. Of a way that only the caller can open
+    /// nothing comes before a packet of his.
+    Announce { clip: &'static str, status: u16, q850: u8, way: Way },
     /// The busy tone in 183, then a final answer.
     Engaged { status: u16, q850: Option<u8> },
     /// Answers, begins a sentence and hangs up in the middle of it.
@@ -31,7 +32,7 @@ pub(crate) enum Behaviour {
     /// A machine that takes calls for its owner.
     Assistant,
     /// Answers and presses keys.
-    Digits,
+    Digits(As),
     /// Answers and sends white noise.
     Noise,
     /// Answers and sends 1000 Hz.
@@ -42,6 +43,24 @@ pub(crate) enum Behaviour {
     Deaf,
     /// Answers and plays the file given for this number.
     Speaker,
+}
+
+/// Which way sound comes before the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It is open.
+    Open,
+    /// The caller's first packet opens it, as gateways that look where he is do it.
+    Caller,
+}
+
+/// How keys are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum As {
+    /// As telephone-events (RFC 4733).
+    Events,
+    /// As tones in the sound (ITU-T Q.23); no telephone-event is agreed on.
+    Tones,
 }
 
 /// What a party who calls the court does beside what its number says.
@@ -93,7 +112,7 @@ const fn reject(ring_ms: u64, status: u16, q850: Option<u8>) -> Behaviour {
 }
 
 const fn announce(clip: &'static str, status: u16, q850: u8) -> Behaviour {
-    Behaviour::Announce { clip, status, q850 }
+    Behaviour::Announce { clip, status, q850, way: Way::Open }
 }
 
 const fn talk(then: Then) -> Behaviour {
@@ -135,10 +154,17 @@ pub const TABLE: &[Row] = &[
     ),
     row(
         4500,
-        4599,
+        4589,
         "switched-off",
         "183 with the announcement 已关机, then 480 with Q.850 cause 20",
         announce("notice-off", 480, 20),
+    ),
+    row(
+        4590,
+        4599,
+        "switched-off-once-heard",
+        "183, the announcement 已关机 only from the caller's first packet on, then 480 with Q.850 cause 20",
+        Behaviour::Announce { clip: "notice-off", status: 480, q850: 20, way: Way::Caller },
     ),
     row(
         4600,
@@ -187,10 +213,17 @@ pub const TABLE: &[Row] = &[
     ),
     row(
         7700,
-        7799,
+        7749,
         "digits",
         "answers, presses 1 2 3 4 # (RFC 4733, one each second), sends silence, stays until BYE",
-        Behaviour::Digits,
+        Behaviour::Digits(As::Events),
+    ),
+    row(
+        7750,
+        7799,
+        "digits-as-tones",
+        "answers without telephone-event, presses 1 2 3 4 # as tones (Q.23, one each second), sends silence, stays until BYE",
+        Behaviour::Digits(As::Tones),
     ),
     row(7800, 7999, "noise", "answers, sends white noise of -40 dBFS, stays until BYE", Behaviour::Noise),
     row(8000, 8399, "tone", "answers, sends 1000 Hz, stays until BYE", Behaviour::Tone),
@@ -221,6 +254,13 @@ pub(crate) fn behaviour(ending: u16) -> (Behaviour, &'static str) {
         }
         Some(row) => (row.kind, row.name),
         None => (reject(0, 404, None), "unknown"),
+    }
+}
+
+impl Behaviour {
+    /// Whether keys are agreed on as telephone-events.
+    pub(crate) fn takes_events(self) -> bool {
+        self != Self::Digits(As::Tones)
     }
 }
 
@@ -311,8 +351,9 @@ pub(crate) fn plan(behaviour: Behaviour, own: Option<(Clip, u32)>) -> Option<Pla
                 Line::Say(name) => clip(name).map(Step::Say),
             })
             .collect(),
-        Behaviour::Announce { clip: name, .. } => {
-            vec![Step::Wait { ms: 200 }, Step::Say(clip(name)?), Step::Wait { ms: 300 }]
+        Behaviour::Announce { clip: name, way, .. } => {
+            let plan = Plan::new(vec![Step::Wait { ms: 200 }, Step::Say(clip(name)?), Step::Wait { ms: 300 }]);
+            return Some(if way == Way::Caller { plan.once_heard() } else { plan });
         }
         Behaviour::Engaged { .. } => vec![Step::Wait { ms: 200 }, Step::Busy { ms: 4_900 }],
         Behaviour::CutOff => vec![Step::Wait { ms: 500 }, Step::Begin { clip: clip("cut-off")?, ms: 4_000 }],
@@ -327,7 +368,7 @@ pub(crate) fn plan(behaviour: Behaviour, own: Option<(Clip, u32)>) -> Option<Pla
             let says = Step::Say(clip("assistant")?);
             vec![Step::Wait { ms: 600 }, says.clone(), Step::Listen { at_most_ms: 12_000 }, says]
         }
-        Behaviour::Digits => vec![Step::Wait { ms: 1_000 }, Step::Keys("1234#".into())],
+        Behaviour::Digits(_) => vec![Step::Wait { ms: 1_000 }, Step::Keys("1234#".into())],
         Behaviour::Noise => vec![Step::Noise],
         Behaviour::Tone => vec![Step::Tone { ms: None }],
         Behaviour::Deaf => return Some(Plan::deaf(vec![Step::Wait { ms: 600 }, Step::Say(clip("hello-m")?)])),

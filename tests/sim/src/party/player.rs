@@ -24,6 +24,11 @@ const NOISE_PEAK: i32 = 568;
 const KEY_EVERY: usize = 8_000;
 /// How long it is held: 100 ms.
 const KEY_FRAMES: usize = 5;
+/// Frequencies of the rows and columns of the keypad (ITU-T Q.23), Hz, and how loud each tone is.
+const KEYPAD: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
+const ROWS: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
+const COLUMNS: [f32; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+const KEY_AMPLITUDE: f32 = 5_000.0;
 /// The end of an event is sent three times (RFC 4733, section 2.5.1.4).
 const KEY_ENDS: usize = 3;
 
@@ -42,7 +47,7 @@ pub(crate) enum Step {
     Tone { ms: Option<u32> },
     /// 450 Hz for 0.35 s and silence for as long, in turn (GF 002-9002).
     Busy { ms: u32 },
-    /// These keys, one each second, as telephone-events.
+    /// These keys, one each second: as telephone-events, and as tones for whom cannot be told of those.
     Keys(std::sync::Arc<str>),
     /// White noise without end.
     Noise,
@@ -77,6 +82,7 @@ pub(crate) struct Plan {
     noise: u32,
     again: bool,
     deaf: bool,
+    once_heard: bool,
 }
 
 /// What a tick brought.
@@ -84,7 +90,7 @@ pub(crate) struct Frame {
     pub(crate) samples: [i16; FRAME],
     /// A clip that starts with this frame.
     pub(crate) began: Option<std::sync::Arc<str>>,
-    /// A key that is sent instead of the samples.
+    /// A key that is told instead of the samples, which are its sound.
     pub(crate) key: Option<Key>,
     /// True once, with the first frame after the last step.
     pub(crate) over: bool,
@@ -101,12 +107,23 @@ impl Plan {
             noise: 0x5eed_2026,
             again: false,
             deaf: false,
+            once_heard: false,
         }
     }
 
     /// The steps over and over, of a party who hears nothing.
     pub(crate) fn deaf(steps: Vec<Step>) -> Self {
         Self { again: true, deaf: true, ..Self::new(steps) }
+    }
+
+    /// The same, begun only when a packet of the other side has come.
+    pub(crate) fn once_heard(self) -> Self {
+        Self { once_heard: true, ..self }
+    }
+
+    /// Whether it begins only then.
+    pub(crate) fn waits_for_a_packet(&self) -> bool {
+        self.once_heard
     }
 
     /// The same with these steps before it.
@@ -175,6 +192,7 @@ impl Plan {
             }
             Step::Keys(keys) => {
                 frame.key = key(keys, at);
+                tones(keys, at, &mut frame.samples);
                 self.done >= keys.len() * KEY_EVERY
             }
             Step::Noise => {
@@ -204,6 +222,18 @@ fn key(keys: &str, at: usize) -> Option<Key> {
     let frame = at % KEY_EVERY / FRAME;
     let duration = ((frame + 1).min(KEY_FRAMES) * FRAME) as u16;
     (frame < KEY_FRAMES + KEY_ENDS - 1).then_some(Key { digit, duration, end: frame + 1 >= KEY_FRAMES })
+}
+
+/// The sound of the key that is down `at` samples after the first; silence between two keys.
+fn tones(keys: &str, at: usize, to: &mut [i16; FRAME]) {
+    let Some(digit) = keys.chars().nth(at / KEY_EVERY).filter(|_| at % KEY_EVERY < KEY_FRAMES * FRAME) else { return };
+    let places = KEYPAD.iter().zip(ROWS).find_map(|(row, hertz)| Some((hertz, row.find(digit)?)));
+    let Some((row, column)) = places else { return };
+    for (n, sample) in to.iter_mut().enumerate() {
+        let time = (at % KEY_EVERY + n) as f32 / 8_000.0;
+        let tone = |hertz: f32| (TAU * hertz * time).sin();
+        *sample = (KEY_AMPLITUDE * (tone(row) + tone(COLUMNS[column]))) as i16;
+    }
 }
 
 fn samples(ms: u32) -> usize {
@@ -261,6 +291,24 @@ mod tests {
         assert_eq!(keys.iter().position(|key| key.is_some_and(|key| key.digit == '#' && key.begins())), Some(50));
         assert_eq!(said.len(), 14);
         assert!(plan.frame(false).over);
+    }
+
+    #[test]
+    fn a_key_sounds_by_its_row_and_its_column_as_long_as_it_is_held() {
+        let mut plan = Plan::new(vec![Step::Keys("6".into())]);
+        let sound: Vec<i16> = (0..50).flat_map(|_| plan.frame(false).samples).collect();
+        let held = &sound[..800];
+        let share = |hertz: f32| {
+            let turn = |(n, sample): (usize, &i16)| {
+                let (sine, cosine) = (TAU * hertz * n as f32 / 8_000.0).sin_cos();
+                (f32::from(*sample) * sine, f32::from(*sample) * cosine)
+            };
+            let (a, b) = held.iter().enumerate().map(turn).fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+            2.0 * a.hypot(b) / held.len() as f32
+        };
+        let loud: Vec<f32> = ROWS.into_iter().chain(COLUMNS).filter(|hertz| share(*hertz) > 4_000.0).collect();
+        assert_eq!(loud, [770.0, 1_477.0]);
+        assert!(sound[800..].iter().all(|sample| *sample == 0), "let go after 100 ms");
     }
 
     #[test]

@@ -89,6 +89,11 @@ fn rtpmap(value: &str) -> Option<(u8, String)> {
 }
 
 impl Offer {
+    /// What is taken of it by who may not want to be told of keys.
+    pub(crate) fn taken(self, events: bool) -> Self {
+        Self { events: self.events.filter(|_| events), ..self }
+    }
+
     /// What stands in for the other side's media until it says where that is.
     pub(crate) fn unknown(ip: IpAddr) -> Self {
         Self {

@@ -160,6 +160,9 @@ impl Stream {
         let Some(plan) = &mut self.plan else {
             return false;
         };
+        if plan.waits_for_a_packet() && self.record.received == 0 {
+            return false;
+        }
         let frame = plan.frame(std::mem::take(&mut self.heard));
         if let Some(clip) = &frame.began {
             let said = Said { clip: clip.to_string(), at: now_ms() };
@@ -185,15 +188,13 @@ impl Stream {
     /// The sound of a frame, or the key that stands in for it.
     fn packet(&mut self, frame: &Frame) -> Option<Vec<u8>> {
         let (law, first) = (self.offer.law, std::mem::take(&mut self.outgoing.first));
+        if let Some(key) = frame.key.filter(|key| key.begins()) {
+            self.outgoing.pressed = self.outgoing.timestamp;
+            self.record.dtmf_sent.push(key.digit);
+        }
         let (kind, timestamp, marked, payload) = match (frame.key, self.offer.events) {
-            (Some(key), Some(kind)) => {
-                if key.begins() {
-                    self.outgoing.pressed = self.outgoing.timestamp;
-                    self.record.dtmf_sent.push(key.digit);
-                }
-                (kind, self.outgoing.pressed, key.begins(), events::payload(key)?.to_vec())
-            }
-            // Who cannot be told of keys hears silence.
+            (Some(key), Some(kind)) => (kind, self.outgoing.pressed, key.begins(), events::payload(key)?.to_vec()),
+            // Who cannot be told of keys hears them.
             _ => (law.payload_type(), self.outgoing.timestamp, first, frame.samples.map(|s| law.encode(s)).to_vec()),
         };
         RtpPacketBuilder::new()

@@ -164,6 +164,7 @@ impl Carrier {
         };
         let (behaviour, name) = party::behaviour(ending);
         self.note(&id, Note::Party(name));
+        let offer = offer.map(|offer| offer.taken(behaviour.takes_events()));
         let needs_media = !matches!(behaviour, Behaviour::NoAnswer | Behaviour::Reject { .. });
         if offer.is_none() {
             self.refuse(key, request, from, 488, "no usable offer of G.711 over RTP/AVP", now);
@@ -243,7 +244,9 @@ impl Carrier {
             self.answer_plainly(key, request, from, 500, now);
             return;
         }
-        let (Ok(offer), Some(media)) = (sdp::read(&request.body), call.media) else {
+        let takes_events = call.behaviour.takes_events();
+        let offer = sdp::read(&request.body).map(|offer| offer.taken(takes_events));
+        let (Ok(offer), Some(media)) = (offer, call.media) else {
             self.answer_plainly(key, request, from, 488, now);
             return;
         };

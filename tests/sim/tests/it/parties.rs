@@ -84,6 +84,42 @@ async fn keys_go_both_ways_and_each_is_written_down_once() {
 }
 
 #[tokio::test]
+async fn keys_of_who_agrees_on_no_telephone_event_are_tones_in_the_sound() {
+    let world = world(|_| {}).await;
+    let mut caller = world.caller("13800007750").await;
+    caller.dial().await;
+    let (_, answer) = caller.final_response().await;
+    assert!(answer.status() == 200 && !answer.0.contains("telephone-event"), "{}", answer.0);
+    caller.acknowledge_answer().await;
+    // The first key comes after a second, and is held for five packets.
+    let heard = caller.listen(60).await;
+    let loud = |packet: &[u8]| packet.iter().filter(|code| **code != SILENCE).count() > 100;
+    let down: Vec<usize> = (0..60).filter(|at| loud(&heard[at * 160..(at + 1) * 160])).collect();
+    assert_eq!(down, [50, 51, 52, 53, 54]);
+    let call = hang_up(&world, caller).await;
+    assert_eq!((call.behaviour, call.rtp.dtmf_sent.as_str()), (Some("digits-as-tones"), "1"));
+}
+
+#[tokio::test]
+async fn an_announcement_behind_a_closed_way_begins_with_the_callers_first_packet() {
+    let world = world(|_| {}).await;
+    let mut caller = world.caller("13800004590").await;
+    caller.dial().await;
+    let media = loop {
+        let said = caller.receive().await;
+        if said.status() == 183 {
+            break said.media();
+        }
+    };
+    let mut buffer = [0; 2048];
+    let early = tokio::time::timeout(Duration::from_millis(600), caller.media.recv_from(&mut buffer)).await;
+    assert!(early.is_err(), "nothing comes by itself");
+    caller.speak(media, SILENCE, 1).await;
+    let heard = caller.listen(60).await;
+    assert!(heard.iter().filter(|code| !matches!(code, 0xD5 | 0x55)).count() > 2_000, "it speaks");
+}
+
+#[tokio::test]
 async fn a_key_that_never_ends_is_complained_of() {
     let world = world(|_| {}).await;
     let (caller, media) = answered(&world, "13800007700").await;
