@@ -9,7 +9,7 @@ use songda_tests::agent::Agent;
 use crate::{
     road::channels,
     sound::{is_tone, loudness, stretch},
-    survives::dialled,
+    survives::{at_the_carrier, dialled},
     world::World,
 };
 
@@ -119,6 +119,24 @@ async fn r4_2a_e50_a_notice_before_the_answer_is_read_confirmed_and_the_cause_of
     assert!(task.to_string().contains("line_judged"));
     let (ours, notice) = shown(&world, &call).await;
     assert!(loudness(&notice) > 1e4 && loudness(&ours) < 1.0, "the notice is the carrier's, and nothing is ours");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_2a_a_notice_on_a_line_that_is_silent_until_we_send_first_is_heard_recorded_and_read() {
+    let world = World::start().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800004590").await;
+    agent.phase("ended").await;
+    let call = agent.call_until(|call| call["heard"]["class"] == "switched_off").await;
+    assert_eq!((&call["heard"]["place"], &call["heard"]["code"]["code"]), (&json!("early"), &json!("C05")));
+    judge(&mut agent, true).await;
+    let (call, _) = judged(&world, &order, |call| call["marks"].to_string().contains("\"heard\"")).await;
+    let (ours, notice) = shown(&world, &call).await;
+    assert!(loudness(&notice) > 1e4 && loudness(&ours) < 1.0, "the notice, and nothing of ours but silence");
+    let line = at_the_carrier(&world);
+    assert_eq!((line.behaviour, line.answered_at), (Some("switched-off-once-heard"), None));
+    let (first, ours) = (line.rtp.first_sent_at.unwrap(), line.rtp.first_received_at.unwrap());
+    assert!(line.early_media_at.unwrap() <= ours && ours <= first, "ours opens the way: {:?}", line.rtp);
+    assert_eq!(line.rtp.heard_ms, 0, "it is silence: {:?}", line.rtp);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
