@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     peers::FarEnd,
-    road::tone,
+    road::{power, tone},
     sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone, loudness, stretch},
     survives::{at_the_carrier, dialled, mark, recorded, talking},
     world::World,
@@ -82,6 +82,60 @@ async fn e44_keys_that_sipp_tells_by_info_are_counted_for_the_agent_and_stand_in
     let marks = call["marks"].as_array().unwrap().iter().filter(|mark| mark["kind"] == "digit_in");
     assert_eq!(marks.map(|mark| mark["text"].as_str().unwrap()).collect::<String>(), "5#");
     assert!(agent.seen.iter().all(|frame| !frame.contains("digit_in\"") && !frame.contains("5#")), "only how many");
+}
+
+/// Keys that sound in these samples (ITU-T Q.23), one after the other.
+fn keys_in(samples: &[i16]) -> String {
+    const KEYPAD: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
+    let both = |piece: &[i16]| {
+        let all = loudness(piece) * piece.len() as f64;
+        let share = |hertz: f64| 2.0 * 10_f64.powf(power(piece, hertz) / 10.0) / all;
+        let row = [697.0, 770.0, 852.0, 941.0].map(share);
+        let column = [1_209.0, 1_336.0, 1_477.0, 1_633.0].map(share);
+        let most = |group: [f64; 4]| (0..4).max_by(|one, other| group[*one].total_cmp(&group[*other])).unwrap();
+        let (at, to) = (most(row), most(column));
+        let sounds = loudness(piece) > 1e5 && row[at] > 0.2 && column[to] > 0.2 && row[at] + column[to] > 0.8;
+        sounds.then(|| KEYPAD[at].chars().nth(to).unwrap())
+    };
+    let mut found: Vec<Option<char>> = samples.chunks_exact(400).map(both).collect();
+    found.dedup();
+    found.into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e44_keys_that_come_as_tones_are_counted_for_the_agent_and_stand_in_the_courts_record() {
+    let world = World::start().await;
+    let (mut agent, order) = dialled(&world, &world.server.url, "13800007751").await;
+    agent.phase("talking").await;
+    agent.keypad("90*").await;
+    agent.call_until(|call| call["digits_in"] == "•••••").await;
+    agent.stay(Duration::from_secs(1)).await;
+    assert_eq!(agent.call["digits_in"], "•••••", "each is counted once");
+    agent.hang_up().await;
+    agent.phase("ended").await;
+
+    let (call, _, right) = recorded(&world, &order).await;
+    let marks = |kind: &str| -> Vec<(i64, String)> {
+        let marks = call["marks"].as_array().unwrap().iter().filter(|mark| mark["kind"] == kind);
+        marks.map(|mark| (mark["from_ms"].as_i64().unwrap(), mark["text"].as_str().unwrap().to_owned())).collect()
+    };
+    let pressed = marks("digit_in");
+    assert_eq!(pressed.iter().map(|(_, key)| key.as_str()).collect::<String>(), "1234#");
+    for (at, key) in &pressed {
+        assert_eq!(keys_in(stretch(&right, at - 100, at + 150)), *key, "they are in the court's recording, at {at}");
+    }
+    let carrier = at_the_carrier(&world);
+    assert_eq!((carrier.behaviour, carrier.rtp.dtmf_sent.as_str()), (Some("digits-as-tones"), "1234#"));
+    assert_eq!(marks("digit_out").into_iter().map(|(_, key)| key).collect::<String>(), "90*");
+    assert_eq!(carrier.rtp.defective, 0, "no event is sent to who agreed on none");
+    let heard = hound::WavReader::open(carrier.audio.unwrap()).unwrap().into_samples::<i16>();
+    assert_eq!(keys_in(&heard.map(Result::unwrap).collect::<Vec<_>>()), "90*", "the agent's keys are tones, too");
+    for frame in &agent.seen {
+        let said: Value = serde_json::from_str(frame).unwrap();
+        let digits = said["digits_in"].as_str().unwrap_or_default();
+        assert!(digits.chars().all(|shown| shown == '•'), "only how many: {frame}");
+        assert!(!frame.contains("digit_in\"") && !frame.contains("34#"), "and none elsewhere: {frame}");
+    }
 }
 
 /// Ends a call politely; the judge's view of the task, and the call.
