@@ -28,6 +28,7 @@ mod push;
 mod quality;
 mod resume;
 mod road;
+mod rotation;
 mod secured;
 mod secured_check;
 mod secured_phone;
