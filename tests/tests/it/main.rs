@@ -40,6 +40,7 @@ mod speech;
 mod supervised;
 mod survives;
 mod switchboard;
+mod threads;
 mod three_way;
 mod tls_phone;
 mod transfers;

@@ -45,12 +45,20 @@ impl World {
         Self::build(machine, None, None, |_| {}).await
     }
 
+    /// Both.
+    pub(crate) async fn start_on_with(
+        machine: impl FnOnce(&songda_sim::Running) -> Machine,
+        change: impl FnOnce(&mut songda_sim::Config),
+    ) -> Self {
+        Self::build(machine, None, None, change).await
+    }
+
     /// Calls leave through another carrier than that of songda-sim.
     pub(crate) async fn start_at(carrier: SocketAddr) -> Self {
         Self::build(usual, Some(carrier), None, |_| {}).await
     }
 
-    /// Both.
+    /// The same, on an unusual machine.
     pub(crate) async fn start_on_at(machine: Machine, carrier: SocketAddr) -> Self {
         Self::build(|_| machine, Some(carrier), None, |_| {}).await
     }
