@@ -11,12 +11,12 @@ use super::{alarm_until, alarms, check};
 use crate::{road::channels, server::Machine, world::World};
 
 /// The clock of a machine, as somebody sets it.
-struct Watch {
+pub(super) struct Watch {
     folder: TempDir,
 }
 
 impl Watch {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let watch = Self { folder: tempfile::tempdir().unwrap() };
         watch.set("+0");
         watch
@@ -27,14 +27,14 @@ impl Watch {
     }
 
     /// Sets it so far from the right time. At once, or a reader would find half of it.
-    fn set(&self, off: &str) {
+    pub(super) fn set(&self, off: &str) {
         let new = self.folder.path().join("new");
         fs::write(&new, off).unwrap();
         fs::rename(new, self.file()).unwrap();
     }
 
     /// What a process needs to go by it. Its monotonic clock stays what it is.
-    fn environment(&self) -> Vec<(&'static str, OsString)> {
+    pub(super) fn environment(&self) -> Vec<(&'static str, OsString)> {
         vec![
             ("LD_PRELOAD", library().into()),
             ("FAKETIME_TIMESTAMP_FILE", self.file().into()),
@@ -52,7 +52,7 @@ fn library() -> PathBuf {
 }
 
 /// The section of a configuration that names the time server of songda-sim, in front of [data].
-fn reference(sim: &songda_sim::Running) -> String {
+pub(super) fn reference(sim: &songda_sim::Running) -> String {
     format!("[clock]\nntp = [\"{}\"]\n[data]\n", sim.ntp_addr.unwrap())
 }
 

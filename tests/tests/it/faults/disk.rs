@@ -5,7 +5,10 @@ use std::{path::Path, time::Duration};
 use serde_json::{Value, json};
 use songda_tests::agent::{Agent, until};
 
-use super::{SmallDisk, alarm_until, alarms, check};
+use super::{
+    SmallDisk, alarm_until, alarms, check,
+    clock::{Watch, reference},
+};
 use crate::{
     road::channels,
     server::{Machine, Server},
@@ -88,6 +91,42 @@ async fn r4_2a_with_a_full_disk_no_call_goes_out_and_with_room_again_it_does() {
     agent.dial().await;
     let end = agent.ended(Duration::from_secs(1)).await;
     assert_eq!((&end["end"]["technical"]["code"], &end["end"]["recorded"]), (&json!("C01"), &json!(true)), "{end}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e52_a_disk_that_fills_up_is_told_while_calls_still_go_out_and_is_forgotten_when_an_hour_was_quiet() {
+    let watch = Watch::new();
+    let world = World::start_on(|sim| {
+        let (Machine { disk, configure, .. }, reference) = (small(), reference(sim));
+        let configure = Box::new(move |text: String| configure.unwrap()(text).replace("[data]\n", &reference));
+        Machine { disk, configure: Some(configure), environment: watch.environment(), ..Machine::default() }
+    })
+    .await;
+    // As on a machine that was asleep: its clock and the reference go on together.
+    let pass = |minutes: i64| {
+        watch.set(&format!("+{}", minutes * 60));
+        world.sim.set_time_offset_ms(minutes * 60_000);
+    };
+    world.push("13800008026").await;
+    disk(&world.server).take(20 * MIB as usize);
+    assert_eq!(alarms(&world).await, Vec::<String>::new(), "nothing is told of a moment");
+    pass(11);
+    alarm_until(&world, "disk.filling", true).await;
+    assert_eq!(check(&world, "vault").await.0, "ok", "there is room still");
+    let (status, detail) = check(&world, "room").await;
+    assert!(status == "warn" && detail.contains("MiB an hour"), "{status} {detail}");
+    let metrics = world.server.metrics().await;
+    let left = metrics.lines().find_map(|line| line.strip_prefix("songda_disk_hours_left ")).unwrap();
+    // About 30 MiB are left for recordings, and 20 MiB were written in eleven minutes.
+    assert!((0.1..0.5).contains(&left.parse::<f64>().unwrap()), "{left}");
+    assert_eq!(world.server.get("/health/ready", "").await.0, 200);
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    agent.take().await;
+    agent.dial().await;
+    let end = agent.ended(Duration::from_secs(1)).await;
+    assert_eq!((&end["end"]["technical"]["code"], &end["end"]["recorded"]), (&json!("C01"), &json!(true)), "{end}");
+    pass(80);
+    alarm_until(&world, "disk.filling", false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

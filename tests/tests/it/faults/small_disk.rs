@@ -75,6 +75,12 @@ impl SmallDisk {
         }
     }
 
+    /// So many bytes of it.
+    pub(crate) fn take(&self, bytes: usize) {
+        let mut filler = OpenOptions::new().create(true).append(true).open(self.file("filler")).unwrap();
+        filler.write_all(&vec![0xa5; bytes]).unwrap();
+    }
+
     /// It takes its data away.
     pub(crate) fn free(&self) {
         fs::remove_file(self.file("filler")).unwrap();
