@@ -5,7 +5,6 @@
 //! `tests/samples/make.py` has made it; with `SONGDA_TONES_ONLY` set nothing is read, and
 //! `SONGDA_READINGS=FOLDER` keeps what was read of a piece there, so that the next run reads it no more.
 
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
