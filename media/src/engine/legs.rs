@@ -183,6 +183,8 @@ impl Floor {
         self.slot(call)?;
         let mut leg = self.port(call, poll)?;
         leg.secure(security).map_err(EngineError::Port)?;
+        // Behind a translator it describes the address of its own network.
+        leg.is_known_at(devices);
         let ip = self.told.phone(devices);
         let slot = self.slot(call)?;
         // The party's law first, so that nothing has to be converted when the phone knows it.

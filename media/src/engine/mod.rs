@@ -415,8 +415,8 @@ impl CallMedia {
     }
 
     /// Opens a port towards a desk phone that the call is passed on to, secured like this, and gives
-    /// our offer for all its devices, which are at these addresses: inside the house it names our
-    /// inside address.
+    /// our offer for all its devices, which have registered from these addresses: inside the house it
+    /// names our inside address. Its sound may come from them, whatever it describes.
     pub async fn phone_offer(&self, security: Security, devices: Vec<IpAddr>) -> Result<String, EngineError> {
         let to = start::stream()?;
         self.ask(|reply| Command::PhoneOffer { call: self.call, to, security, devices, reply }).await

@@ -5,14 +5,16 @@
 //! speaks first, though, lets a stranger into the call ("RTP bleed"). So:
 //! - the described address is always heard;
 //! - within three seconds of a description the first valid packet from another port of it is
-//!   heard too, and from another address only where the trunk is set to that ([`MediaSource`]);
+//!   heard too, and from another address only where the trunk is set to that ([`MediaSource`]),
+//!   or where the other end is known to be there by its signalling (a desk phone behind a
+//!   translator describes an address of its own network, and registered from the public one);
 //! - from then on nobody else is, until another description comes; and we answer there
 //!   (symmetric RTP, RFC 4961);
 //! - nobody is heard above three times the agreed rate; what waited while the machine, or the way
 //!   to it, stood still is not above it.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -56,6 +58,8 @@ pub(crate) struct Described {
 #[derive(Debug, Default)]
 pub(crate) struct Latch {
     described: Option<Described>,
+    /// Addresses from which its signalling came.
+    known: Vec<IpAddr>,
     open_until: Option<Instant>,
     heard: Option<SocketAddr>,
     allowance: u64,
@@ -88,6 +92,11 @@ impl Latch {
         self.open_until = Some(now + WINDOW);
     }
 
+    /// Its signalling comes from one of these addresses, and so may its packets.
+    pub(crate) fn know(&mut self, addresses: &[IpAddr]) {
+        self.known = addresses.iter().map(IpAddr::to_canonical).collect();
+    }
+
     /// Where we send to.
     pub(crate) fn answers_to(&self) -> Option<SocketAddr> {
         self.heard.or(self.described.map(|described| described.address))
@@ -100,7 +109,9 @@ impl Latch {
             return true;
         }
         let open = self.heard.is_none() && self.open_until.is_some_and(|until| now < until);
-        open && !described.strict && (described.nat || from.ip() == described.address.ip())
+        let ip = from.ip();
+        let its = || ip == described.address.ip() || self.known.contains(&ip.to_canonical());
+        open && !described.strict && (described.nat || its())
     }
 
     /// Whether RTCP from here is the other end's: its own port is another one.
@@ -232,6 +243,32 @@ mod tests {
         assert_eq!(open.admit(t0, elsewhere, &SOUND, true), Verdict::Heard);
         assert_eq!(open.answers_to(), Some(elsewhere));
         assert_eq!(latch(t0, true).admit(t0 + WINDOW, elsewhere, &SOUND, true), Verdict::Foreign);
+    }
+
+    #[test]
+    fn another_machine_is_heard_where_the_signalling_of_this_end_came_from_there() {
+        let t0 = Instant::now();
+        let public = at([198, 51, 100, 7], 40_000);
+        let behind = || {
+            let mut latch = Latch::default();
+            latch.know(&["203.0.113.9".parse().unwrap(), "::ffff:198.51.100.7".parse().unwrap()]);
+            latch.describe(t0, Described { address: at([10, 1, 2, 3], 4_000), ..described(false) });
+            latch
+        };
+        let mut latch = behind();
+        assert_eq!(latch.admit(t0, at([198, 51, 100, 8], 40_000), &SOUND, true), Verdict::Foreign, "a third party");
+        assert_eq!(latch.admit(t0, public, &SOUND, false), Verdict::Foreign, "another payload type");
+        assert_eq!(latch.answers_to(), Some(at([10, 1, 2, 3], 4_000)));
+        assert_eq!(latch.admit(t0, public, &SOUND, true), Verdict::Heard);
+        assert_eq!(latch.answers_to(), Some(public));
+        // From then on as ever: nobody else, not even from there.
+        for stranger in [at([198, 51, 100, 7], 40_002), at([203, 0, 113, 9], 4_000)] {
+            assert_eq!(latch.admit(t0, stranger, &SOUND, true), Verdict::Foreign);
+        }
+        assert_eq!(behind().admit(t0 + WINDOW, public, &SOUND, true), Verdict::Foreign, "too late");
+        let mut strict = behind();
+        strict.describe(t0, Described { strict: true, ..described(false) });
+        assert_eq!(strict.admit(t0, public, &SOUND, true), Verdict::Foreign, "a port that was another call's");
     }
 
     #[test]

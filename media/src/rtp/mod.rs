@@ -6,7 +6,7 @@ mod ports;
 
 use std::{
     io,
-    net::{SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
     os::fd::{AsFd, BorrowedFd},
     sync::{Arc, atomic::Ordering},
     time::Instant,
@@ -135,6 +135,12 @@ impl RtpLeg {
         self.source = source;
     }
 
+    /// The addresses from which its signalling came: its packets may come from there, whatever it
+    /// describes.
+    pub(crate) fn is_known_at(&mut self, addresses: &[IpAddr]) {
+        self.latch.know(addresses);
+    }
+
     /// Our answer to its first offer agreed on this. Signalling answers later offers by that answer,
     /// and knows no more of us.
     pub(crate) fn has_said(&mut self, remote: &Remote) {
@@ -156,7 +162,7 @@ impl RtpLeg {
     }
 
     /// Our end of it, for descriptions.
-    pub(crate) fn own<'a>(&'a self, id: u64, ip: std::net::IpAddr, laws: &'a [Law]) -> Own<'a> {
+    pub(crate) fn own<'a>(&'a self, id: u64, ip: IpAddr, laws: &'a [Law]) -> Own<'a> {
         let (address, control) = (SocketAddr::new(ip, self.port), self.control_port);
         let (security, keys) = match self.said {
             Said::Nothing => (self.security, &self.keys[..]),

@@ -146,6 +146,28 @@ fn a_strict_leg_hears_the_described_port_alone_and_answers_there() {
 }
 
 #[test]
+fn r4_1a_a_phone_behind_a_translator_is_heard_from_where_it_registered_and_answered_there() {
+    let now = Instant::now();
+    let (mut leg, speaks) = (leg(now), peer());
+    leg.is_known_at(&[HERE]);
+    let private = "c=IN IP4 10.1.2.3\r\nm=audio 4000 RTP/AVP 8\r\n";
+    leg.set_remote(now, Remote::answered(private, &Law::BOTH).unwrap()).unwrap();
+    let stranger = UdpSocket::bind("127.0.0.2:0").unwrap();
+    stranger.send_to(&sound(1), ("127.0.0.1", leg.port())).unwrap();
+    speaks.send_to(&sound(1), ("127.0.0.1", leg.port())).unwrap();
+    let mut buffer = [0; 2048];
+    assert_eq!(leg.receive(now, &mut buffer), Received::Dropped);
+    assert_eq!(leg.receive(now, &mut buffer), Received::Packet(172));
+    leg.send(now, &sound(9));
+    assert_eq!(speaks.recv(&mut buffer).unwrap(), 172);
+    // On hold and back it stays where it is.
+    leg.set_remote(now, Remote::offered(private, &Law::BOTH).unwrap()).unwrap();
+    leg.send(now, &sound(10));
+    assert_eq!(speaks.recv(&mut buffer).unwrap(), 172);
+    assert_eq!(leg.quality().foreign, 1);
+}
+
+#[test]
 fn a_leg_that_answered_in_the_clear_or_by_one_suite_agrees_on_no_more_later() {
     let now = Instant::now();
     let (mut here, mut there) = (leg(now), leg(now));

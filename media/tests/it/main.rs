@@ -26,4 +26,5 @@ mod transfer;
 mod ways;
 #[path = "../../../tests/src/webrtc.rs"]
 mod webrtc;
+mod whose_sound;
 mod wraps;
