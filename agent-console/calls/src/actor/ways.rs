@@ -86,3 +86,21 @@ pub(super) fn words(cause: EndCause) -> &'static str {
         _ => "refused by the carrier",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_of_a_trunk_reaches_the_sound_as_it_stands() {
+        use songda_media::MediaSource::{Any, Port, Strict};
+        for (set, source) in [(MediaSource::Strict, Strict), (MediaSource::Port, Port), (MediaSource::Any, Any)] {
+            for (srtp, security) in
+                [(Srtp::Off, Security::Off), (Srtp::Optional, Security::Optional), (Srtp::Required, Security::Required)]
+            {
+                let sound = TrunkSound { srtp, source: set };
+                assert_eq!(carrier_sound(sound), CarrierSound { security, source }, "{sound:?}");
+            }
+        }
+    }
+}
