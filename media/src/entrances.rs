@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,7 +26,7 @@ pub fn read_rtp(datagram: &[u8]) -> Option<View<'_>> {
 
 /// Our answer to a browser's offer.
 pub fn browser_answer(offer: &str) -> Result<String, SdpError> {
-    WebLeg::accept(Instant::now(), offer, &here(), 7).map(|(_, answer, ..)| answer)
+    WebLeg::accept(Instant::now(), offer, &here(), 7, &Arc::default()).map(|(_, answer, ..)| answer)
 }
 
 fn here() -> Places {
@@ -88,7 +89,7 @@ impl BrowserDoor {
     /// A leg for this offer that is found under this user name.
     pub fn open(offer: &str, ufrag: &str) -> Result<Self, SdpError> {
         let now = Instant::now();
-        let (leg, ..) = WebLeg::accept(now, offer, &here(), 7)?;
+        let (leg, ..) = WebLeg::accept(now, offer, &here(), 7, &Arc::default())?;
         let mut mux = Mux::default();
         mux.add(ufrag.into(), Door { thread: 0, call: 1, leg: 1 });
         Ok(Self { mux, leg, now })

@@ -17,6 +17,7 @@ mod probation;
 pub mod progress;
 mod prompt;
 mod quality;
+mod rate;
 mod reception;
 mod rtcp;
 mod rtp;

@@ -38,7 +38,7 @@ pub(super) struct Floor {
     pub(super) places: Places,
     /// What carriers and desk phones are told.
     pub(super) told: Told,
-    ports: Ports,
+    pub(super) ports: Ports,
     pub(super) mux: Mux,
     pub(super) calls: HashMap<u64, Slot>,
     /// Browsers' legs so far, and legs of plain RTP.

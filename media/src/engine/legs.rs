@@ -35,7 +35,7 @@ impl Floor {
 
     /// A browser's leg, our answer to it, and the law it will speak.
     fn browser(&mut self, now: Instant, call: u64, sdp: &str, ssrc: u32) -> Result<(Inner, String, Law), EngineError> {
-        let (leg, answer, ufrag, law) = WebLeg::accept(now, sdp, &self.places, ssrc)?;
+        let (leg, answer, ufrag, law) = WebLeg::accept(now, sdp, &self.places, ssrc, self.ports.refusals())?;
         self.legs += 1;
         let door = Door { thread: self.number, call, leg: self.legs };
         self.tell(|| Gossip::Door(ufrag.clone(), door));

@@ -40,7 +40,7 @@ pub struct ThreadFigures {
     pub not_handed_over: u64,
     /// Packets at ports towards carriers and desk phones that were somebody else's.
     pub foreign: u64,
-    /// Those above three times the agreed rate.
+    /// Those above three times the agreed rate, those of browsers among them.
     pub excess: u64,
     /// Those of secured legs that were not authentic, or were heard before.
     pub unauthentic: u64,

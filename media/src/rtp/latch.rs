@@ -18,14 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::rate::Allowance;
+
 /// So long after a description the first packet decides.
 pub(crate) const WINDOW: Duration = Duration::from_secs(3);
-/// Times the agreed rate.
-const GENEROSITY: u64 = 3;
-/// What waited for so long comes at once and is heard: 20 s.
-const WAITED: Duration = Duration::from_secs(20);
-/// Parts of a packet in which the allowance is counted.
-const PARTS: u64 = 1_000_000;
 /// Largest payload of sound that is taken: 120 ms.
 const LARGEST: usize = 960;
 
@@ -52,6 +48,8 @@ pub(crate) struct Described {
     pub(crate) strict: bool,
     /// Packets in a second.
     pub(crate) rate: u32,
+    /// So long the first packet may decide.
+    pub(crate) within: Duration,
 }
 
 /// The rules for one port.
@@ -62,10 +60,8 @@ pub(crate) struct Latch {
     known: Vec<IpAddr>,
     open_until: Option<Instant>,
     heard: Option<SocketAddr>,
-    allowance: u64,
-    counted: Option<Instant>,
+    allowance: Allowance,
     foreign: u64,
-    excess: u64,
 }
 
 /// What becomes of a packet.
@@ -86,10 +82,10 @@ impl Latch {
             self.heard = None;
         }
         if self.described.is_none() {
-            self.allowance = full(described);
+            self.allowance = Allowance::of(described.rate);
         }
         self.described = Some(described);
-        self.open_until = Some(now + WINDOW);
+        self.open_until = Some(now + described.within);
     }
 
     /// Its signalling comes from one of these addresses, and so may its packets.
@@ -128,10 +124,17 @@ impl Latch {
         }
         self.heard = Some(from);
         if !self.affords(now) {
-            self.excess += 1;
             return Verdict::Excess;
         }
         Verdict::Heard
+    }
+
+    /// A packet of control that was valid came from there: it alone, or the described address, is heard
+    /// from here on, and answered.
+    pub(crate) fn settle(&mut self, now: Instant, from: SocketAddr) {
+        if self.may(now, from) {
+            self.heard = Some(from);
+        }
     }
 
     /// A packet that nobody could be heard with.
@@ -139,19 +142,9 @@ impl Latch {
         self.foreign += 1;
     }
 
-    fn affords(&mut self, now: Instant) -> bool {
-        let Some(described) = self.described else { return false };
-        let since = now.saturating_duration_since(self.counted.unwrap_or(now)).as_micros() as u64;
-        self.counted = Some(now);
-        let earned = since.saturating_mul(GENEROSITY * u64::from(described.rate));
-        let waited = since.min(WAITED.as_micros() as u64).saturating_mul(described.rate.into());
-        let most = full(described).saturating_add(waited).max(self.allowance);
-        self.allowance = self.allowance.saturating_add(earned).min(most);
-        if self.allowance < PARTS {
-            return false;
-        }
-        self.allowance -= PARTS;
-        true
+    /// Whether it may send one more packet.
+    pub(crate) fn affords(&mut self, now: Instant) -> bool {
+        self.described.is_some_and(|described| self.allowance.affords(now, described.rate))
     }
 
     pub(crate) fn foreign(&self) -> u64 {
@@ -159,13 +152,8 @@ impl Latch {
     }
 
     pub(crate) fn excess(&self) -> u64 {
-        self.excess
+        self.allowance.excess()
     }
-}
-
-/// The allowance of one second.
-fn full(described: Described) -> u64 {
-    GENEROSITY * u64::from(described.rate) * PARTS
 }
 
 /// Version 2, a header that fits, and a payload that is neither empty nor larger than sound is.
@@ -196,7 +184,7 @@ mod tests {
     }
 
     fn described(nat: bool) -> Described {
-        Described { address: at([192, 0, 2, 1], 4_000), nat, strict: false, rate: 50 }
+        Described { address: at([192, 0, 2, 1], 4_000), nat, strict: false, rate: 50, within: WINDOW }
     }
 
     fn latch(t0: Instant, nat: bool) -> Latch {

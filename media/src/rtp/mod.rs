@@ -9,18 +9,19 @@ use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
     os::fd::{AsFd, BorrowedFd},
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 pub use self::latch::MediaSource;
 pub(crate) use self::ports::{Ports, Refusals};
 use self::{
-    latch::{Described, Latch, Verdict},
+    latch::{Described, Latch, Verdict, WINDOW},
     ports::Pair,
 };
 use crate::{
     Law,
     quality::{Concealment, Moment, Quality},
+    rate::REPORTS,
     reception::Reception,
     rtcp::{Control, is_rtcp},
     sdp::{Own, Remote, SdpError, key_of},
@@ -41,8 +42,8 @@ pub(crate) struct RtpLeg {
     remote: Option<Remote>,
     latch: Latch,
     control: Control,
-    /// Where its RTCP came from, when that is not the described place.
-    control_from: Option<SocketAddr>,
+    /// Whose RTCP is taken at the port of control, of those at its machine, and where ours goes.
+    control_latch: Latch,
     reception: Reception,
     security: Security,
     keys: Vec<Crypto>,
@@ -85,6 +86,8 @@ pub(crate) enum Received {
 
 /// Packets that are not authentic and still tried. More of them come from who guesses.
 const FORGERIES: u16 = 1_000;
+/// So long the first packet of control decides: two of the longest intervals, for one may be lost.
+const REPORTED: Duration = Duration::from_secs(15);
 
 impl RtpLeg {
     /// A leg on a pair of ports of this thread.
@@ -103,7 +106,7 @@ impl RtpLeg {
             remote: None,
             latch: Latch::default(),
             control: Control::new(now, unix_ms, u64::from_be_bytes(dice)),
-            control_from: None,
+            control_latch: Latch::default(),
             reception: Reception::default(),
             security: Security::Off,
             keys: Vec::new(),
@@ -197,12 +200,12 @@ impl RtpLeg {
                 (self.forged, self.authentic) = (0, None);
             }
         }
-        if self.remote.is_none_or(|old| old.control != remote.control) {
-            self.control_from = None;
-        }
         let (nat, strict) = (self.source == MediaSource::Any, self.used || self.source == MediaSource::Strict);
-        let described = Described { address: remote.address, nat, strict, rate: remote.rate };
+        let described = Described { address: remote.address, nat, strict, rate: remote.rate, within: WINDOW };
         self.latch.describe(now, described);
+        // It is asked of the described machine's packets alone, and of those of whom the port of sound hears.
+        let control = Described { address: remote.control, nat: true, strict, rate: REPORTS, within: REPORTED };
+        self.control_latch.describe(now, control);
         self.control.start(now);
         self.remote = Some(remote);
         Ok(())
@@ -282,8 +285,8 @@ impl RtpLeg {
     pub(crate) fn receive_control(&mut self, now: Instant, buffer: &mut [u8]) -> bool {
         match self.control_socket.recv_from(buffer) {
             Ok((len, from)) => {
-                if self.controlled(now, from, buffer, len) && self.remote.is_some_and(|remote| !remote.mux) {
-                    self.control_from = Some(from);
+                if self.controlled(now, from, buffer, len) {
+                    self.control_latch.settle(now, from);
                 }
                 true
             }
@@ -293,7 +296,9 @@ impl RtpLeg {
 
     fn controlled(&mut self, now: Instant, from: SocketAddr, buffer: &mut [u8], len: usize) -> bool {
         let described = self.remote.is_some_and(|remote| remote.control == from);
-        if !described && !self.latch.is_its_machine(from) {
+        let beside = || self.latch.is_its_machine(from) && self.control_latch.may(now, from);
+        // Who is heard may speak it from the port of its sound.
+        if !described && self.latch.answers_to() != Some(from) && !beside() {
             self.refuse();
             return false;
         }
@@ -301,10 +306,15 @@ impl RtpLeg {
             Some(shield) if shield.is_up() => shield.open_control(buffer, len),
             _ => Some(len),
         };
-        if len.is_none() {
+        let Some(len) = len else {
             self.distrust();
+            return false;
+        };
+        if !self.control_latch.affords(now) {
+            self.refusals.excess.fetch_add(1, Ordering::Relaxed);
+            return false;
         }
-        len.is_some_and(|len| self.control.take(now, &buffer[..len]))
+        self.control.take(now, &buffer[..len])
     }
 
     /// Whether it was agreed that packets of this type come.
@@ -360,7 +370,7 @@ impl RtpLeg {
         let _ = if remote.mux {
             self.sound.send_to(octets, self.latch.answers_to().unwrap_or(remote.address))
         } else {
-            self.control_socket.send_to(octets, self.control_from.unwrap_or(remote.control))
+            self.control_socket.send_to(octets, self.control_latch.answers_to().unwrap_or(remote.control))
         };
     }
 
@@ -369,7 +379,7 @@ impl RtpLeg {
         let quality = self.reception.quality(self.control.rtt_ms(), self.control.far(), self.concealment);
         Quality {
             foreign: self.latch.foreign(),
-            excess: self.latch.excess(),
+            excess: self.latch.excess() + self.control_latch.excess(),
             unauthentic: self.unauthentic,
             srtp: self.shield.as_ref().and_then(Shield::suite).map(Suite::name),
             ..quality

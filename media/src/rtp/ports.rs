@@ -26,7 +26,7 @@ pub(crate) struct Ports {
     refusals: Arc<Refusals>,
 }
 
-/// What was not heard at the ports of one thread. Counted where it is dropped, read by others.
+/// What was not heard at the ports of one thread, or of its browsers. Counted where it is dropped, read by others.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     /// Of somebody else.

@@ -168,6 +168,105 @@ fn r4_1a_a_phone_behind_a_translator_is_heard_from_where_it_registered_and_answe
 }
 
 #[test]
+fn what_comes_above_three_times_the_agreed_rate_is_counted_and_not_heard() {
+    let now = Instant::now();
+    let (mut leg, speaks) = (leg(now), peer());
+    leg.set_remote(now, Remote::answered(&described(&speaks, ""), &Law::BOTH).unwrap()).unwrap();
+    let mut buffer = [0; 2048];
+    let mut heard = 0;
+    for seq in 0..400 {
+        speaks.send_to(&sound(seq), ("127.0.0.1", leg.port())).unwrap();
+        heard += u64::from(leg.receive(now, &mut buffer) == Received::Packet(172));
+    }
+    let quality = leg.quality();
+    assert_eq!((heard, quality.received, quality.excess, quality.foreign), (150, 150, 250, 0));
+    assert_eq!(leg.refusals.excess.load(Ordering::Relaxed), 250, "the house is told");
+    // A second later as ever.
+    speaks.send_to(&sound(400), ("127.0.0.1", leg.port())).unwrap();
+    assert_eq!(leg.receive(now + Duration::from_secs(1), &mut buffer), Received::Packet(172));
+}
+
+/// A leg that has said something, and where its other end hears its sound and its reports.
+fn with_control(now: Instant, source: MediaSource) -> (RtpLeg, UdpSocket, UdpSocket) {
+    let (mut leg, speaks, control) = (leg(now), peer(), peer());
+    leg.set_source(source);
+    let more = format!("a=rtcp:{}\r\n", control.local_addr().unwrap().port());
+    leg.set_remote(now, Remote::answered(&described(&speaks, &more), &Law::BOTH).unwrap()).unwrap();
+    leg.send(now, &sound(9));
+    (leg, speaks, control)
+}
+
+/// A report of somebody who has heard nothing (RFC 3550, section 6.4.2).
+const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
+
+#[test]
+fn reports_go_to_whom_the_latch_says_and_to_no_other_port_of_the_same_machine() {
+    let t0 = Instant::now();
+    let mut buffer = [0; 2048];
+    let speak = |leg: &mut RtpLeg, at: Instant, from: &UdpSocket| {
+        from.send_to(&REPORT, ("127.0.0.1", leg.control_port)).unwrap();
+        assert!(leg.receive_control(at, &mut [0; 2048]));
+    };
+    let mut reported = |leg: &mut RtpLeg, to: &UdpSocket| {
+        leg.send_control(&REPORT);
+        assert_eq!(to.recv(&mut buffer).unwrap(), 8);
+        to.set_nonblocking(true).unwrap();
+        assert!(to.recv(&mut buffer).is_err(), "one alone");
+        to.set_nonblocking(false).unwrap();
+    };
+    let thief = peer();
+    // Who was described and has spoken is not turned away by another port.
+    let (mut leg, _speaks, control) = with_control(t0, MediaSource::Port);
+    reported(&mut leg, &control);
+    speak(&mut leg, t0, &control);
+    speak(&mut leg, t0, &thief);
+    reported(&mut leg, &control);
+    assert_eq!(leg.quality().foreign, 1);
+    // Behind a translator the first one decides, until who was described speaks.
+    let (mut leg, _speaks, control) = with_control(t0, MediaSource::Port);
+    let translated = peer();
+    speak(&mut leg, t0 + REPORTED / 2, &translated);
+    speak(&mut leg, t0 + REPORTED / 2, &thief);
+    reported(&mut leg, &translated);
+    speak(&mut leg, t0 + REPORTED * 2, &translated);
+    speak(&mut leg, t0 + REPORTED * 2, &control);
+    speak(&mut leg, t0 + REPORTED * 2, &translated);
+    reported(&mut leg, &control);
+    assert_eq!(leg.quality().foreign, 2, "the thief once, and who was the other end for a while");
+    // Too late, or on a strict line, it is nobody; and what is no report decides nothing.
+    let (mut leg, _speaks, control) = with_control(t0, MediaSource::Port);
+    thief.send_to(&[0x80, 201, 0, 9, 0, 0, 0, 7], ("127.0.0.1", leg.control_port)).unwrap();
+    assert!(leg.receive_control(t0, &mut [0; 2048]));
+    speak(&mut leg, t0 + REPORTED, &thief);
+    reported(&mut leg, &control);
+    let (mut leg, _speaks, control) = with_control(t0, MediaSource::Strict);
+    speak(&mut leg, t0, &thief);
+    reported(&mut leg, &control);
+    assert_eq!(leg.quality().foreign, 1);
+}
+
+#[test]
+fn control_above_three_times_what_is_usual_is_counted_and_not_taken() {
+    let now = Instant::now();
+    let (mut leg, speaks, control) = with_control(now, MediaSource::Port);
+    for no in 0..100u32 {
+        // Some to each of its ports.
+        let to = if no % 2 == 0 { leg.control_port } else { leg.port() };
+        let from = if no % 2 == 0 { &control } else { &speaks };
+        from.send_to(&REPORT, ("127.0.0.1", to)).unwrap();
+        let mut buffer = [0; 2048];
+        if no % 2 == 0 {
+            assert!(leg.receive_control(now, &mut buffer));
+        } else {
+            assert_eq!(leg.receive(now, &mut buffer), Received::Dropped);
+        }
+    }
+    let quality = leg.quality();
+    assert_eq!((quality.excess, quality.foreign), (85, 0));
+    assert_eq!(leg.refusals.excess.load(Ordering::Relaxed), 85);
+}
+
+#[test]
 fn a_leg_that_answered_in_the_clear_or_by_one_suite_agrees_on_no_more_later() {
     let now = Instant::now();
     let (mut here, mut there) = (leg(now), leg(now));

@@ -374,6 +374,14 @@ fn take(
     Err(why.unwrap_or(SdpError::NoAudio))
 }
 
+/// Packets in a second that the first stream of sound of this description speaks of; 50 where it says
+/// nothing, or nothing that can be read.
+pub(crate) fn packet_rate(sdp: &str) -> u32 {
+    let streams = Stream::all(sdp).unwrap_or_default();
+    let sound = streams.iter().find(|stream| stream.kind.eq_ignore_ascii_case("audio"));
+    sound.map_or(RATE, |stream| stream.rate)
+}
+
 impl Remote {
     /// The direction of our answer.
     fn direction(&self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -43,9 +43,11 @@ use crate::{
     Law,
     egress::Head,
     quality::{Concealment, Moment, Quality},
+    rate::Allowance,
     reception::Reception,
     rtcp::{is_rtcp, is_sealed_control},
-    sdp::{SdpError, only_telephone},
+    rtp::Refusals,
+    sdp::{SdpError, only_telephone, packet_rate},
 };
 
 /// A browser's leg.
@@ -60,6 +62,10 @@ pub(crate) struct WebLeg {
     unsent: bool,
     reception: Reception,
     reports: Reports,
+    /// Packets in a second that were agreed, and how many are taken.
+    rate: u32,
+    allowance: Allowance,
+    refusals: Arc<Refusals>,
 }
 
 /// What became of the connection.
@@ -74,16 +80,19 @@ const LONGEST_NAP: Duration = Duration::from_secs(1);
 
 impl WebLeg {
     /// Takes a browser's offer. Answers the leg, our answer, the ICE user name and the law
-    /// that the browser will speak. `ssrc` is the stream that the browser will get.
+    /// that the browser will speak. `ssrc` is the stream that the browser will get; what is not heard
+    /// of it is counted with `refusals`.
     pub(crate) fn accept(
         now: Instant,
         offer: &str,
         places: &Places,
         ssrc: u32,
+        refusals: &Arc<Refusals>,
     ) -> Result<(Self, String, String, Law), SdpError> {
         let offer = only_telephone(offer)?;
-        Self::negotiate(now, offer, places, ssrc).map_err(|error| SdpError::Refused(error.to_string())).and_then(
-            |(leg, answer)| {
+        Self::negotiate(now, offer, places, ssrc, refusals)
+            .map_err(|error| SdpError::Refused(error.to_string()))
+            .and_then(|(leg, answer)| {
                 let ufrag = answer
                     .lines()
                     .find_map(|line| line.strip_prefix("a=ice-ufrag:"))
@@ -92,8 +101,7 @@ impl WebLeg {
                     .to_owned();
                 let law = first_law(&answer).ok_or(SdpError::NoCommonCodec)?;
                 Ok((leg, answer, ufrag, law))
-            },
-        )
+            })
     }
 
     fn negotiate(
@@ -101,7 +109,9 @@ impl WebLeg {
         offer: String,
         places: &Places,
         ssrc: u32,
+        refusals: &Arc<Refusals>,
     ) -> Result<(Self, String), rtc::shared::error::Error> {
+        let rate = packet_rate(&offer);
         // The profile that each browser must have (RFC 8827, section 6.5), and no other: the place of
         // the flag in its control packets is known so.
         let mut setting = SettingEngineBuilder::default()
@@ -111,7 +121,7 @@ impl WebLeg {
             .build();
         setting.set_crypto_provider(Arc::new(RingProvider::new()));
         let reports = Reports::default();
-        let (place, listener) = reports.listener(ssrc);
+        let (place, listener) = reports.listener(ssrc, refusals.clone());
         let mut connection = RTCPeerConnectionBuilder::new()
             .with_media_engine(codecs()?)
             .with_setting_engine(setting)
@@ -150,6 +160,9 @@ impl WebLeg {
             unsent: false,
             reception: Reception::default(),
             reports,
+            rate,
+            allowance: Allowance::of(rate),
+            refusals: refusals.clone(),
         };
         Ok((leg, answer))
     }
@@ -209,10 +222,15 @@ impl WebLeg {
         None
     }
 
-    /// The next packet of the agent's voice.
+    /// The next packet of the agent's voice. The stack has looked whether it is authentic; what is more
+    /// than three times the agreed rate is not heard.
     pub(crate) fn packet(&mut self, now: Instant) -> Option<rtp::Packet> {
         while let Some(read) = self.connection.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = read.message {
+                if !self.allowance.affords(now, self.rate) {
+                    self.refusals.excess.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
                 let rtp::Header { ssrc, sequence_number, timestamp, .. } = packet.header;
                 self.reception.packet(now, ssrc, sequence_number, timestamp);
                 return Some(packet);
@@ -274,8 +292,9 @@ impl WebLeg {
 
     /// How well it is heard, from its beginning on. Whoever listens sits behind a carrier.
     pub(crate) fn quality(&self) -> Quality {
-        let Known { rtt_ms, far } = self.reports.known();
-        self.reception.quality(rtt_ms, far, Concealment::No)
+        let Known { rtt_ms, far, excess } = self.reports.known();
+        let quality = self.reception.quality(rtt_ms, far, Concealment::No);
+        Quality { excess: excess + self.allowance.excess(), ..quality }
     }
 
     /// How well it was heard since this was asked for the last time.

@@ -3,11 +3,11 @@
 //! The stack reads blocks of receiver reports alone, and a browser that speaks puts its own into sender
 //! reports; nor does it measure the round trip. So we stand in its chain, next to the wire: reports of
 //! ours that go out are remembered, and what comes back is measured by them. Nothing is changed, and of
-//! packets of sound nothing is looked at.
+//! packets of sound nothing is looked at. Reports above three times what is usual are dropped.
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,12 @@ use rtc::{
     shared::error::Error,
 };
 
-use crate::{RATE, quality::FarEnd};
+use crate::{
+    RATE,
+    quality::FarEnd,
+    rate::{Allowance, REPORTS},
+    rtp::Refusals,
+};
 
 /// Reports of ours that an answer may still name: half a minute of them.
 const REMEMBERED: usize = 32;
@@ -30,6 +35,8 @@ const PLACE: usize = 500;
 pub(super) struct Known {
     pub(super) rtt_ms: Option<f64>,
     pub(super) far: Option<FarEnd>,
+    /// Reports that were too many.
+    pub(super) excess: u64,
 }
 
 /// The same, for the leg. One thread has both ends: nobody ever waits for the other.
@@ -38,14 +45,21 @@ pub(super) struct Reports(Arc<Mutex<Known>>);
 
 impl Reports {
     pub(super) fn known(&self) -> Known {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.lock()
     }
 
-    /// Who stands in the chain, of the stream with this source, and where.
-    pub(super) fn listener(&self, ssrc: u32) -> (Slot, Listener) {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who stands in the chain, of the stream with this source, and where; what is too much is counted
+    /// with `refusals`.
+    pub(super) fn listener(&self, ssrc: u32, refusals: Arc<Refusals>) -> (Slot, Listener) {
         let listener = Listener {
             known: self.clone(),
             ssrc,
+            allowance: Allowance::of(REPORTS),
+            refusals,
             sent: VecDeque::new(),
             read: VecDeque::new(),
             write: VecDeque::new(),
@@ -58,6 +72,8 @@ impl Reports {
 pub(super) struct Listener {
     known: Reports,
     ssrc: u32,
+    allowance: Allowance,
+    refusals: Arc<Refusals>,
     /// Our reports: the middle of their NTP time, and when they went out.
     sent: VecDeque<(u32, Instant)>,
     read: VecDeque<TaggedPacket>,
@@ -91,8 +107,8 @@ impl Listener {
             let way = now.saturating_duration_since(*at).saturating_sub(kept);
             tenths(way.as_secs_f64() * 1_000.0)
         });
-        let mut known = self.known.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Known { rtt_ms: rtt_ms.or(known.rtt_ms), far: Some(far) };
+        let mut known = self.known.lock();
+        *known = Known { rtt_ms: rtt_ms.or(known.rtt_ms), far: Some(far), ..*known };
     }
 }
 
@@ -105,6 +121,11 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Listener {
 
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
         if let Packet::Rtcp(reports) = &packet.message.packet {
+            if !self.allowance.affords(packet.now, REPORTS) {
+                self.known.lock().excess = self.allowance.excess();
+                self.refusals.excess.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
             for report in reports {
                 let report = report.as_any();
                 let blocks = report.downcast_ref::<SenderReport>().map(|report| &report.reports);
@@ -179,7 +200,7 @@ mod tests {
     #[test]
     fn a_browser_that_speaks_reports_in_its_own_sender_reports_and_the_round_trip_is_measured_by_ours() {
         let (t0, reports) = (Instant::now(), Reports::default());
-        let (_, mut listener) = reports.listener(OURS);
+        let (_, mut listener) = reports.listener(OURS, Arc::default());
         let ours = SenderReport { ssrc: OURS, ntp_time: 0x1111_2222_3333_4444, ..Default::default() };
         listener.handle_write(packet(t0, ours)).unwrap();
         assert!(listener.poll_write().is_some() && reports.known() == Known::default());
@@ -188,11 +209,28 @@ mod tests {
         listener.handle_read(packet(later, SenderReport { ssrc: 99, reports: blocks, ..Default::default() })).unwrap();
         assert!(listener.poll_read().is_some(), "and it goes on");
         let far = FarEnd { lost: -1, loss: 0.25, jitter_ms: 10.0 };
-        assert_eq!(reports.known(), Known { rtt_ms: Some(40.0), far: Some(far) });
+        assert_eq!(reports.known(), Known { rtt_ms: Some(40.0), far: Some(far), excess: 0 });
         // One that had not heard our report yet says nothing of the way.
         let quiet = ReceptionReport { jitter: 160, ..block(OURS, 0) };
         listener.handle_read(packet(later, ReceiverReport { reports: vec![quiet], ..Default::default() })).unwrap();
         let known = reports.known();
         assert_eq!((known.rtt_ms, known.far.unwrap().jitter_ms), (Some(40.0), 20.0));
+    }
+    #[test]
+    fn reports_above_three_times_what_is_usual_are_counted_and_go_nowhere() {
+        let (t0, reports, refusals) = (Instant::now(), Reports::default(), Arc::<Refusals>::default());
+        let (_, mut listener) = reports.listener(OURS, refusals.clone());
+        let report = |now| packet(now, ReceiverReport { reports: vec![block(OURS, 0)], ..Default::default() });
+        for _ in 0..100 {
+            listener.handle_read(report(t0)).unwrap();
+        }
+        assert_eq!(std::iter::from_fn(|| listener.poll_read()).count(), 15);
+        assert_eq!((reports.known().excess, refusals.excess.load(Ordering::Relaxed)), (85, 85));
+        // As often as a browser reports, and far oftener, none is too many.
+        for no in 1..100 {
+            listener.handle_read(report(t0 + Duration::from_millis(200 * no))).unwrap();
+        }
+        assert_eq!(std::iter::from_fn(|| listener.poll_read()).count(), 99);
+        assert_eq!(reports.known().excess, 85);
     }
 }

@@ -26,7 +26,8 @@ pub(crate) struct Browser {
     pub(crate) word: Option<(u16, Word)>,
     /// Packets that it wanted to say, which are numbered from 0.
     pub(crate) said: u16,
-    next: Instant,
+    /// When it says the next one.
+    pub(crate) next: Instant,
     /// The packet heard last, and how many there were.
     pub(crate) heard: Option<rtp::Packet>,
     pub(crate) count: u64,

@@ -9,7 +9,10 @@ use std::{
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 use songda_media::{CallMedia, CarrierSound, Engine, MediaEvent, MediaSource, Prompt, Rest, Security};
 
-use crate::engine::{Blocks, answer, config, port};
+use crate::{
+    browser::Browser,
+    engine::{Blocks, answer, config, port},
+};
 
 /// Who is heard is told apart from everybody else by this octet.
 const HEARD: u8 = 0x91;
@@ -124,4 +127,49 @@ async fn r4_1a_a_desk_phone_behind_a_translator_is_heard_from_where_it_registere
         nobody.set_nonblocking(true).unwrap();
         assert!(nobody.recv(&mut buffer).is_err(), "nothing went to it");
     }
+}
+
+#[tokio::test]
+async fn a_browser_that_says_far_more_than_was_agreed_is_counted_and_heard_as_far_as_that() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, _recorded) = mpsc::channel();
+    let (media, _events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    let carrier = at("127.0.0.1");
+    carrier.set_nonblocking(true).unwrap();
+    media.trunk_offer().await.unwrap();
+    media.trunk_answer(answer(&carrier)).await.unwrap();
+    media.rest(Rest::Talk).unwrap();
+    let mut browser = Browser::open(HEARD);
+    browser.answer(media.browser_offer(browser.offer.clone()).await.unwrap());
+    let mut buffer = [0u8; 500];
+    let mut hears = || {
+        let mut heard = 0;
+        while let Ok(len) = carrier.recv(&mut buffer) {
+            heard += usize::from(RtpReader::new(&buffer[..len]).unwrap().payload().last() == Some(&HEARD));
+        }
+        heard
+    };
+    browser.until("the agent is heard", |_| (hears() > 0).then_some(())).await;
+    assert_eq!(engine.figures()[0].excess, 0, "who says what was agreed is never checked");
+    let begun = Instant::now();
+    browser
+        .until("too much is counted", |browser| {
+            // Twenty packets more, at once.
+            browser.next -= Duration::from_millis(400);
+            (engine.figures()[0].excess >= 500).then_some(())
+        })
+        .await;
+    // Its stack still works, and it is heard again.
+    hears();
+    let mut again = 0;
+    let heard = |_: &mut Browser| {
+        again += hears();
+        (again > 10).then_some(())
+    };
+    browser.until("the agent is heard again", heard).await;
+    let agent = media.close().await.unwrap().agent;
+    assert!(agent.excess >= 500, "{agent:?}");
+    // A second's allowance, what is earned, and what may have waited.
+    let most = 150 + 200 * (begun.elapsed().as_secs() + 2);
+    assert!(agent.received <= most, "not above {most}: {agent:?}");
 }
