@@ -130,7 +130,7 @@ async fn copies_that_fail_for_a_quarter_of_an_hour_are_told_until_one_succeeds()
         let standing = copies.standing();
         assert_eq!(standing.waiting, 1);
         let (since, why) = standing.failing.clone().unwrap();
-        assert!(since == house.clock.now_ms() && why.contains("bucket vault"), "{why}");
+        assert!(since == house.clock.now_ms() && why.text.contains("bucket vault"), "{why}");
         assert!(!standing.is_late(house.clock.now_ms()) && open_alarms(&house).await.is_empty());
         // Not before its time.
         serve(at);
@@ -180,8 +180,10 @@ async fn x2_a_damaged_recording_keeps_no_other_from_being_copied_and_is_told() {
         std::fs::write(&place, bytes).unwrap();
         let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), Copies::default());
         copier.round(&CancellationToken::new()).await.unwrap();
-        assert_eq!(vault.uncopied().unwrap(), [rotten], "{}: the other one is copied", house.engine);
+        assert_eq!(vault.uncopied().unwrap(), [rotten.clone()], "{}: the other one is copied", house.engine);
         assert_eq!(open_alarms(&house).await, ["recording.copy_damaged"], "{}", house.engine);
+        let told = alarms::open(&house.db).await.unwrap().remove(0).said;
+        assert!(told.text.contains(rotten.as_str()), "{}: it names the recording: {told}", house.engine);
     }
 }
 
