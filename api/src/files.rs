@@ -41,12 +41,12 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
             opens(path).with_context(|| format!("{key}: cannot read {}", path.display()))?;
         }
     }
-    let endpoint = telephony.endpoint("");
-    for tls in endpoint.listens.iter().filter_map(|listen| listen.tls.as_ref()) {
+    // Also where nothing listens over TLS yet.
+    if let Some(tls) = telephony.server_tls() {
         tls.check().context("telephony.tls")?;
     }
     if carrier.is_some() {
-        endpoint.client_tls.check().context("telephony.carrier_tls")?;
+        telephony.endpoint("").client_tls.check().context("telephony.carrier_tls")?;
     }
     Ok(())
 }

@@ -93,12 +93,17 @@ impl Telephony {
         Some(settings)
     }
 
-    /// The endpoint of signalling. Only trunks and phones of the court may call.
-    pub(crate) fn endpoint(&self, user_agent: &str) -> EndpointConfig {
-        let server = self.tls.as_ref().map(|tls| ServerTls {
+    /// What listeners show and ask for over TLS.
+    pub(crate) fn server_tls(&self) -> Option<ServerTls> {
+        self.tls.as_ref().map(|tls| ServerTls {
             identity: OwnCertificate { certificate: tls.certificate.clone(), key: tls.key.clone() },
             client_roots: tls.client_roots.clone(),
-        });
+        })
+    }
+
+    /// The endpoint of signalling. Only trunks and phones of the court may call.
+    pub(crate) fn endpoint(&self, user_agent: &str) -> EndpointConfig {
+        let server = self.server_tls();
         let listens = self.listeners().into_iter().map(|at| Listen {
             advertise: at.advertise,
             // A phone in a browser has no certificate to show.

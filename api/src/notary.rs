@@ -99,21 +99,21 @@ pub(crate) async fn off(house: &House) {
 pub(crate) fn check(house: &House) -> Option<Check> {
     let standing = house.notary.as_ref()?.standing.standing();
     let upto = match standing.newest {
-        Some(day) => Said::new("notary.upto", "receipts up to {day}").with("day", day),
+        Some(day) => Said::new("notary.upto", "newest receipt of {day}").with("day", day),
         None => Said::new("notary.none_yet", "no receipt yet"),
     };
     let warns = standing.refused > 0 || standing.failing.is_some();
     let said = match (standing.failing, standing.open_until_ms) {
         (Some((since, why)), Some(until)) => {
-            let text = "{upto}; {waiting} waiting, {refused} refused; away since {since_at_ms}, tried again at {until_at_ms}: {why}";
+            let text = "{upto}; {waiting} waiting, {refused} of them refused; away since {since_at_ms}, tried again at {until_at_ms}: {why}";
             let said = Said::new("notary.away_until", text).with("until_at_ms", until);
             said.with("since_at_ms", since).with("why", why)
         }
         (Some((since, why)), None) => {
-            let text = "{upto}; {waiting} waiting, {refused} refused; away since {since_at_ms}: {why}";
+            let text = "{upto}; {waiting} waiting, {refused} of them refused; away since {since_at_ms}: {why}";
             Said::new("notary.away", text).with("since_at_ms", since).with("why", why)
         }
-        (None, _) => Said::new("notary.standing", "{upto}; {waiting} waiting, {refused} refused"),
+        (None, _) => Said::new("notary.standing", "{upto}; {waiting} waiting, {refused} of them refused"),
     };
     let said = said.with("upto", upto).with("waiting", standing.waiting).with("refused", standing.refused);
     Some(Check::new("notary", if warns { "warn" } else { "ok" }, Some(said)))

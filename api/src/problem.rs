@@ -101,6 +101,15 @@ impl From<StoreError> for Problem {
             let text = "the disk of the server is full: nothing was written down; try again when there is room";
             return Self::new(StatusCode::INSUFFICIENT_STORAGE, "house.disk_full", text);
         }
+        // Whoever looks at the evidence in turn marks it, and people are told.
+        if matches!(error, StoreError::FileMissing(_)) {
+            let text = "the file is not there: it is looked into, and is given out again once it is restored";
+            return Self::new(StatusCode::NOT_FOUND, "file.missing", text);
+        }
+        if matches!(error, StoreError::FileAltered(_)) {
+            let text = "the file is not what was entered and is not given out: it is looked into";
+            return Self::new(StatusCode::CONFLICT, "file.altered", text);
+        }
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server could not do this; it was written down")
     }
 }

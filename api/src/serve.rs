@@ -159,7 +159,10 @@ pub(crate) fn identity(tls: &Tls) -> anyhow::Result<rustls::ServerConfig> {
     let key =
         PrivateKeyDer::from_pem_file(&tls.key).with_context(|| format!("reading the key {}", tls.key.display()))?;
     let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
-    config.context("the certificate and its key do not fit")
+    config.with_context(|| {
+        let (certificate, key) = (tls.certificate.display(), tls.key.display());
+        format!("the certificate {certificate} and the key {key} do not fit")
+    })
 }
 
 impl TlsListener {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use songda_media::{Prompt, PromptError};
+use songda_recordings::said::Said;
 
 use crate::{facts::Parting, machine::Cue};
 
@@ -47,6 +48,29 @@ pub enum SoundError {
         /// Cause.
         source: std::io::Error,
     },
+}
+
+impl SoundError {
+    /// In words.
+    pub fn said(&self) -> Said {
+        match self {
+            Self::Missing { name, folder } => Said::new(
+                "sound.missing",
+                "there is no {name} (wav, flac, mp3 or ogg) in {folder}; put it there or correct telephony.prompts",
+            )
+            .with("name", name.as_str())
+            .with("folder", folder.display().to_string()),
+            Self::Sound(error) => {
+                Said::new("sound.unfit", "a prompt cannot be used: {why}").with("why", error.to_string())
+            }
+            Self::Words { path, source } => Said::new(
+                "sound.words",
+                "the words of a prompt cannot be read from {path}: {why}; the text file stands beside the sound",
+            )
+            .with("path", path.display().to_string())
+            .with("why", source.to_string()),
+        }
+    }
 }
 
 /// Something to play, and what it says.

@@ -4,6 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use songda_calls::Sounds;
 use songda_people::Permission;
 use songda_recordings::said::Said;
+use songda_service::evidence;
 use songda_store::{
     clock::{Level, Reference},
     jobs,
@@ -70,7 +71,7 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
             let text: String = sounds.notice.into_iter().map(|notice| notice.text).collect();
             Some(Said::new("notice.text", "{text}").with("text", text))
         };
-        checks.push(outcome("notice", desk.switchboard.sounds("").map(words).map_err(fault)));
+        checks.push(outcome("notice", desk.switchboard.sounds("").map(words).map_err(|error| error.said())));
         let live = Said::new("calls.live", "{live}").with("live", desk.switchboard.live());
         checks.push(Check::new("calls", "ok", Some(live)));
         let fonts = Said::new("fonts.names", "{names}").with("names", desk.fonts.join(", "));
@@ -82,6 +83,7 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
     }
     checks.push(room(house));
     checks.extend(copies(house));
+    checks.push(evidence_check(house).await);
     checks.extend(notary::check(house));
     let well = checks.iter().all(|check| check.status != "failed");
     let closing = desk.is_some_and(Desk::is_closing);
@@ -103,6 +105,18 @@ fn outcome(name: &'static str, done: Result<Option<Said>, Said>) -> Check {
 /// What a part of the house met.
 fn fault(error: impl std::fmt::Display) -> Said {
     Said::new("part.failed", "{why}").with("why", error.to_string())
+}
+
+/// How much of the evidence of all courts is 待核查.
+async fn evidence_check(house: &House) -> Check {
+    match evidence::all_standing_doubts(&house.db).await {
+        Ok(0) => Check::new("evidence", "ok", Some(Said::new("evidence.no_marks", "nothing is under examination"))),
+        Ok(marks) => {
+            let said = Said::new("evidence.marks", "{marks} under examination").with("marks", marks);
+            Check::new("evidence", "warn", Some(said))
+        }
+        Err(error) => Check::new("evidence", "failed", Some(fault(error))),
+    }
 }
 
 /// How long the room lasts, so that people know long before it is gone (E52).

@@ -122,7 +122,11 @@ fn roots(path: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
         None => rustls_native_certs::load_native_certs().certs,
     };
     store.add_parsable_certificates(all);
-    if store.is_empty() { Err(TlsError::NoRoots) } else { Ok(Arc::new(store)) }
+    match path {
+        _ if !store.is_empty() => Ok(Arc::new(store)),
+        Some(path) => Err(unfit(path)("none in it is a certificate that can be trusted".into())),
+        None => Err(TlsError::NoRoots),
+    }
 }
 
 fn unfit(path: &Path) -> impl Fn(String) -> TlsError + use<> {

@@ -89,7 +89,9 @@ async fn away_and_wrong(world: &mut World, days: usize) {
     let detail = row["said"]["text"].as_str().unwrap();
     assert_eq!(row["status"], "warn");
     assert!(
-        detail.contains(&format!("{days} waiting")) && detail.contains("refused") && detail.contains("tried again at")
+        detail.contains(&format!("{days} waiting"))
+            && detail.contains("of them refused")
+            && detail.contains("tried again at")
     );
     let (code, said) = command(&world.server, &["evidence", "verify"]);
     assert!(

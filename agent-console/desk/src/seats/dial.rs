@@ -232,7 +232,7 @@ impl Seat {
                     "notice.missing",
                     "the recording notice could not be played, and the call did not go out: {why}",
                 );
-                self.alarm("notice.missing", &court, &said.with("why", fault.to_string())).await;
+                self.alarm("notice.missing", &court, &said.with("why", fault.said())).await;
             }
             _ => {}
         }

@@ -69,7 +69,9 @@ impl Seat {
 
     /// A call went out over this trunk as it should.
     pub(super) async fn line_is_well(&self, court: &str, trunk: &str) {
-        for (kind, object) in [("trunk.failed", court), ("trunk.none", court), ("trunk.failed", trunk)] {
+        let of_court = ["trunk.failed", "trunk.none", "notice.missing", "recording.unavailable"];
+        let of_court = of_court.into_iter().map(|kind| (kind, court));
+        for (kind, object) in of_court.chain([("trunk.failed", trunk)]) {
             if let Err(error) = alarms::clear(&self.ground.db, &self.ground.clock, kind, object).await {
                 tracing::error!(%error, "an alarm could not be cleared");
             }

@@ -108,9 +108,10 @@ async fn ring(
 fn said(why: Why) -> Option<Said> {
     Some(match why {
         Why::Fine | Why::Paused | Why::Registering => return None,
-        Why::Silent => {
-            Said::new("trunk.silent", "the carrier of {trunk} ({host}) does not answer: calls take the other lines")
-        }
+        Why::Silent => Said::new(
+            "trunk.silent",
+            "the carrier of {trunk} ({host}) does not answer: calls take other lines, where there are any",
+        ),
         Why::NotRegistered => {
             Said::new("trunk.not_registered", "{trunk} ({host}) could not register, and it is tried again")
         }

@@ -177,6 +177,12 @@ pub async fn standing_doubts(db: &Db, court: &str) -> Result<i64, ServiceError> 
     Ok(row.get(0))
 }
 
+/// How many stand in all courts.
+pub async fn all_standing_doubts(db: &Db) -> Result<i64, ServiceError> {
+    let row = sqlx::query("SELECT COUNT(*) FROM evidence_doubts WHERE open_object IS NOT NULL");
+    Ok(row.fetch_one(db.read()).await?.get(0))
+}
+
 /// The open doubts among the files of a case, oldest first.
 pub async fn doubts_of_case(db: &Db, court: &str, case: &str) -> Result<Vec<DoubtRow>, ServiceError> {
     let sql = format!(

@@ -22,7 +22,9 @@ mod whereabouts;
 
 pub use bound::{Correction, bind_call, enter_correction};
 pub use chain::{RootCheck, check_chain, check_missing, check_oldest, check_root};
-pub use doubts::{DoubtRow, Found, Marked, Place, clear, doubts, doubts_of_case, mark, standing_doubts};
+pub use doubts::{
+    DoubtRow, Found, Marked, Place, all_standing_doubts, clear, doubts, doubts_of_case, mark, standing_doubts,
+};
 pub use examine::{Examiner, Progress, looked_at};
 pub use files::{FileRow, Which, file, files, media_type};
 pub use roots::{Days, LEAP_DAYS, RootRow, Roots, chain_of, leaf, root, roots};
