@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     bridge::Summary,
-    rtp::{Ports, RtpLeg},
+    rtp::{Line, Ports},
     web::{Door, Mux, Passage, Places, Shore},
 };
 
@@ -333,11 +333,11 @@ impl Floor {
     }
 
     /// A pair of ports for a leg of this call, watched.
-    pub(super) fn port(&mut self, call: u64, poll: &Poll) -> Result<RtpLeg, EngineError> {
+    pub(super) fn port(&mut self, call: u64, poll: &Poll) -> Result<Line, EngineError> {
         self.plain_legs = (self.plain_legs + 1) % NUMBERS;
         let number = self.plain_legs;
         let unix_ms = (self.unix_ms)();
-        let leg = RtpLeg::open(&mut self.ports, Instant::now(), unix_ms, number).map_err(EngineError::Port)?;
+        let leg = Line::open(&mut self.ports, Instant::now(), unix_ms, number).map_err(EngineError::Port)?;
         let (sound, control) = leg.sockets();
         poll.add(sound, plain(call, number, false)).map_err(EngineError::Port)?;
         poll.add(control, plain(call, number, true)).map_err(EngineError::Port)?;
@@ -345,7 +345,7 @@ impl Floor {
     }
 
     /// A leg of plain RTP is over, and its port rests.
-    pub(super) fn port_gone(&mut self, now: Instant, mut leg: RtpLeg) {
+    pub(super) fn port_gone(&mut self, now: Instant, mut leg: Line) {
         leg.close(now);
         self.ports.give_back(now, leg.port());
     }

@@ -6,7 +6,7 @@ use crate::{
     bridge::{LARGEST, View, packed},
     egress::Head,
     quality::{Moment, Quality},
-    rtp::RtpLeg,
+    rtp::Line,
     web::{Shore, WebLeg, WebNews},
 };
 
@@ -15,7 +15,7 @@ pub(super) enum Inner {
     /// A browser, and its number among all browsers' legs.
     Browser(Box<WebLeg>, u64),
     /// A desk phone.
-    Phone(Box<RtpLeg>),
+    Phone(Box<Line>),
 }
 
 /// What a leg within the house brings.
@@ -68,7 +68,7 @@ impl Inner {
     }
 
     /// The leg of plain RTP of this number.
-    pub(super) fn plain(&mut self, number: u32) -> Option<&mut RtpLeg> {
+    pub(super) fn plain(&mut self, number: u32) -> Option<&mut Line> {
         match self {
             Self::Phone(leg) if leg.number == number => Some(leg),
             _ => None,

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Law, Supervision,
     egress::Egress,
-    rtp::RtpLeg,
+    rtp::Line,
     sdp::{Own, Remote},
     srtp::Security,
     web::{Door, WebLeg},
@@ -203,7 +203,7 @@ impl Floor {
         let slot = self.slot(call)?;
         let laws = slot.bridge.party_law().first();
         // Its answer to our offer names our keys by their numbers; later it offers itself.
-        let read = |leg: &RtpLeg| {
+        let read = |leg: &Line| {
             let own = leg.own(call, ip, &Law::BOTH);
             if leg.is_described() { Own { laws: &laws, ..own }.offered(sdp) } else { own.answered(sdp) }
         };

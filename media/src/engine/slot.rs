@@ -19,7 +19,7 @@ use crate::{
     bridge::{Bridge, MediaEvent, Summary, TICK, View, Wires},
     egress::Head,
     quality::{Moments, Quality},
-    rtp::{Ports, Received, RtpLeg},
+    rtp::{Line, Ports, Received},
     web::{Shore, WebLeg, WebNews},
 };
 
@@ -49,7 +49,7 @@ pub(super) struct Slot {
     pub(super) agent: Option<Inner>,
     pub(super) target: Option<Target>,
     pub(super) supervisor: Option<Inner>,
-    pub(super) trunk: Option<RtpLeg>,
+    pub(super) trunk: Option<Line>,
     /// The agent's.
     pub(super) law: Law,
     /// What may be spoken with the carrier, in order; empty: both, the agent's first.
@@ -78,7 +78,7 @@ struct Ends<'a> {
     agent: Option<&'a mut Inner>,
     target: Option<&'a mut Target>,
     supervisor: Option<&'a mut Inner>,
-    trunk: Option<&'a mut RtpLeg>,
+    trunk: Option<&'a mut Line>,
 }
 
 impl Wires for Ends<'_> {
@@ -138,7 +138,7 @@ impl Slot {
     }
 
     /// The carrier's leg, secured as its next description is to say.
-    pub(super) fn secured_trunk(&mut self) -> Result<&mut RtpLeg, EngineError> {
+    pub(super) fn secured_trunk(&mut self) -> Result<&mut Line, EngineError> {
         let trunk = self.trunk.as_mut().ok_or(EngineError::Gone)?;
         trunk.secure(self.carrier.security).map_err(EngineError::Port)?;
         trunk.set_source(self.carrier.source);
@@ -179,7 +179,7 @@ impl Slot {
     }
 
     /// Another leg is the carrier's.
-    pub(super) fn replace_trunk(&mut self, leg: RtpLeg) -> Option<RtpLeg> {
+    pub(super) fn replace_trunk(&mut self, leg: Line) -> Option<Line> {
         let old = self.trunk.replace(leg);
         if let Some(old) = &old {
             self.trunk_before = old.quality().after(self.trunk_before);
@@ -218,7 +218,7 @@ impl Slot {
         summary.target = target_before;
         summary.supervisor = supervisor_before.map(Quality::of_listener);
         summary.agent = agent.as_ref().map(Inner::quality).unwrap_or_default().after(agent_before);
-        summary.party = trunk.as_ref().map(RtpLeg::quality).unwrap_or_default().after(trunk_before);
+        summary.party = trunk.as_ref().map(|line| line.quality()).unwrap_or_default().after(trunk_before);
         summary
     }
 
@@ -361,7 +361,7 @@ impl Slot {
         let listens = self.bridge.supervisor_only_listens();
         let moments = Moments {
             agent: self.agent.as_mut().and_then(Inner::moment),
-            party: self.trunk.as_mut().and_then(RtpLeg::moment),
+            party: self.trunk.as_mut().and_then(|line| line.moment()),
             target: self.target.as_mut().and_then(|target| target.inner.moment()),
             supervisor: self.supervisor.as_mut().and_then(|inner| {
                 let heard = inner.moment();
@@ -399,7 +399,7 @@ fn counted(old: Option<Inner>, before: &mut Option<Quality>) -> Option<Inner> {
 }
 
 /// Takes what came on a leg of plain RTP, and whether its type was agreed; how many datagrams.
-fn receive(leg: &mut RtpLeg, now: Instant, most: u64, buffer: &mut [u8], mut heard: impl FnMut(View<'_>, bool)) -> u64 {
+fn receive(leg: &mut Line, now: Instant, most: u64, buffer: &mut [u8], mut heard: impl FnMut(View<'_>, bool)) -> u64 {
     // One look is enough where nothing else waits: what is left is told of in the next sweep.
     for count in 1..=most {
         let len = match leg.receive(now, buffer) {

@@ -1,22 +1,25 @@
 //! A leg of plain RTP, towards the carrier or towards a desk phone: a port for sound and one for
 //! its control, who is heard there, and what is known of the way.
+//!
+//! The leg itself does no input or output: it is given what came with its moment and its sender,
+//! and hands what is to leave to an [`Out`]. A [`Line`] is a leg with its two sockets.
 
 mod latch;
+mod line;
 mod ports;
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, UdpSocket},
-    os::fd::{AsFd, BorrowedFd},
+    net::{IpAddr, SocketAddr},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 pub use self::latch::MediaSource;
-pub(crate) use self::ports::{Ports, Refusals};
-use self::{
-    latch::{Described, Latch, Verdict, WINDOW},
-    ports::Pair,
+use self::latch::{Described, Latch, Verdict, WINDOW};
+pub(crate) use self::{
+    line::Line,
+    ports::{Ports, Refusals},
 };
 use crate::{
     Law,
@@ -33,12 +36,7 @@ use crate::{
 pub(crate) struct RtpLeg {
     /// Which of all legs of its thread.
     pub(crate) number: u32,
-    sound: UdpSocket,
-    control_socket: UdpSocket,
-    port: u16,
-    control_port: u16,
-    /// Another call had the port a moment ago.
-    used: bool,
+    at: At,
     remote: Option<Remote>,
     latch: Latch,
     control: Control,
@@ -62,6 +60,27 @@ pub(crate) struct RtpLeg {
     told: bool,
 }
 
+/// Our ports of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At {
+    /// Of its sound.
+    pub(crate) port: u16,
+    /// Of its control.
+    pub(crate) control: u16,
+    /// Whether it speaks IPv4; IPv6 otherwise.
+    pub(crate) is_ipv4: bool,
+    /// Another call had the port a moment ago.
+    pub(crate) used: bool,
+}
+
+/// Where what is to leave goes.
+pub(crate) trait Out {
+    /// From the port of sound.
+    fn sound(&mut self, octets: &[u8], to: SocketAddr);
+    /// From the port of control.
+    fn control(&mut self, octets: &[u8], to: SocketAddr);
+}
+
 /// What we answered to an offer of the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
@@ -73,7 +92,7 @@ enum Said {
     By(Suite),
 }
 
-/// What a look at the socket brought.
+/// What a datagram, or a look for one, brought.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     /// A packet of the other end, of this many octets.
@@ -90,19 +109,13 @@ const FORGERIES: u16 = 1_000;
 const REPORTED: Duration = Duration::from_secs(15);
 
 impl RtpLeg {
-    /// A leg on a pair of ports of this thread.
-    pub(crate) fn open(ports: &mut Ports, now: Instant, unix_ms: i64, number: u32) -> io::Result<Self> {
-        let Pair { sound, control, used } = ports.take(now)?;
-        let (port, control_port) = (sound.local_addr()?.port(), control.local_addr()?.port());
+    /// A leg at these ports.
+    pub(crate) fn new(number: u32, at: At, refusals: Arc<Refusals>, now: Instant, unix_ms: i64) -> io::Result<Self> {
         let mut dice = [0u8; 8];
         getrandom::fill(&mut dice).map_err(io::Error::other)?;
         Ok(Self {
             number,
-            sound,
-            control_socket: control,
-            port,
-            control_port,
-            used,
+            at,
             remote: None,
             latch: Latch::default(),
             control: Control::new(now, unix_ms, u64::from_be_bytes(dice)),
@@ -115,7 +128,7 @@ impl RtpLeg {
             authentic: None,
             forged: 0,
             unauthentic: 0,
-            refusals: ports.refusals().clone(),
+            refusals,
             source: MediaSource::default(),
             concealment: Concealment::No,
             told: false,
@@ -156,17 +169,12 @@ impl RtpLeg {
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// The sockets that are to be swept.
-    pub(crate) fn sockets(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
-        (self.sound.as_fd(), self.control_socket.as_fd())
+        self.at.port
     }
 
     /// Our end of it, for descriptions.
     pub(crate) fn own<'a>(&'a self, id: u64, ip: IpAddr, laws: &'a [Law]) -> Own<'a> {
-        let (address, control) = (SocketAddr::new(ip, self.port), self.control_port);
+        let (address, control) = (SocketAddr::new(ip, self.at.port), self.at.control);
         let (security, keys) = match self.said {
             Said::Nothing => (self.security, &self.keys[..]),
             Said::Clear => (Security::Off, &[][..]),
@@ -185,7 +193,7 @@ impl RtpLeg {
 
     /// What the other end said of itself.
     pub(crate) fn set_remote(&mut self, now: Instant, remote: Remote) -> Result<(), SdpError> {
-        if !self.sound.local_addr().is_ok_and(|local| local.is_ipv4() == remote.address.is_ipv4()) {
+        if self.at.is_ipv4 != remote.address.is_ipv4() {
             return Err(SdpError::NoAddress);
         }
         match (remote.crypto, &mut self.shield) {
@@ -200,7 +208,7 @@ impl RtpLeg {
                 (self.forged, self.authentic) = (0, None);
             }
         }
-        let (nat, strict) = (self.source == MediaSource::Any, self.used || self.source == MediaSource::Strict);
+        let (nat, strict) = (self.source == MediaSource::Any, self.at.used || self.source == MediaSource::Strict);
         let described = Described { address: remote.address, nat, strict, rate: remote.rate, within: WINDOW };
         self.latch.describe(now, described);
         // It is asked of the described machine's packets alone, and of those of whom the port of sound hears.
@@ -211,13 +219,9 @@ impl RtpLeg {
         Ok(())
     }
 
-    /// Looks for one packet of sound.
-    pub(crate) fn receive(&mut self, now: Instant, buffer: &mut [u8]) -> Received {
-        let (len, from) = match self.sound.recv_from(buffer) {
-            Ok(got) => got,
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Received::Dropped,
-            Err(_) => return Received::Nothing,
-        };
+    /// A datagram of so many octets came to the port of sound. What is heard is left in the buffer in
+    /// the clear.
+    pub(crate) fn came(&mut self, now: Instant, from: SocketAddr, buffer: &mut [u8], len: usize) -> Received {
         if is_rtcp(&buffer[..len]) {
             // Whoever speaks it on the port of sound takes it there too (RFC 5761, section 5.1.1).
             self.controlled(now, from, buffer, len);
@@ -276,21 +280,15 @@ impl RtpLeg {
         if !self.told {
             self.told = true;
             let machine = self.latch.is_its_machine(from);
-            tracing::warn!(port = self.port, own_machine = machine, "dropped RTP that is not its other end's");
+            tracing::warn!(port = self.at.port, own_machine = machine, "dropped RTP that is not its other end's");
         }
         Received::Dropped
     }
 
-    /// Looks for one packet of control; true when there was one.
-    pub(crate) fn receive_control(&mut self, now: Instant, buffer: &mut [u8]) -> bool {
-        match self.control_socket.recv_from(buffer) {
-            Ok((len, from)) => {
-                if self.controlled(now, from, buffer, len) {
-                    self.control_latch.settle(now, from);
-                }
-                true
-            }
-            Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+    /// A datagram of so many octets came to the port of control.
+    pub(crate) fn control_came(&mut self, now: Instant, from: SocketAddr, buffer: &mut [u8], len: usize) {
+        if self.controlled(now, from, buffer, len) {
+            self.control_latch.settle(now, from);
         }
     }
 
@@ -322,44 +320,45 @@ impl RtpLeg {
         Law::of(payload_type).is_some() || self.remote.is_some_and(|remote| remote.events == Some(payload_type))
     }
 
-    pub(crate) fn send(&mut self, now: Instant, packet: &[u8]) {
+    /// Sends a packet of sound.
+    pub(crate) fn send(&mut self, now: Instant, packet: &[u8], out: &mut impl Out) {
         if self.remote.is_none_or(|remote| !remote.listens) {
             return;
         }
         let Some(address) = self.latch.answers_to() else { return };
         self.control.sent(now, packet);
-        // A full socket buffer loses this packet as a full network would.
-        let _ = match &mut self.shield {
-            Some(shield) if shield.is_up() => match shield.seal(packet) {
-                Some(sealed) => self.sound.send_to(&sealed, address),
-                None => return,
-            },
+        match &mut self.shield {
+            Some(shield) if shield.is_up() => {
+                if let Some(sealed) = shield.seal(packet) {
+                    out.sound(&sealed, address);
+                }
+            }
             rests => {
                 if let Some(shield) = rests {
                     shield.pass(packet);
                 }
-                self.sound.send_to(packet, address)
+                out.sound(packet, address);
             }
-        };
+        }
     }
 
     /// Sends a report when one is due.
-    pub(crate) fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Instant, out: &mut impl Out) {
         if self.control.is_due(now)
             && let Some(report) = self.control.report(now, &mut self.reception)
         {
-            self.send_control(&report);
+            self.send_control(&report, out);
         }
     }
 
     /// Says goodbye (RFC 3550, section 6.3.7).
-    pub(crate) fn close(&mut self, now: Instant) {
+    pub(crate) fn close(&mut self, now: Instant, out: &mut impl Out) {
         if let Some(bye) = self.control.goodbye(now, &mut self.reception) {
-            self.send_control(&bye);
+            self.send_control(&bye, out);
         }
     }
 
-    fn send_control(&mut self, report: &[u8]) {
+    fn send_control(&mut self, report: &[u8], out: &mut impl Out) {
         let Some(remote) = self.remote else { return };
         let sealed = self.shield.as_mut().filter(|shield| shield.is_up()).map(|shield| shield.seal_control(report));
         let octets: &[u8] = match &sealed {
@@ -367,11 +366,11 @@ impl RtpLeg {
             Some(Some(sealed)) => sealed,
             Some(None) => return,
         };
-        let _ = if remote.mux {
-            self.sound.send_to(octets, self.latch.answers_to().unwrap_or(remote.address))
+        if remote.mux {
+            out.sound(octets, self.latch.answers_to().unwrap_or(remote.address));
         } else {
-            self.control_socket.send_to(octets, self.control_latch.answers_to().unwrap_or(remote.control))
-        };
+            out.control(octets, self.control_latch.answers_to().unwrap_or(remote.control));
+        }
     }
 
     /// How well it is heard, from its beginning on.

@@ -1,11 +1,11 @@
-use std::time::Duration;
+use std::{net::UdpSocket, time::Duration};
 
 use super::*;
 
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-fn leg(now: Instant) -> RtpLeg {
-    RtpLeg::open(&mut Ports::new(HERE, &(0..=0), 0, 1).unwrap(), now, 1_000_000, 1).unwrap()
+fn leg(now: Instant) -> Line {
+    Line::open(&mut Ports::new(HERE, &(0..=0), 0, 1).unwrap(), now, 1_000_000, 1).unwrap()
 }
 
 fn peer() -> UdpSocket {
@@ -75,7 +75,7 @@ fn a_secured_leg_hears_only_who_has_the_key_and_takes_a_new_one() {
     for leg in [&mut here, &mut there] {
         leg.secure(Security::Required).unwrap();
     }
-    let agree = |here: &mut RtpLeg, there: &mut RtpLeg| {
+    let agree = |here: &mut Line, there: &mut Line| {
         let offer = here.own(1, HERE, &Law::BOTH).offer();
         let (remote, answer) = there.own(2, HERE, &Law::BOTH).answer(&offer).unwrap();
         there.set_remote(now, remote).unwrap();
@@ -98,7 +98,7 @@ fn a_secured_leg_hears_only_who_has_the_key_and_takes_a_new_one() {
     assert_eq!(there.receive(now, &mut buffer), Received::Packet(172), "after another key");
     here.tick(now + Duration::from_secs(4));
     assert_eq!(there.receive(now, &mut buffer), Received::Dropped, "its report");
-    assert!(there.control.report(now, &mut there.reception).is_none(), "it has sent nothing to report on");
+    assert!(there.leg.control.report(now, &mut there.leg.reception).is_none(), "it has sent nothing to report on");
     let quality = there.quality();
     assert_eq!((quality.foreign, quality.unauthentic), (0, 1), "the one in the clear");
     assert_eq!(quality.srtp, Some("AES_CM_128_HMAC_SHA1_80"));
@@ -113,11 +113,12 @@ fn who_guesses_keys_for_long_is_not_tried_any_more_and_does_not_deafen_the_leg()
     }
     let (remote, answer) = there.own(2, HERE, &Law::BOTH).answer(&here.own(1, HERE, &Law::BOTH).offer()).unwrap();
     there.set_remote(now, remote).unwrap();
-    here.set_remote(now, here.own(1, HERE, &Law::BOTH).answered(&answer).unwrap()).unwrap();
+    let remote = here.own(1, HERE, &Law::BOTH).answered(&answer).unwrap();
+    here.set_remote(now, remote).unwrap();
     let mut buffer = [0; 2048];
     here.send(now, &sound(1));
     assert_eq!(there.receive(now, &mut buffer), Received::Packet(172));
-    let source = here.sound.local_addr().unwrap();
+    let source = here.sockets.sound.local_addr().unwrap();
     for no in 0..u32::from(FORGERIES) + 10 {
         let mut forged = sound(2);
         forged[8..12].copy_from_slice(&(1_000 + no).to_be_bytes());
@@ -187,7 +188,7 @@ fn what_comes_above_three_times_the_agreed_rate_is_counted_and_not_heard() {
 }
 
 /// A leg that has said something, and where its other end hears its sound and its reports.
-fn with_control(now: Instant, source: MediaSource) -> (RtpLeg, UdpSocket, UdpSocket) {
+fn with_control(now: Instant, source: MediaSource) -> (Line, UdpSocket, UdpSocket) {
     let (mut leg, speaks, control) = (leg(now), peer(), peer());
     leg.set_source(source);
     let more = format!("a=rtcp:{}\r\n", control.local_addr().unwrap().port());
@@ -203,12 +204,12 @@ const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
 fn reports_go_to_whom_the_latch_says_and_to_no_other_port_of_the_same_machine() {
     let t0 = Instant::now();
     let mut buffer = [0; 2048];
-    let speak = |leg: &mut RtpLeg, at: Instant, from: &UdpSocket| {
-        from.send_to(&REPORT, ("127.0.0.1", leg.control_port)).unwrap();
+    let speak = |leg: &mut Line, at: Instant, from: &UdpSocket| {
+        from.send_to(&REPORT, ("127.0.0.1", leg.at.control)).unwrap();
         assert!(leg.receive_control(at, &mut [0; 2048]));
     };
-    let mut reported = |leg: &mut RtpLeg, to: &UdpSocket| {
-        leg.send_control(&REPORT);
+    let mut reported = |leg: &mut Line, to: &UdpSocket| {
+        leg.leg.send_control(&REPORT, &mut leg.sockets);
         assert_eq!(to.recv(&mut buffer).unwrap(), 8);
         to.set_nonblocking(true).unwrap();
         assert!(to.recv(&mut buffer).is_err(), "one alone");
@@ -235,7 +236,7 @@ fn reports_go_to_whom_the_latch_says_and_to_no_other_port_of_the_same_machine() 
     assert_eq!(leg.quality().foreign, 2, "the thief once, and who was the other end for a while");
     // Too late, or on a strict line, it is nobody; and what is no report decides nothing.
     let (mut leg, _speaks, control) = with_control(t0, MediaSource::Port);
-    thief.send_to(&[0x80, 201, 0, 9, 0, 0, 0, 7], ("127.0.0.1", leg.control_port)).unwrap();
+    thief.send_to(&[0x80, 201, 0, 9, 0, 0, 0, 7], ("127.0.0.1", leg.at.control)).unwrap();
     assert!(leg.receive_control(t0, &mut [0; 2048]));
     speak(&mut leg, t0 + REPORTED, &thief);
     reported(&mut leg, &control);
@@ -251,7 +252,7 @@ fn control_above_three_times_what_is_usual_is_counted_and_not_taken() {
     let (mut leg, speaks, control) = with_control(now, MediaSource::Port);
     for no in 0..100u32 {
         // Some to each of its ports.
-        let to = if no % 2 == 0 { leg.control_port } else { leg.port() };
+        let to = if no % 2 == 0 { leg.at.control } else { leg.port() };
         let from = if no % 2 == 0 { &control } else { &speaks };
         from.send_to(&REPORT, ("127.0.0.1", to)).unwrap();
         let mut buffer = [0; 2048];
@@ -300,7 +301,7 @@ fn r4_1a_a_leg_that_goes_clear_and_is_secured_again_uses_no_number_twice_with_it
     let own = Own { id: 2, address, control: 9, laws: &Law::BOTH, security: Security::Optional, keys: &theirs };
     let (_, secured) = own.answer(&leg.own(1, HERE, &Law::BOTH).offer()).unwrap();
     let clear = described(&peer, "a=rtcp-mux\r\n");
-    let agree = |leg: &mut RtpLeg, answer: &str| {
+    let agree = |leg: &mut Line, answer: &str| {
         let remote = leg.own(1, HERE, &Law::BOTH).answered(answer).unwrap();
         leg.set_remote(now, remote).unwrap();
     };
@@ -312,7 +313,7 @@ fn r4_1a_a_leg_that_goes_clear_and_is_secured_again_uses_no_number_twice_with_it
         leg.send(now, &sound(10 * round + 1));
         let len = peer.recv(&mut buffer).unwrap();
         assert_eq!((len, reader.open(&mut buffer, len)), (182, Some(172)), "{round}: it goes on");
-        leg.send_control(&[0x80, 201, 0, 1, 0, 0, 0, 7]);
+        leg.leg.send_control(&[0x80, 201, 0, 1, 0, 0, 0, 7], &mut leg.sockets);
         let len = peer.recv(&mut buffer).unwrap();
         assert_eq!((len, reader.open_control(&mut buffer.clone(), len)), (22, Some(8)), "{round}: no repeat");
         reports.push(buffer[8..12].to_vec());
@@ -328,4 +329,65 @@ fn r4_1a_a_leg_that_goes_clear_and_is_secured_again_uses_no_number_twice_with_it
     }
     reports.dedup();
     assert_eq!(reports, [1u32, 2, 3].map(|index| (index | 1 << 31).to_be_bytes().to_vec()));
+}
+
+/// What left a leg, by port.
+#[derive(Default)]
+struct Left {
+    sound: Vec<(Vec<u8>, SocketAddr)>,
+    control: Vec<(Vec<u8>, SocketAddr)>,
+}
+
+impl Out for Left {
+    fn sound(&mut self, octets: &[u8], to: SocketAddr) {
+        self.sound.push((octets.to_vec(), to));
+    }
+
+    fn control(&mut self, octets: &[u8], to: SocketAddr) {
+        self.control.push((octets.to_vec(), to));
+    }
+}
+
+#[test]
+fn two_legs_agree_speak_and_report_in_no_time_and_without_a_socket() {
+    let now = Instant::now();
+    let at = |port| At { port, control: port + 1, is_ipv4: true, used: false };
+    let leg = |number, port| RtpLeg::new(number, at(port), Arc::default(), now, 1_000_000).unwrap();
+    let (mut here, mut there) = (leg(1, 4_000), leg(2, 5_000));
+    for leg in [&mut here, &mut there] {
+        leg.secure(Security::Required).unwrap();
+    }
+    let offer = here.own(1, HERE, &Law::BOTH).offer();
+    let (remote, answer) = there.own(2, HERE, &Law::BOTH).answer(&offer).unwrap();
+    there.set_remote(now, remote).unwrap();
+    let remote = here.own(1, HERE, &Law::BOTH).answered(&answer).unwrap();
+    here.set_remote(now, remote).unwrap();
+    let (mut left, mut buffer, mut heard) = (Left::default(), [0; 2048], 0);
+    for seq in 0..250 {
+        let moment = now + Duration::from_millis(20) * u32::from(seq);
+        here.send(moment, &sound(seq), &mut left);
+        here.tick(moment, &mut left);
+        // Both ends agreed on one port for sound and its control.
+        for (octets, to) in left.sound.drain(..) {
+            assert_eq!(to, SocketAddr::new(HERE, 5_000));
+            buffer[..octets.len()].copy_from_slice(&octets);
+            if there.came(moment, SocketAddr::new(HERE, 4_000), &mut buffer, octets.len()) == Received::Packet(172) {
+                assert_eq!(buffer[..172], sound(seq));
+                heard += 1;
+            }
+        }
+    }
+    assert_eq!((heard, left.control.len()), (250, 0));
+    let quality = there.quality();
+    assert_eq!((quality.received, quality.foreign, quality.unauthentic), (250, 0, 0));
+    // Its own report tells the other end's last one: the way there and back is known.
+    let mut back = Left::default();
+    let later = now + Duration::from_secs(6);
+    there.send(later, &sound(1), &mut back);
+    there.close(later, &mut back);
+    let (bye, to) = back.sound.pop().unwrap();
+    assert_eq!(to, SocketAddr::new(HERE, 4_000));
+    buffer[..bye.len()].copy_from_slice(&bye);
+    assert_eq!(here.came(later, SocketAddr::new(HERE, 5_000), &mut buffer, bye.len()), Received::Dropped);
+    assert!(here.quality().rtt_ms.is_some(), "{:?}", here.quality());
 }

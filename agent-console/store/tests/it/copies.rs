@@ -180,7 +180,12 @@ async fn x2_a_damaged_recording_keeps_no_other_from_being_copied_and_is_told() {
         std::fs::write(&place, bytes).unwrap();
         let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), Copies::default());
         copier.round(&CancellationToken::new()).await.unwrap();
-        assert_eq!(vault.uncopied().unwrap(), std::slice::from_ref(&rotten), "{}: the other one is copied", house.engine);
+        assert_eq!(
+            vault.uncopied().unwrap(),
+            std::slice::from_ref(&rotten),
+            "{}: the other one is copied",
+            house.engine
+        );
         assert_eq!(open_alarms(&house).await, ["recording.copy_damaged"], "{}", house.engine);
         let told = alarms::open(&house.db).await.unwrap().remove(0).said;
         assert!(told.text.contains(rotten.as_str()), "{}: it names the recording: {told}", house.engine);
