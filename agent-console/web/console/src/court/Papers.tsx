@@ -23,16 +23,15 @@ export function Reports(props: { me: Me; reports: Report[]; doubts?: Doubt[] }) 
       {newestFirst.map((report) => {
         const path = `/reports/${id(report.id)}/pdf`;
         const replaced = report.state !== IN_FORCE;
+        const is = (doubt: Doubt) => doubt.kind === "report" && doubt.name === `v${report.version}`;
+        const doubtful = doubts.some(is);
         const delivered = report.delivered?.state;
         return (
           <div key={report.id} className="file" data-testid="report">
             <div className="grow">
               <b>{t(report.kind === "T3-phone" ? "report.phone" : "report.other")}</b>{" "}
               <span className="tag">{t("report.version", { n: report.version })}</span>{" "}
-              <DoubtTag
-                doubts={doubts}
-                is={(doubt) => doubt.kind === "report" && doubt.name === `v${report.version}`}
-              />{" "}
+              <DoubtTag doubts={doubts} is={is} />{" "}
               {replaced && <span className="tag amber">{words("said", report.state)}</span>}{" "}
               {report.transcript_state && (
                 <span className="tag">{words("said", report.transcript_state)}</span>
@@ -48,7 +47,12 @@ export function Reports(props: { me: Me; reports: Report[]; doubts?: Doubt[] }) 
               </div>
               {report.removal && <Gone me={me} removal={report.removal} />}
             </div>
-            {!report.removal && may(me, "report.read") && (
+            {doubtful && !report.removal && (
+              <span className="muted small" data-testid="report-doubtful">
+                {t("report.doubtful")}
+              </span>
+            )}
+            {!doubtful && !report.removal && may(me, "report.read") && (
               <span className="two">
                 <Button
                   size="small"
@@ -71,7 +75,8 @@ export function Reports(props: { me: Me; reports: Report[]; doubts?: Doubt[] }) 
   );
 }
 
-export function Papers({ me, documents }: { me: Me; documents: TaskDocument[] }) {
+export function Papers(props: { me: Me; documents: TaskDocument[]; doubts?: Doubt[] }) {
+  const { me, documents, doubts = [] } = props;
   const { t } = useTranslation();
   const words = useWords();
   return (
@@ -83,6 +88,10 @@ export function Papers({ me, documents }: { me: Me; documents: TaskDocument[] })
         <div key={document.id} className="file">
           <div className="grow">
             <b>{document.name}</b>{" "}
+            <DoubtTag
+              doubts={doubts}
+              is={(doubt) => doubt.kind === "document" && doubt.name === document.name}
+            />{" "}
             <span className="muted small">
               {document.pages !== null && t("field.pages", { n: document.pages })}
             </span>

@@ -1,18 +1,19 @@
 // One call with its sound and its words side by side. The recording is verified before it
 // is played; a missing or altered one is a red banner, never an endless wait.
 
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Segmented } from "antd";
 import { type MouseEvent, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { useTwo } from "../i18n/index.ts";
-import { fileUrl, get, id, Problem } from "../lib/http.ts";
+import { fileUrl, get, id } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
 import { useTold } from "../lib/told.ts";
 import type { CallRow, Me, Peaks, RecordingVerdict } from "../lib/types.ts";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
+import { Broken, brokenBy, Partly } from "./Broken.tsx";
 import type { Channels } from "./channels.ts";
 import { Gone } from "./Gone.tsx";
 import { lasting, Marks } from "./Marks.tsx";
@@ -33,6 +34,14 @@ export function Recording({ me, call }: { me: Me; call: CallRow }) {
       mayPlay && call.recording !== null && !["live", "deleted"].includes(call.recording.state),
     staleTime: 60_000,
   });
+  const queries = useQueryClient();
+  // Whoever looks finds it: the mark stands by now, and the page says so without a reload.
+  const broken =
+    (verdict.data !== undefined && verdict.data.verdict !== "intact") ||
+    brokenBy(verdict.error) !== null;
+  useEffect(() => {
+    if (broken) void queries.invalidateQueries({ queryKey: ["task"] });
+  }, [broken, queries]);
   const head = [
     call.technical ? two(call.technical.zh, call.technical.en) : t("call.live"),
     dateTime(call.at),
@@ -85,12 +94,9 @@ function Body(props: {
   if (call.recording.state === "live") return <p className="none">{t("recording.live")}</p>;
   const { error, data } = verdict;
   if (error) {
-    const lost = error instanceof Problem && error.code.startsWith("recording.");
-    return lost ? (
-      <Broken
-        verdict={error.code === "recording.altered" ? "altered" : "missing"}
-        detail={error.detail}
-      />
+    const broken = brokenBy(error);
+    return broken ? (
+      <Broken verdict={broken} />
     ) : (
       <Failed error={error} onRetry={() => void verdict.refetch()} />
     );
@@ -107,19 +113,6 @@ function Body(props: {
     );
   }
   return <Sound me={me} call={call} verdict={data} onFailed={verdict.refetch} />;
-}
-
-function Broken({ verdict, detail }: { verdict: "missing" | "altered"; detail: string }) {
-  const { t } = useTranslation();
-  return (
-    <Alert
-      data-testid="banner-recording"
-      type="error"
-      showIcon
-      title={t(`recording.${verdict}`)}
-      description={<span title={detail || undefined}>{t("recording.broken_help")}</span>}
-    />
-  );
 }
 
 function Hashes({ sha256, sm3 }: { sha256: string | null; sm3: string | null }) {
@@ -190,14 +183,7 @@ function Sound(props: {
           </Button>
         )}
       </div>
-      {(verdict.state === "incomplete" || verdict.state === "recovered") && (
-        <Alert
-          data-testid={`banner-${verdict.state}`}
-          type="warning"
-          showIcon
-          title={t(`recording.${verdict.state}`)}
-        />
-      )}
+      <Partly state={verdict.state} />
       {failed && (
         <Alert data-testid="error-player.failed" type="error" showIcon title={t("player.failed")} />
       )}

@@ -56,6 +56,8 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
     calls.find((each) => each.recording !== null) ??
     calls[0];
   const matter = task.case;
+  // Of the case: versions count by task, and another's first is not this one's.
+  const doubts = task.doubts ?? [];
   return (
     <div className="page">
       <p className="crumb">
@@ -75,7 +77,7 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
         </span>
       </div>
       <Nodes task={task} />
-      <Doubts doubts={task.doubts ?? []} />
+      <Doubts doubts={doubts} />
       <Escalations task={task} onCall={setChosen} />
       <div className="cols">
         <div>
@@ -89,15 +91,19 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
             calls={calls}
             attempts={Array.isArray(task.attempts) ? task.attempts : []}
             table={table.data ?? null}
-            doubts={task.doubts ?? []}
+            doubts={doubts}
             current={call?.id ?? null}
             onChoose={setChosen}
           />
         </div>
         <div>
-          <Reports me={me} reports={task.reports ?? []} doubts={task.doubts ?? []} />
+          <Reports
+            me={me}
+            reports={task.reports ?? []}
+            doubts={doubts.filter((doubt) => doubt.task_id === taskId)}
+          />
           <Timeline events={task.events} onCall={setChosen} />
-          <Papers me={me} documents={task.documents} />
+          <Papers me={me} documents={task.documents} doubts={doubts} />
           <Phones task={task} />
         </div>
       </div>

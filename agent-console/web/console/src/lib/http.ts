@@ -90,6 +90,30 @@ function parse(text: string): unknown {
   }
 }
 
+/**
+ * Why the browser got nothing from the address of a file: what the server says of it. Nothing where it
+ * gives the file by now; no more than a byte of that is asked for.
+ */
+export async function refusal(path: string): Promise<Problem | null> {
+  let response: Response;
+  try {
+    const headers = { accept: "application/json", range: "bytes=0-0" };
+    response = await fetch(API + path, { credentials: "same-origin", headers });
+  } catch {
+    return new Problem(0, { code: "network.down" });
+  }
+  if (response.ok) {
+    void response.body?.cancel();
+    return null;
+  }
+  const said = parse(await response.text());
+  const known = typeof said === "object" && said !== null;
+  const body = known ? (said as Record<string, unknown>) : { code: `http.${response.status}` };
+  const problem = new Problem(response.status, body);
+  if (problem.code === "session.missing") sessionLost();
+  return problem;
+}
+
 export const get = <T>(path: string) => request<T>("GET", path);
 export const post = <T>(path: string, body?: unknown) => request<T>("POST", path, body);
 export const put = <T>(path: string, body: unknown) => request<T>("PUT", path, body);

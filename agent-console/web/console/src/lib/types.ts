@@ -104,7 +104,11 @@ export type Transcript = With<"Transcript", { state: TranscriptState; lines: Tra
 
 export type InboundCall = With<
   "InboundCall",
-  { state: "open" | "linked" | "dismissed"; transcript: TranscriptState | null }
+  {
+    state: "open" | "linked" | "dismissed";
+    transcript: TranscriptState | null;
+    recording: RecordingState | null;
+  }
 >;
 export type InboundTranscript = Schema<"InboundTranscript">;
 /** When the court takes calls. */

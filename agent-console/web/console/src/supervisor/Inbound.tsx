@@ -2,10 +2,11 @@
 // reason. Whoever was not spoken to stands here with 待回拨.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Button, Modal } from "antd";
+import { Alert, Button, Modal } from "antd";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { fileUrl, get, id, post } from "../lib/http.ts";
+import { Broken, brokenBy, Partly } from "../court/Broken.tsx";
+import { fileUrl, get, id, type Problem, post, refusal } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
 import type {
@@ -148,17 +149,7 @@ function Settle({ call, onClose }: { call: InboundCall; onClose: () => void }) {
       onCancel={onClose}
     >
       <div className="settle">
-        {call.recording === "deleted" && <p className="none">{t("recording.deleted")}</p>}
-        {call.recording && call.recording !== "deleted" && (
-          // biome-ignore lint/a11y/useMediaCaption: what was said stands below, once it is there
-          <audio
-            controls
-            preload="none"
-            data-testid="inbound-audio"
-            aria-label={t("inbound.listen")}
-            src={fileUrl(`/inbound/${id(call.id)}/audio`)}
-          />
-        )}
+        <Heard call={call} />
         {call.transcript === "ready" && <Lines call={call.id} />}
         {(link.error || dismiss.error) && <Failed error={link.error ?? dismiss.error} />}
         <section>
@@ -204,6 +195,44 @@ function Settle({ call, onClose }: { call: InboundCall; onClose: () => void }) {
         </form>
       </div>
     </Modal>
+  );
+}
+
+/** What can be heard of a call, or why nothing can. */
+function Heard({ call }: { call: InboundCall }) {
+  const { t } = useTranslation();
+  /** The player failed: nothing while it did not, and no problem where the file is there after all. */
+  const [failed, setFailed] = useState<{ problem: Problem | null } | null>(null);
+  const { recording } = call;
+  const path = `/inbound/${id(call.id)}/audio`;
+  if (recording === null) {
+    // Whoever was answered was recorded: then it is only not there yet.
+    const none = call.lasted_ms > 0 ? "recording.none_yet" : "recording.none";
+    return <p className="none">{t(none)}</p>;
+  }
+  if (recording === "deleted" || recording === "live") {
+    return <p className="none">{t(`recording.${recording}`)}</p>;
+  }
+  if (recording === "missing" || recording === "altered") return <Broken verdict={recording} />;
+  const broken = brokenBy(failed?.problem);
+  if (broken) return <Broken verdict={broken} />;
+  if (failed?.problem) return <Failed error={failed.problem} onRetry={() => setFailed(null)} />;
+  return (
+    <>
+      {/* biome-ignore lint/a11y/useMediaCaption: what was said stands below, once it is there */}
+      <audio
+        controls
+        preload="none"
+        data-testid="inbound-audio"
+        aria-label={t("inbound.listen")}
+        src={fileUrl(path)}
+        onError={() => void refusal(path).then((problem) => setFailed({ problem }))}
+      />
+      {failed && (
+        <Alert data-testid="error-player.failed" type="error" showIcon title={t("player.failed")} />
+      )}
+      <Partly state={recording} />
+    </>
   );
 }
 

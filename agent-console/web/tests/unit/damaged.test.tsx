@@ -1,0 +1,156 @@
+// What is damaged or not there, as whoever meets it reads it: never an answer of the server as it
+// is, never a player without words, and marked on the page that found it.
+import { act } from "react";
+import { expect, test } from "vitest";
+import { Reports } from "../../console/src/court/Papers.tsx";
+import Task from "../../console/src/court/Task.tsx";
+import type { Language } from "../../console/src/i18n/index.ts";
+import type { Doubt, Me, Report } from "../../console/src/lib/types.ts";
+import Inbound from "../../console/src/supervisor/Inbound.tsx";
+import { doubts } from "../shots/evidence.ts";
+import * as fixture from "../shots/fixture.ts";
+import {
+  answer,
+  asked,
+  find,
+  inBoth,
+  pages,
+  press,
+  settle,
+  show,
+  speak,
+  text,
+} from "./mounted.tsx";
+
+pages();
+
+const who = (role: string) => fixture.me(role) as Me;
+const marked = (more: object) => ({ ...doubts.items[0], cleared_at: null, ...more }) as Doubt;
+const first = { kind: "report", name: "v1", call_id: null };
+
+test("a report under examination is no link into an error, and the others stay what they are", async () => {
+  const reports = fixture.task.reports.map((each) => ({ ...each, removal: null })) as Report[];
+  const told = await inBoth(() => (
+    <Reports me={who("judge")} reports={reports} doubts={[marked(first)]} />
+  ));
+  expect(told["zh-CN"]).toContain("待核查，暂不能查看");
+  expect(told.en).toContain("it cannot be viewed");
+  const links = [...document.querySelectorAll("a")].map((each) => each.getAttribute("href") ?? "");
+  const of = (version: number) => {
+    const report = reports.find((each) => each.version === version);
+    return links.filter((each) => each.includes(`/reports/${report?.id}/`)).length;
+  };
+  expect([of(2), of(1)]).toEqual([2, 0]);
+});
+
+/** The page of a task, whose server marks the recording as soon as it was looked at. */
+async function task(verdict: object, more: object[] = []) {
+  answer({
+    "/api/v1/tasks/task-1": { ...fixture.task, doubts: more },
+    "/api/v1/calls/call-1/recording": verdict,
+    "/api/v1/calls/call-1/transcript": fixture.transcript,
+    "/api/v1/outcomes": fixture.outcomes,
+  });
+  await show(<Task me={who("judge")} taskId="task-1" />);
+  answer({
+    "/api/v1/tasks/task-1": {
+      ...fixture.task,
+      doubts: [...more, marked({ kind: "recording", call_id: "call-1", task_id: "task-1" })],
+    },
+  });
+  for (let n = 0; n < 4; n += 1) await settle();
+  return asked.filter(({ path }) => path.startsWith("/api/v1/tasks/task-1")).length;
+}
+
+test("the page that finds a damaged recording shows the mark at once, and asks for it once", async () => {
+  const altered = { ...fixture.verdict("call-1"), verdict: "altered", said: null };
+  expect(await task(altered)).toBe(2);
+  expect(find("banner-doubts")?.textContent).toContain("待核查");
+  expect(find("doubt-tag")).not.toBeNull();
+});
+
+test("a recording that is well asks for nothing again", async () => {
+  expect(await task(fixture.verdict("call-1"))).toBe(1);
+  expect(find("banner-doubts")).toBeNull();
+});
+
+test("a mark on a report of another task of the case closes none of this one's", async () => {
+  await task(fixture.verdict("call-1"), [marked({ ...first, task_id: "task-of-another" })]);
+  expect(find("report-doubtful")).toBeNull();
+});
+
+test("a recording that cannot be read at this moment is not called missing", async () => {
+  expect(await task({ status: 503, code: "recording.unreadable", detail: "" })).toBe(1);
+  expect(find("error-recording.unreadable")).not.toBeNull();
+  expect(find("banner-recording")).toBeNull();
+});
+
+/** What stands above a message that came in. */
+async function message(more: object, language: Language = "zh-CN") {
+  const row = { ...fixture.inbound.items[0], transcript: null, ...more };
+  answer({ "/api/v1/inbound": { items: [row], next_cursor: null } });
+  await speak(language);
+  await show(<Inbound key={`${language} ${JSON.stringify(more)}`} me={who("judge")} />);
+  await settle();
+  await press(find("settle"));
+  await settle();
+  return text();
+}
+
+const broke = async () => {
+  await act(async () => void find("inbound-audio")?.dispatchEvent(new Event("error")));
+  await settle();
+};
+
+test.each([
+  ["altered", 409, "录音文件被改动", "The recording was altered"],
+  ["missing", 404, "录音文件缺失", "The recording is missing"],
+] as const)(
+  "a message that is %s says so instead of a player that does nothing",
+  async (...row) => {
+    const [verdict, status, zh, en] = row;
+    answer({
+      "/api/v1/inbound/in-3/audio": { status, code: `recording.${verdict}`, detail: "a server's" },
+    });
+    expect(await message({}, "en")).not.toContain(en);
+    await broke();
+    expect(text()).toContain(en);
+    expect(text()).not.toContain("a server's");
+    expect(find("inbound-audio")).toBeNull();
+    // What is known already needs no player to fail first.
+    expect(await message({ recording: verdict })).toContain(zh);
+    expect(find("inbound-audio")).toBeNull();
+  },
+);
+
+test("a message that another cause keeps from being heard says which", async () => {
+  answer({ "/api/v1/inbound/in-3/audio": { status: 503, code: "recording.unreadable" } });
+  await message({});
+  await broke();
+  expect(find("error-recording.unreadable")).not.toBeNull();
+  expect(find("banner-recording")).toBeNull();
+});
+
+test("a message that is there and that the browser cannot play is not called damaged", async () => {
+  await message({});
+  await broke();
+  expect(find("error-player.failed")).not.toBeNull();
+  expect(find("banner-recording")).toBeNull();
+});
+
+test("a recovered message says that its end may be missing", async () => {
+  expect(await message({ recording: "recovered" }, "en")).toContain(
+    "the last two seconds may be missing",
+  );
+  expect(await message({ recording: "recovered" })).toContain("结尾可能缺最后两秒");
+  expect(find("inbound-audio")).not.toBeNull();
+});
+
+test.each([
+  [{ recording: "live" }, "通话还在进行"],
+  [{ recording: "incomplete" }, "录音不完整"],
+  [{ recording: null }, "录音尚未归档"],
+  [{ recording: null, lasted_ms: 0 }, "这通电话没有录音"],
+])("a message that cannot be heard in full says why: %j", async (more, zh) => {
+  expect(await message(more)).toContain(zh);
+});
