@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Agent, PATIENCE, PING};
+use super::{Agent, LONGEST, PATIENCE, PING};
 use crate::peer::Peer;
 
 impl Agent {
@@ -76,12 +76,14 @@ impl Agent {
 
     /// The next frame of a kind. That the sound is lost may be told in between.
     async fn news(&mut self, kind: &str) -> Value {
+        let begun = tokio::time::Instant::now();
         loop {
             let frame = self.next().await.unwrap_or_else(|| panic!("the line was closed before {kind}"));
             if frame["type"] == kind {
                 return frame;
             }
             assert!(frame["type"] != "error" || frame["code"] == "call.browser_lost", "{frame}");
+            assert!(begun.elapsed() < LONGEST, "no {kind} came; the call: {}", self.call);
         }
     }
 

@@ -23,6 +23,8 @@ type Secret = <DhP256HkdfSha256 as hpke::Kem>::PrivateKey;
 
 /// Nothing in these tests takes longer.
 const PATIENCE: Duration = Duration::from_secs(45);
+/// No frame is waited for longer, whatever else comes meanwhile.
+const LONGEST: Duration = Duration::from_mins(2);
 /// A browser pings this often.
 const PING: Duration = Duration::from_secs(5);
 /// Who waits for something to be shown looks this often.
@@ -213,22 +215,26 @@ impl Agent {
 
     /// The next frame of a kind. An error frame in between fails the test.
     pub async fn frame(&mut self, kind: &str) -> Value {
+        let begun = tokio::time::Instant::now();
         loop {
             let frame = self.next().await.unwrap_or_else(|| panic!("the line was closed before {kind}"));
             if frame["type"] == kind {
                 return frame;
             }
             assert_ne!(frame["type"], "error", "{frame}");
+            assert!(begun.elapsed() < LONGEST, "no {kind} came; the call: {}", self.call);
         }
     }
 
     /// The next frame of a kind, whatever the house complains of in between.
     pub async fn frame_past_errors(&mut self, kind: &str) -> Value {
+        let begun = tokio::time::Instant::now();
         loop {
             let frame = self.next().await.unwrap_or_else(|| panic!("the line was closed before {kind}"));
             if frame["type"] == kind {
                 return frame;
             }
+            assert!(begun.elapsed() < LONGEST, "no {kind} came; the call: {}", self.call);
         }
     }
 
