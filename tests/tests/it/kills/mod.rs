@@ -250,6 +250,27 @@ async fn a_kill_while_it_rings_leaves_no_attempt_and_nothing_is_dialled_again() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_browser_measured_of_its_network_until_a_kill_stays_with_the_call() {
+    let mut world = World::start().await;
+    world.push("13800008013").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.phase("talking").await;
+    let item = |rtt: u32, quality: &str| json!({ "at": "2026-11-28T09:00:00+08:00", "rtt_ms": rtt, "jitter_ms": 4, "loss": 0.02, "quality": quality });
+    let items = [item(40, "good"), item(200, "fair"), item(60, "good")];
+    agent.send(json!({ "type": "samples", "call_id": agent.call["call_id"], "items": items })).await;
+    let kept = async || world.server.sqlite("SELECT COUNT(*) FROM call_samples");
+    until(kept, |count| count == "[(3,)]").await.unwrap();
+    world.server.kill_and_restart();
+    let judge = world.server.cookie("J0001").await;
+    let task = world.task(&judge, order["task_id"].as_str().unwrap()).await;
+    let network = &task["calls"][0]["network"];
+    assert_eq!((&network["samples"], &network["impaired"]), (&json!(3), &json!(1)), "{network}");
+    assert_eq!((&network["rtt_ms"], &network["rtt_max_ms"]), (&json!(100.0), &json!(200.0)), "{network}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_told_twice_to_stop_hangs_up_at_once_and_closes_the_recording() {
     let mut world = World::start().await;
     world.push("13800008009").await;
