@@ -41,6 +41,7 @@ const PACKETS: usize = 16;
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
+#[cfg(test)]
 const GOODBYE: u8 = 203;
 
 /// Whether a datagram that came where RTP comes is RTCP (RFC 5761, section 4).
@@ -70,7 +71,6 @@ pub(crate) struct Control {
     heard: Option<(u32, u32, Instant)>,
     rtt: Option<Duration>,
     far: Option<FarEnd>,
-    left: bool,
 }
 
 /// The stream that we send.
@@ -90,7 +90,7 @@ impl Control {
     pub(crate) fn new(now: Instant, unix_ms: i64, dice: u64) -> Self {
         let cname = format!("{:016x}", dice ^ 0x5be0_cd19_137e_2179);
         let clock = (now, unix_ms);
-        Self { dice: dice | 1, cname, clock, due: None, ours: None, heard: None, rtt: None, far: None, left: false }
+        Self { dice: dice | 1, cname, clock, due: None, ours: None, heard: None, rtt: None, far: None }
     }
 
     /// The other end is known: reports begin.
@@ -212,7 +212,6 @@ impl Control {
                     let Ok(report) = ReceiverReport::unmarshal(&mut octets) else { return false };
                     self.reported(now, &report.reports);
                 }
-                Some(&GOODBYE) => self.left = true,
                 _ => {}
             }
         }
@@ -248,12 +247,12 @@ impl Control {
     pub(crate) fn far(&self) -> Option<FarEnd> {
         self.far
     }
+}
 
-    /// Whether the other end said goodbye.
-    #[cfg(test)]
-    pub(crate) fn has_left(&self) -> bool {
-        self.left
-    }
+/// Whether it holds a goodbye.
+#[cfg(test)]
+pub(crate) fn is_goodbye(datagram: &[u8]) -> bool {
+    parts(datagram).is_some_and(|parts| parts.iter().any(|part| part[1] == GOODBYE))
 }
 
 /// The packets of a datagram whose lengths add up, the first of which is a report.
@@ -336,7 +335,7 @@ mod tests {
         assert!(there.take(t1 + MS * 1_890, &third));
         assert!((there.rtt_ms().unwrap() - 60.0).abs() < 0.2);
         let bye = here.goodbye(t1 + MS * 1_900, &mut hears).unwrap();
-        assert!(there.take(t1 + MS * 1_930, &bye) && there.has_left());
+        assert!(there.take(t1 + MS * 1_930, &bye) && is_goodbye(&bye));
     }
 
     #[test]
