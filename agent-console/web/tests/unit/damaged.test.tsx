@@ -49,7 +49,6 @@ async function task(verdict: object, more: object[] = []) {
     "/api/v1/tasks/task-1": { ...fixture.task, doubts: more },
     "/api/v1/calls/call-1/recording": verdict,
     "/api/v1/calls/call-1/transcript": fixture.transcript,
-    "/api/v1/outcomes": fixture.outcomes,
   });
   await show(<Task me={who("judge")} taskId="task-1" />);
   answer({

@@ -80,7 +80,10 @@ test("each alarm, each check and each action of the log has words", () => {
 });
 
 test("what the server says in codes is said here, in English as the server says it", () => {
-  const text = [source, ...["recordings/src", room("calls")].map((each) => rust(join(house, each)).join("\n"))].join("\n");
+  const text = [
+    source,
+    ...["recordings/src", room("calls")].map((each) => rust(join(house, each)).join("\n")),
+  ].join("\n");
   const named = new Map<string, string>();
   // The sentence stands beside its code, or in a name just before.
   const said =

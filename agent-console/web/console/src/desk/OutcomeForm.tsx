@@ -6,7 +6,7 @@
 import { Button, Input } from "antd";
 import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useTwo, useWords } from "../i18n/index.ts";
+import { useListed, useTwo, useWords } from "../i18n/index.ts";
 import { id, Problem, post } from "../lib/http.ts";
 import type { CallState, OutcomeTable, SavedOutcome } from "../lib/types.ts";
 import { Failed } from "../ui/problem.tsx";
@@ -86,6 +86,8 @@ export function OutcomeForm(props: OutcomeFormProps) {
   if (success && unsaid.length > 0) lacks.push("missing.ticks");
   const maySave = lacks.length === 0 && !saving && !noAttempt && call?.outcome_saved === false;
   const talked = call !== null && (call.answered_at !== null || isLive(call));
+
+  const lacking = useLacking();
 
   const save = async () => {
     if (!maySave || !call) return;
@@ -177,7 +179,7 @@ export function OutcomeForm(props: OutcomeFormProps) {
       block
       loading={saving}
       disabled={!maySave}
-      title={lacks.map((lack) => t(lack, { list: unsaid.join("、") })).join("；") || undefined}
+      title={lacking(lacks, unsaid) || undefined}
       onClick={() => void save()}
     >
       {t(unanswered || whose ? "outcome.save_unanswered" : "outcome.save")} <kbd>Ctrl ↵</kbd>
@@ -315,15 +317,21 @@ function Unsaid({ steps, onTick }: { steps: string[]; onTick: (step: string) => 
   );
 }
 
+/** What is lacking yet, in one line. */
+function useLacking(): (lacks: Missing[], unsaid: string[]) => string {
+  const { t } = useTranslation();
+  const listed = useListed();
+  return (lacks, unsaid) => listed(lacks.map((lack) => t(lack, { list: listed(unsaid) })));
+}
+
 function Lacks({ lacks, unsaid }: { lacks: Missing[]; unsaid: string[] }) {
   const { t } = useTranslation();
-  const word = (lack: Missing) =>
-    lack === "missing.ticks" ? t(lack, { list: unsaid.join("、") }) : t(lack);
+  const lacking = useLacking();
   return (
     <p className="muted small" data-testid="missing">
       {lacks.length === 0
         ? t("outcome.complete")
-        : t("outcome.missing", { list: lacks.map(word).join("、") })}
+        : t("outcome.missing", { list: lacking(lacks, unsaid) })}
     </p>
   );
 }

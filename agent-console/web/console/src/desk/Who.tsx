@@ -4,7 +4,7 @@
 import { Button } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { useTwo, useWords } from "../i18n/index.ts";
+import { useListed, useTwo, useWords } from "../i18n/index.ts";
 import { daysUntil, shortTime } from "../lib/time.ts";
 import type { CallState, WorkOrder, WorkOrderPhone } from "../lib/types.ts";
 import { isLive, wasAnswered } from "./state.ts";
@@ -22,7 +22,12 @@ export function Who({ order, call, mayDial, onDial, children }: WhoProps) {
   const { t } = useTranslation();
   const two = useTwo();
   const words = useWords();
+  const listed = useListed();
   const { recipient, case: matter } = order;
+  const papers = listed(order.documents.map((document) => document.name));
+  const others = listed(
+    order.others.map((other) => `${words("said", other.position)} ${other.name}`),
+  );
   const days = daysUntil(matter.hearing_at, Date.now());
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: many numbers make it scroll, and keys must reach that
@@ -39,8 +44,8 @@ export function Who({ order, call, mayDial, onDial, children }: WhoProps) {
           {order.others.length > 0 && (
             <>
               <dt>{t("field.others")}</dt>
-              <dd className="clamp" title={names(order)}>
-                {names(order)}
+              <dd className="clamp" title={others}>
+                {others}
               </dd>
             </>
           )}
@@ -59,9 +64,8 @@ export function Who({ order, call, mayDial, onDial, children }: WhoProps) {
             )}
           </dd>
           <dt>{t("desk.documents")}</dt>
-          <dd className="clamp" title={papers(order)}>
-            {papers(order)}{" "}
-            <span className="muted">{t("field.of", { n: order.documents.length })}</span>
+          <dd className="clamp" title={papers}>
+            {papers} <span className="muted">{t("field.of", { n: order.documents.length })}</span>
           </dd>
           {recipient.id_masked && (
             <>
@@ -109,14 +113,6 @@ export function Who({ order, call, mayDial, onDial, children }: WhoProps) {
 export function nextPhone(phones: WorkOrderPhone[]): WorkOrderPhone | undefined {
   const dialable = phones.filter((phone) => phone.dialable);
   return dialable.find((phone) => !phone.last_result) ?? dialable[0];
-}
-
-function papers(order: WorkOrder): string {
-  return order.documents.map((document) => document.name).join("、");
-}
-
-function names(order: WorkOrder): string {
-  return order.others.map((other) => `${other.position} ${other.name}`).join("、");
 }
 
 function Phone(props: {

@@ -14,6 +14,7 @@ export function scriptValues(order: WorkOrder): Record<string, string> {
     name: order.recipient.name,
     number: order.case.number,
     cause: order.case.cause,
+    // Said to the party in the words of the script, whatever the agent reads in.
     documents: order.documents.map((document) => document.name).join("、"),
     hearing: spokenTime(order.case.hearing_at),
     room: order.case.hearing_room,

@@ -39,6 +39,12 @@ export function useTwo(): (zh: string, en: string) => string {
   return (zhText, enText) => (i18n.language === "en" && enText ? enText : zhText);
 }
 
+/** One line of several things, as the language lists them. */
+export function useListed(): (things: string[]) => string {
+  const { t } = useTranslation();
+  return (things) => things.join(t("list.and"));
+}
+
 /** Words for a code of the server; a code that nobody knows yet is shown as it is. */
 export function useWords(): (group: string, code: string) => string {
   const { t, i18n } = useTranslation();

@@ -35,6 +35,39 @@ function within(text: string, range: { from: number; to: number }): boolean {
   return text.trim() !== "" && Number.isInteger(value) && value >= range.from && value <= range.to;
 }
 
+/** A time as the server has it, `08:30` up to `24:00`, from what was typed; nothing where it is none. */
+export function timeOf(text: string): string | null {
+  const found = /^(\d{1,2})[:：]?(\d{2})$/.exec(text.trim());
+  if (!found) return null;
+  const time = `${found[1]?.padStart(2, "0")}:${found[2]}`;
+  return /^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/.test(time) ? time : null;
+}
+
+/** A browser's own field for times ends at 23:59, and shows half a day's hours to some. */
+function Time(props: {
+  which: "opens" | "closes";
+  value: string;
+  onChange: (value: string) => void;
+}) {
+  const { which, value, onChange } = props;
+  const { t } = useTranslation();
+  return (
+    <label>
+      <span>{t(`hours.${which}`)}</span>
+      <input
+        type="text"
+        inputMode="numeric"
+        maxLength={5}
+        data-testid={which}
+        aria-invalid={timeOf(value) === null}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        onBlur={() => onChange(timeOf(value) ?? value)}
+      />
+    </label>
+  );
+}
+
 function Form({ kept }: { kept: Hours }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
@@ -50,15 +83,22 @@ function Form({ kept }: { kept: Hours }) {
   });
   const named = new Set(exceptions.map((each) => each.date));
   const dated = !named.has("") && named.size === exceptions.length;
+  const [from, to] = [timeOf(opens), timeOf(closes)];
   const fits =
-    days.size > 0 && opens < closes && within(wait, WAIT_S) && within(message, MESSAGE_S) && dated;
+    days.size > 0 &&
+    from !== null &&
+    to !== null &&
+    from < to &&
+    within(wait, WAIT_S) &&
+    within(message, MESSAGE_S) &&
+    dated;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!fits) return;
+    if (!fits || from === null || to === null) return;
     save.mutate({
       days: DAYS.filter((each) => days.has(each)),
-      opens,
-      closes,
+      opens: from,
+      closes: to,
       exceptions,
       wait_s: Number(wait),
       message_s: Number(message),
@@ -82,14 +122,8 @@ function Form({ kept }: { kept: Hours }) {
         ))}
       </fieldset>
       <div className="row fields">
-        <label>
-          <span>{t("hours.opens")}</span>
-          <input type="time" value={opens} onChange={(event) => setOpens(event.target.value)} />
-        </label>
-        <label>
-          <span>{t("hours.closes")}</span>
-          <input type="time" value={closes} onChange={(event) => setCloses(event.target.value)} />
-        </label>
+        <Time which="opens" value={opens} onChange={setOpens} />
+        <Time which="closes" value={closes} onChange={setCloses} />
         <label>
           <span>{t("hours.wait")}</span>
           <input

@@ -61,7 +61,7 @@ export default function Overview({ me }: { me: Me }) {
       </div>
       {/* biome-ignore lint/a11y/useMediaCaption: a live telephone line has no captions */}
       <audio ref={audio} autoPlay />
-      <SuperviseBar supervise={supervise} />
+      <SuperviseBar supervise={supervise} agents={query.data.agents ?? []} />
       <div className="tiles">
         {TILES.map((name) => (
           <div key={name} className="card tile">

@@ -3,6 +3,7 @@
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { clock } from "../lib/time.ts";
+import type { Overview } from "../lib/types.ts";
 import { useNow } from "../ui/useNow.ts";
 import type { Watching } from "./supervise.ts";
 import type { Supervise } from "./useSupervise.ts";
@@ -10,11 +11,19 @@ import type { Supervise } from "./useSupervise.ts";
 export const WATCHINGS: Watching[] = ["listen", "whisper", "barge"];
 const LETTERS: Record<Watching, string> = { listen: "L", whisper: "W", barge: "B" };
 
-export function SuperviseBar({ supervise }: { supervise: Supervise }) {
+interface Props {
+  supervise: Supervise;
+  /** The floor as it is now: a call that was handed over is another agent's. */
+  agents: Overview["agents"];
+}
+
+export function SuperviseBar({ supervise, agents }: Props) {
   const { t } = useTranslation();
   const { place, go, leave } = supervise;
   const now = useNow(place !== null);
   if (!place) return null;
+  const whose = agents.find((agent) => agent.call?.call_id === place.call_id);
+  const name = whose?.name ?? place.agent;
   const shown = place.on ?? place.what;
   return (
     <section
@@ -26,7 +35,7 @@ export function SuperviseBar({ supervise }: { supervise: Supervise }) {
         {place.since === null ? "--:--" : clock(now - place.since)}
       </span>
       <div className="grow" role="status">
-        <b>{t(`supervise.${shown}_in`, { name: place.agent })}</b>
+        <b>{t(`supervise.${shown}_in`, { name })}</b>
         <div className="muted small">
           {t(place.on === null ? "supervise.connecting" : `supervise.${shown}_why`)}
         </div>
@@ -37,7 +46,7 @@ export function SuperviseBar({ supervise }: { supervise: Supervise }) {
           data-testid={`supervise-${what}`}
           type={what === shown ? "primary" : "default"}
           aria-pressed={what === shown}
-          onClick={() => what !== place.what && go(place.call_id, place.agent, what)}
+          onClick={() => what !== place.what && go(place.call_id, name, what)}
         >
           {t(`supervise.${what}`)} <kbd>Alt {LETTERS[what]}</kbd>
         </Button>

@@ -8,7 +8,7 @@ export type Watching = "listen" | "whisper" | "barge";
 
 export interface Place {
   call_id: string;
-  /** Whose call it is, for people. */
+  /** Whose call it was when he came, for people. */
   agent: string;
   /** What was asked for last. */
   what: Watching;

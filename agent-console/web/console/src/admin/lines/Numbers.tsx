@@ -3,6 +3,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Button, Popconfirm, Table } from "antd";
 import { useTranslation } from "react-i18next";
+import { useListed } from "../../i18n/index.ts";
 import { fileUrl, id, post } from "../../lib/http.ts";
 import type { NumberRow, TrunkRow } from "../../lib/types.ts";
 import { Failed } from "../../ui/problem.tsx";
@@ -19,6 +20,7 @@ export function Numbers(props: {
     mutationFn: (row: NumberRow) => post(`${NUMBERS}/${id(row.id)}/pause`),
     onSuccess: () => queries.invalidateQueries({ queryKey: TELEPHONY }),
   });
+  const listed = useListed();
   const names = new Map(props.trunks.map((trunk) => [trunk.id, trunk.name]));
   return (
     <section className="card list" aria-label={t("lines.numbers")}>
@@ -72,7 +74,7 @@ export function Numbers(props: {
           },
           {
             title: t("lines.over"),
-            render: (_v, row) => row.trunks.map((trunk) => names.get(trunk) ?? trunk).join("、"),
+            render: (_v, row) => listed(row.trunks.map((trunk) => names.get(trunk) ?? trunk)),
           },
           {
             title: t("lines.actions"),
