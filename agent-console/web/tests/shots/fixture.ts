@@ -478,17 +478,17 @@ function marks() {
 
 function ticks() {
   return [
-    ["identify", "表明身份", 7],
-    ["verify", "核对本人", 18],
-    ["documents", "案件告知", 34],
-    ["consent", "征询电子送达", 71],
-    ["rights", "权利提示", 84],
-    ["facts", "要点告知", 122],
-    ["heard", "听取确认", 142],
-  ].map(([step, title_zh, at]) => ({
+    ["identify", "表明身份", "Say who you are", 7],
+    ["verify", "核对本人", "Check identity", 18],
+    ["documents", "案件告知", "Name the case", 34],
+    ["consent", "征询电子送达", "Ask for electronic service", 71],
+    ["rights", "权利提示", "Tell the rights", 84],
+    ["facts", "要点告知", "Tell the facts", 122],
+    ["heard", "听取确认", "Confirm it was heard", 142],
+  ].map(([step, title_zh, title_en, at]) => ({
     step: String(step),
     title_zh: String(title_zh),
-    title_en: String(step),
+    title_en: String(title_en),
     at: "2026-11-27T09:12:00+08:00",
     offset_ms: Number(at) * 1_000,
   }));

@@ -4,9 +4,12 @@ import { expect, test, vi } from "vitest";
 import { Doubts } from "../../console/src/admin/evidence/Doubts.tsx";
 import { Roots } from "../../console/src/admin/evidence/Roots.tsx";
 import Health from "../../console/src/admin/Health.tsx";
+import Case from "../../console/src/court/Case.tsx";
+import { CaseFacts } from "../../console/src/desk/Incoming.tsx";
 import { dateTime } from "../../console/src/lib/time.ts";
 import { useTold } from "../../console/src/lib/told.ts";
-import type { Me, Said } from "../../console/src/lib/types.ts";
+import type { Me, Said, WorkOrder } from "../../console/src/lib/types.ts";
+import Inbound from "../../console/src/supervisor/Inbound.tsx";
 import Overview from "../../console/src/supervisor/Overview.tsx";
 import * as evidence from "../shots/evidence.ts";
 import * as fixture from "../shots/fixture.ts";
@@ -171,4 +174,34 @@ test("each row of the house's health is said in the reader's language", async ()
   expect(told.zh).toContain("5120 MiB");
   for (const words of ["无法建立连接", "2026-11-26"]) expect(told.zh).toContain(words);
   expect(told.zh).not.toMatch(/waiting|receipts|offset|full in/);
+});
+
+test("a case is read in one language: its kind, its procedure, what is asked for, the state of an order", async () => {
+  const path = "/api/v1/cases/case-1";
+  answer({ [path]: { ...fixture.caseDetail, doubts: [] }, [`${path}/holds`]: { items: [] } });
+  const page = () => document.querySelector(".page > .head")?.textContent ?? "";
+  const orders = () => document.querySelectorAll(".page > .card > .file .muted")[0]?.textContent;
+  const told = await read(
+    () => <Case me={fixture.me("judge") as Me} caseId="case-1" />,
+    () => (page() ? `${page()} ${orders()}` : ""),
+  );
+  expect(told.en).toContain("civil · ordinary procedure");
+  expect(told.en).toMatch(/revision 1 · hearing · service · \d{4}-/);
+  expect(told.zh).toContain("民事 · 普通程序");
+  expect(told.zh).toMatch(/修订 1 · 开庭 · 送达 · \d{4}-/);
+});
+
+test("a caller who shows no number, and the positions of a party, are said in the reader's language", async () => {
+  answer({ "/api/v1/inbound": fixture.inbound, "/api/v1/settings/inbound": fixture.hours });
+  const me = fixture.me("supervisor") as Me;
+  const told = await read(
+    () => <Inbound me={me} />,
+    () => row("inbound-row", 1),
+  );
+  expect(told.zh).toContain("未显示号码");
+  expect(told.en).toContain("number withheld");
+  const party = fixture.workOrder("in-1", []) as unknown as WorkOrder;
+  const rung = await inBoth(() => <CaseFacts order={party} />);
+  expect(rung["zh-CN"]).toMatch(/^被告 阿依古丽/);
+  expect(rung.en).toMatch(/^defendant 阿依古丽/);
 });

@@ -128,9 +128,10 @@ test("each next step and each result of a call has words, as the outcome table h
   const beside = codes(
     /back_to_queue\([^"]*"(\p{Script=Han}[^"]+)"/gu,
     /const \w+: \(&str, &str\) =\s*\("(\p{Script=Han}[^"]+)"/gu,
-    /const (?:OWED|EXHAUSTED): &str = "([^"]+)"/g,
+    /const (?:OWED|EXHAUSTED|WITHHELD): &str = "([^"]+)"/g,
   );
   expect(beside).toContain("通话结果待补录，优先再拨");
+  expect(beside).toContain("未显示号码");
   expect(without("said", [...beside, "系统"])).toEqual([]);
 });
 

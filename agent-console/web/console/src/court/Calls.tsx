@@ -2,8 +2,9 @@
 // recording above.
 
 import { Button } from "antd";
+import { Fragment } from "react";
 import { useTranslation } from "react-i18next";
-import { useTwo } from "../i18n/index.ts";
+import { useTwo, useWords } from "../i18n/index.ts";
 import { clock, dateTime } from "../lib/time.ts";
 import type { Attempt, CallRow, Doubt, OutcomeTable } from "../lib/types.ts";
 import { DoubtTag } from "./Doubts.tsx";
@@ -21,6 +22,7 @@ interface CallsProps {
 
 export function Calls({ calls, attempts, table, doubts = [], current, onChoose }: CallsProps) {
   const { t } = useTranslation();
+  const words = useWords();
   const two = useTwo();
   const word = (list: { code: string; zh: string; en: string }[] | undefined, code: string) => {
     const found = list?.find((item) => item.code === code);
@@ -52,13 +54,13 @@ export function Calls({ calls, attempts, table, doubts = [], current, onChoose }
         return (
           <div key={call.id} className={`file ${call.id === current ? "chosen" : ""}`}>
             <div className="grow">
-              <b>{dateTime(call.at)}</b> {call.phone_masked}{" "}
+              <b>{dateTime(call.at)}</b> {words("said", call.phone_masked)}{" "}
               <span className="tag">
                 {call.technical
                   ? `${two(call.technical.zh, call.technical.en)} ${call.technical.code}`
                   : t("call.live")}
               </span>{" "}
-              <CallTags call={call} />
+              <CallTags call={call} />{" "}
               <DoubtTag doubts={doubts} is={(doubt) => doubt.call_id === call.id} />
               {!call.is_attempt && call.technical && (
                 <span className="tag amber">{t("outcome.no_attempt")}</span>
@@ -111,7 +113,7 @@ function CallTags({ call }: { call: CallRow }) {
   const { t } = useTranslation();
   const two = useTwo();
   const tags = [
-    call.outcome_state === "owed" && t("owed.title"),
+    call.outcome_state === "owed" && t("call.owed"),
     call.end_reason && t("call.politely", { why: two(call.end_reason.zh, call.end_reason.en) }),
     call.parting === "apology" && t("call.apology"),
     call.parting === "recording_failed" && t("call.recording_failed"),
@@ -119,8 +121,8 @@ function CallTags({ call }: { call: CallRow }) {
     call.resumed_from && t("call.resumed"),
   ].filter((tag): tag is string => typeof tag === "string");
   return tags.map((tag) => (
-    <span key={tag} className="tag amber">
-      {tag}
-    </span>
+    <Fragment key={tag}>
+      <span className="tag amber">{tag}</span>{" "}
+    </Fragment>
   ));
 }

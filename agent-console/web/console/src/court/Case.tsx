@@ -15,6 +15,7 @@ import { TaskTable } from "./TaskTable.tsx";
 
 export default function Case({ me, caseId }: { me: Me; caseId: string }) {
   const { t } = useTranslation();
+  const words = useWords();
   const query = useQuery({
     queryKey: ["case", caseId],
     queryFn: () => get<CaseDetail>(`/cases/${id(caseId)}`),
@@ -36,7 +37,9 @@ export default function Case({ me, caseId }: { me: Me; caseId: string }) {
       <div className="head">
         <h1>{found.number}</h1>
         <span className="muted">
-          {[found.kind, found.procedure, found.cause].filter(Boolean).join(" · ")}
+          {[words("said", found.kind), words("said", found.procedure), found.cause]
+            .filter(Boolean)
+            .join(" · ")}
         </span>
       </div>
       <Doubts doubts={found.doubts ?? []} />
@@ -81,8 +84,14 @@ function Order({ order }: { order: OrderRow }) {
       <div className="grow">
         <b>{order.order_no}</b>{" "}
         <span className="muted">
-          {t("order.revision", { n: order.revision })} · {order.link} · {order.order_kind} ·{" "}
-          {dateTime(order.created_at)}
+          {[
+            t("order.revision", { n: order.revision }),
+            words("said", order.link),
+            words("said", order.order_kind),
+            dateTime(order.created_at),
+          ]
+            .filter(Boolean)
+            .join(" · ")}
         </span>
         {order.gaps.length > 0 && (
           <ul className="gaps">

@@ -23,8 +23,8 @@ export function Quality({ quality }: { quality: CallRow["quality"] | undefined }
   });
   if (legs.length === 0) return null;
   return (
-    <span className="muted small" data-testid="quality" title={t("quality.help")}>
+    <p className="muted small" data-testid="quality" title={t("quality.help")}>
       {legs.join(" · ")}
-    </span>
+    </p>
   );
 }

@@ -5,7 +5,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Segmented } from "antd";
 import { type MouseEvent, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { useTwo } from "../i18n/index.ts";
+import { useTwo, useWords } from "../i18n/index.ts";
 import { fileUrl, get, id } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
@@ -25,6 +25,7 @@ import { type Player, SPEEDS, usePlayer } from "./usePlayer.ts";
 export function Recording({ me, call }: { me: Me; call: CallRow }) {
   const { t } = useTranslation();
   const two = useTwo();
+  const words = useWords();
   const mayPlay = may(me, "recording.play");
   const path = `/calls/${id(call.id)}/recording`;
   const verdict = useQuery({
@@ -45,7 +46,7 @@ export function Recording({ me, call }: { me: Me; call: CallRow }) {
   const head = [
     call.technical ? two(call.technical.zh, call.technical.en) : t("call.live"),
     dateTime(call.at),
-    call.phone_masked,
+    words("said", call.phone_masked),
     call.agent,
   ];
   return (
@@ -54,11 +55,11 @@ export function Recording({ me, call }: { me: Me; call: CallRow }) {
         <h2 className="grow">
           {t("call.recording")} · {head.filter(Boolean).join(" · ")}
         </h2>
-        <Quality quality={call.quality} />
         {verdict.data?.verdict === "intact" && (
           <span className="tag green">{t("recording.intact")}</span>
         )}
       </div>
+      <Quality quality={call.quality} />
       <Body me={me} call={call} verdict={verdict} />
     </section>
   );

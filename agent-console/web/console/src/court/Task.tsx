@@ -68,7 +68,7 @@ export default function Task({ me, taskId }: { me: Me; taskId: string }) {
         <h1>{task.recipient}</h1>
         <span className="tag blue">{words("said", task.position)}</span>
         <span className="muted">
-          {[matter.cause, matter.procedure, task.number].filter(Boolean).join(" · ")}
+          {[matter.cause, words("said", matter.procedure), task.number].filter(Boolean).join(" · ")}
         </span>
         <span className="grow" />
         <span className="muted">
@@ -187,7 +187,10 @@ function Phones({ task }: { task: TaskDetail }) {
           <div className="grow">
             <b>{phone.masked}</b>{" "}
             <span className="muted small">
-              {[phone.label, phone.source].filter(Boolean).join(" · ")}
+              {[phone.label, phone.source]
+                .filter(Boolean)
+                .map((each) => words("said", each))
+                .join(" · ")}
             </span>
           </div>
           {phone.last_result && <span className="tag">{words("said", phone.last_result)}</span>}

@@ -47,6 +47,7 @@ export function useTaskColumns(withCase: boolean): TableColumnsType<TaskRow> {
   if (withCase) {
     columns.splice(1, 0, {
       title: t("field.number"),
+      width: 190,
       render: (_v, row) => row.case_number,
     });
   }

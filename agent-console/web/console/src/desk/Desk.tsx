@@ -5,7 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Alert, Button } from "antd";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useTwo } from "../i18n/index.ts";
+import { useTwo, useWords } from "../i18n/index.ts";
 import { get, onSessionLost } from "../lib/http.ts";
 import type { CallState, Me, OutcomeTable, SavedOutcome } from "../lib/types.ts";
 import { Shell } from "../shell/Shell.tsx";
@@ -48,6 +48,7 @@ type Dialog = "keys" | "keypad" | "end" | "transfer" | "devices" | null;
 
 export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => void }) {
   const { t } = useTranslation();
+  const words = useWords();
   const two = useTwo();
   const audio = useRef<HTMLAudioElement>(null);
   const desk = useDesk(
@@ -180,7 +181,8 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
                   onTransfer={() => setDialog("transfer")}
                 />
                 <p className="muted">
-                  <span className="mono">{call?.phone_masked}</span> {t("incoming.stray")}
+                  <span className="mono">{call && words("said", call.phone_masked)}</span>{" "}
+                  {t("incoming.stray")}
                 </p>
               </section>
             )}

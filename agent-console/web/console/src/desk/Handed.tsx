@@ -4,12 +4,14 @@
 import { Button } from "antd";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { ring } from "./bell.ts";
 import { CaseFacts } from "./Incoming.tsx";
 import type { Desk } from "./useDesk.ts";
 
 export function Handed({ desk }: { desk: Desk }) {
   const { t } = useTranslation();
+  const words = useWords();
   const call = desk.state.handed;
   const ringing = call?.phase === "ringing" ? call.call_id : null;
   const last = useRef<string | null>(null);
@@ -29,7 +31,7 @@ export function Handed({ desk }: { desk: Desk }) {
     >
       <div className="grow">
         <b>{t("handed.title", { name: call.from_name })}</b>{" "}
-        <span className="mono">{call.phone_masked}</span>
+        <span className="mono">{words("said", call.phone_masked)}</span>
         <CaseFacts order={desk.handed} />
         <div className="muted small">
           {call.phase === "ringing" ? t(`handed.${call.mode}`) : t(`handed.${call.phase}`)}

@@ -3,22 +3,26 @@
 import { Button } from "antd";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import type { WorkOrder } from "../lib/types.ts";
 import { ring } from "./bell.ts";
 import type { Desk } from "./useDesk.ts";
 
 /** Whose call it is, as far as that is known here. */
 export function CaseFacts({ order }: { order: WorkOrder | null }) {
+  const words = useWords();
   if (!order) return null;
+  const { position, name } = order.recipient;
   return (
     <div data-testid="incoming-case">
-      {order.recipient.position} {order.recipient.name} · {order.case.number} · {order.case.cause}
+      {words("said", position)} {name} · {order.case.number} · {order.case.cause}
     </div>
   );
 }
 
 export function Incoming({ desk }: { desk: Desk }) {
   const { t } = useTranslation();
+  const words = useWords();
   const { incoming } = desk.state;
   const last = useRef<string | null>(null);
   const id = incoming?.call_id ?? null;
@@ -32,7 +36,7 @@ export function Incoming({ desk }: { desk: Desk }) {
     <section className="card incoming" role="alert" data-testid="incoming">
       <div className="grow">
         <b>{t(incoming.known ? "incoming.known" : "incoming.unknown")}</b>{" "}
-        <span className="mono">{incoming.phone_masked}</span>
+        <span className="mono">{words("said", incoming.phone_masked)}</span>
         <CaseFacts order={caller} />
         <div className="muted small">
           {t(incoming.known ? "incoming.check" : "incoming.no_case")}

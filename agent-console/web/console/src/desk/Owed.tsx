@@ -2,7 +2,7 @@
 
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
-import { useTwo } from "../i18n/index.ts";
+import { useTwo, useWords } from "../i18n/index.ts";
 import { clock, shortTime } from "../lib/time.ts";
 import type { OwedCall } from "../lib/types.ts";
 
@@ -14,6 +14,7 @@ interface OwedProps {
 
 export function Owed({ calls, open, onOpen }: OwedProps) {
   const { t } = useTranslation();
+  const words = useWords();
   const two = useTwo();
   if (calls.length === 0) return null;
   return (
@@ -29,7 +30,7 @@ export function Owed({ calls, open, onOpen }: OwedProps) {
         {calls.map((call) => (
           <li key={call.call_id} className={open === call.call_id ? "on" : ""}>
             <span className="grow clip">
-              <b>{call.recipient}</b> {call.phone_masked}
+              <b>{call.recipient}</b> {words("said", call.phone_masked)}
               <br />
               <span className="muted small">
                 {call.case_number} · {shortTime(call.ended_at)} ·{" "}

@@ -28,39 +28,41 @@ export function TransferBar({ desk, transfer, now }: TransferBarProps) {
         )}
         <div className="muted small">{t(`transfer.${phase}_why.${transfer.mode}`)}</div>
       </div>
-      {phase === "consulting" && (
-        <Button
-          data-testid="transfer-join"
-          title={`${t("transfer.join_why")} (Alt J)`}
-          onClick={desk.joinTransfer}
-        >
-          {t("transfer.join")} <kbd>Alt J</kbd>
-        </Button>
-      )}
-      {phase === "joined" && (
-        <Button
-          data-testid="transfer-leave"
-          title={t("transfer.leave_why", { name })}
-          onClick={desk.completeTransfer}
-        >
-          {t("transfer.leave")}
-        </Button>
-      )}
-      {phase === "consulting" && (
-        <Button
-          type="primary"
-          data-testid="transfer-complete"
-          autoFocus
-          onClick={desk.completeTransfer}
-        >
-          {t("transfer.complete")}
-        </Button>
-      )}
-      {phase !== "done" && (
-        <Button data-testid="transfer-cancel" onClick={desk.cancelTransfer}>
-          {t(phase === "joined" ? "transfer.let_go" : "transfer.cancel", { name })}
-        </Button>
-      )}
+      <div className="row">
+        {phase === "consulting" && (
+          <Button
+            data-testid="transfer-join"
+            title={`${t("transfer.join_why")} (Alt J)`}
+            onClick={desk.joinTransfer}
+          >
+            {t("transfer.join")} <kbd>Alt J</kbd>
+          </Button>
+        )}
+        {phase === "joined" && (
+          <Button
+            data-testid="transfer-leave"
+            title={t("transfer.leave_why", { name })}
+            onClick={desk.completeTransfer}
+          >
+            {t("transfer.leave")}
+          </Button>
+        )}
+        {phase === "consulting" && (
+          <Button
+            type="primary"
+            data-testid="transfer-complete"
+            autoFocus
+            onClick={desk.completeTransfer}
+          >
+            {t("transfer.complete")}
+          </Button>
+        )}
+        {phase !== "done" && (
+          <Button data-testid="transfer-cancel" onClick={desk.cancelTransfer}>
+            {t(phase === "joined" ? "transfer.let_go" : "transfer.cancel", { name })}
+          </Button>
+        )}
+      </div>
     </div>
   );
 }

@@ -150,7 +150,10 @@ function Phone(props: {
         </Button>
       )}
       <span className="muted small clip">
-        {[phone.label, phone.source].filter(Boolean).join(" · ")}
+        {[phone.label, phone.source]
+          .filter(Boolean)
+          .map((each) => words("said", each))
+          .join(" · ")}
       </span>
       {on ? (
         <span className="tag green">{t(wasAnswered(call) ? "desk.on_call" : "desk.on_dial")}</span>

@@ -6,6 +6,7 @@ import { Alert, Button, Modal } from "antd";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Broken, brokenBy, Partly } from "../court/Broken.tsx";
+import { useWords } from "../i18n/index.ts";
 import { fileUrl, get, id, type Problem, post, refusal } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
@@ -31,6 +32,7 @@ const LONGEST_REASON = 200;
 
 export default function Inbound({ me }: { me: Me }) {
   const { t } = useTranslation();
+  const words = useWords();
   const [which, setWhich] = useState<Which>("open");
   const [chosen, setChosen] = useState<InboundCall | null>(null);
   return (
@@ -63,7 +65,7 @@ export default function Inbound({ me }: { me: Me }) {
             width: 190,
             render: (_v, row) => (
               <>
-                <span className="mono">{row.phone_masked}</span>
+                <span className="mono">{words("said", row.phone_masked)}</span>
                 <div className="row tight">
                   {row.call_back && <span className="tag amber">{t("inbound.call_back")}</span>}
                   {row.message && <span className="tag blue">{t("inbound.message")}</span>}
@@ -119,6 +121,7 @@ export default function Inbound({ me }: { me: Me }) {
 /** One call: heard, read, and settled in one of two ways. */
 function Settle({ call, onClose }: { call: InboundCall; onClose: () => void }) {
   const { t } = useTranslation();
+  const words = useWords();
   const queries = useQueryClient();
   const [reason, setReason] = useState("");
   const done = () => {
@@ -145,7 +148,7 @@ function Settle({ call, onClose }: { call: InboundCall; onClose: () => void }) {
       open
       width={720}
       footer={null}
-      title={t("inbound.settle_title", { phone: call.phone_masked })}
+      title={t("inbound.settle_title", { phone: words("said", call.phone_masked) })}
       onCancel={onClose}
     >
       <div className="settle">

@@ -1,6 +1,7 @@
 // Orders that came in incomplete, each with the list of what is missing.
 
 import { useTranslation } from "react-i18next";
+import { useWords } from "../i18n/index.ts";
 import { dateTime } from "../lib/time.ts";
 import type { OrderRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
@@ -9,6 +10,7 @@ const TO_FIX = "待补正";
 
 export default function Orders() {
   const { t } = useTranslation();
+  const words = useWords();
   return (
     <div className="page">
       <div className="head">
@@ -33,7 +35,11 @@ export default function Orders() {
               </>
             ),
           },
-          { title: t("field.order_kind"), width: 160, render: (_v, row) => row.order_kind || "—" },
+          {
+            title: t("field.order_kind"),
+            width: 160,
+            render: (_v, row) => words("said", row.order_kind) || "—",
+          },
           {
             title: t("orders.gaps"),
             render: (_v, row) => (

@@ -111,7 +111,7 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
           },
           {
             title: t("retention.asked"),
-            width: 190,
+            width: 230,
             render: (_v, row) => (
               <>
                 {row.asked_by}
@@ -123,7 +123,7 @@ function Requests({ me, requests }: { me: Me; requests: RetentionRequest[] }) {
           },
           {
             title: t("retention.decided"),
-            width: 190,
+            width: 230,
             render: (_v, row) => (
               <>
                 {row.decided_by ?? "—"}

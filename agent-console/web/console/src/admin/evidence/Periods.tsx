@@ -47,15 +47,19 @@ export function Periods({ policy, mayAsk }: { policy: RetentionPolicy; mayAsk: b
         <thead>
           <tr>
             <th scope="col">{t("retention.class")}</th>
-            <th scope="col">{t("retention.days")}</th>
-            <th scope="col">{t("retention.least")}</th>
+            <th scope="col" className="number">
+              {t("retention.days")}
+            </th>
+            <th scope="col" className="number">
+              {t("retention.least")}
+            </th>
           </tr>
         </thead>
         <tbody>
           {policy.classes.map((each) => (
             <tr key={each.code} data-testid={`class-${each.code}`}>
               <th scope="row">{t(`retention.class.${each.code}`)}</th>
-              <td>
+              <td className="number">
                 {days ? (
                   <InputNumber
                     size="small"
@@ -73,7 +77,7 @@ export function Periods({ policy, mayAsk }: { policy: RetentionPolicy; mayAsk: b
                   each.days
                 )}
               </td>
-              <td className="muted">{each.least_days}</td>
+              <td className="muted number">{each.least_days}</td>
             </tr>
           ))}
         </tbody>

@@ -24,7 +24,7 @@ function Notary({ of }: { of: NotaryState }) {
     of.number && t("evidence.notary_title", { block: of.block, transaction: of.transaction });
   return (
     <>
-      <span className={`tag ${NOTARY[of.state]}`}>{t(`evidence.notary.${of.state}`)}</span>{" "}
+      <span className={`tag wraps ${NOTARY[of.state]}`}>{t(`evidence.notary.${of.state}`)}</span>{" "}
       {of.number && (
         <span className="small" title={title || undefined}>
           <span className="mono">{of.number}</span>
@@ -51,31 +51,41 @@ export function Roots() {
         every={60_000}
         empty={t("evidence.no_roots")}
         columns={[
-          { title: t("evidence.day"), dataIndex: "day", width: 120 },
+          {
+            title: t("evidence.day"),
+            render: (_v, row) => <span className="unbroken">{row.day}</span>,
+            width: 110,
+          },
           { title: t("evidence.files"), dataIndex: "files", align: "right", width: 90 },
           {
-            title: t("evidence.root"),
+            title: <span className="unbroken">{t("evidence.root")}</span>,
             render: (_v, row) => (
-              <span className="mono" title={row.root}>
+              <span className="mono unbroken" title={row.root}>
                 {row.root.slice(0, 12)}…{row.root.slice(-8)}
               </span>
             ),
           },
           {
             title: t("evidence.key"),
-            width: 170,
-            render: (_v, row) => <span className="mono">{row.key_id}</span>,
+            width: 140,
+            render: (_v, row) => <span className="mono unbroken">{row.key_id}</span>,
           },
           {
             title: t("evidence.notary"),
             width: 230,
             render: (_v, row) => <Notary of={row.notary} />,
           },
-          { title: t("evidence.made"), width: 150, render: (_v, row) => dateTime(row.made_at) },
+          {
+            title: t("evidence.made"),
+            width: 150,
+            render: (_v, row) => <span className="unbroken">{dateTime(row.made_at)}</span>,
+          },
           {
             title: t("evidence.checked"),
             width: 150,
-            render: (_v, row) => dateTime(row.checked_at) || "—",
+            render: (_v, row) => (
+              <span className="unbroken">{dateTime(row.checked_at) || "—"}</span>
+            ),
           },
           {
             title: t("users.state"),

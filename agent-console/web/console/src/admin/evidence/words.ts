@@ -25,6 +25,6 @@ export function bodyWords(
     return cases > 0 ? `${amount} · ${t("retention.cases", { count: cases, n: cases })}` : amount;
   }
   return Object.entries((row.body ?? {}) as Record<string, unknown>)
-    .map(([code, days]) => `${words("retention.class", code)} ${days}`)
+    .map(([code, days]) => t("retention.period", { class: words("retention.class", code), days }))
     .join(" · ");
 }
