@@ -57,7 +57,12 @@ async function task(verdict: object, more: object[] = []) {
       doubts: [...more, marked({ kind: "recording", call_id: "call-1", task_id: "task-1" })],
     },
   });
-  for (let n = 0; n < 4; n += 1) await settle();
+  // Three answers come one after another; it is quiet once ten turns brought nothing new.
+  for (let quiet = 0, seen = ""; quiet < 10; quiet += 1) {
+    await settle();
+    if (seen !== document.body.innerHTML) quiet = 0;
+    seen = document.body.innerHTML;
+  }
   return asked.filter(({ path }) => path.startsWith("/api/v1/tasks/task-1")).length;
 }
 
