@@ -79,6 +79,21 @@ test("each alarm, each check and each action of the log has words", () => {
   expect(without("action", actions)).toEqual([]);
 });
 
+test("what stands beside a row of the log has a word for each of its names, and each result has one", () => {
+  const beside = [
+    ...source.matchAll(
+      /(?:\b|_)(?:note\w*\(|audit\(|did\(|of_the_house\(|(?:detail|about)\b\s*[=:])[^;]*?json!\(\{([^{}]*)\}/g,
+    ),
+  ].flatMap(([, facts]) =>
+    [...(facts ?? "").matchAll(/"([a-z_0-9]+)":/g)].map((hit) => hit[1] ?? ""),
+  );
+  const keys = [...new Set(beside)].sort();
+  expect(keys).toEqual(expect.arrayContaining(["at_ms", "contract_end", "doubt", "shown", "was"]));
+  expect(keys.length).toBeGreaterThan(70);
+  expect(without("audit_key", keys)).toEqual([]);
+  expect(without("audit_result", ["ok", "denied", "failed", "received", "incomplete"])).toEqual([]);
+});
+
 test("what the server says in codes is said here, in English as the server says it", () => {
   const text = [
     source,

@@ -1,7 +1,7 @@
 // Who did or saw what, newest first; it can be read and never changed.
 
 import { useTranslation } from "react-i18next";
-import { useWords } from "../i18n/index.ts";
+import { useListed, useWords } from "../i18n/index.ts";
 import { dateTimeSeconds } from "../lib/time.ts";
 import type { AuditRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
@@ -31,8 +31,10 @@ export default function Audit() {
             width: 140,
             render: (_v, row) => (
               <>
-                {row.actor_name || row.actor}{" "}
-                <span className="muted small">{words("role", row.role)}</span>
+                {row.actor_name || words("role", row.actor)}{" "}
+                {row.role !== row.actor && (
+                  <span className="muted small">{words("role", row.role)}</span>
+                )}
               </>
             ),
           },
@@ -77,21 +79,47 @@ export default function Audit() {
   );
 }
 
+/** Words of other pages for what is said under these names. */
+const GROUPS: Record<string, string> = {
+  kind: "evidence.kind",
+  verdict: "evidence.verdict",
+  role: "role",
+  phase: "said",
+  transcript: "said",
+};
+
+/** From here on a number of milliseconds is a moment, and no length of time: 2001. */
+const MOMENT_MS = 1_000_000_000_000;
+
 /** What stands beside a row, in words where there are some; what is empty says nothing. */
 function useWritten(): (detail: unknown) => string {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const words = useWords();
-  const said = (value: unknown): string => {
+  const listed = useListed();
+  // Said in both languages: one of them is read.
+  const other = i18n.language === "en" ? "_zh" : "_en";
+  const said = (value: unknown, key: string): string => {
     if (typeof value === "boolean") return t(value ? "audit.yes" : "audit.no");
-    if (typeof value === "string") return words("audit_value", value);
-    return JSON.stringify(value);
+    if (typeof value === "number" && key.endsWith("_ms") && value >= MOMENT_MS) {
+      return dateTimeSeconds(new Date(value).toISOString());
+    }
+    if (typeof value === "string") {
+      if (key.endsWith("_at")) return dateTimeSeconds(value) || value;
+      const group = GROUPS[key] ?? "";
+      return i18n.exists(`${group}.${value}`) ? words(group, value) : words("audit_value", value);
+    }
+    if (Array.isArray(value)) return listed(value.map((each) => said(each, key)));
+    return typeof value === "object" && value !== null
+      ? listed(facts(value))
+      : JSON.stringify(value);
   };
+  const facts = (detail: object): string[] =>
+    Object.entries(detail)
+      .filter(([key, value]) => value !== null && value !== "" && !key.endsWith(other))
+      .map(([key, value]) => `${words("audit_key", key)} ${said(value, key)}`);
   return (detail) => {
     if (detail === null || detail === undefined) return "";
-    if (typeof detail !== "object" || Array.isArray(detail)) return said(detail);
-    return Object.entries(detail)
-      .filter(([, value]) => value !== null && value !== "" && value !== undefined)
-      .map(([key, value]) => `${words("audit_key", key)} ${said(value)}`)
-      .join(" · ");
+    if (typeof detail !== "object" || Array.isArray(detail)) return said(detail, "");
+    return facts(detail).join(" · ");
   };
 }
