@@ -57,6 +57,7 @@ function Time(props: {
       <input
         type="text"
         inputMode="numeric"
+        size={5}
         maxLength={5}
         data-testid={which}
         aria-invalid={timeOf(value) === null}
