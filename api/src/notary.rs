@@ -103,15 +103,17 @@ pub(crate) fn check(house: &House) -> Option<Check> {
         None => Said::new("notary.none_yet", "no receipt yet"),
     };
     let warns = standing.refused > 0 || standing.failing.is_some();
+    // People read these to the second.
+    let whole = |ms: i64| ms - ms.rem_euclid(1_000);
     let said = match (standing.failing, standing.open_until_ms) {
         (Some((since, why)), Some(until)) => {
             let text = "{upto}; {waiting} waiting, {refused} of them refused; away since {since_at_ms}, tried again at {until_at_ms}: {why}";
-            let said = Said::new("notary.away_until", text).with("until_at_ms", until);
-            said.with("since_at_ms", since).with("why", why)
+            let said = Said::new("notary.away_until", text).with("until_at_ms", whole(until));
+            said.with("since_at_ms", whole(since)).with("why", why)
         }
         (Some((since, why)), None) => {
             let text = "{upto}; {waiting} waiting, {refused} of them refused; away since {since_at_ms}: {why}";
-            Said::new("notary.away", text).with("since_at_ms", since).with("why", why)
+            Said::new("notary.away", text).with("since_at_ms", whole(since)).with("why", why)
         }
         (None, _) => Said::new("notary.standing", "{upto}; {waiting} waiting, {refused} of them refused"),
     };

@@ -11,7 +11,8 @@ function moment(value: unknown): string {
   const at = new Date(typeof value === "number" ? value : Number.NaN);
   if (Number.isNaN(at.getTime())) return String(value);
   const iso = at.toISOString();
-  return `${dateTimeSeconds(iso)}${iso.slice(19, 23)}`;
+  const rest = iso.slice(19, 23);
+  return `${dateTimeSeconds(iso)}${rest === ".000" ? "" : rest}`;
 }
 
 function isSaid(value: unknown): value is Said {
