@@ -40,6 +40,7 @@ export default function Audit() {
           },
           {
             title: t("audit.action"),
+            width: 170,
             // What was refused for want of a right is told by that right.
             render: (_v, row) => (
               <span title={row.action}>
@@ -49,6 +50,7 @@ export default function Audit() {
           },
           {
             title: t("audit.object"),
+            width: 270,
             render: (_v, row) => (
               <>
                 {words("object", row.object_kind)} <span className="mono">{row.object_id}</span>
