@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use songda_people::Role;
+use songda_people::{Role, courts};
 use songda_recordings::{
     keys::{KeyFile, KeyProvider as _},
     said::Said,
@@ -85,6 +85,32 @@ async fn x2_the_hashes_in_the_books_are_never_changed_on_either_database() {
         }
         sqlx::query("UPDATE recordings SET state = 'altered'").execute(shelf.house.on.db.read()).await.unwrap();
         assert_eq!(shelf.examiner().look(&shelf.file(&served.recording).await).await.unwrap(), Found::Intact);
+    }
+}
+
+#[tokio::test]
+async fn x2_a_court_whose_root_cannot_be_made_is_named_and_keeps_no_other_from_its_own() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let mut tx = on.db.begin().await.unwrap();
+        let other = courts::create(&mut tx, &on.clock, "陕0103", "碑林区人民法院", true).await.unwrap().id;
+        tx.commit().await.unwrap();
+        on.clock.advance(DAY_MS + 2 * HOUR_MS);
+        assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 2, "{}", shelf.engine());
+        // Whichever is worked at first has a root that nothing can follow.
+        let mut both = [shelf.house.court.clone(), other];
+        both.sort();
+        shelf.without("no_update", "evidence_roots").await;
+        sqlx::query("UPDATE evidence_roots SET body = 'x' WHERE court_id = $1")
+            .bind(&both[0])
+            .execute(on.db.read())
+            .await
+            .unwrap();
+        on.clock.advance(DAY_MS);
+        let told = shelf.roots().make_due(HOUR_MS).await.unwrap_err().to_string();
+        assert!(told.contains(&both[0]) && !told.contains(&both[1]), "{}: {told}", shelf.engine());
+        let roots = async |court: &str| evidence::chain_of(&on.db, court).await.unwrap().len();
+        assert_eq!((roots(&both[0]).await, roots(&both[1]).await), (1, 2), "{}", shelf.engine());
     }
 }
 
