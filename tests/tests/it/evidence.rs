@@ -74,6 +74,28 @@ pub(crate) fn sql(server: &Server, statements: &str) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
+/// All that is entered was two days ago, at any hour of the test; the next start makes the roots of
+/// the days that are over, which are answered.
+pub(crate) async fn two_days_later(world: &mut World) -> Vec<Value> {
+    let back = 2 * 86_400_000_i64;
+    let earlier = format!(
+        "DROP TRIGGER evidence_files_no_update; UPDATE evidence_files SET booked_ms = booked_ms - {back};
+         UPDATE courts SET created_ms = created_ms - {back};"
+    );
+    sql(&world.server, &earlier);
+    world.server.kill_and_restart();
+    let admin = world.server.cookie("admin").await;
+    let rooted = async || read(&world.server, "/api/v1/evidence/roots", &admin).await["items"].clone();
+    let all = |roots: &Value| roots[1].is_object() && roots[0]["day"].as_str() == Some(&yesterday());
+    until(rooted, all).await.unwrap().as_array().unwrap().clone()
+}
+
+/// The last day that is over in the court.
+fn yesterday() -> String {
+    let done = Command::new("date").env("TZ", "CST-8").args(["-d", "yesterday", "+%F"]).output().unwrap();
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
 pub(crate) fn flip(path: &Path) {
     let mut bytes = std::fs::read(path).unwrap();
     let middle = bytes.len() / 2;
@@ -114,21 +136,8 @@ async fn x2_x6_e71_evidence_is_rooted_checked_here_and_elsewhere_held_and_delete
     assert_eq!(code, 0, "{said}");
     assert!(said.starts_with("OK: 7 files"), "recording, call, transcript, two reports, document, push: {said}");
     assert!(said.contains("in no root yet"), "{said}");
-    // All of it was two days ago; the next start makes the roots.
-    let back = 2 * 86_400_000_i64;
-    sql(
-        &world.server,
-        &format!(
-            "DROP TRIGGER evidence_files_no_update; UPDATE evidence_files SET booked_ms = booked_ms - {back};
-             UPDATE courts SET created_ms = created_ms - {back};"
-        ),
-    );
-    world.server.kill_and_restart();
-    let admin = world.server.cookie("admin").await;
-    let rooted = async || read(&world.server, "/api/v1/evidence/roots", &admin).await;
-    let roots = until(rooted, |roots| roots["items"].as_array().unwrap().len() > 1).await.unwrap();
-    let items = roots["items"].as_array().unwrap();
-    assert!(items.iter().all(|root| root["state"] != "broken"), "{roots}");
+    let roots = two_days_later(&mut world).await;
+    assert!(roots.iter().all(|root| root["state"] != "broken"), "{roots:?}");
     let (code, said) = command(&world.server, &["evidence", "verify", "--json"]);
     let report: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((code, &report["ok"], &report["not_in_a_root_yet"]), (0, &json!(true), &json!(0)), "{said}");

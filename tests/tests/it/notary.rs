@@ -8,7 +8,7 @@ use songda_sim::Notarising;
 use songda_tests::agent::until;
 
 use crate::{
-    evidence::{command, elsewhere, flip, post, read, sql},
+    evidence::{command, elsewhere, flip, post, read, sql, two_days_later},
     world::World,
 };
 
@@ -48,16 +48,9 @@ async fn alarms(world: &World, admin: &str) -> String {
 async fn x2_day_roots_are_notarised_old_ones_too_and_a_flipped_receipt_is_named_without_the_house() {
     let mut world = World::start().await;
     world.push(NUMBER).await;
-    // All of it was two days ago; the next start makes the roots, and nobody is asked yet.
-    let back = 2 * 86_400_000_i64;
-    let earlier = format!(
-        "DROP TRIGGER evidence_files_no_update; UPDATE evidence_files SET booked_ms = booked_ms - {back};
-         UPDATE courts SET created_ms = created_ms - {back};"
-    );
-    sql(&world.server, &earlier);
-    world.server.kill_and_restart();
+    // Nobody is asked yet.
+    let made = two_days_later(&mut world).await;
     let admin = world.server.cookie("admin").await;
-    let made = until(|| roots(&world, &admin), |roots| roots.len() >= 2).await.unwrap();
     assert!(made.iter().all(|root| root["notary"]["state"] == "off"), "{made:?}");
     assert_eq!(health(&world, &admin).await, Value::Null);
     let (code, said) = command(&world.server, &["evidence", "verify"]);

@@ -67,7 +67,7 @@ impl Server {
         let mut text = format!(
             "demo = true\n[server]\nlisten = \"127.0.0.1:0\"\nmetrics = \"{metrics}\"\n[data]\nfolder = \"{}\"\nfree_floor = 0\n\
              [telephony]\nsip_listen = \"127.0.0.1:0\"\nweb_listen = \"127.0.0.1:0\"\nprompts = \"{}\"\n\
-             ring_limit_s = 12\n[asr]\nmodel = \"{}\"\nsha256 = \"{}\"\n",
+             ring_limit_s = 12\n[evidence]\nroot_at = \"00:00\"\n[asr]\nmodel = \"{}\"\nsha256 = \"{}\"\n",
             data.display(),
             root.join("agent-console/calls/prompts").display(),
             root.join("asr/fixtures/ggml-songda-test-zh.bin").display(),

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use songda_tests::agent::{http, until};
 
 use crate::{
-    evidence::{command, elsewhere, only, post, read, served, sql},
+    evidence::{command, elsewhere, only, post, read, served, two_days_later},
     server::Machine,
     world::World,
 };
@@ -121,19 +121,9 @@ async fn x2_x6_a_recording_is_copied_after_its_call_read_when_its_file_is_lost_a
 
 /// Nothing goes before all of it was returned, and only what was listed then counts as returned.
 async fn contract_end(world: &mut World, moto: &Moto, recording: &str) {
-    let back = 2 * 86_400_000_i64;
-    sql(
-        &world.server,
-        &format!(
-            "DROP TRIGGER evidence_files_no_update; UPDATE evidence_files SET booked_ms = booked_ms - {back};
-             UPDATE courts SET created_ms = created_ms - {back};"
-        ),
-    );
-    world.server.kill_and_restart();
+    two_days_later(world).await;
     let (admin, supervisor) = (world.server.cookie("admin").await, world.server.cookie("supervisor").await);
     let server = &world.server;
-    let rooted = async || read(server, "/api/v1/evidence/roots", &admin).await;
-    until(rooted, |roots| roots["items"].as_array().unwrap().len() > 1).await.unwrap();
     let why = json!({ "reason": "合同期满，已交还法院" });
     let ask = async || post(server, "/api/v1/retention/contract-end", &admin, &why).await;
     let (status, refused) = ask().await;
