@@ -326,11 +326,11 @@ fn new_tab() -> String {
     format!("page-{}-{}", std::process::id(), PAGES.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Looks until what `look` sees is as wanted, four times a second for a minute: who only
+/// Looks until what `look` sees is as wanted, four times a second for three minutes: who only
 /// reads has no line that would tell him. Answers what was seen last, wanted or not.
 pub async fn until<T, F: Future<Output = T>>(look: impl Fn() -> F, wanted: impl Fn(&T) -> bool) -> Result<T, T> {
     let mut looks = tokio::time::interval(LOOK);
-    let end = tokio::time::Instant::now() + Duration::from_mins(1);
+    let end = tokio::time::Instant::now() + Duration::from_mins(3);
     loop {
         let now = looks.tick().await;
         let seen = look().await;

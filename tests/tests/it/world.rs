@@ -160,6 +160,6 @@ impl World {
     /// Looks at the task until it is as wanted.
     pub(crate) async fn task_until(&self, judge: &str, task: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let seen = until(|| self.task(judge, task), wanted).await;
-        seen.unwrap_or_else(|last| panic!("not in a minute: {last:#}\n{}", self.server.log_tail()))
+        seen.unwrap_or_else(|last| panic!("not in three minutes: {last:#}\n{}", self.server.log_tail()))
     }
 }
