@@ -28,19 +28,22 @@ const fault = (...words: unknown[]) => {
   console.error("FAULT", ...words);
 };
 
-const SMALL = { width: 1366, height: 768 };
+// Another size of the small one: SHOTS_AT=1280x720.
+const [width = 1366, height = 768] = (process.env.SHOTS_AT ?? "1366x768").split("x").map(Number);
+const SMALL = { width, height };
 const LARGE = { width: 1920, height: 1080 };
 
 async function fresh(): Promise<Page> {
   const context = await browser.newContext({
     viewport: SMALL,
+    locale: "zh-CN",
     permissions: ["microphone"],
   });
   const page = await context.newPage();
   page.on("pageerror", (error) => fault("page error", error.message));
   page.on("console", (message) => {
     const text = message.text();
-    if (message.type() === "error" && !/401|404/.test(text)) fault("console", text);
+    if (message.type() === "error" && !/401|404|409/.test(text)) fault("console", text);
   });
   return page;
 }
@@ -549,8 +552,40 @@ async function screens(role: string, list: [string, string, string][], language 
     await page.goto(base + path);
     await page.waitForSelector(wait);
     await shot(page, name);
-    await page.screenshot({ path: join(out, `${name}-full.png`), fullPage: true });
+    await whole(page, name);
   }
+  await page.context().close();
+}
+
+/** The page to its end: what scrolls is inside of it. */
+async function whole(page: Page, name: string) {
+  const height = await page.evaluate(
+    () =>
+      window.innerHeight +
+      Math.max(
+        ...[...document.querySelectorAll("main, main *")].map((each) =>
+          getComputedStyle(each).overflowY === "auto" ||
+          getComputedStyle(each).overflowY === "scroll"
+            ? each.scrollHeight - each.clientHeight
+            : 0,
+        ),
+      ),
+  );
+  await page.setViewportSize({ width: SMALL.width, height });
+  await settled(page);
+  await page.screenshot({ path: join(out, `${name}-full.png`) });
+  await page.setViewportSize(SMALL);
+}
+
+/** A report that was altered since, and that nobody looked at yet. */
+async function refused(language: string, end: string) {
+  stage.role = null;
+  const page = await fresh();
+  await signIn(page, "judge", "/tasks/task-1");
+  if (language === "en") await page.click(testId("lang"));
+  await page.locator(testId("report-view")).first().click();
+  await page.waitForSelector(testId("error-file.altered"));
+  await shot(page, `task-report-altered${end}`);
   await page.context().close();
 }
 
@@ -606,7 +641,7 @@ async function dryRun(language = "zh-CN") {
   await shot(page, `evidence-dry-run${end}`);
   await page.click(testId("dry-run-contract"));
   await page.waitForSelector(`${testId("ask-contract")}:enabled`);
-  await page.screenshot({ path: join(out, `evidence-contract${end}-full.png`), fullPage: true });
+  await whole(page, `evidence-contract${end}`);
   await page.click(testId("ask-contract"));
   await page.waitForSelector(testId("ask-says"));
   await shot(page, `evidence-ask${end}`);
@@ -614,7 +649,7 @@ async function dryRun(language = "zh-CN") {
   await page.waitForSelector(testId("ask-says"), { state: "detached" });
   await page.click(testId("change-periods"));
   await shot(page, `evidence-periods${end}`);
-  await page.screenshot({ path: join(out, `evidence-periods${end}-full.png`), fullPage: true });
+  await whole(page, `evidence-periods${end}`);
   await page.context().close();
   stage.role = null;
   const supervisor = await fresh();
@@ -650,6 +685,8 @@ if (!only || only === "desk") await desk();
 if (!only || only === "desk" || only === "beside") await besideCalls();
 if (!only || only === "court") {
   await listen();
+  await refused("zh-CN", "");
+  await refused("en", "-en");
   await screens(
     "supervisor",
     [["task-no-download", "/tasks/task-1", testId("transcript-line")]],

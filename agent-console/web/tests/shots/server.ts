@@ -252,6 +252,9 @@ async function answer(stage: Stage, request: IncomingMessage, response: ServerRe
   if (callId === "call-3" && /recording\/(audio|peaks)/.test(path)) {
     return json(404, { code: "recording.missing", status: 404 });
   }
+  if (/\/reports\/.+\/pdf$/.test(path)) {
+    return json(409, { code: "file.altered", status: 409, detail: "it was altered" });
+  }
   if (/recording\/audio/.test(path)) return audio(request, response);
   const routes: [RegExp, () => unknown][] = [
     [/^GET \/me$/, () => fixture.me(stage.role ?? "")],

@@ -1,7 +1,9 @@
 // What is damaged or not there, as whoever meets it reads it: never an answer of the server as it
 // is, never a player without words, and marked on the page that found it.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { act } from "react";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { Reports } from "../../console/src/court/Papers.tsx";
 import Task from "../../console/src/court/Task.tsx";
 import type { Language } from "../../console/src/i18n/index.ts";
@@ -23,6 +25,7 @@ import {
 } from "./mounted.tsx";
 
 pages();
+afterEach(() => vi.restoreAllMocks());
 
 const who = (role: string) => fixture.me(role) as Me;
 const marked = (more: object) => ({ ...doubts.items[0], cleared_at: null, ...more }) as Doubt;
@@ -35,12 +38,8 @@ test("a report under examination is no link into an error, and the others stay w
   ));
   expect(told["zh-CN"]).toContain("待核查，暂不能查看");
   expect(told.en).toContain("it cannot be viewed");
-  const links = [...document.querySelectorAll("a")].map((each) => each.getAttribute("href") ?? "");
-  const of = (version: number) => {
-    const report = reports.find((each) => each.version === version);
-    return links.filter((each) => each.includes(`/reports/${report?.id}/`)).length;
-  };
-  expect([of(2), of(1)]).toEqual([2, 0]);
+  const rows = [...document.querySelectorAll("[data-testid=report]")];
+  expect(rows.map((row) => row.querySelectorAll("button").length)).toEqual([2, 0]);
 });
 
 /** The page of a task, whose server marks the recording as soon as it was looked at. */
@@ -158,3 +157,89 @@ test.each([
 ])("a message that cannot be heard in full says why: %j", async (more, zh) => {
   expect(await message(more)).toContain(zh);
 });
+
+/** What the browser is asked to do with a file that came. */
+function windows(opened: object | null) {
+  const opens: string[] = [];
+  const saved: string[] = [];
+  vi.stubGlobal("open", (url: string) => {
+    opens.push(url);
+    return opened;
+  });
+  vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (
+    this: HTMLAnchorElement,
+  ) {
+    saved.push(`${this.download} ${this.href.split(":")[0]}`);
+  });
+  return { opens, saved };
+}
+
+const reportsOf = (role: string) =>
+  show(
+    <Reports me={who(role)} reports={[{ ...fixture.task.reports[0], removal: null } as Report]} />,
+  );
+const times = (end: string) => asked.filter(({ path }) => path.includes(end)).length;
+
+test.each([
+  ["zh-CN", "文件与入册时不同，不予提供"],
+  ["en", "not what was entered"],
+] as const)(
+  "X2 a damaged report that nobody looked at yet is a problem of the page, in %s",
+  async (language, words) => {
+    const { opens, saved } = windows({});
+    const path = `/api/v1/reports/${fixture.task.reports[0]?.id}/pdf`;
+    answer({ [path]: { status: 409, code: "file.altered", detail: "a server's own words" } });
+    await speak(language);
+    await reportsOf("judge");
+    for (const [n, button] of ["report-view", "report-pdf"].entries()) {
+      await press(find(button));
+      await settle();
+      expect(find("error-file.altered")?.textContent, button).toContain(words);
+      expect(times("/pdf"), "asked for once, for each time is written down").toBe(n + 1);
+    }
+    expect([...opens, ...saved]).toEqual([]);
+    expect(text()).not.toContain("a server's own words");
+    // No address of the server that the browser would open by itself.
+    expect(document.querySelector("a[href*='/api/']")).toBeNull();
+  },
+);
+
+test("a report that is well is asked for once, opened in its window or kept under its name", async () => {
+  const { opens, saved } = windows({});
+  await reportsOf("judge");
+  await press(find("report-view"));
+  await settle();
+  expect(opens.map((url) => url.split(":")[0])).toEqual(["blob"]);
+  await press(find("report-pdf"));
+  await settle();
+  const { id, version } = fixture.task.reports[0] as Report;
+  expect(saved).toEqual([`report-${id}-v${version}.pdf blob`]);
+  expect(asked.map(({ path }) => path)).toEqual([
+    `/api/v1/reports/${id}/pdf?download=0`,
+    `/api/v1/reports/${id}/pdf?download=1`,
+  ]);
+  expect(find("file-ready")).toBeNull();
+});
+
+test("a window that the browser does not open leaves the file on the page", async () => {
+  windows(null);
+  await reportsOf("judge");
+  await press(find("report-view"));
+  await settle();
+  expect(find("file-ready")?.querySelector("a")?.href).toMatch(/^blob:/);
+});
+
+test("no page gives the browser an address of the server to open by itself", () => {
+  const files = sources(join(process.cwd(), "console/src"));
+  expect(files.length).toBeGreaterThan(70);
+  const bare = files.filter(([, words]) => /href=\{[^}]*fileUrl\(|href=["{`]+\/api/.test(words));
+  expect(bare.map(([name]) => name)).toEqual([]);
+});
+
+function sources(folder: string): [string, string][] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return sources(path);
+    return path.endsWith(".tsx") ? [[entry.name, readFileSync(path, "utf8")]] : [];
+  });
+}

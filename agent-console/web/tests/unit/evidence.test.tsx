@@ -50,8 +50,8 @@ test("R2.4e an older version stays, newest first, and is marked 已被替代", (
 });
 
 test("a report has no buttons for who may not read it", () => {
-  expect(draw(<Reports me={judge} reports={reports} />)).toContain("/reports/r2/pdf?download=1");
-  expect(draw(<Reports me={who("admin")} reports={reports} />)).not.toContain("/pdf");
+  expect(draw(<Reports me={judge} reports={reports} />)).toContain("report-pdf");
+  expect(draw(<Reports me={who("admin")} reports={reports} />)).not.toContain("report-pdf");
 });
 
 test("R4.1b speeds, channels apart and a line of the transcript to jump by", () => {

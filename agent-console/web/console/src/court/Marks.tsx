@@ -53,7 +53,11 @@ export function Marks({ call, onSeek }: MarksProps) {
           <dt>{t("transfer.title")}</dt>
           <dd data-testid="transfers">
             {call.transfers.map((each) => (
-              <Transferred key={each.at} transfer={each} onSeek={onSeek} />
+              <Transferred
+                key={`${each.at} ${each.to} ${each.state}`}
+                transfer={each}
+                onSeek={onSeek}
+              />
             ))}
           </dd>
         </>

@@ -11,6 +11,7 @@ import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
 import { useTold } from "../lib/told.ts";
 import type { CallRow, Me, Peaks, RecordingVerdict } from "../lib/types.ts";
+import { FileButton, FileNews, useFile } from "../ui/FileButton.tsx";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 import { Broken, brokenBy, Partly } from "./Broken.tsx";
@@ -145,6 +146,7 @@ function Sound(props: {
   const { failed } = player;
   const lookAgain = useRef(onFailed);
   lookAgain.current = onFailed;
+  const file = useFile(() => lookAgain.current());
   useEffect(() => {
     if (failed) lookAgain.current();
   }, [failed]);
@@ -179,11 +181,18 @@ function Sound(props: {
         />
         <span className="grow" />
         {may(me, "recording.download") && (
-          <Button href={fileUrl(`${path}/download`)} data-testid="recording-download">
+          <FileButton
+            file={file}
+            path={`${path}/download`}
+            name={`recording-${call.id}.wav`}
+            how="save"
+            testId="recording-download"
+          >
             {t("recording.download")}
-          </Button>
+          </FileButton>
         )}
       </div>
+      <FileNews file={file} />
       <Partly state={verdict.state} />
       {failed && (
         <Alert data-testid="error-player.failed" type="error" showIcon title={t("player.failed")} />

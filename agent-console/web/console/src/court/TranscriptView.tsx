@@ -5,10 +5,11 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Input } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { fileUrl, get, id, put } from "../lib/http.ts";
+import { get, id, put } from "../lib/http.ts";
 import { may } from "../lib/session.ts";
 import { clock, dateTime } from "../lib/time.ts";
 import type { CallRow, Me, Transcript, TranscriptLine } from "../lib/types.ts";
+import { FileButton, FileNews, useFile } from "../ui/FileButton.tsx";
 import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 import { Gone } from "./Gone.tsx";
@@ -25,6 +26,7 @@ const WAITING_EVERY_MS = 3_000;
 
 export function TranscriptView({ me, call, ms, onSeek }: TranscriptViewProps) {
   const { t } = useTranslation();
+  const file = useFile();
   const allowed = may(me, "transcript.read");
   const path = `/calls/${id(call.id)}/transcript`;
   const query = useQuery({
@@ -64,11 +66,21 @@ export function TranscriptView({ me, call, ms, onSeek }: TranscriptViewProps) {
       <div className="row">
         <h2 className="grow">{t("transcript.title")}</h2>
         {["txt", "json"].map((format) => (
-          <a key={format} href={fileUrl(`${path}/download?format=${format}`)} download>
+          <FileButton
+            key={format}
+            file={file}
+            path={`${path}/download?format=${format}`}
+            name={`transcript-${call.id}.${format}`}
+            how="save"
+            type="link"
+            size="small"
+            testId={`transcript-${format}`}
+          >
             {t("transcript.download", { format: format.toUpperCase() })}
-          </a>
+          </FileButton>
         ))}
       </div>
+      <FileNews file={file} />
       <ol>
         {lines.map((line) => (
           <Line

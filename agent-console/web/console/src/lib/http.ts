@@ -90,6 +90,16 @@ function parse(text: string): unknown {
   }
 }
 
+/** What a refused answer says, whatever it was asked for. */
+async function refusedBy(response: Response): Promise<Problem> {
+  const said = parse(await response.text());
+  const known = typeof said === "object" && said !== null;
+  const body = known ? (said as Record<string, unknown>) : { code: `http.${response.status}` };
+  const problem = new Problem(response.status, body);
+  if (problem.code === "session.missing") sessionLost();
+  return problem;
+}
+
 /**
  * Why the browser got nothing from the address of a file: what the server says of it. Nothing where it
  * gives the file by now; no more than a byte of that is asked for.
@@ -106,12 +116,46 @@ export async function refusal(path: string): Promise<Problem | null> {
     void response.body?.cancel();
     return null;
   }
-  const said = parse(await response.text());
-  const known = typeof said === "object" && said !== null;
-  const body = known ? (said as Record<string, unknown>) : { code: `http.${response.status}` };
-  const problem = new Problem(response.status, body);
-  if (problem.code === "session.missing") sessionLost();
-  return problem;
+  return refusedBy(response);
+}
+
+/** So many bytes are held before they are handed to the browser, which may keep them on its disk. */
+const HELD = 4 * 1024 * 1024;
+
+/**
+ * A whole file, asked for once: who got it is written down for each time. A refusal is a problem of the
+ * page like any other. `name` is for an answer that names none; `onShare` is told how much of it is here,
+ * from 0 to 1, where the server says how long it is.
+ */
+export async function takeFile(
+  path: string,
+  name: string,
+  onShare: (share: number) => void,
+): Promise<File> {
+  try {
+    const response = await fetch(API + path, { credentials: "same-origin" });
+    if (!response.ok) throw await refusedBy(response);
+    const type = response.headers.get("content-type") ?? "application/octet-stream";
+    const named = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
+    const length = Number(response.headers.get("content-length") ?? 0);
+    const whole: Blob[] = [];
+    let held: BlobPart[] = [];
+    let [waiting, came] = [0, 0];
+    const reader = response.body?.getReader();
+    for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+      held.push(part.value as Uint8Array<ArrayBuffer>);
+      waiting += part.value.length;
+      came += part.value.length;
+      if (waiting >= HELD) {
+        whole.push(new Blob(held));
+        [held, waiting] = [[], 0];
+      }
+      if (length > 0) onShare(Math.min(1, came / length));
+    }
+    return new File([...whole, ...held], named?.[1] ?? name, { type });
+  } catch (error) {
+    throw error instanceof Problem ? error : new Problem(0, { code: "network.down" });
+  }
 }
 
 export const get = <T>(path: string) => request<T>("GET", path);

@@ -4,9 +4,10 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Button, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { fileUrl, id, post } from "../../lib/http.ts";
+import { id, post } from "../../lib/http.ts";
 import { dateTime } from "../../lib/time.ts";
 import type { NumberRow, TelephonyChange, TrunkRow } from "../../lib/types.ts";
+import { FileButton, FileNews, useFile } from "../../ui/FileButton.tsx";
 import { Failed } from "../../ui/problem.tsx";
 import { differences } from "./difference.ts";
 import { CHANGES, numberForm, TELEPHONY, trunkForm } from "./forms.ts";
@@ -63,6 +64,7 @@ function Change({
   const { t } = useTranslation();
   const queries = useQueryClient();
   const words = useLineWords();
+  const file = useFile();
   const [reason, setReason] = useState("");
   const decide = useMutation({
     mutationFn: (approve: boolean) =>
@@ -97,14 +99,23 @@ function Change({
       {change.kind === "number" && (
         <p className="proof">
           {change.proof ? (
-            <a data-testid="change-proof" href={fileUrl(`${CHANGES}/${id(change.id)}/proof`)}>
+            <FileButton
+              file={file}
+              path={`${CHANGES}/${id(change.id)}/proof`}
+              name={`proof-${change.id}`}
+              how="open"
+              type="link"
+              size="small"
+              testId="change-proof"
+            >
               {t("lines.proof_open")}
-            </a>
+            </FileButton>
           ) : (
             <span className="tag amber">{t("lines.proof_missing")}</span>
           )}
         </p>
       )}
+      <FileNews file={file} />
       {decide.error && <Failed error={decide.error} />}
       {change.own ? (
         <div className="row">

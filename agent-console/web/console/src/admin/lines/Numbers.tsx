@@ -4,8 +4,9 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Button, Popconfirm, Table } from "antd";
 import { useTranslation } from "react-i18next";
 import { useListed } from "../../i18n/index.ts";
-import { fileUrl, id, post } from "../../lib/http.ts";
+import { id, post } from "../../lib/http.ts";
 import type { NumberRow, TrunkRow } from "../../lib/types.ts";
+import { FileButton, FileNews, useFile } from "../../ui/FileButton.tsx";
 import { Failed } from "../../ui/problem.tsx";
 import { NUMBERS, TELEPHONY } from "./forms.ts";
 
@@ -49,7 +50,7 @@ export function Numbers(props: {
             width: 130,
             render: (_v, row) =>
               row.proof ? (
-                <a href={fileUrl(`${NUMBERS}/${id(row.id)}/proof`)}>{t("lines.proof_open")}</a>
+                <Proof numberId={row.id} />
               ) : (
                 <span className="tag amber">{t("lines.proof_missing")}</span>
               ),
@@ -111,4 +112,26 @@ function Standing({ row }: { row: NumberRow }) {
       ? ["green", "active"]
       : ["red", "expired"];
   return <span className={`tag ${colour}`}>{t(`lines.number_state.${word}`)}</span>;
+}
+
+/** What proves that the number is the court's: a PDF or a picture. */
+function Proof({ numberId }: { numberId: string }) {
+  const { t } = useTranslation();
+  const file = useFile();
+  return (
+    <>
+      <FileButton
+        file={file}
+        path={`${NUMBERS}/${id(numberId)}/proof`}
+        name={`proof-${numberId}`}
+        how="open"
+        type="link"
+        size="small"
+        testId="number-proof"
+      >
+        {t("lines.proof_open")}
+      </FileButton>
+      <FileNews file={file} />
+    </>
+  );
 }
