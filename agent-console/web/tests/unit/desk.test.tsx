@@ -168,6 +168,44 @@ test("E44 a person on the line, or a saved outcome, leaves the keys without a qu
   expect(find("line-confirm")).toBeNull();
 });
 
+const chosen = () =>
+  [...document.querySelectorAll<HTMLInputElement>(".options input:checked")]
+    .map((input) => input.dataset.testid ?? "")
+    .filter((id) => id.startsWith("business"))
+    .join();
+const table = rules as unknown as OutcomeTable;
+
+test("every outcome is chosen by the key that stands beside it", async () => {
+  await desk();
+  await key({ key: "1" });
+  const labels = [...document.querySelectorAll(".options label")];
+  expect(labels.length).toBe(table.businesses.length);
+  for (const label of labels) {
+    const input = label.querySelector("input");
+    const keys = label.querySelector("kbd")?.textContent ?? "";
+    expect(keys).toMatch(/^-?[1-9]$/);
+    if (input?.disabled) continue;
+    for (const each of keys) await key({ key: each });
+    expect(chosen(), keys).toBe(input?.dataset.testid);
+  }
+});
+
+test("minus waits for a digit, says so, and is over with any other key or in a field", async () => {
+  await desk();
+  await key({ key: "1" });
+  await key({ key: "-" });
+  expect(document.querySelector(".begun")?.textContent).toContain("再按一个数字");
+  await key({ key: "Escape" });
+  expect(document.querySelector(".begun")).toBeNull();
+  await key({ key: "3" });
+  expect(chosen()).toBe("business-B03");
+  await act(async () => (find("note") as HTMLElement).focus());
+  await key({ key: "-" });
+  await key({ key: "1" });
+  expect(chosen()).toBe("business-B03");
+  expect(document.querySelector(".begun")).toBeNull();
+});
+
 for (const [button, mode] of [
   ["transfer-three-way", "three_way"],
   ["transfer-blind", "blind"],

@@ -1,6 +1,7 @@
 // Keys act where they are meant and stay text where they are typed.
 import { expect, test } from "vitest";
-import { isTextField, meaning } from "../../console/src/desk/keyboard.ts";
+import { isTextField, LETTERS, meaning } from "../../console/src/desk/keyboard.ts";
+import { KEYS } from "../../console/src/desk/Shortcuts.tsx";
 
 const press = (over: object) => ({
   code: "",
@@ -50,4 +51,22 @@ test("a radio button is no text field", () => {
   expect(isTextField(document.createElement("input"))).toBe(true);
   expect(isTextField(document.createElement("textarea"))).toBe(true);
   expect(isTextField(null)).toBe(false);
+});
+
+test("minus begins what comes after the ninth, and is text where it is typed", () => {
+  expect(meaning(press({ key: "-" }), false)).toEqual({ do: "more" });
+  expect(meaning(press({ key: "-", code: "NumpadSubtract" }), false)).toEqual({ do: "more" });
+  expect(meaning(press({ key: "-" }), true)).toBeNull();
+  expect(meaning(press({ key: "-", isComposing: true }), false)).toBeNull();
+});
+
+test("the list of keys names each key that acts", () => {
+  const listed = KEYS.flatMap(([keys]) => [...keys.matchAll(/Alt ([A-Z])/g)].map((hit) => hit[1]));
+  expect(listed.sort()).toEqual(
+    Object.keys(LETTERS)
+      .map((code) => code.slice(3))
+      .sort(),
+  );
+  const rest = KEYS.map(([keys]) => keys).filter((keys) => !keys.startsWith("Alt"));
+  expect(rest).toEqual(["1 – 9", "- 1 – 9", "0", "Ctrl ↵", "?"]);
 });

@@ -1,13 +1,15 @@
 // The desk names what an outcome lacks by the same table as the server.
 import { expect, test } from "vitest";
 import {
+  allows,
   type Choice,
   emptyChoice,
   emptyFields,
   fieldsToSend,
+  keysOf,
   missing,
   withContact,
-  withDigit,
+  withKeys,
   withServers,
 } from "../../console/src/desk/outcome.ts";
 import { fillScript } from "../../console/src/desk/script.ts";
@@ -104,11 +106,39 @@ test("a machine or a wrong number stands alone", () => {
 });
 
 test("digits choose by the table and never what the person cannot agree to", () => {
-  const who = withDigit(emptyChoice, "contact", 9, table);
+  const who = withKeys(emptyChoice, "contact", "9", table);
   expect(who.contact).toBe("W9");
-  expect(withDigit(who, "business", 5, table).business).toBe("");
-  expect(withDigit(who, "business", 7, table).business).toBe("B07");
-  expect(withDigit(who, "business", 3, table)).toBe(who);
+  expect(withKeys(who, "business", "5", table).business).toBe("");
+  expect(withKeys(who, "business", "7", table).business).toBe("B07");
+  expect(withKeys(who, "business", "3", table)).toBe(who);
+});
+
+test("each choice has a key of its own: its digit, or minus and a digit", () => {
+  for (const list of [table.contacts, table.businesses]) {
+    const keys = keysOf(list);
+    expect(keys.size).toBe(list.length);
+    expect(new Set(keys.values()).size).toBe(list.length);
+    for (const item of list) {
+      expect(keys.get(item.code)).toMatch(typeof item.key === "number" ? /^[1-9]$/ : /^-[1-9]$/);
+    }
+  }
+  const who = choice({ contact: "W1" });
+  for (const [code, pressed] of keysOf(table.businesses)) {
+    const may = table.businesses.some((item) => item.code === code && allows(item, "W1"));
+    expect(withKeys(who, "business", pressed, table).business, pressed).toBe(may ? code : "");
+  }
+  expect(withKeys(emptyChoice, "contact", "-1", table).contact).toBe("W10");
+});
+
+test("a court with more than eighteen choices has keys for all of them", () => {
+  const list = Array.from({ length: 20 }, (_, n) => ({ code: `B${n}`, key: null }));
+  const keys = keysOf(list);
+  expect([keys.get("B0"), keys.get("B8"), keys.get("B9"), keys.get("B19")]).toEqual([
+    "-1",
+    "-9",
+    "--1",
+    "---2",
+  ]);
 });
 
 test("what the script names is put in, and a gap stays visible", () => {
@@ -162,8 +192,8 @@ test("after a child nothing can be agreed, and who spoke is enough", () => {
   const ended = call(5_000, { end_reason: "child" });
   expect(missing(ended, { ...emptyChoice, contact: "W9" }, table)).toEqual([]);
   const chosen = { ...emptyChoice, contact: "W1" };
-  expect(withDigit(chosen, "business", 5, table, true).business).toBe("");
-  expect(withDigit(chosen, "business", 7, table, true).business).toBe("B07");
+  expect(withKeys(chosen, "business", "5", table, true).business).toBe("");
+  expect(withKeys(chosen, "business", "7", table, true).business).toBe("B07");
 });
 
 test("what a polite end fills in leaves what was typed", () => {

@@ -350,6 +350,9 @@ function press(key: DeskKey, hands: Hands) {
     case "digit":
       outcomeKeys.current?.digit(key.digit);
       break;
+    case "more":
+      outcomeKeys.current?.more();
+      break;
     case "save":
       outcomeKeys.current?.save();
       break;

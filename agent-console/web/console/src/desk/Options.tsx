@@ -1,4 +1,4 @@
-// One group of the outcome as radio buttons with their digits, in two dense columns; folded
+// One group of the outcome as radio buttons with their keys, in two dense columns; folded
 // to its answer once that is given, so that what follows finds room.
 
 import { Button } from "antd";
@@ -7,7 +7,8 @@ import { useTranslation } from "react-i18next";
 export interface Option {
   code: string;
   text: string;
-  digit: number | null;
+  /** What is pressed for it: a digit, or `-` and a digit. */
+  keys: string;
   disabled: boolean;
 }
 
@@ -16,6 +17,8 @@ interface OptionsProps {
   legend: string;
   /** Whether digits choose here now. */
   active: boolean;
+  /** What was pressed of the keys that choose; the digit is to come. */
+  begun: string;
   disabled: boolean;
   chosen: string;
   items: Option[];
@@ -45,7 +48,16 @@ export function Options(props: OptionsProps) {
   }
   return (
     <fieldset className={`options ${props.active ? "active" : ""}`} disabled={disabled}>
-      <legend>{props.legend}</legend>
+      <legend>
+        {props.legend}
+        <span role="status">
+          {props.begun && (
+            <b className="begun">
+              <kbd>{props.begun}</kbd> {t("outcome.digit_follows")}
+            </b>
+          )}
+        </span>
+      </legend>
       {props.items.map((item) => {
         const on = item.code === chosen;
         const off = item.disabled || disabled;
@@ -65,7 +77,11 @@ export function Options(props: OptionsProps) {
                 props.onChoose(item.code, (event.nativeEvent as MouseEvent).detail === 0)
               }
             />
-            <span className="key">{item.digit !== null && <kbd>{item.digit}</kbd>}</span>
+            <span className="key">
+              <kbd className={props.begun && item.keys.startsWith(props.begun) ? "to-come" : ""}>
+                {item.keys}
+              </kbd>
+            </span>
             <span className="clip">{item.text}</span>
           </label>
         );

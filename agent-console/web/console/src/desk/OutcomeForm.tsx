@@ -18,12 +18,14 @@ import {
   emptyChoice,
   fieldsToSend,
   heardAllLacks,
+  keysOf,
   type Missing,
+  MORE,
   missing,
   NOTE_LENGTH,
   withChild,
   withContact,
-  withDigit,
+  withKeys,
   withMachine,
 } from "./outcome.ts";
 import { isLive, wasAnswered } from "./state.ts";
@@ -32,6 +34,8 @@ import { useDraft } from "./useDraft.ts";
 /** What the desk's keyboard asks of the form. */
 export interface OutcomeKeys {
   digit: (digit: number) => void;
+  /** What comes after the ninth is chosen by the digit that follows. */
+  more: () => void;
   save: () => void;
   focus: () => void;
 }
@@ -64,6 +68,8 @@ export function OutcomeForm(props: OutcomeFormProps) {
   };
   /** Who spoke is asked again, although it was said. */
   const [again, setAgain] = useState(false);
+  /** `-` was pressed so often, and a digit follows. */
+  const [begun, setBegun] = useState("");
   const group = again || choice.contact === "" ? "contact" : "business";
   const [saving, setSaving] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -107,18 +113,27 @@ export function OutcomeForm(props: OutcomeFormProps) {
     }
   };
 
+  const chooses = talked && !unanswered && !noAttempt;
+  useBroken(begun, () => setBegun(""));
+
   useEffect(() => {
     keys.current = {
       digit: (digit) => {
-        if (!talked || unanswered || noAttempt) return;
+        setBegun("");
+        if (!chooses) return;
         if (digit === 0) {
           setAgain(true);
           return;
         }
-        const next = withDigit(choice, group, digit, table, child);
+        const next = withKeys(choice, group, begun + String(digit), table, child);
         if (next === choice) return;
         setChoice(next);
         setAgain(false);
+      },
+      more: () => {
+        const wanted = begun + MORE;
+        const keys = [...keysOf(group === "contact" ? table.contacts : table.businesses).values()];
+        setBegun(chooses && keys.some((each) => each.startsWith(wanted)) ? wanted : "");
       },
       save: () => void save(),
       focus: () => {
@@ -171,6 +186,7 @@ export function OutcomeForm(props: OutcomeFormProps) {
     );
   }
 
+  const [contactKeys, businessKeys] = [keysOf(table.contacts), keysOf(table.businesses)];
   const button = (
     <Button
       data-testid="save-outcome"
@@ -209,6 +225,7 @@ export function OutcomeForm(props: OutcomeFormProps) {
         name="contact"
         legend={t("outcome.contact")}
         active={group === "contact" && talked}
+        begun={group === "contact" ? begun : ""}
         folded={group === "business"}
         onUnfold={() => setAgain(true)}
         disabled={!talked}
@@ -216,7 +233,7 @@ export function OutcomeForm(props: OutcomeFormProps) {
         items={table.contacts.map((item) => ({
           code: item.code,
           text: two(item.zh, item.en),
-          digit: item.key,
+          keys: contactKeys.get(item.code) ?? "",
           disabled: false,
         }))}
         onChoose={(code, byArrow) => {
@@ -229,12 +246,13 @@ export function OutcomeForm(props: OutcomeFormProps) {
         name="business"
         legend={t("outcome.business")}
         active={group === "business" && talked}
+        begun={group === "business" ? begun : ""}
         disabled={!talked}
         chosen={choice.business}
         items={table.businesses.map((item) => ({
           code: item.code,
           text: two(item.zh, item.en),
-          digit: item.key,
+          keys: businessKeys.get(item.code) ?? "",
           disabled: !allows(item, choice.contact, child),
         }))}
         onChoose={(code) => setChoice({ ...choice, business: code })}
@@ -292,6 +310,25 @@ export function OutcomeForm(props: OutcomeFormProps) {
       </div>
     </section>
   );
+}
+
+/** What was begun with `-` is over with any other key, and with the mouse. */
+function useBroken(begun: string, over: () => void) {
+  const current = useRef(over);
+  current.current = over;
+  useEffect(() => {
+    if (begun === "") return;
+    const press = (event: Event) => {
+      if (event instanceof KeyboardEvent && /^[-0-9]$/.test(event.key)) return;
+      current.current();
+    };
+    window.addEventListener("keydown", press);
+    window.addEventListener("pointerdown", press);
+    return () => {
+      window.removeEventListener("keydown", press);
+      window.removeEventListener("pointerdown", press);
+    };
+  }, [begun]);
 }
 
 /** Steps that the server misses: who said them says so now, without a place in the recording. */

@@ -3,7 +3,8 @@
 import { Modal } from "antd";
 import { useTranslation } from "react-i18next";
 
-const KEYS: [string, string][] = [
+/** Every key of the desk, and what it does. */
+export const KEYS: [string, string][] = [
   ["Alt A", "keys.accept"],
   ["Alt D", "keys.dial"],
   ["Alt M", "keys.mute"],
@@ -17,6 +18,7 @@ const KEYS: [string, string][] = [
   ["Alt T", "keys.tick"],
   ["Alt F", "keys.form"],
   ["1 – 9", "keys.digits"],
+  ["- 1 – 9", "keys.more"],
   ["0", "keys.zero"],
   ["Ctrl ↵", "keys.save"],
   ["?", "keys.help"],

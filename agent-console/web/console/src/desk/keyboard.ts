@@ -1,4 +1,4 @@
-// The keyboard of the desk. Alt with a letter acts anywhere; bare digits and `?` only while
+// The keyboard of the desk. Alt with a letter acts anywhere; bare digits, `-` and `?` only while
 // no text field has the focus and no input method is composing, for they are text there.
 
 import { useEffect, useRef } from "react";
@@ -17,6 +17,7 @@ export type DeskKey =
   | { do: "tick" }
   | { do: "form" }
   | { do: "digit"; digit: number }
+  | { do: "more" }
   | { do: "save" }
   | { do: "help" };
 
@@ -32,7 +33,7 @@ interface Pressed {
   repeat: boolean;
 }
 
-const LETTERS: Record<string, DeskKey> = {
+export const LETTERS: Record<string, DeskKey> = {
   KeyA: { do: "accept" },
   KeyD: { do: "dial" },
   KeyM: { do: "mute" },
@@ -56,6 +57,7 @@ export function meaning(event: Pressed, inTextField: boolean): DeskKey | null {
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return { do: "save" };
   if (event.altKey || event.ctrlKey || event.metaKey || inTextField) return null;
   if (event.key === "?") return { do: "help" };
+  if (event.key === "-") return { do: "more" };
   if (/^[0-9]$/.test(event.key)) return { do: "digit", digit: Number(event.key) };
   return null;
 }

@@ -138,21 +138,40 @@ export function withContact(choice: Choice, contact: string, table: OutcomeTable
   return { ...choice, contact };
 }
 
-/** A digit chooses who spoke first, and then what was agreed. */
-export function withDigit(
+/** Pressed first for what comes after the ninth; it stands also beside the digits of a keyboard. */
+export const MORE = "-";
+
+/**
+ * What is pressed for each of these: the digit that the table gives it, and `-` before a digit, in their
+ * order, for those that have none. Past nine more, `-` is pressed twice.
+ */
+export function keysOf(items: { code: string; key?: number | null }[]): Map<string, string> {
+  let without = 0;
+  return new Map(
+    items.map(({ code, key }) => {
+      if (typeof key === "number") return [code, String(key)];
+      const [rounds, place] = [Math.floor(without / 9), without % 9];
+      without += 1;
+      return [code, MORE.repeat(rounds + 1) + String(place + 1)];
+    }),
+  );
+}
+
+/** What is pressed chooses who spoke first, and then what was agreed. */
+export function withKeys(
   choice: Choice,
   group: "contact" | "business",
-  digit: number,
+  pressed: string,
   table: OutcomeTable,
   child = false,
 ): Choice {
-  if (group === "contact") {
-    const contact = table.contacts.find((item) => item.key === digit);
-    return contact ? withContact(choice, contact.code, table) : choice;
-  }
-  const business = table.businesses.find((item) => item.key === digit);
+  const keys = keysOf(group === "contact" ? table.contacts : table.businesses);
+  const code = [...keys].find(([, each]) => each === pressed)?.[0];
+  if (code === undefined) return choice;
+  if (group === "contact") return withContact(choice, code, table);
+  const business = table.businesses.find((item) => item.code === code);
   return business && allows(business, choice.contact, child)
-    ? { ...choice, business: business.code }
+    ? { ...choice, business: code }
     : choice;
 }
 
