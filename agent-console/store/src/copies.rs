@@ -77,8 +77,9 @@ pub struct Copier {
     clock: Clock,
     vault: Arc<Vault>,
     copies: Copies,
-    /// Left alone until the next start, because people must look: the kind of their alarm.
-    differing: HashMap<RecordingId, &'static str>,
+    /// Left alone, because people must look: the kind of their alarm, and when they are tried again,
+    /// Unix milliseconds.
+    differing: HashMap<RecordingId, (&'static str, i64)>,
     wait_ms: i64,
     next_ms: i64,
     eviction_ms: i64,
@@ -134,7 +135,7 @@ impl Copier {
             if cancel.is_cancelled() {
                 return Ok(());
             }
-            if self.differing.contains_key(&id) {
+            if self.differing.get(&id).is_some_and(|(_, again_ms)| self.clock.now_ms() < *again_ms) {
                 continue;
             }
             let own = id.clone();
@@ -152,7 +153,9 @@ impl Copier {
                     self.count(left);
                 }
                 Err(error @ VaultError::S3(S3Error::Differs { .. })) => self.differs(&id, &error).await?,
-                Err(error @ VaultError::Altered { .. }) => self.damaged(&id, &error).await?,
+                Err(error @ (VaultError::Altered { .. } | VaultError::Key(_) | VaultError::Unreadable { .. })) => {
+                    self.damaged(&id, &error).await?;
+                }
                 Err(error) => return self.failed(&error).await,
             }
         }
@@ -197,7 +200,7 @@ impl Copier {
     async fn forget_removed(&mut self, waiting: &[RecordingId]) -> Result<(), StoreError> {
         let removed: Vec<RecordingId> = self.differing.keys().filter(|id| !waiting.contains(id)).cloned().collect();
         for id in removed {
-            let Some(kind) = self.differing.get(&id).copied() else { continue };
+            let Some((kind, _)) = self.differing.get(&id).copied() else { continue };
             alarms::clear(&self.db, &self.clock, kind, id.as_str()).await?;
             self.differing.remove(&id);
         }
@@ -206,7 +209,7 @@ impl Copier {
     }
 
     fn tell_differing(&self) {
-        let differing = self.differing.values().filter(|kind| **kind == DIFFERS).count();
+        let differing = self.differing.values().filter(|(kind, _)| *kind == DIFFERS).count();
         self.copies.set(|standing| standing.differing = differing);
     }
 
@@ -228,23 +231,26 @@ impl Copier {
         for kind in [DIFFERS, DAMAGED] {
             alarms::clear(&self.db, &self.clock, kind, id.as_str()).await?;
         }
+        self.differing.remove(id);
         // The server takes copies again, whatever comes of the others.
         self.well().await
     }
 
     async fn differs(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         tracing::error!(recording = %id, %error, "a recording has another copy than itself");
-        self.differing.insert(id.clone(), DIFFERS);
+        // Nobody writes over it: only after the next start.
+        self.differing.insert(id.clone(), (DIFFERS, i64::MAX));
         self.tell_differing();
         let text = "the storage server has something else under the name of the recording {recording}, which was not written over: find out who wrote it ({why})";
         let said = Said::new("recording.copy_differs", text).with("recording", id.as_str()).with("why", error.said());
         alarms::raise(&self.db, &self.clock, DIFFERS, id.as_str(), &said).await
     }
 
-    /// One that is damaged on the disk keeps no other from being copied.
+    /// One that is damaged on the disk, or that the disk does not give, keeps no other from being
+    /// copied, and is tried again when it may have been put back.
     async fn damaged(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         tracing::error!(recording = %id, %error, "a damaged recording was not copied");
-        self.differing.insert(id.clone(), DAMAGED);
+        self.differing.insert(id.clone(), (DAMAGED, self.clock.now_ms() + LONGEST_WAIT_MS));
         let text = "the file of the recording {recording} is damaged and was not copied to the storage server: restore it from the backup ({why})";
         let said = Said::new("recording.copy_damaged", text).with("recording", id.as_str()).with("why", error.said());
         alarms::raise(&self.db, &self.clock, DAMAGED, id.as_str(), &said).await

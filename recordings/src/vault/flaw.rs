@@ -82,6 +82,12 @@ impl fmt::Display for Flaw {
 }
 
 impl VaultError {
+    /// Whether it is the file of one recording, or the place of it on the disk, that is damaged:
+    /// nothing is said of any other.
+    pub(super) fn is_of_the_file(&self) -> bool {
+        matches!(self, Self::Altered { .. } | Self::Key(_) | Self::Io { .. })
+    }
+
     /// In words.
     pub fn said(&self) -> Said {
         match self {

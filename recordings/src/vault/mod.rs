@@ -80,6 +80,14 @@ pub enum VaultError {
         /// Why.
         flaw: Flaw,
     },
+    /// The disk does not give its file.
+    #[error("the file of the recording {id} cannot be read: {error}")]
+    Unreadable {
+        /// Recording.
+        id: String,
+        /// What the disk said.
+        error: Box<VaultError>,
+    },
     /// It is closed already.
     #[error("the recording {0} is closed already: it is not written over")]
     Shelved(String),
@@ -286,13 +294,13 @@ impl Vault {
         WavReader::finished(self.shelf.open(id)?, id, self.keys.as_ref())
     }
 
-    /// Reads a recording to be heard or written down: where its file here is damaged and its checked
-    /// copy is on the server, that copy is read. A check ([`Vault::verify`]) takes no copy for it.
+    /// Reads a recording to be heard or written down: where its file here is damaged or the disk does
+    /// not give it, and its checked copy is on the server, that copy is read. A check ([`Vault::verify`]) takes no copy for it.
     pub fn hear(&self, id: &RecordingId) -> Result<WavReader, VaultError> {
         let spare = self.shelf.spare(id);
         match (self.read(id), spare) {
             (Ok(reader), spare) => Ok(reader.with_spare(spare)),
-            (Err(error @ VaultError::Altered { .. }), Some(remote)) => {
+            (Err(error), Some(remote)) if error.is_of_the_file() => {
                 let Some(copy) = s3::Far::open(&remote, id)? else { return Err(error) };
                 tracing::error!(recording = %id, %error, "the local file is damaged: its checked copy is read");
                 WavReader::finished(Box::new(copy), id, self.keys.as_ref())

@@ -48,7 +48,7 @@ impl Sealed {
     /// checked copy is elsewhere, it and all after it are read from there.
     pub(super) fn unseal(&mut self, block: Block, place: u64, kind: Kind) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let opened = self.unseal_here(block, place, kind);
-        if !matches!(opened, Err(VaultError::Altered { .. })) {
+        if !opened.as_ref().is_err_and(VaultError::is_of_the_file) {
             return opened;
         }
         let Some(remote) = self.spare.take() else { return opened };

@@ -282,7 +282,9 @@ impl Vault {
     }
 
     /// Copies a closed recording to the server and reads the copy back. It goes on where the
-    /// last try ended, and does no harm when it is done already.
+    /// last try ended, and does no harm when it is done already. One whose file is damaged
+    /// ([`VaultError::Altered`], [`VaultError::Key`]) or not given by the disk
+    /// ([`VaultError::Unreadable`]) is not sent.
     pub fn copy(&self, id: &RecordingId) -> Result<Copied, VaultError> {
         let remote = self.shelf.remote.get().ok_or_else(|| VaultError::Missing(id.to_string()))?;
         let _alone = self.shelf.alone(id);
@@ -297,9 +299,13 @@ impl Vault {
     /// Every block opens, and the sound is what the closing block says: what was damaged on the disk
     /// is not copied as if it were well.
     fn fit_to_copy(&self, id: &RecordingId) -> Result<(), VaultError> {
-        let file = OnDisk::open(&self.shelf.path(id), id)?;
-        let mut reader = WavReader::finished(Box::new(file), id, self.keys.as_ref())?;
-        let (sha256, sm3) = reader.hashes()?;
+        let unreadable = |error| match error {
+            VaultError::Io { .. } => VaultError::Unreadable { id: id.to_string(), error: Box::new(error) },
+            other => other,
+        };
+        let file = OnDisk::open(&self.shelf.path(id), id).map_err(unreadable)?;
+        let mut reader = WavReader::finished(Box::new(file), id, self.keys.as_ref()).map_err(unreadable)?;
+        let (sha256, sm3) = reader.hashes().map_err(unreadable)?;
         match reader.manifest() {
             Some(closing) if closing.sha256 == sha256 && closing.sm3 == sm3 => Ok(()),
             _ => Err(VaultError::Altered { id: id.to_string(), block: reader.blocks(), flaw: Flaw::Sound }),

@@ -68,8 +68,9 @@ fn x2_a_damaged_local_file_is_heard_from_its_checked_copy_and_a_check_still_name
             bytes[at] ^= 1;
             bytes
         };
-        // A block, the closing block, the header, and a cut.
-        for damaged in [flipped(whole.len() / 2), flipped(whole.len() - 1), flipped(0), whole[..40_000].to_vec()] {
+        // A block, the closing block, the header, the key in it, and a cut.
+        let cut = whole[..40_000].to_vec();
+        for damaged in [flipped(whole.len() / 2), flipped(whole.len() - 1), flipped(0), flipped(25), cut] {
             std::fs::write(&path, &whole).unwrap();
             house.vault.copy(&id("01HEAR")).unwrap();
             std::fs::write(&path, &damaged).unwrap();
@@ -78,6 +79,14 @@ fn x2_a_damaged_local_file_is_heard_from_its_checked_copy_and_a_check_still_name
             assert_eq!(seconds, [1, 2, 3, 4], "every second is the one that was spoken");
             assert!(matches!(house.vault.verify(&id("01HEAR"), &manifest).unwrap(), Verdict::Altered { .. }));
         }
+        // The disk does not give it.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let (left, _) = house.vault.hear(&id("01HEAR")).and_then(|mut reader| reader.channels()).unwrap();
+        assert_eq!(left.len(), 4 * BLOCK_FRAMES);
+        assert!(house.vault.verify(&id("01HEAR"), &manifest).is_err(), "which says nothing about it");
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::write(&path, &whole[..40_000]).unwrap();
         // Without a checked copy nothing is taken for it.
         std::fs::remove_file(path.with_extension("s3")).unwrap();
         let heard = house.vault.hear(&id("01HEAR")).and_then(|mut reader| reader.channels());

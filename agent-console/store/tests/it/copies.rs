@@ -167,28 +167,43 @@ async fn a_server_that_stays_away_raises_one_alarm_which_the_next_copy_clears() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x2_a_damaged_recording_keeps_no_other_from_being_copied_and_is_told() {
+async fn x2_a_damaged_recording_keeps_no_other_from_being_copied_and_is_told_until_it_was_put_back() {
     for house in databases().await.unwrap() {
         let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         serve(at);
         let vault = Arc::new(vault(&house.folder).with_s3(remote(&house, at)));
-        let (rotten, _) = (record(&vault, "01AROT"), record(&vault, "01WELL"));
-        let place = house.folder.join("recordings/closed/01ARO/01AROT.sdv");
-        let mut bytes = std::fs::read(&place).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        std::fs::write(&place, bytes).unwrap();
-        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), Copies::default());
-        copier.round(&CancellationToken::new()).await.unwrap();
-        assert_eq!(
-            vault.uncopied().unwrap(),
-            std::slice::from_ref(&rotten),
-            "{}: the other one is copied",
-            house.engine
-        );
-        assert_eq!(open_alarms(&house).await, ["recording.copy_damaged"], "{}", house.engine);
-        let told = alarms::open(&house.db).await.unwrap().remove(0).said;
-        assert!(told.text.contains(rotten.as_str()), "{}: it names the recording: {told}", house.engine);
+        // A byte of the key in its header, one of its sound, and one that the disk does not give.
+        let rotten = ["01AKEY", "01AROT", "01BDIR"].map(|name| record(&vault, name));
+        record(&vault, "01WELL");
+        let whole = rotten.each_ref().map(|id| std::fs::read(vault.path(id)).unwrap());
+        for (place, at) in [(0, 25), (1, whole[1].len() / 2)] {
+            let mut bytes = whole[place].clone();
+            bytes[at] ^= 1;
+            std::fs::write(vault.path(&rotten[place]), bytes).unwrap();
+        }
+        std::fs::remove_file(vault.path(&rotten[2])).unwrap();
+        std::fs::create_dir(vault.path(&rotten[2])).unwrap();
+        let copies = Copies::default();
+        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), copies.clone());
+        let cancel = CancellationToken::new();
+        copier.round(&cancel).await.unwrap();
+        assert_eq!(vault.uncopied().unwrap(), rotten, "{}: the other one is copied", house.engine);
+        assert_eq!(copies.standing().failing, None, "{}: nothing is wrong with the server", house.engine);
+        assert_eq!(open_alarms(&house).await, ["recording.copy_damaged"; 3], "{}", house.engine);
+        let told: Vec<String> =
+            alarms::open(&house.db).await.unwrap().into_iter().map(|alarm| alarm.said.text).collect();
+        for id in &rotten {
+            assert!(told.iter().any(|text| text.contains(id.as_str())), "{}: it is named: {told:?}", house.engine);
+        }
+        // Put back from the backup.
+        std::fs::remove_dir(vault.path(&rotten[2])).unwrap();
+        for (id, whole) in rotten.iter().zip(&whole) {
+            std::fs::write(vault.path(id), whole).unwrap();
+        }
+        house.clock.advance(10 * 60_000);
+        copier.round(&cancel).await.unwrap();
+        assert!(vault.uncopied().unwrap().is_empty(), "{}", house.engine);
+        assert!(open_alarms(&house).await.is_empty(), "{}", house.engine);
     }
 }
 
