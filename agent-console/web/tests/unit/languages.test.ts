@@ -52,3 +52,17 @@ test("every key that the source names by itself exists, and no Chinese stands in
   expect(missing).toEqual([]);
   expect(written).toEqual([]);
 });
+
+test("every key that the source puts together has words for some of what it may become", () => {
+  const all = Object.keys(texts.zh);
+  const built = sources(join(process.cwd(), "console/src")).flatMap((path) =>
+    [...readFileSync(path, "utf8").matchAll(/\bt\(\s*`([^`]+)`/g)].map((hit) => hit[1] ?? ""),
+  );
+  expect(built.length).toBeGreaterThan(60);
+  const empty = built.filter((key) => {
+    const shape = key.replaceAll(/\$\{[^}]*\}/g, "\0").replaceAll(/[.]/g, "\\.");
+    const pattern = new RegExp(`^${shape.replaceAll("\0", ".*")}$`);
+    return !all.some((each) => pattern.test(each));
+  });
+  expect(empty).toEqual([]);
+});

@@ -5,6 +5,8 @@ import { useListed, useWords } from "../i18n/index.ts";
 import { dateTimeSeconds } from "../lib/time.ts";
 import type { AuditRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
+import { differences } from "./lines/difference.ts";
+import { useLineWords } from "./lines/words.ts";
 
 const WELL = ["ok", "intact"];
 
@@ -88,7 +90,12 @@ const GROUPS: Record<string, string> = {
   role: "role",
   phase: "said",
   transcript: "said",
+  wrap_up: "settings.policy",
+  supervision: "supervise.shown",
 };
+
+/** Nothing is said by it: also a list without a day in it. */
+const isEmpty = (value: unknown) => value === null || value === "" || value === "{}";
 
 /** From here on a number of milliseconds is a moment, and no length of time: 2001. */
 const MOMENT_MS = 1_000_000_000_000;
@@ -98,6 +105,7 @@ function useWritten(): (detail: unknown) => string {
   const { t, i18n } = useTranslation();
   const words = useWords();
   const listed = useListed();
+  const line = useLineWords();
   // Said in both languages: one of them is read.
   const other = i18n.language === "en" ? "_zh" : "_en";
   const said = (value: unknown, key: string): string => {
@@ -106,19 +114,38 @@ function useWritten(): (detail: unknown) => string {
       return dateTimeSeconds(new Date(value).toISOString());
     }
     if (typeof value === "string") {
+      if (key === "days") return listed([...value].map((each) => t(`hours.day.${each}`)));
+      if (key === "exceptions") return exceptions(value);
       if (key.endsWith("_at")) return dateTimeSeconds(value) || value;
       const group = GROUPS[key] ?? "";
       return i18n.exists(`${group}.${value}`) ? words(group, value) : words("audit_value", value);
     }
     if (Array.isArray(value)) return listed(value.map((each) => said(each, key)));
-    return typeof value === "object" && value !== null
-      ? listed(facts(value))
-      : JSON.stringify(value);
+    if (typeof value !== "object" || value === null) return JSON.stringify(value);
+    // What a trunk, a number or a cause table would be is said as on the page of the lines.
+    return listed(key === "to" ? wanted(value) : facts(value, key));
   };
-  const facts = (detail: object): string[] =>
+  const exceptions = (text: string): string => {
+    try {
+      const days = Object.entries(JSON.parse(text) as Record<string, boolean>);
+      return listed(
+        days.map(([day, open]) => `${day} ${t(`hours.exception.${open ? "open" : "closed"}`)}`),
+      );
+    } catch {
+      return text;
+    }
+  };
+  const wanted = (form: object): string[] =>
+    differences(null, form as Record<string, unknown>).map(
+      ({ field, to }) => `${line.field(field)} ${line.value(field, to, new Map())}`,
+    );
+  const facts = (detail: object, within = ""): string[] =>
     Object.entries(detail)
-      .filter(([key, value]) => value !== null && value !== "" && !key.endsWith(other))
-      .map(([key, value]) => `${words("audit_key", key)} ${said(value, key)}`);
+      .filter(([key, value]) => !isEmpty(value) && !key.endsWith(other))
+      .map(([key, value]) => {
+        const group = within === "classes" ? "retention.class" : "audit_key";
+        return `${words(group, key)} ${said(value, key)}`;
+      });
   return (detail) => {
     if (detail === null || detail === undefined) return "";
     if (typeof detail !== "object" || Array.isArray(detail)) return said(detail, "");
