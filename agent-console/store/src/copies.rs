@@ -36,13 +36,15 @@ const OBJECT: &str = "house";
 /// Alarms about one recording.
 const DIFFERS: &str = "recording.copy_differs";
 const DAMAGED: &str = "recording.copy_damaged";
+/// So many recordings in a row that could not be copied, and the server is left alone for a while.
+const IN_A_ROW: usize = 20;
 
 /// How the copies stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Recordings without a checked copy.
     pub waiting: usize,
-    /// Since when none could be made, Unix milliseconds, and why.
+    /// Since when none could be made, or one of them could not, Unix milliseconds, and why.
     pub failing: Option<(i64, Said)>,
     /// Recordings in whose place the server holds something else.
     pub differing: usize,
@@ -70,6 +72,15 @@ impl Copies {
     }
 }
 
+/// One that could not be copied while others were.
+#[derive(Debug)]
+struct PutOff {
+    since_ms: i64,
+    wait_ms: i64,
+    next_ms: i64,
+    why: Said,
+}
+
 /// Makes the copies.
 #[derive(Debug)]
 pub struct Copier {
@@ -80,6 +91,8 @@ pub struct Copier {
     /// Left alone, because people must look: the kind of their alarm, and when they are tried again,
     /// Unix milliseconds.
     differing: HashMap<RecordingId, (&'static str, i64)>,
+    /// Tried again when their time has come.
+    put_off: HashMap<RecordingId, PutOff>,
     wait_ms: i64,
     next_ms: i64,
     eviction_ms: i64,
@@ -92,11 +105,24 @@ pub struct Copier {
 impl Copier {
     /// A copier of this vault, which says in `copies` how they stand.
     pub fn new(db: Db, clock: Clock, vault: Arc<Vault>, copies: Copies) -> Self {
-        let differing = HashMap::new();
+        let (differing, put_off) = (HashMap::new(), HashMap::new());
         // What an earlier run told is cleared by the first round in which nothing fails.
         let alarmed = true;
         let (wait_ms, next_ms, eviction_ms, asked_ms, asked_to) = (0, 0, 0, 0, None);
-        Self { db, clock, vault, copies, differing, wait_ms, next_ms, eviction_ms, asked_ms, asked_to, alarmed }
+        Self {
+            db,
+            clock,
+            vault,
+            copies,
+            differing,
+            put_off,
+            wait_ms,
+            next_ms,
+            eviction_ms,
+            asked_ms,
+            asked_to,
+            alarmed,
+        }
     }
 
     /// Copies until cancelled; ends at once where there is no server.
@@ -130,12 +156,12 @@ impl Copier {
         };
         self.forget_removed(&waiting).await?;
         let mut left = waiting.len();
-        let mut copied = false;
+        let (mut copied, mut in_vain, mut in_a_row) = (false, false, 0);
         for id in waiting {
             if cancel.is_cancelled() {
                 return Ok(());
             }
-            if self.differing.get(&id).is_some_and(|(_, again_ms)| self.clock.now_ms() < *again_ms) {
+            if self.differing.get(&id).is_some_and(|(_, again_ms)| self.clock.now_ms() < *again_ms) || self.rests(&id) {
                 continue;
             }
             let own = id.clone();
@@ -143,6 +169,7 @@ impl Copier {
                 Ok(done) => {
                     copied = true;
                     left -= 1;
+                    in_a_row = 0;
                     self.count(left);
                     metrics::counter!("songda_vault_copied_bytes_total").increment(done.bytes);
                     self.succeeded(&id).await?;
@@ -156,7 +183,16 @@ impl Copier {
                 Err(error @ (VaultError::Altered { .. } | VaultError::Key(_) | VaultError::Unreadable { .. })) => {
                     self.damaged(&id, &error).await?;
                 }
-                Err(error) => return self.failed(&error).await,
+                Err(error @ VaultError::S3(_)) if is_of_all(&error) => return self.failed(&error).await,
+                // One of which the disk or the server does not take the copy keeps no other back.
+                Err(error) => {
+                    self.put_off(&id, &error);
+                    in_vain = true;
+                    in_a_row += 1;
+                    if in_a_row == IN_A_ROW {
+                        return self.failed(&error).await;
+                    }
+                }
             }
         }
         let now = self.clock.now_ms();
@@ -182,14 +218,18 @@ impl Copier {
             }
             self.eviction_ms = now;
         }
-        self.well().await
+        self.well().await?;
+        // Told when it was tried in vain, not each time that it is looked.
+        if in_vain && self.copies.standing().is_late(now) { self.late().await } else { Ok(()) }
     }
 
-    /// Nothing failed: what waited was copied, or was removed and waits no more.
+    /// The server takes copies: what waited was copied, or was removed and waits no more, but for what
+    /// is put off.
     async fn well(&mut self) -> Result<(), StoreError> {
         self.wait_ms = 0;
-        self.copies.set(|standing| standing.failing = None);
-        if self.alarmed {
+        let first = self.put_off.values().min_by_key(|one| one.since_ms).map(|one| (one.since_ms, one.why.clone()));
+        self.copies.set(|standing| standing.failing = first);
+        if self.alarmed && self.put_off.is_empty() {
             alarms::clear(&self.db, &self.clock, "vault.copies_late", OBJECT).await?;
             self.alarmed = false;
         }
@@ -198,6 +238,7 @@ impl Copier {
 
     /// Of what was removed nobody need look at the copy any more.
     async fn forget_removed(&mut self, waiting: &[RecordingId]) -> Result<(), StoreError> {
+        self.put_off.retain(|id, _| waiting.contains(id));
         let removed: Vec<RecordingId> = self.differing.keys().filter(|id| !waiting.contains(id)).cloned().collect();
         for id in removed {
             let Some((kind, _)) = self.differing.get(&id).copied() else { continue };
@@ -228,6 +269,7 @@ impl Copier {
     }
 
     async fn succeeded(&mut self, id: &RecordingId) -> Result<(), StoreError> {
+        self.put_off.remove(id);
         for kind in [DIFFERS, DAMAGED] {
             alarms::clear(&self.db, &self.clock, kind, id.as_str()).await?;
         }
@@ -239,6 +281,7 @@ impl Copier {
     async fn differs(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         tracing::error!(recording = %id, %error, "a recording has another copy than itself");
         // Nobody writes over it: only after the next start.
+        self.put_off.remove(id);
         self.differing.insert(id.clone(), (DIFFERS, i64::MAX));
         self.tell_differing();
         let text = "the storage server has something else under the name of the recording {recording}, which was not written over: find out who wrote it ({why})";
@@ -250,6 +293,7 @@ impl Copier {
     /// copied, and is tried again when it may have been put back.
     async fn damaged(&mut self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         tracing::error!(recording = %id, %error, "a damaged recording was not copied");
+        self.put_off.remove(id);
         self.differing.insert(id.clone(), (DAMAGED, self.clock.now_ms() + LONGEST_WAIT_MS));
         let text = "the file of the recording {recording} is damaged and was not copied to the storage server: restore it from the backup ({why})";
         let said = Said::new("recording.copy_damaged", text).with("recording", id.as_str()).with("why", error.said());
@@ -265,13 +309,41 @@ impl Copier {
             let since = standing.failing.as_ref().map_or(now, |(since, _)| *since);
             standing.failing = Some((since, error.said()));
         });
+        if self.copies.standing().is_late(now) { self.late().await } else { Ok(()) }
+    }
+
+    /// Whether one that was put off is not to be tried yet.
+    fn rests(&self, id: &RecordingId) -> bool {
+        self.put_off.get(id).is_some_and(|one| self.clock.now_ms() < one.next_ms)
+    }
+
+    /// This one is tried again later, by itself.
+    fn put_off(&mut self, id: &RecordingId, error: &VaultError) {
+        let now = self.clock.now_ms();
+        let (since_ms, before_ms) = self.put_off.get(id).map_or((now, 0), |one| (one.since_ms, one.wait_ms));
+        let wait_ms = (before_ms * 2).clamp(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+        tracing::warn!(recording = %id, %error, wait_ms, "a recording could not be copied");
+        let one = PutOff { since_ms, wait_ms, next_ms: now + wait_ms, why: error.said() };
+        self.put_off.insert(id.clone(), one);
+    }
+
+    /// People are told.
+    async fn late(&mut self) -> Result<(), StoreError> {
         let standing = self.copies.standing();
-        if standing.is_late(now) {
-            self.alarmed = true;
-            let text = "recordings could not be copied to the storage server for a while, {waiting} wait: {why}";
-            let said = Said::new("vault.copies_late", text).with("waiting", standing.waiting).with("why", error.said());
-            alarms::raise(&self.db, &self.clock, "vault.copies_late", OBJECT, &said).await?;
-        }
-        Ok(())
+        let Some((_, why)) = standing.failing else { return Ok(()) };
+        self.alarmed = true;
+        let text = "recordings could not be copied to the storage server for a while, {waiting} wait: {why}";
+        let said = Said::new("vault.copies_late", text).with("waiting", standing.waiting).with("why", why);
+        alarms::raise(&self.db, &self.clock, "vault.copies_late", OBJECT, &said).await
+    }
+}
+
+/// Whether what the server met, or said, is of every recording: it is away, or takes nothing from this
+/// house.
+fn is_of_all(error: &VaultError) -> bool {
+    match error {
+        VaultError::S3(S3Error::Refused { code, .. }) => code != "AccessDenied",
+        VaultError::S3(error) => error.is_away(),
+        _ => false,
     }
 }

@@ -13,7 +13,7 @@ use songda_recordings::{
     evidence::{DayRoot, Draft, EvidenceError, Facts, Leaf, Tree},
     keys::KeyProvider,
     said::Said,
-    vault::{Vault, s3::S3Error},
+    vault::Vault,
 };
 use songda_store::{Clock, Db, audit};
 use sqlx::{Row, any::AnyRow};
@@ -22,6 +22,8 @@ use super::{FileRow, files, internal};
 use crate::{ServiceError, date, midnight_after};
 
 const DAY_MS: i64 = 86_400_000;
+/// So many roots in a row that the S3 server answers with an error, and it is left alone for a minute.
+const IN_A_ROW: usize = 20;
 /// Days without a file and without a root after which a person must say that the clock is right:
 /// a root that is dated wrong stays for ever.
 pub const LEAP_DAYS: i64 = 14;
@@ -318,32 +320,42 @@ impl Roots {
 
     /// Keeps every root on the S3 server as well, where there is one: an object that is written
     /// once. A mark beside the file says that it is there. Answers how many were copied.
+    ///
+    /// One that fails keeps no other back. A server that is away is not asked for the others, and one
+    /// that answers to many in a row with an error is left alone too; the next minute begins at another.
     pub async fn complete_far(&self) -> Result<usize, ServiceError> {
         if self.vault.s3().is_none() {
             return Ok(0);
         }
-        let rows = sqlx::query("SELECT court_id, day, body FROM evidence_roots ORDER BY day")
+        let rows = sqlx::query("SELECT court_id, day, body FROM evidence_roots ORDER BY day, court_id")
             .fetch_all(self.db.read())
             .await?;
-        let (mut copied, mut first) = (0, First::default());
+        let mut owed = Vec::new();
         for row in rows {
             let (court, day, body): (String, String, String) = (row.get(0), row.get(1), row.get(2));
             let mark = self.path(&court, &day).with_extension("s3");
-            if tokio::fs::try_exists(&mark).await.unwrap_or(false) {
-                continue;
+            if !tokio::fs::try_exists(&mark).await.unwrap_or(false) {
+                owed.push((court, day, body, mark));
             }
+        }
+        let minute = usize::try_from(self.clock.now_ms() / 60_000).unwrap_or(0);
+        let begin = minute % owed.len().max(1);
+        owed.rotate_left(begin);
+        let (mut copied, mut failed, mut first) = (0, 0, First::default());
+        for (court, day, body, mark) in owed {
             let (vault, name) = (self.vault.clone(), format!("roots/{court}/{day}.json"));
             let keep = move || match vault.s3().map(|remote| remote.keep(&name, body.as_bytes())) {
-                Some(Err(error)) => Err((matches!(error, S3Error::Unreachable { .. }), error.to_string())),
+                Some(Err(error)) => Err((error.is_away(), error.to_string())),
                 Some(Ok(())) | None => write_once(&mark, b"").map_err(|error| (false, error.to_string())),
             };
             let kept = tokio::task::spawn_blocking(keep).await;
             let kept = kept.map_err(|error| internal("copying a day root", error))?;
-            // A server that is away says nothing of this root: every other would wait as long.
             let away = matches!(kept, Err((true, _)));
             let kept = kept.map_err(|(_, why)| internal("copying it to the S3 server", why));
-            copied += usize::from(first.of(&court, &day, kept).is_some());
-            if away {
+            let kept = first.of(&court, &day, kept).is_some();
+            copied += usize::from(kept);
+            failed = if kept { 0 } else { failed + 1 };
+            if away || failed == IN_A_ROW {
                 break;
             }
         }

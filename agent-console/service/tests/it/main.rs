@@ -6,6 +6,7 @@ mod case_numbers;
 mod clear;
 mod decided;
 mod evidence;
+mod far;
 mod going;
 mod house;
 mod notary;

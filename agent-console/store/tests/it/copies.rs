@@ -30,6 +30,9 @@ use tokio_util::sync::CancellationToken;
 
 type Objects = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 
+/// What the server holds of an object with which it breaks.
+const BROKEN: &[u8] = b"broken";
+
 /// Answers as an S3 server does to what the copier asks; the vault's own suite runs on real ones.
 fn serve(at: SocketAddr) -> Objects {
     let listener = TcpListener::bind(at).unwrap();
@@ -58,6 +61,9 @@ fn answer(stream: TcpStream, objects: &mut HashMap<String, Vec<u8>>) -> io::Resu
     let mut stream = stream;
     let about = "ETag: \"1\"\r\nLast-Modified: Fri, 27 Nov 2026 00:00:00 GMT\r\nConnection: close\r\n";
     match (method, objects.get(&path)) {
+        (_, Some(held)) if held == BROKEN => {
+            write!(stream, "HTTP/1.1 500 Internal Server Error\r\n{about}Content-Length: 0\r\n\r\n")
+        }
         ("put", _) => {
             objects.insert(path, body);
             write!(stream, "HTTP/1.1 200 OK\r\n{about}Content-Length: 0\r\n\r\n")
@@ -203,6 +209,49 @@ async fn x2_a_damaged_recording_keeps_no_other_from_being_copied_and_is_told_unt
         house.clock.advance(10 * 60_000);
         copier.round(&cancel).await.unwrap();
         assert!(vault.uncopied().unwrap().is_empty(), "{}", house.engine);
+        assert!(open_alarms(&house).await.is_empty(), "{}", house.engine);
+    }
+}
+
+/// Makes the copies, over and over for so many minutes.
+async fn for_minutes(minutes: i64, house: &Fixture, copier: &mut Copier) {
+    for _ in 0..minutes {
+        copier.round(&CancellationToken::new()).await.unwrap();
+        house.clock.advance(60_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_one_recording_that_the_server_does_not_take_keeps_no_other_from_its_copy_and_is_told() {
+    for house in databases().await.unwrap() {
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let objects = serve(at);
+        // As it is in some servers: no file can lie where a folder is. Any request about it fails.
+        objects.lock().unwrap().insert("/vault/recordings/01bad/01bad.sdv".into(), BROKEN.into());
+        let vault = Arc::new(vault(&house.folder).with_s3(remote(&house, at)));
+        let bad = record(&vault, "01BAD");
+        record(&vault, "01WELL");
+        let copies = Copies::default();
+        let mut copier = Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), copies.clone());
+        for_minutes(1, &house, &mut copier).await;
+        assert_eq!(vault.uncopied().unwrap(), std::slice::from_ref(&bad), "{}: the other is there", house.engine);
+        let standing = copies.standing();
+        assert_eq!((standing.waiting, standing.differing), (1, 0));
+        let (since, why) = standing.failing.clone().unwrap();
+        assert!(why.text.contains("bucket vault"), "{}: {why}", house.engine);
+        assert!(open_alarms(&house).await.is_empty(), "not yet");
+        // A new one is copied at once, though the first goes on failing, which is told in the end.
+        record(&vault, "01ZNEW");
+        for_minutes(1, &house, &mut copier).await;
+        assert_eq!(vault.uncopied().unwrap(), std::slice::from_ref(&bad), "{}", house.engine);
+        for_minutes(30, &house, &mut copier).await;
+        assert_eq!(copies.standing().failing.unwrap().0, since, "{}: since when", house.engine);
+        assert_eq!(open_alarms(&house).await, ["vault.copies_late"], "{}", house.engine);
+        let told = alarms::open(&house.db).await.unwrap().remove(0);
+        assert!(told.times < 10, "{}: not each time that it is looked: {}", house.engine, told.times);
+        objects.lock().unwrap().remove("/vault/recordings/01bad/01bad.sdv");
+        for_minutes(11, &house, &mut copier).await;
+        assert_eq!((copies.standing().waiting, copies.standing().failing), (0, None), "{}", house.engine);
         assert!(open_alarms(&house).await.is_empty(), "{}", house.engine);
     }
 }

@@ -46,6 +46,8 @@ pub enum S3Error {
         action: &'static str,
         /// What happened.
         reason: String,
+        /// It did answer, with an error that may be of this object alone: others may be asked for.
+        answered: bool,
     },
     /// No such bucket, or no such object.
     #[error("{place} has no {object}")]
@@ -73,4 +75,11 @@ pub enum S3Error {
         /// What differs.
         difference: String,
     },
+}
+
+impl S3Error {
+    /// Whether the server is not there, so that nothing else need be asked of it for now.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Unreachable { answered: false, .. })
+    }
 }

@@ -238,7 +238,7 @@ impl Remote {
     }
 
     fn unreachable(&self, action: &'static str, reason: String) -> S3Error {
-        S3Error::Unreachable { place: self.place.clone(), action, reason }
+        S3Error::Unreachable { place: self.place.clone(), action, reason, answered: false }
     }
 
     /// What went wrong, without what a server writes into its answers: some repeat what was
@@ -263,7 +263,10 @@ impl Remote {
                 };
                 S3Error::Refused { place, action, code: said, advice }
             }
-            _ => self.unreachable(action, code.unwrap_or_else(|| reason(error))),
+            _ => {
+                let answered = code.is_some() || answered(error);
+                S3Error::Unreachable { place, action, reason: code.unwrap_or_else(|| reason(error)), answered }
+            }
         }
     }
 }
@@ -280,6 +283,11 @@ fn code(error: &Error) -> Option<String> {
     let code = text.split_once("<Code>")?.1.split_once("</Code>")?.0;
     let plain = (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
     plain.then(|| code.to_owned())
+}
+
+/// Whether an answer came, whatever it was: `object_store` says so in words alone.
+fn answered(error: &Error) -> bool {
+    error.to_string().contains("Server returned ")
 }
 
 /// What is at the bottom of an error: the system's word for it, never what was sent.
