@@ -9,13 +9,14 @@ use songda_link::{
 };
 use songda_recordings::{
     keys::{KeyError, KeyFile, KeyProvider, PublicKey, Signature},
+    said::Said,
     vault::{Vault, s3::Remote},
 };
 use songda_service::{
     evidence::{Examiner, Roots},
     retention::{Certified, Deleter},
 };
-use songda_store::{Clock, Db, Objects, Sealer, StoreError, copies::Copies, http, outlook::Outlook};
+use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, copies::Copies, http, outlook::Outlook};
 use zeroize::Zeroizing;
 
 use crate::{config::Config, notary::Known};
@@ -44,7 +45,7 @@ pub struct House {
     /// How long the room on the disk lasts.
     pub outlook: Arc<Outlook>,
     /// Why nothing sealed can be read or written, when that is so (R4.3d).
-    pub read_only: Option<Arc<str>>,
+    pub read_only: Option<Said>,
     /// How many time servers are named.
     pub time_servers: usize,
     /// Realm of the desk phones' passwords; none: no phone may register.
@@ -64,7 +65,7 @@ impl std::fmt::Debug for House {
 enum Keys {
     There(KeyFile),
     /// Why it cannot be used.
-    Unusable(String),
+    Unusable(Said),
 }
 
 async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<Keys> {
@@ -73,14 +74,15 @@ async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<Keys> {
         return Ok(Keys::There(KeyFile::create(&path)?));
     }
     if !path.exists() {
-        return Ok(Keys::Unusable(format!(
-            "the key file {} is missing, and the database holds sealed data: restore it from the backup of the keys",
-            path.display()
-        )));
+        let text = "the key file {path} is missing, and the database holds sealed data: restore it from the backup of the keys";
+        return Ok(Keys::Unusable(Said::new("keys.missing", text).with("path", path.display().to_string())));
     }
     Ok(match KeyFile::open(&path) {
         Ok(keys) => Keys::There(keys),
-        Err(error) => Keys::Unusable(format!("the key file {} cannot be used: {error}", path.display())),
+        Err(error) => {
+            let said = Said::new("keys.unusable", "the key file {path} cannot be used: {why}");
+            Keys::Unusable(said.with("path", path.display().to_string()).with("why", error.to_string()))
+        }
     })
 }
 
@@ -109,10 +111,10 @@ impl KeyProvider for NoKeys {
     }
 }
 
-fn without_keys(why: &str) -> (Arc<dyn KeyProvider>, Sealer, Option<Arc<str>>) {
-    tracing::error!(why, "the house starts read-only");
+fn without_keys(why: Said) -> (Arc<dyn KeyProvider>, Sealer, Option<Said>) {
+    tracing::error!(%why, "the house starts read-only");
     let keys: Arc<dyn KeyProvider> = Arc::new(NoKeys);
-    (keys.clone(), Sealer::shut(keys), Some(why.into()))
+    (keys.clone(), Sealer::shut(keys), Some(why))
 }
 
 impl House {
@@ -129,13 +131,14 @@ impl House {
                 let sealer = Sealer::open(&db, keys.clone()).await;
                 match sealer {
                     Ok(sealer) => (keys, sealer, None),
-                    Err(StoreError::WrongKey) => without_keys(
+                    Err(StoreError::WrongKey) => without_keys(Said::new(
+                        "keys.other",
                         "the key file does not open the sealed data: restore the right one from the backup of the keys",
-                    ),
+                    )),
                     Err(error) => return Err(error).context("opening the sealed columns"),
                 }
             }
-            Keys::Unusable(why) => without_keys(&why),
+            Keys::Unusable(why) => without_keys(why),
         };
         let objects = Objects::open(&folder.join("objects"), sealer.clone(), clock.clone())?;
         let vault = Vault::open(&folder.join("recordings"), keys.clone(), config.data.free_floor)?;
@@ -168,6 +171,22 @@ impl House {
             demo,
             secure,
         })
+    }
+
+    /// Rings while the house cannot seal, so that people need not look at the health page, and is
+    /// silent again once it can. What cannot be told stands in the log, and stops no start.
+    pub(crate) async fn tell_read_only(&self) {
+        let told = match &self.read_only {
+            Some(why) => {
+                let text = "the house is read-only: nothing is taken in and no call goes out, until it is started with the right key file. {why}";
+                let said = Said::new("house.read_only", text).with("why", why.clone());
+                alarms::raise(&self.db, &self.clock, "house.read_only", "house", &said).await
+            }
+            None => alarms::clear(&self.db, &self.clock, "house.read_only", "house").await,
+        };
+        if let Err(error) = told {
+            tracing::error!(%error, "that the house is read-only, or no more, could not be told");
+        }
     }
 
     /// Looks at evidence files.

@@ -60,6 +60,7 @@ pub async fn serve(
     // Before anything is dated: a house that starts with a wrong clock knows it by then.
     let mut guard = Guard::new(house.db.clone(), house.clock.clone(), config.clock.ntp.clone());
     guard.settle().await;
+    house.tell_read_only().await;
     let guards = TaskTracker::new();
     guards.spawn(guard.run(cancel.clone()));
     let desk = match &house.read_only {

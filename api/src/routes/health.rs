@@ -56,9 +56,10 @@ async fn examine(house: &House, desk: Option<&Desk>) -> Health {
         outcome("database", house.db.ping().await.map(|()| None).map_err(fault)),
         outcome(
             "keys",
-            house.read_only.as_ref().map_or(Ok(None), |why| {
-                Err(Said::new("keys.read_only", "read-only: {why}").with("why", why.to_string()))
-            }),
+            house
+                .read_only
+                .as_ref()
+                .map_or(Ok(None), |why| Err(Said::new("keys.read_only", "read-only: {why}").with("why", why.clone()))),
         ),
         outcome("clock", clock(house)),
         outcome("vault", vault(house)),

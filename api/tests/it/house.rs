@@ -1,8 +1,9 @@
 //! How the house opens.
 
-use songda_recordings::keys::{PublicKey, Rotation};
+use songda_recordings::keys::{KeyFile, PublicKey, Rotation};
+use songda_store::alarms::Alarm;
 
-use crate::running::{reopened, running};
+use crate::running::{Running, reopened, running};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_3d_sealed_data_without_its_key_is_served_read_only_and_says_why() {
@@ -19,6 +20,15 @@ async fn r4_3d_sealed_data_without_its_key_is_served_read_only_and_says_why() {
             house.ask("GET", "/api/v1/health", &admin).send().await.unwrap().json().await.unwrap();
         let keys = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == "keys").unwrap();
         assert!(keys["said"]["text"].as_str().unwrap().contains("songda.key"), "{keys}");
+        assert_eq!(keys["said"]["values"]["why"]["code"], "keys.missing", "said in either language: {keys}");
+        // It rings, too: nobody looks at the health page while nothing rings.
+        let alarm = read_only_alarm(&house).await.unwrap();
+        assert_eq!((alarm.said.code.as_str(), alarm.object_id.as_str()), ("house.read_only", "house"));
+        assert_eq!(alarm.said.values["why"]["code"], "keys.missing");
+        assert!(alarm.said.text.contains("songda.key"), "{}", alarm.said);
+        let supervisor = house.cookie("supervisor").await;
+        let shown = house.ask("GET", "/api/v1/alarms", &supervisor).send().await.unwrap().text().await.unwrap();
+        assert!(shown.contains("house.read_only"), "whoever is there for alarms sees it: {shown}");
         let judge = house.cookie("J0001").await;
         assert_eq!(house.ask("GET", "/api/v1/cases", &judge).send().await.unwrap().status(), 200, "reading works");
         let push = house.ask("POST", "/api/v1/orders", "").header("authorization", format!("Bearer {key}"));
@@ -39,12 +49,26 @@ async fn r4_3d_sealed_data_without_its_key_is_served_read_only_and_says_why() {
         health.contains("cannot be used") && health.contains("read-only"),
         "a damaged one is told as well: {health}"
     );
+    let alarm = read_only_alarm(&house).await.unwrap();
+    assert_eq!(alarm.said.values["why"]["code"], "keys.unusable", "the same alarm says why by now");
     let folder = house.stop().await;
+    std::fs::remove_file(&file).unwrap();
+    KeyFile::create(&file).unwrap();
+    let house = reopened(folder).await;
+    assert_eq!(read_only_alarm(&house).await.unwrap().said.values["why"]["code"], "keys.other");
+    let folder = house.stop().await;
+    std::fs::remove_file(&file).unwrap();
     std::fs::rename(&kept, &file).unwrap();
     let house = reopened(folder).await;
     let admin = house.cookie("admin").await;
     let health = house.ask("GET", "/api/v1/health", &admin).send().await.unwrap().text().await.unwrap();
     assert!(health.contains(r#""name":"keys","status":"ok""#), "with its key it is whole again: {health}");
+    assert!(read_only_alarm(&house).await.is_none(), "and nothing rings");
+}
+
+async fn read_only_alarm(house: &Running) -> Option<Alarm> {
+    let open = songda_store::alarms::open(&house.house.db).await.unwrap();
+    open.into_iter().find(|alarm| alarm.kind == "house.read_only")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
