@@ -17,6 +17,9 @@ pub(super) struct Notarised {
     pub(super) days: Vec<Proof>,
     /// Days whose root waits for the notary: no fault.
     pub(super) waiting: Vec<Day>,
+    /// Days for which the notary gave a receipt that proves nothing of their root, and that was not
+    /// taken: no fault of the evidence, and one of the notary or of the keys that it is believed by.
+    pub(super) refused: Vec<Refused>,
     /// Days with a receipt that could not be checked, for want of the notary's public keys.
     pub(super) unchecked: Vec<Day>,
     /// Days whose receipt is not what the notary signed, or is of another root.
@@ -41,6 +44,14 @@ pub(super) struct Proof {
     at: String,
 }
 
+/// A receipt that came and was not taken.
+#[derive(Debug, Serialize)]
+pub(super) struct Refused {
+    court: String,
+    day: String,
+    why: String,
+}
+
 /// A receipt that does not hold.
 #[derive(Debug, Serialize)]
 pub(super) struct Broken {
@@ -50,6 +61,17 @@ pub(super) struct Broken {
 }
 
 impl Notarised {
+    /// Notes a day that has no receipt. One whose receipts were `refused`, and why, is named also where
+    /// no notary is asked any more; where one is (`on`) any other waits.
+    pub(super) fn without(&mut self, (court, day): (&str, &str), refused: Option<&str>, on: bool) {
+        let (court, day) = (court.to_owned(), day.to_owned());
+        match refused {
+            Some(why) => self.refused.push(Refused { court, day, why: why.to_owned() }),
+            None if on => self.waiting.push(Day { court, day }),
+            None => {}
+        }
+    }
+
     /// Looks at the receipt of a day, if there is one. Where a notary is asked (`on`) a day without
     /// one waits.
     pub(super) fn look(
@@ -59,9 +81,8 @@ impl Notarised {
         keys: Option<&[PublicKey]>,
         on: bool,
     ) {
-        let of = || Day { court: court.to_owned(), day: root.day.clone() };
         let Some(text) = receipt else {
-            self.waiting.extend(on.then(of));
+            self.without((court, &root.day), None, on);
             return;
         };
         let checked = NotaryReceipt::from_text(text).and_then(|receipt| match keys {
@@ -70,7 +91,7 @@ impl Notarised {
         });
         match checked {
             Err(fault) => self.fault(court, &root.day, fault.to_string()),
-            Ok(None) => self.unchecked.push(of()),
+            Ok(None) => self.unchecked.push(Day { court: court.to_owned(), day: root.day.clone() }),
             Ok(Some(receipt)) => self.days.push(Proof {
                 court: court.to_owned(),
                 day: root.day.clone(),
@@ -87,13 +108,14 @@ impl Notarised {
         self.broken.push(Broken { court: court.to_owned(), day: day.to_owned(), detail });
     }
 
-    /// Says which days are notarised and which wait; nothing where no notary is or was asked.
+    /// Says which days are notarised, which wait, and whose receipts were refused; nothing where no
+    /// notary is or was asked.
     pub(super) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
         for Broken { court, day, detail } in &self.broken {
             writeln!(out, "BROKEN receipt of the notary for {court} {day}: {detail}")?;
         }
         let none = self.days.is_empty() && self.waiting.is_empty() && self.unchecked.is_empty();
-        if none && self.broken.is_empty() {
+        if none && self.refused.is_empty() && self.broken.is_empty() {
             return Ok(());
         }
         let days = spans(self.days.iter().map(|proof| (proof.court.as_str(), proof.day.as_str())));
@@ -101,6 +123,19 @@ impl Notarised {
         let plain = |days: &[Day]| spans(days.iter().map(|day| (day.court.as_str(), day.day.as_str())));
         if !self.waiting.is_empty() {
             writeln!(out, "waiting for the notary, which is no fault: {}", plain(&self.waiting))?;
+        }
+        for Refused { court, day, why } in &self.refused {
+            writeln!(
+                out,
+                "REFUSED receipt of the notary for {court} {day}, which proves nothing of its root and is asked for \
+                 again: {why}"
+            )?;
+        }
+        if !self.refused.is_empty() {
+            writeln!(
+                out,
+                "that is no fault of the evidence: compare evidence.notary.public_keys, then ask the notary"
+            )?;
         }
         if !self.unchecked.is_empty() {
             let days = plain(&self.unchecked);

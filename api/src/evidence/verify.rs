@@ -13,8 +13,9 @@ use songda_recordings::{keys::PublicKey, said::Said};
 use songda_service::{
     date,
     evidence::{
-        FileRow, Found, RootCheck, Which, chain_of, check_chain, check_root, files, notary::receipts, root,
-        standing_doubts,
+        FileRow, Found, RootCheck, Which, chain_of, check_chain, check_root, files,
+        notary::{receipts, refused},
+        root, standing_doubts,
     },
     retention::{CertificateRow, certificates_after, signed_files},
 };
@@ -209,13 +210,20 @@ impl Check<'_> {
             let Some(days) = self.looked.get(&court.id) else { continue };
             let (Some(first), Some(last)) = (days.first(), days.last()) else { continue };
             let kept = receipts(&self.house.db, &court.id, first, last).await?;
+            let refused = refused(&self.house.db, &court.id, first, last).await?;
             for day in days {
                 // One that cannot be read was named as a root already.
                 let Some(Ok(root)) = root(&self.house.db, &court.id, day).await?.map(|row| row.signed()) else {
                     continue;
                 };
-                let receipt = kept.get(day).map(String::as_str);
-                self.report.notarised.look((&court.code, &root), receipt, keys, known.is_some());
+                let refused = refused.get(day).map(String::as_str);
+                match kept.get(day) {
+                    None => self.report.notarised.without((&court.code, day), refused, known.is_some()),
+                    receipt => {
+                        let receipt = receipt.map(String::as_str);
+                        self.report.notarised.look((&court.code, &root), receipt, keys, known.is_some());
+                    }
+                }
             }
         }
         Ok(())

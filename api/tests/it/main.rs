@@ -6,6 +6,7 @@ mod config;
 mod document;
 mod house;
 mod matrix;
+mod notary;
 mod phones;
 mod running;
 mod scope;

@@ -24,7 +24,7 @@ use songda_store::{Clock, Db, alarms};
 use self::store::{Due, Failure};
 pub use self::{
     circuit::Circuit,
-    store::{Waits, receipts, waits},
+    store::{Waits, receipts, refused, waits},
 };
 use super::internal;
 use crate::ServiceError;

@@ -223,3 +223,10 @@ pub async fn waits(db: &Db, court: &str, first: &str, last: &str) -> Result<BTre
     };
     Ok(rows.into_iter().map(read).collect())
 }
+
+/// The days of a court, from `first` to `last`, that have no receipt because the one that came was
+/// refused, and why in English.
+pub async fn refused(db: &Db, court: &str, first: &str, last: &str) -> Result<BTreeMap<String, String>, ServiceError> {
+    let waiting = waits(db, court, first, last).await?;
+    Ok(waiting.into_iter().filter(|(_, waits)| waits.refused).map(|(day, waits)| (day, waits.why.text)).collect())
+}
