@@ -90,7 +90,8 @@ struct Stream {
     fresh: Option<u16>,
     received: u64,
     start: Instant,
-    transit: f64,
+    /// Of the last packet of sound.
+    transit: Option<f64>,
     fastest: f64,
     fastest_before: f64,
     window_from: Instant,
@@ -99,10 +100,9 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(now: Instant, ssrc: u32, seq: u16, timestamp: u32) -> Self {
+    fn new(now: Instant, ssrc: u32, seq: u16) -> Self {
         // Room below, so that what was sent before the first and comes after it has a number.
         let first = (1 << 16) + u64::from(seq);
-        let transit = -f64::from(timestamp);
         Self {
             ssrc,
             first,
@@ -111,9 +111,9 @@ impl Stream {
             fresh: None,
             received: 1,
             start: now,
-            transit,
-            fastest: transit,
-            fastest_before: transit,
+            transit: None,
+            fastest: f64::INFINITY,
+            fastest_before: f64::INFINITY,
             window_from: now,
             reported: (0, 0),
         }
@@ -135,8 +135,14 @@ pub(crate) struct Block {
 }
 
 impl Reception {
-    /// A packet came.
+    /// A packet of sound came; the timestamp says when it was said.
     pub fn packet(&mut self, now: Instant, ssrc: u32, seq: u16, timestamp: u32) {
+        self.came(now, ssrc, seq, Some(timestamp));
+    }
+
+    /// A packet came. One of a telephone-event says when its key was pressed (RFC 4733, section 2.3.4),
+    /// and others whatever they like: they tell nothing of how late they are.
+    pub(crate) fn came(&mut self, now: Instant, ssrc: u32, seq: u16, timestamp: Option<u32>) {
         if self.current.as_ref().is_none_or(|stream| stream.ssrc != ssrc) {
             self.begin(now, ssrc, seq, timestamp);
             return;
@@ -178,19 +184,20 @@ impl Reception {
         self.timing(now, timestamp);
     }
 
-    fn begin(&mut self, now: Instant, ssrc: u32, seq: u16, timestamp: u32) {
-        self.current = Some(Stream::new(now, ssrc, seq, timestamp));
+    fn begin(&mut self, now: Instant, ssrc: u32, seq: u16, timestamp: Option<u32>) {
+        self.current = Some(Stream::new(now, ssrc, seq));
         self.total.expected += 1;
         self.total.received += 1;
+        self.timing(now, timestamp);
     }
 
-    fn timing(&mut self, now: Instant, timestamp: u32) {
-        let Some(stream) = &mut self.current else { return };
+    fn timing(&mut self, now: Instant, timestamp: Option<u32>) {
+        let (Some(stream), Some(timestamp)) = (&mut self.current, timestamp) else { return };
         let arrival = now.saturating_duration_since(stream.start).as_secs_f64() * f64::from(RATE);
         let transit = arrival - f64::from(timestamp);
-        let difference = (transit - stream.transit).abs();
-        stream.transit = transit;
-        // A wrap of the timestamp, or a clock that was set, is no jitter.
+        let before = stream.transit.replace(transit);
+        let difference = before.map_or(f64::INFINITY, |before| (transit - before).abs());
+        // The first one, a wrap of the timestamp, or a clock that was set, is no jitter.
         if difference >= f64::from(RATE) * 10.0 {
             (stream.fastest, stream.fastest_before, stream.window_from) = (transit, transit, now);
             return;
@@ -328,6 +335,23 @@ mod tests {
         let quality = seen(&reception);
         assert_eq!((quality.received, quality.lost, quality.duplicates), (102, 0, 2));
         assert_eq!((quality.reordered, quality.late), (3, 2), "0, 50 and 60; 60 is 200 ms late, both times");
+    }
+
+    #[test]
+    fn e44_a_key_that_is_held_makes_nobody_late_and_no_jitter() {
+        let t0 = Instant::now();
+        for begins in [0, 100] {
+            let mut reception = Reception::default();
+            for seq in 0..300u16 {
+                let now = t0 + MS * 20 * u32::from(seq);
+                // All packets of a key have the timestamp of its beginning, and each is numbered.
+                let timestamp = (!(begins..begins + 100).contains(&seq)).then_some(u32::from(seq) * 160);
+                reception.came(now, 1, seq, timestamp);
+            }
+            let quality = seen(&reception);
+            assert_eq!((quality.received, quality.lost, quality.late), (300, 0, 0));
+            assert!(quality.jitter_ms < 1.0, "{quality:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Law, RATE, digits,
     egress::Head,
+    sdp::is_event,
     timeline::{LEFT, RIGHT},
     watch::Change,
 };
@@ -62,7 +63,7 @@ impl Bridge {
 
     /// A packet of the carrier.
     pub fn from_party(&mut self, now: Instant, unix_ms: i64, packet: &View<'_>, wires: &mut impl Wires) {
-        if self.party_events == Some(packet.payload_type) && self.mode == Mode::Open {
+        if is_event(self.party_events, packet.payload_type) && self.mode == Mode::Open {
             if let Some(digit) = self.keys_in.packet(packet)
                 && self.news.len() < NEWS
             {

@@ -18,6 +18,9 @@ const VOLUME: u8 = 10;
 /// Samples after which a new segment of a held key begins: what the duration field can say,
 /// less the packets that some senders leave.
 const SEGMENT: RangeInclusive<u32> = 65_000..=65_535;
+/// A timestamp that lies so many samples back, 10 s, is no packet that the network kept: the sender set
+/// its clock anew.
+const ANEW: i32 = -80_000;
 /// Most digits that may wait.
 const WAITING: usize = 64;
 
@@ -68,7 +71,7 @@ impl Reader {
                 last.ended |= ended;
                 return None;
             }
-            if (ahead as i32) < 0 {
+            if (ANEW..0).contains(&(ahead as i32)) {
                 return None;
             }
         }
@@ -216,6 +219,17 @@ mod tests {
         // The same key again, and once more from another source with an older clock.
         assert_eq!(reader.packet(&view(3, 400_000, true, &[5, 10, 0, 160])), Some('5'));
         assert_eq!(reader.packet(&view(4, 7, true, &[5, 10, 0, 160])), Some('5'));
+    }
+
+    #[test]
+    fn r4_1a_a_sender_that_sets_its_clock_back_presses_keys_all_the_same() {
+        let mut reader = Reader::default();
+        let mut press = |timestamp, code| reader.packet(&view(3, timestamp, true, &[code, 0x8a, 3, 32]));
+        assert_eq!(press(28_800_000, 1), Some('1'));
+        assert_eq!(press(160, 2), Some('2'), "an hour back: it began anew");
+        assert_eq!(press(160, 2), None, "once");
+        assert_eq!(press(1_600, 3), Some('3'));
+        assert_eq!(press(160, 2), None, "and what the network kept is no key");
     }
 
     #[test]

@@ -398,18 +398,61 @@ fn counted(old: Option<Inner>, before: &mut Option<Quality>) -> Option<Inner> {
     old
 }
 
-/// Takes what came on a leg of plain RTP, and whether its type was agreed; how many datagrams.
+/// Takes what came on a leg of plain RTP, and whether its type was agreed: so many packets of its other
+/// end, and what others sent before them. How many datagrams.
 fn receive(leg: &mut Line, now: Instant, most: u64, buffer: &mut [u8], mut heard: impl FnMut(View<'_>, bool)) -> u64 {
-    // One look is enough where nothing else waits: what is left is told of in the next sweep.
-    for count in 1..=most {
+    let (looks, mut packets) = (most.max(FAIR as u64), 0);
+    for count in 1..=looks {
         let len = match leg.receive(now, buffer) {
             Received::Packet(len) => len,
             Received::Dropped => continue,
             Received::Nothing => return count - 1,
         };
+        packets += 1;
         if let Some(view) = View::read(&buffer[..len]) {
             heard(view, leg.expects(view.payload_type));
         }
+        // One is enough where nothing else waits: what is left is told of in the next sweep.
+        if packets == most {
+            return count;
+        }
     }
-    most
+    looks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+
+    use super::*;
+    use crate::sdp::Remote;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn r4_1a_what_strangers_send_to_a_port_keeps_its_other_end_from_no_sweep() {
+        let now = Instant::now();
+        let mut leg = Line::open(&mut Ports::new(HERE, &(0..=0), 0, 1).unwrap(), now, 0, 1).unwrap();
+        let (carrier, stranger) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.2:0").unwrap());
+        let port = carrier.local_addr().unwrap().port();
+        let sdp = format!("c=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8\r\n");
+        leg.set_remote(now, Remote::answered(&sdp, &Law::BOTH).unwrap()).unwrap();
+        let mut packet = [0xd5; 172];
+        (packet[0], packet[1]) = (0x80, 8);
+        let (mut buffer, mut heard) = ([0; 2048], 0);
+        for round in 0..50u8 {
+            for _ in 0..40 {
+                stranger.send_to(&packet, (HERE, leg.port())).unwrap();
+            }
+            for no in 0..2 {
+                packet[3] = round * 2 + no;
+                carrier.send_to(&packet, (HERE, leg.port())).unwrap();
+            }
+            // Its first packet comes in the first sweep, and nothing of the next one before the second.
+            assert_eq!(receive(&mut leg, now, 1, &mut buffer, |_, _| heard += 1), 41);
+            assert_eq!(receive(&mut leg, now, 1, &mut buffer, |_, _| heard += 1), 1);
+        }
+        let quality = leg.quality();
+        assert_eq!((heard, quality.received, quality.lost, quality.foreign), (100, 100, 0, 2_000));
+    }
 }

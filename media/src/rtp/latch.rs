@@ -10,6 +10,8 @@
 //!   translator describes an address of its own network, and registered from the public one);
 //! - from then on nobody else is, until another description comes; and we answer there
 //!   (symmetric RTP, RFC 4961);
+//! - who was heard before another description still has packets under way: they are heard as long as
+//!   nobody new is, and decide nothing for a third of that time;
 //! - nobody is heard above three times the agreed rate; what waited while the machine, or the way
 //!   to it, stood still is not above it.
 
@@ -60,6 +62,8 @@ pub(crate) struct Latch {
     known: Vec<IpAddr>,
     open_until: Option<Instant>,
     heard: Option<SocketAddr>,
+    /// Who had its place before the present description, and until when that decides nothing.
+    over: Option<(SocketAddr, Instant)>,
     allowance: Allowance,
     foreign: u64,
 }
@@ -79,6 +83,7 @@ impl Latch {
     /// silent end another three seconds.
     pub(crate) fn describe(&mut self, now: Instant, described: Described) {
         if self.described.is_none_or(|old| old.address != described.address) {
+            self.over = self.answers_to().map(|old| (old, now + described.within / 3));
             self.heard = None;
         }
         if self.described.is_none() {
@@ -122,17 +127,19 @@ impl Latch {
             self.foreign += 1;
             return Verdict::Foreign;
         }
-        self.heard = Some(from);
+        self.settle(now, from);
         if !self.affords(now) {
             return Verdict::Excess;
         }
         Verdict::Heard
     }
 
-    /// A packet of control that was valid came from there: it alone, or the described address, is heard
-    /// from here on, and answered.
+    /// A valid packet came from there: it alone, or the described address, is heard from here on, and
+    /// answered. What is still under way from where the other end was before decides nothing.
     pub(crate) fn settle(&mut self, now: Instant, from: SocketAddr) {
-        if self.may(now, from) {
+        let described = self.described.is_some_and(|described| described.address == from);
+        let over = self.over.is_some_and(|(old, until)| old == from && now < until);
+        if self.may(now, from) && (described || !over) {
             self.heard = Some(from);
         }
     }
@@ -291,6 +298,46 @@ mod tests {
         latch.describe(t0 + 6_000 * MS, Described { address: new, ..described(false) });
         assert_eq!(latch.admit(t0 + 6_001 * MS, old, &SOUND, true), Verdict::Foreign, "the old machine is over");
         assert_eq!(latch.admit(t0 + 6_002 * MS, at([192, 0, 2, 9], 7_002), &SOUND, true), Verdict::Heard);
+    }
+
+    #[test]
+    fn r4_1a_what_is_under_way_from_the_old_end_does_not_keep_the_new_one_out() {
+        let t0 = Instant::now();
+        let moved = t0 + 6_000 * MS;
+        // Another machine behind a translator; one machine with other ports, translated; and one that
+        // speaks from where it says.
+        let cases = [
+            (true, at([192, 0, 2, 1], 4_000), at([192, 0, 2, 9], 7_000), at([198, 51, 100, 7], 9_000)),
+            (false, at([192, 0, 2, 1], 5_000), at([192, 0, 2, 1], 4_002), at([192, 0, 2, 1], 5_002)),
+            (false, at([192, 0, 2, 1], 4_000), at([192, 0, 2, 1], 4_002), at([192, 0, 2, 1], 4_002)),
+        ];
+        for (nat, old, address, new) in cases {
+            let begun = || {
+                let mut latch = latch(t0, nat);
+                assert_eq!(latch.admit(t0, old, &SOUND, true), Verdict::Heard);
+                latch.describe(moved, Described { address, ..described(nat) });
+                assert_eq!(latch.admit(moved + 5 * MS, old, &SOUND, true), Verdict::Heard, "it is still the party");
+                latch.settle(moved + 6 * MS, old);
+                assert_eq!(latch.answers_to(), Some(address), "who goes decides nothing");
+                latch
+            };
+            let mut latch = begun();
+            assert_eq!(latch.admit(moved + 40 * MS, new, &SOUND, true), Verdict::Heard, "{new}");
+            assert_eq!(latch.answers_to(), Some(new));
+            assert_eq!(latch.admit(moved + 41 * MS, old, &SOUND, true), Verdict::Foreign, "the old end is over");
+            // Who says another address and goes on from the same one is it after all.
+            let mut latch = begun();
+            assert_eq!(latch.admit(moved + WINDOW / 3, old, &SOUND, true), Verdict::Heard);
+            assert_eq!(latch.answers_to(), Some(old));
+        }
+        // Back to the first address: it is the described one, and nobody before it.
+        let mut latch = latch(t0, false);
+        let (first, music) = (described(false).address, at([192, 0, 2, 1], 6_000));
+        assert_eq!(latch.admit(t0, first, &SOUND, true), Verdict::Heard);
+        latch.describe(moved, Described { address: music, ..described(false) });
+        latch.describe(moved + MS, described(false));
+        assert_eq!(latch.admit(moved + 2 * MS, first, &SOUND, true), Verdict::Heard);
+        assert_eq!((latch.heard, latch.answers_to()), (Some(first), Some(first)));
     }
 
     #[test]

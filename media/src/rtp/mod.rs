@@ -27,7 +27,7 @@ use crate::{
     rate::REPORTS,
     reception::Reception,
     rtcp::{Control, is_rtcp},
-    sdp::{Own, Remote, SdpError, key_of},
+    sdp::{Own, Remote, SdpError, is_event, key_of},
     srtp::{Crypto, Security, Shield, Suite},
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct RtpLeg {
     pub(crate) number: u32,
     at: At,
     remote: Option<Remote>,
+    /// It holds us by an address of zeros: neither sound nor its control goes out (RFC 3264, section 8.4).
+    nowhere: bool,
     latch: Latch,
     control: Control,
     /// Whose RTCP is taken at the port of control, of those at its machine, and where ours goes.
@@ -117,6 +119,7 @@ impl RtpLeg {
             number,
             at,
             remote: None,
+            nowhere: false,
             latch: Latch::default(),
             control: Control::new(now, unix_ms, u64::from_be_bytes(dice)),
             control_latch: Latch::default(),
@@ -191,9 +194,11 @@ impl RtpLeg {
         self.remote.is_some()
     }
 
-    /// What the other end said of itself.
-    pub(crate) fn set_remote(&mut self, now: Instant, remote: Remote) -> Result<(), SdpError> {
-        if self.at.is_ipv4 != remote.address.is_ipv4() {
+    /// What the other end said of itself. An address of zeros, of any family, is no other place: who
+    /// holds by it is heard where he was.
+    pub(crate) fn set_remote(&mut self, now: Instant, mut remote: Remote) -> Result<(), SdpError> {
+        let nowhere = remote.address.ip().is_unspecified();
+        if self.at.is_ipv4 != remote.address.is_ipv4() && !nowhere {
             return Err(SdpError::NoAddress);
         }
         match (remote.crypto, &mut self.shield) {
@@ -207,6 +212,10 @@ impl RtpLeg {
                 }
                 (self.forged, self.authentic) = (0, None);
             }
+        }
+        self.nowhere = nowhere;
+        if let Some(before) = self.remote.filter(|_| nowhere) {
+            (remote.address, remote.control) = (before.address, before.control);
         }
         let (nat, strict) = (self.source == MediaSource::Any, self.at.used || self.source == MediaSource::Strict);
         let described = Described { address: remote.address, nat, strict, rate: remote.rate, within: WINDOW };
@@ -241,7 +250,8 @@ impl RtpLeg {
             return Received::Dropped;
         }
         let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
-        self.reception.packet(now, word(8), u16::from_be_bytes([packet[2], packet[3]]), word(4));
+        let (source, seq) = (word(8), u16::from_be_bytes([packet[2], packet[3]]));
+        self.reception.came(now, source, seq, Law::of(packet[1] & 0x7f).map(|_| word(4)));
         Received::Packet(len)
     }
 
@@ -317,7 +327,7 @@ impl RtpLeg {
 
     /// Whether it was agreed that packets of this type come.
     pub(crate) fn expects(&self, payload_type: u8) -> bool {
-        Law::of(payload_type).is_some() || self.remote.is_some_and(|remote| remote.events == Some(payload_type))
+        Law::of(payload_type).is_some() || self.remote.is_some_and(|remote| is_event(remote.events, payload_type))
     }
 
     /// Sends a packet of sound.
@@ -359,7 +369,7 @@ impl RtpLeg {
     }
 
     fn send_control(&mut self, report: &[u8], out: &mut impl Out) {
-        let Some(remote) = self.remote else { return };
+        let Some(remote) = self.remote.filter(|_| !self.nowhere) else { return };
         let sealed = self.shield.as_mut().filter(|shield| shield.is_up()).map(|shield| shield.seal_control(report));
         let octets: &[u8] = match &sealed {
             None => report,

@@ -187,6 +187,42 @@ fn what_comes_above_three_times_the_agreed_rate_is_counted_and_not_heard() {
     assert_eq!(leg.receive(now + Duration::from_secs(1), &mut buffer), Received::Packet(172));
 }
 
+/// RFC 3264, section 8.4: an address of zeros means hold, and is no place.
+#[test]
+fn e44_who_holds_by_zeros_of_any_family_is_heard_where_he_was_and_sent_nothing() {
+    let now = Instant::now();
+    let at = At { port: 4_000, control: 4_001, is_ipv4: true, used: false };
+    let theirs = |port| SocketAddr::from(([192, 0, 2, 1], port));
+    for zeros in ["IP4 0.0.0.0", "IP6 ::"] {
+        let mut leg = RtpLeg::new(1, at, Arc::default(), now, 1_000_000).unwrap();
+        let (mut buffer, mut left) = ([0; 2048], Left::default());
+        let mut hears = |leg: &mut RtpLeg, seq| {
+            buffer[..172].copy_from_slice(&sound(seq));
+            leg.came(now, theirs(5_002), &mut buffer, 172)
+        };
+        let describe = |leg: &mut RtpLeg, address: &str| {
+            let sdp = format!("c=IN {address}\r\nm=audio 5000 RTP/AVP 8\r\n");
+            leg.set_remote(now, Remote::offered(&sdp, &Law::BOTH).unwrap())
+        };
+        // Who holds from the beginning has no place yet.
+        describe(&mut leg, zeros).unwrap();
+        leg.send(now, &sound(1), &mut left);
+        leg.send_control(&REPORT, &mut left);
+        assert_eq!(hears(&mut leg, 0), Received::Dropped);
+        describe(&mut leg, "IP4 192.0.2.1").unwrap();
+        assert_eq!(hears(&mut leg, 1), Received::Packet(172));
+        describe(&mut leg, zeros).unwrap();
+        leg.send(now, &sound(2), &mut left);
+        leg.send_control(&REPORT, &mut left);
+        assert_eq!((left.sound.len(), left.control.len()), (0, 0), "{zeros}");
+        assert_eq!(hears(&mut leg, 2), Received::Packet(172), "{zeros}: its music");
+        describe(&mut leg, "IP4 192.0.2.1").unwrap();
+        leg.send(now, &sound(3), &mut left);
+        assert_eq!(left.sound, [(sound(3), theirs(5_002))], "{zeros}: back again");
+        assert_eq!(describe(&mut leg, "IP6 2001:db8::1"), Err(SdpError::NoAddress), "another family is none");
+    }
+}
+
 /// A leg that has said something, and where its other end hears its sound and its reports.
 fn with_control(now: Instant, source: MediaSource) -> (Line, UdpSocket, UdpSocket) {
     let (mut leg, speaks, control) = (leg(now), peer(), peer());

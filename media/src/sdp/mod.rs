@@ -174,6 +174,12 @@ impl Own<'_> {
     }
 }
 
+/// Whether a packet of this type is a telephone-event where these were agreed on. An answer may name
+/// another number than our offer, for what we send: what comes then still has ours (RFC 3264, section 6.1).
+pub(crate) fn is_event(agreed: Option<u8>, payload_type: u8) -> bool {
+    agreed.is_some_and(|agreed| payload_type == agreed || payload_type == OUR_EVENTS)
+}
+
 /// Our key of a suite.
 pub(crate) fn key_of(keys: &[Crypto], suite: Suite) -> Option<Crypto> {
     keys.iter().find(|key| key.suite == suite).copied()

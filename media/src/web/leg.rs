@@ -231,8 +231,9 @@ impl WebLeg {
                     self.refusals.excess.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
-                let rtp::Header { ssrc, sequence_number, timestamp, .. } = packet.header;
-                self.reception.packet(now, ssrc, sequence_number, timestamp);
+                let rtp::Header { ssrc, sequence_number, timestamp, payload_type, .. } = packet.header;
+                let timestamp = Law::of(payload_type).map(|_| timestamp);
+                self.reception.came(now, ssrc, sequence_number, timestamp);
                 return Some(packet);
             }
         }

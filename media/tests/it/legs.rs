@@ -291,3 +291,26 @@ async fn r4_1a_a_desk_phone_is_spoken_to_aside_and_then_has_the_party_in_its_own
     agent.until("the phone has the party again", again).await;
     call.media.close().await.unwrap();
 }
+
+/// RFC 3264, section 6.1: who answers our offer with a number of its own sends keys under ours.
+#[tokio::test]
+async fn e44_keys_that_come_under_the_number_that_we_offered_are_read_whatever_the_answer_names() {
+    let Answered { media, mut events, carrier, ours, _engine, .. } = Answered::open().await;
+    let takes_keys = answer(&carrier).replace("RTP/AVP 8", "RTP/AVP 8 97") + "a=rtpmap:97 telephone-event/8000\r\n";
+    media.trunk_answer(takes_keys).await.unwrap();
+    for (key, payload_type) in [(1, 101), (2, 97)] {
+        let packet = RtpPacketBuilder::new().payload_type(payload_type).ssrc(5).sequence(Seq::from(u16::from(key)));
+        let packet = packet.timestamp(u32::from(key) * 1_600).payload(&[key, 0x8a, 3, 32]).build().unwrap();
+        carrier.send_to(&packet, ("127.0.0.1", ours)).unwrap();
+    }
+    let mut pressed = String::new();
+    while pressed.len() < 2 {
+        match events.recv().await.unwrap() {
+            MediaEvent::Digit { digit, .. } => pressed.push(digit),
+            MediaEvent::PartySilent { .. } => panic!("no key was read but {pressed}"),
+            _ => {}
+        }
+    }
+    assert_eq!(pressed, "12");
+    media.close().await.unwrap();
+}
