@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use songda_recordings::{
     evidence::{DayRoot, Listed, Offline, Standing, check_chain},
     keys::PublicKey,
+    vault::Manifest,
 };
 use songda_service::{date, evidence::Signed, midnight_after, moment, retention::signed_files};
-use songda_store::evidence::hashes;
+use songda_store::evidence::{RECORDING, hashes};
 
 use super::{Meter, Verify, notarised::Notarised};
 use crate::notary;
@@ -34,7 +35,9 @@ This folder holds the evidence of one case, or of a whole court, exported from S
 files/            the evidence: recordings as WAV, papers as PDF, transcripts as JSON; as text, what task
                   and case each call is of, and each correction of a transcript; still sealed, what a
                   recovery set aside of a recording of which nothing opens
-bundle.json       what should be here: hashes (SHA-256 and SM3), the day and the proof of each file
+bundle.json       what should be here: hashes (SHA-256 and SM3), the day and the proof of each file;
+                  of each recording when it began, whether its process was killed, and its gaps: silence
+                  in the WAV that was not heard, by channel (0 the court, 1 the party) and frame (8,000 a second)
 bundle.sig.json   Ed25519 signature of the exporting house over bundle.json
 roots.json        the signed root of each day, each naming the day before
 certificates/     the signed certificate of each deletion before the export
@@ -59,6 +62,10 @@ pub(super) struct Bundle {
     pub(super) exported_at: String,
     pub(super) files: Vec<Listed>,
     pub(super) deleted: Vec<Gone>,
+    /// What the closing block of each recording says beside its sound; none in a folder of an earlier
+    /// version.
+    #[serde(default)]
+    pub(super) recordings: Vec<Manifest>,
     /// Whether a notary was asked: then a day without a receipt waited for it.
     #[serde(default)]
     pub(super) notary: bool,
@@ -102,6 +109,8 @@ struct Report {
     files: usize,
     deleted: usize,
     roots: usize,
+    /// Holes in the recordings, by the list that the house signed.
+    gaps: usize,
     /// Ids of the keys that were trusted: compare them with those that you know.
     keys: Vec<String>,
     notarised: Notarised,
@@ -163,6 +172,7 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
             broken.push(Broken { what: gone.was.about.clone(), verdict: "deleted", detail });
         }
     }
+    closings(&bundle, &mut broken);
     for name in unlisted(folder, &bundle)? {
         let detail = "it lies in the folder and is not listed".to_owned();
         broken.push(Broken { what: name, verdict: "unlisted", detail });
@@ -180,6 +190,7 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         exported_at: bundle.exported_at,
         files: bundle.files.len(),
         roots: roots.len(),
+        gaps: bundle.recordings.iter().map(|recording| recording.gaps.len()).sum(),
         keys: keys.iter().map(PublicKey::id).collect(),
         notarised,
         notary_keys: notary_keys.iter().map(PublicKey::id).collect(),
@@ -196,6 +207,22 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         (true, false) => 2,
         (true, true) => 0,
     })
+}
+
+/// Each recording has its closing block, and it is of the sound that lies here.
+fn closings(bundle: &Bundle, broken: &mut Vec<Broken>) {
+    if bundle.recordings.is_empty() {
+        return;
+    }
+    for listed in bundle.files.iter().filter(|listed| listed.kind == RECORDING && !listed.file.is_empty()) {
+        let its = bundle.recordings.iter().find(|recording| recording.id.as_str() == listed.object);
+        let same =
+            its.is_some_and(|its| (its.bytes, &its.sha256, &its.sm3) == (listed.bytes, &listed.sha256, &listed.sm3));
+        if !same {
+            let detail = format!("{BUNDLE} has no list of gaps for this sound");
+            broken.push(Broken { what: listed.about.clone(), verdict: "gaps", detail });
+        }
+    }
 }
 
 /// The files of a certificate with their hashes, and the SHA-256 of the certificate itself; or what is
@@ -358,6 +385,9 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     } else {
         let broken = report.broken.len() + report.notarised.broken.len();
         writeln!(out, "NOT OK: {broken} broken of {counts}")?;
+    }
+    if report.gaps > 0 {
+        writeln!(out, "{} gaps in the recordings, which are listed in {BUNDLE}", report.gaps)?;
     }
     report.notarised.print(out)?;
     if !report.notary_keys.is_empty() {

@@ -14,7 +14,7 @@ use songda_people::courts::Court;
 use songda_recordings::{
     evidence::{DayRoot, Listed, Tree},
     keys::PublicKey,
-    vault::RecordingId,
+    vault::{Manifest, RecordingId},
 };
 use songda_service::{
     date,
@@ -49,6 +49,7 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
     let mut trees: BTreeMap<String, Option<Tree>> = BTreeMap::new();
     let mut certificates: BTreeMap<String, Option<Certificate>> = BTreeMap::new();
     let (mut listed, mut gone, mut broken, mut unrooted) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut recordings = Vec::new();
     let mut meter = Meter::new();
     for file in found {
         let (day, proof) = match &file.leaf {
@@ -96,6 +97,9 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
         let well = seen == Found::Intact;
         if well {
             write_file(house, &file, &asked.to.join(&name)).await?;
+            if file.is_recording() {
+                recordings.push(closing(house, &file).await?);
+            }
         } else {
             broken.push(format!("{}: {}", about(&file), words(&seen)));
         }
@@ -119,6 +123,7 @@ pub async fn export(house: &House, asked: &Export, out: &mut impl Write) -> anyh
         exported_at: rfc3339(house.clock.now_ms()),
         files: listed,
         deleted: gone,
+        recordings,
         notary: house.notary.is_some(),
         receipts,
     };
@@ -259,6 +264,12 @@ async fn write_file(house: &House, file: &FileRow, path: &Path) -> anyhow::Resul
         }
     })
     .await?
+}
+
+/// What its closing block says of a recording: when it began, how it ended, its gaps.
+async fn closing(house: &House, file: &FileRow) -> anyhow::Result<Manifest> {
+    let (vault, id) = (house.vault.clone(), RecordingId::new(&file.id)?);
+    Ok(tokio::task::spawn_blocking(move || vault.manifest(&id)).await??)
 }
 
 fn create(path: &Path) -> anyhow::Result<fs::File> {

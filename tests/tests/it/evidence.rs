@@ -189,7 +189,7 @@ async fn kept(world: &mut World, task: &Value) {
 }
 
 /// Taken out of the house it verifies by itself, and not when a byte of it was touched.
-async fn bundle(world: &World, task: &Value) {
+async fn bundle(world: &World, served: &Value) {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("bundle");
     let to_text = to.to_str().unwrap();
@@ -220,11 +220,21 @@ async fn bundle(world: &World, task: &Value) {
     flip(&wav);
     let (code, said) = elsewhere(&to, &[]);
     let broken = said.lines().find(|line| line.contains("BROKEN recording")).unwrap_or_else(|| panic!("{said}"));
-    let task = format!("task {}", task["number"].as_str().unwrap());
+    let task = format!("task {}", served["number"].as_str().unwrap());
     assert!(code == 1 && broken.contains(&format!("case {CASE}")) && broken.contains(&task), "{said}");
     flip(&wav);
-    // A listing that was changed, a root that was taken out, keys of somebody else.
+    // The gaps of each recording go with it: they are silence in the file.
     let listing = to.join("bundle.json");
+    let listed: Value = serde_json::from_str(&std::fs::read_to_string(&listing).unwrap()).unwrap();
+    let recording = &served["calls"][0]["recording"];
+    assert_eq!(listed["recordings"][0]["sha256"], recording["sha256"], "{listed}");
+    assert_eq!(listed["recordings"][0]["recovered"], false);
+    assert_eq!(
+        listed["recordings"][0]["gaps"].as_array().unwrap().len(),
+        recording["gaps"].as_array().unwrap().len(),
+        "{recording}"
+    );
+    // A listing that was changed, a root that was taken out, keys of somebody else.
     let before = std::fs::read_to_string(&listing).unwrap();
     std::fs::write(&listing, before.replace("1001", "1002")).unwrap();
     assert!(elsewhere(&to, &[]).1.contains("signature does not fit"));
