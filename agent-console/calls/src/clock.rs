@@ -21,9 +21,10 @@ impl CallClock {
         self.begun_ms
     }
 
-    /// Unix milliseconds of a moment of the call.
+    /// Unix milliseconds of a moment of the call, or of one just before it: a recording that begins with
+    /// early sound holds half a second before that.
     pub(crate) fn at(&self, moment: Instant) -> i64 {
-        self.begun_ms + span_ms(self.begun, moment) as i64
+        self.begun_ms + span_ms(self.begun, moment) as i64 - span_ms(moment, self.begun) as i64
     }
 }
 

@@ -17,8 +17,6 @@ use tokio::sync::oneshot;
 
 use crate::clock::CallClock;
 
-/// The packet that begins a recording holds the 20 ms before it.
-const FIRST: Duration = Duration::from_millis(20);
 /// Seconds that may wait for the recorder's thread before the recording counts as failed. It waits
 /// itself once as many were written and are not on the disk.
 const WAITING: usize = 30;
@@ -41,9 +39,7 @@ struct Feed {
 
 impl Tap for Feed {
     /// The recording begins by the time of the call, whatever the house's clock did since.
-    fn started(&mut self, _: i64) {
-        let now = Instant::now();
-        let frame_0 = now.checked_sub(FIRST).unwrap_or(now);
+    fn started(&mut self, frame_0: Instant, _: i64) {
         if let Some(began) = self.began.take() {
             let _ = began.send(frame_0);
         }
@@ -251,11 +247,32 @@ mod tests {
     }
 
     #[test]
+    fn x1_a_recording_begins_when_its_first_frame_does_also_before_the_call_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Arc::new(KeyFile::create(&folder.path().join("key")).unwrap());
+        let vault = Vault::open(&folder.path().join("vault"), keys, 0).unwrap();
+        let begun = Instant::now();
+        // Early sound that comes 300 ms after the dialling: half a second before it is in the file.
+        for (id, frame_0, started_ms) in [
+            ("01EARLY", begun.checked_sub(Duration::from_millis(200)).unwrap(), 999_800),
+            ("01LATER", begun + Duration::from_secs(7), 1_007_000),
+        ] {
+            let writer = vault.begin(&RecordingId::new(id).unwrap(), 0).unwrap();
+            let (recorder, mut tap, mut word) = Recorder::start(writer, CallClock::new(begun, 1_000_000)).unwrap();
+            tap.started(frame_0, 5);
+            assert_eq!(word.try_recv().unwrap(), frame_0, "marks are counted from the same moment");
+            assert!(tap.block(&second(1)));
+            drop(tap);
+            assert_eq!(recorder.finish(&[]).unwrap().manifest.unwrap().started_ms, started_ms, "{id}");
+        }
+    }
+
+    #[test]
     fn e52_a_disk_that_stands_still_for_ten_seconds_stops_no_call_and_loses_nothing() {
         for writes in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let (vault, gate, recorder, mut tap) = stuck(folder.path(), writes);
-            tap.started(0);
+            tap.started(Instant::now(), 0);
             let began = Instant::now();
             for number in 0..12 {
                 assert!(tap.block(&second(number)), "second {number}: the call goes on");

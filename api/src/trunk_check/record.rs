@@ -18,6 +18,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Instant,
 };
 
 use songda_media::{RATE, Tap};
@@ -39,7 +40,7 @@ struct Feed {
 }
 
 impl Tap for Feed {
-    fn started(&mut self, _: i64) {}
+    fn started(&mut self, _: Instant, _: i64) {}
 
     fn block(&mut self, frames: &[i16]) -> bool {
         if self.blocks.try_send(frames.to_vec()).is_err() {

@@ -46,8 +46,9 @@ use crate::{
 
 /// Takes the recording, one second at a time.
 pub trait Tap: Send {
-    /// The first sound: the recording's frame 0 lies at this Unix millisecond.
-    fn started(&mut self, unix_ms: i64);
+    /// The first sound: when the recording's frame 0 lies, by the clock that does not jump and as the
+    /// Unix millisecond of [`EngineConfig::unix_ms`](crate::EngineConfig).
+    fn started(&mut self, frame_0: Instant, unix_ms: i64);
     /// One second of interleaved samples, the last block may be shorter. False when it
     /// cannot be kept; the call must then end.
     fn block(&mut self, frames: &[i16]) -> bool;
@@ -458,8 +459,9 @@ impl Bridge {
         if self.started.is_none() {
             // The packet that starts the recording holds the time before it.
             let before = Duration::from_micros(samples as u64 * 1_000_000 / u64::from(RATE));
-            self.started = Some(now.checked_sub(before).unwrap_or(now));
-            self.tap.started(unix_ms - before.as_millis() as i64);
+            let frame_0 = now.checked_sub(before).unwrap_or(now);
+            self.started = Some(frame_0);
+            self.tap.started(frame_0, unix_ms - before.as_millis() as i64);
         }
         self.frame(now)
     }

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use songda_media::{
     Law, MediaEvent, Prompt, Rest, Silence, Span, Tap,
@@ -13,15 +16,17 @@ const MUSIC: u32 = 3;
 #[test]
 fn r2_1a_early_media_reaches_the_agent_and_the_recording_and_the_agent_reaches_nobody() {
     let mut line = Line::new();
-    line.bridge.early(line.now());
+    let began = line.now();
+    line.bridge.early(began);
     line.steps(100, Some(AGENT), Some(PARTY));
     assert_eq!(line.heard.agent.len(), 100);
     assert!(line.heard.agent.iter().all(|(kind, _, octets)| *kind == 8 && octets.iter().all(|octet| *octet == PARTY)));
     assert!(line.heard.party.iter().all(|(_, _, octets)| octets.iter().all(|octet| *octet == Law::Pcma.silence())));
     assert!(line.heard.party.len() >= 99, "a carrier that waits for our sound gets silence");
     assert_eq!(line.news(), [MediaEvent::PartyHeard]);
-    let started = line.shelf.0.lock().unwrap().0;
-    assert_eq!(started, Some(999_500), "the recording starts half a second before the first early media");
+    let (frame_0, started_ms) = line.shelf.0.lock().unwrap().0.unwrap();
+    assert_eq!(started_ms, 999_500, "the recording starts half a second before the first early media");
+    assert_eq!(frame_0 + Duration::from_millis(500), began, "by the other clock, too");
     let (left, right, _) = line.close();
     assert!(left.iter().all(|sample| *sample == 0));
     assert!(right[..4_000].iter().all(|sample| *sample == 0));
@@ -294,7 +299,7 @@ fn a_key_that_begins_while_others_go_out_waits_for_its_turn_and_is_no_second_one
 fn a_recording_that_cannot_be_kept_is_said_at_once() {
     struct Broken;
     impl Tap for Broken {
-        fn started(&mut self, _: i64) {}
+        fn started(&mut self, _: Instant, _: i64) {}
         fn block(&mut self, _: &[i16]) -> bool {
             false
         }

@@ -2,7 +2,7 @@ use std::{
     net::UdpSocket,
     pin::pin,
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
@@ -13,7 +13,7 @@ use songda_media::{
 pub(crate) struct Blocks(pub(crate) mpsc::Sender<Vec<i16>>);
 
 impl Tap for Blocks {
-    fn started(&mut self, _: i64) {}
+    fn started(&mut self, _: Instant, _: i64) {}
     fn block(&mut self, frames: &[i16]) -> bool {
         self.0.send(frames.to_vec()).is_ok()
     }
@@ -245,7 +245,7 @@ async fn behind_nat_carriers_are_told_the_public_address_and_a_desk_phone_inside
 struct Trouble(Option<mpsc::Receiver<()>>);
 
 impl Tap for Trouble {
-    fn started(&mut self, _: i64) {
+    fn started(&mut self, _: Instant, _: i64) {
         let _ = self.0.as_ref().expect("a call that breaks").recv();
     }
     fn block(&mut self, _: &[i16]) -> bool {

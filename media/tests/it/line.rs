@@ -39,13 +39,16 @@ impl Wires for Heard {
     }
 }
 
+/// When frame 0 was, by either clock, and the samples.
+pub(crate) type Kept = (Option<(Instant, i64)>, Vec<i16>);
+
 /// A recording that is kept in memory.
 #[derive(Clone, Default)]
-pub(crate) struct Shelf(pub(crate) Arc<Mutex<(Option<i64>, Vec<i16>)>>);
+pub(crate) struct Shelf(pub(crate) Arc<Mutex<Kept>>);
 
 impl Tap for Shelf {
-    fn started(&mut self, unix_ms: i64) {
-        self.0.lock().unwrap().0 = Some(unix_ms);
+    fn started(&mut self, frame_0: Instant, unix_ms: i64) {
+        self.0.lock().unwrap().0 = Some((frame_0, unix_ms));
     }
 
     fn block(&mut self, frames: &[i16]) -> bool {

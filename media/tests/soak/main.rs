@@ -7,7 +7,7 @@ mod browser;
 #[path = "../../../tests/src/webrtc.rs"]
 mod webrtc;
 
-use std::{net::UdpSocket, sync::Arc};
+use std::{net::UdpSocket, sync::Arc, time::Instant};
 
 use browser::Browser;
 use rtp_rs::{RtpPacketBuilder, Seq};
@@ -24,7 +24,7 @@ const GROWTH: i64 = 1 << 20;
 struct Deaf;
 
 impl Tap for Deaf {
-    fn started(&mut self, _: i64) {}
+    fn started(&mut self, _: Instant, _: i64) {}
     fn block(&mut self, _: &[i16]) -> bool {
         true
     }

@@ -85,6 +85,8 @@ impl Forks {
             LegEvent::Trying => tell_once(&mut self.trying_told, LegEvent::Trying),
             // Sound of one telephone says nothing of the others.
             LegEvent::Ringing | LegEvent::EarlyMedia { .. } => tell_once(&mut self.ringing_told, LegEvent::Ringing),
+            // One that changes its description, or tells a key, while it rings has not answered.
+            LegEvent::Reoffered { .. } | LegEvent::Digit { .. } => Vec::new(),
             answer => {
                 self.winner = Some(leg);
                 let mut follows = self.others(leg, ELSEWHERE);
@@ -170,6 +172,8 @@ mod tests {
         assert_eq!(forks.event(0, LegEvent::Ringing), [Follows::Tell(LegEvent::Ringing)]);
         assert_eq!(forks.event(1, LegEvent::EarlyMedia { sdp: "other".into() }), []);
         assert_eq!(forks.event(2, refused(486)), []);
+        // By UPDATE, before anybody picked it up.
+        assert_eq!(forks.event(0, LegEvent::Reoffered { sdp: "new".into() }), []);
         assert_eq!(forks.event(1, answered()), [Follows::HangUp(0, ELSEWHERE), Follows::Tell(answered())]);
         // Its answer crossed the word that it is not wanted.
         assert_eq!(forks.event(0, answered()), []);

@@ -15,6 +15,7 @@ use std::{
         mpsc,
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use anyhow::{Context as _, anyhow};
@@ -49,7 +50,7 @@ enum Piece {
 pub(crate) struct Feed(mpsc::SyncSender<Piece>);
 
 impl Tap for Feed {
-    fn started(&mut self, unix_ms: i64) {
+    fn started(&mut self, _: Instant, unix_ms: i64) {
         let _ = self.0.try_send(Piece::Started(unix_ms));
     }
 

@@ -36,7 +36,7 @@ impl Wires for Out {
 struct Frames(Arc<Mutex<u64>>);
 
 impl Tap for Frames {
-    fn started(&mut self, _: i64) {}
+    fn started(&mut self, _: Instant, _: i64) {}
 
     fn block(&mut self, frames: &[i16]) -> bool {
         assert!(!frames.is_empty() && frames.len() <= 16_000 && frames.len().is_multiple_of(2));

@@ -95,6 +95,11 @@ impl Machine {
         matches!(self.phase, Phase::Answered | Phase::Parting(_) | Phase::Waiting | Phase::Joining | Phase::Message(_))
     }
 
+    /// Whether sound may come of a call that is on its way to its answer.
+    pub(super) fn is_before_answer(&self) -> bool {
+        matches!(self.phase, Phase::Dialling | Phase::Answering)
+    }
+
     pub(super) fn answer(&mut self, now: Instant) {
         self.phase = Phase::Answering;
         self.limit = Some(now + ACKNOWLEDGED);

@@ -343,7 +343,10 @@ impl Machine {
                     self.settle();
                 }
             }
-            LegEvent::Reoffered { sdp } if self.has_party() => self.out.push(Do::TrunkMoved(sdp)),
+            // By UPDATE a carrier moves its early sound, too (RFC 3311, section 5.1).
+            LegEvent::Reoffered { sdp } if self.has_party() || self.is_before_answer() => {
+                self.out.push(Do::TrunkMoved(sdp));
+            }
             // The call that was being placed is gone: the one that came in takes its place.
             LegEvent::Ended(_) if self.phase == Phase::Crossing => self.gave_way(now),
             LegEvent::Ended(ended) => {

@@ -17,9 +17,10 @@ pub(super) struct Supervisor {
 }
 
 impl Machine {
-    /// Whether a supervisor may come in: the party answered, and the call is not ending.
+    /// Whether a supervisor may come in: the party answered, and the call is not ending. While an
+    /// extension is reached he may not: he could speak to somebody who has not heard the notice.
     pub fn takes_supervisor(&self) -> bool {
-        self.phase == Phase::Answered
+        self.phase == Phase::Answered && self.extension.due().is_none()
     }
 
     /// Whether one is in it, or on his way.

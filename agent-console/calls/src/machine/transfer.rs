@@ -58,6 +58,8 @@ pub(super) struct Transfer {
     mode: TransferMode,
     target: Target,
     stage: Stage,
+    /// The desk phone was picked up. What it describes before that is no answer (RFC 3311).
+    picked_up: bool,
     /// The desk phone holds us (RFC 3264, section 8.4).
     holds: bool,
 }
@@ -91,8 +93,13 @@ impl Machine {
             self.tell(Told::TransferFailed(TransferFault::NotNow));
             return;
         }
-        self.transfer =
-            Some(Transfer { mode, target, stage: Stage::Ringing { until: now + RING_LIMIT }, holds: false });
+        self.transfer = Some(Transfer {
+            mode,
+            target,
+            stage: Stage::Ringing { until: now + RING_LIMIT },
+            picked_up: false,
+            holds: false,
+        });
         self.settle();
         self.out.push(Do::RingAgent);
         self.tell(Told::TransferRinging(mode));
@@ -115,7 +122,8 @@ impl Machine {
     pub(super) fn target_up(&mut self) {
         let Some(transfer) = &mut self.transfer else { return };
         match (transfer.target, transfer.stage) {
-            (Target::Desk, Stage::Taken { .. }) | (Target::Phone, Stage::Ringing { .. }) => {}
+            (Target::Desk, Stage::Taken { .. }) => {}
+            (Target::Phone, Stage::Ringing { .. }) if transfer.picked_up => {}
             _ => return,
         }
         // Who is away speaks to nobody first.
@@ -248,9 +256,13 @@ impl Machine {
     /// The desk phone says something.
     pub(super) fn phone(&mut self, now: Instant, event: LegEvent) {
         match event {
-            LegEvent::Answered { sdp } | LegEvent::Reoffered { sdp } | LegEvent::ReofferAnswered { sdp } => {
+            LegEvent::Answered { sdp } => {
+                if let Some(transfer) = &mut self.transfer {
+                    transfer.picked_up = true;
+                }
                 self.out.push(Do::PhoneAnswer(sdp));
             }
+            LegEvent::Reoffered { sdp } | LegEvent::ReofferAnswered { sdp } => self.out.push(Do::PhoneAnswer(sdp)),
             LegEvent::Ended(ended) if self.phone => self.phone_hung_up(now, &ended),
             LegEvent::Ended(ended) => {
                 let lost = self.is_consulting() || self.is_joined();

@@ -4,6 +4,7 @@ use songda_calls::{
     EndedBy, Fault, Parting, PartySilence,
     inside::{Cue, Do, Input, Rest, Told},
 };
+use songda_media::Supervision;
 use songda_sip::{EndCause, LegEvent, Side};
 
 use crate::call::{BROKEN_OFF, CLEARED, Call, answer, ended, holds, talks};
@@ -61,6 +62,8 @@ fn r2_1a_early_media_is_opened_once_and_follows_each_new_description() {
         [Do::TrunkAnswer("183".into()), Do::OpenEarly, Do::Tell(Told::EarlyMedia)]
     );
     assert_eq!(call.at(2, Input::Leg(LegEvent::EarlyMedia { sdp: "again".into() })), [Do::TrunkAnswer("again".into())]);
+    // An announcement of another machine of the carrier is said by UPDATE; no answer will ever come.
+    assert_eq!(call.at(3, Input::Leg(LegEvent::Reoffered { sdp: "moved".into() })), [Do::TrunkMoved("moved".into())]);
     assert_eq!(call.at(8, ended(Side::Peer, EndCause::Refused, Some(404), Some(1))), [Do::Finish]);
     let facts = call.machine.facts();
     assert_eq!((facts.sip_status, facts.q850, facts.rang_ms), (Some(404), Some(1), 4_000));
@@ -341,10 +344,13 @@ fn e39_an_extension_is_pressed_after_the_answer_and_the_notice_waits_for_it() {
         "no notice yet, and nobody hears the agent"
     );
     assert_eq!(call.at(6, Input::Mute(false)), [Do::Tell(Told::Muted(false))]);
+    let barges = |call: &mut Call, at| call.at(at, Input::Supervise(Supervision::Barge, "offer".into()));
+    assert_eq!(barges(&mut call, 6), [], "nor a supervisor");
     assert!(call.at(6, Input::Deadline).is_empty(), "the exchange does not listen yet");
     assert_eq!(call.at(7, Input::Deadline), [Do::Extension("8012".into())]);
     call.at(7, Input::PartyHeard);
     assert_eq!(call.machine.deadline(), Some(call.moment(14)), "a second for the keys, six until it is answered");
+    assert_eq!(barges(&mut call, 13), []);
     assert_eq!(
         call.at(14, Input::Deadline),
         [Do::Mute(false), Do::Announce(Cue::Notice), Do::Tell(Told::NoticeStarted)]

@@ -49,6 +49,17 @@ fn answers(call: &mut Call, target: Target) -> Vec<Do> {
     }
 }
 
+#[test]
+fn r4_1a_a_desk_phone_that_changes_its_description_while_it_rings_has_not_answered() {
+    for mode in [BLIND, ATTENDED] {
+        let mut call = rings(mode, Target::Phone);
+        let update = Input::Phone(LegEvent::Reoffered { sdp: "update".into() });
+        assert_eq!(call.at(23, update), [Do::PhoneAnswer("update".into())]);
+        assert_eq!(call.at(23, Input::PhoneListens(true)), [], "nobody picked it up");
+        assert!(!answers(&mut call, Target::Phone).is_empty());
+    }
+}
+
 fn consulting(target: Target) -> Call {
     let mut call = rings(ATTENDED, target);
     assert_eq!(answers(&mut call, target), [Do::Consult, Do::Tell(Told::TransferConsulting)]);

@@ -11,13 +11,18 @@ use crate::DeskError;
 /// A run of keys this long may be a number: it is kept without its digits.
 const NUMBER: usize = 7;
 
-/// Marks as they are stored. Keys of the party that may be a number lose their digits.
+/// Marks as they are stored. Keys of the party, or of the agent, that may be a number lose their
+/// digits, whether they were pressed one by one or at once.
 pub fn marks_to_store(marks: &[Mark]) -> Value {
-    let keys = marks.iter().filter(|mark| mark.kind == MarkKind::DigitIn).count();
     let mut kept = json!(marks);
-    if keys >= NUMBER {
-        for mark in kept.as_array_mut().into_iter().flatten().filter(|mark| mark["kind"] == "digit_in") {
-            mark["text"] = json!("*");
+    for (kind, name) in [(MarkKind::DigitIn, "digit_in"), (MarkKind::DigitOut, "digit_out")] {
+        let keys: usize = marks.iter().filter(|mark| mark.kind == kind).map(|mark| mark.text.chars().count()).sum();
+        if keys < NUMBER {
+            continue;
+        }
+        for mark in kept.as_array_mut().into_iter().flatten().filter(|mark| mark["kind"] == name) {
+            let hidden = "*".repeat(mark["text"].as_str().unwrap_or_default().chars().count());
+            mark["text"] = json!(hidden);
         }
     }
     kept

@@ -315,13 +315,19 @@ async fn what_a_browser_measured_stands_with_its_call_and_with_no_other() {
 }
 
 #[test]
-fn a_run_of_the_partys_keys_that_may_be_a_number_is_kept_without_its_digits() {
-    let mark = |digit: char| Mark { kind: MarkKind::DigitIn, from_ms: 1, to_ms: 1, text: digit.to_string() };
-    let short: Vec<Mark> = "123456".chars().map(mark).collect();
-    assert_eq!(calls::marks_to_store(&short)[0]["text"], "1");
-    let number: Vec<Mark> = NUMBER.chars().map(mark).collect();
-    let stored = calls::marks_to_store(&number);
-    assert!(stored.as_array().unwrap().iter().all(|mark| mark["text"] == "*"), "{stored}");
+fn e44_keys_of_either_side_that_may_be_a_number_are_kept_without_their_digits() {
+    // The page of the agent sends each key by itself.
+    for kind in [MarkKind::DigitIn, MarkKind::DigitOut] {
+        let mark = |digit: char| Mark { kind, from_ms: 1, to_ms: 1, text: digit.to_string() };
+        let short: Vec<Mark> = "123456".chars().map(mark).collect();
+        assert_eq!(calls::marks_to_store(&short)[0]["text"], "1");
+        let number: Vec<Mark> = NUMBER.chars().map(mark).collect();
+        let stored = calls::marks_to_store(&number);
+        assert!(stored.as_array().unwrap().iter().all(|mark| mark["text"] == "*"), "{stored}");
+    }
+    let at_once = |text: &str| Mark { kind: MarkKind::DigitOut, from_ms: 1, to_ms: 1, text: text.to_owned() };
+    let stored = calls::marks_to_store(&[at_once("1380"), at_once("0000"), at_once("001")]);
+    assert_eq!((&stored[0]["text"], &stored[2]["text"]), (&json!("****"), &json!("***")));
 }
 
 #[tokio::test]

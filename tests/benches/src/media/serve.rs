@@ -8,6 +8,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
+    time::Instant,
 };
 
 use anyhow::Context as _;
@@ -110,7 +111,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 struct Dropped;
 
 impl songda_media::Tap for Dropped {
-    fn started(&mut self, _: i64) {}
+    fn started(&mut self, _: Instant, _: i64) {}
 
     fn block(&mut self, _: &[i16]) -> bool {
         true
