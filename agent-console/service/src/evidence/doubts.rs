@@ -4,7 +4,7 @@ use serde_json::json;
 use songda_people::Actor;
 use songda_recordings::{keys::PublicKey, said::Said};
 use songda_store::{Clock, Db, Tx, alarms, audit, new_id};
-use sqlx::{Row, any::AnyRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{FileRow, files::OF_CASE, internal};
 use crate::{
@@ -374,18 +374,7 @@ pub async fn clear(db: &Db, clock: &Clock, actor: &Actor, id: &str, why: &str) -
         let text = "somebody cleared it already".to_owned();
         return Err(ServiceError::Refused { code: "doubt.cleared", field: "", text });
     }
-    if matches!(doubt.verdict.as_str(), "missing" | "altered") {
-        for table in RECORDINGS {
-            let sql = format!(
-                "UPDATE {table} SET state = (SELECT d.was FROM evidence_doubts d WHERE d.id = $2)
-                 WHERE id = $1 AND state IN ('missing', 'altered')
-                   AND EXISTS (SELECT 1 FROM evidence_checks s WHERE s.file_id = $1 AND s.verdict = 'intact')
-                   AND EXISTS (SELECT 1 FROM evidence_doubts d WHERE d.id = $2 AND d.was NOT IN ('', 'missing', 'altered'))"
-            );
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&doubt.object_id).bind(id);
-            query.execute(&mut *tx.conn()).await?;
-        }
-    }
+    well_again(tx.conn(), &doubt.object_id).await?;
     let detail = json!({ "doubt": id, "verdict": doubt.verdict, "detail": doubt.said.text, "reason": why });
     audit::append(&mut tx, clock, actor.did("evidence.clear", ("evidence", &doubt.object_id), detail)).await?;
     if let Some(day) = doubt.object_id.strip_prefix("root:") {
@@ -396,4 +385,23 @@ pub async fn clear(db: &Db, clock: &Clock, actor: &Actor, id: &str, why: &str) -
         }
     }
     Ok(tx.commit().await?)
+}
+
+/// Gives a recording the state that it had before it was first marked, once every mark of it was cleared
+/// and its last look found it as it was entered, whichever came first.
+pub(super) async fn well_again(conn: &mut AnyConnection, recording: &str) -> Result<(), ServiceError> {
+    for table in RECORDINGS {
+        // What it was when it was marked anew was a mark, too.
+        let sql = format!(
+            "UPDATE {table} SET state = (SELECT d.was FROM evidence_doubts d WHERE d.object_id = $1
+                 AND d.was NOT IN ('', 'missing', 'altered') ORDER BY d.found_ms DESC, d.id DESC LIMIT 1)
+             WHERE id = $1 AND state IN ('missing', 'altered')
+               AND EXISTS (SELECT 1 FROM evidence_checks s WHERE s.file_id = $1 AND s.verdict = 'intact')
+               AND NOT EXISTS (SELECT 1 FROM evidence_doubts o WHERE o.object_id = $1 AND o.open_object IS NOT NULL)
+               AND EXISTS (SELECT 1 FROM evidence_doubts d WHERE d.object_id = $1
+                           AND d.was NOT IN ('', 'missing', 'altered'))"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(recording).execute(&mut *conn).await?;
+    }
+    Ok(())
 }

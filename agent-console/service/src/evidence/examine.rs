@@ -84,6 +84,10 @@ impl Examiner {
         .bind(i64::from(matches!(found, Found::Unread { .. })))
         .fetch_one(self.db.read())
         .await?;
+        if found == Found::Intact && file.is_recording() {
+            let mut conn = self.db.read().acquire().await.map_err(StoreError::from)?;
+            doubts::well_again(&mut conn, &file.id).await?;
+        }
         self.tell_unread(file, &found, row.get(0)).await?;
         Ok(found)
     }
