@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -30,6 +30,8 @@ pub struct Object {
 #[derive(Debug, Clone)]
 pub struct Objects {
     root: Arc<PathBuf>,
+    /// On which disk the folder lay at the start.
+    disk: u64,
     sealer: Sealer,
     clock: Clock,
 }
@@ -39,7 +41,8 @@ impl Objects {
     pub fn open(root: &Path, sealer: Sealer, clock: Clock) -> Result<Self, StoreError> {
         std::fs::create_dir_all(root).map_err(io("make", root))?;
         sync(root.parent().unwrap_or(root))?;
-        Ok(Self { root: Arc::new(root.to_owned()), sealer, clock })
+        let disk = std::fs::metadata(root).map_err(io("look for", root))?.dev();
+        Ok(Self { root: Arc::new(root.to_owned()), disk, sealer, clock })
     }
 
     /// Stores a file: it lies on the disk before its row can commit. A row that does not
@@ -99,8 +102,9 @@ impl Objects {
     }
 
     /// Takes a file off the disk, for good; its row and its hashes stay. Answers whether it
-    /// was there.
+    /// was there. A disk that fell away is an error: nothing was taken off it.
     pub async fn remove(&self, id: &str) -> Result<bool, StoreError> {
+        self.stands().await?;
         let path = self.path(id);
         tokio::task::spawn_blocking(move || match std::fs::remove_file(&path) {
             Ok(()) => sync(path.parent().unwrap_or(&path)).map(|()| true),
@@ -121,9 +125,20 @@ impl Objects {
         let path = self.path(id);
         let there = tokio::fs::try_exists(&path).await.map_err(io("look for", &path))?;
         if !there {
-            tokio::fs::metadata(&*self.root).await.map_err(io("look for", &self.root))?;
+            self.stands().await?;
         }
         Ok(there)
+    }
+
+    /// That the folder is there, on the disk of the start. A disk that fell away has no file of any
+    /// name: neither has the empty folder that it was mounted on.
+    async fn stands(&self) -> Result<(), StoreError> {
+        let about = tokio::fs::metadata(&*self.root).await.map_err(io("look for", &self.root))?;
+        if about.dev() == self.disk {
+            return Ok(());
+        }
+        let other = "another disk is there than at the start: mount the right one, or start again if it is";
+        Err(io("look into", &self.root)(std::io::Error::other(other)))
     }
 
     /// The content of a file whose seal opens, whatever its hashes.
@@ -132,6 +147,7 @@ impl Objects {
         let sealed = match tokio::fs::read(&path).await {
             Ok(sealed) => sealed,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.stands().await?;
                 return Err(StoreError::FileMissing(id.to_owned()));
             }
             Err(error) => return Err(io("read", &path)(error)),

@@ -420,7 +420,11 @@ impl Vault {
 
     /// One piece that was set aside, by its name, as it lies there; none when it is gone.
     pub fn piece(&self, name: &str) -> Result<Option<LostPiece>, VaultError> {
-        self.lost.piece(name)
+        let piece = self.lost.piece(name)?;
+        if piece.is_none() {
+            self.shelf.stands()?;
+        }
+        Ok(piece)
     }
 
     /// Opens such a piece.

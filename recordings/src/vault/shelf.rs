@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -20,6 +21,8 @@ use super::{
 /// Where the closed recordings are.
 pub(super) struct Shelf {
     folder: PathBuf,
+    /// On which disk the folder lay at the start.
+    disk: Option<u64>,
     remote: OnceLock<Arc<Remote>>,
     /// Those without a checked copy, once the folder was looked through.
     waiting: Mutex<BTreeSet<RecordingId>>,
@@ -61,6 +64,7 @@ struct Lying {
 impl Shelf {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self {
+            disk: fs::metadata(&folder).ok().map(|about| about.dev()),
             folder,
             remote: OnceLock::new(),
             waiting: Mutex::default(),
@@ -97,12 +101,22 @@ impl Shelf {
         if path.try_exists().map_err(io("look for", &path))? {
             return Ok(true);
         }
-        // A disk that fell away has no file of this name either.
-        fs::metadata(&self.folder).map_err(io("look for", &self.folder))?;
+        self.stands()?;
         match self.remote.get() {
             Some(remote) => Ok(remote.find(id)?.is_some()),
             None => self.no_copy_elsewhere(id).map(|()| false),
         }
+    }
+
+    /// That the folder is there, on the disk of the start. A disk that fell away has no file of any
+    /// name: neither has the empty folder that it was mounted on.
+    pub(super) fn stands(&self) -> Result<(), VaultError> {
+        let about = fs::metadata(&self.folder).map_err(io("look for", &self.folder))?;
+        if self.disk.is_none_or(|disk| disk == about.dev()) {
+            return Ok(());
+        }
+        let other = "another disk is there than at the start: mount the right one, or start again if it is";
+        Err(io("look into", &self.folder)(std::io::Error::other(other)))
     }
 
     /// That no checked copy lies on a server which nobody names any more: such a one is neither
@@ -140,11 +154,13 @@ impl Shelf {
     pub(super) fn open(&self, id: &RecordingId) -> Result<Box<dyn Source>, VaultError> {
         match (OnDisk::open(&self.path(id), id), self.remote.get()) {
             (Ok(file), _) => Ok(Box::new(file)),
-            (Err(VaultError::Missing(_)), Some(remote)) => match Far::open(remote, id)? {
+            (Err(error @ VaultError::Missing(_)), Some(remote)) => match Far::open(remote, id)? {
                 Some(copy) => Ok(Box::new(copy)),
-                None => Err(VaultError::Missing(id.to_string())),
+                None => self.stands().and(Err(error)),
             },
-            (Err(error @ VaultError::Missing(_)), None) => self.no_copy_elsewhere(id).and(Err(error)),
+            (Err(error @ VaultError::Missing(_)), None) => {
+                self.stands().and_then(|()| self.no_copy_elsewhere(id)).and(Err(error))
+            }
             (Err(error), _) => Err(error),
         }
     }
@@ -190,7 +206,7 @@ impl Shelf {
         let path = self.path(id);
         let local_bytes = match fs::metadata(&path) {
             Ok(about) => Some(about.len()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.stands().map(|()| None)?,
             Err(error) => return Err(io("measure", &path)(error)),
         };
         if local_bytes.is_some() {
@@ -289,6 +305,9 @@ impl Vault {
         let remote = self.shelf.remote.get().ok_or_else(|| VaultError::Missing(id.to_string()))?;
         let _alone = self.shelf.alone(id);
         let done = self.fit_to_copy(id).and_then(|()| remote.copy(id, &self.shelf.path(id)));
+        if matches!(done, Err(VaultError::Missing(_))) {
+            self.shelf.stands()?;
+        }
         // One that was removed meanwhile need not wait.
         if matches!(done, Ok(_) | Err(VaultError::Missing(_))) {
             self.shelf.waiting().remove(id);
