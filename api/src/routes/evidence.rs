@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 use songda_people::Permission;
-use songda_recordings::evidence::DayRoot;
+use songda_recordings::{evidence::DayRoot, said::Said};
 use songda_service::evidence::{
     self, DoubtRow, FileRow, Place, RootRow, Which,
     notary::{self, NotaryReceipt, Waits},
@@ -53,6 +53,13 @@ impl Notarised {
         Ok(Self { known: house.notary.clone(), receipts, waits })
     }
 
+    /// Of a root that cannot be read: what the notary says of it proves nothing.
+    fn of_unreadable(&self, day: &str, said: Said) -> NotaryView {
+        let asked = self.known.is_some() || self.receipts.contains_key(day);
+        let (state, said) = if asked { ("broken", Some(said.into())) } else { ("off", None) };
+        NotaryView { state, said, ..NotaryView::default() }
+    }
+
     fn view(&self, root: &DayRoot) -> NotaryView {
         let Some(text) = self.receipts.get(&root.day) else {
             let (state, said) = match (&self.known, self.waits.get(&root.day)) {
@@ -80,16 +87,20 @@ impl Notarised {
     }
 }
 
-fn root_view(root: RootRow, notarised: &Notarised) -> Result<RootView, Problem> {
-    let signed = root.signed()?;
-    let notary = notarised.view(&signed);
-    let key_id = signed.key_id;
+fn root_view(root: RootRow, notarised: &Notarised) -> RootView {
+    // One that cannot be read hides no other, whether it was looked at or not.
+    let unreadable = || Said::new("root.unreadable", "it cannot be read");
+    let (key_id, notary) = match root.signed() {
+        Ok(signed) => (signed.key_id.clone(), notarised.view(&signed)),
+        Err(_) => (String::new(), notarised.of_unreadable(&root.day, unreadable())),
+    };
     let (checked_at, state, said) = match root.checked {
+        Some((at_ms, Some(fault))) => (Some(rfc3339(at_ms)), "broken", Some(fault.into())),
+        checked if key_id.is_empty() => (checked.map(|(at_ms, _)| rfc3339(at_ms)), "broken", Some(unreadable().into())),
         None => (None, "unchecked", None),
         Some((at_ms, None)) => (Some(rfc3339(at_ms)), "intact", None),
-        Some((at_ms, Some(fault))) => (Some(rfc3339(at_ms)), "broken", Some(fault.into())),
     };
-    Ok(RootView {
+    RootView {
         day: root.day,
         files: root.files,
         root: root.root,
@@ -99,7 +110,7 @@ fn root_view(root: RootRow, notarised: &Notarised) -> Result<RootView, Problem> 
         state,
         said,
         notary,
-    })
+    }
 }
 
 /// The signed roots of the court's days, newest first.
@@ -114,7 +125,7 @@ pub(super) async fn roots(
     let rows = evidence::roots(&house.db, &actor.court_id, before.cursor.as_deref(), PAGE).await?;
     let next_cursor = (rows.len() as i64 == PAGE).then(|| rows.last().map(|root| root.day.clone())).flatten();
     let notarised = Notarised::of(&house, &actor.court_id, &rows).await?;
-    let items = rows.into_iter().map(|root| root_view(root, &notarised)).collect::<Result<_, _>>()?;
+    let items = rows.into_iter().map(|root| root_view(root, &notarised)).collect();
     let (files, oldest_ms) = evidence::looked_at(&house.db, &actor.court_id).await?;
     note(&house, &actor, "evidence.roots", ("court", &actor.court_id), "ok", json!({})).await?;
     Ok(Json(RootsPage { items, next_cursor, files, oldest_look_at: oldest_ms.map(rfc3339) }))

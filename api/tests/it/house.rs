@@ -104,3 +104,31 @@ async fn the_keys_are_made_anew_while_the_house_runs_and_the_audit_log_says_so()
     let health = house.ask("GET", "/api/v1/health", &admin).send().await.unwrap().text().await.unwrap();
     assert!(!health.contains("\"copies\""), "without a server there is nothing to tell: {health}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_a_day_root_that_cannot_be_read_is_shown_as_broken_and_hides_no_other() {
+    let house = running().await;
+    let admin = house.cookie("admin").await;
+    let body = serde_json::json!({
+        "court": "c", "day": "2026-11-23", "previous": null, "leaves": 0, "signed_ms": 1, "suite": "ed25519",
+        "root": { "sha256": "00".repeat(32), "sm3": "00".repeat(32) }, "key_id": "k", "signature": "",
+    });
+    // Behind the product's back.
+    let script = "import sqlite3,sys\nd=sqlite3.connect(sys.argv[1])\nfor day,body in zip(sys.argv[2::2],sys.argv[3::2]):\n \
+                  d.execute('INSERT INTO evidence_roots (court_id, day, files, root, body, made_ms) \
+                  SELECT id, ?1, 0, ?1, ?2, 0 FROM courts LIMIT 1',(day,body))\nd.commit()";
+    let done = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(house.folder().join("songda.db"))
+        .args(["2026-11-23", &body.to_string(), "2026-11-24", "no JSON"])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let page = house.ask("GET", "/api/v1/evidence/roots", &admin).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let page: serde_json::Value = page.json().await.unwrap();
+    let told = |day: &str| page["items"].as_array().unwrap().iter().find(|root| root["day"] == day).unwrap().clone();
+    let broken = told("2026-11-24");
+    assert_eq!((&broken["state"], &broken["said"]["code"]), (&"broken".into(), &"root.unreadable".into()), "{broken}");
+    assert_eq!(told("2026-11-23")["key_id"], "k");
+}

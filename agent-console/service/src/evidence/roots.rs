@@ -18,7 +18,7 @@ use songda_recordings::{
 use songda_store::{Clock, Db, audit};
 use sqlx::{Row, any::AnyRow};
 
-use super::{FileRow, files, internal};
+use super::{FileRow, HOUSE, check_root, files, internal};
 use crate::{ServiceError, date, midnight_after};
 
 const DAY_MS: i64 = 86_400_000;
@@ -238,21 +238,52 @@ impl Roots {
         Ok(Days { first: date(first), last: date(self.clock.now_ms() - after_ms - DAY_MS) })
     }
 
+    /// The root that the next one of a court follows. One whose row was altered is marked, and what its
+    /// copy says is followed; where neither is what the house signed, or the two are not the same,
+    /// none may follow.
+    async fn to_follow(&self, court: &str) -> Result<Option<DayRoot>, ServiceError> {
+        let Some(row) = roots(&self.db, court, None, 1).await?.pop() else { return Ok(None) };
+        let root = self.genuine(court, &row).await?;
+        if root.is_none() || row.signed().ok() != root {
+            check_root(self, court, &row.day, HOUSE).await?;
+        }
+        root.map(Some).ok_or_else(|| ServiceError::Refused {
+            code: "evidence.root_altered",
+            field: "",
+            text: format!(
+                "neither the root of {} nor its copy is what this house signed, or the two are not the same: put \
+                 back what was altered, and the roots after it are made",
+                row.day
+            ),
+        })
+    }
+
+    /// A root as this house signed it, by its row or, where that was altered, by its copy; none where
+    /// neither is that, or both are and differ.
+    pub(super) async fn genuine(&self, court: &str, row: &RootRow) -> Result<Option<DayRoot>, ServiceError> {
+        let keys = self.keys.public_keys().map_err(|error| internal("reading the public keys", error))?;
+        let read = |body: &str| {
+            let root: Option<DayRoot> = serde_json::from_str(body).ok();
+            root.filter(|root| root.court == court && root.day == row.day && root.verify(&keys).is_ok())
+        };
+        let kept = read(&row.body);
+        let copy = match self.copied(court, &row.day).await {
+            Ok(copy) => copy.as_deref().and_then(read),
+            // A disk that does not answer says nothing against the row.
+            Err(_) if kept.is_some() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(match (kept, copy) {
+            (Some(kept), Some(copy)) if kept != copy => None,
+            (kept, copy) => kept.or(copy),
+        })
+    }
+
     /// Makes the root of one day. What was entered on it, or before and is in no root, is in it.
     async fn make(&self, court: &str, day: &str) -> Result<bool, ServiceError> {
         let until_ms = midnight_after(day).ok_or_else(|| internal("making a day root", "this is no day"))?;
+        let previous = self.to_follow(court).await?;
         let mut tx = self.db.begin().await?;
-        let before = sqlx::query("SELECT body FROM evidence_roots WHERE court_id = $1 ORDER BY day DESC LIMIT 1")
-            .bind(court)
-            .fetch_optional(&mut *tx.conn())
-            .await?;
-        let previous: Option<DayRoot> = match before {
-            Some(row) => Some(
-                serde_json::from_str(&row.get::<String, _>(0))
-                    .map_err(|error| internal("reading the root of the day before", error))?,
-            ),
-            None => None,
-        };
         let mut found = files::unrooted(&mut tx, court, until_ms).await?;
         found.sort_by(|one, other| one.id.cmp(&other.id));
         let tree = tree(&found)?;

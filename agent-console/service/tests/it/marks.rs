@@ -1,9 +1,13 @@
 //! What a mark is set for, what it is not set for, and what becomes of it.
 
 use songda_people::Role;
-use songda_service::evidence::{DoubtRow, HOUSE, Place, clear, doubts};
+use songda_service::evidence::{
+    self, DoubtRow, HOUSE, Place, chain_of, check_chain, check_root, clear, doubts, standing_doubts,
+};
 
-use crate::shelf::{Served, Shelf, shelves};
+use crate::shelf::{DAY_MS, Served, Shelf, shelves};
+
+const HOUR_MS: i64 = 3_600_000;
 
 async fn open(shelf: &Shelf) -> Vec<DoubtRow> {
     let all = doubts(&shelf.house.on.db, &shelf.house.court, &Place::START, 500).await.unwrap();
@@ -90,5 +94,54 @@ async fn x2_a_disk_that_fell_away_marks_no_file_as_missing() {
         // A file that is gone from a disk that is there is missing.
         std::fs::remove_file(shelf.sealed_object(&served.report)).unwrap();
         assert_eq!(shelf.examiner().round(u64::MAX).await.unwrap().marked, 1, "{}", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn x2_a_new_root_follows_only_what_the_house_signed_and_an_altered_one_is_marked() {
+    for shelf in shelves().await {
+        let (on, court) = (&shelf.house.on, &shelf.house.court);
+        shelf.case(1).await;
+        on.clock.advance(DAY_MS);
+        assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 1);
+        let right = chain_of(&on.db, court).await.unwrap().remove(0).body;
+        let copy = on.folder.join("roots").join(court).join("2026-11-23.json");
+        shelf.without("no_update", "evidence_roots").await;
+        let put = async |body: &str| {
+            let sql = sqlx::query("UPDATE evidence_roots SET body = $1 WHERE day = '2026-11-23'").bind(body);
+            sql.execute(on.db.read()).await.unwrap();
+        };
+        // Its row was altered: its copy says what was signed, and that is what the next one follows.
+        for (altered, days) in [(right.replace("\"signed_ms\":1", "\"signed_ms\":2"), 2), ("no JSON".to_owned(), 3)] {
+            assert_ne!(altered, right);
+            put(&altered).await;
+            on.clock.advance(DAY_MS);
+            assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 1, "{}: {altered}", shelf.engine());
+            assert_eq!(chain_of(&on.db, court).await.unwrap().len(), days);
+            if days == 2 {
+                assert_eq!(open(&shelf).await[0].object_id, "root:2026-11-23", "{}: it is marked", shelf.engine());
+                let next = check_root(&shelf.roots(), court, "2026-11-24", HOUSE).await.unwrap();
+                assert_eq!(next.fault, None, "{}: nothing is wrong with the one after it", shelf.engine());
+            }
+        }
+        put(&right).await;
+        let checks = check_chain(&shelf.roots(), court, HOUR_MS, HOUSE).await.unwrap();
+        assert!(checks.iter().all(|check| check.fault.is_none()), "{}: {checks:?}", shelf.engine());
+        // Of the last one the row was altered, and the copy is gone: nothing follows until it is put back.
+        let last = chain_of(&on.db, court).await.unwrap().pop().unwrap();
+        let place = copy.with_file_name(format!("{}.json", last.day));
+        let kept = std::fs::read(&place).unwrap();
+        std::fs::remove_file(&place).unwrap();
+        let alter = |body: String| {
+            sqlx::query("UPDATE evidence_roots SET body = $1 WHERE day = $2").bind(body).bind(last.day.clone())
+        };
+        alter(last.body.replace("\"leaves\":0", "\"leaves\":1")).execute(on.db.read()).await.unwrap();
+        on.clock.advance(DAY_MS);
+        let refused = shelf.roots().make_due(HOUR_MS).await.unwrap_err().to_string();
+        assert!(refused.contains(&last.day) && refused.contains(court), "{}: {refused}", shelf.engine());
+        assert_eq!(standing_doubts(&on.db, court).await.unwrap(), 2, "{}: and it is marked", shelf.engine());
+        std::fs::write(&place, kept).unwrap();
+        assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 1, "{}", shelf.engine());
+        assert!(evidence::root(&on.db, court, "2026-11-26").await.unwrap().is_some(), "{}", shelf.engine());
     }
 }
