@@ -32,7 +32,7 @@ pub use bridge::{MediaEvent, Summary, Supervision, Tap};
 pub use codec::Law;
 pub use engine::{CallMedia, CarrierSound, Engine, EngineConfig, EngineError, GuestLeg, ThreadFigures, UnixMs};
 pub use prompt::{Prompt, PromptError};
-pub use quality::{FarEnd, Moment, Moments, Quality};
+pub use quality::{FarEnd, Legs, Moment, Moments, Quality};
 pub use rtp::MediaSource;
 pub use sdp::SdpError;
 pub use srtp::Security;

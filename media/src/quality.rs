@@ -123,6 +123,43 @@ pub struct Moments {
     pub supervisor: Option<Moment>,
 }
 
+/// Every leg of a call, each from its beginning to now or to its end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Legs {
+    /// From the browser or desk phone of the agent who has the call, or had it last; a browser that came
+    /// back after a reload goes on with what was counted before.
+    pub agent: Quality,
+    /// From those who had the call before him and handed it over, in that order: nobody is judged by
+    /// another's network. What more than [`MOST_AGENTS`](Self::MOST_AGENTS) of them said counts with the
+    /// last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agents_before: Vec<Quality>,
+    /// From the carrier.
+    pub party: Quality,
+    /// From whom the call was to be passed on to, or who was in it as a third, all of them together;
+    /// whoever was left with the party counts as the agent. None: there was nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Quality>,
+    /// From the supervisors, all of them together; opinion of what they heard where they said nothing.
+    /// None: there was nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<Quality>,
+}
+
+impl Legs {
+    /// Agents who handed the call over that are told apart.
+    pub const MOST_AGENTS: usize = 8;
+
+    /// Another has the call from here on.
+    pub(crate) fn handed_over(before: &mut Vec<Quality>, had: Quality) {
+        let full = before.len() >= Self::MOST_AGENTS;
+        match before.last_mut() {
+            Some(last) if full => *last = had.after(*last),
+            _ => before.push(had),
+        }
+    }
+}
+
 /// Whether what is missing is concealed where a leg is listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Concealment {
@@ -218,6 +255,17 @@ mod tests {
         near(loss_impairment(0.01, 1.0, Concealment::Yes), 3.64, 0.01);
         // Losses in runs weigh more.
         assert!(loss_impairment(0.03, 2.0, Concealment::Yes) > loss_impairment(0.03, 1.0, Concealment::Yes));
+    }
+
+    #[test]
+    fn r4_1a_agents_who_handed_a_call_over_are_told_apart_and_their_list_ends() {
+        let of = |received| Quality { received, mos: Some(4.0), ..Quality::default() };
+        let mut before = Vec::new();
+        for received in 1..=20 {
+            Legs::handed_over(&mut before, of(received));
+        }
+        let received: Vec<u64> = before.iter().map(|had| had.received).collect();
+        assert_eq!(received, [1, 2, 3, 4, 5, 6, 7, (8..=20).sum()]);
     }
 
     #[test]

@@ -209,6 +209,14 @@ pub enum CallEvent {
     /// How well both ends were heard in the last five seconds. Loses nothing when it is lost: the
     /// next one comes.
     Quality(Moments),
+    /// How well each leg was heard from the beginning to then, every ten seconds: to be kept, because a
+    /// kill leaves nothing else of it.
+    Measured {
+        /// Until when, Unix milliseconds.
+        at_ms: i64,
+        /// As it stands in [`CallEnd::quality`].
+        quality: serde_json::Value,
+    },
     /// Always the last.
     Ended(Box<CallEnd>),
 }

@@ -88,12 +88,18 @@ pub(crate) struct NetworkRow {
 pub(crate) struct CallSound {
     /// What the party heard of the agent.
     pub(crate) agent: Option<LegSound>,
+    /// Of those who had it before him and handed it over, in that order.
+    #[serde(default)]
+    pub(crate) agents_before: Vec<LegSound>,
     /// What was heard of the party.
     pub(crate) party: Option<LegSound>,
     /// What was heard of whom the call was to be passed on to, or who was in it as a third.
     pub(crate) target: Option<LegSound>,
     /// What was heard of the supervisors.
     pub(crate) supervisor: Option<LegSound>,
+    /// Nothing is known after this: the call goes on, or the server died in it. None: it is known to the
+    /// end.
+    pub(crate) until_at: Option<String>,
 }
 
 /// One leg of a call over the whole of it.
@@ -189,7 +195,7 @@ pub(crate) struct CallRow {
     pub(crate) marks: Vec<MarkRow>,
     pub(crate) ticks: Vec<TickRow>,
     pub(crate) network: Option<NetworkRow>,
-    /// How well it was heard; none before the end, and where that is not known.
+    /// How well it was heard; none where nothing is known.
     pub(crate) quality: Option<CallSound>,
 }
 

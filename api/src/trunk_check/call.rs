@@ -66,7 +66,7 @@ impl Seen {
     pub(super) fn heard(&self, summary: &Summary) -> Heard {
         match self.silence {
             Some(Silence::Mute) => Heard::Mute,
-            None if self.heard && summary.party.received > 0 => Heard::Sound,
+            None if self.heard && summary.legs.party.received > 0 => Heard::Sound,
             Some(Silence::NoPackets) | None => Heard::Nothing,
         }
     }

@@ -306,7 +306,7 @@ fn tell_call(report: &mut Report<'_>, seen: &Seen, srtp: Srtp) -> std::io::Resul
 
 /// What came of the sound of a call that was answered.
 fn sound(seen: &Seen, summary: &songda_media::Summary, seconds: u64) -> Outcome {
-    let party = summary.party;
+    let party = summary.legs.party;
     if let Some(why) = &seen.codec {
         return Outcome::Failed(Said::Codec(why.clone()), Advice::Codec);
     }

@@ -36,7 +36,7 @@ use self::{
     table::{Company, Ears, PEOPLE, Scene, TARGET},
 };
 use crate::{
-    Law, Moments, PACKET, Prompt, Quality, RATE, digits,
+    Law, Legs, Moments, PACKET, Prompt, RATE, digits,
     egress::{Egress, Head},
     progress::{Heard, Place},
     stage::{Rest, Span, Stage},
@@ -125,6 +125,8 @@ pub enum MediaEvent {
     RecordingFailed,
     /// How well every leg was heard in the last five seconds.
     Quality(Moments),
+    /// The same from the call's beginning to now, every ten seconds.
+    Measured(Box<Legs>),
 }
 
 /// What is left of a call's sound.
@@ -134,16 +136,8 @@ pub struct Summary {
     pub frames: u64,
     /// Holes.
     pub gaps: Vec<Gap>,
-    /// From the agent's browser or desk phone, those before him included.
-    pub agent: Quality,
-    /// From the carrier.
-    pub party: Quality,
-    /// From whom the call was to be passed on to, or who was in it as a third, all of them together;
-    /// whoever was left with the party counts as the agent. None: there was nobody.
-    pub target: Option<Quality>,
-    /// From the supervisors, all of them together; opinion of what they heard where they said nothing.
-    /// None: there was nobody.
-    pub supervisor: Option<Quality>,
+    /// How well each leg was heard.
+    pub legs: Legs,
     /// Samples that came too late for the recording.
     pub late_samples: u64,
     /// How often a channel was moved, mostly by 10 ms, to follow a drifting clock.
@@ -486,10 +480,7 @@ impl Bridge {
             played: self.stage.finish(frames),
             gaps: self.timeline.gaps(),
             // Counted where packets arrive.
-            agent: Quality::default(),
-            party: Quality::default(),
-            target: None,
-            supervisor: None,
+            legs: Legs::default(),
             late_samples: self.timeline.late(),
             slips: self.timeline.slips(),
         }

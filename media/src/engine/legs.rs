@@ -227,7 +227,7 @@ impl Floor {
     pub(super) fn hand_over(&mut self, now: Instant, call: u64) {
         let Ok(slot) = self.slot(call) else { return };
         let Some(target) = slot.target.take() else { return };
-        let old = slot.replace_agent(target.inner);
+        let old = slot.pass_on(target.inner);
         (slot.ssrc, slot.law) = (target.ssrc, target.law);
         slot.bridge.hand_over(now);
         self.gone(now, old);

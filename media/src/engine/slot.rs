@@ -18,7 +18,7 @@ use crate::{
     Law,
     bridge::{Bridge, MediaEvent, Summary, TICK, View, Wires},
     egress::Head,
-    quality::{Moments, Quality},
+    quality::{Legs, Moments, Quality},
     rtp::{Line, Ports, Received},
     web::{Shore, WebLeg, WebNews},
 };
@@ -32,6 +32,8 @@ const STOOD_STILL: Duration = Duration::from_millis(100);
 const KEPT: u64 = 1_024;
 /// The quality of a call is told this often.
 const MOMENT: Duration = Duration::from_secs(5);
+/// What was measured from the beginning on is told with every second of these.
+const WHOLE: u32 = 2;
 
 /// Whom the call is passed on to.
 pub(super) struct Target {
@@ -65,8 +67,12 @@ pub(super) struct Slot {
     /// When its quality is told next, and what is to be told.
     moment_due: Option<Instant>,
     moments: Option<Moments>,
+    /// What was measured up to the last look, and how many there were.
+    measured: Option<Box<Legs>>,
+    looks: u32,
     /// Of the legs that had each place before the present one.
     agent_before: Quality,
+    agents_before: Vec<Quality>,
     trunk_before: Quality,
     target_before: Option<Quality>,
     supervisor_before: Option<Quality>,
@@ -125,6 +131,9 @@ impl Slot {
             turned: None,
             moment_due: None,
             moments: None,
+            measured: None,
+            looks: 0,
+            agents_before: Vec::new(),
             agent_before: Quality::default(),
             trunk_before: Quality::default(),
             target_before: None,
@@ -169,7 +178,17 @@ impl Slot {
         })
     }
 
-    /// Another leg has the agent's place.
+    /// Whom the call is passed on to has the agent's place; who had it before is somebody else.
+    pub(super) fn pass_on(&mut self, inner: Inner) -> Option<Inner> {
+        let old = self.agent.replace(inner);
+        if let Some(old) = &old {
+            let had = old.quality().after(std::mem::take(&mut self.agent_before));
+            Legs::handed_over(&mut self.agents_before, had);
+        }
+        old
+    }
+
+    /// Another leg of the same agent has his place.
     pub(super) fn replace_agent(&mut self, inner: Inner) -> Option<Inner> {
         let old = self.agent.replace(inner);
         if let Some(old) = &old {
@@ -210,16 +229,23 @@ impl Slot {
 
     /// Ends the sound; what is left of it.
     pub(super) fn summary(self, now: Instant) -> Summary {
-        let Self { bridge, agent, trunk, target, supervisor, agent_before, trunk_before, .. } = self;
-        let Self { mut target_before, mut supervisor_before, .. } = self;
-        counted(target.map(|target| target.inner), &mut target_before);
-        counted(supervisor, &mut supervisor_before);
-        let mut summary = bridge.close(now);
-        summary.target = target_before;
-        summary.supervisor = supervisor_before.map(Quality::of_listener);
-        summary.agent = agent.as_ref().map(Inner::quality).unwrap_or_default().after(agent_before);
-        summary.party = trunk.as_ref().map(|line| line.quality()).unwrap_or_default().after(trunk_before);
-        summary
+        let legs = self.measured();
+        Summary { legs, ..self.bridge.close(now) }
+    }
+
+    /// How well each leg was heard until now.
+    fn measured(&self) -> Legs {
+        let whole = |now: Option<&Inner>, before: Option<Quality>| match now {
+            Some(inner) => Some(inner.quality().after(before.unwrap_or_default())),
+            None => before,
+        };
+        Legs {
+            agent: whole(self.agent.as_ref(), Some(self.agent_before)).unwrap_or_default(),
+            agents_before: self.agents_before.clone(),
+            party: self.trunk.as_ref().map(|line| line.quality()).unwrap_or_default().after(self.trunk_before),
+            target: whole(self.target.as_ref().map(|target| &target.inner), self.target_before),
+            supervisor: whole(self.supervisor.as_ref(), self.supervisor_before).map(Quality::of_listener),
+        }
     }
 
     /// Whether it has a turn in this sweep.
@@ -371,6 +397,10 @@ impl Slot {
         if moments != Moments::default() {
             self.moments = Some(moments);
         }
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(WHOLE) {
+            self.measured = Some(Box::new(self.measured()));
+        }
     }
 
     /// What the owner has no room for waits: the end of an announcement is never lost. A quality
@@ -386,6 +416,11 @@ impl Slot {
             && self.events.capacity() > EVENTS / 2
         {
             let _ = self.events.try_send(MediaEvent::Quality(moments));
+        }
+        if let Some(measured) = self.measured.take()
+            && self.events.capacity() > EVENTS / 2
+        {
+            let _ = self.events.try_send(MediaEvent::Measured(measured));
         }
     }
 }

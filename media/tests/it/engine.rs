@@ -66,7 +66,7 @@ async fn a_carriers_sound_is_recorded_and_the_notice_reaches_the_carrier() {
     let summary = media.close().await.unwrap();
     let frames: Vec<i16> = recorded.try_iter().flatten().collect();
     assert_eq!(summary.frames as usize * 2, frames.len());
-    assert_eq!(summary.party.received, 1, "the stranger's packet does not count");
+    assert_eq!(summary.legs.party.received, 1, "the stranger's packet does not count");
     assert!(frames.iter().step_by(2).any(|sample| *sample > 7_000), "left: the notice");
     assert!(frames.iter().skip(1).step_by(2).any(|sample| *sample != 0), "right: the party");
 }
@@ -103,7 +103,7 @@ async fn r4_4a_a_caller_is_answered_heard_and_recorded_before_any_browser_is_the
     let again = port(&media.trunk_offered(answer(&carrier)).await.unwrap());
     assert_eq!(again, ours, "its port stays");
     let summary = media.close().await.unwrap();
-    assert!(summary.party.received > 0 && summary.frames > 0);
+    assert!(summary.legs.party.received > 0 && summary.frames > 0);
     let frames: Vec<i16> = recorded.try_iter().flatten().collect();
     let heard = |side: usize| frames.iter().skip(side).step_by(2).any(|sample| sample.unsigned_abs() > 100);
     assert!(heard(0) && heard(1), "the tone on the left, the caller on the right");
@@ -407,8 +407,8 @@ async fn r4_1a_who_has_not_the_key_of_a_secured_leg_is_silence_and_is_counted() 
     };
     tokio::time::timeout(Duration::from_secs(20), counted).await.expect("each is counted");
     let summary = media.close().await.unwrap();
-    assert_eq!((summary.party.received, summary.party.unauthentic), (0, 20));
-    assert_eq!(summary.party.srtp, Some("AES_CM_128_HMAC_SHA1_80"));
+    assert_eq!((summary.legs.party.received, summary.legs.party.unauthentic), (0, 20));
+    assert_eq!(summary.legs.party.srtp, Some("AES_CM_128_HMAC_SHA1_80"));
     while let Some(news) = events.recv().await {
         assert_ne!(news, MediaEvent::PartyHeard);
     }

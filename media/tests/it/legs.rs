@@ -203,6 +203,7 @@ async fn r4_1a_a_colleagues_browser_is_spoken_to_aside_and_then_has_the_party() 
         target.turn();
         assert_ne!(call.hears(), Some(ONE), "whose place was taken is not heard");
     }
+    let said = agent.said;
     agent.close();
     call.both_ways(&mut target, TWO).await;
     let news: Vec<_> = std::iter::from_fn(|| call.events.try_recv().ok()).collect();
@@ -220,6 +221,10 @@ async fn r4_1a_a_colleagues_browser_is_spoken_to_aside_and_then_has_the_party() 
     let summary = call.media.close().await.unwrap();
     let frames: Vec<i16> = call.recorded.try_iter().flatten().collect();
     assert_eq!(summary.frames as usize * 2, frames.len(), "one recording");
+    let [before] = summary.legs.agents_before.as_slice() else { panic!("{:?}", summary.legs) };
+    assert!(before.received > 0 && before.received <= u64::from(said), "{before:?}");
+    let later = u64::from(target.said) + u64::from(again.said);
+    assert!((1..=later).contains(&summary.legs.agent.received), "his two legs are his: {:?}", summary.legs);
     let left: Vec<i16> = frames.iter().step_by(2).copied().collect();
     let first = |voice: u8| left.iter().position(|sample| *sample == Law::Pcma.decode(voice)).unwrap();
     assert!(first(ONE) < first(TWO) && first(TWO) < first(0x85));

@@ -135,7 +135,7 @@ async fn a_trunk_leg_reports_on_its_own_port_and_learns_what_the_carrier_hears()
         let (moment, next) = carrier.speak(next, told);
         assert!((0.05..0.6).contains(&moment.loss) && moment.mos > 1.0 && moment.mos < 4.0, "{moment:?}");
         let summary = carrier.media.close().await.unwrap();
-        let party = summary.party;
+        let party = summary.legs.party;
         // The last packets may still be under way, a lost one among them.
         let known = party.received + party.lost;
         assert!(known + 4 > u64::from(next) && known < u64::from(next), "{party:?} {next}");
@@ -156,6 +156,23 @@ async fn a_trunk_leg_reports_on_its_own_port_and_learns_what_the_carrier_hears()
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r4_1a_what_was_measured_so_far_is_told_in_the_midst_of_a_call_so_that_a_kill_leaves_it_known() {
+    let mut carrier = answered("").await;
+    let mut events = std::mem::replace(&mut carrier.events, tokio::sync::mpsc::channel(1).1);
+    let told = |_| match events.try_recv() {
+        Ok(MediaEvent::Measured(legs)) if legs.party.received > 0 => Some(legs),
+        _ => None,
+    };
+    let (told, next) = carrier.speak(1, told);
+    let end = carrier.media.close().await.unwrap().legs;
+    let (party, whole) = (told.party, end.party);
+    assert!(party.lost + 1 >= (party.received + party.lost) / 10, "every tenth is lost: {party:?}");
+    assert!(party.received <= whole.received && party.received + 20 > u64::from(next) * 8 / 10, "{party:?} {next}");
+    assert!(party.mos.is_some_and(|mos| mos < 4.0), "{party:?}");
+    assert_eq!((told.agents_before.len(), told.target, told.supervisor), (0, None, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +200,7 @@ async fn a_browser_reports_what_it_hears_of_us_and_so_the_round_trip_is_known() 
     };
     let moment = browser.until("the round trip is told", told).await;
     assert!((0.0..1_000.0).contains(&moment.rtt_ms.unwrap()), "{moment:?}");
-    let agent = media.close().await.unwrap().agent;
+    let agent = media.close().await.unwrap().legs.agent;
     let far = agent.far.unwrap();
     assert!(agent.rtt_ms.is_some() && far.lost <= 2 && far.jitter_ms < 1_000.0, "{agent:?}");
 }
@@ -204,6 +221,6 @@ async fn injection_into_a_call_is_refused_and_counted() {
         assert_eq!(RtpReader::new(&buffer[..172]).unwrap().payload_type(), 8);
     }
     let summary = carrier.media.close().await.unwrap();
-    assert_eq!((summary.party.received, summary.party.foreign, summary.party.lost), (11, 10, 0));
+    assert_eq!((summary.legs.party.received, summary.legs.party.foreign, summary.legs.party.lost), (11, 10, 0));
     assert!(stranger.set_nonblocking(true).is_ok() && stranger.recv(&mut buffer).is_err(), "nothing went to it");
 }

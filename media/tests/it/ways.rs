@@ -76,7 +76,7 @@ async fn a_browser_without_udp_is_heard_and_hears_by_tcp() {
     (call.browser, call.says) = (second, 0xb1);
     call.both_ways().await;
     let summary = call.media.close().await.unwrap();
-    assert!(summary.agent.received >= 20, "both browsers count: {:?}", summary.agent);
+    assert!(summary.legs.agent.received >= 20, "both browsers count: {:?}", summary.legs.agent);
 }
 
 #[tokio::test]
@@ -97,6 +97,6 @@ async fn calls_of_several_threads_share_the_ports_and_each_browser_reaches_its_o
     assert!(figures.iter().all(|thread| thread.calls == 2 && thread.sweeps > 0), "{figures:?}");
     assert!(figures.iter().all(|thread| thread.not_handed_over == 0), "{figures:?}");
     for call in calls {
-        assert!(call.media.close().await.unwrap().agent.received >= 10);
+        assert!(call.media.close().await.unwrap().legs.agent.received >= 10);
     }
 }

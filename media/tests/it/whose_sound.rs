@@ -67,7 +67,7 @@ async fn the_setting_of_a_trunk_says_whose_packets_are_heard_and_where_ours_go()
         let mut buffer = [0u8; 500];
         let answered = if heard { &speaks } else { &described }.recv(&mut buffer);
         assert!(answered.is_ok(), "ours goes elsewhere: {source:?} from {from}");
-        let party = media.close().await.unwrap().party;
+        let party = media.close().await.unwrap().legs.party;
         assert_eq!((party.received, party.foreign), (u64::from(heard), u64::from(!heard)), "{source:?} from {from}");
         let mut told = false;
         while let Some(news) = events.recv().await {
@@ -75,6 +75,34 @@ async fn the_setting_of_a_trunk_says_whose_packets_are_heard_and_where_ours_go()
         }
         assert_eq!(told, heard, "{source:?} from {from}");
     }
+}
+
+#[tokio::test]
+async fn r4_1a_who_takes_a_call_over_is_not_judged_by_the_network_of_who_had_it_before() {
+    let engine = Engine::start(config()).unwrap();
+    let (blocks, _recorded) = mpsc::channel();
+    let (media, _events) = engine.open(Box::new(Blocks(blocks))).unwrap();
+    media.trunk_offer().await.unwrap();
+    media.rest(Rest::Talk).unwrap();
+    let mut so_far = 0;
+    for step in [2, 1] {
+        let phone = at("127.0.0.1");
+        let ours = port(&media.phone_offer(Security::Off, Vec::new()).await.unwrap());
+        assert!(media.phone_answer(answer(&phone)).await.unwrap(), "it listens");
+        media.hand_over().unwrap();
+        // Of the first one's sound every second packet is lost on the way.
+        for seq in (1..=21).step_by(step) {
+            phone.send_to(&packet(seq, HEARD), ("127.0.0.1", ours)).unwrap();
+            so_far += 1;
+            read(&engine, &media, so_far).await;
+        }
+    }
+    let legs = media.close().await.unwrap().legs;
+    let [before] = legs.agents_before.as_slice() else { panic!("{legs:?}") };
+    assert_eq!((before.received, before.lost), (11, 10), "{before:?}");
+    assert_eq!((legs.agent.received, legs.agent.lost), (21, 0), "{:?}", legs.agent);
+    assert!(legs.agent.mos > before.mos && before.mos.is_some(), "{legs:?}");
+    assert!(legs.target.is_none(), "whoever has the party is the agent: {legs:?}");
 }
 
 /// It describes the address inside its own network, as such phones do; its packets come from where it
@@ -122,7 +150,7 @@ async fn r4_1a_a_desk_phone_behind_a_translator_is_heard_from_where_it_registere
     hears(&carrier, HEARD, Box::new(|seq| say(&phone, ours, seq, HEARD)));
     hears(&phone, 0x85, Box::new(|seq| say(&carrier, trunk, seq, 0x85)));
     let summary = media.close().await.unwrap();
-    assert_eq!(summary.agent.foreign, 10, "the stranger and who is next door");
+    assert_eq!(summary.legs.agent.foreign, 10, "the stranger and who is next door");
     for nobody in [stranger, next_door] {
         nobody.set_nonblocking(true).unwrap();
         assert!(nobody.recv(&mut buffer).is_err(), "nothing went to it");
@@ -167,7 +195,7 @@ async fn a_browser_that_says_far_more_than_was_agreed_is_counted_and_heard_as_fa
         (again > 10).then_some(())
     };
     browser.until("the agent is heard again", heard).await;
-    let agent = media.close().await.unwrap().agent;
+    let agent = media.close().await.unwrap().legs.agent;
     assert!(agent.excess >= 500, "{agent:?}");
     // A second's allowance, what is earned, and what may have waited.
     let most = 150 + 200 * (begun.elapsed().as_secs() + 2);

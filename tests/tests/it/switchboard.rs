@@ -135,7 +135,7 @@ impl Call {
                     }
                 }
                 // Told in between, and no test's matter here.
-                CallEvent::Quality(_) => {}
+                CallEvent::Quality(_) | CallEvent::Measured { .. } => {}
                 event => return event,
             }
         }

@@ -341,10 +341,7 @@ mod tests {
         Summary {
             frames: 5 * u64::from(RATE),
             gaps: Vec::new(),
-            agent: songda_media::Quality::default(),
-            party: songda_media::Quality::default(),
-            target: None,
-            supervisor: None,
+            legs: songda_media::Legs::default(),
             late_samples: 0,
             slips: 0,
             played: Vec::new(),

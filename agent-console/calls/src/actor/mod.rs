@@ -431,6 +431,11 @@ impl Actor {
                 let _ = self.events.try_send(CallEvent::Quality(moments));
                 None
             }
+            MediaEvent::Measured(legs) => {
+                let at_ms = self.clock.at(Instant::now());
+                let _ = self.events.try_send(CallEvent::Measured { at_ms, quality: serde_json::json!(legs) });
+                None
+            }
         }
     }
 
@@ -505,19 +510,11 @@ impl Actor {
     }
 }
 
-/// As it is kept with the call; guests stand there where there were any.
+/// As it is kept with the call; guests, and agents who handed it over, stand there where there were any.
 fn quality(summary: &Summary) -> serde_json::Value {
-    let mut kept = serde_json::json!({
-        "agent": summary.agent,
-        "party": summary.party,
-        "late_samples": summary.late_samples,
-        "slips": summary.slips,
-    });
-    for (guest, quality) in [("target", summary.target), ("supervisor", summary.supervisor)] {
-        if let Some(quality) = quality {
-            kept[guest] = serde_json::json!(quality);
-        }
-    }
+    let mut kept = serde_json::json!(summary.legs);
+    kept["late_samples"] = summary.late_samples.into();
+    kept["slips"] = summary.slips.into();
     kept
 }
 

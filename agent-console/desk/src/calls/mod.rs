@@ -11,11 +11,11 @@ mod store;
 pub mod transfers;
 
 pub use attempts::{AttemptField, AttemptRow, attempts};
-pub use side::{Network, Sample, keep_samples, marks_to_store, marks_until, network};
+pub use side::{Network, Sample, keep_samples, marks_to_store, marks_until, measured_until, network};
 pub(crate) use side::{Written, marks_of, prompts_of};
 pub(crate) use store::locked;
 pub use store::{
-    CallRow, Ending, Leg, NewCall, answered, begin, end, extend_wrap_up, find, mark, marked, of_task, own,
+    CallRow, Ending, Leg, NewCall, answered, begin, end, extend_wrap_up, find, mark, marked, measured, of_task, own,
     recording_began, said, unfinished, unsaved_of_agent, without_recording_row,
 };
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use songda_calls::{CallEnd, Mark, MarkKind};
-use songda_store::{Db, Tx};
+use songda_store::{Db, Tx, clock::rfc3339};
 use sqlx::Row;
 
 use crate::DeskError;
@@ -63,19 +63,35 @@ pub fn marks_until(stored: &str, end_ms: Option<i64>) -> Value {
 pub(crate) struct Written {
     pub(crate) marks: String,
     pub(crate) prompt_spans: String,
+    /// With `until_at`, where anything was measured.
+    pub(crate) quality: String,
     /// Its first frame, Unix milliseconds.
     pub(crate) recording_from_ms: Option<i64>,
 }
 
 impl Written {
-    /// Prompt spans and marks to store of a call that ended then: as its end tells them, and as they
-    /// were written down where it does not.
-    pub(crate) fn unless_known(self, prompt_spans: &Value, marks: &Value, ended_ms: i64) -> (String, String) {
+    /// Prompt spans, marks and quality to store of a call that ended then: as its end tells them, and as
+    /// they were written down where it does not.
+    pub(crate) fn unless_known(
+        self,
+        prompt_spans: &Value,
+        marks: &Value,
+        quality: &Value,
+        ended_ms: i64,
+    ) -> (String, String, String) {
         let length_ms = self.recording_from_ms.map(|from| (ended_ms - from).max(0));
         let marks = if marks.is_null() { &marks_until(&self.marks, length_ms) } else { marks };
-        let prompt_spans = if prompt_spans.is_null() { self.prompt_spans } else { prompt_spans.to_string() };
-        (prompt_spans, marks.to_string())
+        let known = |told: &Value, written: String| if told.is_null() { written } else { told.to_string() };
+        (known(prompt_spans, self.prompt_spans), marks.to_string(), known(quality, self.quality))
     }
+}
+
+/// What was measured of a live call until then, as it is stored: it says until when, for a kill leaves
+/// nothing else.
+pub fn measured_until(quality: &Value, at_ms: i64) -> Value {
+    let mut kept = quality.clone();
+    kept["until_at"] = json!(rfc3339(at_ms));
+    kept
 }
 
 /// What a browser measured of its line.

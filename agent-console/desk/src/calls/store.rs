@@ -94,7 +94,8 @@ pub struct CallRow {
     pub wrap_extended: bool,
     /// `out`: we called; `in`: the party did.
     pub direction: String,
-    /// Quality of every leg as JSON; an empty object before the end, and where nothing is known.
+    /// Quality of every leg as JSON; until the end with `until_at`, and an empty object where nothing is
+    /// known.
     pub quality: String,
 }
 
@@ -250,6 +251,17 @@ pub async fn marked(db: &Db, call: &str, marks: &Value) -> Result<(), DeskError>
     Ok(tx.commit().await?)
 }
 
+/// Keeps how well each leg of a live call was heard until then, for a kill leaves nothing else of it.
+pub async fn measured(db: &Db, call: &str, quality: &Value) -> Result<(), DeskError> {
+    let mut tx = db.begin().await?;
+    sqlx::query("UPDATE calls SET quality = $2 WHERE id = $1 AND live_task IS NOT NULL")
+        .bind(call)
+        .bind(quality.to_string())
+        .execute(&mut *tx.conn())
+        .await?;
+    Ok(tx.commit().await?)
+}
+
 /// Notes that the party answered, or from when on the agent is heard.
 pub async fn answered(db: &Db, call: &str, answered_ms: i64, talk_from_ms: Option<i64>) -> Result<(), DeskError> {
     let mut tx = db.begin().await?;
@@ -291,7 +303,7 @@ pub struct Ending<'a> {
     pub incomplete: bool,
     /// Prompt spans; null: those that were written down meanwhile stand.
     pub prompt_spans: Value,
-    /// Quality of both legs.
+    /// Quality of every leg; null: what was measured meanwhile stands, and says until when.
     pub quality: Value,
     /// What a listener must know; null: what was written down meanwhile stands, and what had not
     /// ended by then ends now.
@@ -323,9 +335,11 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     let written = Written {
         marks: call.marks.clone(),
         prompt_spans: call.prompt_spans.clone(),
+        quality: call.quality.clone(),
         recording_from_ms: call.recording_from_ms,
     };
-    let (prompt_spans, marks) = written.unless_known(&ending.prompt_spans, &ending.marks, ending.ended_ms);
+    let (prompt_spans, marks, quality) =
+        written.unless_known(&ending.prompt_spans, &ending.marks, &ending.quality, ending.ended_ms);
     let closed = sqlx::query(
         "UPDATE calls SET state = 'ended', live_agent = NULL, live_task = NULL, ended_ms = $2, ended_by = $3,
                 talk_ms = $4, end_facts = $5, technical_code = $6, is_attempt = $7,
@@ -342,7 +356,7 @@ pub async fn end(tx: &mut Tx, clock: &Clock, call: &CallRow, ending: &Ending<'_>
     .bind(i64::from(ending.is_attempt))
     .bind(ending.answered_ms)
     .bind(prompt_spans)
-    .bind(ending.quality.to_string())
+    .bind(quality)
     .bind(marks)
     .bind(ending.parting)
     .bind(i64::from(ending.broken_consent))

@@ -255,6 +255,9 @@ impl Guest {
             }
             CallEvent::NoticeFinished { span } => store::said(db, &id, &json!([span])).await?,
             CallEvent::Marked(marks) => store::marked(db, &id, &calls::marks_to_store(&marks)).await?,
+            CallEvent::Measured { at_ms, quality } => {
+                store::measured(db, &id, &calls::measured_until(&quality, at_ms)).await?;
+            }
             CallEvent::MessageBegan { .. } => {
                 self.message = true;
                 self.waits = false;

@@ -18,6 +18,6 @@ pub use list::{Item, Linked, Listed, dismiss, find, items, link, transcript};
 pub(crate) use reception::{Changes, write};
 pub use reception::{Handover, Offer, Word, receive};
 pub use store::{
-    Came, End, Inbound, New, TakenBy, answered, begin, came_in, end, keep_leg, marked, message_begins, party_calls,
-    recording_began, said, take_for_task, take_stray, unfinished, without_recording_row,
+    Came, End, Inbound, New, TakenBy, answered, begin, came_in, end, keep_leg, marked, measured, message_begins,
+    party_calls, recording_began, said, take_for_task, take_stray, unfinished, without_recording_row,
 };

@@ -275,6 +275,11 @@ pub async fn marked(db: &Db, id: &str, marks: &Value) -> Result<(), DeskError> {
     note_down(db, id, "marks", marks.to_string()).await
 }
 
+/// Keeps how well each leg of a call on the line was heard so far.
+pub async fn measured(db: &Db, id: &str, quality: &Value) -> Result<(), DeskError> {
+    note_down(db, id, "quality", quality.to_string()).await
+}
+
 async fn note_down<'q, T>(db: &Db, id: &str, column: &'static str, value: T) -> Result<(), DeskError>
 where
     T: sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any> + Send + 'q,
@@ -333,7 +338,7 @@ pub async fn take_for_task(
                             prompt_spans, quality, trunk_id, language, script, recording_from_ms, marks, leg_sealed,
                             resumed_from, direction)
          SELECT i.id, i.court_id, $2, $3, $4, $5, i.called, 'talking', $5, $2, i.created_ms, i.answered_ms, 0, '', '{}',
-                '', 0, i.recording_id, i.prompt_spans, '{}', i.trunk_id, i.language, $6, i.recording_from_ms, i.marks, $7,
+                '', 0, i.recording_id, i.prompt_spans, i.quality, i.trunk_id, i.language, $6, i.recording_from_ms, i.marks, $7,
                 t.resume_call, 'in'
          FROM inbound_calls i JOIN tasks t ON t.id = $2 WHERE i.id = $1",
     )
@@ -370,11 +375,16 @@ pub async fn take_stray(tx: &mut Tx, clock: &Clock, id: &str, agent: &Actor) -> 
 }
 
 async fn written(tx: &mut Tx, id: &str) -> Result<Option<Written>, DeskError> {
-    let row = sqlx::query("SELECT marks, prompt_spans, recording_from_ms FROM inbound_calls WHERE id = $1")
+    let row = sqlx::query("SELECT marks, prompt_spans, quality, recording_from_ms FROM inbound_calls WHERE id = $1")
         .bind(id)
         .fetch_optional(&mut *tx.conn())
         .await?;
-    Ok(row.map(|row| Written { marks: row.get(0), prompt_spans: row.get(1), recording_from_ms: row.get(2) }))
+    Ok(row.map(|row| Written {
+        marks: row.get(0),
+        prompt_spans: row.get(1),
+        quality: row.get(2),
+        recording_from_ms: row.get(3),
+    }))
 }
 
 /// How a call that is no task's ended.
@@ -396,7 +406,7 @@ pub struct End<'a> {
     pub incomplete: bool,
     /// What was said to the caller; null: what was written down meanwhile stands.
     pub prompt_spans: Value,
-    /// Quality of both legs.
+    /// Quality of every leg; null: what was measured meanwhile stands, and says until when.
     pub quality: Value,
     /// What a listener must know; null: what was written down meanwhile stands, and what had not
     /// ended by then ends now.
@@ -416,7 +426,8 @@ pub async fn end(tx: &mut Tx, clock: &Clock, hours: &Hours, call: &Inbound, end:
     let call_back = !spoken && call.has_number;
     let listed = call_back || end.recording.is_some() || call.answered_ms.or(end.answered_ms).is_some();
     let Some(written) = written(tx, &call.id).await? else { return Ok(false) };
-    let (prompt_spans, marks) = written.unless_known(&end.prompt_spans, &end.marks, end.ended_ms);
+    let (prompt_spans, marks, quality) =
+        written.unless_known(&end.prompt_spans, &end.marks, &end.quality, end.ended_ms);
     let closed = sqlx::query(
         "UPDATE inbound_calls SET state = 'ended', live_person = NULL, list_state = $2, message = $3, call_back = $4,
                 ended_ms = $5, ended_by = $6, talk_ms = $7, end_facts = $8, answered_ms = COALESCE(answered_ms, $9),
@@ -432,7 +443,7 @@ pub async fn end(tx: &mut Tx, clock: &Clock, hours: &Hours, call: &Inbound, end:
     .bind(end.facts.to_string())
     .bind(end.answered_ms)
     .bind(prompt_spans)
-    .bind(end.quality.to_string())
+    .bind(quality)
     .bind(marks)
     .execute(&mut *tx.conn())
     .await?;

@@ -1,7 +1,7 @@
 //! Calls that came in and were on the line when the server went away: they stand in the list
 //! with what was recorded of them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::on_shelf;
 pub(super) use crate::inbound::unfinished;
@@ -29,7 +29,8 @@ pub(super) async fn close(ground: &Ground, call: &Inbound) -> Result<(), DeskErr
         recording: manifest.as_ref(),
         incomplete: false,
         prompt_spans: serde_json::from_str(&call.prompt_spans).unwrap_or_default(),
-        quality: json!({}),
+        // As it was measured until shortly before the kill.
+        quality: Value::Null,
         marks: calls::marks_until(&call.marks, length_ms),
         // What was said before the kill is kept, whole or not.
         message: call.message,

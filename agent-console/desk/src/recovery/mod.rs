@@ -187,7 +187,8 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         incomplete: false,
         // The notice, when it was said to its end before the kill.
         prompt_spans: serde_json::from_str(&call.prompt_spans).unwrap_or_default(),
-        quality: json!({}),
+        // As it was measured until shortly before the kill.
+        quality: Value::Null,
         marks: calls::marks_until(&call.marks, manifest.as_ref().map(|manifest| (manifest.frames / 8) as i64)),
         parting: "",
         broken_consent: answered

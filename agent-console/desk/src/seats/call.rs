@@ -195,6 +195,8 @@ impl LiveCall {
     /// is over.
     pub(super) fn now_with_another(&mut self) {
         (self.muted, self.held, self.sound, self.away_until_ms) = (false, false, true, None);
+        // Nor is he judged by the other's network.
+        self.quality = None;
         if let Some(stray) = &mut self.stray {
             stray.talk_from_ms = self.talk_from_ms;
         }

@@ -132,6 +132,14 @@ impl Seat {
             CallEvent::Digit { .. } => call.keys = (call.keys + 1).min(KEYS_SHOWN),
             CallEvent::Progress(status) => return self.line_says(&status).await,
             CallEvent::RecordingFailed => return self.recording_failed().await,
+            CallEvent::Measured { at_ms, quality } => {
+                let until = calls::measured_until(&quality, at_ms);
+                if call.stray.is_some() {
+                    inbound::measured(db, &call.id, &until).await?;
+                }
+                calls::measured(db, &call.id, &until).await?;
+                return Ok(());
+            }
             CallEvent::Quality(moments) => {
                 call.quality = Some(moments);
                 let body = json!({ "call_id": call.id, "quality": call.quality_shown() });

@@ -28,11 +28,11 @@ use crate::{
     house::party,
 };
 
-const KNOWN: &str = "13800001234";
-const STRANGER: &str = "13800009876";
+pub(crate) const KNOWN: &str = "13800001234";
+pub(crate) const STRANGER: &str = "13800009876";
 
 /// A call of this number that has just come in.
-async fn comes(desk: &Desk, number: Option<&str>) -> (Inbound, Option<Match>) {
+pub(crate) async fn comes(desk: &Desk, number: Option<&str>) -> (Inbound, Option<Match>) {
     let (id, recording) = (new_id(), new_id());
     let number = number.map(|number| Phone::parse(number).unwrap());
     let new = New {

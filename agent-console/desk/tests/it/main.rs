@@ -21,6 +21,7 @@ mod marks;
 mod owed;
 mod phones;
 mod profiles;
+mod quality;
 mod seats;
 mod settings;
 mod shares;

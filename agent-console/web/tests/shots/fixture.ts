@@ -455,7 +455,14 @@ function call(
         }
       : null,
     quality: heard
-      ? { agent: kept(4.3), party: kept(3.4), target: kept(4.3), supervisor: null }
+      ? {
+          agent: kept(4.3),
+          agents_before: [],
+          party: kept(3.4),
+          target: kept(4.3),
+          supervisor: null,
+          until_at: null,
+        }
       : null,
   };
 }

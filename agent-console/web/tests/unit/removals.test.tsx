@@ -152,12 +152,29 @@ test("r4_4b_the_score_and_the_loss_of_each_leg_stand_beside_the_recording", () =
   expect(missed({ received: 0, lost: 0, late: 0 })).toBe(0);
   const quality = {
     agent: { ...leg, mos: 3.91 },
+    agents_before: [],
     party: { ...leg, mos: null },
     target: null,
     supervisor: null,
+    until_at: null,
   } as CallRow["quality"];
   const html = drawn(<Quality quality={quality} />);
   expect(html).toContain("坐席 MOS 3.9，丢包 10.2%");
   expect(html).not.toContain("对方");
   expect(drawn(<Quality quality={null} />)).toBe("");
+});
+
+test("r4_1a_who_handed_a_call_over_has_a_score_of_his_own_and_a_killed_call_says_until_when", () => {
+  const leg = { received: 90, lost: 10, late: 0, jitter_ms: 1, rtt_ms: null, far: null };
+  const quality = {
+    agent: { ...leg, mos: 4.3, lost: 0 },
+    agents_before: [{ ...leg, mos: 2.2 }],
+    party: null,
+    target: null,
+    supervisor: null,
+    until_at: "2026-11-28T10:03:15+08:00",
+  } as CallRow["quality"];
+  const html = drawn(<Quality quality={quality} />);
+  expect(html).toContain("移交前第 1 位专员 MOS 2.2，丢包 10.0% · 坐席 MOS 4.3，丢包 0.0%");
+  expect(html).toContain("测量截至 2026-11-28 10:03:15");
 });

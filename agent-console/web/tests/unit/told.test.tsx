@@ -63,7 +63,14 @@ test("R4.1a a browser whose sound does not come up is named, with what to do", (
 
 test("R4.1b R4.4b the score of each leg stands beside the call, and of legs that were not there nothing", () => {
   const leg = { mos: 4.32, received: 900, lost: 0, late: 0, jitter_ms: 2, rtt_ms: 30, far: null };
-  const quality = { agent: leg, party: { ...leg, mos: 2.96 }, target: null, supervisor: null };
+  const quality = {
+    agent: leg,
+    agents_before: [],
+    party: { ...leg, mos: 2.96 },
+    target: null,
+    supervisor: null,
+    until_at: null,
+  };
   const call = fixture.task.calls.find((each) => each.id === "call-1") as CallRow;
   const draw = (row: CallRow) =>
     renderToStaticMarkup(

@@ -271,6 +271,39 @@ async fn what_the_browser_measured_of_its_network_until_a_kill_stays_with_the_ca
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_1a_how_well_each_leg_was_heard_until_a_kill_stays_with_the_call_and_says_until_when() {
+    let mut world = World::start().await;
+    world.push("13800008014").await;
+    let mut agent = Agent::sign_in(&world.server.url).await;
+    let order = agent.take().await;
+    agent.dial().await;
+    agent.phase("talking").await;
+    let told = async |world: &World| -> Value {
+        let rows = world.server.sqlite("SELECT quality FROM calls");
+        serde_json::from_str(rows.trim_start_matches("[('").trim_end_matches("',)]")).unwrap()
+    };
+    let measured = loop {
+        let measured = told(&world).await;
+        if measured["agent"]["mos"].is_number() && measured["party"]["mos"].is_number() {
+            break measured;
+        }
+        agent.stay(Duration::from_millis(200)).await;
+    };
+    world.server.kill_and_restart();
+    let judge = world.server.cookie("J0001").await;
+    let task = world.task(&judge, order["task_id"].as_str().unwrap()).await;
+    let (call, kept) = (&task["calls"][0], &task["calls"][0]["quality"]);
+    assert!(!call["ended_at"].is_null(), "{call}");
+    for leg in ["agent", "party"] {
+        assert!(kept[leg]["received"].as_i64() >= measured[leg]["received"].as_i64(), "{kept} {measured}");
+        assert!((1.0..=4.5).contains(&kept[leg]["mos"].as_f64().unwrap()), "{kept}");
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{call}")).to_owned();
+    assert!(text(&kept["until_at"]) >= text(&measured["until_at"]), "{kept}");
+    assert!(text(&kept["until_at"]) > text(&call["answered_at"]), "{call}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_told_twice_to_stop_hangs_up_at_once_and_closes_the_recording() {
     let mut world = World::start().await;
     world.push("13800008009").await;

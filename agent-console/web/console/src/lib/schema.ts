@@ -1467,9 +1467,16 @@ export interface components {
         /** @description How well every leg of a call was heard, from its beginning to its end. None: there was no such leg. */
         CallSound: {
             agent?: components["schemas"]["LegSound"] | null;
+            /** @description Of those who had it before him and handed it over, in that order. */
+            agents_before?: components["schemas"]["LegSound"][];
             party?: components["schemas"]["LegSound"] | null;
             supervisor?: components["schemas"]["LegSound"] | null;
             target?: components["schemas"]["LegSound"] | null;
+            /**
+             * @description Nothing is known after this: the call goes on, or the server died in it. None: it is known to the
+             *     end.
+             */
+            until_at?: string | null;
         };
         /** @description How the called number is written, and which places may be called. */
         CalledFormat: {
