@@ -38,17 +38,25 @@ struct Seen {
     carried: Vec<(Instant, u16, u8)>,
 }
 
-/// Everything that comes to a socket until it is over.
+/// Nothing that came takes longer to be read.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Everything that comes to a socket until it is over and nothing is left in it.
 fn listen(socket: UdpSocket, over: Arc<AtomicBool>) -> thread::JoinHandle<Vec<(Instant, u16, u8)>> {
     socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     thread::spawn(move || {
         let (mut buffer, mut all) = ([0u8; 500], Vec::new());
-        while !over.load(Ordering::Relaxed) {
-            let Ok(len) = socket.recv(&mut buffer) else { continue };
+        loop {
+            let was_over = over.load(Ordering::Relaxed);
+            let Ok(len) = socket.recv(&mut buffer) else {
+                if was_over {
+                    return all;
+                }
+                continue;
+            };
             let packet = RtpReader::new(&buffer[..len]).unwrap();
             all.push((Instant::now(), packet.sequence_number().into(), packet.payload()[159]));
         }
-        all
     })
 }
 
@@ -87,7 +95,14 @@ async fn through(badness: Badness) -> Seen {
     let end = from + PACKETS + BEHIND;
     browser.until("six seconds of sound", |browser| (browser.said >= end).then_some(())).await;
     let fates = tokio::task::spawn_blocking(move || network.end()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // The network has let go of everything; what it brought is passed on in the sweep that reads it.
+    let brought: u64 = fates.iter().map(|fate| fate.left.len() as u64).sum();
+    let read = |engine: &Engine| engine.figures().iter().map(|thread| thread.datagrams).sum::<u64>();
+    let begun = Instant::now();
+    while read(&engine) < brought {
+        assert!(begun.elapsed() < PATIENCE, "{} of {brought} datagrams were read", read(&engine));
+        tokio::task::yield_now().await;
+    }
     let summary = media.close().await.unwrap();
     over.store(true, Ordering::Relaxed);
     let carried = tokio::task::spawn_blocking(|| listening.join().unwrap()).await.unwrap();
