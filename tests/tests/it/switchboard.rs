@@ -1,10 +1,12 @@
 //! Call control with a real carrier, a real browser's leg and a real recording, without the
 //! server around it.
 
+mod click;
 mod codecs;
 mod transfer;
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -79,10 +81,15 @@ impl House {
 
     /// The call and its recording go by this name.
     async fn dial_as(&self, name: &str, callee: &str, language: &str) -> Call {
+        self.dial_at(self.sim.sip_addr, name, callee, language).await
+    }
+
+    /// The carrier is there.
+    async fn dial_at(&self, carrier: SocketAddr, name: &str, callee: &str, language: &str) -> Call {
         let peer = Peer::start();
         let trunk = Trunk {
             name: "sim".into(),
-            proxy: self.sim.sip_addr.to_string(),
+            proxy: carrier.to_string(),
             domain: "127.0.0.1".into(),
             username: "songda".into(),
             password: "secret".to_owned().into(),

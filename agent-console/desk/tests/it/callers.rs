@@ -23,7 +23,7 @@ use crate::{
     seats::{Page, Seated},
 };
 
-const COURT: &str = "02988009000";
+pub(crate) const COURT: &str = "02988009000";
 
 /// A party's telephone.
 struct Caller {
@@ -61,7 +61,7 @@ impl Caller {
 }
 
 /// The court's line, and its reception.
-async fn opened(desk: &Desk, seated: &Seated) -> CancellationToken {
+pub(crate) async fn opened(desk: &Desk, seated: &Seated) -> CancellationToken {
     let on = &desk.ground;
     let line = NewLine {
         court: &desk.house.court,
@@ -102,7 +102,7 @@ async fn refused(leg: &mut Leg) -> Option<u16> {
 }
 
 /// The agent's page, with a work order on it.
-async fn at_work(desk: &Desk, seat: &Seated) -> Page {
+pub(crate) async fn at_work(desk: &Desk, seat: &Seated) -> Page {
     let mut page = seat.open(&desk.liu, "one", false).await;
     frame(&mut page.frames, "snapshot").await;
     seat.tell(Command::Ready).await;
@@ -120,7 +120,7 @@ async fn free(seat: &Seated, agent: &Actor) -> Page {
 }
 
 /// The agent opens his work order; the click on its first number.
-async fn opens(desk: &Desk, seat: &Seated) -> Command {
+pub(crate) async fn opens(desk: &Desk, seat: &Seated) -> Command {
     let order = work_orders::active(&desk.ground.db, &desk.liu.user_id).await.unwrap().unwrap();
     let task = tasks::find(&desk.ground.db, &desk.house.court, &order.task_id).await.unwrap();
     let phone = cases::phones(&desk.ground.db, &task.party_id).await.unwrap().remove(0);
@@ -276,7 +276,7 @@ async fn r4_4a_two_callers_ring_at_one_agent_one_after_the_other_and_he_dials_no
 }
 
 /// What a browser offers; nothing of it ever connects.
-const SOUND: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+pub(crate) const SOUND: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
     m=audio 9 UDP/TLS/RTP/SAVPF 8 0\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n\
     a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 \
     00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\

@@ -10,6 +10,7 @@ mod house;
 
 mod callers;
 mod checklist;
+mod click;
 mod desk;
 mod drafts;
 mod escalations;
