@@ -427,12 +427,14 @@ pub(super) async fn overview(
             call: seat.call.map(|call| {
                 let (supervision, supervisor) =
                     call.supervised.map_or((None, None), |(what, by)| (Some(what), Some(by)));
-                AgentCall { call_id: call.call_id, answered: call.answered, supervision, supervisor }
+                let (call_id, since_at) = (call.call_id, rfc3339(call.since_ms));
+                AgentCall { call_id, since_at, answered: call.answered, supervision, supervisor }
             }),
         })
         .collect();
     agents.sort_by(|a, b| a.staff_no.cmp(&b.staff_no));
     Ok(Json(Overview {
+        at: rfc3339(now),
         queue: QueueCounts {
             ready: queue.ready,
             later: queue.later,

@@ -371,6 +371,9 @@ pub(crate) struct AgentRow {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AgentCall {
     pub(crate) call_id: String,
+    /// From where its clock runs, here and on the agent's page: the first moment of talk, and the click
+    /// until then.
+    pub(crate) since_at: String,
     /// The party answered: it may be supervised.
     pub(crate) answered: bool,
     /// What a supervisor does in it: `listen`, `whisper` or `barge`.
@@ -382,6 +385,8 @@ pub(crate) struct AgentCall {
 /// Queue, agents and alarms.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Overview {
+    /// The server's time, by which all these times are to be read.
+    pub(crate) at: String,
     pub(crate) queue: QueueCounts,
     pub(crate) agents: Vec<AgentRow>,
     pub(crate) alarms: Vec<AlarmRow>,

@@ -255,6 +255,11 @@ impl LiveCall {
         self.end.is_none()
     }
 
+    /// From where its clock runs: from the first moment of talk, and from the click until then.
+    pub(super) fn since_ms(&self) -> i64 {
+        self.talk_from_ms.unwrap_or(self.created_ms)
+    }
+
     /// Where in the recording this moment is.
     pub(super) fn offset(&self) -> Option<i64> {
         self.recording_from.filter(|_| self.recording).map(|from| from.elapsed().as_millis() as i64)
@@ -273,6 +278,7 @@ impl LiveCall {
             "created_at": rfc3339(self.created_ms),
             "answered_at": self.answered_ms.map(rfc3339),
             "talk_from_at": self.talk_from_ms.map(rfc3339),
+            "since_at": rfc3339(self.since_ms()),
             "muted": self.muted,
             "held": self.held,
             "recording": self.recording,

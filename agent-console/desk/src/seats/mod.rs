@@ -109,6 +109,8 @@ pub struct SeatView {
 pub struct CallView {
     /// Call.
     pub call_id: String,
+    /// Its clock runs from here, Unix milliseconds: the same for everybody who sees it.
+    pub since_ms: i64,
     /// The party answered, and the call is not ending: it may be supervised.
     pub answered: bool,
     /// What a supervisor does in it, `listen`, `whisper` or `barge`, and his name.

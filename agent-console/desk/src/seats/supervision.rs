@@ -57,6 +57,7 @@ impl LiveCall {
     pub(super) fn view(&self) -> CallView {
         CallView {
             call_id: self.id.clone(),
+            since_ms: self.since_ms(),
             answered: self.may_be_supervised(),
             supervised: self.supervised.as_ref().map(|it| (it.what.as_str(), it.by.clone())),
         }

@@ -593,6 +593,7 @@ export const transcript = {
 const leg = { mos: 4.3, loss: 0.002, jitter_ms: 4, rtt_ms: 38 };
 
 export const overview = {
+  at: new Date().toISOString(),
   queue: { ready: 12, later: 5, calling: 2, to_fix: 3 },
   agents: ["calling", "wrap_up", "ready", "paused", "offline"].map((state, n) => ({
     name: ["刘敏", "张伟", "古丽娜尔·艾合买提", "陈静", "赵强"][n],
@@ -611,6 +612,7 @@ export const overview = {
       n === 0 || n === 1
         ? {
             call_id: `call-live-${n}`,
+            since_at: new Date(Date.now() - (n + 1) * 134_000).toISOString(),
             answered: true,
             supervision: n === 1 ? "whisper" : null,
             supervisor: n === 1 ? "赵主管" : null,

@@ -2,6 +2,7 @@
 import { expect, test, vi } from "vitest";
 import type { Overview } from "../../console/src/lib/types.ts";
 import { InboundSettings, timeOf } from "../../console/src/supervisor/InboundSettings.tsx";
+import { runsFrom } from "../../console/src/supervisor/Overview.tsx";
 import { SuperviseBar } from "../../console/src/supervisor/SuperviseBar.tsx";
 import type { Place } from "../../console/src/supervisor/supervise.ts";
 import * as fixture from "../shots/fixture.ts";
@@ -41,6 +42,14 @@ test("the bar of a supervisor names whose call it is now, after a hand-over too"
   // Between two seats nobody has it: the name of before is better than none.
   await show(bar([]));
   expect(text()).toContain("正在监听 刘敏 的通话");
+});
+
+test("e52_a_call_has_one_clock_the_supervisor_sees_it_run_from_where_the_agents_page_counts", () => {
+  const since_at = "2026-11-28T10:00:00+08:00";
+  const call = { call_id: "c", since_at: "2026-11-28T10:00:05+08:00", answered: true };
+  const live = { ...call, supervision: null, supervisor: null };
+  expect(runsFrom({ since_at, call: live })).toBe(Date.parse(call.since_at));
+  expect(runsFrom({ since_at, call: null })).toBe(Date.parse(since_at));
 });
 
 test("who listens is told that he hears everybody, for there may be three", async () => {

@@ -1289,6 +1289,11 @@ export interface components {
             /** @description The party answered: it may be supervised. */
             answered: boolean;
             call_id: string;
+            /**
+             * @description From where its clock runs, here and on the agent's page: the first moment of talk, and the click
+             *     until then.
+             */
+            since_at: string;
             /** @description What a supervisor does in it: `listen`, `whisper` or `barge`. */
             supervision?: string | null;
             /** @description His name. */
@@ -2295,6 +2300,8 @@ export interface components {
         Overview: {
             agents: components["schemas"]["AgentRow"][];
             alarms: components["schemas"]["AlarmRow"][];
+            /** @description The server's time, by which all these times are to be read. */
+            at: string;
             queue: components["schemas"]["QueueCounts"];
         };
         /** @description A call whose outcome waits (待补录). */

@@ -78,6 +78,7 @@ export default function Overview({ me }: { me: Me }) {
       <div className="floor">
         <Agents
           agents={query.data.agents ?? []}
+          ahead={Date.parse(query.data.at) - query.dataUpdatedAt}
           supervise={may(me, "call.supervise") ? supervise : null}
         />
         <div className="stacked">
@@ -101,18 +102,25 @@ const COLOURS: Record<string, string> = {
 
 interface AgentsProps {
   agents: Floor["agents"];
+  /** The server's clock before this page's, milliseconds: its times are the server's. */
+  ahead: number;
   supervise: Supervise | null;
 }
 
-function Agents({ agents, supervise }: AgentsProps) {
+/** From when an agent's time runs: that of his call where he has one, as on his own page. */
+export function runsFrom(agent: Pick<Floor["agents"][number], "since_at" | "call">): number {
+  return Date.parse(agent.call?.since_at ?? agent.since_at);
+}
+
+function Agents({ agents, ahead, supervise }: AgentsProps) {
   const { t } = useTranslation();
-  const now = useNow();
-  const longest = Math.max(1, ...agents.map((agent) => now - Date.parse(agent.since_at)));
+  const now = useNow() + ahead;
+  const longest = Math.max(1, ...agents.map((agent) => now - runsFrom(agent)));
   return (
     <section className="card">
       <h2 className="inset">{t("overview.agents", { n: agents.length })}</h2>
       {agents.map((agent) => {
-        const ms = now - Date.parse(agent.since_at);
+        const ms = now - runsFrom(agent);
         return (
           <div key={agent.staff_no} className="file">
             <span className="who clip" title={agent.name}>
