@@ -1,6 +1,7 @@
 //! Whom a caller's number belongs to.
 //!
-//! The number is looked for by its blind index among the numbers of the court's open tasks.
+//! The number is looked for by its blind index among the numbers of the court's open tasks: those that
+//! take a call, and those that are past their calls, for who agreed on a channel calls back too.
 //! A number is no proof of a person: it decides who takes the call and what he sees, and he
 //! asks who is speaking before he says anything of the case.
 
@@ -65,8 +66,8 @@ pub fn index(sealer: &Sealer, court: &str, number: &Phone) -> Result<String, Des
     Ok(sealer.phone_index(court, number)?)
 }
 
-/// The open task of this court that a caller with this number calls about: the one that an
-/// agent has in hand, else the one that was worked on last. Who has an extension on file calls
+/// The open task of this court that a caller with this number calls about: one that takes a call before
+/// one that is past its calls; the one that an agent has in hand, else the one that was worked on last. Who has an extension on file calls
 /// under the number of his switchboard; whose own number it is comes before him. A number that is known to have
 /// gone over to somebody else finds nothing, and neither does a person who is on the line
 /// here already.
@@ -77,11 +78,12 @@ pub async fn find(tx: &mut Tx, court: &str, index: &str) -> Result<Option<Match>
                 (SELECT c.agent_id FROM calls c WHERE c.task_id = t.id ORDER BY c.created_ms DESC, c.id DESC LIMIT 1)
          FROM phones n JOIN parties p ON p.id = n.party_id JOIN tasks t ON t.party_id = p.id
          WHERE (n.number_index = $1 OR n.main_index = $1) AND n.state <> '易主' AND t.court_id = $2
-           AND t.phase IN ('待外呼', '外呼中', '查找中', '待转渠道')
+           AND t.phase IN ('待外呼', '外呼中', '查找中', '待转渠道', '待核实', '已约定渠道', '挂起', '待出报告')
            AND NOT EXISTS (SELECT 1 FROM inbound_calls i WHERE i.live_person = p.person_index)
            AND NOT EXISTS (SELECT 1 FROM calls c JOIN tasks o ON o.id = c.live_task JOIN parties q ON q.id = o.party_id
                            WHERE q.person_index = p.person_index AND c.answered_ms IS NOT NULL)
-         ORDER BY CASE WHEN n.number_index = $1 THEN 0 ELSE 1 END, CASE WHEN t.phase = '外呼中' THEN 0 ELSE 1 END,
+         ORDER BY CASE WHEN n.number_index = $1 THEN 0 ELSE 1 END,
+                  CASE WHEN t.phase = '外呼中' THEN 0 WHEN t.phase IN ('待外呼', '查找中', '待转渠道') THEN 1 ELSE 2 END,
                   (SELECT CAST(COALESCE(MAX(c.created_ms), 0) AS BIGINT) FROM calls c WHERE c.task_id = t.id) DESC,
                   t.created_ms DESC, t.id DESC
          LIMIT 1",

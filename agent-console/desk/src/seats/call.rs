@@ -65,12 +65,29 @@ pub(crate) struct LiveCall {
     pub(super) came: Option<Came>,
     /// Its row, when it came in and belongs to no task.
     pub(super) stray: Option<Inbound>,
+    /// What stands of the open task of its party, where that task takes no call any more.
+    pub(super) standing: Option<Standing>,
     /// It is being handed to somebody.
     pub(super) transfer: Option<Transfer>,
     /// Who supervises it.
     pub(super) supervised: Option<Supervised>,
     /// What the line says, as the agent may see it.
     pub(super) heard: Value,
+}
+
+/// A task whose party is on the line, and that is past its calls. A number is no proof of a person: who
+/// he is and what his case is about is in the sealed envelope alone.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    pub(super) task_number: String,
+    pub(super) phase: String,
+    pub(super) next_step: String,
+}
+
+impl Standing {
+    fn frame(&self) -> Value {
+        json!({ "task_number": self.task_number, "phase": self.phase, "next_step": self.next_step })
+    }
 }
 
 /// The time after a call.
@@ -136,6 +153,7 @@ impl LiveCall {
             direction: "out",
             came: None,
             stray: None,
+            standing: None,
             transfer: None,
             supervised: None,
             heard: Value::Null,
@@ -177,6 +195,7 @@ impl LiveCall {
             direction: "in",
             came: None,
             stray: Some(call.clone()),
+            standing: None,
             transfer: None,
             supervised: None,
             heard: Value::Null,
@@ -189,6 +208,7 @@ impl LiveCall {
         phone.clone_into(&mut self.phone_id);
         script.clone_into(&mut self.script);
         self.stray = None;
+        self.standing = None;
     }
 
     /// Somebody else speaks to the party from here on: what the agent before him had switched
@@ -244,6 +264,7 @@ impl LiveCall {
             direction: if row.direction == "in" { "in" } else { "out" },
             came: None,
             stray: None,
+            standing: None,
             transfer: None,
             supervised: None,
             heard: Value::Null,
@@ -275,6 +296,7 @@ impl LiveCall {
             "phase": self.phase,
             "direction": self.direction,
             "known": self.stray.is_none(),
+            "standing": self.standing.as_ref().map(Standing::frame),
             "created_at": rfc3339(self.created_ms),
             "answered_at": self.answered_ms.map(rfc3339),
             "talk_from_at": self.talk_from_ms.map(rfc3339),

@@ -1,7 +1,9 @@
 //! A call that comes in and rings here: shown, taken with one key, or left to somebody else.
 //!
 //! What the agent sees of a caller whose number is in an open task is that task's work order,
-//! sealed to his browser as always. Of anybody else he sees a masked number and no case.
+//! sealed to his browser as always. A task that is past its calls, such as one whose channel is agreed,
+//! is not taken up again by a call: while it rings its work order is shown with its state, and the call
+//! belongs to nobody and names the task, to be linked in the list. Of anybody else he sees a masked number and no case.
 
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use songda_store::clock::rfc3339;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
-    call::{LiveCall, end_frame, ended_by},
+    call::{LiveCall, Standing, end_frame, ended_by},
     seat::{AgentState, Seat},
 };
 use crate::{
@@ -152,6 +154,10 @@ impl Seat {
         let mut live = LiveCall::incoming(&handover.call, handover.recording_from);
         match (&order, &offer.found) {
             (Some((order, script)), Some(found)) => live.belongs(&order.id, &found.phone, script),
+            (None, Some(found)) => {
+                live.script = GENERAL.into();
+                live.standing = self.standing(found).await;
+            }
             _ => live.script = GENERAL.into(),
         }
         live.handle = Some(handover.handle);
@@ -170,6 +176,17 @@ impl Seat {
         self.tell_call();
         self.tell("answer", json!({ "call_id": offer.call, "sdp": handover.answer }));
         envelope.map(drop)
+    }
+
+    /// What stands of a task that takes no call any more, such as one whose channel is agreed.
+    async fn standing(&self, found: &Match) -> Option<Standing> {
+        match tasks::find(&self.ground.db, &self.actor.court_id, &found.task).await {
+            Ok(task) => Some(Standing { task_number: task.number, phase: task.phase, next_step: task.next_step }),
+            Err(error) => {
+                tracing::error!(task = %found.task, %error, "the task of a caller could not be read");
+                None
+            }
+        }
     }
 
     /// Writes down who takes the call; with the work order of its task, where it has one.

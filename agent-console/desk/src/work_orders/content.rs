@@ -62,6 +62,8 @@ pub async fn content(db: &Db, agent: &Actor, court_name: &str, order: &WorkOrder
         "work_order": order.id,
         "task_id": task.id,
         "task_number": task.number,
+        "phase": task.phase,
+        "next_step": task.next_step,
         "order_no": court_order.order_no,
         "link": court_order.link,
         "order_kind": court_order.order_kind,

@@ -163,6 +163,38 @@ async fn r4_4a_a_known_caller_rings_at_the_agent_with_his_work_order_sealed_and_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_4a_who_agreed_on_a_channel_and_calls_back_is_shown_with_the_state_of_his_task() {
+    for desk in desks().await {
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let sql = "UPDATE tasks SET phase = '已约定渠道', next_step = '邮寄送达' WHERE phase = '待外呼'";
+        sqlx::query(sql).execute(&mut *tx.conn()).await.unwrap();
+        tx.commit().await.unwrap();
+        let seat = Seated::new(&desk, &desk.liu).await;
+        let cancel = opened(&desk, &seat).await;
+        let mut page = free(&seat, &desk.liu).await;
+        let party = Caller::new();
+        let mut leg = party.calls(&desk, COURT, "13800001234").await;
+        answered(&mut leg).await;
+        let rings = frame(&mut page.frames, "incoming").await;
+        assert!(rings["known"] == true && rings["envelope"]["ct"].is_string(), "{}: {rings}", desk.engine());
+        let call = rings["call_id"].as_str().unwrap().to_owned();
+        seat.tell(Command::Accept { call, sdp: SOUND.into() }).await;
+        assert_eq!(frame(&mut page.frames, "incoming_gone").await["reason"], "accepted");
+        let live = frame(&mut page.frames, "call").await;
+        assert!(live["known"] == false && live["work_order"] == "", "{}: nothing is to be filled in", desk.engine());
+        let standing = &live["standing"];
+        assert_eq!((&standing["phase"], &standing["next_step"]), (&"已约定渠道".into(), &"邮寄送达".into()), "{live}");
+        assert!(standing["task_number"].as_str().is_some_and(|number| !number.is_empty()), "{live}");
+        leg.handle().hang_up().await;
+        let item = listed(&desk).await;
+        let task = item.task.unwrap_or_else(|| panic!("{}: the list names it", desk.engine()));
+        assert_eq!(Some(task.number.as_str()), standing["task_number"].as_str());
+        assert_eq!(desk.task(&task.id).await.phase, "已约定渠道", "{}: it is called no more", desk.engine());
+        cancel.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r4_4a_an_unknown_caller_shows_no_case_and_who_declines_is_not_asked_by_name() {
     for desk in desks().await {
         let seat = Seated::new(&desk, &desk.liu).await;

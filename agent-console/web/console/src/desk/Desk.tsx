@@ -184,6 +184,15 @@ export default function DeskPage({ me, onSignOut }: { me: Me; onSignOut: () => v
                   <span className="mono">{call && words("said", call.phone_masked)}</span>{" "}
                   {t("incoming.stray")}
                 </p>
+                {call?.standing && (
+                  <p data-testid="stray-about">
+                    {t("incoming.about", {
+                      task: call.standing.task_number,
+                      phase: words("said", call.standing.phase),
+                      next: words("said", call.standing.next_step),
+                    })}
+                  </p>
+                )}
               </section>
             )}
             {!desk.refusal && !live && !joined && <Idle desk={desk} saved={saved} />}

@@ -38,6 +38,14 @@ export function Incoming({ desk }: { desk: Desk }) {
         <b>{t(incoming.known ? "incoming.known" : "incoming.unknown")}</b>{" "}
         <span className="mono">{words("said", incoming.phone_masked)}</span>
         <CaseFacts order={caller} />
+        {caller?.phase && (
+          <div data-testid="incoming-state">
+            {[caller.phase, caller.next_step ?? ""]
+              .filter(Boolean)
+              .map((each) => words("said", each))
+              .join(" · ")}
+          </div>
+        )}
         <div className="muted small">
           {t(incoming.known ? "incoming.check" : "incoming.no_case")}
         </div>

@@ -190,6 +190,8 @@ export interface CallState {
   direction?: "in" | "out";
   /** False: a caller whom we do not know, and no case. */
   known?: boolean;
+  /** The task of such a caller, where it takes no call any more: his channel is agreed, say. */
+  standing?: { task_number: string; phase: string; next_step: string } | null;
   work_order: string;
   phone_id: string;
   phone_masked: string;
@@ -330,6 +332,9 @@ export interface WorkOrder {
   work_order: string;
   task_id: string;
   task_number: string;
+  /** How the task stands: of who calls by himself it may be past its calls. */
+  phase?: string;
+  next_step?: string;
   order_no: string;
   link: string;
   order_kind: string;
