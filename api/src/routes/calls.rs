@@ -93,6 +93,7 @@ async fn call_row(
         ended_at: call.ended_ms.map(rfc3339),
         technical: technical(&call.technical_code),
         answer_offset_ms: recording.as_ref().and_then(|(_, manifest)| answer_offset(&call, manifest)),
+        unsealed: recording.is_none() && call.recording_from_ms.is_some() && call.ended_ms.is_some(),
         recording: recording.map(|(state, manifest)| RecordingBrief {
             state,
             duration_ms: (manifest.frames / FRAMES_PER_MS) as i64,

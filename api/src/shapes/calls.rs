@@ -86,7 +86,7 @@ pub(crate) struct NetworkRow {
 /// How well every leg of a call was heard, from its beginning to its end. None: there was no such leg.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct CallSound {
-    /// What the party heard of the agent.
+    /// What the party heard of the agent who had the call last.
     pub(crate) agent: Option<LegSound>,
     /// Of those who had it before him and handed it over, in that order.
     #[serde(default)]
@@ -174,6 +174,9 @@ pub(crate) struct CallRow {
     /// Where in the recording the party answered.
     pub(crate) answer_offset_ms: Option<i64>,
     pub(crate) recording: Option<RecordingBrief>,
+    /// A recording was begun and is not closed (未封存): the server died in the call or the disk is full. It
+    /// is closed as far as it goes at the next start, or when there is room; what stays so is broken.
+    pub(crate) unsealed: bool,
     pub(crate) transcript: Option<TranscriptBrief>,
     pub(crate) outcome: Option<OutcomeBrief>,
     /// Empty where none is due; `due` in the time after the call, `owed` (待补录) or `saved`.

@@ -24,7 +24,7 @@ pub(crate) struct InboundCall {
     pub(crate) talk_ms: i64,
     /// Task whose number it is, or that it was linked to.
     pub(crate) task: Option<InboundTask>,
-    /// State of the recording; none where there is none.
+    /// State of the recording; `unsealed` where it was begun and not closed, none where there is none.
     pub(crate) recording: Option<String>,
     pub(crate) recording_ms: i64,
     /// `waiting`, `ready` or `failed`; none where none is made.

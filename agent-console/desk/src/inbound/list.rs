@@ -42,7 +42,8 @@ pub struct Item {
     pub talk_ms: i64,
     /// Task whose number it is, or that it was linked to.
     pub task: Option<ItemTask>,
-    /// State of the recording, and its length in milliseconds.
+    /// State of the recording, and its length in milliseconds; `unsealed` and 0 where it began and was not
+    /// closed: the server died in it or the disk is full, and the next start closes it as far as it goes.
     pub recording: Option<(String, i64)>,
     /// State of the transcript.
     pub transcript: Option<String>,
@@ -88,7 +89,8 @@ pub async fn items(
     let rows = sqlx::query(
         "SELECT i.id, i.list_state, i.created_ms, i.answered_ms, i.ended_ms, i.masked, i.called, i.message, i.call_back,
                 COALESCE(u.name, ''), i.talk_ms, t.id, t.number, k.number, p.name,
-                COALESCE(r.state, c.state), COALESCE(r.frames, c.frames), COALESCE(s.state, d.state),
+                COALESCE(r.state, c.state, CASE WHEN i.recording_from_ms IS NOT NULL THEN 'unsealed' END),
+                COALESCE(r.frames, c.frames), COALESCE(s.state, d.state),
                 COALESCE(v.name, ''), i.settled_ms, i.settled_reason
          FROM inbound_calls i LEFT JOIN users u ON u.id = i.agent_id LEFT JOIN users v ON v.id = i.settled_by
               LEFT JOIN tasks t ON t.id = i.task_id LEFT JOIN cases k ON k.id = t.case_id

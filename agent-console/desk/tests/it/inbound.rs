@@ -129,6 +129,87 @@ async fn r4_4a_a_number_that_went_over_to_somebody_else_shows_no_case() {
     }
 }
 
+async fn is_now(desk: &Desk, phase: &str) {
+    let mut tx = desk.ground.db.begin().await.unwrap();
+    sqlx::query("UPDATE tasks SET phase = $1").bind(phase).execute(&mut *tx.conn()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn r4_4a_who_agreed_on_a_channel_and_calls_back_is_known_and_his_task_stays_as_it_is() {
+    for desk in desks().await {
+        for phase in ["待核实", "已约定渠道", "挂起", "待出报告"] {
+            is_now(&desk, phase).await;
+            let (call, found) = comes(&desk, Some(KNOWN)).await;
+            let found = found.unwrap_or_else(|| panic!("{}: {phase}", desk.engine()));
+            let by = TakenBy { agent: &desk.liu, kid: "k", order: None, script: "general-v1" };
+            let mut tx = desk.ground.db.begin().await.unwrap();
+            let order = inbound::take_for_task(&mut tx, &desk.ground.clock, &call.id, &found, &by).await.unwrap();
+            assert!(order.is_none(), "{}: no call is owed in {phase}", desk.engine());
+            drop(tx);
+            talks(&desk, &call, &desk.liu).await;
+            ends(&desk, &call, false).await;
+            assert_eq!(desk.task(&found.task).await.phase, phase, "{}", desk.engine());
+            let item = open(&desk).await.into_iter().find(|item| item.id == call.id).unwrap();
+            assert_eq!(item.task.map(|task| task.id), Some(found.task), "{}: it stands beside him", desk.engine());
+        }
+        is_now(&desk, "送达完成").await;
+        assert!(comes(&desk, Some(KNOWN)).await.1.is_none(), "{}: it is closed", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn r4_4a_a_task_that_takes_a_call_comes_before_one_that_is_past_its_calls() {
+    for desk in desks().await {
+        let (call, found) = comes(&desk, Some(KNOWN)).await;
+        ends(&desk, &call, true).await;
+        let waiting = found.unwrap().task;
+        // A newer case of somebody with the same number, whose channel is agreed.
+        let parties = vec![party("q", Some("110101199003074477"), &[KNOWN])];
+        desk.house.order("2", "(2026)陕0102民初2号", parties, "传票").await;
+        let mut tx = desk.ground.db.begin().await.unwrap();
+        let sql = "UPDATE tasks SET phase = '已约定渠道', created_ms = created_ms + 1000 WHERE id <> $1";
+        assert_eq!(sqlx::query(sql).bind(&waiting).execute(&mut *tx.conn()).await.unwrap().rows_affected(), 1);
+        tx.commit().await.unwrap();
+        assert_eq!(comes(&desk, Some(KNOWN)).await.1.unwrap().task, waiting, "{}", desk.engine());
+    }
+}
+
+#[tokio::test]
+async fn r4_2d_a_recording_that_was_not_closed_says_so_in_the_list() {
+    for desk in desks().await {
+        let (db, clock) = (&desk.ground.db, &desk.ground.clock);
+        let (never, _) = comes(&desk, None).await;
+        let (call, _) = comes(&desk, Some(STRANGER)).await;
+        inbound::recording_began(db, &call.id, clock.now_ms()).await.unwrap();
+        for call in [&never, &call] {
+            inbound::answered(db, &call.id, clock.now_ms(), None).await.unwrap();
+        }
+        // The server dies, and no block of it was sealed.
+        recovery::run(&desk.ground).await.unwrap();
+        let listed = open(&desk).await;
+        let state = |id: &str| listed.iter().find(|item| item.id == id).unwrap().recording.clone();
+        assert_eq!(state(&call.id), Some(("unsealed".to_owned(), 0)), "{}", desk.engine());
+        assert_eq!(state(&never.id), None, "{}: nothing was ever heard", desk.engine());
+        // Closed at last, it is one like any other.
+        let manifest = Manifest {
+            id: RecordingId::new(&call.recording_id).unwrap(),
+            started_ms: clock.now_ms(),
+            frames: 160_000,
+            bytes: 640_044,
+            sha256: "a".into(),
+            sm3: "b".into(),
+            recovered: true,
+            gaps: vec![],
+        };
+        let mut tx = db.begin().await.unwrap();
+        recorded::enter(&mut tx, clock, Owner::Caller(&call.id), &call.court_id, &manifest, false).await.unwrap();
+        tx.commit().await.unwrap();
+        let item = open(&desk).await.into_iter().find(|item| item.id == call.id).unwrap();
+        assert_eq!(item.recording, Some(("recovered".to_owned(), 20_000)), "{}", desk.engine());
+    }
+}
+
 #[tokio::test]
 async fn e46_nobody_is_given_the_person_who_calls_us_and_the_agent_who_takes_it_has_the_work_order() {
     for desk in desks().await {

@@ -403,6 +403,7 @@ function call(
     talk_ms: heard ? 188_000 : 0,
     ended_by: "party",
     answer_offset_ms: 6_000,
+    unsealed: false,
     recording: heard
       ? { state, duration_ms: 188_000, bytes: 6_016_044, sha256: SHA, sm3: SHA, gaps: 1 }
       : null,

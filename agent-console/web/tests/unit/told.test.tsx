@@ -83,3 +83,17 @@ test("R4.1b R4.4b the score of each leg stands beside the call, and of legs that
   expect(draw({ ...call, quality: guests })).toContain("对方 3.0 / 坐席 4.3 / 转接方 4.3 ");
   expect(draw({ ...call, quality: null })).not.toContain("MOS");
 });
+
+test("E52 a call whose recording was not closed says so, and no other does", () => {
+  const call = fixture.task.calls.find((each) => each.id === "call-1") as CallRow;
+  const draw = (row: CallRow) =>
+    inBoth(() =>
+      renderToStaticMarkup(
+        <Calls calls={[row]} attempts={[]} table={null} current={null} onChoose={() => undefined} />,
+      ),
+    );
+  const told = draw({ ...call, recording: null, unsealed: true });
+  expect(told["zh-CN"]).toContain("录音未封存");
+  expect(told.en).toContain("Recording not sealed");
+  expect(draw(call)["zh-CN"]).not.toContain("未封存");
+});

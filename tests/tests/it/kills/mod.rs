@@ -243,6 +243,7 @@ async fn a_kill_while_it_rings_leaves_no_attempt_and_nothing_is_dialled_again() 
     let task = world.task(&judge, order["task_id"].as_str().unwrap()).await;
     assert_eq!((&task["phase"], &task["attempts"]), (&json!("待外呼"), &json!([])), "back in the queue");
     assert!(!task["calls"][0]["ended_at"].is_null() && task["calls"][0]["recording"].is_null(), "{}", task["calls"]);
+    assert_eq!(task["calls"][0]["unsealed"], false, "nothing was recorded: {}", task["calls"]);
     assert_eq!(world.sim.journal().calls.len(), 1);
     let mut agent = Agent::sign_in(&world.server.url).await;
     let again = agent.take().await;

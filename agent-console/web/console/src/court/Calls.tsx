@@ -114,6 +114,7 @@ function CallTags({ call }: { call: CallRow }) {
   const two = useTwo();
   const tags = [
     call.outcome_state === "owed" && t("call.owed"),
+    call.unsealed && t("call.unsealed"),
     call.end_reason && t("call.politely", { why: two(call.end_reason.zh, call.end_reason.en) }),
     call.parting === "apology" && t("call.apology"),
     call.parting === "recording_failed" && t("call.recording_failed"),

@@ -74,7 +74,9 @@ function Body(props: {
   const { t } = useTranslation();
   const told = useTold();
   const { me, call, verdict } = props;
-  if (!call.recording) return <p className="none">{t("recording.none")}</p>;
+  if (!call.recording) {
+    return <p className="none">{t(call.unsealed ? "recording.unsealed" : "recording.none")}</p>;
+  }
   if (!may(me, "recording.play")) return <p className="none">{t("recording.not_yours")}</p>;
   if (call.recording.state === "deleted") {
     return (

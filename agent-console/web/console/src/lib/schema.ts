@@ -1468,6 +1468,11 @@ export interface components {
             transcript?: components["schemas"]["TranscriptBrief"] | null;
             /** @description Handed to a colleague or to a desk phone, or tried, oldest first. */
             transfers: components["schemas"]["TransferRow"][];
+            /**
+             * @description A recording was begun and is not closed (未封存): the server died in the call or the disk is full. It
+             *     is closed as far as it goes at the next start, or when there is room; what stays so is broken.
+             */
+            unsealed: boolean;
         };
         /** @description How well every leg of a call was heard, from its beginning to its end. None: there was no such leg. */
         CallSound: {
@@ -1887,7 +1892,7 @@ export interface components {
             phone_masked: string;
             /** @description Why it was dismissed. */
             reason: string;
-            /** @description State of the recording; none where there is none. */
+            /** @description State of the recording; `unsealed` where it was begun and not closed, none where there is none. */
             recording?: string | null;
             /** Format: int64 */
             recording_ms: number;

@@ -107,7 +107,7 @@ export type InboundCall = With<
   {
     state: "open" | "linked" | "dismissed";
     transcript: TranscriptState | null;
-    recording: RecordingState | null;
+    recording: RecordingState | "unsealed" | null;
   }
 >;
 export type InboundTranscript = Schema<"InboundTranscript">;

@@ -213,7 +213,7 @@ function Heard({ call }: { call: InboundCall }) {
     const none = call.lasted_ms > 0 ? "recording.none_yet" : "recording.none";
     return <p className="none">{t(none)}</p>;
   }
-  if (recording === "deleted" || recording === "live") {
+  if (recording === "deleted" || recording === "live" || recording === "unsealed") {
     return <p className="none">{t(`recording.${recording}`)}</p>;
   }
   if (recording === "missing" || recording === "altered") return <Broken verdict={recording} />;
