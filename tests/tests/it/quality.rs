@@ -67,8 +67,21 @@ async fn told(agent: &mut Agent) -> Value {
     }
 }
 
+/// The agent's page and the overview count from the same moment.
+async fn one_clock(world: &World, agent: &Agent) {
+    let cookie = world.server.cookie("supervisor").await;
+    let (_, body) = world.server.get("/api/v1/overview", &cookie).await;
+    let seen: Value = serde_json::from_str(&body).unwrap();
+    let call = seen["agents"].as_array().unwrap().iter().map(|row| &row["call"]).find(|call| call.is_object());
+    let since = call.map(|call| call["since_at"].clone());
+    assert_eq!(since.as_ref(), Some(&agent.call["since_at"]), "{body}");
+    assert_eq!(since.as_ref(), Some(&agent.call["talk_from_at"]), "from the first moment of talk: {body}");
+    assert!(seen["at"].as_str() > since.as_ref().and_then(Value::as_str), "by the server's time: {body}");
+}
+
 /// A call with a third and a supervisor in it, whose legs are all shown.
 async fn with_guests(world: &World, url: &str, first: &mut Agent, second: &mut Agent) {
+    one_clock(world, first).await;
     let live = told(first).await;
     assert!(mos(&live["agent"]) >= 1.0 && live["agent"]["jitter_ms"].is_number(), "{live}");
     let to = first.transfer_targets().await["seats"][0]["id"].as_str().unwrap().to_owned();

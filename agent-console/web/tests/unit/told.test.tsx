@@ -89,7 +89,13 @@ test("E52 a call whose recording was not closed says so, and no other does", () 
   const draw = (row: CallRow) =>
     inBoth(() =>
       renderToStaticMarkup(
-        <Calls calls={[row]} attempts={[]} table={null} current={null} onChoose={() => undefined} />,
+        <Calls
+          calls={[row]}
+          attempts={[]}
+          table={null}
+          current={null}
+          onChoose={() => undefined}
+        />,
       ),
     );
   const told = draw({ ...call, recording: null, unsealed: true });
