@@ -26,7 +26,7 @@ async fn r4_1a_a_click_is_written_down_and_taken_to_the_line_while_the_clock_sta
         time::pause();
         // A paused clock goes on by itself once everybody waits; not while a blocking task runs.
         let (release, waits) = std::sync::mpsc::channel::<()>();
-        let held = tokio::task::spawn_blocking(move || drop(waits.recv()));
+        let held = tokio::task::spawn_blocking(move || waits.recv().is_ok());
         let (since, begun) = (time::Instant::now(), Instant::now());
         seat.tell(Command::Dial { work_order, phone_id, sdp: SOUND.into(), language }).await;
         let mut told = Vec::new();
@@ -42,7 +42,7 @@ async fn r4_1a_a_click_is_written_down_and_taken_to_the_line_while_the_clock_sta
         assert_eq!(sqlx::Row::get::<String, _>(&row, 0), "dialling", "{}", desk.engine());
         assert_eq!(time::Instant::now(), since, "{}: the clock was advanced", desk.engine());
         release.send(()).unwrap();
-        held.await.unwrap();
+        assert!(held.await.unwrap(), "{}", desk.engine());
         time::resume();
         cancel.cancel();
     }

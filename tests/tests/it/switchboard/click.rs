@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Still {
     since: time::Instant,
     release: std::sync::mpsc::Sender<()>,
-    held: JoinHandle<()>,
+    held: JoinHandle<bool>,
 }
 
 impl Still {
@@ -28,7 +28,7 @@ impl Still {
         time::pause();
         // A paused clock goes on by itself once everybody waits; not while a blocking task runs.
         let (release, waits) = std::sync::mpsc::channel();
-        let held = tokio::task::spawn_blocking(move || drop(waits.recv()));
+        let held = tokio::task::spawn_blocking(move || waits.recv().is_ok());
         Self { since: time::Instant::now(), release, held }
     }
 
@@ -36,7 +36,7 @@ impl Still {
     async fn go_on(self) {
         assert_eq!(time::Instant::now(), self.since, "the clock was advanced");
         self.release.send(()).unwrap();
-        self.held.await.unwrap();
+        assert!(self.held.await.unwrap());
         time::resume();
     }
 }
