@@ -148,6 +148,7 @@ impl Floor {
         let Some((poll, bell, measure)) = self.poll.take() else { return };
         let mut buffer = [0u8; 2048];
         let mut look = Look::new();
+        let mut wanted = true;
         loop {
             let asleep = self.calls.is_empty();
             if asleep {
@@ -157,15 +158,17 @@ impl Floor {
             let begun = Instant::now();
             if look.ready.contains(&BELL) {
                 bell.hush();
-                if !self.orders(inbox, &poll) {
-                    return;
-                }
+                wanted = self.orders(inbox, &poll);
             }
             self.listen_to_neighbours(begun, &poll, &measure);
             for token in &look.ready {
                 self.read(*token, begun, &poll, &measure, &mut buffer);
             }
             self.turns(begun);
+            // The bell rings no more: who sleeps now sleeps for ever.
+            if !wanted && self.calls.is_empty() {
+                return;
+            }
             if let Some(lines) = &mut self.shore.tcp {
                 lines.tick(begun);
             }
@@ -183,7 +186,7 @@ impl Floor {
         loop {
             match inbox.try_recv() {
                 Ok(command) => self.take(command, poll),
-                Err(mpsc::TryRecvError::Disconnected) => return !self.calls.is_empty(),
+                Err(mpsc::TryRecvError::Disconnected) => return false,
                 Err(mpsc::TryRecvError::Empty) => return true,
             }
         }

@@ -50,8 +50,9 @@ pub(crate) struct RtpLeg {
     shield: Option<Shield>,
     /// Our answer to the first offer: later ones cannot agree on more than the suite in it.
     said: Said,
-    /// The source that was authentic last.
+    /// The sources that were authentic last, of sound and of control.
     authentic: Option<u32>,
+    authentic_control: Option<u32>,
     /// Packets of other sources that were not authentic; each costs the receiver a little memory.
     forged: u16,
     unauthentic: u64,
@@ -129,6 +130,7 @@ impl RtpLeg {
             shield: None,
             said: Said::Nothing,
             authentic: None,
+            authentic_control: None,
             forged: 0,
             unauthentic: 0,
             refusals,
@@ -210,7 +212,7 @@ impl RtpLeg {
                 if !kept {
                     *shield = Some(Shield::new(ours, theirs).ok_or(SdpError::NotSecured)?);
                 }
-                (self.forged, self.authentic) = (0, None);
+                (self.forged, self.authentic, self.authentic_control) = (0, None, None);
             }
         }
         self.nowhere = nowhere;
@@ -258,7 +260,7 @@ impl RtpLeg {
     /// The packet in the clear, when the leg is secured; none when it is nobody's.
     fn opened(&mut self, now: Instant, from: SocketAddr, buffer: &mut [u8], len: usize) -> Option<usize> {
         let Some(shield) = self.shield.as_mut().filter(|shield| shield.is_up()) else { return Some(len) };
-        let source = buffer.get(8..12).and_then(|octets| Some(u32::from_be_bytes(octets.try_into().ok()?)));
+        let source = source_of(buffer, 8);
         let known = source.is_some() && source == self.authentic;
         if !self.latch.may(now, from) || (!known && self.forged >= FORGERIES) {
             self.refuse();
@@ -267,6 +269,25 @@ impl RtpLeg {
         let opened = shield.open(buffer, len);
         if opened.is_some() {
             self.authentic = source;
+        } else {
+            self.forged = self.forged.saturating_add(u16::from(!known));
+            self.distrust();
+        }
+        opened
+    }
+
+    /// The same of control.
+    fn opened_control(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
+        let Some(shield) = self.shield.as_mut().filter(|shield| shield.is_up()) else { return Some(len) };
+        let source = source_of(buffer, 4);
+        let known = source.is_some() && (source == self.authentic || source == self.authentic_control);
+        if !known && self.forged >= FORGERIES {
+            self.refuse();
+            return None;
+        }
+        let opened = shield.open_control(buffer, len);
+        if opened.is_some() {
+            self.authentic_control = source;
         } else {
             self.forged = self.forged.saturating_add(u16::from(!known));
             self.distrust();
@@ -310,14 +331,7 @@ impl RtpLeg {
             self.refuse();
             return false;
         }
-        let len = match &mut self.shield {
-            Some(shield) if shield.is_up() => shield.open_control(buffer, len),
-            _ => Some(len),
-        };
-        let Some(len) = len else {
-            self.distrust();
-            return false;
-        };
+        let Some(len) = self.opened_control(buffer, len) else { return false };
         if !self.control_latch.affords(now) {
             self.refusals.excess.fetch_add(1, Ordering::Relaxed);
             return false;
@@ -401,6 +415,11 @@ impl RtpLeg {
         let moment = self.reception.moment(self.control.rtt_ms(), self.concealment);
         moment.filter(|_| self.remote.is_some_and(|remote| remote.talks))
     }
+}
+
+/// The source that stands there in a packet: behind eight octets in one of sound, four in one of control.
+pub(crate) fn source_of(packet: &[u8], at: usize) -> Option<u32> {
+    packet.get(at..at + 4).and_then(|octets| Some(u32::from_be_bytes(octets.try_into().ok()?)))
 }
 
 #[cfg(test)]

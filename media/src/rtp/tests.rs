@@ -129,6 +129,20 @@ fn who_guesses_keys_for_long_is_not_tried_any_more_and_does_not_deafen_the_leg()
     assert_eq!((there.unauthentic, there.latch.foreign()), (u64::from(FORGERIES), 10));
     here.send(now, &sound(3));
     assert_eq!(there.receive(now, &mut buffer), Received::Packet(172), "who was authentic is heard");
+    // The same of control: who was authentic is heard, and nobody else is tried.
+    there.forged = 0;
+    let mut seen = None;
+    for no in 0..u32::from(FORGERIES) + 10 {
+        let mut forged = [0x80, 201, 0, 1, 0, 0, 0, 0, 0x80, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        forged[4..8].copy_from_slice(&(1_000 + no).to_be_bytes());
+        buffer[..forged.len()].copy_from_slice(&forged);
+        there.control_came(now, source, &mut buffer, forged.len());
+        seen = seen.or((there.latch.foreign() > 10).then_some(no));
+    }
+    assert_eq!((there.unauthentic, seen), (2 * u64::from(FORGERIES), Some(u32::from(FORGERIES))));
+    here.tick(now + Duration::from_secs(4));
+    assert_eq!(there.receive(now, &mut buffer), Received::Dropped, "its report");
+    assert!(there.authentic_control.is_some() && there.unauthentic == 2 * u64::from(FORGERIES));
 }
 
 #[test]

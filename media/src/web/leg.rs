@@ -37,7 +37,9 @@ use rtc::{
 
 use super::{
     Places, Shore,
+    mux::claims_to_be_controlled,
     reports::{Known, Reports},
+    sources::Sources,
 };
 use crate::{
     Law,
@@ -59,6 +61,8 @@ pub(crate) struct WebLeg {
     tcp: Option<SocketAddr>,
     due: Instant,
     connected: bool,
+    /// Who speaks, from the first connection on.
+    sources: Option<Sources>,
     unsent: bool,
     reception: Reception,
     reports: Reports,
@@ -157,6 +161,7 @@ impl WebLeg {
             tcp: places.tcp.first().copied(),
             due: now,
             connected: false,
+            sources: None,
             unsent: false,
             reception: Reception::default(),
             reports,
@@ -169,8 +174,14 @@ impl WebLeg {
 
     /// A datagram of the browser, by UDP or framed in its connection.
     pub(crate) fn datagram(&mut self, now: Instant, by: TransportProtocol, from: SocketAddr, bytes: &[u8]) {
-        // Nobody sealed it, and the stack would believe it.
-        if is_rtcp(bytes) && !is_sealed_control(bytes) {
+        // Nobody sealed it, and the stack would believe it. And against one who is lite the other end is
+        // always the controlling one (RFC 8445, section 6.1.1): the stack changes its role for whoever says
+        // otherwise, before it looks whether that is authentic.
+        if (is_rtcp(bytes) && !is_sealed_control(bytes)) || claims_to_be_controlled(bytes) {
+            return;
+        }
+        if self.sources.as_mut().is_some_and(|sources| !sources.take(bytes)) {
+            self.refusals.foreign.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let local_addr = match by {
@@ -206,6 +217,7 @@ impl WebLeg {
             match state {
                 RTCPeerConnectionState::Connected => {
                     self.connected = true;
+                    self.sources.get_or_insert_default();
                     return Some(WebNews::Connected);
                 }
                 RTCPeerConnectionState::Disconnected
@@ -328,4 +340,36 @@ fn codecs() -> Result<MediaEngine, rtc::shared::error::Error> {
 fn first_law(answer: &str) -> Option<Law> {
     let line = answer.lines().find_map(|line| line.strip_prefix("m=audio "))?;
     line.split_ascii_whitespace().skip(2).find_map(|word| Law::of(word.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A check with this user name whose sender says that we control (RFC 8445, section 7.1.3): nobody has
+    /// signed it.
+    fn claim(ufrag: &str) -> Vec<u8> {
+        let user = format!("{ufrag}:nobody");
+        let mut attributes = [&[0, 6, 0, user.len() as u8][..], user.as_bytes()].concat();
+        attributes.resize(attributes.len().next_multiple_of(4), 0);
+        attributes.extend([0x80, 0x29, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let head = [0, 1, 0, attributes.len() as u8, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+        [&head[..], &attributes].concat()
+    }
+
+    #[test]
+    fn x2_who_says_that_we_control_changes_no_role_of_a_browsers_leg() {
+        let (now, here) = (Instant::now(), vec![SocketAddr::from(([192, 0, 2, 1], 4_000))]);
+        let places = Places { udp: here, tcp: Vec::new() };
+        let offer = include_str!("../../../tests/fuzz/seeds/offer/chromium");
+        let (mut leg, _, ufrag, _) = WebLeg::accept(now, offer, &places, 7, &Arc::default()).unwrap();
+        let role = |leg: &mut WebLeg| {
+            let sender = leg.connection.rtp_sender(leg.sender).unwrap();
+            sender.transport().unwrap().ice_transport().role().to_string()
+        };
+        assert_eq!(role(&mut leg), "controlled");
+        let from = SocketAddr::from(([198, 51, 100, 7], 9));
+        leg.datagram(now, TransportProtocol::UDP, from, &claim(&ufrag));
+        assert_eq!(role(&mut leg), "controlled");
+    }
 }

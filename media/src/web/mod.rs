@@ -3,6 +3,7 @@
 mod leg;
 mod mux;
 mod reports;
+mod sources;
 mod tcp;
 
 use std::net::{SocketAddr, UdpSocket};

@@ -4,6 +4,7 @@
 mod any_order;
 mod bridge;
 mod browser;
+mod dropped;
 mod engine;
 #[path = "../../../tests/sim/src/impair.rs"]
 mod impair;

@@ -68,7 +68,6 @@ pub(crate) struct Lines {
     behind: Vec<u32>,
     next: u32,
     checked: Option<Instant>,
-    dropped: u64,
 }
 
 impl Lines {
@@ -89,7 +88,6 @@ impl Lines {
             behind: Vec::new(),
             next: 0,
             checked: None,
-            dropped: 0,
         })
     }
 
@@ -234,7 +232,6 @@ impl Lines {
         let Some(id) = self.by_peer.get(&peer).copied() else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if datagram.len() > LONGEST || connection.outbox.len() + datagram.len() + 2 > WAITING {
-            self.dropped += 1;
             return;
         }
         let waited = !connection.outbox.is_empty();
@@ -313,12 +310,6 @@ impl Lines {
     #[cfg(test)]
     fn is_empty(&self) -> bool {
         self.connections.is_empty()
-    }
-
-    /// Datagrams that slow readers did not take.
-    #[cfg(test)]
-    fn dropped(&self) -> u64 {
-        self.dropped
     }
 
     /// Connections of one address.
