@@ -34,6 +34,7 @@ impl Bridge {
         if Law::of(packet.payload_type).is_none() {
             // What is no G.711 was negotiated as telephone-event.
             self.timeline.no_sound(LEFT, packet.stamp());
+            self.queues[AGENT.place()].no_sound(packet.ssrc, packet.seq);
             self.key_of_agent(now, packet, wires);
             return;
         }
@@ -126,19 +127,20 @@ impl Bridge {
 
     /// Somebody said this: it goes to whoever hears him alone, and waits for the mixes.
     pub(super) fn spoken(&mut self, now: Instant, mouth: Mouths, packet: &View<'_>, wires: &mut impl Wires) {
-        let Some(law) = Law::of(packet.payload_type) else { return };
-        if packet.payload.is_empty() || packet.payload.len() > LARGEST {
+        let law = Law::of(packet.payload_type).filter(|_| (1..=LARGEST).contains(&packet.payload.len()));
+        let Some(law) = law else {
+            self.queues[mouth.place()].no_sound(packet.ssrc, packet.seq);
             if mouth == AGENT {
                 self.timeline.no_sound(LEFT, packet.stamp());
             }
             return;
-        }
+        };
         let ears = self.ears();
         let muted = mouth == AGENT && self.muted;
         self.heard_at[mouth.place()] = Some(now);
         if ears.mixed().has(mouth) {
             let said = |octet: &u8| if muted { 0 } else { law.decode(*octet) };
-            self.queues[mouth.place()].push(packet.ssrc, packet.timestamp, packet.payload.iter().map(said));
+            self.queues[mouth.place()].push(packet.stamp(), packet.payload.iter().map(said));
         }
         if ears.party == mouth && !self.sends_keys() {
             self.reach_party(now, mouth, law, packet, muted, wires);

@@ -7,6 +7,7 @@ use super::{
     Bridge, MediaEvent, Mode, TICK, Wires,
     flow::send,
     left::Run,
+    queue::Lack,
     table::{COUNT, Ears, HOUSE, MIX, Mouths, NOBODY, PEOPLE, RING},
 };
 use crate::{PACKET, digits::Turn, stage::Span, timeline::LEFT};
@@ -23,6 +24,8 @@ pub(super) struct Desk {
     pub(super) from: [Option<u32>; COUNT],
     /// The timestamps behind what was said before this tick.
     pub(super) until: [Option<u32>; COUNT],
+    /// What is missing of people.
+    pub(super) lacks: [Lack; PEOPLE],
     /// What is played anew from here on, from anywhere in its wave before.
     pub(super) anew: Mouths,
 }
@@ -55,7 +58,8 @@ impl Bridge {
     /// Twenty milliseconds.
     fn beat(&mut self, now: Instant, wires: &mut impl Wires) {
         let (frames, stamps) = ([[0; PACKET]; COUNT], [None; COUNT]);
-        let mut desk = Desk { frames, from: stamps, until: stamps, anew: NOBODY };
+        let lacks = [Lack::default(); PEOPLE];
+        let mut desk = Desk { frames, from: stamps, until: stamps, lacks, anew: NOBODY };
         self.ring(now, &mut desk, wires);
         // What plays may end here, and then others are heard again.
         let served = match self.mode {
@@ -82,7 +86,7 @@ impl Bridge {
             waits[at] = true;
             desk.from[at] = self.queues[at].next_from();
             desk.until[at] = self.queues[at].said_to();
-            self.queues[at].frame(&mut desk.frames[at]);
+            desk.lacks[at] = self.queues[at].frame(&mut desk.frames[at]);
         }
         for (queue, waits) in self.queues.iter_mut().zip(waits) {
             if !waits {
@@ -110,7 +114,16 @@ impl Bridge {
         }
         let run = self.mixing.get_or_insert_with(|| self.left.begin(&self.timeline, frame, source));
         run.catch_up(frame, source);
-        self.left.made(&mut self.timeline, run, MIX, false, &self.parcel.samples);
+        let (from, _) = self.left.made(&mut self.timeline, run, MIX, false, &self.parcel.samples);
+        // Others are heard there, and of this one something is missing all the same.
+        for (place, _) in mouths.each().filter(|(place, _)| *place < PEOPLE && self.party_listens) {
+            let Lack { lost, cut, at } = desk.lacks[place];
+            let to = from + at as u64;
+            self.timeline.lacks(LEFT, to.saturating_sub(lost.into()).max(run.begun), to);
+            if cut {
+                self.timeline.leaves_out(LEFT, to);
+            }
+        }
         send(self.party.to.generate(now), self.party.law.payload_type(), &self.parcel.octets[..PACKET], wires);
     }
 

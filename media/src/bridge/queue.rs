@@ -3,10 +3,11 @@
 //!
 //! The mouth's clock is not ours. When it runs faster, or slower, the frames that are taken
 //! are one sample longer or shorter, until what waits is as much as it should be; so nothing
-//! grows and nothing clicks. What was taken, or given up, is never taken again.
+//! grows and nothing clicks. What was taken, or given up, is never taken again. What is missing by its
+//! numbers, and what was given up, is told where the mouth speaks again.
 
-use super::fade::Fade;
-use crate::PACKET;
+use super::{LARGEST, fade::Fade};
+use crate::{PACKET, timeline::QUIET};
 
 /// Samples that may wait: 256 ms.
 const RING: usize = 2_048;
@@ -24,12 +25,25 @@ const STALE: i32 = 5 * PACKET as i32;
 const FAR: i32 = 2 * crate::RATE as i32;
 /// So many packets that all come too late: the source turned its clock back.
 const TURNED: u32 = 10;
+/// A number further ahead, or further back, is that of another run (RFC 3550, appendix A.1).
+const DROPOUT: u16 = 3_000;
+const MISORDER: u16 = 100;
 
 /// What one mouth said and nobody has heard yet.
 pub(super) struct Queue {
     samples: [i16; RING],
     covered: [u64; RING / 64],
+    /// What is missing by its numbers.
+    missing: [u64; RING / 64],
     ssrc: u32,
+    /// Number of the newest packet of sound, how many without sound came after it, and the timestamp
+    /// behind it.
+    newest: u16,
+    soundless: u16,
+    said: u32,
+    /// What is to be told.
+    lost: u32,
+    cut: bool,
     /// Timestamp of the next sample that is taken.
     read: u32,
     /// Timestamp behind the last one that waits.
@@ -45,12 +59,27 @@ pub(super) struct Queue {
     fade: Fade,
 }
 
+/// What there is to tell of a frame: so many samples before this one of it were sent and did not come in
+/// time, or sound that came was given up there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Lack {
+    pub(super) lost: u32,
+    pub(super) cut: bool,
+    pub(super) at: usize,
+}
+
 impl Default for Queue {
     fn default() -> Self {
         Self {
             samples: [0; RING],
             covered: [0; RING / 64],
+            missing: [0; RING / 64],
             ssrc: 0,
+            newest: 0,
+            soundless: 0,
+            said: 0,
+            lost: 0,
+            cut: false,
             read: 0,
             end: 0,
             anchored: false,
@@ -77,9 +106,40 @@ impl Queue {
         self.end.wrapping_sub(self.read) as i32
     }
 
-    /// Takes a packet.
-    pub(super) fn push(&mut self, ssrc: u32, timestamp: u32, samples: impl ExactSizeIterator<Item = i16>) {
+    /// A packet without sound has this number: it is not missing.
+    pub(super) fn no_sound(&mut self, ssrc: u32, seq: u16) {
+        if self.anchored && ssrc == self.ssrc && (1..DROPOUT).contains(&seq.wrapping_sub(self.newest)) {
+            self.soundless = self.soundless.saturating_add(1);
+        }
+    }
+
+    /// The number of a packet that begins there tells what is missing before it.
+    fn number(&mut self, ssrc: u32, seq: u16, timestamp: u32, len: u32) {
+        let step = seq.wrapping_sub(self.newest);
+        if self.anchored && ssrc == self.ssrc {
+            if step == 0 || step > MISORDER.wrapping_neg() {
+                return;
+            }
+            let packets = if step < DROPOUT { i32::from((step - 1).saturating_sub(self.soundless)) } else { 0 };
+            let gap = (timestamp.wrapping_sub(self.said) as i32).min(packets * LARGEST as i32).max(0);
+            let to = timestamp.wrapping_sub(self.read) as i32;
+            let here = to.saturating_sub(gap).clamp(0, RING as i32)..to.clamp(0, RING as i32);
+            self.lost = self.lost.saturating_add((gap - here.len() as i32) as u32);
+            for stamp in here.map(|ahead| self.read.wrapping_add(ahead as u32)) {
+                self.missing[stamp as usize % RING / 64] |= 1 << (stamp % 64);
+            }
+        }
+        (self.newest, self.soundless, self.said) = (seq, 0, timestamp.wrapping_add(len));
+    }
+
+    /// Takes a packet: source, number and timestamp.
+    pub(super) fn push(
+        &mut self,
+        (ssrc, seq, timestamp): (u32, u16, u32),
+        samples: impl ExactSizeIterator<Item = i16>,
+    ) {
         let len = samples.len() as i32;
+        self.number(ssrc, seq, timestamp, len as u32);
         let mut ahead = timestamp.wrapping_sub(self.read) as i32;
         if !self.anchored || ssrc != self.ssrc || !(-FAR..FAR).contains(&ahead) || self.late >= TURNED {
             self.begin(ssrc, timestamp);
@@ -105,6 +165,7 @@ impl Queue {
             if stamp.wrapping_sub(self.read) < RING as u32 {
                 self.samples[stamp as usize % RING] = sample;
                 self.covered[stamp as usize % RING / 64] |= 1 << (stamp % 64);
+                self.missing[stamp as usize % RING / 64] &= !(1 << (stamp % 64));
             }
         }
         let end = timestamp.wrapping_add(len as u32);
@@ -114,7 +175,8 @@ impl Queue {
     }
 
     fn begin(&mut self, ssrc: u32, timestamp: u32) {
-        self.covered = [0; RING / 64];
+        self.lost = self.missing.iter().fold(self.lost, |lost, word| lost.saturating_add(word.count_ones()));
+        (self.covered, self.missing) = ([0; RING / 64], [0; RING / 64]);
         self.fade.cut();
         (self.ssrc, self.read, self.end) = (ssrc, timestamp, timestamp);
         (self.anchored, self.primed, self.late) = (true, false, 0);
@@ -124,7 +186,7 @@ impl Queue {
     /// So many samples are not heard any more.
     fn give_up(&mut self, count: i32) {
         for _ in 0..count.clamp(0, RING as i32) {
-            self.take();
+            self.cut |= self.take().is_some_and(|sample| sample.unsigned_abs() > QUIET);
         }
         if count > RING as i32 {
             self.read = self.read.wrapping_add((count - RING as i32) as u32);
@@ -140,7 +202,9 @@ impl Queue {
         let bit = 1u64 << (self.read % 64);
         self.read = self.read.wrapping_add(1);
         let there = self.covered[at / 64] & bit != 0;
+        self.lost += u32::from(self.missing[at / 64] & bit != 0);
         self.covered[at / 64] &= !bit;
+        self.missing[at / 64] &= !bit;
         there.then_some(self.samples[at])
     }
 
@@ -160,7 +224,7 @@ impl Queue {
     }
 
     /// Twenty milliseconds: what was said, and silence where nothing was.
-    pub(super) fn frame(&mut self, out: &mut [i16; PACKET]) {
+    pub(super) fn frame(&mut self, out: &mut [i16; PACKET]) -> Lack {
         self.primed = self.primed || self.waiting() >= PRIMED;
         if self.primed && self.waiting() <= 0 {
             self.primed = false;
@@ -170,9 +234,9 @@ impl Queue {
             for sample in out {
                 *sample = self.heard(None);
             }
-            return;
+            return Lack::default();
         }
-        self.stretch(out);
+        let lack = self.stretch(out);
         self.least = self.least.min(self.waiting());
         self.frames += 1;
         if self.frames >= WINDOW {
@@ -190,11 +254,12 @@ impl Queue {
         if self.waiting() < 0 {
             self.end = self.read;
         }
+        lack
     }
 
     /// `pace` samples, drawn to the length of a frame.
-    fn stretch(&mut self, out: &mut [i16; PACKET]) {
-        let pace = self.pace;
+    fn stretch(&mut self, out: &mut [i16; PACKET]) -> Lack {
+        let (pace, mut lack) = (self.pace, Lack::default());
         let mut taken = 0;
         let mut here = None;
         for (at, sample) in out.iter_mut().enumerate() {
@@ -210,12 +275,17 @@ impl Queue {
                 }
                 (here, _) => here,
             };
+            if drawn.is_some() && (self.lost > 0 || self.cut) {
+                lack = Lack { lost: lack.lost + self.lost, cut: lack.cut | self.cut, at };
+                (self.lost, self.cut) = (0, false);
+            }
             *sample = self.heard(drawn);
         }
         while taken < pace {
             self.take();
             taken += 1;
         }
+        lack
     }
 
     /// A sample, or the hole in its place; neither begins nor ends with a click.
@@ -238,6 +308,11 @@ mod tests {
         ((at as f64 * 400.0 * std::f64::consts::TAU / 8_000.0).sin() * 8_000.0) as i16
     }
 
+    /// A packet that begins there.
+    fn of(from: i64) -> (u32, u16, u32) {
+        (1, (from / 160) as u16, from as u32)
+    }
+
     fn packet(from: i64) -> impl ExactSizeIterator<Item = i16> {
         (0..PACKET).map(move |at| tone(from + at as i64))
     }
@@ -250,7 +325,7 @@ mod tests {
         for beat in 0..seconds * 50 {
             let now = beat * BEAT;
             while i128::from(sent) * 20_000 * 1_000_000 <= i128::from(now) * i128::from(1_000_000 + ppm) {
-                queue.push(1, (sent * 160) as u32, packet(sent * 160));
+                queue.push(of(sent * 160), packet(sent * 160));
                 sent += 1;
             }
             let mut out = [0; PACKET];
@@ -281,14 +356,14 @@ mod tests {
         let mut queue = Queue::default();
         let mut out = [0; PACKET];
         for no in 0..3u32 {
-            queue.push(1, no * 160, std::iter::repeat_n(1_000, 160));
+            queue.push(of(i64::from(no) * 160), std::iter::repeat_n(1_000, 160));
         }
         queue.frame(&mut out);
         queue.frame(&mut out);
         assert_eq!(out[159], 1_000);
         // Late by two packets, and another time what was heard.
-        queue.push(1, 0, std::iter::repeat_n(-20_000, 160));
-        queue.push(1, 160, std::iter::repeat_n(-20_000, 160));
+        queue.push(of(0), std::iter::repeat_n(-20_000, 160));
+        queue.push(of(160), std::iter::repeat_n(-20_000, 160));
         let mut lowest = 0;
         for _ in 0..20 {
             queue.frame(&mut out);
@@ -303,7 +378,7 @@ mod tests {
         let (mut heard, mut out) = (Vec::new(), [0; PACKET]);
         for no in 0..50i64 {
             if no != 20 {
-                queue.push(1, (no * 160) as u32, packet(no * 160));
+                queue.push(of(no * 160), packet(no * 160));
             }
             queue.frame(&mut out);
             heard.extend(out);
@@ -323,9 +398,9 @@ mod tests {
             let mut most = 0;
             for no in 0..60i64 {
                 if no == 0 {
-                    queue.push(1, 0, std::iter::repeat_n(-20_000, 160));
+                    queue.push(of(0), std::iter::repeat_n(-20_000, 160));
                 } else if no > pause {
-                    queue.push(1, (no * 160) as u32, packet(no * 160));
+                    queue.push(of(no * 160), packet(no * 160));
                 }
                 queue.frame(&mut out);
                 heard.extend(out);
@@ -345,11 +420,78 @@ mod tests {
             let burst = if no == 100 { 90..101 } else { no..no + 1 };
             if !(90..100).contains(&no) {
                 for no in burst {
-                    queue.push(1, (no * 160) as u32, packet(no * 160));
+                    queue.push(of(no * 160), packet(no * 160));
                 }
             }
             queue.frame(&mut out);
         }
         assert!(queue.waiting() <= 480, "{}", queue.waiting());
+    }
+
+    /// A mouth of which packets come in these packet times: those of these numbers, or, without sound,
+    /// whatever has a number. Frames of which it is told that so much was lost before them, or cut.
+    fn lacks(beats: i64, comes: impl Fn(i64) -> Vec<(i64, bool)>) -> Vec<(i64, Lack)> {
+        let (mut queue, mut out, mut told) = (Queue::default(), [0; PACKET], Vec::new());
+        for beat in 0..beats {
+            for (no, sound) in comes(beat) {
+                if sound {
+                    queue.push(of(no * 160), packet(no * 160));
+                } else {
+                    queue.no_sound(1, no as u16);
+                }
+            }
+            let lack = queue.frame(&mut out);
+            if lack.lost > 0 || lack.cut {
+                told.push((beat, lack));
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn r4_1a_what_was_lost_of_a_mouth_is_told_where_it_speaks_again_however_long_it_was_away() {
+        for lost in [1, 2, 3, 10, 30, 150, 400] {
+            let told = lacks(600, |no| if (50..50 + lost).contains(&no) { Vec::new() } else { vec![(no, true)] });
+            let [(beat, lack)] = told[..] else { panic!("{lost}: {told:?}") };
+            assert_eq!((i64::from(lack.lost), lack.cut), (lost * 160, false), "{lost}");
+            assert!((50 + lost..=53 + lost).contains(&beat), "{lost}: {beat}");
+        }
+        let twice = lacks(200, |no| if no % 50 == 10 { Vec::new() } else { vec![(no, true)] });
+        assert_eq!(twice.iter().map(|(_, lack)| lack.lost).collect::<Vec<_>>(), [160; 4]);
+    }
+
+    #[test]
+    fn r4_1a_nothing_was_lost_where_nothing_was_sent_or_a_key_was_or_it_came_in_time() {
+        // A pause in which no number is missing, and one in which keys have the numbers.
+        let mut queue = Queue::default();
+        let (mut out, mut seq) = ([0; PACKET], 0);
+        for no in 0..200i64 {
+            let paused = (50..80).contains(&no);
+            let key = (120..140).contains(&no);
+            seq += u16::from(!paused);
+            if key {
+                queue.no_sound(1, seq);
+            } else if !paused {
+                queue.push((1, seq, (no * 160) as u32), packet(no * 160));
+            }
+            assert_eq!(queue.frame(&mut out), Lack::default(), "{no}");
+        }
+        let overtaken = |no: i64| match no % 20 {
+            10 => Vec::new(),
+            11 => vec![(no, true), (no - 1, true)],
+            _ => vec![(no, true)],
+        };
+        assert_eq!(lacks(200, overtaken), []);
+    }
+
+    #[test]
+    fn r4_1a_what_is_given_up_after_a_stall_is_told() {
+        let told = lacks(400, |no| match no {
+            90..100 => Vec::new(),
+            100 => (90..101).map(|no| (no, true)).collect(),
+            _ => vec![(no, true)],
+        });
+        let [(_, lack)] = told[..] else { panic!("{told:?}") };
+        assert_eq!((lack.lost, lack.cut), (0, true));
     }
 }

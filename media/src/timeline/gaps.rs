@@ -59,11 +59,41 @@ impl Gaps {
     pub(super) fn note(&mut self, gap: Gap) {
         let side = usize::from(gap.channel);
         self.make_room();
-        match self.listed[side].last_mut() {
+        let listed = &mut self.listed[side];
+        // Behind it stands only what was listed before its block left.
+        let no = listed.partition_point(|other| other.from_frame <= gap.from_frame);
+        match listed[..no].last_mut() {
             Some(last) if last.to_frame == gap.from_frame && last.kind == gap.kind => last.to_frame = gap.to_frame,
             // What is no hole after all makes room.
             Some(last) if !counts(last) => *last = gap,
-            _ => self.listed[side].push(gap),
+            _ => listed.insert(no, gap),
+        }
+    }
+
+    /// Writes down a hole that lies anywhere, as one with those of its kind that it meets.
+    pub(super) fn add(&mut self, mut gap: Gap) {
+        self.make_room();
+        let listed = &mut self.listed[usize::from(gap.channel)];
+        listed.retain(|other| {
+            let near = other.from_frame <= gap.to_frame && other.to_frame >= gap.from_frame;
+            let meets = near && other.kind == gap.kind;
+            if meets {
+                gap.from_frame = gap.from_frame.min(other.from_frame);
+                gap.to_frame = gap.to_frame.max(other.to_frame);
+            }
+            !meets
+        });
+        let no = listed.partition_point(|other| other.from_frame < gap.from_frame);
+        listed.insert(no, gap);
+    }
+
+    /// No hole lies behind the last frame.
+    pub(super) fn end(&mut self, end: u64) {
+        for listed in &mut self.listed {
+            listed.retain_mut(|gap| {
+                gap.to_frame = gap.to_frame.min(end);
+                gap.from_frame < end || gap.kind == GapKind::Cut
+            });
         }
     }
 
@@ -141,7 +171,7 @@ impl Gaps {
                 listed.dedup_by(|next, gap| {
                     let near = next.to_frame - gap.from_frame <= grain;
                     if near {
-                        (gap.to_frame, gap.kind) = (next.to_frame, GapKind::Unlisted);
+                        (gap.to_frame, gap.kind) = (gap.to_frame.max(next.to_frame), GapKind::Unlisted);
                     }
                     near
                 });

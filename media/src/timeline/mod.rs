@@ -33,6 +33,7 @@ mod track;
 use std::collections::VecDeque;
 
 pub use self::gaps::{Gap, GapKind};
+pub(crate) use self::track::QUIET;
 use self::{gaps::Gaps, source::Source, track::Track};
 use crate::{RATE, probation::Probation};
 
@@ -135,6 +136,18 @@ impl Timeline {
         self.lanes[channel].seam = Some(fades_in);
     }
 
+    /// Between these frames, where others may be heard, something that was sent to a channel is missing.
+    pub(crate) fn lacks(&mut self, channel: usize, from: u64, to: u64) {
+        if from < to {
+            self.gaps.add(Gap { channel: channel as u8, from_frame: from, to_frame: to, kind: GapKind::Lost });
+        }
+    }
+
+    /// Sound that came is left out before this frame.
+    pub(crate) fn leaves_out(&mut self, channel: usize, frame: u64) {
+        self.lanes[channel].track.mark(frame.max(self.flushed));
+    }
+
     /// The frame behind the last one that stands in a channel.
     pub(crate) fn end(&self, channel: usize) -> u64 {
         self.lanes[channel].track.end
@@ -176,6 +189,7 @@ impl Timeline {
         for (channel, lane) in self.lanes.iter_mut().enumerate() {
             lane.track.tell_all(channel, self.flushed, &mut self.gaps);
         }
+        self.gaps.end(self.flushed);
     }
 
     fn take(&mut self, frames: usize) -> Box<[i16]> {

@@ -18,7 +18,7 @@ const USUAL: usize = 9 * STEP;
 /// Loudness is looked at in pieces of 10 ms.
 const PIECE: u64 = RATE as u64 / 100;
 /// No sample of what is called quiet is louder: -42 dBm0.
-pub(super) const QUIET: u16 = 256;
+pub(crate) const QUIET: u16 = 256;
 
 /// Frames of a seam: 4 ms.
 const SEAM: i32 = 32;

@@ -14,6 +14,7 @@ mod legs;
 mod line;
 mod long_call;
 mod marker_tones;
+mod mixed_loss;
 mod modes;
 mod nothing_lost;
 mod progress;
