@@ -120,6 +120,8 @@ impl Seat {
                     inbound::answered(db, &call.id, answered_ms, Some(at_ms)).await?;
                 }
                 calls::answered(db, &call.id, answered_ms, Some(at_ms)).await?;
+                // From here its clock runs.
+                self.view();
             }
             CallEvent::Muted(on) => call.muted = on,
             CallEvent::Held(on) => call.held = on,
