@@ -1,10 +1,10 @@
 //! What cannot be reached, and what is in no list: neither is lost, and neither stays for ever.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener},
     os::unix::fs::OpenOptionsExt as _,
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use songda_recordings::vault::{
@@ -23,18 +23,47 @@ use crate::{
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// A server that answers a look with this, and everything else with that.
-fn server(at: SocketAddr, look: &'static str, else_: &'static str) {
+/// A request: its method, its target, and the bytes that it asks for, the last one too.
+struct Asked {
+    method: String,
+    target: String,
+    range: Option<(usize, usize)>,
+}
+
+/// A server that answers each request as it is told.
+fn serve(at: SocketAddr, answer: impl Fn(&Asked) -> Vec<u8> + Send + 'static) {
     let listener = TcpListener::bind(at).unwrap();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-            let is_look = lines.next().is_some_and(|line| line.starts_with("HEAD "));
-            while lines.next().is_some_and(|line| !line.is_empty()) {}
-            let answer = if is_look { look } else { else_ };
-            let _ = write!(stream, "HTTP/1.1 {answer}Connection: close\r\n\r\n");
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut head = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            let first = head.next().unwrap_or_default();
+            let mut words = first.split(' ').map(str::to_owned);
+            let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let (mut length, mut range) = (0, None);
+            for line in head {
+                let line = line.to_ascii_lowercase();
+                if let Some(bytes) = line.strip_prefix("content-length: ") {
+                    length = bytes.parse().unwrap();
+                } else if let Some((from, to)) = line.strip_prefix("range: bytes=").and_then(|r| r.split_once('-')) {
+                    range = Some((from.parse().unwrap(), to.parse().unwrap()));
+                }
+            }
+            // All of it, or the answer is lost with the connection.
+            let _ = std::io::copy(&mut reader.take(length), &mut std::io::sink());
+            let _ = stream.write_all(&answer(&Asked { method, target, range }));
         }
     });
+}
+
+/// An answer: what stands behind the version of HTTP, and what follows the head.
+fn said(head: &str, body: &[u8]) -> Vec<u8> {
+    [format!("HTTP/1.1 {head}Connection: close\r\n\r\n").as_bytes(), body].concat()
+}
+
+/// A server that answers a look with this, and everything else with that.
+fn server(at: SocketAddr, look: &'static str, else_: &'static str) {
+    serve(at, move |asked| said(if asked.method == "HEAD" { look } else { else_ }, b""));
 }
 
 const NOTHING: &str = "404 Not Found\r\nContent-Length: 0\r\n";
@@ -46,7 +75,40 @@ fn empty_server(at: SocketAddr) {
     server(at, NOTHING, NOTHING);
 }
 
+/// A server that has this one copy, until it is removed.
+fn server_with(at: SocketAddr, copy: Vec<u8>) {
+    let copy = Mutex::new(Some(copy));
+    serve(at, move |asked| {
+        let mut copy = copy.lock().unwrap();
+        let Some(bytes) = copy.as_ref() else { return said(NOTHING, b"") };
+        let about = "ETag: \"1\"\r\nLast-Modified: Wed, 25 Nov 2026 01:00:00 GMT\r\n";
+        match (asked.method.as_str(), asked.range) {
+            ("HEAD", _) => said(&format!("200 OK\r\nContent-Length: {}\r\n{about}", bytes.len()), b""),
+            ("GET", Some((from, to))) => {
+                let part = &bytes[from..=to.min(bytes.len() - 1)];
+                let range = format!("Content-Range: bytes {from}-{}/{}\r\n", from + part.len() - 1, bytes.len());
+                said(&format!("206 Partial Content\r\nContent-Length: {}\r\n{range}{about}", part.len()), part)
+            }
+            ("DELETE", _) => {
+                *copy = None;
+                said("204 No Content\r\n", b"")
+            }
+            _ => said("501 Not Implemented\r\nContent-Length: 0\r\n", b""),
+        }
+    });
+}
+
 impl Shelf {
+    /// A recording whose checked copy alone is left of it, which this is.
+    fn thrown_out(&self, recording: &str) -> Vec<u8> {
+        let place = self.sealed_recording(recording);
+        let sealed = std::fs::read(&place).unwrap();
+        std::fs::remove_file(&place).unwrap();
+        let note = format!(r#"{{"bytes":{},"sha256":"","e_tag":null}}"#, sealed.len());
+        std::fs::write(place.with_extension("s3"), note).unwrap();
+        sealed
+    }
+
     /// The same recordings with an S3 server behind them, at an address where nobody listens.
     fn behind_s3(&self) -> (Arc<Vault>, SocketAddr) {
         songda_store::http::install_crypto();
@@ -76,11 +138,7 @@ async fn x6_an_s3_server_that_is_away_for_days_makes_nothing_lost_and_the_deleti
         let on = &shelf.house.on;
         let (served, id) = shelf.approved(TEN_YEARS).await;
         // The checked copy alone is left of the recording, on a server that is away.
-        let place = shelf.sealed_recording(&served.recording);
-        let bytes = std::fs::metadata(&place).unwrap().len();
-        std::fs::remove_file(&place).unwrap();
-        let note = format!(r#"{{"bytes":{bytes},"sha256":"","e_tag":null}}"#);
-        std::fs::write(place.with_extension("s3"), note).unwrap();
+        let copy = shelf.thrown_out(&served.recording);
         let (vault, at) = shelf.behind_s3();
         let deleter = Deleter { vault: vault.clone(), ..shelf.deleter() };
         let examiner = Examiner { vault, ..shelf.examiner() };
@@ -100,12 +158,59 @@ async fn x6_an_s3_server_that_is_away_for_days_makes_nothing_lost_and_the_deleti
         let marked = evidence::doubts(&on.db, &shelf.house.court, &evidence::Place::START, 9).await.unwrap();
         assert!(marked.is_empty(), "{}: {marked:?}", shelf.engine());
         assert!(certificates(&on.db, &shelf.house.court).await.unwrap().is_empty(), "{}", shelf.engine());
-        empty_server(at);
+        server_with(at, copy);
         deleter.run(&id).await.unwrap();
         assert_eq!(shelf.certified().await.0.files, 4, "{}", shelf.engine());
         for gone in [&served.report, &served.recording] {
             assert_eq!(look(gone).await, Found::Deleted { request: id.clone() }, "{}", shelf.engine());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x6_one_recording_whose_removal_the_server_refuses_keeps_no_other_from_going() {
+    for shelf in shelves().await {
+        let cases = [shelf.case(1).await, shelf.case(2).await];
+        for served in &cases {
+            shelf.returned(served).await;
+        }
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        let (vault, at) = shelf.behind_s3();
+        // A bucket policy keeps one object. Asked for many at once a server answers that it did what
+        // it was asked for, and says in the text what it did not do.
+        let (kept, gone) = (cases[0].recording.clone(), Mutex::new(false));
+        serve(at, move |asked| {
+            let refused = |key: &str| {
+                format!("<Error><Key>{key}</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+            };
+            let mut gone = gone.lock().unwrap();
+            match (asked.method.as_str(), asked.target.contains(&kept)) {
+                ("HEAD", is_kept) => said(if is_kept || !*gone { THERE } else { NOTHING }, b""),
+                ("DELETE", true) => {
+                    let body = refused(&kept);
+                    said(&format!("403 Forbidden\r\nContent-Length: {}\r\n", body.len()), body.as_bytes())
+                }
+                ("DELETE", false) => {
+                    *gone = true;
+                    said("204 No Content\r\n", b"")
+                }
+                ("POST", _) => {
+                    let body = format!("<DeleteResult>{}</DeleteResult>", refused("recordings/a"));
+                    said(&format!("200 OK\r\nContent-Length: {}\r\n", body.len()), body.as_bytes())
+                }
+                _ => said(NOTHING, b""),
+            }
+        });
+        let deleter = Deleter { vault, ..shelf.deleter() };
+        deleter.run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        let (state, why) = &states[&cases[0].recording];
+        let told = state == "failed" && why.contains("refused to remove a copy (AccessDenied)");
+        assert!(told, "{}: {state} {why}", shelf.engine());
+        assert_eq!(states[&cases[1].recording].0, "deleted", "{}: {states:?}", shelf.engine());
+        assert_eq!(shelf.certified().await.0.files, 7, "{}", shelf.engine());
     }
 }
 

@@ -60,6 +60,10 @@ impl Remote {
                 .with_access_key_id(&keys.id)
                 .with_secret_access_key(keys.secret.as_str())
                 .with_virtual_hosted_style_request(!config.path_style)
+                // Asked to delete many at once, a server answers that it did what it was asked for, and
+                // what it refused of that stands in the text, where nobody tells it from a server that
+                // is away. Asked for one it refuses that one.
+                .with_disable_bulk_delete(true)
                 // Whether it may be HTTP was decided above.
                 .with_allow_http(true)
                 .with_retry(RetryConfig {
