@@ -101,6 +101,11 @@ impl Objects {
         self.load(id, sha256).await
     }
 
+    /// What seals the files, and with them the sealed columns of the house.
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
     /// Takes a file off the disk, for good; its row and its hashes stay. Answers whether it
     /// was there. A disk that fell away is an error: nothing was taken off it.
     pub async fn remove(&self, id: &str) -> Result<bool, StoreError> {

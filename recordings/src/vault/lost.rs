@@ -143,18 +143,21 @@ impl Lost {
         self.names(None)
     }
 
-    /// Removes one piece.
-    pub(super) fn remove_piece(&self, name: &str) -> Result<(), VaultError> {
+    /// Removes one piece. Answers whether it was there.
+    pub(super) fn remove_piece(&self, name: &str) -> Result<bool, VaultError> {
         if owner(name).is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let path = self.folder.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io("remove", &path)(error)),
-            // Also where it was gone: the try that took it away may have failed at this.
-            _ if self.folder.exists() => sync_folder(&path),
-            _ => Ok(()),
+        let was_there = match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io("remove", &path)(error)),
+            removed => removed.is_ok(),
+        };
+        // Also where it was gone: the try that took it away may have failed at this.
+        if self.folder.exists() {
+            sync_folder(&path)?;
         }
+        Ok(was_there)
     }
 
     /// Whether there is a piece of a recording.
@@ -164,7 +167,7 @@ impl Lost {
 
     /// Removes the pieces of a recording.
     pub(super) fn remove(&self, id: &RecordingId) -> Result<(), VaultError> {
-        self.names(Some(id))?.iter().try_for_each(|(_, name)| self.remove_piece(name))
+        self.names(Some(id))?.iter().try_for_each(|(_, name)| self.remove_piece(name).map(drop))
     }
 
     /// The pieces of one recording, or of all.

@@ -118,8 +118,6 @@ pub struct Removed {
     pub local_bytes: Option<u64>,
     /// Bytes of the sealed copy on the S3 server; none when there was no copy, or no server.
     pub remote_bytes: Option<u64>,
-    /// What the recording was, from its closing block; none when that could not be read.
-    pub manifest: Option<Manifest>,
 }
 
 /// Loudness for a wave form, 0 to 255, one value per step and channel.

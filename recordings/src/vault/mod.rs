@@ -432,8 +432,9 @@ impl Vault {
         self.lost.open(name)?.ok_or_else(|| VaultError::Missing(name.to_owned()))
     }
 
-    /// Removes such a piece, when its time is over. One that is gone already is no error.
-    pub fn remove_piece(&self, name: &str) -> Result<(), VaultError> {
+    /// Removes such a piece, when its time is over. One that is gone already is no error. Answers
+    /// whether it was there.
+    pub fn remove_piece(&self, name: &str) -> Result<bool, VaultError> {
         self.lost.remove_piece(name)
     }
 
@@ -450,12 +451,10 @@ impl Vault {
         if self.live_path(id).exists() {
             return Err(VaultError::Live(id.to_string()));
         }
-        // One that was altered has its time, too.
-        let manifest = self.manifest(id).ok();
         // Pieces first: while the file is there, all of it is found and asked for again.
         self.lost.remove(id)?;
         let (local_bytes, remote_bytes) = self.shelf.remove(id)?;
-        Ok(Removed { local_bytes, remote_bytes, manifest })
+        Ok(Removed { local_bytes, remote_bytes })
     }
 
     /// Bytes free on the vault's file system.

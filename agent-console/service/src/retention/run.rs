@@ -4,7 +4,9 @@
 //! item says that its file is going. Then, with no transaction open, the file is taken away, from
 //! the disk and from the S3 server. Then the books are written. A kill at any of these steps leaves
 //! an item that says what may have become of the file: the next run looks, asks for the hold again,
-//! and goes on from there; removing twice is no error. A hold that comes while a file is being taken
+//! and goes on from there; removing twice is no error. Before all of that the file is looked at (X2):
+//! one that is lost or altered is marked and stays, for a certificate says that what was entered went,
+//! and by this decision. Only one whose removal had begun may be absent. A hold that comes while a file is being taken
 //! away is set at once and answered when the removal has ended: what is there then stays.
 
 use std::{sync::Arc, time::Duration};
@@ -13,17 +15,20 @@ use serde_json::json;
 use songda_recordings::{
     keys::KeyProvider,
     said::Said,
-    vault::{LostPiece, RecordingId, Vault, VaultError, s3::S3Error},
+    vault::{LostPiece, RecordingId, Removed, Vault, VaultError, s3::S3Error},
 };
 use songda_store::{Clock, Db, Objects, StoreError, Tx, alarms, audit, evidence};
 use sqlx::{Row, any::AnyRow};
 
 use super::{
-    Class, certificate,
+    Certified, Class, certificate,
     plan::{due, timely},
     policy, proof, standing,
 };
-use crate::{ServiceError, evidence::files::SINCE};
+use crate::{
+    ServiceError,
+    evidence::{Examiner, Found, HOUSE, Which, files, files::SINCE},
+};
 
 /// Carries out approved deletions.
 #[derive(Clone)]
@@ -86,6 +91,9 @@ impl Item {
 const REMOVAL_MS: i64 = 2 * 60_000;
 /// How often a removal that runs gives one.
 const SIGN: Duration = Duration::from_secs(30);
+
+/// Why a file that was there a moment ago, and whose removal took nothing away, is on no certificate.
+const VANISHED: &str = "it was not there any more when it was to be taken away";
 
 /// Why a file could not be taken away: the file alone, the S3 server, which then has no answer for
 /// any other either, or the books, where all stops.
@@ -233,11 +241,9 @@ impl Deleter {
             }
         };
         let mut tx = self.db.begin().await?;
-        if !self.is_open(&mut tx, approved, item).await? {
-            return Ok(None);
-        }
+        let Some(begun) = self.begun(&mut tx, approved, item).await? else { return Ok(None) };
         tracing::error!(file = %item.file, why, there, "the removal of an evidence file failed");
-        if there {
+        if there || !begun {
             self.settle(&mut tx, approved, item, "failed", &why).await?;
             tx.commit().await?;
         } else {
@@ -246,12 +252,18 @@ impl Deleter {
         Ok(None)
     }
 
-    /// A file that waits for the next try. Nothing runs any more: a hold need not wait, and is asked
-    /// before that. Answers which it is, and why.
+    /// A file that waits for the next try: one whose removal had begun as that, and any other untouched.
+    /// Nothing runs any more: a hold need not wait, and is asked before that. Answers which it is, and why.
     async fn waits(&self, approved: &Approved, item: &Item, why: &str) -> Result<String, ServiceError> {
-        let mut tx = self.db.begin().await?;
-        self.begin(&mut tx, approved, item, 0).await?;
-        tx.commit().await?;
+        sqlx::query(
+            "UPDATE deletion_items SET until_ms = $3
+             WHERE request_id = $1 AND file_id = $2 AND state IN ('waiting', 'deleting')",
+        )
+        .bind(&approved.id)
+        .bind(&item.file)
+        .bind(self.clock.now_ms())
+        .execute(self.db.read())
+        .await?;
         Ok(format!("{}: {why}", item.file))
     }
 
@@ -270,17 +282,27 @@ impl Deleter {
 
     async fn carry_out(&self, approved: &Approved, item: &Item) -> Result<(), Fault> {
         // What a killed run was at may be gone already; that is asked before any row is held.
-        let there = !item.going || self.is_there(item).await?;
+        let mut there = !item.going || self.is_there(item).await?;
+        let mut unread = if there { self.unread(item).await? } else { None };
+        if unread.is_some() {
+            // A server that is away says nothing about the file, which waits for it.
+            there = self.is_there(item).await? || !item.going;
+            unread = unread.filter(|_| there);
+        }
         let pieces = if there { self.pieces(item).await? } else { String::new() };
         let mut tx = self.db.begin().await?;
         // A hold may have come since the approval, and since a kill: it keeps what is still there.
         // What was taken away before it came is gone, and is written down as that.
         let stays = self.stays(&mut tx, approved, item).await?;
-        if !self.is_open(&mut tx, approved, item).await? {
+        if self.begun(&mut tx, approved, item).await?.is_none() {
             return Ok(());
         }
         if let Some(why) = stays.filter(|_| there) {
             self.settle(&mut tx, approved, item, "kept", why).await?;
+            return Ok(tx.commit().await?);
+        }
+        if let Some(why) = unread {
+            self.settle(&mut tx, approved, item, "failed", &why).await?;
             return Ok(tx.commit().await?);
         }
         if item.is_in_books() {
@@ -294,17 +316,42 @@ impl Deleter {
             self.begin(&mut tx, approved, item, REMOVAL_MS).await?;
             self.note(&mut tx, approved, item, &pieces).await?;
             tx.commit().await?;
-            self.taken_away(approved, item).await?;
+            let went = self.taken_away(approved, item).await?;
             tx = self.db.begin().await?;
-            if !self.is_open(&mut tx, approved, item).await? {
+            if self.begun(&mut tx, approved, item).await?.is_none() {
                 return Ok(());
+            }
+            if !went && !item.going {
+                self.settle(&mut tx, approved, item, "failed", VANISHED).await?;
+                return Ok(tx.commit().await?);
             }
         }
         Ok(self.gone(tx, approved, item).await?)
     }
 
+    /// Looks at a file before it is taken away: what is not as it was entered is marked, which keeps
+    /// it. Answers why it could not be read, where it could not.
+    async fn unread(&self, item: &Item) -> Result<Option<String>, ServiceError> {
+        let examiner = Examiner {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            sealer: self.objects.sealer().clone(),
+            objects: self.objects.clone(),
+            vault: self.vault.clone(),
+            keys: self.keys.clone(),
+            certified: Certified::default(),
+        };
+        let file = files(&self.db, Which::One(&item.file)).await?.pop();
+        let file = file.ok_or(ServiceError::NotFound { kind: "evidence file" })?;
+        Ok(match examiner.examine(&file, HOUSE).await? {
+            Found::Unread { reason, .. } => Some(reason.text),
+            _ => None,
+        })
+    }
+
     /// Takes a file away, and says from time to time that it is still at it: a hold waits for it.
-    async fn taken_away(&self, approved: &Approved, item: &Item) -> Result<(), Fault> {
+    /// Answers whether there was anything to take.
+    async fn taken_away(&self, approved: &Approved, item: &Item) -> Result<bool, Fault> {
         let mut removal = std::pin::pin!(self.take_away(item));
         loop {
             tokio::select! {
@@ -436,18 +483,19 @@ impl Deleter {
         Ok((doubts.get::<i64, _>(0) > 0).then_some("doubt"))
     }
 
-    /// Whether nobody settled it meanwhile: the last commit of a run that was killed may have
-    /// arrived after this one had read its list. The case's row is held by now.
-    async fn is_open(&self, tx: &mut Tx, approved: &Approved, item: &Item) -> Result<bool, ServiceError> {
+    /// Whether its removal has begun; none when somebody settled it meanwhile: the last commit of a
+    /// run that was killed may have arrived after this one had read its list. The case's row is held
+    /// by now.
+    async fn begun(&self, tx: &mut Tx, approved: &Approved, item: &Item) -> Result<Option<bool>, ServiceError> {
         let row = sqlx::query(
-            "SELECT COUNT(*) FROM deletion_items
+            "SELECT state FROM deletion_items
              WHERE request_id = $1 AND file_id = $2 AND state IN ('waiting', 'deleting')",
         )
         .bind(&approved.id)
         .bind(&item.file)
-        .fetch_one(&mut *tx.conn())
+        .fetch_optional(&mut *tx.conn())
         .await?;
-        Ok(row.get::<i64, _>(0) == 1)
+        Ok(row.map(|row| row.get::<String, _>(0) == "deleting"))
     }
 
     /// An item that is over without its file being gone: `kept` or `failed`.
@@ -511,21 +559,20 @@ impl Deleter {
     }
 
     /// Takes a file away, from the disk and from the S3 server, with no transaction open: a
-    /// server that does not answer keeps nobody from the books. One that is gone is no error.
-    async fn take_away(&self, item: &Item) -> Result<(), Fault> {
+    /// server that does not answer keeps nobody from the books. One that is gone is no error: the
+    /// answer says whether it was there.
+    async fn take_away(&self, item: &Item) -> Result<bool, Fault> {
         match item.kind.as_str() {
             evidence::RECORDING => {
                 let id = recording(&item.file)?;
-                self.in_vault("removing a recording", move |vault| vault.remove(&id).map(drop)).await
+                let removed = self.in_vault("removing a recording", move |vault| vault.remove(&id)).await?;
+                Ok(removed != Removed::default())
             }
             evidence::SET_ASIDE => {
                 let name = piece(&item.file);
                 self.in_vault("removing what was set aside", move |vault| vault.remove_piece(&name)).await
             }
-            _ => {
-                self.objects.remove(&item.file).await?;
-                Ok(())
-            }
+            _ => Ok(self.objects.remove(&item.file).await?),
         }
     }
 

@@ -5,7 +5,7 @@ use songda_service::{
     ServiceError,
     evidence::{self, Found, HOUSE},
     retention::{
-        Class, ask_for_contract_end, ask_for_end, ask_for_policy, certificates, decide, decide_end, holds_of,
+        Class, Deleter, ask_for_contract_end, ask_for_end, ask_for_policy, certificates, decide, decide_end, holds_of,
         lift_hold, plan, plan_end, policy, removal, request, set_hold_within,
     },
 };
@@ -13,6 +13,7 @@ use songda_store::jobs;
 
 use crate::{
     decided::{TEN_YEARS, THREE_YEARS, YES, code},
+    reach::silent_server,
     shelf::{DAY_MS, shelves},
 };
 
@@ -84,12 +85,6 @@ async fn x6_corrections_go_with_their_transcript_and_stand_in_the_certificate() 
     }
 }
 
-/// Opens the other end of a pipe, for which whoever reads it waits.
-async fn somebody_opens(pipe: std::path::PathBuf) {
-    let opened = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
-    opened.await.unwrap().unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold_waits_for_the_removal() {
     for shelf in shelves().await {
@@ -99,12 +94,10 @@ async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold
         shelf.pass(THREE_YEARS).await;
         let id = shelf.ask(None).await.unwrap();
         shelf.approve(&id).await;
-        // In the place of the sealed file a pipe: whoever opens it waits for the other end, as
-        // for a server that does not answer.
         let place = shelf.sealed_recording(&served.recording);
-        std::fs::remove_file(&place).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
-        let (deleter, request) = (shelf.deleter(), id.clone());
+        let (vault, at) = shelf.behind_s3();
+        let answers = silent_server(at);
+        let (deleter, request) = (Deleter { vault, ..shelf.deleter() }, id.clone());
         let running = tokio::spawn(async move { deleter.run(&request).await });
         let begun = async {
             while shelf.states(&id).await[&served.recording].0 != "deleting" {
@@ -121,7 +114,7 @@ async fn e71_a_store_that_does_not_answer_keeps_nobody_from_the_books_and_a_hold
         assert!(early.is_err(), "{}: its answer would say that the file stays", shelf.engine());
         let standing = holds_of(&on.db, &shelf.house.court, &served.case).await.unwrap();
         assert_eq!(standing.len(), 1, "{}: it beats every job from now on", shelf.engine());
-        somebody_opens(place.clone()).await;
+        drop(answers);
         hold.await;
         assert!(!place.exists(), "{}: what had begun has ended", shelf.engine());
         running.await.unwrap().unwrap();
@@ -135,9 +128,9 @@ async fn e71_a_hold_says_that_a_removal_still_runs_and_stands_all_the_same() {
         let on = &shelf.house.on;
         let (served, id) = shelf.approved(THREE_YEARS).await;
         let place = shelf.sealed_recording(&served.recording);
-        std::fs::remove_file(&place).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
-        let (deleter, request) = (shelf.deleter(), id.clone());
+        let (vault, at) = shelf.behind_s3();
+        let answers = silent_server(at);
+        let (deleter, request) = (Deleter { vault, ..shelf.deleter() }, id.clone());
         let running = tokio::spawn(async move { deleter.run(&request).await });
         while shelf.states(&id).await[&served.recording].0 != "deleting" {
             tokio::task::yield_now().await;
@@ -149,7 +142,7 @@ async fn e71_a_hold_says_that_a_removal_still_runs_and_stands_all_the_same() {
         assert_eq!(holds_of(&on.db, &shelf.house.court, &served.case).await.unwrap().len(), 1, "{}", shelf.engine());
         assert_eq!(code(&hold().await.unwrap_err()), "hold.removal", "{}: asked again", shelf.engine());
         assert!(place.exists(), "{}: it runs", shelf.engine());
-        somebody_opens(place.clone()).await;
+        drop(answers);
         running.await.unwrap().unwrap();
         assert_eq!(code(&hold().await.unwrap_err()), "hold.there", "{}: it has ended", shelf.engine());
     }

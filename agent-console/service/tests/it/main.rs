@@ -9,6 +9,7 @@ mod evidence;
 mod far;
 mod going;
 mod house;
+mod lawful;
 mod marks;
 mod notary;
 mod outcomes;

@@ -4,7 +4,10 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener},
     os::unix::fs::OpenOptionsExt as _,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Sender, channel},
+    },
 };
 
 use songda_recordings::vault::{
@@ -75,6 +78,16 @@ fn empty_server(at: SocketAddr) {
     server(at, NOTHING, NOTHING);
 }
 
+/// A server that has nothing, and says so once this is dropped: until then it says nothing.
+pub(crate) fn silent_server(at: SocketAddr) -> Sender<()> {
+    let (answers, silence) = channel::<()>();
+    serve(at, move |_| {
+        let _ = silence.recv();
+        said(NOTHING, b"")
+    });
+    answers
+}
+
 /// A server that has this one copy, until it is removed.
 fn server_with(at: SocketAddr, copy: Vec<u8>) {
     let copy = Mutex::new(Some(copy));
@@ -110,7 +123,7 @@ impl Shelf {
     }
 
     /// The same recordings with an S3 server behind them, at an address where nobody listens.
-    fn behind_s3(&self) -> (Arc<Vault>, SocketAddr) {
+    pub(crate) fn behind_s3(&self) -> (Arc<Vault>, SocketAddr) {
         songda_store::http::install_crypto();
         let on = &self.house.on;
         let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -158,12 +171,31 @@ async fn x6_an_s3_server_that_is_away_for_days_makes_nothing_lost_and_the_deleti
         let marked = evidence::doubts(&on.db, &shelf.house.court, &evidence::Place::START, 9).await.unwrap();
         assert!(marked.is_empty(), "{}: {marked:?}", shelf.engine());
         assert!(certificates(&on.db, &shelf.house.court).await.unwrap().is_empty(), "{}", shelf.engine());
+        assert_eq!(shelf.states(&id).await[&served.recording].0, "waiting", "{}: not begun", shelf.engine());
         server_with(at, copy);
         deleter.run(&id).await.unwrap();
         assert_eq!(shelf.certified().await.0.files, 4, "{}", shelf.engine());
         for gone in [&served.report, &served.recording] {
             assert_eq!(look(gone).await, Found::Deleted { request: id.clone() }, "{}", shelf.engine());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_a_copy_that_was_lost_while_its_server_was_away_is_a_loss_and_no_deletion() {
+    for shelf in shelves().await {
+        let (served, id) = shelf.approved(TEN_YEARS).await;
+        shelf.thrown_out(&served.recording);
+        let (vault, at) = shelf.behind_s3();
+        let deleter = Deleter { vault: vault.clone(), ..shelf.deleter() };
+        deleter.run(&id).await.unwrap_err();
+        empty_server(at);
+        deleter.run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        assert_eq!(states[&served.recording], ("kept".into(), "doubt".into()), "{}", shelf.engine());
+        assert_eq!(shelf.certified().await.0.files, 3, "{}", shelf.engine());
+        let found = Examiner { vault, ..shelf.examiner() }.look(&shelf.file(&served.recording).await).await.unwrap();
+        assert!(matches!(found, Found::Missing { .. }), "{}: {found:?}", shelf.engine());
     }
 }
 
