@@ -80,6 +80,11 @@ pub(super) fn difference(entered: &str, now: &str) -> Option<(String, String)> {
     Some((found.0.to_owned(), found.1.to_owned()))
 }
 
+/// The line of the case, `case: id number`, of what was entered of a call.
+pub(crate) fn case_line(entered: &str) -> Option<String> {
+    entered.lines().find(|line| line.starts_with("case: ")).map(str::to_owned)
+}
+
 /// A correction of one line of a transcript.
 #[derive(Debug, Clone, Copy)]
 pub struct Correction<'a> {

@@ -20,6 +20,7 @@ mod roots;
 mod signed;
 mod whereabouts;
 
+pub(crate) use bound::case_line;
 pub use bound::{Correction, bind_call, enter_correction};
 pub use chain::{RootCheck, check_chain, check_missing, check_oldest, check_root};
 pub use doubts::{

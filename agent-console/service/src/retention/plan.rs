@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use songda_store::{Clock, Db, StoreError};
+use songda_store::{Clock, Db, StoreError, evidence};
 use sqlx::Row;
 
 use super::{
@@ -105,9 +105,13 @@ impl Plan {
         };
         let due_ms = if self.is_end { self.at_ms } else { due(returned_ms, file.since_ms, self.policy.days(class)) };
         let root = file.leaf.as_ref().map(|(day, _)| format!("root:{day}"));
+        let is_doubted = doubted.contains(&file.id)
+            || root.as_ref().is_some_and(|root| doubted.contains(root))
+            // One about what its call belongs to is one about all that its call left.
+            || doubted.contains(&evidence::binding_id(&file.owner_id));
         if due_ms > self.at_ms {
             self.keep("not_due", &file);
-        } else if doubted.contains(&file.id) || root.as_ref().is_some_and(|root| doubted.contains(root)) {
+        } else if is_doubted {
             self.keep("doubt", &file);
         } else if root.is_none() {
             self.keep("no_root", &file);

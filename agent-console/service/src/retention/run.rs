@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     ServiceError,
-    evidence::{Examiner, Found, HOUSE, Which, files, files::SINCE},
+    evidence::{Examiner, Found, HOUSE, Which, case_line, files, files::SINCE, mark},
 };
 
 /// Carries out approved deletions.
@@ -343,10 +343,30 @@ impl Deleter {
         };
         let file = files(&self.db, Which::One(&item.file)).await?.pop();
         let file = file.ok_or(ServiceError::NotFound { kind: "evidence file" })?;
+        self.look_whose(&examiner, item, &file.owner_id).await?;
         Ok(match examiner.examine(&file, HOUSE).await? {
             Found::Unread { reason, .. } => Some(reason.text),
             _ => None,
         })
+    }
+
+    /// Looks at what the call of a file belongs to: one that was moved is marked, for the case whose
+    /// hold counts is the one that was entered. So is one that was moved back since the list was made.
+    async fn look_whose(&self, examiner: &Examiner, item: &Item, call: &str) -> Result<(), ServiceError> {
+        let Some(bound) = files(&self.db, Which::One(&evidence::binding_id(call))).await?.pop() else { return Ok(()) };
+        if examiner.examine(&bound, HOUSE).await? != Found::Intact {
+            return Ok(());
+        }
+        let entered = examiner.content(&bound).await?;
+        let Some(entered) = case_line(&String::from_utf8_lossy(&entered)).filter(|line| !names(line, &item.case))
+        else {
+            return Ok(());
+        };
+        let said = Said::new("call.moved", "entered as \"{was}\", and its rows say \"{is}\"");
+        let reason = said.with("was", entered).with("is", format!("case: {}", item.case));
+        let keys = self.keys.public_keys().map_err(|error| StoreError::internal("reading the public keys", error))?;
+        mark(&self.db, &self.clock, &keys, &bound, &Found::Altered { reason }, HOUSE).await?;
+        Ok(())
     }
 
     /// Takes a file away, and says from time to time that it is still at it: a hold waits for it.
@@ -468,16 +488,19 @@ impl Deleter {
             Err(block) => return Ok(Some(block.word())),
         };
         let sql = format!(
-            "SELECT {SINCE}, l.day FROM evidence_files f LEFT JOIN evidence_leaves l ON l.file_id = f.id WHERE f.id = $1"
+            "SELECT {SINCE}, l.day, f.owner_id FROM evidence_files f
+             LEFT JOIN evidence_leaves l ON l.file_id = f.id WHERE f.id = $1"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&item.file).fetch_one(&mut *tx.conn()).await?;
         if !approved.is_end && due(returned_ms, row.get(0), days) > self.clock.now_ms() {
             return Ok(Some("not_due"));
         }
         let Some(day) = row.get::<Option<String>, _>(1) else { return Ok(Some("no_root")) };
-        let doubts = sqlx::query("SELECT COUNT(*) FROM evidence_doubts WHERE open_object IN ($1, $2)")
+        // One about what its call belongs to is one about all that its call left.
+        let doubts = sqlx::query("SELECT COUNT(*) FROM evidence_doubts WHERE open_object IN ($1, $2, $3)")
             .bind(format!("{court}:{}", item.file))
             .bind(format!("{court}:root:{day}"))
+            .bind(format!("{court}:{}", evidence::binding_id(row.get(2))))
             .fetch_one(&mut *tx.conn())
             .await?;
         Ok((doubts.get::<i64, _>(0) > 0).then_some("doubt"))
@@ -609,6 +632,11 @@ impl Deleter {
         }
         Ok(())
     }
+}
+
+/// Whether a line `case: id number` is of this case.
+fn names(line: &str, case: &str) -> bool {
+    line.split(' ').nth(1) == Some(case)
 }
 
 fn recording(file: &str) -> Result<RecordingId, ServiceError> {

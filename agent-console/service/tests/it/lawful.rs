@@ -1,10 +1,13 @@
 //! What is lost, altered, moved or held never goes as if it had been deleted by decision (X2, E71).
 
-use songda_service::evidence::{self, Found, Place};
+use songda_service::{
+    evidence::{self, Found, Place},
+    retention::plan,
+};
 
 use crate::{
     decided::TEN_YEARS,
-    shelf::{Shelf, flip, shelves},
+    shelf::{Served, Shelf, flip, shelves},
 };
 
 impl Shelf {
@@ -19,6 +22,12 @@ impl Shelf {
             all.into_iter().filter(|doubt| doubt.cleared_ms.is_none()).map(|doubt| doubt.object_id).collect();
         ids.sort();
         ids
+    }
+
+    /// Behind the product's back: the call of a case is that of another task.
+    async fn move_call(&self, call: &str, to: &Served) {
+        let moved = sqlx::query("UPDATE calls SET task_id = $2 WHERE id = $1").bind(call).bind(&to.task);
+        assert_eq!(moved.execute(self.house.on.db.read()).await.unwrap().rows_affected(), 1);
     }
 }
 
@@ -66,5 +75,59 @@ async fn x2_what_was_altered_between_a_kill_and_the_next_run_stays_and_what_went
         }
         let gone = Found::Deleted { request: id.clone() };
         assert_eq!(shelf.examiner().look(&shelf.file(&served.document).await).await.unwrap(), gone);
+    }
+}
+
+#[tokio::test]
+async fn e71_a_call_that_was_moved_out_of_its_held_case_keeps_its_sound_and_its_words() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let (held, due) = (shelf.case(1).await, shelf.case(2).await);
+        for served in [&held, &due] {
+            shelf.returned(served).await;
+        }
+        shelf.pass(TEN_YEARS).await;
+        shelf.hold(&held.case).await;
+        let call = held.transcript[1..].to_owned();
+        shelf.move_call(&call, &due).await;
+        // No round has seen it: the list has it under the other case.
+        let id = shelf.ask(None).await.unwrap();
+        assert!(shelf.states(&id).await.contains_key(&held.recording), "{}", shelf.engine());
+        shelf.approve(&id).await;
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        for file in [&held.recording, &held.transcript] {
+            assert_eq!(states[file], kept("doubt"), "{}: {states:?}", shelf.engine());
+            assert_eq!(shelf.examiner().look(&shelf.file(file).await).await.unwrap(), Found::Intact);
+        }
+        assert_eq!(states[&due.recording].0, "deleted", "{}", shelf.engine());
+        assert_eq!(shelf.doubted().await, [format!("B{call}")], "{}", shelf.engine());
+        // Now that it is marked, no list takes them.
+        let report = plan(&on.db, &on.clock, &shelf.house.court, None).await.unwrap();
+        assert!(report.items.is_empty() && report.kept["doubt"].files == 2, "{}: {:?}", shelf.engine(), report.kept);
+    }
+}
+
+#[tokio::test]
+async fn e71_a_call_that_was_moved_for_the_list_alone_and_back_keeps_its_sound_and_its_words() {
+    for shelf in shelves().await {
+        let (held, due) = (shelf.case(1).await, shelf.case(2).await);
+        for served in [&held, &due] {
+            shelf.returned(served).await;
+        }
+        shelf.pass(TEN_YEARS).await;
+        shelf.hold(&held.case).await;
+        let call = held.transcript[1..].to_owned();
+        shelf.move_call(&call, &due).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        shelf.move_call(&call, &held).await;
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        for file in [&held.recording, &held.transcript] {
+            assert_eq!(states[file], kept("doubt"), "{}: {states:?}", shelf.engine());
+            assert_eq!(shelf.examiner().look(&shelf.file(file).await).await.unwrap(), Found::Intact);
+        }
+        assert_eq!(shelf.doubted().await, [format!("B{call}")], "{}: and people are told", shelf.engine());
     }
 }
