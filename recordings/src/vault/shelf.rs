@@ -187,10 +187,7 @@ impl Shelf {
         let Some(remote) = self.remote.get() else { return self.no_copy_elsewhere(id).map(|()| None) };
         let path = self.path(id);
         remote.give_up(id, &path)?;
-        let bytes = remote.find(id)?.map(|about| about.size);
-        if bytes.is_some() {
-            remote.delete(id)?;
-        }
+        let bytes = remote.delete(id)?;
         remove_note(&path)?;
         if path.exists() {
             self.waiting().insert(id.clone());

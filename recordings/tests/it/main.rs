@@ -15,3 +15,4 @@ mod servers;
 mod syncs;
 mod tails;
 mod vault;
+mod versions;

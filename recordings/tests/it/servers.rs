@@ -161,6 +161,22 @@ impl Server {
         self.runtime.block_on(async { store.put(&object, payload).await }).unwrap();
     }
 
+    /// The bucket keeps versions from now on, or none of what comes.
+    pub fn keep_versions(&self, status: &str) {
+        let url = format!("{}/{}?versioning", self.endpoint, self.bucket);
+        let body = format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
+        let done = async { reqwest::Client::new().put(url).body(body).send().await.unwrap() };
+        assert!(self.runtime.block_on(done).status().is_success());
+    }
+
+    /// Versions of objects that can be had, and marks of removals.
+    pub fn versions(&self) -> (usize, usize) {
+        let url = format!("{}/{}?versions", self.endpoint, self.bucket);
+        let listed = async { reqwest::get(url).await.unwrap().text().await.unwrap() };
+        let listed = self.runtime.block_on(listed);
+        (listed.matches("<Version>").count(), listed.matches("<DeleteMarker>").count())
+    }
+
     pub fn delete(&self, id: &str) {
         let (store, object): (Arc<dyn ObjectStore>, _) = (Arc::new(self.outside()), Self::object(id));
         self.runtime.block_on(async { store.delete(&object).await }).unwrap();

@@ -63,6 +63,16 @@ pub enum S3Error {
         /// Bucket and server.
         place: String,
     },
+    /// The bucket keeps versions, so that what is removed can be had again.
+    #[error(
+        "{place} keeps versions of {object}: removed, it could be restored, so it was not. Copies belong into a bucket without versions and Object Lock: move them there and name it in vault.s3.bucket"
+    )]
+    KeepsVersions {
+        /// Bucket and server.
+        place: String,
+        /// Object.
+        object: String,
+    },
     /// The object is there already and is another.
     #[error(
         "{place} holds another {object} than the vault: {difference}. It was not written over: look who wrote there, and keep both"

@@ -217,12 +217,18 @@ impl Remote {
         }
     }
 
-    /// Removes an object; one that is gone already is no error.
-    pub(in crate::vault) fn delete(&self, id: &RecordingId) -> Result<(), S3Error> {
+    /// Removes an object and answers its bytes; none when it is gone already, which is no error. One of
+    /// which the bucket keeps versions stays: a removal would hide it, and whoever asks for the version
+    /// would get it back, so that nothing may be called deleted for that (PIPL 21).
+    pub(in crate::vault) fn delete(&self, id: &RecordingId) -> Result<Option<u64>, S3Error> {
+        let Some(about) = self.find(id)? else { return Ok(None) };
         let (store, object) = (self.store.clone(), self.object(id));
+        if about.version.is_some() {
+            return Err(S3Error::KeepsVersions { place: self.place.clone(), object: object.to_string() });
+        }
         match self.ask("remove a copy", async move { store.delete(&object).await }) {
-            Err(S3Error::NotThere { .. }) => Ok(()),
-            done => done,
+            Ok(()) | Err(S3Error::NotThere { .. }) => Ok(Some(about.size)),
+            Err(error) => Err(error),
         }
     }
 
