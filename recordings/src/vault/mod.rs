@@ -451,9 +451,8 @@ impl Vault {
         if self.live_path(id).exists() {
             return Err(VaultError::Live(id.to_string()));
         }
-        // Pieces first: while the file is there, all of it is found and asked for again.
-        self.lost.remove(id)?;
-        let (local_bytes, remote_bytes) = self.shelf.remove(id)?;
+        // Pieces before the file: while that is there, all of it is found and asked for again.
+        let (local_bytes, remote_bytes) = self.shelf.remove(id, || self.lost.remove(id))?;
         Ok(Removed { local_bytes, remote_bytes })
     }
 

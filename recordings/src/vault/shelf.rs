@@ -173,11 +173,17 @@ impl Shelf {
         Alone { shelf: self, id: id.clone() }
     }
 
-    /// Removes file, copy and notes. The copy first: with the file there, all of it is found
-    /// and asked for again.
-    pub(super) fn remove(&self, id: &RecordingId) -> Result<(Option<u64>, Option<u64>), VaultError> {
+    /// Removes file, copy and notes, and between them what `aside` removes. The copy first: a server
+    /// that is away or refuses leaves all of it there. The file last: while that is there, all of it
+    /// is found and asked for again.
+    pub(super) fn remove(
+        &self,
+        id: &RecordingId,
+        aside: impl FnOnce() -> Result<(), VaultError>,
+    ) -> Result<(Option<u64>, Option<u64>), VaultError> {
         let _alone = self.alone(id);
         let remote_bytes = self.drop_copy(id)?;
+        aside()?;
         Ok((self.drop_file(id)?, remote_bytes))
     }
 

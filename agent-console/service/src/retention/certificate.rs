@@ -164,7 +164,11 @@ pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), S
             "root": { "sha256": hex::encode(root.sha256), "sm3": hex::encode(root.sm3) },
             "files": gone.iter().map(|row| listed(row)).collect::<Vec<_>>(),
             "kept": kept.iter().map(|row| {
-                json!({ "file": row.get::<String, _>(0), "case": row.get::<String, _>(3), "why": row.get::<String, _>(13) })
+                json!({
+                    "file": row.get::<String, _>(0), "case": row.get::<String, _>(3), "why": row.get::<String, _>(13),
+                    // What lay aside of it and went before it was kept.
+                    "set_aside_gone": pieces(row),
+                })
             }).collect::<Vec<_>>(),
         });
         let signed = body.to_string();
@@ -206,8 +210,6 @@ pub(super) async fn finish(house: &Deleter, approved: &Approved) -> Result<(), S
 
 fn listed(row: &AnyRow) -> Value {
     let leaf_no: i64 = row.get(10);
-    // What a recovery had set aside of a recording went with it.
-    let pieces: Value = serde_json::from_str(&row.get::<String, _>(15)).unwrap_or_else(|_| json!([]));
     json!({
         "file": row.get::<String, _>(0),
         "kind": row.get::<String, _>(1),
@@ -222,8 +224,14 @@ fn listed(row: &AnyRow) -> Value {
         "leaf": (leaf_no >= 0).then_some(leaf_no),
         "due_at": rfc3339(row.get(11)),
         "deleted_at": rfc3339(row.get(14)),
-        "set_aside": pieces,
+        // What a recovery had set aside of a recording went with it.
+        "set_aside": pieces(row),
     })
+}
+
+/// Pieces of a recording, as they stand in its item.
+fn pieces(row: &AnyRow) -> Value {
+    serde_json::from_str(&row.get::<String, _>(15)).unwrap_or_else(|_| json!([]))
 }
 
 /// Files of a certificate with their hashes.

@@ -232,8 +232,12 @@ impl Deleter {
     /// What became of a file whose removal failed: what is there stays, what is gone is written
     /// down as that. Answers why, where nobody can say.
     async fn after_fault(&self, approved: &Approved, item: &Item, why: String) -> Result<Option<String>, ServiceError> {
-        let there = match self.is_there(item).await {
-            Ok(there) => there,
+        let looked = match self.is_there(item).await {
+            Ok(there) => self.missed(approved, item).await.map(|missed| (there, missed)),
+            Err(fault) => Err(fault),
+        };
+        let (there, missed) = match looked {
+            Ok(looked) => looked,
             Err(Fault::Books(error)) => return Err(error),
             Err(Fault::File(unknown) | Fault::Away(unknown)) => {
                 tracing::error!(file = %item.file, why, unknown, "nobody can say whether an evidence file is gone");
@@ -244,7 +248,7 @@ impl Deleter {
         let Some(begun) = self.begun(&mut tx, approved, item).await? else { return Ok(None) };
         tracing::error!(file = %item.file, why, there, "the removal of an evidence file failed");
         if there || !begun {
-            self.settle(&mut tx, approved, item, "failed", &why).await?;
+            self.settle(&mut tx, approved, item, ("failed", &why), &missed).await?;
             tx.commit().await?;
         } else {
             self.gone(tx, approved, item).await?;
@@ -289,7 +293,11 @@ impl Deleter {
             there = self.is_there(item).await? || !item.going;
             unread = unread.filter(|_| there);
         }
-        let pieces = if there { self.pieces(item).await? } else { String::new() };
+        let (mut pieces, mut missed) = (String::new(), String::new());
+        if there {
+            pieces = self.pieces(item).await?;
+            missed = self.missed(approved, item).await?;
+        }
         let mut tx = self.db.begin().await?;
         // A hold may have come since the approval, and since a kill: it keeps what is still there.
         // What was taken away before it came is gone, and is written down as that.
@@ -298,11 +306,11 @@ impl Deleter {
             return Ok(());
         }
         if let Some(why) = stays.filter(|_| there) {
-            self.settle(&mut tx, approved, item, "kept", why).await?;
+            self.settle(&mut tx, approved, item, ("kept", why), &missed).await?;
             return Ok(tx.commit().await?);
         }
         if let Some(why) = unread {
-            self.settle(&mut tx, approved, item, "failed", &why).await?;
+            self.settle(&mut tx, approved, item, ("failed", &why), &missed).await?;
             return Ok(tx.commit().await?);
         }
         if item.is_in_books() {
@@ -322,7 +330,7 @@ impl Deleter {
                 return Ok(());
             }
             if !went && !item.going {
-                self.settle(&mut tx, approved, item, "failed", VANISHED).await?;
+                self.settle(&mut tx, approved, item, ("failed", VANISHED), "").await?;
                 return Ok(tx.commit().await?);
             }
         }
@@ -434,6 +442,23 @@ impl Deleter {
         Ok(if all.is_empty() { String::new() } else { json!(all).to_string() })
     }
 
+    /// What lay aside of a recording when its removal began, and is not there any more: JSON, or empty.
+    async fn missed(&self, approved: &Approved, item: &Item) -> Result<String, Fault> {
+        if item.kind != evidence::RECORDING {
+            return Ok(String::new());
+        }
+        let row = sqlx::query("SELECT pieces FROM deletion_items WHERE request_id = $1 AND file_id = $2")
+            .bind(&approved.id)
+            .bind(&item.file)
+            .fetch_one(self.db.read())
+            .await?;
+        let mut noted: Vec<LostPiece> = serde_json::from_str(&row.get::<String, _>(0)).unwrap_or_default();
+        let id = recording(&item.file)?;
+        let there = self.in_vault("looking for what was set aside", move |vault| vault.set_aside(&id)).await?;
+        noted.retain(|known| !there.iter().any(|piece| piece.file == known.file));
+        Ok(if noted.is_empty() { String::new() } else { json!(noted).to_string() })
+    }
+
     /// Writes down that a file is gone.
     async fn gone(&self, mut tx: Tx, approved: &Approved, item: &Item) -> Result<(), ServiceError> {
         if item.kind == evidence::RECORDING {
@@ -521,17 +546,22 @@ impl Deleter {
         Ok(row.map(|row| row.get::<String, _>(0) == "deleting"))
     }
 
-    /// An item that is over without its file being gone: `kept` or `failed`.
+    /// An item that is over without its file being gone: `kept` or `failed`, and why; with what lay
+    /// aside of it and went all the same.
     async fn settle(
         &self,
         tx: &mut Tx,
         approved: &Approved,
         item: &Item,
-        state: &'static str,
-        why: &str,
+        (state, why): (&'static str, &str),
+        missed: &str,
     ) -> Result<(), ServiceError> {
+        self.note(tx, approved, item, missed).await?;
         self.state(tx, approved, item, state, why).await?;
-        let detail = json!({ "request": approved.id, "why": why });
+        let mut detail = json!({ "request": approved.id, "why": why });
+        if !missed.is_empty() {
+            detail["set_aside_gone"] = serde_json::from_str(missed).unwrap_or_default();
+        }
         let entry = audit::Entry::of_the_house(&approved.court, "evidence.keep", ("evidence", &item.file), detail);
         let result = if state == "failed" { "failed" } else { entry.result };
         audit::append(tx, &self.clock, audit::Entry { case_id: item.case(), result, ..entry }).await?;

@@ -131,3 +131,41 @@ async fn e71_a_call_that_was_moved_for_the_list_alone_and_back_keeps_its_sound_a
         assert_eq!(shelf.doubted().await, [format!("B{call}")], "{}: and people are told", shelf.engine());
     }
 }
+
+#[tokio::test]
+async fn x6_what_was_set_aside_and_went_before_a_hold_kept_its_recording_is_told() {
+    for shelf in shelves().await {
+        let (held, other) = (shelf.case(1).await, shelf.case(2).await);
+        for served in [&held, &other] {
+            shelf.returned(served).await;
+        }
+        shelf.pass(TEN_YEARS).await;
+        let id = shelf.ask(None).await.unwrap();
+        shelf.approve(&id).await;
+        // Two lay there when the removal began; it was killed when one of them had gone.
+        let name = |no: u32| format!("{}-{no}.from-4096", held.recording);
+        let (sha256, sm3) = songda_store::evidence::hashes(b"an end");
+        let piece = |no| serde_json::json!({ "file": name(no), "bytes": 6, "sha256": sha256, "sm3": sm3 });
+        let lost = shelf.house.on.folder.join("recordings/live/lost");
+        std::fs::create_dir_all(&lost).unwrap();
+        std::fs::write(lost.join(name(2)), b"an end").unwrap();
+        sqlx::query("UPDATE deletion_items SET state = 'deleting', pieces = $2 WHERE file_id = $1")
+            .bind(&held.recording)
+            .bind(serde_json::json!([piece(1), piece(2)]).to_string())
+            .execute(shelf.house.on.db.read())
+            .await
+            .unwrap();
+        assert_eq!(shelf.hold_refused(&held.case).await, "hold.unknown", "{}", shelf.engine());
+        shelf.deleter().run(&id).await.unwrap();
+        assert_eq!(shelf.states(&id).await[&held.recording], kept("hold"), "{}", shelf.engine());
+        assert!(lost.join(name(2)).exists(), "{}: what is still there stays", shelf.engine());
+        let (_, told) = shelf.certified().await;
+        let listed = told["kept"].as_array().unwrap();
+        let of = |file: &String| listed.iter().find(|listed| listed["file"] == file.as_str()).unwrap();
+        assert_eq!(of(&held.recording)["set_aside_gone"], serde_json::json!([piece(1)]), "{}", shelf.engine());
+        assert_eq!(of(&held.report)["set_aside_gone"], serde_json::json!([]), "{}", shelf.engine());
+        let audited = shelf.audited("evidence.keep").await;
+        let entry = audited.iter().find(|entry| entry.object_id == held.recording).unwrap();
+        assert!(entry.detail.contains(&name(1)) && !entry.detail.contains(&name(2)), "{}", shelf.engine());
+    }
+}

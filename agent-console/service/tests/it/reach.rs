@@ -291,6 +291,22 @@ async fn x6_a_recording_that_the_server_keeps_under_a_lock_stays_and_the_deletio
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x6_what_a_recovery_set_aside_of_a_recording_that_stays_is_still_there() {
+    for shelf in shelves().await {
+        let (served, id) = shelf.approved(TEN_YEARS).await;
+        let lost = shelf.house.on.folder.join("recordings/live/lost");
+        std::fs::create_dir_all(&lost).unwrap();
+        let piece = lost.join(format!("{}-1.from-4096", served.recording));
+        std::fs::write(&piece, b"its end").unwrap();
+        let (vault, at) = shelf.behind_s3();
+        server(at, THERE, LOCKED);
+        Deleter { vault, ..shelf.deleter() }.run(&id).await.unwrap();
+        assert_eq!(shelf.states(&id).await[&served.recording].0, "failed", "{}", shelf.engine());
+        assert!(piece.exists() && shelf.sealed_recording(&served.recording).exists(), "{}", shelf.engine());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x6_nothing_is_certified_as_gone_whose_copy_lies_on_a_server_that_is_named_no_more() {
     let twice = shelves().await.into_iter().map(|shelf| (shelf, true));
     for (shelf, is_here) in twice.chain(shelves().await.into_iter().map(|shelf| (shelf, false))) {
