@@ -115,7 +115,8 @@ pub(super) async fn standings(
     court: &str,
     case: Option<&str>,
 ) -> Result<Vec<Standing>, ServiceError> {
-    // An order that waits for correction will bring tasks: it counts as an open one.
+    // An order that waits for correction will bring tasks: it counts as an open one. A hold that was
+    // set and that nobody lifted, as the audit log has it, stands, whatever became of its row.
     let rows = sqlx::query(
         "SELECT k.id, k.number,
                 (SELECT COUNT(*) FROM tasks t WHERE t.case_id = k.id),
@@ -127,7 +128,10 @@ pub(super) async fn standings(
                   WHERE t.case_id = k.id AND b.sink = $3 AND b.state <> 'done'),
                 (SELECT MAX(b.done_ms) FROM outbox b JOIN tasks t ON t.id = b.order_key
                   WHERE t.case_id = k.id AND b.sink = $3),
-                (SELECT COUNT(*) FROM legal_holds h WHERE h.active_case = k.id),
+                (SELECT COUNT(*) FROM legal_holds h WHERE h.active_case = k.id)
+                  + CASE WHEN (SELECT a.action FROM audit a
+                    WHERE a.object_kind = 'case' AND a.object_id = k.id AND a.action IN ('hold.set', 'hold.lift')
+                      AND a.result = 'ok' ORDER BY a.seq DESC LIMIT 1) = 'hold.set' THEN 1 ELSE 0 END,
                 (SELECT COUNT(*) FROM calls c JOIN tasks t ON t.id = c.task_id
                   WHERE t.case_id = k.id AND (c.state <> 'ended' OR c.outcome_state = 'owed'))
                   + (SELECT COUNT(*) FROM inbound_calls i JOIN tasks t ON t.id = i.task_id

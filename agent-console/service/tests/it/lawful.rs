@@ -1,12 +1,13 @@
 //! What is lost, altered, moved or held never goes as if it had been deleted by decision (X2, E71).
 
+use songda_people::Role;
 use songda_service::{
     evidence::{self, Found, Place},
-    retention::plan,
+    retention::{lift_hold, plan},
 };
 
 use crate::{
-    decided::TEN_YEARS,
+    decided::{TEN_YEARS, code},
     shelf::{Served, Shelf, flip, shelves},
 };
 
@@ -129,6 +130,25 @@ async fn e71_a_call_that_was_moved_for_the_list_alone_and_back_keeps_its_sound_a
             assert_eq!(shelf.examiner().look(&shelf.file(file).await).await.unwrap(), Found::Intact);
         }
         assert_eq!(shelf.doubted().await, [format!("B{call}")], "{}: and people are told", shelf.engine());
+    }
+}
+
+#[tokio::test]
+async fn e71_a_hold_whose_row_is_gone_stands_until_a_person_lifts_it_with_a_reason() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        let (served, id) = shelf.approved(TEN_YEARS).await;
+        shelf.hold(&served.case).await;
+        // The audit log has a hold that nobody lifted.
+        shelf.sql("DELETE FROM legal_holds").await.unwrap();
+        shelf.deleter().run(&id).await.unwrap();
+        let states = shelf.states(&id).await;
+        assert!(states.values().all(|state| *state == kept("hold")), "{}: {states:?}", shelf.engine());
+        assert_eq!(code(&shelf.ask(Some(&served.case)).await.unwrap_err()), "retention.hold", "{}", shelf.engine());
+        // A person ends that, by name and with a reason.
+        shelf.hold(&served.case).await;
+        lift_hold(&on.db, &on.clock, &shelf.actor(Role::Supervisor), &served.case, "再审已结").await.unwrap();
+        assert_eq!(shelf.states(&shelf.ask(None).await.unwrap()).await.len(), 4, "{}", shelf.engine());
     }
 }
 
