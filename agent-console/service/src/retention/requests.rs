@@ -181,13 +181,14 @@ pub async fn ask_for_deletion(
 pub async fn ask_for_contract_end(db: &Db, clock: &Clock, actor: &Actor, why: &str) -> Result<String, ServiceError> {
     let why = reason(why)?;
     let refused = |code, text: String| Err(ServiceError::Refused { code, field: "", text });
-    // The list first: what is entered while this is looked at is in no list.
+    // The list first: what is entered while this is looked at is in no list. What no deletion takes
+    // and the house itself enters, a notary's receipt each day, need not be returned anew for it.
     let mut plan = plan_end(db, clock, &actor.court_id).await?;
     let returned = returned(db, &actor.court_id).await?;
     let row = sqlx::query(
         "SELECT (SELECT COUNT(*) FROM legal_holds WHERE court_id = $1 AND active_case IS NOT NULL),
-                (SELECT COUNT(*) FROM evidence_files f WHERE f.court_id = $1 AND f.kind <> 'certificate'
-                  AND f.booked_ms >= $2),
+                (SELECT COUNT(*) FROM evidence_files f WHERE f.court_id = $1
+                  AND f.kind NOT IN ('certificate', 'notary_receipt') AND f.booked_ms >= $2),
                 (SELECT COUNT(*) FROM evidence_files f WHERE f.court_id = $1 AND f.booked_ms < $2)",
     )
     .bind(&actor.court_id)

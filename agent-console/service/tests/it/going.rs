@@ -14,7 +14,7 @@ use songda_store::jobs;
 use crate::{
     decided::{TEN_YEARS, THREE_YEARS, YES, code},
     reach::silent_server,
-    shelf::{DAY_MS, shelves},
+    shelf::{DAY_MS, Shelf, shelves},
 };
 
 #[tokio::test]
@@ -423,6 +423,26 @@ async fn x6_an_order_that_waits_for_correction_keeps_its_case() {
     }
 }
 
+impl Shelf {
+    /// A notary's receipt is entered, as after each root.
+    async fn receipt(&self) {
+        let on = &self.house.on;
+        let (sha256, sm3) = songda_store::evidence::hashes(b"{}");
+        let entry = songda_store::evidence::Entry {
+            id: "N2026-11-23",
+            court: &self.house.court,
+            kind: songda_store::evidence::NOTARY_RECEIPT,
+            owner: "",
+            sha256: &sha256,
+            sm3: &sm3,
+            size: 2,
+        };
+        let mut tx = on.db.begin().await.unwrap();
+        songda_store::evidence::book(&mut tx, &on.clock, entry).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hold_refuses_it() {
     for shelf in shelves().await {
@@ -466,6 +486,9 @@ async fn x6_at_the_end_of_the_contract_everything_is_returned_and_goes_and_a_hol
         exported("ok", &late).await;
         assert_eq!(code(&ask().await.unwrap_err()), "retention.not_exported", "{}: one is missing", shelf.engine());
         exported("ok", &listed).await;
+        // A notary's receipt that comes after it stays where it is, and is nothing that was not returned.
+        on.clock.advance(1);
+        shelf.receipt().await;
         shelf.hold(&held.case).await;
         assert_eq!(code(&ask().await.unwrap_err()), "retention.hold", "{}", shelf.engine());
         // The dry run says what a hold keeps, and takes nothing.
