@@ -474,5 +474,30 @@ fn write_once(path: &Path, body: &[u8]) -> std::io::Result<()> {
         _ => Err(error),
     })?;
     std::fs::remove_file(&half)?;
-    std::fs::File::open(folder)?.sync_all()
+    sync_names(path, |folder| std::fs::File::open(folder)?.sync_all())
+}
+
+/// The name of a file stands in the folder of its court, that one's in the folder of the roots, and
+/// that one's beside the vault: each may be new, and one that is lost takes every copy with it.
+fn sync_names(path: &Path, sync: impl FnMut(&Path) -> std::io::Result<()>) -> std::io::Result<()> {
+    path.ancestors().skip(1).take(3).try_for_each(sync)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x2_the_names_of_the_folders_above_a_copy_are_on_the_disk_before_it_counts_as_written() {
+        let mut synced = Vec::new();
+        let path = Path::new("/data/roots/COURT/2026-11-23.json");
+        let kept = sync_names(path, |folder| {
+            synced.push(folder.to_owned());
+            Ok(())
+        });
+        kept.unwrap();
+        assert_eq!(synced, ["/data/roots/COURT", "/data/roots", "/data"].map(PathBuf::from));
+        let refused = sync_names(path, |_| Err(std::io::ErrorKind::Other.into()));
+        assert!(refused.is_err(), "a copy whose name is not on the disk is owed");
+    }
 }
