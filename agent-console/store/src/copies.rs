@@ -99,6 +99,8 @@ pub struct Copier {
     asked_ms: i64,
     /// Where the last asking ended.
     asked_to: Option<RecordingId>,
+    /// Checked copies that are others by now.
+    others: usize,
     alarmed: bool,
 }
 
@@ -121,6 +123,7 @@ impl Copier {
             eviction_ms,
             asked_ms,
             asked_to,
+            others: 0,
             alarmed,
         }
     }
@@ -199,16 +202,24 @@ impl Copier {
         if now - self.asked_ms >= ASKING_MS {
             let mut after = self.asked_to.clone();
             let asked = self.ask(move |vault| {
-                let lost = vault.look_for_copies(&mut after, ASKED)?;
-                Ok((lost, after))
+                let looked = vault.look_for_copies(&mut after, ASKED)?;
+                Ok((looked, after))
             });
             match asked.await? {
-                Ok((lost, after)) => {
+                Ok((looked, after)) => {
                     (self.asked_ms, self.asked_to) = (now, after);
-                    metrics::counter!("songda_vault_copies_lost_total").increment(lost as u64);
+                    metrics::counter!("songda_vault_copies_lost_total").increment(looked.lost as u64);
+                    for (id, error) in looked.other {
+                        self.tell_other(&id, &error.into()).await?;
+                    }
                 }
                 Err(error) => return self.failed(&error).await,
             }
+            match self.look_at_others().await? {
+                Ok(others) => self.others = others,
+                Err(error) => return self.failed(&error).await,
+            }
+            self.tell_differing();
         }
         if copied || now - self.eviction_ms >= EVICTION_MS {
             match self.ask(Vault::evict).await? {
@@ -250,8 +261,27 @@ impl Copier {
     }
 
     fn tell_differing(&self) {
-        let differing = self.differing.values().filter(|(kind, _)| *kind == DIFFERS).count();
+        let differing = self.differing.values().filter(|(kind, _)| *kind == DIFFERS).count() + self.others;
         self.copies.set(|standing| standing.differing = differing);
+    }
+
+    /// Looks again at the copies that were told to be others, also by an earlier run: which of them is the
+    /// right one again, or is needed no more, is told no longer. Answers how many are left.
+    async fn look_at_others(&self) -> Result<Result<usize, VaultError>, StoreError> {
+        let mut left = 0;
+        for alarm in alarms::open(&self.db).await?.into_iter().filter(|alarm| alarm.kind == DIFFERS) {
+            let Ok(id) = RecordingId::new(&alarm.object_id) else { continue };
+            // One that waits for its copy is tried, and told, by itself.
+            if self.differing.contains_key(&id) {
+                continue;
+            }
+            match self.ask(move |vault| vault.has_other_copy(&id)).await? {
+                Ok(true) => left += 1,
+                Ok(false) => alarms::clear(&self.db, &self.clock, DIFFERS, &alarm.object_id).await?,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(left))
     }
 
     /// Waits for vault and server on a thread that may wait.
@@ -284,6 +314,10 @@ impl Copier {
         self.put_off.remove(id);
         self.differing.insert(id.clone(), (DIFFERS, i64::MAX));
         self.tell_differing();
+        self.tell_other(id, error).await
+    }
+
+    async fn tell_other(&self, id: &RecordingId, error: &VaultError) -> Result<(), StoreError> {
         let text = "the storage server has something else under the name of the recording {recording}, which was not written over: find out who wrote it ({why})";
         let said = Said::new("recording.copy_differs", text).with("recording", id.as_str()).with("why", error.said());
         alarms::raise(&self.db, &self.clock, DIFFERS, id.as_str(), &said).await

@@ -36,6 +36,7 @@ pub use manifest::{Finished, Gap, GapKind, Manifest, Peaks, Recovered, Removed, 
 pub use reader::WavReader;
 use reserve::Reserve;
 pub use reserve::Room;
+pub use shelf::Looked;
 use shelf::{Shelf, shelf_of};
 use syncs::Syncs;
 use writer::Resumed;

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Flaw, RecordingId, Vault, VaultError, WavReader, io,
-    s3::{Copied, Far, Note, Remote, is_noted, remove_note, remove_notes},
+    s3::{Copied, Far, Note, Remote, S3Error, is_noted, remove_note, remove_notes},
     source::{OnDisk, Source},
     sync_folder,
 };
@@ -52,6 +52,16 @@ impl Drop for Alone<'_> {
         self.shelf.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
         self.shelf.free.notify_all();
     }
+}
+
+/// What a look for copies found.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// How many the server did not have any more: they are made again.
+    pub lost: usize,
+    /// Those that are another on the server than the one that was checked, and what differs. Nobody writes
+    /// over them.
+    pub other: Vec<(RecordingId, S3Error)>,
 }
 
 /// A sealed file in the local folder.
@@ -335,12 +345,14 @@ impl Vault {
     }
 
     /// Asks the server for the copies of up to so many recordings that lie here, going round by the
-    /// order of their ids: one that the server lost waits to be copied again. Answers how many were
-    /// lost. `after` is where the last call ended; it is moved on, and emptied at the end of a round.
-    pub fn look_for_copies(&self, after: &mut Option<RecordingId>, most: usize) -> Result<usize, VaultError> {
-        let Some(remote) = self.shelf.remote.get() else { return Ok(0) };
+    /// order of their ids: one that the server lost waits to be copied again, and one that is another
+    /// there is told. `after` is where the last call ended; it is moved on, and emptied at the end of a
+    /// round.
+    pub fn look_for_copies(&self, after: &mut Option<RecordingId>, most: usize) -> Result<Looked, VaultError> {
+        let mut done = Looked::default();
+        let Some(remote) = self.shelf.remote.get() else { return Ok(done) };
         let from = after.take();
-        let (mut looked, mut lost) = (0, 0);
+        let mut looked = 0;
         self.shelf.each(|lying| {
             if from.as_ref().is_some_and(|from| lying.id <= *from) || !is_noted(&lying.path) {
                 return Ok(true);
@@ -350,9 +362,14 @@ impl Vault {
             }
             looked += 1;
             let _alone = self.shelf.alone(&lying.id);
-            if is_noted(&lying.path) && lying.path.exists() && remote.find(&lying.id)?.is_none() {
-                self.shelf.lost_copy(&lying)?;
-                lost += 1;
+            if is_noted(&lying.path) && lying.path.exists() {
+                if let Some(about) = remote.find(&lying.id)? {
+                    let other = remote.other_copy(&lying.id, &lying.path, &about)?;
+                    done.other.extend(other.map(|error| (lying.id.clone(), error)));
+                } else {
+                    self.shelf.lost_copy(&lying)?;
+                    done.lost += 1;
+                }
             }
             *after = Some(lying.id);
             Ok(true)
@@ -360,7 +377,18 @@ impl Vault {
         if looked < most {
             *after = None;
         }
-        Ok(lost)
+        Ok(done)
+    }
+
+    /// Whether the server has another copy of a recording that lies here than the one that was checked.
+    pub fn has_other_copy(&self, id: &RecordingId) -> Result<bool, VaultError> {
+        let (Some(remote), path) = (self.shelf.remote.get(), self.shelf.path(id)) else { return Ok(false) };
+        let _alone = self.shelf.alone(id);
+        if !is_noted(&path) || !path.exists() {
+            return Ok(false);
+        }
+        let Some(about) = remote.find(id)? else { return Ok(false) };
+        Ok(remote.other_copy(id, &path, &about)?.is_some())
     }
 
     /// Throws the oldest recordings out of the local folder while more lie there than are to

@@ -23,13 +23,41 @@ fn x2_a_copy_that_the_server_lost_is_found_on_the_round_and_made_again() {
         }
         server.delete("01CCC1");
         let mut after = None;
-        assert_eq!(house.vault.look_for_copies(&mut after, 2).unwrap(), 0);
+        assert_eq!(house.vault.look_for_copies(&mut after, 2).unwrap().lost, 0);
         assert_eq!(after, Some(id("01BBB1")), "so far it came");
-        assert_eq!(house.vault.look_for_copies(&mut after, 2).unwrap(), 1);
+        assert_eq!(house.vault.look_for_copies(&mut after, 2).unwrap().lost, 1);
         assert_eq!((after, house.vault.uncopied().unwrap()), (None, vec![id("01CCC1")]));
         house.vault.copy(&id("01CCC1")).unwrap();
         assert!(server.get("01CCC1").unwrap() == std::fs::read(house.path("01CCC1")).unwrap());
         assert!(house.vault.uncopied().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn x2_a_copy_that_was_replaced_after_its_check_is_told_and_one_that_is_the_same_is_not() {
+    each_server(|server| {
+        let house = house(&S3Config { keep_local: None, ..server.config(KEY, SECRET) });
+        for name in ["01OTHER", "01LONGER", "01SAME1"] {
+            house.record(name, 1);
+            house.vault.copy(&id(name)).unwrap();
+        }
+        assert!(house.vault.look_for_copies(&mut None, 9).unwrap().other.is_empty());
+        let right = server.get("01OTHER").unwrap();
+        let mut wrong = right.clone();
+        wrong[4_000] ^= 1;
+        server.put("01OTHER", &wrong);
+        server.put("01LONGER", &[right.clone(), vec![0]].concat());
+        // The same bytes under another mark, as a server gives them that was moved.
+        let note = house.path("01SAME1").with_extension("s3");
+        let moved = std::fs::read_to_string(&note).unwrap().replace("\"e_tag\":", "\"e_tag\":\"moved\",\"before\":");
+        std::fs::write(&note, &moved).unwrap();
+        let looked = house.vault.look_for_copies(&mut None, 9).unwrap();
+        let other: Vec<&str> = looked.other.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!((other, looked.lost), (vec!["01LONGER", "01OTHER"], 0));
+        assert_ne!(std::fs::read_to_string(&note).unwrap(), moved, "what is the same is noted anew");
+        assert!(house.vault.has_other_copy(&id("01OTHER")).unwrap());
+        server.put("01OTHER", &right);
+        assert!(!house.vault.has_other_copy(&id("01OTHER")).unwrap());
     });
 }
 

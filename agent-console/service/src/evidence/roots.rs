@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use serde_json::json;
@@ -13,9 +14,9 @@ use songda_recordings::{
     evidence::{DayRoot, Draft, EvidenceError, Facts, Leaf, Tree},
     keys::KeyProvider,
     said::Said,
-    vault::Vault,
+    vault::{Vault, s3::S3Error},
 };
-use songda_store::{Clock, Db, audit};
+use songda_store::{Clock, Db, audit, evidence::hashes};
 use sqlx::{Row, any::AnyRow};
 
 use super::{FileRow, HOUSE, check_root, files, internal};
@@ -146,6 +147,26 @@ impl Days {
     /// Whether a day is one of them.
     pub fn hold(&self, day: &str) -> bool {
         (self.first.as_str()..=self.last.as_str()).contains(&day)
+    }
+}
+
+/// A root and its copy on the S3 server.
+struct Far {
+    court: String,
+    day: String,
+    body: String,
+    /// Beside the file copy.
+    mark: PathBuf,
+    /// What the mark says when this very root lies on this very server: place and hash.
+    wanted: String,
+}
+
+impl Far {
+    /// When it was marked, if it is: when it was last compared.
+    async fn marked(&self) -> Option<SystemTime> {
+        let mark = tokio::fs::read_to_string(&self.mark).await.ok();
+        mark.filter(|mark| *mark == self.wanted)?;
+        tokio::fs::metadata(&self.mark).await.ok()?.modified().ok()
     }
 }
 
@@ -350,38 +371,39 @@ impl Roots {
     }
 
     /// Keeps every root on the S3 server as well, where there is one: an object that is written
-    /// once. A mark beside the file says that it is there. Answers how many were copied.
+    /// once. A mark beside the file says which one is there, and where; another bucket gets all of them.
+    /// Of those that are there the one that was compared longest ago is read and compared again. Answers
+    /// how many were copied.
     ///
     /// One that fails keeps no other back. A server that is away is not asked for the others, and one
     /// that answers to many in a row with an error is left alone too; the next minute begins at another.
     pub async fn complete_far(&self) -> Result<usize, ServiceError> {
-        if self.vault.s3().is_none() {
-            return Ok(0);
-        }
+        let Some(remote) = self.vault.s3() else { return Ok(0) };
         let rows = sqlx::query("SELECT court_id, day, body FROM evidence_roots ORDER BY day, court_id")
             .fetch_all(self.db.read())
             .await?;
         let mut owed = Vec::new();
+        let mut oldest: Option<(SystemTime, Far)> = None;
         for row in rows {
             let (court, day, body): (String, String, String) = (row.get(0), row.get(1), row.get(2));
             let mark = self.path(&court, &day).with_extension("s3");
-            if !tokio::fs::try_exists(&mark).await.unwrap_or(false) {
-                owed.push((court, day, body, mark));
+            let wanted = format!("{}\n{}\n", remote.place(), hashes(body.as_bytes()).0);
+            let far = Far { court, day, body, mark, wanted };
+            match far.marked().await {
+                None => owed.push(far),
+                Some(at) if oldest.as_ref().is_none_or(|(before, _)| at < *before) => oldest = Some((at, far)),
+                Some(_) => {}
             }
         }
         let minute = usize::try_from(self.clock.now_ms() / 60_000).unwrap_or(0);
         let begin = minute % owed.len().max(1);
         owed.rotate_left(begin);
         let (mut copied, mut failed, mut first) = (0, 0, First::default());
-        for (court, day, body, mark) in owed {
-            let (vault, name) = (self.vault.clone(), format!("roots/{court}/{day}.json"));
-            let keep = move || match vault.s3().map(|remote| remote.keep(&name, body.as_bytes())) {
-                Some(Err(error)) => Err((error.is_away(), error.to_string())),
-                Some(Ok(())) | None => write_once(&mark, b"").map_err(|error| (false, error.to_string())),
-            };
-            let kept = tokio::task::spawn_blocking(keep).await;
-            let kept = kept.map_err(|error| internal("copying a day root", error))?;
-            let away = matches!(kept, Err((true, _)));
+        let mut away = false;
+        for far in owed {
+            let (court, day) = (far.court.clone(), far.day.clone());
+            let kept = self.keep_far(far).await?;
+            away = matches!(kept, Err((true, _)));
             let kept = kept.map_err(|(_, why)| internal("copying it to the S3 server", why));
             let kept = first.of(&court, &day, kept).is_some();
             copied += usize::from(kept);
@@ -390,7 +412,30 @@ impl Roots {
                 break;
             }
         }
+        if let Some((_, far)) = oldest.filter(|_| !away) {
+            let (court, day) = (far.court.clone(), far.day.clone());
+            let kept = self.keep_far(far).await?;
+            first.of(&court, &day, kept.map_err(|(_, why)| internal("comparing its copy on the S3 server", why)));
+        }
         first.or(copied)
+    }
+
+    /// Has the S3 server hold this root, and marks that it does. One that is another there loses its mark:
+    /// it is owed, and told each time, until it is the right one again. An error says whether the server
+    /// is away, and why.
+    async fn keep_far(&self, far: Far) -> Result<Result<(), (bool, String)>, ServiceError> {
+        let Far { court, day, body, mark, wanted } = far;
+        let (vault, name) = (self.vault.clone(), format!("roots/{court}/{day}.json"));
+        let keep = move || match vault.s3().map(|remote| remote.keep(&name, body.as_bytes())) {
+            Some(Err(error)) => {
+                if matches!(error, S3Error::Differs { .. }) {
+                    let _ = std::fs::remove_file(&mark);
+                }
+                Err((error.is_away(), error.to_string()))
+            }
+            Some(Ok(())) | None => renew(&mark, wanted.as_bytes()).map_err(|error| (false, error.to_string())),
+        };
+        tokio::task::spawn_blocking(keep).await.map_err(|error| internal("copying a day root", error))
     }
 
     async fn copy(&self, court: &str, day: &str, body: &str) -> Result<(), ServiceError> {
@@ -460,14 +505,7 @@ impl Roots {
 
 /// A file that is written once, read-only, and on the disk when this returns.
 fn write_once(path: &Path, body: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder)?;
-    // Half a file from a kill is no copy: it comes under its name only whole.
-    let half = path.with_extension("part");
-    let _ = std::fs::remove_file(&half);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(&half)?;
-    file.write_all(body)?;
-    file.sync_all()?;
+    let half = written_beside(path, body)?;
     std::fs::hard_link(&half, path).or_else(|error| match error.kind() {
         // Written before a kill. One of other content is left for whoever looks at it.
         std::io::ErrorKind::AlreadyExists => Ok(()),
@@ -475,6 +513,23 @@ fn write_once(path: &Path, body: &[u8]) -> std::io::Result<()> {
     })?;
     std::fs::remove_file(&half)?;
     sync_names(path, |folder| std::fs::File::open(folder)?.sync_all())
+}
+
+/// A mark of ours, in the place of the one before.
+fn renew(path: &Path, body: &[u8]) -> std::io::Result<()> {
+    std::fs::rename(written_beside(path, body)?, path)?;
+    sync_names(path, |folder| std::fs::File::open(folder)?.sync_all())
+}
+
+/// Half a file from a kill is no copy: it comes under its name only whole.
+fn written_beside(path: &Path, body: &[u8]) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+    let half = path.with_extension("part");
+    let _ = std::fs::remove_file(&half);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(&half)?;
+    file.write_all(body)?;
+    file.sync_all()?;
+    Ok(half)
 }
 
 /// The name of a file stands in the folder of its court, that one's in the folder of the roots, and

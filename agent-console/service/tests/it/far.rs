@@ -187,3 +187,34 @@ async fn x2_a_line_that_breaks_over_one_root_keeps_no_other_from_the_s3_server_f
         assert_eq!(roots.complete_far().await.unwrap(), 1, "{}", shelf.engine());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_a_root_that_was_replaced_on_the_s3_server_is_told_and_another_bucket_gets_all_of_them() {
+    for shelf in shelves().await {
+        let on = &shelf.house.on;
+        on.clock.advance(3 * DAY_MS);
+        assert_eq!(shelf.roots().make_due(HOUR_MS).await.unwrap(), 3, "{}", shelf.engine());
+        let (server, at) = Server::start();
+        let here = roots(&shelf, &on.folder, &at);
+        assert_eq!((here.complete_far().await.unwrap(), here.complete_far().await.unwrap()), (3, 0));
+        let right = server.objects.lock().unwrap().clone();
+        let replaced = right.keys().find(|name| name.contains("2026-11-24")).unwrap().clone();
+        server.objects.lock().unwrap().insert(replaced, b"{}".to_vec());
+        // One is compared a minute, and what was found is told from then on.
+        let mut told = String::new();
+        for _ in 0..3 {
+            told = here.complete_far().await.err().map_or(told, |error| error.to_string());
+            on.clock.advance(MINUTE_MS);
+        }
+        assert!(told.contains("2026-11-24"), "{}: {told}", shelf.engine());
+        assert!(here.complete_far().await.is_err() && here.complete_far().await.is_err(), "{}", shelf.engine());
+        *server.objects.lock().unwrap() = right;
+        assert_eq!(here.complete_far().await.unwrap(), 1, "{}", shelf.engine());
+        // A bucket elsewhere has none of them yet, whatever was marked.
+        let (elsewhere, at) = Server::start();
+        let folder = on.folder.join("elsewhere");
+        std::fs::create_dir(&folder).unwrap();
+        let there = Roots { folder: here.folder.clone(), ..roots(&shelf, &folder, &at) };
+        assert_eq!((there.complete_far().await.unwrap(), elsewhere.holds().len()), (3, 3), "{}", shelf.engine());
+    }
+}

@@ -280,6 +280,39 @@ async fn x2_a_copy_that_the_server_lost_is_asked_for_and_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_a_checked_copy_that_somebody_replaced_is_told_until_it_is_the_right_one_again() {
+    for house in databases().await.unwrap() {
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let objects = serve(at);
+        let vault = Arc::new(vault(&house.folder).with_s3(remote_keeping(&house, at, None)));
+        let id = record(&vault, "01OTHER");
+        let copies = Copies::default();
+        let copier = || Copier::new(house.db.clone(), house.clock.clone(), vault.clone(), copies.clone());
+        let (mut own, cancel) = (copier(), CancellationToken::new());
+        own.round(&cancel).await.unwrap();
+        let right = objects.lock().unwrap().clone();
+        for held in objects.lock().unwrap().values_mut() {
+            held.push(0);
+        }
+        for _ in 0..2 {
+            house.clock.advance(10 * 60_000);
+            own.round(&cancel).await.unwrap();
+            let open = alarms::open(&house.db).await.unwrap();
+            assert_eq!(open.len(), 1, "{}: told once", house.engine);
+            assert_eq!((open[0].kind.as_str(), open[0].object_id.as_str()), ("recording.copy_differs", id.as_str()));
+            assert_eq!((copies.standing().differing, copies.standing().failing), (1, None), "{}", house.engine);
+            own.round(&cancel).await.unwrap();
+        }
+        // Another run sees that it was put right.
+        *objects.lock().unwrap() = right;
+        house.clock.advance(10 * 60_000);
+        copier().round(&cancel).await.unwrap();
+        assert!(open_alarms(&house).await.is_empty(), "{}", house.engine);
+        assert_eq!(copies.standing().differing, 0, "{}", house.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_removed_waits_for_no_copy_and_nobody_is_told_of_it_any_more() {
     for house in databases().await.unwrap() {
         // Nobody listens there.

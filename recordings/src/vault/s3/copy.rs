@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Read as _, os::unix::fs::FileExt as _, path::Path};
 
-use object_store::path::Path as Object;
+use object_store::{ObjectMeta, path::Path as Object};
 use sha2::{Digest as _, Sha256};
 
 use super::{Note, Remote, S3Error, is_noted, notes::Started};
@@ -172,6 +172,25 @@ impl Remote {
             return Err(differs("its SHA-256 is another".into()).into());
         }
         Ok(Note { bytes, sha256, e_tag: about.e_tag })
+    }
+
+    /// Why the copy on the server is another than the one that was checked, if it is: it has another length
+    /// or mark there, and is read again. One that is the same for all that has its note renewed.
+    pub(in crate::vault) fn other_copy(
+        &self,
+        id: &RecordingId,
+        path: &Path,
+        about: &ObjectMeta,
+    ) -> Result<Option<S3Error>, VaultError> {
+        let Some(note) = Note::read(path) else { return Ok(None) };
+        if about.size == note.bytes && (note.e_tag.is_none() || about.e_tag == note.e_tag) {
+            return Ok(None);
+        }
+        match self.read_back(id, note.bytes, note.sha256) {
+            Ok(note) => note.write(path).map(|()| None),
+            Err(VaultError::S3(error @ S3Error::Differs { .. })) => Ok(Some(error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the copy that was noted is still the one on the server.
