@@ -69,16 +69,24 @@ pub(crate) struct Session {
 }
 
 impl Model {
+    /// Whether a file is the one expected, by its SHA-256 in hex; answers with that in lower case. It is
+    /// read to its end, and not loaded.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is another.
+    pub fn check(path: &Path, sha256: &str) -> Result<String, ModelError> {
+        let name = || path.display().to_string();
+        let found = hash(path).map_err(|error| ModelError::Unreadable { path: name(), error })?;
+        if found.eq_ignore_ascii_case(sha256.trim()) { Ok(found) } else { Err(ModelError::Hash { path: name() }) }
+    }
+
     /// Loads a model whose SHA-256 is the one expected. A malformed file can bring the
     /// engine down, so a file with another hash is never shown to it.
     pub fn load(path: &Path, sha256: &str) -> Result<Self, ModelError> {
         static QUIET: Once = Once::new();
         QUIET.call_once(whisper_rs::install_logging_hooks);
+        let found = Self::check(path, sha256)?;
         let name = || path.display().to_string();
-        let found = hash(path).map_err(|error| ModelError::Unreadable { path: name(), error })?;
-        if !found.eq_ignore_ascii_case(sha256.trim()) {
-            return Err(ModelError::Hash { path: name() });
-        }
         let context = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .map_err(|error| ModelError::Load { path: name(), error: error.to_string() })?;
         let info = ModelInfo {

@@ -1,6 +1,6 @@
 //! The configuration names key and line.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use songda_api::config::Config;
 use songda_sip::Protocol;
@@ -126,13 +126,11 @@ fn signalling_listens_on_several_transports_and_the_old_key_is_the_first() {
 fn a_file_that_the_start_would_refuse_is_named_by_the_check() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::create_dir(path("prompts")).unwrap();
     std::fs::write(path("model.bin"), "").unwrap();
-    let good = GOOD.replace("\"prompts\"", &format!("{:?}", path("prompts")));
-    let good = good.replace("\"model.bin\"", &format!("{:?}", path("model.bin")));
+    let good = with_files(folder.path());
     let told = |text: &str| {
         let config = Config::parse(text, "x").unwrap();
-        songda_api::files::check(&config).map_err(|error| format!("{error:#}"))
+        songda_api::files::look(&config, FROM_MS).map(drop).map_err(|error| format!("{error:#}"))
     };
     assert_eq!(told(&good), Ok(()));
     std::fs::remove_file(path("model.bin")).unwrap();
@@ -166,4 +164,105 @@ fn a_file_that_the_start_would_refuse_is_named_by_the_check() {
         path("notary.pem")
     );
     assert!(told(&notary).unwrap_err().contains(&path("notary.pem")));
+}
+
+/// From when until when the certificate of the tests holds.
+const FROM_MS: i64 = 1_795_887_293_000;
+const UNTIL_MS: i64 = 1_827_423_293_000;
+const DAY_MS: i64 = 86_400_000;
+const CERTIFICATE: &str = include_str!("certificate.pem");
+const KEY: &str = include_str!("certificate.key");
+
+/// A configuration whose prompts are there, and whose model is the empty file `model.bin` of this folder.
+fn with_files(folder: &Path) -> String {
+    let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-console/calls/prompts");
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    GOOD.replace("\"prompts\"", &format!("{:?}", prompts.display().to_string()))
+        .replace("\"model.bin\"", &format!("{:?}", folder.join("model.bin").display().to_string()))
+        .replace(&"0".repeat(64), empty)
+}
+
+#[test]
+fn a_certificate_that_ended_or_has_not_begun_is_refused_by_the_check_and_one_that_ends_soon_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("model.bin"), "").unwrap();
+    std::fs::write(path("c.pem"), CERTIFICATE).unwrap();
+    std::fs::write(path("k.pem"), KEY).unwrap();
+    let good = with_files(folder.path());
+    let (certificate, key) = (path("c.pem"), path("k.pem"));
+    let files = format!("certificate = {certificate:?}\nkey = {key:?}\n");
+    for (section, text) in [
+        ("server.tls", format!("{good}[server.tls]\n{files}")),
+        (
+            "telephony.tls",
+            format!(
+                "{}[telephony.tls]\n{files}",
+                good.replace("prompts =", "listen = [\"tls:127.0.0.1:5061\"]\nprompts =")
+            ),
+        ),
+        ("telephony.carrier_tls", format!("{good}[telephony.carrier_tls]\nroots = {certificate:?}\n{files}")),
+    ] {
+        let config = Config::parse(&text, "x").unwrap();
+        let at = |ms: i64| songda_api::files::look(&config, ms).map_err(|error| format!("{error:#}"));
+        for well in [FROM_MS, UNTIL_MS - 30 * DAY_MS] {
+            assert_eq!(at(well), Ok(Vec::new()), "{section}");
+        }
+        for soon in [UNTIL_MS - 30 * DAY_MS + 1, UNTIL_MS] {
+            let told = at(soon).unwrap();
+            assert!(
+                told.len() == 1
+                    && told[0]
+                        .starts_with(&format!("{section}.certificate: {certificate} ends at 2027-11-29T01:34:53")),
+                "{told:?}"
+            );
+        }
+        let ended = at(UNTIL_MS + 1).unwrap_err();
+        assert!(ended.starts_with(&format!("{section}.certificate: {certificate} ended at 2027-11-29")), "{ended}");
+        let early = at(FROM_MS - 1).unwrap_err();
+        assert!(early.contains("holds only from 2026-11-29T01:34:53"), "{early}");
+    }
+}
+
+#[test]
+fn another_model_than_the_one_that_is_named_is_told_by_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::parse(&with_files(folder.path()), "x").unwrap();
+    std::fs::write(folder.path().join("model.bin"), "another").unwrap();
+    let told = format!("{:#}", songda_api::files::look(&config, FROM_MS).unwrap_err());
+    assert!(told.starts_with("asr.sha256: ") && told.contains("model.bin has another SHA-256"), "{told}");
+}
+
+#[test]
+fn a_prompt_that_a_call_would_miss_is_named_by_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("model.bin"), "").unwrap();
+    let prompts = folder.path().join("prompts");
+    let own = format!("prompts = {:?}", prompts.display().to_string());
+    let text: String = with_files(folder.path())
+        .lines()
+        .map(|line| if line.starts_with("prompts =") { own.as_str() } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let config = Config::parse(&text, "x").unwrap();
+    let told = || songda_api::files::look(&config, FROM_MS).map_err(|error| format!("{error:#}"));
+    assert!(told().unwrap_err().starts_with("telephony.prompts: cannot read"), "no folder");
+    std::fs::create_dir(&prompts).unwrap();
+    assert!(told().unwrap_err().contains("telephony.prompts, without which no call goes out"), "an empty one");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-console/calls/prompts");
+    for entry in std::fs::read_dir(from).unwrap() {
+        let file = entry.unwrap().path();
+        std::fs::copy(&file, prompts.join(file.file_name().unwrap())).unwrap();
+    }
+    assert_eq!(told(), Ok(Vec::new()));
+    // Each that is played, in a call out or in, and its words.
+    for name in ["notice-zh.wav", "recording-failed-zh.wav", "leave-message-zh.wav", "hold-zh.txt"] {
+        let away = folder.path().join("away");
+        std::fs::rename(prompts.join(name), &away).unwrap();
+        let missing = told().unwrap_err();
+        assert!(missing.contains(name.trim_end_matches(".wav")), "{name}: {missing}");
+        std::fs::rename(&away, prompts.join(name)).unwrap();
+    }
+    std::fs::write(prompts.join("notice-en.wav"), "no sound").unwrap();
+    assert!(told().unwrap_err().contains("notice-en.wav"), "of every language");
 }

@@ -28,6 +28,23 @@ pub struct OwnCertificate {
     pub key: PathBuf,
 }
 
+impl OwnCertificate {
+    /// From when until when the certificate and all that leads to its root hold, Unix seconds.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what is in it is no certificate.
+    pub fn validity(&self) -> Result<(i64, i64), TlsError> {
+        let unfit = unfit(&self.certificate);
+        let (mut from, mut until) = (i64::MIN, i64::MAX);
+        for one in chain("the certificate", &self.certificate)? {
+            let (_, one) = X509Certificate::from_der(&one).map_err(|error| unfit(error.to_string()))?;
+            from = from.max(one.validity().not_before.timestamp());
+            until = until.min(one.validity().not_after.timestamp());
+        }
+        Ok((from, until))
+    }
+}
+
 /// TLS of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTls {

@@ -49,6 +49,18 @@ impl Authority {
         let (uris, hosts): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.starts_with("sip:"));
         let mut params = CertificateParams::new(hosts.into_iter().map(str::to_owned).collect::<Vec<_>>()).unwrap();
         params.subject_alt_names.extend(uris.into_iter().map(|uri| SanType::URI(uri.try_into().unwrap())));
+        self.signed(file, &params)
+    }
+
+    /// One that holds from the beginning of one year until that of another.
+    pub(super) fn sign_for(&self, file: &str, (from, until): (i32, i32)) -> OwnCertificate {
+        let mut params = CertificateParams::new(vec!["court.test".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        self.signed(file, &params)
+    }
+
+    fn signed(&self, file: &str, params: &CertificateParams) -> OwnCertificate {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let own = OwnCertificate {

@@ -63,6 +63,19 @@ fn a_key_of_another_certificate_is_told_before_anything_listens() {
     assert!(server(own).unwrap_err().to_string().contains("own.pem"));
 }
 
+#[test]
+fn a_chain_holds_as_long_as_every_certificate_in_it() {
+    let authority = Authority::new();
+    let (own, between) = (authority.sign_for("own", (2020, 2030)), authority.sign_for("between", (2026, 2027)));
+    assert_eq!(own.validity().unwrap(), (1_577_836_800, 1_893_456_000));
+    // The one that leads to the root begins later, and ends sooner.
+    let chain = [&own, &between].map(|one| std::fs::read_to_string(&one.certificate).unwrap()).concat();
+    std::fs::write(&own.certificate, chain).unwrap();
+    assert_eq!(own.validity().unwrap(), (1_767_225_600, 1_798_761_600));
+    std::fs::write(&own.certificate, "nothing").unwrap();
+    assert!(own.validity().unwrap_err().to_string().contains("own.pem"));
+}
+
 #[tokio::test]
 async fn a_call_over_tls_goes_through_when_the_certificate_names_the_domain() {
     goes_through(&Authority::new(), &["carrier.test"], false).await;
