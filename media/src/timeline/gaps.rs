@@ -60,8 +60,14 @@ impl Gaps {
         let side = usize::from(gap.channel);
         self.make_room();
         let listed = &mut self.listed[side];
-        // Behind it stands only what was listed before its block left.
+        // Behind it, or over its ends, stands only what was listed before its block left.
         let no = listed.partition_point(|other| other.from_frame <= gap.from_frame);
+        let over = listed[..no].last().is_some_and(|last| last.to_frame > gap.from_frame)
+            || listed.get(no).is_some_and(|next| next.from_frame < gap.to_frame);
+        if over {
+            self.add(gap);
+            return;
+        }
         match listed[..no].last_mut() {
             Some(last) if last.to_frame == gap.from_frame && last.kind == gap.kind => last.to_frame = gap.to_frame,
             // What is no hole after all makes room.
@@ -70,20 +76,27 @@ impl Gaps {
         }
     }
 
-    /// Writes down a hole that lies anywhere, as one with those of its kind that it meets.
+    /// Writes down a hole that lies anywhere, as one with those of its kind that it meets, and with
+    /// whatever it lies over.
     pub(super) fn add(&mut self, mut gap: Gap) {
         self.make_room();
         let listed = &mut self.listed[usize::from(gap.channel)];
         listed.retain(|other| {
-            let near = other.from_frame <= gap.to_frame && other.to_frame >= gap.from_frame;
-            let meets = near && other.kind == gap.kind;
-            if meets {
+            let over = other.from_frame < gap.to_frame && other.to_frame > gap.from_frame;
+            let beside = other.from_frame == gap.to_frame || other.to_frame == gap.from_frame;
+            let joins = over || (beside && other.kind == gap.kind);
+            if joins {
                 gap.from_frame = gap.from_frame.min(other.from_frame);
                 gap.to_frame = gap.to_frame.max(other.to_frame);
+                if other.kind != gap.kind && other.kind != GapKind::Cut {
+                    gap.kind = GapKind::Unlisted;
+                }
             }
-            !meets
+            !joins
         });
-        let no = listed.partition_point(|other| other.from_frame < gap.from_frame);
+        // A cut in what is lost is said by that.
+        listed.retain(|other| other.to_frame <= gap.from_frame || other.from_frame >= gap.to_frame);
+        let no = listed.partition_point(|other| other.to_frame <= gap.from_frame);
         listed.insert(no, gap);
     }
 
@@ -199,15 +212,48 @@ fn tells(gap: &Gap) -> bool {
 /// A packet that was lost counts however short it is, and a cut. Where nothing was sent, or one
 /// source follows another, less than 20 ms are only the seam.
 fn counts(gap: &Gap) -> bool {
-    matches!(gap.kind, GapKind::Lost | GapKind::Cut) || gap.to_frame - gap.from_frame >= PACKET as u64
+    matches!(gap.kind, GapKind::Lost | GapKind::Cut | GapKind::Unlisted)
+        || gap.to_frame - gap.from_frame >= PACKET as u64
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn hole(channel: u8, no: u64) -> Gap {
         Gap { channel, from_frame: no * 1_000, to_frame: no * 1_000 + 160, kind: GapKind::Lost }
+    }
+
+    proptest! {
+        #[test]
+        fn r4_1a_holes_that_are_listed_early_or_twice_stand_in_order_beside_each_other(
+            orders in prop::collection::vec((0u64..4_000, 1u64..900, 0usize..4), 1..60), end in 0u64..5_000,
+        ) {
+            const KINDS: [GapKind; 3] = [GapKind::Lost, GapKind::Unsent, GapKind::Unknown];
+            let (mut gaps, mut left, mut lost) = (Gaps::default(), 0, Vec::new());
+            for (at, len, what) in orders {
+                match what {
+                    // Of a block that leaves: one follows the other.
+                    0 => {
+                        gaps.note(Gap { channel: 0, from_frame: left, to_frame: left + len, kind: KINDS[at as usize % 3] });
+                        left += len + at % 2;
+                    }
+                    1 => gaps.mark(0, at),
+                    _ => {
+                        gaps.add(Gap { channel: 0, from_frame: at, to_frame: at + len, kind: GapKind::Lost });
+                        lost.push((at, at + len));
+                    }
+                }
+                let listed = &gaps.listed[0];
+                prop_assert!(listed.windows(2).all(|pair| pair[0].to_frame <= pair[1].from_frame), "{:?}", listed);
+                prop_assert!(lost.iter().all(|(from, to)| gaps.covers(0, *from, *to)), "{:?}", listed);
+            }
+            gaps.end(end);
+            let mut all = gaps.listed[0].iter();
+            prop_assert!(all.all(|gap| gap.to_frame <= end && (gap.from_frame < gap.to_frame) == (gap.kind != GapKind::Cut)));
+        }
     }
 
     #[test]
