@@ -8,7 +8,10 @@ import { type Language, setLanguage, startLanguages } from "../../console/src/i1
 /** What the page asked of the server, in order. */
 export let asked: { method: string; path: string; body: unknown }[] = [];
 
-/** What the server answers, by path or by method and path; a refusal has a status of 400 or more. */
+/**
+ * What the server answers, by path or by method and path; a refusal has a status of 400 or more. A function
+ * is asked each time.
+ */
 export let answers: Record<string, unknown> = {};
 
 let root: Root;
@@ -43,6 +46,10 @@ export const speak = (language: Language) => act(async () => setLanguage(languag
 export const text = () => document.body.textContent ?? "";
 export const find = (id: string) => document.querySelector(`[data-testid="${id}"]`);
 export const settle = () => act(async () => void (await new Promise((done) => setTimeout(done))));
+/** Until something stands there, in as many turns as the machine needs. */
+export async function until(there: () => boolean): Promise<void> {
+  for (let turns = 0; !there() && turns < 2_000; turns += 1) await settle();
+}
 export const press = (element: Element | null) =>
   act(async () => void element?.dispatchEvent(new MouseEvent("click", { bubbles: true })));
 
@@ -64,7 +71,8 @@ function respond(path: string, init: RequestInit): Response {
   const body = init.body ? JSON.parse(String(init.body)) : null;
   asked.push({ method, path, body });
   const bare = path.replace(/\?.*/, "");
-  const found = answers[`${method} ${bare}`] ?? answers[bare] ?? {};
+  const known = answers[`${method} ${bare}`] ?? answers[bare] ?? {};
+  const found: unknown = typeof known === "function" ? known() : known;
   const { status } = found as { status?: unknown };
   const refused = typeof status === "number" && status >= 400;
   return new Response(JSON.stringify(found), { status: refused ? status : 200 });
