@@ -19,6 +19,9 @@ use songda_store::evidence::{RECORDING, hashes};
 use super::{Meter, Verify, notarised::Notarised};
 use crate::notary;
 
+const DAY_MS: i64 = 86_400_000;
+/// So long after midnight the root of the day before is there, as a rule.
+const ROOT_MADE_MS: i64 = 3_600_000;
 pub(super) const FORMAT: &str = "songda evidence bundle v1";
 pub(super) const BUNDLE: &str = "bundle.json";
 pub(super) const SIGNATURE: &str = "bundle.sig.json";
@@ -48,6 +51,9 @@ SHA256SUMS        for `sha256sum -c SHA256SUMS`
 
 Check everything, on any machine, without the house:
     songda evidence verify --bundle FOLDER --keys PUBLIC-KEYS.pem [--notary-keys NOTARY.pem]
+
+A file of the day of the export is in no signed root yet: it is counted as such, and the signature over
+bundle.json vouches for its hashes. An export of a later day proves it by its root as well.
 
 Without --keys it tells only that the folder fits itself (exit code 2): anybody can make such a
 folder with keys of his own.
@@ -107,6 +113,9 @@ struct Report {
     case: String,
     exported_at: String,
     files: usize,
+    /// Files whose day was not over at the export: no root held them yet, and the signature over the
+    /// list alone vouches for them.
+    not_in_a_root_yet: usize,
     deleted: usize,
     roots: usize,
     /// Holes in the recordings, by the list that the house signed.
@@ -144,9 +153,12 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         None => read(folder, KEYS)?,
     };
     let keys = public_keys(&keys)?;
-    let mut broken = Vec::new();
+    let (mut broken, mut not_in_a_root_yet) = (Vec::new(), 0);
+    // The last day that the export could find over; none where the house did not sign the list.
+    let mut over = moment(&bundle.exported_at).map(|at_ms| date(at_ms - DAY_MS - ROOT_MADE_MS));
     if let Err(detail) = signature(folder, &body, moment(&bundle.exported_at), &keys) {
         broken.push(Broken { what: BUNDLE.to_owned(), verdict: "signature", detail });
+        over = None;
     }
     chain(&roots, &keys, &mut broken);
     let offline = Offline::new(folder, &roots, &keys);
@@ -159,6 +171,12 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
             }
             Standing::Altered { reason } => ("altered", reason),
             Standing::Missing => ("missing", "the file is not there".to_owned()),
+            // Its hashes are those of the list, which the house signed.
+            Standing::NotInRoot { .. } if is_too_new(checked.listed, &roots, over.as_deref()) => {
+                not_in_a_root_yet += 1;
+                meter.add(checked.listed.bytes, false);
+                continue;
+            }
             Standing::NotInRoot { reason } => ("not_in_root", reason),
             Standing::Unread { reason } => ("unread", reason),
         };
@@ -189,6 +207,7 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         case: bundle.case,
         exported_at: bundle.exported_at,
         files: bundle.files.len(),
+        not_in_a_root_yet,
         roots: roots.len(),
         gaps: bundle.recordings.iter().map(|recording| recording.gaps.len()).sum(),
         keys: keys.iter().map(PublicKey::id).collect(),
@@ -207,6 +226,12 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         (true, false) => 2,
         (true, true) => 0,
     })
+}
+
+/// Whether a file was entered on a day that was not over at the export, so that no root holds it.
+fn is_too_new(listed: &Listed, roots: &[DayRoot], over: Option<&str>) -> bool {
+    let rooted = roots.iter().any(|root| root.court == listed.court && root.day == listed.day);
+    listed.proof.is_none() && !rooted && over.is_some_and(|over| listed.day.as_str() > over)
 }
 
 /// Each recording has its closing block, and it is of the sound that lies here.
@@ -385,6 +410,14 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     } else {
         let broken = report.broken.len() + report.notarised.broken.len();
         writeln!(out, "NOT OK: {broken} broken of {counts}")?;
+    }
+    if report.not_in_a_root_yet > 0 {
+        let count = report.not_in_a_root_yet;
+        writeln!(
+            out,
+            "{count} files are in no root yet: their day was not over at the export, and the signature over {BUNDLE} \
+             alone vouches for them; an export of a later day proves them by their root too"
+        )?;
     }
     if report.gaps > 0 {
         writeln!(out, "{} gaps in the recordings, which are listed in {BUNDLE}", report.gaps)?;

@@ -12,9 +12,9 @@ use songda_store::audit;
 use crate::running::{Running, running};
 
 const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n%%EOF";
-const PDF_SHA256: &str = "d0e049a9a686bcbd034c728e200ffc77f7c346c37997ddc76016fb6410aa5914";
+pub(crate) const PDF_SHA256: &str = "d0e049a9a686bcbd034c728e200ffc77f7c346c37997ddc76016fb6410aa5914";
 
-async fn push(house: &Running) {
+pub(crate) async fn push(house: &Running) {
     let order = json!({
         "msg_id": "m1", "source": "ajxt", "order_no": "SD1", "revision": 1, "court": "陕0102", "dept": "民一庭",
         "case": { "no": "(2026)陕0102民初11号", "cause": "买卖合同纠纷", "kind": "民商事", "procedure": "简易",
