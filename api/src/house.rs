@@ -19,7 +19,7 @@ use songda_service::{
 use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, copies::Copies, http, outlook::Outlook};
 use zeroize::Zeroizing;
 
-use crate::{config::Config, notary::Known};
+use crate::{claim, config::Config, notary::Known};
 
 /// What every handler stands on.
 #[derive(Clone)]
@@ -122,7 +122,7 @@ impl House {
     /// without its key is told, never replaced, and the house starts read-only (R4.3d).
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let folder = &config.data.folder;
-        std::fs::create_dir_all(folder).with_context(|| format!("making the data folder {}", folder.display()))?;
+        claim::private(folder)?;
         let db = Db::open(&config.database_url()).await.context("opening the database")?;
         let clock = Clock::system();
         let (keys, sealer, read_only) = match open_keys(config, &db).await? {

@@ -4,6 +4,7 @@
 //! with its permission (`routes`), and everything that shows or changes something writes
 //! its audit row.
 
+pub mod claim;
 pub mod config;
 pub mod desk;
 pub mod evidence;

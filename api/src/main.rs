@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use songda_api::{
+    claim,
     config::Config,
     evidence::{self, EvidenceCommand},
     files,
@@ -166,7 +167,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             writeln!(out, "{} is well", arguments.config.display())?;
         }
         Command::Serve => {
+            let folder = claim::folder(&config.data.folder)?;
             let house = House::open(&config).await?;
+            let _held = claim::database(folder, &house.db).await?;
             let stop = Stop::default();
             let asked = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
             let [term, interrupt] = asked.map(|asked| asked.context("listening for SIGTERM and Ctrl-C"));

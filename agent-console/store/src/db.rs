@@ -121,6 +121,14 @@ const ONLY_ADDED: [&str; 16] = [
 /// Tables whose hashes stay as they were written first, whatever else of a row changes (X2).
 const HASHED: [&str; 5] = ["recordings", "inbound_recordings", "objects", "documents", "reports"];
 
+/// What a file belongs to, where a row says so: it is written with the row and never changes (X2).
+const OWNED: [(&str, &str); 4] = [
+    ("recordings", "call_id"),
+    ("inbound_recordings", "inbound_id"),
+    ("documents", "object_id, order_id"),
+    ("reports", "object_id, task_id"),
+];
+
 /// Keys of those of them that prove something, and of the hashed ones: SQLite's REPLACE, for
 /// which it fires no trigger of a removal where the connection does not ask for that, finds the
 /// row taken.
@@ -196,6 +204,10 @@ async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
     for table in HASHED {
         let text = format!("hashes of {table} are never changed");
         refuse(write, dialect, ("keep_hashes", "UPDATE OF sha256, sm3", table), None, &text).await?;
+    }
+    for (table, columns) in OWNED {
+        let text = format!("what a row of {table} belongs to is never changed");
+        refuse(write, dialect, ("keep_owner", &format!("UPDATE OF {columns}"), table), None, &text).await?;
     }
     for table in ONLY_ADDED {
         let text = format!("rows of {table} are only added");

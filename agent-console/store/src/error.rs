@@ -19,6 +19,9 @@ pub enum StoreError {
     /// The database holds sealed data and the key file does not open it.
     #[error("this key file does not open the sealed data of this database: put back the one that was made with it")]
     WrongKey,
+    /// Another server works with this database.
+    #[error("another server works with this database: end it first, or give this one a database of its own")]
+    Taken,
     /// A key operation failed.
     #[error(transparent)]
     Key(#[from] songda_recordings::keys::KeyError),

@@ -6,6 +6,7 @@
 
 pub mod alarms;
 pub mod audit;
+mod claim;
 pub mod clock;
 pub mod copies;
 mod db;
@@ -22,6 +23,7 @@ mod sealer;
 pub mod syncs;
 pub mod testing;
 
+pub use claim::Claim;
 pub use clock::Clock;
 pub use db::{Db, Dialect, Tx};
 pub use error::StoreError;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use songda_tests::agent::{Agent, until};
 
 use crate::{
+    evidence::command,
     road::{channels, tone},
     sound::{AGENT_HZ, PARTY_HZ, agent_hears, is_tone, loudness, stretch},
     world::World,
@@ -209,4 +210,20 @@ async fn e51_a_browser_that_is_silent_for_fifteen_seconds_is_off_line_and_is_off
     let mut later = Agent::sign_in(&world.server.url).await;
     assert_eq!(later.snapshot["work_order"], Value::Null, "it was kept for nobody");
     later.take().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e52_a_second_server_on_the_same_house_is_refused_and_the_call_of_the_first_goes_on() {
+    let world = World::start().await;
+    let url = world.server.url.clone();
+    let (mut agent, order) = talking(&world, &url, "13800000001").await;
+    // It would take the call for one that a dead server left behind.
+    let (code, said) = command(&world.server, &["serve"]);
+    assert!(code != 0 && said.contains("another server works in the data folder"), "{code}: {said}");
+    agent.stay(Duration::from_secs(2)).await;
+    agent.hang_up().await;
+    agent.phase("ended").await;
+    let (call, left, _) = recorded(&world, &order).await;
+    assert!(call["recording"]["frames"].as_i64() > Some(16_000), "{call:#}");
+    assert!(left.iter().any(|sample| *sample != 0));
 }

@@ -206,8 +206,8 @@ impl Examiner {
 
     async fn recording(&self, file: &FileRow) -> Result<Found, ServiceError> {
         let row = sqlx::query(
-            "SELECT frames, sha256, sm3, gaps, state, started_ms FROM recordings WHERE id = $1
-             UNION ALL SELECT frames, sha256, sm3, gaps, state, started_ms FROM inbound_recordings WHERE id = $1",
+            "SELECT frames, sha256, sm3, gaps, state, started_ms, call_id FROM recordings WHERE id = $1
+             UNION ALL SELECT frames, sha256, sm3, gaps, state, started_ms, inbound_id FROM inbound_recordings WHERE id = $1",
         )
         .bind(&file.id)
         .fetch_optional(self.db.read())
@@ -215,6 +215,10 @@ impl Examiner {
         let Some(row) = row else { return Ok(altered("recording.row_gone", "its row among the recordings is gone")) };
         if !same(file, &row.get::<String, _>(1), &row.get::<String, _>(2)) {
             return Ok(altered("recording.row_hashes", "the hashes in its row among the recordings were changed"));
+        }
+        // Its leaf names its call: a row that gives it to another one gives that call the wrong sound.
+        if row.get::<String, _>(6) != file.owner_id {
+            return Ok(altered("recording.row_call", "its row among the recordings gives it to another call"));
         }
         if let Some(why) = self.homeless(&file.owner_id).await? {
             return Ok(Found::Altered { reason: why });

@@ -71,6 +71,14 @@ async fn x2_the_hashes_in_the_books_are_never_changed_on_either_database() {
             "UPDATE objects SET sm3 = 'x'",
             "UPDATE documents SET sha256 = 'x'",
             "UPDATE reports SET sha256 = 'x'",
+            "UPDATE recordings SET call_id = 'x'",
+            "UPDATE inbound_recordings SET inbound_id = 'x'",
+            "UPDATE documents SET object_id = 'x'",
+            "UPDATE reports SET task_id = 'x'",
+            "UPDATE recordings SET call_id = 'x'",
+            "UPDATE inbound_recordings SET inbound_id = 'x'",
+            "UPDATE documents SET object_id = 'x'",
+            "UPDATE reports SET task_id = 'x'",
             "UPDATE evidence_doubts SET said = 'x'",
             "DELETE FROM evidence_doubts",
             "DELETE FROM evidence_checks",
@@ -542,6 +550,18 @@ async fn x2_a_call_that_was_moved_to_another_task_is_found_and_named() {
             assert!(reason.text.contains(number.as_str()), "{}: {reason}", shelf.engine());
         }
         assert_eq!(open(&shelf).await[0].object_id, bound.id);
+        // So is a recording that its row gives to another call.
+        shelf.without("keep_owner", "recordings").await;
+        for (sql, recording) in [
+            ("DELETE FROM recordings WHERE id = $1 AND $2 <> ''", &other.recording),
+            ("UPDATE recordings SET call_id = $2 WHERE id = $1", &served.recording),
+        ] {
+            let its = other.transcript[1..].to_owned();
+            sqlx::query(sql).bind(recording).bind(its).execute(shelf.house.on.db.read()).await.unwrap();
+        }
+        let found = shelf.examiner().look(&shelf.file(&served.recording).await).await.unwrap();
+        let named = matches!(&found, Found::Altered { reason } if reason.text.contains("to another call"));
+        assert!(named, "{}: {found:?}", shelf.engine());
         // The outcome alone that stands under another task.
         let call = other.transcript[1..].to_owned();
         shelf.without("no_update", "attempts").await;
