@@ -132,7 +132,7 @@ const OWNED: [(&str, &str); 4] = [
 /// Keys of those of them that prove something, and of the hashed ones: SQLite's REPLACE, for
 /// which it fires no trigger of a removal where the connection does not ask for that, finds the
 /// row taken.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 19] = [
     ("audit", "seq = NEW.seq"),
     ("events", "task_id = NEW.task_id AND seq = NEW.seq"),
     ("attempts", "id = NEW.id OR (task_id = NEW.task_id AND no = NEW.no)"),
@@ -149,6 +149,7 @@ const KEYS: [(&str, &str); 18] = [
     ("deletions", "file_id = NEW.file_id"),
     ("deletion_items", "request_id = NEW.request_id AND file_id = NEW.file_id"),
     ("deletion_certificates", "id = NEW.id OR request_id = NEW.request_id"),
+    ("legal_holds", "id = NEW.id"),
     ("recordings", "id = NEW.id OR call_id = NEW.call_id"),
     ("inbound_recordings", "id = NEW.id OR inbound_id = NEW.inbound_id"),
     ("objects", "id = NEW.id"),
@@ -158,7 +159,7 @@ const KEYS: [(&str, &str); 18] = [
 
 /// Tables of which some columns change as things go on, and the rest never does; with what a
 /// row is once nothing of it changes any more.
-const PARTLY: [(&str, &str, &str); 2] = [
+const PARTLY: [(&str, &str, &str); 3] = [
     (
         "evidence_doubts",
         "id, court_id, object_id, verdict, said, found_ms, found_by, was",
@@ -169,7 +170,13 @@ const PARTLY: [(&str, &str, &str); 2] = [
         "request_id, file_id, class, kind, case_id, task_id, size, due_ms",
         "OLD.state IN ('deleted', 'kept', 'failed')",
     ),
+    ("legal_holds", "id, court_id, case_id, reason, set_by, set_name, set_ms", "OLD.active_case IS NULL"),
 ];
+
+/// The one change that a hold knows (E71): a person lifts it, with a reason.
+const LIFTED: &str =
+    "NEW.active_case IS NULL AND COALESCE(NEW.lifted_by, '') <> '' AND COALESCE(NEW.lifted_name, '') <> ''
+    AND NEW.lifted_ms IS NOT NULL AND COALESCE(NEW.lift_reason, '') <> ''";
 
 /// Refuses an event on a table; `when` narrows it to some rows.
 async fn refuse(
@@ -222,6 +229,8 @@ async fn guard(write: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
         refuse(write, dialect, ("is_over", "UPDATE", table), Some(over), &text).await?;
         refuse(write, dialect, ("no_delete", "DELETE", table), None, &text).await?;
     }
+    let (otherwise, text) = (format!("NOT ({LIFTED})"), "a hold is only lifted, by a person and with a reason");
+    refuse(write, dialect, ("only_lift", "UPDATE", "legal_holds"), Some(&otherwise), text).await?;
     match dialect {
         Dialect::Sqlite => {
             for (table, same) in KEYS {
