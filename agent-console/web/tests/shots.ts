@@ -543,7 +543,10 @@ async function listen() {
   await page.context().close();
 }
 
-async function screens(role: string, list: [string, string, string][], language = "zh-CN") {
+/** A picture's name, where the page stands, and what it shows once it is there. */
+type Shown = [name: string, path: string, wait: string];
+
+async function screens(role: string, list: Shown[], language = "zh-CN") {
   stage.role = null;
   const page = await fresh();
   await signIn(page, role);
@@ -743,6 +746,19 @@ if (!only || only === "house") {
   ]);
   await drawers();
   await screens("auditor", [["audit", "/audit", "table"]]);
+  const supervisor: Shown[] = [
+    ["overview-en", "/overview", ".tile"],
+    ["tasks-en", "/tasks", testId("task-row")],
+    ["orders-en", "/orders", "table"],
+    ["inbound-en", "/inbound", testId("inbound-row")],
+  ];
+  const admin: Shown[] = [
+    ["users-en", "/users", "table"],
+    ["lines-en", "/lines", testId("trunk-row")],
+    ["health-en", "/health", "table"],
+  ];
+  await screens("supervisor", supervisor, "en");
+  await screens("admin", admin, "en");
 }
 await browser.close();
 server.close();

@@ -49,6 +49,41 @@ test("R2.4e an older version stays, newest first, and is marked 已被替代", (
   expect(html.indexOf("已被替代")).toBeGreaterThan(html.indexOf("第 1 版"));
 });
 
+test("X2 each gap of a recording is listed: whose, why, where and how long", () => {
+  const html = recording(judge, "call-1");
+  const list = html.slice(html.indexOf('data-testid="gaps"'));
+  const words = list
+    .slice(0, list.indexOf("</dl>"))
+    .split("<button")
+    .slice(1)
+    .map((each) =>
+      each
+        .replace(/^[^>]*>/, "")
+        .replace(/<[^>]+>/g, " ")
+        .replace(/\s+/g, " ")
+        .trim(),
+    );
+  expect(words).toEqual([
+    "对方 未发送（静音抑制） 00:20 · 11.0 s",
+    "坐席 传输中丢失 01:00 · 6.0 s",
+    "对方 略去迟到的声音，前后相接 01:30",
+    "对方 原因不明 02:12 · 6.0 s",
+    "坐席 未逐一列出 02:52 · 8.0 s",
+  ]);
+});
+
+test("X2 of many gaps the first stand there, and the rest is one press away", () => {
+  const gaps = Array.from({ length: 30 }, (_, n) => ({
+    channel: "right" as const,
+    from_ms: n * 1000,
+    to_ms: n * 1000 + 400,
+    kind: "unsent" as const,
+  }));
+  const html = recording(judge, "call-1", { gaps });
+  expect(html).toContain("还有 18 处");
+  expect(html.match(/gap-unsent/g)).toHaveLength(12);
+});
+
 test("a report has no buttons for who may not read it", () => {
   expect(draw(<Reports me={judge} reports={reports} />)).toContain("report-pdf");
   expect(draw(<Reports me={who("admin")} reports={reports} />)).not.toContain("report-pdf");

@@ -52,10 +52,11 @@ export default function Audit() {
           },
           {
             title: t("audit.object"),
-            width: 270,
+            width: 290,
             render: (_v, row) => (
               <>
-                {words("object", row.object_kind)} <span className="mono">{row.object_id}</span>
+                {words("object", row.object_kind)}
+                <div className="mono">{row.object_id}</div>
               </>
             ),
           },

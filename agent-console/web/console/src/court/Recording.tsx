@@ -16,6 +16,7 @@ import { Loading } from "../ui/Loading.tsx";
 import { Failed } from "../ui/problem.tsx";
 import { Broken, brokenBy, Partly } from "./Broken.tsx";
 import type { Channels } from "./channels.ts";
+import { Gaps } from "./Gaps.tsx";
 import { Gone } from "./Gone.tsx";
 import { lasting, Marks } from "./Marks.tsx";
 import { drawWave, readPeaks, type Wave } from "./peaks.ts";
@@ -208,39 +209,10 @@ function Sound(props: {
         marks={lasting(call.marks)}
         player={player}
       />
-      {!verdict.gaps_known && <p className="muted small">{t("recording.gaps_unknown")}</p>}
-      <Gaps gaps={verdict.gaps} />
+      <Gaps gaps={verdict.gaps} known={verdict.gaps_known} onSeek={player.playFrom} />
       <Marks call={call} onSeek={player.playFrom} />
       <TranscriptView me={me} call={call} ms={player.ms} onSeek={player.playFrom} />
       <Hashes sha256={verdict.sha256} sm3={verdict.sm3} />
-    </>
-  );
-}
-
-/** How many holes of which kind; what the other end never sent is no loss, and a cut no silence: both count apart. */
-function Gaps({ gaps }: { gaps: RecordingVerdict["gaps"] }) {
-  const { t } = useTranslation();
-  const lost = gaps.filter((gap) => gap.kind !== "unsent" && gap.kind !== "cut");
-  const count = (kind: string) => gaps.filter((gap) => gap.kind === kind).length;
-  const [unsent, cuts] = [count("unsent"), count("cut")];
-  return (
-    <>
-      {lost.length > 0 && (
-        <p className="muted small" data-testid="gaps-lost">
-          {t("recording.gaps", { n: lost.length })}
-          {lost.some((gap) => gap.kind === "unlisted") && t("recording.gaps_more")}
-        </p>
-      )}
-      {cuts > 0 && (
-        <p className="muted small" data-testid="gaps-cut">
-          {t("recording.gaps_cut", { n: cuts })}
-        </p>
-      )}
-      {unsent > 0 && (
-        <p className="muted small" data-testid="gaps-unsent">
-          {t("recording.gaps_unsent", { n: unsent })}
-        </p>
-      )}
     </>
   );
 }

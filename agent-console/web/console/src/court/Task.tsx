@@ -193,7 +193,9 @@ function Phones({ task }: { task: TaskDetail }) {
                 .join(" · ")}
             </span>
           </div>
-          {phone.last_result && <span className="tag">{words("said", phone.last_result)}</span>}
+          {phone.last_result && phone.last_result !== phone.state && (
+            <span className="tag">{words("said", phone.last_result)}</span>
+          )}
           <span className="tag">{words("said", phone.state)}</span>
         </div>
       ))}

@@ -32,6 +32,7 @@ export function Shortcuts({ open, onClose }: { open: boolean; onClose: () => voi
       onCancel={onClose}
       onOk={onClose}
       footer={null}
+      width={760}
       destroyOnHidden
       title={t("keys.title")}
     >

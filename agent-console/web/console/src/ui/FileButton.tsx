@@ -76,6 +76,8 @@ export function FileButton(props: FileButtonProps) {
   return (
     <Button
       {...look}
+      // A link stands in line with the words around it.
+      className={look.type === "link" ? "file-link" : undefined}
       data-testid={testId}
       loading={mine}
       disabled={file.busy !== null && !mine}

@@ -45,6 +45,8 @@ export function Approve(props: {
     <Modal
       open
       width={destroys ? 900 : 520}
+      // List, number, reason and buttons fit a screen of 720 pixels together.
+      style={destroys ? { top: 32 } : undefined}
       title={t(destroys ? "retention.approve_title" : "retention.approve")}
       okText={t("retention.approve")}
       cancelText={t("evidence.cancel")}

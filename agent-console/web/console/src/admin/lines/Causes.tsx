@@ -59,7 +59,11 @@ function Table(props: { trunk: TrunkRow; path: string; tables: CauseTables; onCl
       onClose={onClose}
       footer={<Foot busy={ask.isPending} onCancel={onClose} onAsk={() => ask.mutate()} />}
     >
-      <p className="muted">{t("lines.causes_why", { house: tables.house })}</p>
+      <p className="muted">
+        {t("lines.causes_why", {
+          house: t("lines.house_version", { n: tables.house.replace(/^house v/, "") }),
+        })}
+      </p>
       <table className="causes">
         <thead>
           <tr>
