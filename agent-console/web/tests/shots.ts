@@ -9,6 +9,7 @@ import { chromium, type Page } from "playwright-core";
 import { settled, violations } from "./browser/look.ts";
 import * as fixture from "./shots/fixture.ts";
 import { Stage, serve } from "./shots/server.ts";
+import { WALKS, walkThrough } from "./shots/walks.ts";
 
 const out = process.env.SHOTS ?? "/tmp/shots";
 mkdirSync(out, { recursive: true });
@@ -729,6 +730,15 @@ if (!only || only === "evidence") {
     ["evidence-case", "/cases/case-1", testId("hold-state")],
     ["evidence-task", "/tasks/task-1", testId("banner-doubts")],
   ]);
+}
+if (!only || only === "walks") {
+  for (const each of WALKS) {
+    stage.role = null;
+    const page = await fresh();
+    await signIn(page, each.role, each.path);
+    await walkThrough(page, each, fault);
+    await page.context().close();
+  }
 }
 if (!only || only === "house") {
   await screens("supervisor", [

@@ -23,6 +23,7 @@ import { List } from "../ui/List.tsx";
 import { Failed } from "../ui/problem.tsx";
 import { InboundSettings } from "./InboundSettings.tsx";
 import "./inbound.css";
+import { useFocusBack } from "../ui/useFocusBack.ts";
 
 type Which = "open" | "settled";
 /** Callers do not wait for a reload of the page. */
@@ -120,6 +121,7 @@ export default function Inbound({ me }: { me: Me }) {
 
 /** One call: heard, read, and settled in one of two ways. */
 function Settle({ call, onClose }: { call: InboundCall; onClose: () => void }) {
+  useFocusBack();
   const { t } = useTranslation();
   const words = useWords();
   const queries = useQueryClient();

@@ -12,6 +12,7 @@ import { dateTime } from "../../lib/time.ts";
 import type { RetentionItem, RetentionRequest, RetentionRequestDetail } from "../../lib/types.ts";
 import { Loading } from "../../ui/Loading.tsx";
 import { Failed } from "../../ui/problem.tsx";
+import { useFocusBack } from "../../ui/useFocusBack.ts";
 import { asked, bodyWords } from "./words.ts";
 
 export interface Approval {
@@ -28,6 +29,7 @@ export function Approve(props: {
   onClose: () => void;
 }) {
   const { row } = props;
+  useFocusBack();
   const { t } = useTranslation();
   const words = useWords();
   const [reason, setReason] = useState("");

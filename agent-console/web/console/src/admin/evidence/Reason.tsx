@@ -4,6 +4,7 @@ import { Input, Modal } from "antd";
 import { type ReactNode, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Failed } from "../../ui/problem.tsx";
+import { useFocusBack } from "../../ui/useFocusBack.ts";
 
 export function Reason(props: {
   title: string;
@@ -18,6 +19,7 @@ export function Reason(props: {
   onDone: (reason: string) => void;
   onClose: () => void;
 }) {
+  useFocusBack();
   const { t } = useTranslation();
   const [text, setText] = useState("");
   const field = useId();

@@ -10,12 +10,14 @@ import { dateTime } from "../../lib/time.ts";
 import type { CauseRule, CauseTables, TrunkRow } from "../../lib/types.ts";
 import { Loading } from "../../ui/Loading.tsx";
 import { Failed } from "../../ui/problem.tsx";
+import { useFocusBack } from "../../ui/useFocusBack.ts";
 import { TELEPHONY, TRUNKS } from "./forms.ts";
 import { Foot } from "./TrunkDrawer.tsx";
 
 const CODES = ["C02", "C03", "C04", "C05", "C06", "C07", "C08", "C09", "C10", "C11", "C13"];
 
 export function Causes({ trunk, onClose }: { trunk: TrunkRow; onClose: () => void }) {
+  useFocusBack();
   const path = `${TRUNKS}/${id(trunk.id)}/causes`;
   const query = useQuery({
     queryKey: [...TELEPHONY, path],

@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { upload } from "../../lib/http.ts";
 import type { NumberForm, NumberRow, TrunkRow } from "../../lib/types.ts";
 import { Failed } from "../../ui/problem.tsx";
+import { useFocusBack } from "../../ui/useFocusBack.ts";
 import { NUMBERS } from "./forms.ts";
 import { Foot } from "./TrunkDrawer.tsx";
 import { useAsk } from "./useAsk.ts";
@@ -20,6 +21,7 @@ export function NumberDrawer(props: {
   onClose: () => void;
 }) {
   const { row, trunks, begin, onClose } = props;
+  useFocusBack();
   const { t } = useTranslation();
   const [form] = Form.useForm<NumberForm>();
   const ask = useAsk({ path: NUMBERS, row, form, onDone: onClose });

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { get, id, Problem, post, put } from "../../lib/http.ts";
 import type { PhoneNew, PhoneRow, PhoneSecret, UserRow } from "../../lib/types.ts";
 import { Failed } from "../../ui/problem.tsx";
+import { useFocusBack } from "../../ui/useFocusBack.ts";
 import { fieldPath, PHONES, TELEPHONY } from "./forms.ts";
 
 export function PhoneDrawer(props: {
@@ -14,6 +15,7 @@ export function PhoneDrawer(props: {
   onMade: (secret: PhoneSecret) => void;
 }) {
   const { row, onClose, onMade } = props;
+  useFocusBack();
   const { t } = useTranslation();
   const queries = useQueryClient();
   const [form] = Form.useForm<PhoneNew>();

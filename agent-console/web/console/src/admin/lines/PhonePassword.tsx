@@ -3,6 +3,7 @@
 import { Button, Modal, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { PhoneSecret, PhoneWay } from "../../lib/types.ts";
+import { useFocusBack } from "../../ui/useFocusBack.ts";
 import { isWeb } from "./words.ts";
 
 export function PhonePassword(props: {
@@ -12,6 +13,7 @@ export function PhonePassword(props: {
   onClose: () => void;
 }) {
   const { secret, realm, ways, onClose } = props;
+  useFocusBack();
   const { t } = useTranslation();
   const rows = [
     { label: t("phones.extension"), value: secret.phone.extension },

@@ -4,6 +4,7 @@ import { Button, Checkbox, Drawer, Form, Input, InputNumber, Radio, Select, Swit
 import { useTranslation } from "react-i18next";
 import type { TrunkForm, TrunkRow } from "../../lib/types.ts";
 import { Failed } from "../../ui/problem.tsx";
+import { useFocusBack } from "../../ui/useFocusBack.ts";
 import { losesKeys, TRUNKS } from "./forms.ts";
 import { useAsk } from "./useAsk.ts";
 
@@ -16,6 +17,7 @@ export function TrunkDrawer(props: {
   onClose: () => void;
 }) {
   const { row, begin, onClose } = props;
+  useFocusBack();
   const { t } = useTranslation();
   const [form] = Form.useForm<TrunkForm>();
   const ask = useAsk({ path: TRUNKS, row, form, onDone: onClose });
