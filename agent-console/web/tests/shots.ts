@@ -119,6 +119,10 @@ async function desk() {
   await page.waitForSelector(`${testId("phase")}[data-phase="talking"]`);
   await page.keyboard.press("1");
   await page.keyboard.press("5");
+  await page.keyboard.press("-");
+  await page.waitForSelector(".begun");
+  await shot(page, "desk-key-begun", { fits: true });
+  await page.keyboard.press("Escape");
   await page.click(testId("hang-up"));
   await page.waitForSelector(testId("chip-network"));
   await shot(page, "desk-talking", { fits: true });
