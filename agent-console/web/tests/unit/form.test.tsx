@@ -8,7 +8,7 @@ import { emptyChoice, type FieldValue } from "../../console/src/desk/outcome.ts"
 import { asCall } from "../../console/src/desk/owed.ts";
 import { nextStep, Script } from "../../console/src/desk/Script.tsx";
 import { startLanguages } from "../../console/src/i18n/index.ts";
-import type { Business, OwedCall, WorkOrder } from "../../console/src/lib/types.ts";
+import type { Business, CallState, OwedCall, WorkOrder } from "../../console/src/lib/types.ts";
 import * as fixture from "../shots/fixture.ts";
 
 beforeAll(startLanguages);
@@ -88,4 +88,19 @@ test("the notice goes in the party's language where the court has it", () => {
 test("an owed call that nobody answered has no outcome to choose", () => {
   const heard = (fixture.owed as OwedCall[]).map((owed) => asCall(owed).answered_at !== null);
   expect(heard).toEqual([true, false]);
+});
+
+test("while the party hears music the script says why nothing can be ticked", () => {
+  const call = { ...asCall((fixture.owed as OwedCall[])[0] as OwedCall), end: null };
+  const draw = (held: boolean) =>
+    renderToStaticMarkup(
+      <Script
+        order={order({})}
+        call={{ ...call, phase: "talking", held } as CallState}
+        onTick={() => undefined}
+      />,
+    );
+  expect(draw(true)).toContain("取回后再勾选");
+  expect(draw(true)).not.toContain("接通后勾选");
+  expect(draw(false)).not.toContain("再勾选");
 });

@@ -78,7 +78,9 @@ export function Script({ order, call, onTick }: ScriptProps) {
           );
         })}
       </ol>
-      {!open && !call?.end && <p className="muted small">{t("desk.tick_when")}</p>}
+      {!open && !call?.end && !call?.parting && (
+        <p className="muted small">{t(call?.held ? "desk.tick_held" : "desk.tick_when")}</p>
+      )}
     </section>
   );
 }
