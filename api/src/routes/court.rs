@@ -143,7 +143,7 @@ pub(super) fn order_row(order: Order) -> OrderRow {
         order_kind: order.order_kind,
         finish_by: order.finish_by,
         urgency: order.urgency,
-        gaps: order.gaps.into_iter().map(|gap| Missing { path: gap.path, text: gap.text }).collect(),
+        gaps: order.gaps.into_iter().map(|gap| Missing { path: gap.path, said: gap.said.into() }).collect(),
         created_at: rfc3339(order.created_ms),
     }
 }

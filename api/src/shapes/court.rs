@@ -4,13 +4,14 @@ use serde::Serialize;
 use songda_calls::{Moment, Moments};
 use utoipa::ToSchema;
 
-use super::{AlarmRow, CallRow, DoubtView, RemovalView, ReportRow, Words};
+use super::{AlarmRow, CallRow, DoubtView, RemovalView, ReportRow, Said, Words};
 
 /// What is missing in an order.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Missing {
+    /// JSON path in the message.
     pub(crate) path: String,
-    pub(crate) text: String,
+    pub(crate) said: Said,
 }
 
 /// How many tasks, and how many are done.

@@ -1,6 +1,8 @@
 //! Reading a JSON message by hand, so that every wrong field is named, not only the first.
 
 use serde_json::Value;
+use songda_service::intake::Missing;
+use songda_store::Said;
 
 /// One wrong field.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -28,7 +30,7 @@ pub struct Problems {
     /// Wrong fields: the message is refused.
     pub wrong: Vec<FieldError>,
     /// Missing content: the message is kept as incomplete.
-    pub missing: Vec<(String, String)>,
+    pub missing: Vec<Missing>,
 }
 
 impl Problems {
@@ -39,10 +41,12 @@ impl Problems {
         }
     }
 
-    /// Notes missing content.
-    pub fn missing(&mut self, path: &str, text: impl Into<String>) {
+    /// Notes missing content: in Chinese for the case system, and as what is said, in which `{party}`,
+    /// `{phone}`, `{agent}` and `{document}` stand for the places in the message that the path goes
+    /// through, counted from 1.
+    pub fn missing(&mut self, path: &str, text: &str, said: Said) {
         if self.missing.len() < 500 {
-            self.missing.push((path.to_owned(), text.into()));
+            self.missing.push(Missing { path: path.to_owned(), text: text.to_owned(), said: placed(said, path) });
         }
     }
 }
@@ -169,6 +173,24 @@ impl<'a> At<'a> {
             }
         }
     }
+}
+
+/// Puts the places of a path, such as `parties[0].phones[1].no`, into what is said.
+fn placed(said: Said, path: &str) -> Said {
+    path.split('.').fold(said, |said, step| {
+        let Some((list, index)) = step.strip_suffix(']').and_then(|step| step.split_once('[')) else { return said };
+        let name = match list {
+            "parties" => "party",
+            "phones" => "phone",
+            "agents" => "agent",
+            "documents" => "document",
+            _ => return said,
+        };
+        match index.parse::<u64>() {
+            Ok(index) => said.with(name, index + 1),
+            Err(_) => said,
+        }
+    })
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -5,7 +5,10 @@ use songda_service::{
     case_number::CaseNumber,
     intake::{AddressFacts, CaseFacts, OrderKey, PartyFacts, PhoneFacts, RepresentativeFacts},
 };
-use songda_store::masked::{IdNumber, Phone};
+use songda_store::{
+    Said,
+    masked::{IdNumber, Phone},
+};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::fields::{At, Problems};
@@ -100,14 +103,14 @@ pub fn read(value: &Value, problems: &mut Problems) -> Message {
     let parties: Vec<_> =
         root.objects("", "parties", PARTIES, p).into_iter().map(|(path, at)| read_party(&path, at, p)).collect();
     if parties.is_empty() {
-        p.missing("parties", "没有受送达人");
+        p.missing("parties", "没有受送达人", Said::new("gap.parties", "it names no recipient"));
     }
     unique(parties.iter().map(|party| party.reference.as_str()), "parties", p);
     one_person_once(&parties, p);
     let documents: Vec<_> =
         root.objects("", "documents", DOCUMENTS, p).into_iter().map(|(path, at)| read_document(&path, at, p)).collect();
     if documents.is_empty() && order_kind != "仅通知" {
-        p.missing("documents", "没有送达文书");
+        p.missing("documents", "没有送达文书", Said::new("gap.documents", "it has no document"));
     }
     unique(documents.iter().map(|document| document.reference.as_str()), "documents", p);
     for document in &documents {
@@ -190,12 +193,13 @@ fn read_case(root: At<'_>, p: &mut Problems) -> CaseFacts {
     let case = root.object("", "case", p);
     let number_raw = case.text("case", "no", p);
     let number = if number_raw.is_empty() {
-        p.missing("case.no", "没有案号");
+        p.missing("case.no", "没有案号", Said::new("gap.case_number", "it has no case number"));
         String::new()
     } else if let Ok(number) = CaseNumber::parse(&number_raw) {
         number.canonical
     } else {
-        p.missing("case.no", "案号格式不能识别");
+        let said = Said::new("gap.case_number_unreadable", "its case number cannot be read");
+        p.missing("case.no", "案号格式不能识别", said);
         String::new()
     };
     let judge = case.object("case", "judge", p);
@@ -234,7 +238,8 @@ fn read_party(path: &str, at: At<'_>, p: &mut Problems) -> PartyFacts {
     }
     let name = dotted(&at.text(path, "name", p));
     if name.is_empty() {
-        p.missing(&format!("{path}.name"), "没有姓名或名称");
+        let said = Said::new("gap.party_name", "recipient {party} has no name");
+        p.missing(&format!("{path}.name"), "没有姓名或名称", said);
     }
     let id_type = at.text(path, "id_type", p);
     let id_text = at.text(path, "id_no", p);
@@ -251,7 +256,15 @@ fn read_party(path: &str, at: At<'_>, p: &mut Problems) -> PartyFacts {
             .objects(path, "phones", 20, p)
             .into_iter()
             .filter_map(|(path, at)| {
-                let number = read_phone(&at.text(&path, "no", p), &format!("{path}.no"), p)?;
+                let number = at.text(&path, "no", p);
+                if number.is_empty() {
+                    let said = Said::new("gap.phone", "telephone {phone} of recipient {party} has no number");
+                    p.missing(&format!("{path}.no"), "没有电话号码", said);
+                    return None;
+                }
+                let text = "the number of telephone {phone} of recipient {party} cannot be read";
+                let unreadable = Said::new("gap.phone_unreadable", text);
+                let number = read_phone(&number, &format!("{path}.no"), unreadable, p)?;
                 let dialable = number.dialable();
                 Some(PhoneFacts {
                     number,
@@ -277,12 +290,18 @@ fn read_party(path: &str, at: At<'_>, p: &mut Problems) -> PartyFacts {
             .into_iter()
             .map(|(path, at)| {
                 let phone = at.text(&path, "phone", p);
+                let text = "the number of representative {agent} of recipient {party} cannot be read";
+                let unreadable = Said::new("gap.agent_phone_unreadable", text);
                 RepresentativeFacts {
                     name: dotted(&at.text(&path, "name", p)),
                     kind: at.text(&path, "kind", p),
                     authority: at.text(&path, "authority", p),
                     receiver: at.flag(&path, "receiver", p),
-                    phone: if phone.is_empty() { None } else { read_phone(&phone, &format!("{path}.phone"), p) },
+                    phone: if phone.is_empty() {
+                        None
+                    } else {
+                        read_phone(&phone, &format!("{path}.phone"), unreadable, p)
+                    },
                 }
             })
             .collect(),
@@ -295,14 +314,10 @@ fn dotted(name: &str) -> String {
     name.replace(['\u{2022}', '\u{2027}', '\u{30fb}', '\u{ff0e}'], "\u{b7}")
 }
 
-fn read_phone(text: &str, path: &str, p: &mut Problems) -> Option<Phone> {
-    if text.is_empty() {
-        p.missing(path, "没有电话号码");
-        return None;
-    }
+fn read_phone(text: &str, path: &str, unreadable: Said, p: &mut Problems) -> Option<Phone> {
     let phone = Phone::parse(text);
     if phone.is_err() {
-        p.missing(path, "电话号码不能识别");
+        p.missing(path, "电话号码不能识别", unreadable);
     }
     phone.ok()
 }
@@ -329,23 +344,27 @@ fn read_document(path: &str, at: At<'_>, p: &mut Problems) -> DocumentEntry {
     }
     let name = at.text(path, "name", p);
     if name.is_empty() {
-        p.missing(&format!("{path}.name"), "文书没有名称");
+        let said = Said::new("gap.document_name", "document {document} has no name");
+        p.missing(&format!("{path}.name"), "文书没有名称", said);
     }
     let class = at.text(path, "class", p);
     if class.is_empty() {
-        p.missing(&format!("{path}.class"), "文书没有类别");
+        let said = Said::new("gap.document_class", "document {document} has no class");
+        p.missing(&format!("{path}.class"), "文书没有类别", said);
     } else if !CLASSES.contains(&class.as_str()) {
         p.wrong(&format!("{path}.class"), "field.unknown", "must be D1 to D6");
     }
     let sha256 = at.text(path, "sha256", p).to_ascii_lowercase();
     if sha256.is_empty() {
-        p.missing(&format!("{path}.sha256"), "文书没有哈希");
+        let said = Said::new("gap.document_hash", "document {document} has no hash");
+        p.missing(&format!("{path}.sha256"), "文书没有哈希", said);
     } else if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
         p.wrong(&format!("{path}.sha256"), "field.format", "must be 64 hexadecimal digits");
     }
     let file = at.text(path, "file", p);
     if file.is_empty() {
-        p.missing(&format!("{path}.file"), "文书没有文件");
+        let said = Said::new("gap.document_file", "document {document} names no file");
+        p.missing(&format!("{path}.file"), "文书没有文件", said);
     }
     DocumentEntry {
         path: path.to_owned(),

@@ -16,10 +16,10 @@ use sha2::{Digest, Sha256};
 use songda_people::machines::Machine;
 use songda_service::{
     ServiceError,
-    intake::{self, DocumentFacts, Existing, Intake, Missing},
+    intake::{self, DocumentFacts, Existing, Intake},
     timeline::By,
 };
-use songda_store::{Clock, Db, Objects, Sealer, StoreError, Tx, audit};
+use songda_store::{Clock, Db, Objects, Said, Sealer, StoreError, Tx, audit};
 
 pub use fields::FieldError;
 use fields::Problems;
@@ -124,7 +124,11 @@ impl Push {
     fn check_files(message: &Message, files: &HashMap<String, Bytes>, problems: &mut Problems) {
         for document in message.documents.iter().filter(|document| !document.file.is_empty()) {
             let Some(bytes) = files.get(&document.file) else {
-                problems.missing(&format!("{}.file", document.path), "文件没有随消息到达");
+                let said = Said::new(
+                    "gap.document_file_absent",
+                    "the file of document {document} did not come with the message",
+                );
+                problems.missing(&format!("{}.file", document.path), "文件没有随消息到达", said);
                 continue;
             };
             if !document.sha256.is_empty() && hex::encode(Sha256::digest(bytes)) != document.sha256 {
@@ -183,17 +187,13 @@ impl Push {
             let accepted = intake::accept(&mut tx, &self.clock, &self.sealer, &by, &intake).await?;
             (Pushed::Received(accepted.answer()), accepted.order_id, "received")
         } else {
-            let missing: Vec<_> = problems
-                .missing
-                .iter()
-                .map(|(path, text)| Missing { path: path.clone(), text: text.clone() })
-                .collect();
+            let missing = &problems.missing;
             // Nothing that came is lost: the files are kept beside the message.
             for bytes in files.values() {
                 self.objects.put(&mut tx, court, "push", "application/pdf", bytes).await?;
             }
             let key = (&message.key, message.case.number.as_str());
-            let id = intake::keep_incomplete(&mut tx, &self.clock, court, key, hash, &body.id, &missing).await?;
+            let id = intake::keep_incomplete(&mut tx, &self.clock, court, key, hash, &body.id, missing).await?;
             (
                 Pushed::Incomplete(json!({ "status": "incomplete", "order_id": id, "missing": missing })),
                 id,

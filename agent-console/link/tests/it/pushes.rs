@@ -105,6 +105,21 @@ async fn r1_1a_an_incomplete_push_is_kept_with_what_is_missing_and_the_next_revi
         assert_eq!((house.count("orders").await, house.count("cases").await, house.count("tasks").await), (1, 0, 0));
         let kept = cases::incomplete_orders(&house.on.db, &house.machine.court_id).await.unwrap();
         assert_eq!((kept.len(), kept[0].gaps.len(), kept[0].state.as_str()), (1, 3, "待补正"));
+        // The case system has them in Chinese as ever; a page says each in its reader's language, by its
+        // place as a person counts.
+        assert_eq!(answer["missing"][1]["text"], "没有姓名或名称");
+        let said: Vec<_> = kept[0].gaps.iter().map(|gap| (gap.said.code.as_str(), gap.said.text.as_str())).collect();
+        assert_eq!(
+            said,
+            [
+                ("gap.case_number_unreadable", "its case number cannot be read"),
+                ("gap.party_name", "recipient 1 has no name"),
+                ("gap.document_file_absent", "the file of document 1 did not come with the message"),
+            ],
+            "{}",
+            house.on.engine
+        );
+        assert_eq!(kept[0].gaps[1].said.values["party"], 1);
         assert!(matches!(house.push(&bad).await.unwrap(), Pushed::Duplicate(_)));
         let mut next = message();
         next["revision"] = json!(2);
@@ -112,6 +127,46 @@ async fn r1_1a_an_incomplete_push_is_kept_with_what_is_missing_and_the_next_revi
         assert_eq!(house.count("tasks").await, 2);
         let left = cases::incomplete_orders(&house.on.db, &house.machine.court_id).await.unwrap();
         assert!(left.is_empty(), "the second revision made the first one good");
+    }
+}
+
+#[tokio::test]
+async fn r1_1a_a_number_that_is_missing_is_said_by_its_place_and_never_repeated() {
+    for house in houses().await {
+        let mut bad = message();
+        bad["parties"][0]["phones"][1]["no"] = json!("138-not-a-number");
+        bad["parties"][0]["phones"][0]["no"] = json!("");
+        bad["parties"][0]["agents"] = json!([{ "name": "张律师" }, { "name": "李律师", "phone": "12" }]);
+        let Pushed::Incomplete(answer) = house.push(&bad).await.unwrap() else { panic!("not incomplete") };
+        let kept = cases::incomplete_orders(&house.on.db, &house.machine.court_id).await.unwrap();
+        let said: Vec<&str> = kept[0].gaps.iter().map(|gap| gap.said.text.as_str()).collect();
+        assert_eq!(
+            said,
+            [
+                "telephone 1 of recipient 1 has no number",
+                "the number of telephone 2 of recipient 1 cannot be read",
+                "the number of representative 2 of recipient 1 cannot be read",
+            ],
+            "{}",
+            house.on.engine
+        );
+        assert!(!answer.to_string().contains("138-not"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn r1_1a_what_an_earlier_version_kept_as_missing_is_said_as_it_stands() {
+    for house in houses().await {
+        let mut bad = message();
+        bad["case"]["no"] = json!("");
+        house.push(&bad).await.unwrap();
+        sqlx::query("UPDATE orders SET gaps = '[{\"path\":\"case.no\",\"text\":\"没有案号\"}]'")
+            .execute(house.on.db.read())
+            .await
+            .unwrap();
+        let kept = cases::incomplete_orders(&house.on.db, &house.machine.court_id).await.unwrap();
+        let gap = &kept[0].gaps[0];
+        assert_eq!((gap.said.code.as_str(), gap.said.text.as_str()), ("plain.text", "没有案号"), "{}", house.on.engine);
     }
 }
 

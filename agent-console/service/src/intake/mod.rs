@@ -15,7 +15,10 @@ pub use main_numbers::index_main_numbers;
 pub use opened::{Region, dialable, open_for};
 pub use store::{Existing, accept, existing, keep_incomplete, last_revision, stand_in_line};
 
-use songda_store::masked::{IdNumber, Phone};
+use songda_store::{
+    Said,
+    masked::{IdNumber, Phone},
+};
 
 /// Keys under which an order is known to its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,9 +220,27 @@ pub struct AcceptedTask {
 
 /// Something that is missing in an incomplete order.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(from = "KeptMissing")]
 pub struct Missing {
     /// JSON path in the message.
     pub path: String,
-    /// What is missing.
+    /// What is missing, in Chinese, as the case system shows it.
     pub text: String,
+    /// The same as a code, for pages in either language.
+    pub said: Said,
+}
+
+/// As it is kept; of an earlier version it has its text alone.
+#[derive(serde::Deserialize)]
+struct KeptMissing {
+    path: String,
+    text: String,
+    said: Option<Said>,
+}
+
+impl From<KeptMissing> for Missing {
+    fn from(KeptMissing { path, text, said }: KeptMissing) -> Self {
+        let said = said.unwrap_or_else(|| Said::new(Said::PLAIN, "{text}").with("text", text.as_str()));
+        Self { path, text, said }
+    }
 }

@@ -184,6 +184,11 @@ const taskRow = (n: number) => ({
   last_event_at: day(-1, "09:20"),
 });
 
+const gap = {
+  path: "parties[0].phones[0].no",
+  said: { code: "gap.phone", values: { party: 1, phone: 1 }, text: "telephone 1 has no number" },
+};
+
 export const cases = { items: Array.from({ length: 9 }, (_, n) => caseRow(n)), next_cursor: "9" };
 export const tasks = { items: Array.from({ length: 9 }, (_, n) => taskRow(n)), next_cursor: null };
 
@@ -212,7 +217,7 @@ export const caseDetail = {
       link: "开庭",
       order_kind: "送达",
       finish_by: null,
-      gaps: [{ path: "/parties/0/phones", text: "没有任何联系电话" }],
+      gaps: [gap],
       created_at: day(-1, "15:02"),
     },
   ],
@@ -705,10 +710,7 @@ export const orders = {
       revision: 2,
       state: "待补正",
       case_number: "（2026）陕0102民初19号",
-      gaps: [
-        { path: "/parties/0/phones", text: "没有任何联系电话" },
-        { path: "/documents/1/sha256", text: "哈希与文件不符" },
-      ],
+      gaps: [gap],
       created_at: day(-1, "15:02"),
     },
   ],

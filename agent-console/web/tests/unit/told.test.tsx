@@ -3,11 +3,12 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Calls } from "../../console/src/court/Calls.tsx";
+import { Order } from "../../console/src/court/Case.tsx";
 import { LineSays } from "../../console/src/desk/LineSays.tsx";
 import { Notices } from "../../console/src/desk/Notices.tsx";
 import type { Desk } from "../../console/src/desk/useDesk.ts";
 import { type Language, setLanguage, startLanguages } from "../../console/src/i18n/index.ts";
-import type { CallRow, CallState } from "../../console/src/lib/types.ts";
+import type { CallRow, CallState, OrderRow } from "../../console/src/lib/types.ts";
 import * as fixture from "../shots/fixture.ts";
 
 beforeAll(startLanguages);
@@ -102,4 +103,13 @@ test("E52 a call whose recording was not closed says so, and no other does", () 
   expect(told["zh-CN"]).toContain("录音未封存");
   expect(told.en).toContain("Recording not sealed");
   expect(draw(call)["zh-CN"]).not.toContain("未封存");
+});
+
+test("R1.1a what is missing in an order is said by its place, without the path of the message in words", () => {
+  const order = fixture.caseDetail.orders.find((each) => each.gaps.length > 0);
+  expect(order).toBeDefined();
+  const told = inBoth(() => renderToStaticMarkup(<Order order={order as unknown as OrderRow} />));
+  expect(told["zh-CN"]).toContain(">第 1 名受送达人的第 1 个电话没有号码<");
+  expect(told.en).toContain(">telephone 1 of recipient 1 has no number<");
+  for (const page of Object.values(told)) expect(page).not.toContain(">parties[0]");
 });

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useWords } from "../i18n/index.ts";
 import { get, id } from "../lib/http.ts";
 import { dateTime, day } from "../lib/time.ts";
+import { useTold } from "../lib/told.ts";
 import type { CaseDetail, Me, OrderRow } from "../lib/types.ts";
 import { Link } from "../shell/Shell.tsx";
 import { Loading } from "../ui/Loading.tsx";
@@ -76,9 +77,10 @@ export function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
-function Order({ order }: { order: OrderRow }) {
+export function Order({ order }: { order: OrderRow }) {
   const { t } = useTranslation();
   const words = useWords();
+  const told = useTold();
   return (
     <div className="file">
       <div className="grow">
@@ -96,8 +98,8 @@ function Order({ order }: { order: OrderRow }) {
         {order.gaps.length > 0 && (
           <ul className="gaps">
             {order.gaps.map((gap) => (
-              <li key={`${gap.path} ${gap.text}`}>
-                {gap.text} <span className="mono">{gap.path}</span>
+              <li key={`${gap.path} ${gap.said.code}`} title={gap.path}>
+                {told(gap.said)}
               </li>
             ))}
           </ul>

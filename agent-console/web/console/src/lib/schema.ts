@@ -2110,8 +2110,9 @@ export interface components {
         };
         /** @description What is missing in an order. */
         Missing: {
+            /** @description JSON path in the message. */
             path: string;
-            text: string;
+            said: components["schemas"]["Said"];
         };
         /** @description The agent's network during a call. */
         NetworkRow: {

@@ -3,6 +3,7 @@
 import { useTranslation } from "react-i18next";
 import { useWords } from "../i18n/index.ts";
 import { dateTime } from "../lib/time.ts";
+import { useTold } from "../lib/told.ts";
 import type { OrderRow } from "../lib/types.ts";
 import { List } from "../ui/List.tsx";
 
@@ -11,6 +12,7 @@ const TO_FIX = "待补正";
 export default function Orders() {
   const { t } = useTranslation();
   const words = useWords();
+  const told = useTold();
   return (
     <div className="page">
       <div className="head">
@@ -45,8 +47,8 @@ export default function Orders() {
             render: (_v, row) => (
               <ul className="gaps">
                 {row.gaps.map((gap) => (
-                  <li key={`${gap.path} ${gap.text}`}>
-                    {gap.text} <span className="mono">{gap.path}</span>
+                  <li key={`${gap.path} ${gap.said.code}`} title={gap.path}>
+                    {told(gap.said)}
                   </li>
                 ))}
               </ul>
