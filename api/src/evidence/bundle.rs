@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
-    path::Path,
+    io::{Read as _, Write},
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use songda_recordings::{
-    evidence::{DayRoot, Listed, Offline, Standing, check_chain},
+    evidence::{DayRoot, Listed, Offline, Standing, check_chain, inside},
     keys::PublicKey,
     vault::Manifest,
 };
@@ -32,6 +32,8 @@ pub(super) const CERTIFICATES: &str = "certificates";
 pub(super) const RECEIPTS: &str = "receipts";
 pub(super) const NOTARY_KEYS: &str = "notary.pem";
 pub(super) const READ_ME: &str = "README.txt";
+/// Bytes of the longest certificate or receipt that is read; a certificate has some 300 for each file.
+const LONGEST: u64 = 256 << 20;
 pub(super) const README: &str = "\
 This folder holds the evidence of one case, or of a whole court, exported from Songda.
 
@@ -143,8 +145,13 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
     let body = read(folder, BUNDLE)?;
     let bundle: Bundle = serde_json::from_str(&body).with_context(|| format!("{BUNDLE} cannot be understood"))?;
     anyhow::ensure!(bundle.format == FORMAT, "{BUNDLE} is of another format: {}", bundle.format);
-    let roots: Vec<DayRoot> =
-        serde_json::from_str(&read(folder, ROOTS)?).with_context(|| format!("{ROOTS} cannot be understood"))?;
+    let mut broken = Vec::new();
+    let roots = read(folder, ROOTS)?;
+    let (roots, exact): (Vec<DayRoot>, bool) =
+        understood(&roots).with_context(|| format!("{ROOTS} cannot be understood"))?;
+    if !exact {
+        broken.push(Broken { what: ROOTS.to_owned(), verdict: "altered", detail: REWRITTEN.to_owned() });
+    }
     anyhow::ensure!(!(bundle.files.is_empty() && bundle.deleted.is_empty()), "{BUNDLE} lists nothing");
     let keys = match &asked.keys {
         Some(path) => {
@@ -153,7 +160,7 @@ pub fn verify_bundle(folder: &Path, asked: &Verify, out: &mut impl Write) -> any
         None => read(folder, KEYS)?,
     };
     let keys = public_keys(&keys)?;
-    let (mut broken, mut not_in_a_root_yet) = (Vec::new(), 0);
+    let mut not_in_a_root_yet = 0;
     // The last day that the export could find over; none where the house did not sign the list.
     let mut over = moment(&bundle.exported_at).map(|at_ms| date(at_ms - DAY_MS - ROOT_MADE_MS));
     if let Err(detail) = signature(folder, &body, moment(&bundle.exported_at), &keys) {
@@ -270,7 +277,7 @@ impl<'a> Certificates<'a> {
         }
         let (folder, keys) = (self.folder, self.keys);
         let certified = self.read.entry((&gone.certificate, &gone.request)).or_insert_with(|| {
-            let content = std::fs::read(folder.join(&gone.certificate)).map_err(|error| error.to_string())?;
+            let content = read_bounded(folder, &gone.certificate)?;
             let files = signed_files(&content, keys, &gone.request).map_err(|why| why.text)?;
             Ok((files, songda_store::evidence::hashes(&content).0))
         });
@@ -293,10 +300,10 @@ fn receipts(
     roots: &[DayRoot],
     asked: &Verify,
 ) -> anyhow::Result<(Vec<PublicKey>, Notarised)> {
-    let inside = folder.join(NOTARY_KEYS);
+    let there = place(folder, NOTARY_KEYS).map_err(anyhow::Error::msg)?;
     let keys = match &asked.notary_keys {
         Some(path) => Some(notary::public_keys(path)?),
-        None if inside.exists() => Some(notary::public_keys(&inside)?),
+        None if there.exists() => Some(notary::public_keys(&there)?),
         None => None,
     };
     let (mut found, court) = (Notarised::default(), bundle.court.split(' ').next().unwrap_or_default());
@@ -322,7 +329,7 @@ fn receipts(
 
 /// A receipt as it lay in the house, by the listing that the house signed.
 fn read_listed(folder: &Path, listed: &Receipt) -> Result<String, String> {
-    let bytes = std::fs::read(folder.join(&listed.file)).map_err(|error| format!("{}: {error}", listed.file))?;
+    let bytes = read_bounded(folder, &listed.file).map_err(|why| format!("{}: {why}", listed.file))?;
     if hashes(&bytes).0 != listed.sha256 {
         return Err(format!("{} differs from the listing: it was altered", listed.file));
     }
@@ -355,8 +362,35 @@ fn unlisted(folder: &Path, bundle: &Bundle) -> anyhow::Result<Vec<String>> {
     Ok(found)
 }
 
+/// Where a file of the folder lies, which may be a stranger's: never outside, and nothing that never
+/// ends.
+fn place(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    inside(folder, name).ok_or_else(|| format!("{name} leads out of the folder, or is no file"))
+}
+
+/// A file that the listing names.
+fn read_bounded(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
+    let file = std::fs::File::open(place(folder, name)?).map_err(|error| error.to_string())?;
+    let mut content = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    if content.len() as u64 > LONGEST {
+        return Err(format!("it has more than {LONGEST} bytes: it is none of ours"));
+    }
+    Ok(content)
+}
+
+const REWRITTEN: &str = "it is not written as the house writes it: it was altered";
+
+/// What a file of the house says, and whether it is written as the house writes it: there is one text
+/// for it, so that no byte of it can be another.
+fn understood<T: Serialize + DeserializeOwned>(text: &str) -> serde_json::Result<(T, bool)> {
+    let read: T = serde_json::from_str(text)?;
+    let exact = serde_json::to_string_pretty(&read)? == text;
+    Ok((read, exact))
+}
+
 fn read(folder: &Path, name: &str) -> anyhow::Result<String> {
-    let path = folder.join(name);
+    let path = place(folder, name).map_err(anyhow::Error::msg)?;
     std::fs::read_to_string(&path).with_context(|| format!("reading {}: is this an exported folder?", path.display()))
 }
 
@@ -371,8 +405,9 @@ pub(crate) fn public_keys(pem: &str) -> anyhow::Result<Vec<PublicKey>> {
 
 fn signature(folder: &Path, body: &str, at_ms: Option<i64>, keys: &[PublicKey]) -> Result<(), String> {
     let text = read(folder, SIGNATURE).map_err(|error| format!("{error:#}"))?;
-    let signed: Signed = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    signed.check(body, at_ms, keys).map_err(|why| why.text)
+    let (signed, exact): (Signed, bool) = understood(&text).map_err(|error| error.to_string())?;
+    signed.check(body, at_ms, keys).map_err(|why| why.text)?;
+    if exact { Ok(()) } else { Err(REWRITTEN.to_owned()) }
 }
 
 /// Each root signed, following the one before, and no day between them.

@@ -13,4 +13,5 @@ mod running;
 mod scope;
 mod settings;
 mod sign_in;
+mod strangers;
 mod telephony;

@@ -17,7 +17,7 @@ mod root;
 mod tree;
 
 pub use notary::{HandIn, NotaryReceipt, Part, ReceiptFault};
-pub use offline::{Checked, Listed, Offline, Standing};
+pub use offline::{Checked, Listed, Offline, Standing, inside};
 pub use path::Inclusion;
 pub use root::{Chain, DayRoot, Draft, RootFault, check_chain};
 pub(crate) use tree::Hashing;

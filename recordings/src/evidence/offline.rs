@@ -138,7 +138,8 @@ impl<'a> Offline<'a> {
         let altered = |reason: String| Standing::Altered { reason };
         let expected = Hashes::from_hex(&listed.object, &listed.sha256, &listed.sm3)
             .map_err(|error| altered(format!("its manifest is unreadable: {error}")))?;
-        let path = self.path(&listed.file).ok_or_else(|| altered("its manifest names a place outside".into()))?;
+        let path = inside(self.folder, &listed.file)
+            .ok_or_else(|| altered("its manifest names a place outside, or what is no file".into()))?;
         let (bytes, found) = hashed(&path)?;
         if bytes != listed.bytes {
             return Err(altered(format!("{bytes} bytes instead of {}", listed.bytes)));
@@ -149,13 +150,6 @@ impl<'a> Offline<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Never leads out of the folder.
-    fn path(&self, file: &str) -> Option<PathBuf> {
-        let file = Path::new(file);
-        let inside = file.components().all(|part| matches!(part, Component::Normal(_)));
-        (inside && file.file_name().is_some()).then(|| self.folder.join(file))
     }
 
     fn in_root(&self, listed: &Listed, trees: &Trees<'_>) -> Result<(), String> {
@@ -214,6 +208,19 @@ impl<'a> Trees<'a> {
         };
         Self { by_day: days.into_iter().map(|(day, listed)| (day, build(listed))).collect() }
     }
+}
+
+/// Where a file of this name lies in a folder that may be a stranger's; none for a name or a link that
+/// leads out of it, and for what is no file and may never end. Whether it is there, whoever opens it
+/// sees.
+pub fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
+    let name = Path::new(name);
+    if name.file_name().is_none() || !name.components().all(|part| matches!(part, Component::Normal(_))) {
+        return None;
+    }
+    let path = folder.join(name);
+    let (Ok(real), Ok(home)) = (path.canonicalize(), folder.canonicalize()) else { return Some(path) };
+    (real.starts_with(home) && (real.is_file() || real.is_dir())).then_some(path)
 }
 
 /// Hashes a file piece by piece.

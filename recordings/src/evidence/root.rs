@@ -178,7 +178,9 @@ impl DayRoot {
         if !key.signs_at(self.signed_ms) || begins_ms(&self.day).is_some_and(|at_ms| !key.signs_at(at_ms)) {
             return Err(RootFault::RetiredKey(self.key_id.clone()));
         }
-        let signature = hex::decode(&self.signature).map_err(|_| RootFault::BadSignature)?;
+        // There is one text for it: no letter of it can be another, a capital neither.
+        let signature = hex::decode(&self.signature).ok().filter(|bytes| hex::encode(bytes) == self.signature);
+        let signature = signature.ok_or(RootFault::BadSignature)?;
         let plain = check_name("the court", &self.court).is_ok() && check_day(&self.day).is_ok();
         if plain && key.verifies(&self.signed_bytes(), &signature) { Ok(()) } else { Err(RootFault::BadSignature) }
     }

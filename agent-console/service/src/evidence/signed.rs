@@ -43,8 +43,9 @@ impl Signed {
             let said = Said::new("seal.retired_key", "the key {key} had been retired when it was signed");
             return Err(said.with("key", self.key_id.as_str()));
         }
-        let bytes = hex::decode(&self.signature);
-        let bytes = bytes.map_err(|_| Said::new("seal.unreadable", "its signature cannot be read"))?;
+        // There is one text for it: no letter of it can be another, a capital neither.
+        let bytes = hex::decode(&self.signature).ok().filter(|bytes| hex::encode(bytes) == self.signature);
+        let bytes = bytes.ok_or_else(|| Said::new("seal.unreadable", "its signature cannot be read"))?;
         if key.verifies(text.as_bytes(), &bytes) {
             Ok(())
         } else {
