@@ -16,7 +16,7 @@ use songda_service::{
     evidence::{Examiner, Roots},
     retention::{Certified, Deleter},
 };
-use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, copies::Copies, http, outlook::Outlook};
+use songda_store::{Clock, Db, Objects, Sealer, StoreError, alarms, copies::Copies, http, newest, outlook::Outlook};
 use zeroize::Zeroizing;
 
 use crate::{claim, config::Config, notary::Known};
@@ -117,6 +117,18 @@ fn without_keys(why: Said) -> (Arc<dyn KeyProvider>, Sealer, Option<Said>) {
     (keys.clone(), Sealer::shut(keys), Some(why))
 }
 
+/// The keys of this start are the newest there are. That it cannot be noted stops no start.
+async fn note_newest(db: &Db, clock: &Clock, keys: &dyn KeyProvider) {
+    let noted = async {
+        let mut tx = db.begin().await?;
+        newest::note(tx.conn(), clock, keys).await?;
+        tx.commit().await
+    };
+    if let Err(error) = noted.await {
+        tracing::error!(%error, "the newest keys could not be noted: an older key file would not be told");
+    }
+}
+
 impl House {
     /// Opens everything. The key file arises only with an empty database: sealed data
     /// without its key is told, never replaced, and the house starts read-only (R4.3d).
@@ -130,7 +142,14 @@ impl House {
                 let keys: Arc<dyn KeyProvider> = Arc::new(keys);
                 let sealer = Sealer::open(&db, keys.clone()).await;
                 match sealer {
-                    Ok(sealer) => (keys, sealer, None),
+                    Ok(sealer) => {
+                        note_newest(&db, &clock, keys.as_ref()).await;
+                        (keys, sealer, None)
+                    }
+                    Err(StoreError::OlderKey) => without_keys(Said::new(
+                        "keys.older",
+                        "the key file is a copy from before the keys were made anew: restore the newest one from the backup of the keys",
+                    )),
                     Err(StoreError::WrongKey) => without_keys(Said::new(
                         "keys.other",
                         "the key file does not open the sealed data: restore the right one from the backup of the keys",

@@ -22,6 +22,9 @@ pub enum StoreError {
     /// Another server works with this database.
     #[error("another server works with this database: end it first, or give this one a database of its own")]
     Taken,
+    /// The key file is a copy from before a rotation of the keys.
+    #[error("this key file is an older copy: keys were made anew since then; put back the newest one")]
+    OlderKey,
     /// A key operation failed.
     #[error(transparent)]
     Key(#[from] songda_recordings::keys::KeyError),

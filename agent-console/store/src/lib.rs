@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod http;
 pub mod jobs;
 pub mod masked;
+pub mod newest;
 mod objects;
 pub mod outbox;
 pub mod outlook;

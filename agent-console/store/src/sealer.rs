@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::{
     Clock, Db, StoreError, Tx,
     masked::{IdNumber, Phone},
+    newest,
 };
 
 /// What is sealed, each under a key of its own.
@@ -29,7 +30,7 @@ impl fmt::Debug for Sealer {
 
 impl Sealer {
     /// Loads the envelope keys of a database. Another key file than the one that sealed
-    /// them is told as such (R4.3d).
+    /// them is told as such (R4.3d), and so is an older copy of it.
     pub async fn open(db: &Db, provider: Arc<dyn KeyProvider>) -> Result<Self, StoreError> {
         let rows = sqlx::query("SELECT id, court_id, purpose, version, wrapped FROM data_keys ORDER BY id")
             .fetch_all(db.read())
@@ -44,11 +45,12 @@ impl Sealer {
                 wrapped: row.get(4),
             })
             .collect();
-        let ring = Keyring::new(provider);
+        let ring = Keyring::new(provider.clone());
         ring.load(&keys).map_err(|error| match error {
             KeyError::DoesNotOpen => StoreError::WrongKey,
             other => other.into(),
         })?;
+        newest::check(db, provider.as_ref()).await?;
         Ok(Self { ring: Arc::new(ring) })
     }
 

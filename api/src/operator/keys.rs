@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use songda_recordings::keys::{KeyFile, PublicKey, Rotation};
-use songda_store::clock::rfc3339;
+use songda_store::{clock::rfc3339, newest};
 
 use super::note;
 use crate::house::House;
@@ -62,6 +62,8 @@ pub async fn rotate_keys(house: &House, file: &Path, what: Rotation) -> anyhow::
     note(&mut tx, &house.clock, "", "keys.rotate", ("keys", word), "ok", json!({})).await?;
     KeyFile::rotate(file, what, house.clock.now_ms())
         .with_context(|| format!("making new keys in {}", file.display()))?;
+    // From here on a copy of the file from before is told.
+    newest::note(tx.conn(), &house.clock, house.keys.as_ref()).await.context("the keys are new, but are not noted")?;
     tx.commit().await.context("the keys are new, but that could not be written into the audit log")?;
     let id = house.keys.public_keys()?.first().map(PublicKey::id).unwrap_or_default();
     Ok(format!(

@@ -66,6 +66,30 @@ async fn r4_3d_sealed_data_without_its_key_is_served_read_only_and_says_why() {
     assert!(read_only_alarm(&house).await.is_none(), "and nothing rings");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x2_a_key_file_from_before_a_rotation_is_served_read_only_until_the_newest_is_back() {
+    for what in [Rotation::Master, Rotation::Signing] {
+        let house = running().await;
+        let file = house.folder().join("songda.key");
+        let (older, newest) = (house.folder().join("older.key"), house.folder().join("newest.key"));
+        std::fs::copy(&file, &older).unwrap();
+        songda_api::operator::rotate_keys(&house.house, &file, what).await.unwrap();
+        let signs = house.house.keys.public_keys().unwrap().remove(0);
+        let folder = house.stop().await;
+        std::fs::rename(&file, &newest).unwrap();
+        std::fs::rename(&older, &file).unwrap();
+        let house = reopened(folder).await;
+        let alarm = read_only_alarm(&house).await.unwrap();
+        assert_eq!(alarm.said.values["why"]["code"], "keys.older", "{what:?}: {}", alarm.said);
+        assert!(house.house.keys.sign(b"a root").is_err(), "{what:?}: nothing is signed with a retired key");
+        let folder = house.stop().await;
+        std::fs::rename(&newest, &file).unwrap();
+        let house = reopened(folder).await;
+        assert!(read_only_alarm(&house).await.is_none(), "{what:?}");
+        assert_eq!(house.house.keys.public_keys().unwrap()[0], signs);
+    }
+}
+
 async fn read_only_alarm(house: &Running) -> Option<Alarm> {
     let open = songda_store::alarms::open(&house.house.db).await.unwrap();
     open.into_iter().find(|alarm| alarm.kind == "house.read_only")

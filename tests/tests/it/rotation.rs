@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use songda_tests::agent::{Agent, http, until};
 
 use crate::{
-    evidence::command,
+    evidence::{command, sql},
     road::tone,
     sound::{AGENT_HZ, PARTY_HZ, is_tone, stretch},
     survives::recorded,
@@ -137,6 +137,10 @@ async fn x2_keys_made_anew_in_the_middle_of_a_call_and_of_playing_open_what_was_
     // The running house sealed with the new key at once: the old one opens nothing of what came after it.
     let new_key = std::fs::read(&key).unwrap();
     std::fs::write(&key, old_key).unwrap();
+    let (code, said) = command(&world.server, &["evidence", "verify"]);
+    assert!(code == 1 && said.contains("restore the key"), "an older copy is told, and calls nothing altered: {said}");
+    // And where nobody had seen the newer ones:
+    sql(&world.server, "DELETE FROM newest_keys");
     let (code, said) = command(&world.server, &["evidence", "verify"]);
     let broken: Vec<&str> = said.lines().filter(|line| line.starts_with("BROKEN")).collect();
     let [only] = broken.as_slice() else { panic!("{said}") };

@@ -256,7 +256,7 @@ impl Examiner {
         // A key in the file that does not open is altered, or the house has another key than it
         // was sealed with: then nothing else opens, and nothing is said about the file.
         if by_key && let Err(error) = Sealer::open(&self.db, self.keys.clone()).await {
-            let ours = matches!(error, StoreError::WrongKey | StoreError::Key(_));
+            let ours = matches!(error, StoreError::WrongKey | StoreError::OlderKey | StoreError::Key(_));
             return if ours { Ok(shut(&error)) } else { Err(error.into()) };
         }
         Ok(match verdict {

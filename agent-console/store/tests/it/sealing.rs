@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use songda_recordings::keys::KeyFile;
-use songda_store::{Db, Sealer, StoreError, masked::Phone, testing::databases};
+use songda_recordings::keys::{KeyFile, Rotation};
+use songda_store::{Db, Sealer, StoreError, masked::Phone, newest, testing::databases};
 
 #[tokio::test]
 async fn r4_3d_another_key_file_is_told_at_the_start() {
@@ -22,6 +22,32 @@ async fn r4_3d_another_key_file_is_told_at_the_start() {
         assert!(again.open_sealed("phones", "n", "2", &sealed).is_err(), "moved to another row");
         let index = |text: &str| again.phone_index("court", &Phone::parse(text).unwrap()).unwrap();
         assert_eq!(index("138 0000 1234"), index("+8613800001234"));
+    }
+}
+
+#[tokio::test]
+async fn x2_an_older_copy_of_the_key_file_is_told_whatever_was_made_anew() {
+    for house in databases().await.unwrap() {
+        let file = house.folder.join("test.key");
+        let opened = async |path: &std::path::Path| {
+            let keys = Arc::new(KeyFile::open(path).unwrap());
+            let sealer = Sealer::open(&house.db, keys.clone()).await?;
+            let mut tx = house.db.begin().await?;
+            newest::note(tx.conn(), &house.clock, keys.as_ref()).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(sealer)
+        };
+        opened(&file).await.unwrap();
+        for (turn, what) in [Rotation::Master, Rotation::Signing, Rotation::Both].into_iter().enumerate() {
+            let older = house.folder.join(format!("older-{turn}.key"));
+            std::fs::copy(&file, &older).unwrap();
+            KeyFile::rotate(&file, what, house.clock.now_ms()).unwrap();
+            opened(&older).await.expect("nobody has seen the new ones yet");
+            opened(&file).await.unwrap();
+            let refused = opened(&older).await;
+            assert!(matches!(refused, Err(StoreError::OlderKey)), "{}: {what:?}: {refused:?}", house.engine);
+            opened(&file).await.expect("the newest one goes on");
+        }
     }
 }
 
