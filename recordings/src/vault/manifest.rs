@@ -80,6 +80,8 @@ pub struct Stayed {
 pub struct Finished {
     /// Closed and on the shelf.
     pub closed: Vec<Recovered>,
+    /// Nothing but a header, and removed: no second of them was ever whole.
+    pub empty: Vec<RecordingId>,
     /// Left as they are, for the next start.
     pub stayed: Vec<Stayed>,
     /// What did not open, or had the name of a closed one, and lies in `live/lost` now.

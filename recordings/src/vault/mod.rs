@@ -342,7 +342,10 @@ impl Vault {
                     done.aside.extend(aside);
                     writer.finish_recovered().map(Some)
                 }
-                Ok(Resumed::Empty) => fs::remove_file(&path).map_err(io("remove", &path)).map(|()| None),
+                Ok(Resumed::Empty) => {
+                    done.empty.push(id.clone());
+                    fs::remove_file(&path).map_err(io("remove", &path)).map(|()| None)
+                }
                 Ok(Resumed::Aside(aside)) => {
                     done.aside.push(aside);
                     continue;

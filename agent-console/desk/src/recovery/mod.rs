@@ -5,14 +5,17 @@
 //! its outcome (待补录), with what its agent had confirmed of the line. One that was not answered is
 //! our own failure and no attempt.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use songda_recordings::{
     said::Said,
     vault::{Manifest, RecordingId, VaultError},
 };
 use songda_service::{
-    intake,
+    cases, intake,
     outcomes::{self, CauseTable, LineFacts},
+    tasks,
 };
 use songda_store::{StoreError, Tx, alarms, audit};
 
@@ -44,10 +47,11 @@ pub async fn run(ground: &Ground) -> Result<Recovered, DeskError> {
     if indexed > 0 {
         tracing::info!(numbers = indexed, "numbers of an earlier version can be found without their extension now");
     }
-    let mut done = Recovered { calls: 0, recordings: shelve(ground).await? };
+    let left = shelve(ground).await?;
+    let mut done = Recovered { calls: 0, recordings: left.closed };
     for call in calls::unfinished(&ground.db).await? {
         let manifest = shelved(ground, &call).await?;
-        close(ground, &call, manifest).await?;
+        close(ground, &call, manifest, &left.empty).await?;
         done.calls += 1;
     }
     for call in inbound::unfinished(&ground.db).await? {
@@ -67,8 +71,16 @@ pub async fn put_away(ground: &Ground) -> Result<usize, DeskError> {
     enter_all(ground).await
 }
 
-/// Closes recordings that nobody writes any more; answers how many.
-async fn shelve(ground: &Ground) -> Result<usize, DeskError> {
+/// What became of recordings that nobody writes any more.
+struct Shelved {
+    /// How many were closed.
+    closed: usize,
+    /// Those of which no second was ever whole.
+    empty: HashSet<String>,
+}
+
+/// Closes recordings that nobody writes any more.
+async fn shelve(ground: &Ground) -> Result<Shelved, DeskError> {
     let vault = ground.vault.clone();
     let closed = tokio::task::spawn_blocking(move || vault.finish_unclosed())
         .await
@@ -90,7 +102,8 @@ async fn shelve(ground: &Ground) -> Result<usize, DeskError> {
             .with("why", aside.why.said());
         alarms::raise(&ground.db, &ground.clock, "recording.set_aside", aside.id.as_str(), &said).await?;
     }
-    Ok(closed.closed.len())
+    let empty = closed.empty.iter().map(|id| id.as_str().to_owned()).collect();
+    Ok(Shelved { closed: closed.closed.len(), empty })
 }
 
 async fn enter_all(ground: &Ground) -> Result<usize, DeskError> {
@@ -154,7 +167,33 @@ async fn enter(ground: &Ground, call: &CallRow) -> Result<bool, DeskError> {
     Ok(true)
 }
 
-async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> Result<(), DeskError> {
+/// What people are told of a recording that had begun and of which nothing could be closed: its file is
+/// gone, or does not open. None where no second of it was ever whole.
+async fn lost(ground: &Ground, call: &CallRow, empty: &HashSet<String>) -> Result<Option<Said>, DeskError> {
+    let Some(recording) = call.recording_id.as_ref().filter(|id| !empty.contains(*id)) else { return Ok(None) };
+    let Ok(id) = RecordingId::new(recording) else { return Ok(None) };
+    let vault = ground.vault.clone();
+    // One that was closed and cannot be read at this moment is there.
+    let there = tokio::task::spawn_blocking(move || vault.was_closed(&id))
+        .await
+        .map_err(|error| StoreError::internal("looking for a recording", error))?;
+    if there || call.recording_from_ms.is_none() {
+        return Ok(None);
+    }
+    let task = tasks::find(&ground.db, &call.court_id, &call.task_id).await?;
+    let case = cases::case(&ground.db, &call.court_id, cases::Scope::Court, &task.case_id).await?;
+    let text = "the recording of a call of case {case}, task {task}, had begun, and after a stop of the server nothing of it could be closed: look for the file {recording} in recordings/live and in the backup, and start the server again";
+    let said = Said::new("recording.lost", text).with("case", case.number.as_str());
+    Ok(Some(said.with("task", task.number.as_str()).with("recording", recording.as_str())))
+}
+
+async fn close(
+    ground: &Ground,
+    call: &CallRow,
+    manifest: Option<Manifest>,
+    empty: &HashSet<String>,
+) -> Result<(), DeskError> {
+    let lost = if manifest.is_some() { None } else { lost(ground, call, empty).await? };
     let answered = call.answered_ms.is_some();
     let mut facts = LineFacts {
         answered,
@@ -212,7 +251,10 @@ async fn close(ground: &Ground, call: &CallRow, manifest: Option<Manifest>) -> R
         let by = songda_service::timeline::SYSTEM;
         work_orders::close(&mut tx, &ground.clock, &call.work_order_id, &call.task_id, &by, true).await?;
     }
-    let detail = json!({ "answered": answered, "recorded": manifest.is_some() });
+    if let Some(said) = &lost {
+        alarms::raise_in(&mut tx, &ground.clock, &call.court_id, ("recording.lost", &call.id), said).await?;
+    }
+    let detail = json!({ "answered": answered, "recorded": manifest.is_some(), "lost": lost.is_some() });
     note(&mut tx, ground, call, "call.recover", detail).await?;
     tx.commit().await?;
     Ok(())

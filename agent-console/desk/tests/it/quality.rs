@@ -7,7 +7,8 @@ use songda_desk::{
     inbound::{self, TakenBy},
     recovery,
 };
-use songda_store::clock::rfc3339;
+use songda_recordings::vault::RecordingId;
+use songda_store::{alarms, clock::rfc3339};
 
 use crate::{
     desk::{Desk, Ended, desks},
@@ -49,6 +50,35 @@ async fn r4_1a_a_killed_call_keeps_how_well_it_was_heard_and_says_until_when() {
         assert_eq!((&kept["until_at"], &kept["party"]["lost"]), (&json!(rfc3339(now + 20_000)), &json!(20)));
         calls::measured(db, &call, &json!({})).await.unwrap();
         assert_eq!(read(&desk.call(&call).await.quality), last, "it is over: nothing is measured any more");
+    }
+}
+
+#[tokio::test]
+async fn x2_a_recording_whose_file_is_gone_after_a_kill_rings_with_case_and_task_and_one_that_was_never_whole_does_not()
+{
+    for gone in [true, false] {
+        for desk in desks().await {
+            let order = desk.take(&desk.liu).await.unwrap();
+            let call = desk.begun(&desk.liu, &order).await;
+            let (db, now) = (&desk.ground.db, desk.ground.clock.now_ms());
+            calls::answered(db, &call.id, now, Some(now)).await.unwrap();
+            calls::recording_began(db, &call.id, now).await.unwrap();
+            if !gone {
+                let id = RecordingId::new(call.recording_id.as_ref().unwrap()).unwrap();
+                drop(desk.ground.vault.begin(&id, now).unwrap());
+            }
+            desk.ground.clock.advance(20_000);
+            recovery::run(&desk.ground).await.unwrap();
+            let open = alarms::open_for(db, &desk.house.court).await.unwrap();
+            let told: Vec<_> = open.iter().filter(|alarm| alarm.kind == "recording.lost").collect();
+            assert_eq!(told.len(), usize::from(gone), "{}: {open:?}", desk.engine());
+            let task = desk.task(&order.task_id).await;
+            for alarm in told {
+                let said = alarm.said.to_stored();
+                assert!(alarm.object_id == call.id && said.contains(&task.number), "{said}");
+                assert!(said.contains("民初") && said.contains(call.recording_id.as_ref().unwrap()), "{said}");
+            }
+        }
     }
 }
 

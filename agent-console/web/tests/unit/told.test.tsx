@@ -100,8 +100,8 @@ test("E52 a call whose recording was not closed says so, and no other does", () 
       ),
     );
   const told = draw({ ...call, recording: null, unsealed: true });
-  expect(told["zh-CN"]).toContain("录音未封存");
-  expect(told.en).toContain("Recording not sealed");
+  expect(told["zh-CN"]).toContain("录音缺失（未封存）");
+  expect(told.en).toContain("Recording missing (not sealed)");
   expect(draw(call)["zh-CN"]).not.toContain("未封存");
 });
 
