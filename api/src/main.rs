@@ -108,8 +108,12 @@ fn main() -> ExitCode {
     songda_store::http::install_crypto();
     let arguments = Arguments::parse();
     // Who enters or tries something reads its lines, and of the log what is wrong.
-    let usual =
-        if matches!(arguments.command, Command::Serve | Command::AsrWorker) { "info,sqlx=warn" } else { "warn" };
+    // What strangers send to the browsers' port is no news: a line for each would fill the log.
+    let usual = if matches!(arguments.command, Command::Serve | Command::AsrWorker) {
+        "info,sqlx=warn,rtc=error"
+    } else {
+        "warn"
+    };
     tracing_subscriber::fmt()
         .json()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("SONGDA_LOG").unwrap_or_else(|_| usual.into()))

@@ -291,6 +291,11 @@ async fn broken(world: &World, task: &Value) {
     assert_eq!((&doubt["case_number"], &doubt["task_number"]), (&json!(CASE), &task["number"]));
     let alarms = read(&world.server, "/api/v1/alarms", &admin).await.to_string();
     assert!(alarms.contains("recording.altered") && alarms.contains(CASE), "{alarms}");
+    // Nor are its good blocks played, wherever somebody jumps to.
+    let audio =
+        format!("{}/api/v1/calls/{}/recording/audio", world.server.url, task["calls"][0]["id"].as_str().unwrap());
+    let jump = http().get(audio).header("cookie", &judge).header("range", "bytes=44-").send().await.unwrap();
+    assert_eq!(jump.status().as_u16(), 409, "{}", jump.text().await.unwrap());
     // The file is back: the mark stays until a person takes it off.
     flip(&sealed);
     assert_eq!(command(&world.server, &["evidence", "verify", "--case", CASE]).0, 0);
