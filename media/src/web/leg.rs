@@ -61,6 +61,8 @@ pub(crate) struct WebLeg {
     tcp: Option<SocketAddr>,
     due: Instant,
     connected: bool,
+    /// Who speaks by the offer.
+    offered: Sources,
     /// Who speaks, from the first connection on.
     sources: Option<Sources>,
     unsent: bool,
@@ -115,7 +117,7 @@ impl WebLeg {
         ssrc: u32,
         refusals: &Arc<Refusals>,
     ) -> Result<(Self, String), rtc::shared::error::Error> {
-        let rate = packet_rate(&offer);
+        let (rate, offered) = (packet_rate(&offer), Sources::of(&offer));
         // The profile that each browser must have (RFC 8827, section 6.5), and no other: the place of
         // the flag in its control packets is known so.
         let mut setting = SettingEngineBuilder::default()
@@ -161,6 +163,7 @@ impl WebLeg {
             tcp: places.tcp.first().copied(),
             due: now,
             connected: false,
+            offered,
             sources: None,
             unsent: false,
             reception: Reception::default(),
@@ -217,7 +220,7 @@ impl WebLeg {
             match state {
                 RTCPeerConnectionState::Connected => {
                     self.connected = true;
-                    self.sources.get_or_insert_default();
+                    self.sources.get_or_insert_with(|| self.offered.clone());
                     return Some(WebNews::Connected);
                 }
                 RTCPeerConnectionState::Disconnected

@@ -7,10 +7,24 @@ use crate::{rtcp::is_rtcp, rtp::source_of};
 const MOST: usize = 64;
 
 /// Those that were named so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Sources(Vec<u32>);
 
 impl Sources {
+    /// With those that the browser's offer names (RFC 5576, section 4.1): nobody who is quicker than it
+    /// keeps it out.
+    pub(super) fn of(offer: &str) -> Self {
+        let named =
+            offer.lines().filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.trim().parse().ok());
+        let mut sources = Self::default();
+        for source in named.take(MOST / 2) {
+            if !sources.0.contains(&source) {
+                sources.0.push(source);
+            }
+        }
+        sources
+    }
+
     /// Whether a datagram goes to the stack: what is no sound and no control does (RFC 7983, section 7), and
     /// of the others who was named before there were too many.
     pub(super) fn take(&mut self, datagram: &[u8]) -> bool {
@@ -52,6 +66,14 @@ mod tests {
         }
         assert_eq!((taken, sources.0.len()), (MOST - 2, MOST));
         assert!(sources.take(&sound(7)) && sources.take(&control(9)) && sources.take(&control(7)));
+        // Nor when they were first: its offer named it.
+        let offer = "v=0\r\na=ssrc:7 cname:x\r\na=ssrc:7 msid:y z\r\na=ssrc:x\r\na=ssrc:9\r\n";
+        let mut sources = Sources::of(offer);
+        assert_eq!(sources.0, [7, 9]);
+        for no in 0..1_000u32 {
+            sources.take(&sound(no + 1_000));
+        }
+        assert!(sources.take(&sound(7)) && sources.take(&control(9)) && !sources.take(&sound(5)));
         // STUN and DTLS name nobody; a stump of sound is nobody's.
         assert!(sources.take(&[0, 1, 0, 0]) && sources.take(&[22; 40]) && sources.take(&[]));
         assert!(!sources.take(&sound(7)[..10]) && !sources.take(&control(7)[..6]));

@@ -63,7 +63,10 @@ impl Content {
 
     /// Whether these are the keys of before, perhaps rotated; else they are somebody else's.
     pub(super) fn follows(&self, before: &Self) -> bool {
-        self.index == before.index && before.masters.iter().all(|key| self.masters.contains(key))
+        let known = || Some((self.public_keys().ok()?, before.public_keys().ok()?));
+        self.index == before.index
+            && before.masters.iter().all(|key| self.masters.contains(key))
+            && known().is_some_and(|(now, then)| then.iter().all(|key| now.iter().any(|own| own.id() == key.id())))
     }
 
     pub(super) fn pair(&self) -> Result<Ed25519KeyPair, KeyError> {

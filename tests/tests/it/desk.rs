@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     browser::{Browser, Microphone, id},
+    evidence::only,
     leaks,
     peers::{FarEnd, tone_file},
     road::{channels, power},
@@ -203,7 +204,7 @@ async fn court(world: &World, browser: &mut Browser, task: &str, seen: &Value) {
         browser.shot(name).await;
     }
     // A recording that is gone is said at once, and no spinner turns for ever.
-    std::fs::remove_dir_all(world.server.folder.path().join("data/recordings/closed")).unwrap();
+    std::fs::remove_file(only(&world.server, "recordings/closed", ".sdv")).unwrap();
     browser.sign_in("J0001", &format!("/tasks/{task}")).await;
     browser.wait(&id("banner-recording")).await;
     browser.shot("task-recording-missing").await;

@@ -229,11 +229,8 @@ async fn bundle(world: &World, served: &Value) {
     let recording = &served["calls"][0]["recording"];
     assert_eq!(listed["recordings"][0]["sha256"], recording["sha256"], "{listed}");
     assert_eq!(listed["recordings"][0]["recovered"], false);
-    assert_eq!(
-        listed["recordings"][0]["gaps"].as_array().unwrap().len(),
-        recording["gaps"].as_array().unwrap().len(),
-        "{recording}"
-    );
+    let gaps = listed["recordings"][0]["gaps"].as_array().unwrap().len();
+    assert_eq!(json!(gaps), recording["gaps"], "{recording}");
     // A listing that was changed, a root that was taken out, keys of somebody else.
     let before = std::fs::read_to_string(&listing).unwrap();
     std::fs::write(&listing, before.replace("1001", "1002")).unwrap();

@@ -162,6 +162,7 @@ async fn enter(ground: &Ground, call: &CallRow) -> Result<bool, DeskError> {
     if call.answered_ms.is_some() {
         transcripts::enqueue(&mut tx, &ground.clock, &call.id).await?;
     }
+    alarms::clear_in(&mut tx, &ground.clock, "recording.lost", &call.id).await?;
     note(&mut tx, ground, call, "recording.recover", json!({ "sha256": manifest.sha256 })).await?;
     tx.commit().await?;
     Ok(true)

@@ -93,7 +93,7 @@ const REMOVAL_MS: i64 = 2 * 60_000;
 const SIGN: Duration = Duration::from_secs(30);
 
 /// Why a file that was there a moment ago, and whose removal took nothing away, is on no certificate.
-const VANISHED: &str = "it was not there any more when it was to be taken away";
+const VANISHED: &str = "vanished";
 
 /// Why a file could not be taken away: the file alone, the S3 server, which then has no answer for
 /// any other either, or the books, where all stops.

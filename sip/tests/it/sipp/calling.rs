@@ -134,7 +134,7 @@ async fn sipp_leaves_the_refresh_to_us_and_gets_it_after_45_seconds() {
     let ((), (theirs, second)) = tokio::join!(ours.traced("\nUPDATE "), theirs);
     let first = begun.elapsed();
     for waited in [first, second] {
-        assert!((44..48).contains(&waited.as_secs()), "{waited:?}");
+        assert!((44..56).contains(&waited.as_secs()), "{waited:?}");
     }
     ours.hang_up().await;
     theirs.hang_up().await;
