@@ -363,12 +363,19 @@ impl Vault {
             looked += 1;
             let _alone = self.shelf.alone(&lying.id);
             if is_noted(&lying.path) && lying.path.exists() {
-                if let Some(about) = remote.find(&lying.id)? {
-                    let other = remote.other_copy(&lying.id, &lying.path, &about)?;
-                    done.other.extend(other.map(|error| (lying.id.clone(), error)));
-                } else {
-                    self.shelf.lost_copy(&lying)?;
-                    done.lost += 1;
+                let compared = |about| remote.other_copy(&lying.id, &lying.path, &about);
+                let found = remote.find(&lying.id).map_err(VaultError::from);
+                match found.and_then(|about| about.map(compared).transpose()) {
+                    Ok(Some(other)) => done.other.extend(other.map(|error| (lying.id.clone(), error))),
+                    Ok(None) => {
+                        self.shelf.lost_copy(&lying)?;
+                        done.lost += 1;
+                    }
+                    // One that the server does not give keeps no other from being looked at.
+                    Err(VaultError::S3(error)) if !error.is_away() => {
+                        tracing::warn!(recording = %lying.id, %error, "a copy could not be compared");
+                    }
+                    Err(error) => return Err(error),
                 }
             }
             *after = Some(lying.id);

@@ -430,6 +430,9 @@ impl Roots {
             Some(Err(error)) => {
                 if matches!(error, S3Error::Differs { .. }) {
                     let _ = std::fs::remove_file(&mark);
+                } else if !error.is_away() && std::fs::read(&mark).is_ok_and(|kept| kept == wanted.as_bytes()) {
+                    // It was its turn: the next one is compared, and this one again after all others.
+                    let _ = renew(&mark, wanted.as_bytes());
                 }
                 Err((error.is_away(), error.to_string()))
             }

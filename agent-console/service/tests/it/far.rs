@@ -208,8 +208,22 @@ async fn x2_a_root_that_was_replaced_on_the_s3_server_is_told_and_another_bucket
         }
         assert!(told.contains("2026-11-24"), "{}: {told}", shelf.engine());
         assert!(here.complete_far().await.is_err() && here.complete_far().await.is_err(), "{}", shelf.engine());
-        *server.objects.lock().unwrap() = right;
+        *server.objects.lock().unwrap() = right.clone();
         assert_eq!(here.complete_far().await.unwrap(), 1, "{}", shelf.engine());
+        // One that the server does not give keeps no other from its turn.
+        for no in ["2026-11-23", "2026-11-25"] {
+            server.does(no, Manner::Refuses);
+            let replaced = right.keys().find(|name| name.contains("2026-11-24")).unwrap().clone();
+            server.objects.lock().unwrap().insert(replaced, b"{}".to_vec());
+            let mut told = Vec::new();
+            for _ in 0..3 {
+                told.extend(here.complete_far().await.err().map(|error| error.to_string()));
+            }
+            assert!(told.iter().any(|text| text.contains("2026-11-24")), "{} {no}: {told:?}", shelf.engine());
+            server.does("", Manner::Well);
+            *server.objects.lock().unwrap() = right.clone();
+            here.complete_far().await.unwrap();
+        }
         // A bucket elsewhere has none of them yet, whatever was marked.
         let (elsewhere, at) = Server::start();
         let folder = on.folder.join("elsewhere");
