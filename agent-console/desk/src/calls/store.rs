@@ -229,37 +229,26 @@ pub async fn recording_began(db: &Db, call: &str, at_ms: i64) -> Result<(), Desk
     Ok(tx.commit().await?)
 }
 
+/// Writes down what is known of a live call by now.
+async fn keep_live(db: &Db, sql: &'static str, call: &str, value: &Value) -> Result<(), DeskError> {
+    let mut tx = db.begin().await?;
+    sqlx::query(sql).bind(call).bind(value.to_string()).execute(&mut *tx.conn()).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Notes what was said to the party of a live call, so that a kill leaves it known.
 pub async fn said(db: &Db, call: &str, spans: &Value) -> Result<(), DeskError> {
-    let mut tx = db.begin().await?;
-    sqlx::query("UPDATE calls SET prompt_spans = $2 WHERE id = $1 AND live_task IS NOT NULL")
-        .bind(call)
-        .bind(spans.to_string())
-        .execute(&mut *tx.conn())
-        .await?;
-    Ok(tx.commit().await?)
+    keep_live(db, "UPDATE calls SET prompt_spans = $2 WHERE id = $1 AND live_task IS NOT NULL", call, spans).await
 }
 
 /// Keeps the marks of a live call so far, for a kill leaves nothing else of them.
 pub async fn marked(db: &Db, call: &str, marks: &Value) -> Result<(), DeskError> {
-    let mut tx = db.begin().await?;
-    sqlx::query("UPDATE calls SET marks = $2 WHERE id = $1 AND live_task IS NOT NULL")
-        .bind(call)
-        .bind(marks.to_string())
-        .execute(&mut *tx.conn())
-        .await?;
-    Ok(tx.commit().await?)
+    keep_live(db, "UPDATE calls SET marks = $2 WHERE id = $1 AND live_task IS NOT NULL", call, marks).await
 }
 
 /// Keeps how well each leg of a live call was heard until then, for a kill leaves nothing else of it.
 pub async fn measured(db: &Db, call: &str, quality: &Value) -> Result<(), DeskError> {
-    let mut tx = db.begin().await?;
-    sqlx::query("UPDATE calls SET quality = $2 WHERE id = $1 AND live_task IS NOT NULL")
-        .bind(call)
-        .bind(quality.to_string())
-        .execute(&mut *tx.conn())
-        .await?;
-    Ok(tx.commit().await?)
+    keep_live(db, "UPDATE calls SET quality = $2 WHERE id = $1 AND live_task IS NOT NULL", call, quality).await
 }
 
 /// Notes that the party answered, or from when on the agent is heard.
